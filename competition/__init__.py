@@ -1,0 +1,1 @@
+"""What a competition is: its labels, metric, files and chips. Knows nothing of networks."""

@@ -1,0 +1,1 @@
+"""Who is held out, and the scores made for held-out chips. Knows nothing of networks."""

@@ -1,0 +1,1 @@
+"""Everything after scores exist: cuts, blends, evaluation, submission files. Never imports models."""
