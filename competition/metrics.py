@@ -1,0 +1,150 @@
+"""F-beta per chip and by label, and the ranking metrics, on whole matrices.
+
+Rows are chips, columns labels. A fraction 0/0 counts as 0, as with scikit-learn's `zero_division=0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from competition.spec import Metric
+
+
+def f_beta_per_chip(truth: ArrayLike, decisions: ArrayLike, beta: float) -> NDArray[np.float64]:
+    """Return the F-beta of each chip; its mean is the competition's metric.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        decisions: bool array (num_chips, num_labels).
+        beta: weight of recall.
+
+    Returns:
+        Float array (num_chips,) in [0, 1].
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    truth, decisions = _matched(truth, decisions)
+    return _f_beta(*_counts(truth, decisions, axis=1), beta)
+
+
+def f_beta(truth: ArrayLike, decisions: ArrayLike, metric: Metric) -> float:
+    """Return the competition's F-beta of decided labels: averaged over chips, over labels, or pooled.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        decisions: bool array (num_chips, num_labels).
+        metric: the average and beta.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    truth, decisions = _matched(truth, decisions)
+    axis = {"samples": 1, "macro": 0, "micro": None}[metric.average]
+    return float(np.mean(_f_beta(*_counts(truth, decisions, axis=axis), metric.beta)))
+
+
+@dataclass(frozen=True)
+class LabelMetrics:
+    """Metrics by label; each array is (num_labels,) in the competition's label order.
+
+    Attributes:
+        support: number of chips that carry the label.
+        f_beta: F-beta of the label's decisions.
+        precision: share of the decided chips that carry the label.
+        recall: share of the chips carrying the label that were decided.
+    """
+
+    support: NDArray[np.int64]
+    f_beta: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+
+    def rows(self, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """Return one dict a label, the rarest first, for printing."""
+        order = np.argsort(self.support, kind="stable")
+        return [
+            {
+                "label": labels[i],
+                "chips": int(self.support[i]),
+                "F": self.f_beta[i],
+                "precision": self.precision[i],
+                "recall": self.recall[i],
+            }
+            for i in order
+        ]
+
+
+def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float) -> LabelMetrics:
+    """Return F-beta, precision, recall and support of every label (the paper's table)."""
+    truth, decisions = _matched(truth, decisions)
+    hits, decided, carried = _counts(truth, decisions, axis=0)
+    return LabelMetrics(
+        support=carried.astype(np.int64),
+        f_beta=_f_beta(hits, decided, carried, beta),
+        precision=_ratio(hits, decided),
+        recall=_ratio(hits, carried),
+    )
+
+
+def average_precision(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
+    """Return the average precision of every label, NaN where no chip carries it (scikit-learn's definition)."""
+    truth, scores = _matched(truth, scores, dtype=np.float64)
+    return np.array([_average_precision(truth[:, i], scores[:, i]) for i in range(truth.shape[1])])
+
+
+def roc_auc(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
+    """Return the area under the ROC curve of every label, NaN where all or none of the chips carry it.
+
+    By ranks (Mann and Whitney), ties counted half.
+    """
+    from scipy.stats import rankdata
+
+    truth, scores = _matched(truth, scores, dtype=np.float64)
+    carried = truth.sum(axis=0)
+    others = len(truth) - carried
+    ranks = rankdata(scores, axis=0)
+    above = np.where(truth, ranks, 0).sum(axis=0) - carried * (carried + 1) / 2
+    return np.divide(above, carried * others, out=np.full(truth.shape[1], np.nan), where=carried * others > 0)
+
+
+def macro(values: NDArray[np.float64]) -> float:
+    """Return the mean over the labels for which the metric exists; NaN if it exists for none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _average_precision(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    if not truth.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(truth[order])
+    # Chips of equal score enter together: keep only the last position of each run of ties.
+    last = np.append(np.diff(scores[order]) != 0, True)
+    hits, reached = hits[last], np.arange(1, len(scores) + 1)[last]
+    return float(np.sum(np.diff(hits, prepend=0) / hits[-1] * (hits / reached)))
+
+
+def _counts(truth: NDArray[Any], decisions: NDArray[Any], axis: int | None) -> tuple[Any, Any, Any]:
+    return (truth & decisions).sum(axis=axis), decisions.sum(axis=axis), truth.sum(axis=axis)
+
+
+def _f_beta(hits: Any, decided: Any, carried: Any, beta: float) -> NDArray[np.float64]:
+    return _ratio((1 + beta**2) * hits, decided + beta**2 * carried)
+
+
+def _ratio(over: Any, under: Any) -> NDArray[np.float64]:
+    over, under = np.asarray(over, dtype=np.float64), np.asarray(under, dtype=np.float64)
+    return np.divide(over, under, out=np.zeros_like(over), where=under > 0)
+
+
+def _matched(truth: ArrayLike, other: ArrayLike, dtype: Any = bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    truth, other = np.asarray(truth, dtype=bool), np.asarray(other, dtype=dtype)
+    if truth.ndim != 2 or truth.shape != other.shape:
+        raise ValueError(f"Expected two (num_chips, num_labels) matrices of one shape, got {truth.shape}, {other.shape}.")
+    return truth, other

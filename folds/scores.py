@@ -1,0 +1,302 @@
+"""The score store: held-out and test scores of every (model, fold), the only handshake between rooms.
+
+Layout under a model's folder:
+
+    fold<k>/heldout.npz   names (num_heldout,), scores float32 (num_heldout, num_labels)
+    fold<k>/test.npz      names (num_test,), scores float32 (num_test, num_labels)
+    fold<k>/scores.json   what they were made with, and the digest of both files; written last, so that
+                          scores without it are not there
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.errors import UserError, unknown_name
+from competition.files import digest_file, replace_atomically, short, write_json
+from folds.table import FoldTable
+
+MARKER = "scores.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of some chips.
+
+    Attributes:
+        names: ids of the chips.
+        values: float32 array (num_chips, num_labels) in [0, 1], columns in the competition's label order.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or len(self.names) != len(self.values):
+            raise ValueError(f"{len(self.names)} names do not fit scores of shape {self.values.shape}.")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("Scores name a chip twice.")
+        if not np.all((self.values >= 0) & (self.values <= 1)):  # NaN fails too
+            raise ValueError("Scores must be numbers in [0, 1].")
+
+    def aligned(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the rows of `names` in that order, NaN where a chip has no scores."""
+        row = {name: i for i, name in enumerate(self.names)}
+        rows = np.array([row.get(name, -1) for name in names], dtype=np.int64)
+        values = np.full((len(rows), self.values.shape[1]), np.nan, dtype=np.float32)
+        values[rows >= 0] = self.values[rows[rows >= 0]]
+        return values
+
+    def write(self, path: Path) -> None:
+        """Write the scores to `path` as `.npz` without pickles, atomically."""
+        with replace_atomically(path) as temporary:
+            np.savez_compressed(temporary, names=np.array(self.names, dtype=np.str_), scores=self.values)
+
+    @classmethod
+    def read(cls, path: Path) -> Scores:
+        """Read scores written by `write`.
+
+        Raises:
+            UserError: if the file is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"Cannot read the scores {path}: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the scores of one (model, fold) were made with.
+
+    Attributes:
+        model: name of the model.
+        fold: fold number that was held out.
+        labels: the labels, in column order.
+        fold_digest: digest of the fold table.
+        recipe_digest: digest of the resolved recipe and its weights.
+        views: the test-time views that were averaged, the same for held-out and test chips.
+        left_out: chips that were left out as broken.
+        versions: versions of what made them, by package.
+    """
+
+    model: str
+    fold: int
+    labels: tuple[str, ...]
+    fold_digest: str
+    recipe_digest: str
+    views: tuple[str, ...]
+    left_out: tuple[str, ...]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The scores that one training job made: of the chips it held out, and of the test chips."""
+
+    provenance: Provenance
+    heldout: Scores
+    test: Scores
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """The scores of a model over its folds.
+
+    Attributes:
+        oof: out-of-fold scores of every chip that any complete repeat held out, in the fold table's order;
+            the mean over complete repeats.
+        test: mean over folds.
+        test_by_fold: the test scores of each fold.
+        recipe_digest: what all folds were made with.
+        left_out: chips that were left out as broken.
+    """
+
+    oof: Scores
+    test: Scores
+    test_by_fold: dict[int, Scores]
+    recipe_digest: str
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScoreStore:
+    """Reads and writes the scores of every model of a workspace.
+
+    Attributes:
+        root: the folder with one folder a model.
+        labels: the competition's labels; scores in another order are refused.
+        table: the fold table; scores made with another one are refused.
+    """
+
+    root: Path
+    labels: tuple[str, ...]
+    table: FoldTable
+
+    def folder(self, model: str, fold: int) -> Path:
+        """Return the folder of one training job."""
+        return self.root / model / f"fold{fold}"
+
+    def models(self) -> list[str]:
+        """Return the names of the models with at least one job begun, sorted."""
+        return sorted({path.parent.name for path in self.root.glob("*/fold*") if path.is_dir()})
+
+    def is_complete(self, model: str, fold: int) -> bool:
+        """Whether the job has finished and its scores are there."""
+        return (self.folder(model, fold) / MARKER).is_file()
+
+    def folds_of(self, model: str) -> list[int]:
+        """Return the complete folds of a model, sorted."""
+        return [fold for fold in range(self.table.num_folds) if self.is_complete(model, fold)]
+
+    def write(self, scores: FoldScores) -> None:
+        """Write the scores of one job; the completion marker comes last.
+
+        Raises:
+            ValueError: if they do not fit the store's labels or fold table.
+        """
+        made = scores.provenance
+        if made.labels != self.labels or made.fold_digest != self.table.digest:
+            raise ValueError("Scores were made with other labels or another fold table than the store's.")
+        folder = self.folder(made.model, made.fold)
+        (folder / MARKER).unlink(missing_ok=True)
+        scores.heldout.write(folder / "heldout.npz")
+        scores.test.write(folder / "test.npz")
+        digests = {name: digest_file(folder / name) for name in ("heldout.npz", "test.npz")}
+        write_json(folder / MARKER, {"format": FORMAT, **asdict(made), "files": digests})
+
+    def provenance(self, model: str, fold: int) -> Provenance:
+        """Read what the scores of one job were made with, refusing what does not fit this workspace.
+
+        Raises:
+            UserError: if the job is not complete, or was made with other labels or another fold table.
+        """
+        path = self.folder(model, fold) / MARKER
+        again = f'Run "python run.py fold --model {model} --fold {fold}"'
+        if not path.is_file():
+            raise UserError(f"Fold {fold} of '{model}' has no scores yet. {again}.")
+        content = _read_marker(path, again)
+        made = content.provenance
+        if made.fold_digest != self.table.digest:
+            raise UserError(
+                f"Scores of '{model}' fold {fold} were made with another fold table (expected "
+                f"{short(self.table.digest)}, received {short(made.fold_digest)}). "
+                f'Run "python run.py train --models {model} --restart", or restore folds.csv.'
+            )
+        if made.labels != self.labels:
+            raise UserError(
+                f"Scores of '{model}' fold {fold} have other labels or another order than the competition file: "
+                f"{' '.join(made.labels)}. {again} --restart."
+            )
+        return made
+
+    def read(self, model: str, fold: int) -> FoldScores:
+        """Read the scores of one job.
+
+        Raises:
+            UserError: as `provenance`, and if a file was changed since it was written.
+        """
+        made = self.provenance(model, fold)
+        folder = self.folder(model, fold)
+        again = f'Run "python run.py fold --model {model} --fold {fold} --restart"'
+        for name, digest in _read_marker(folder / MARKER, again).files.items():
+            if not (folder / name).is_file() or digest_file(folder / name) != digest:
+                raise UserError(f"{folder / name} is missing or was changed after it was written. {again}.")
+        return FoldScores(made, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
+
+    def join(self, model: str) -> ModelScores:
+        """Join the folds of a model into its out-of-fold scores.
+
+        Every repeat of the fold table that is complete is used; at least one must be.
+
+        Raises:
+            UserError: if the model is unknown, no repeat is complete (the missing folds are named), or the folds
+                do not fit one another.
+        """
+        if model not in self.models():
+            raise unknown_name("model", model, self.models())
+        have = self.folds_of(model)
+        k = self.table.k
+        repeats = [range(r * k, (r + 1) * k) for r in range(self.table.num_repeats)]
+        complete = [repeat for repeat in repeats if set(repeat) <= set(have)]
+        if not complete:
+            missing = [fold for fold in repeats[0] if fold not in have]
+            raise UserError(
+                f"'{model}' lacks fold{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))} of {k}. "
+                f'Run "python run.py train --models {model}".'
+            )
+        folds = {fold: self.read(model, fold) for repeat in complete for fold in repeat}
+        self._check_agreement(model, list(folds.values()))
+        left_out = tuple(sorted({name for made in folds.values() for name in made.provenance.left_out}))
+        by_repeat = [self._oof_of([folds[fold] for fold in repeat], model, set(left_out)) for repeat in complete]
+        names = by_repeat[0].names
+        test = {fold: made.test for fold, made in folds.items()}
+        return ModelScores(
+            oof=Scores(names, np.mean([scores.aligned(names) for scores in by_repeat], axis=0)),
+            test=Scores(folds[complete[0][0]].test.names, np.mean([scores.values for scores in test.values()], axis=0)),
+            test_by_fold=test,
+            recipe_digest=next(iter(folds.values())).provenance.recipe_digest,
+            left_out=left_out,
+        )
+
+    def _oof_of(self, repeat: list[FoldScores], model: str, left_out: set[str]) -> Scores:
+        row: dict[str, NDArray[np.float32]] = {}
+        for scores in repeat:
+            fold = scores.provenance.fold
+            heldout = {name for name, held in zip(self.table.image_names, self.table.heldout(fold), strict=True) if held}
+            if heldout - left_out != set(scores.heldout.names) - left_out:
+                raise UserError(
+                    f"'{model}' fold {fold} does not score the chips it held out. "
+                    f'Run "python run.py fold --model {model} --fold {fold} --restart".'
+                )
+            row.update(zip(scores.heldout.names, scores.heldout.values, strict=True))
+        names = tuple(name for name in self.table.image_names if name in row and name not in left_out)
+        return Scores(names, np.array([row[name] for name in names], dtype=np.float32))
+
+    @staticmethod
+    def _check_agreement(model: str, folds: list[FoldScores]) -> None:
+        reference = folds[0]
+        for other in folds[1:]:
+            theirs, ours = other.provenance, reference.provenance
+            differing = [
+                what
+                for what, same in {
+                    "recipe": theirs.recipe_digest == ours.recipe_digest,
+                    "test-time views": theirs.views == ours.views,
+                    "test chips": other.test.names == reference.test.names,
+                }.items()
+                if not same
+            ]
+            if differing:
+                raise UserError(
+                    f"Folds {ours.fold} and {theirs.fold} of '{model}' were made with another {' and '.join(differing)}. "
+                    f'Run "python run.py train --models {model} --restart".'
+                )
+
+
+@dataclass(frozen=True)
+class _Marker:
+    provenance: Provenance
+    files: dict[str, str]
+
+
+def _read_marker(path: Path, again: str) -> _Marker:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise KeyError("format")
+        files = content.pop("files")
+        lists = {name: tuple(content.pop(name)) for name in ("labels", "views", "left_out")}
+        return _Marker(Provenance(**content, **lists), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged. {again} --restart.") from error
