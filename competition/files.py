@@ -24,7 +24,8 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         path: the final path; its folder is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    # The whole name comes last, as some writers look at more than one suffix (.weights.h5).
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:

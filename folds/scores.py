@@ -253,7 +253,8 @@ class ScoreStore:
         row: dict[str, NDArray[np.float32]] = {}
         for scores in repeat:
             fold = scores.provenance.fold
-            heldout = {name for name, held in zip(self.table.image_names, self.table.heldout(fold), strict=True) if held}
+            held = zip(self.table.image_names, self.table.heldout(fold), strict=True)
+            heldout = {name for name, is_held_out in held if is_held_out}
             if heldout - left_out != set(scores.heldout.names) - left_out:
                 raise UserError(
                     f"'{model}' fold {fold} does not score the chips it held out. "
@@ -279,7 +280,7 @@ class ScoreStore:
             ]
             if differing:
                 raise UserError(
-                    f"Folds {ours.fold} and {theirs.fold} of '{model}' were made with another {' and '.join(differing)}. "
+                    f"Folds {ours.fold} and {theirs.fold} of '{model}' differ in {' and '.join(differing)}. "
                     f'Run "python run.py train --models {model} --restart".'
                 )
 
@@ -296,7 +297,8 @@ def _read_marker(path: Path, again: str) -> _Marker:
         if content.pop("format") != FORMAT:
             raise KeyError("format")
         files = content.pop("files")
-        lists = {name: tuple(content.pop(name)) for name in ("labels", "views", "left_out")}
-        return _Marker(Provenance(**content, **lists), files)
+        for name in ("labels", "views", "left_out"):
+            content[name] = tuple(content[name])
+        return _Marker(Provenance(**content), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged. {again} --restart.") from error

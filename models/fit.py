@@ -1,0 +1,171 @@
+"""Training of one fold, epoch by epoch, resumable after the last finished one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.errors import UserError
+from competition.files import replace_folder_atomically
+from models.batches import ChipBatches, ChipReader, TrainingBatches
+from models.recipes import Recipe
+from models.training_state import STATE, Epoch, TrainingState, checkpoints
+
+LATEST, BEST = "latest.weights.h5", "best.weights.h5"
+
+
+@dataclass(frozen=True)
+class TrainingChips:
+    """The labelled chips of one fold.
+
+    Attributes:
+        read: the chips.
+        truth: bool array (num_chips_in_cache, num_labels).
+        training: positions of the chips to learn from.
+        heldout: positions of the chips held out.
+    """
+
+    read: ChipReader
+    truth: NDArray[np.bool_]
+    training: NDArray[np.int64]
+    heldout: NDArray[np.int64]
+
+    def steps_per_epoch(self, recipe: Recipe) -> int:
+        """Return the number of training steps an epoch."""
+        return -(-len(self.training) // recipe.batch_size)
+
+
+def train(
+    network: keras.Model,
+    chips: TrainingChips,
+    recipe: Recipe,
+    folder: Path,
+    metric_name: str,
+    say: Callable[[str], None],
+) -> TrainingState:
+    """Train a network on one fold and leave it with the weights of its best epoch.
+
+    After each epoch the whole state (weights, optimiser, history, best epoch) is written to a new folder and renamed,
+    and the one before is removed: a kill at any moment costs the epoch it fell in and nothing else.
+
+    Args:
+        network: the compiled network.
+        chips: the chips to learn from and those held out.
+        recipe: epochs, patience and batches.
+        folder: the job's folder; checkpoints go to `checkpoints/` in it.
+        metric_name: name of the metric in the lines shown.
+        say: receives a line an epoch.
+
+    Returns:
+        The finished state.
+
+    Raises:
+        UserError: if the loss is no longer a number.
+    """
+    state = _resume(network, folder)
+    if state.epochs:
+        say(f"Going on after epoch {state.epochs}; best {metric_name} so far {state.best_metric:.4f}.")
+    while not state.is_over(recipe.epochs, recipe.patience):
+        epoch = _one_epoch(network, chips, recipe, state.epochs)
+        if not np.isfinite(epoch.loss):
+            raise UserError(
+                f"The loss became {epoch.loss} in epoch {epoch.number + 1}. "
+                f"Give a lower --learning-rate than {recipe.learning_rate:g}."
+            )
+        better = state.add(epoch)
+        _write_checkpoint(network, state, better, folder)
+        say(_line(epoch, recipe.epochs, metric_name, better))
+    if state.epochs < recipe.epochs:
+        say(f"Stopped: no better {metric_name} in {state.waited} epochs.")
+    network.load_weights(checkpoints(folder)[-1] / BEST)
+    return state
+
+
+def _one_epoch(network: keras.Model, chips: TrainingChips, recipe: Recipe, number: int) -> Epoch:
+    started = time.monotonic()
+    _seed_dropout(network, recipe.seed, number)
+    batches = TrainingBatches(chips.read, chips.training, chips.truth, recipe, number)
+    heldout = ChipBatches(chips.read, chips.heldout, chips.truth, recipe.batch_size)
+    rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
+    with _EpochBar(len(batches), f"epoch {number + 1}/{recipe.epochs}") as bar:
+        learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+    figures = network.evaluate(heldout, verbose=0, return_dict=True)
+    return Epoch(
+        number=number,
+        loss=float(learnt["loss"][0]),
+        metric=float(learnt["f_beta"][0]),
+        heldout_loss=float(figures["loss"]),
+        heldout_metric=float(figures["f_beta"]),
+        learning_rate=rate,
+        seconds=time.monotonic() - started,
+    )
+
+
+class _EpochBar(keras.callbacks.Callback):
+    """A progress bar over the steps of an epoch, shown on a terminal only."""
+
+    def __init__(self, steps: int, title: str) -> None:
+        super().__init__()
+        from tqdm import tqdm
+
+        self.bar = tqdm(total=steps, desc=title, unit="batch", disable=None, leave=False)
+
+    def __enter__(self) -> _EpochBar:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.bar.update()
+        if logs and not self.bar.disable:
+            self.bar.set_postfix_str(f"loss {float(logs['loss']):.4f}", refresh=False)
+
+
+def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
+    """Make the draws of an epoch depend on its number alone: saved weights do not hold the generators' state."""
+    layers = [layer for layer in network._flatten_layers() if getattr(layer, "seed_generator", None) is not None]
+    for number, layer in enumerate(layers):
+        state = np.random.SeedSequence([seed, number, epoch]).generate_state(2).astype(np.int64)
+        layer.seed_generator.state.assign(state % 2**31)
+
+
+def _line(epoch: Epoch, epochs: int, metric: str, better: bool) -> str:
+    return (
+        f"epoch {epoch.number + 1:>3}/{epochs}  loss {epoch.loss:.4f}  {metric} {epoch.metric:.4f}  "
+        f"held-out loss {epoch.heldout_loss:.4f}  {metric} {epoch.heldout_metric:.4f}{' *' if better else '  '}  "
+        f"rate {epoch.learning_rate:.1e}  {epoch.seconds:.0f} s"
+    )
+
+
+def _resume(network: keras.Model, folder: Path) -> TrainingState:
+    found = checkpoints(folder)
+    if not found:
+        return TrainingState()
+    network.load_weights(found[-1] / LATEST)
+    return TrainingState.read(found[-1] / STATE)
+
+
+def _write_checkpoint(network: keras.Model, state: TrainingState, better: bool, folder: Path) -> None:
+    before = checkpoints(folder)
+    target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
+    shutil.rmtree(target, ignore_errors=True)
+    with replace_folder_atomically(target) as temporary:
+        network.save_weights(temporary / LATEST)
+        source = temporary / LATEST if better else before[-1] / BEST
+        try:
+            os.link(source, temporary / BEST)
+        except OSError:  # a file system without hard links
+            shutil.copy2(source, temporary / BEST)
+        state.write(temporary / STATE)
+    for old in before:
+        shutil.rmtree(old)

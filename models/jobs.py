@@ -1,0 +1,349 @@
+"""A job is one (model, fold): it trains, predicts and writes scores. A model is a recipe trained on every fold."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from competition.chip_cache import ChipCache, open_cache
+from competition.errors import UserError
+from competition.files import write_json
+from competition.labels import first
+from competition.workspace import Workspace
+from folds.scores import FoldScores, Provenance, Scores, ScoreStore
+from models.recipes import Recipe, load_recipes, recipe_from, resolve
+from models.training_state import state_of
+from models.views import VIEW_SETS
+
+if TYPE_CHECKING:
+    import keras
+
+    from models.backbones import Inputs
+    from models.fit import TrainingChips
+
+RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
+PREDICTION_BATCH = 64
+
+
+def recipe_of(
+    workspace: Workspace, model: str, recipe_name: str | None, overrides: dict[str, Any], extra: Path | None = None
+) -> Recipe:
+    """Return the recipe of a model: the one it was begun with; for a new model the named one with the flags' values.
+
+    Args:
+        workspace: where the runs are.
+        model: name of the model.
+        recipe_name: name of the recipe; None means the model's own name.
+        overrides: values given by flags.
+        extra: the user's own recipe file.
+
+    Raises:
+        UserError: if the recipe is unknown, or the flags ask for other values than the model was begun with.
+    """
+    if not (workspace.runs / model / RECIPE).is_file():
+        return resolve(recipe_name or model, overrides, extra)
+    begun = read_recipe(workspace, model)
+    asked = {**(load_recipes(extra).get(recipe_name, {}) if recipe_name else {}), **overrides}
+    before = begun.to_dict()
+    after = recipe_from({**before, **asked}, f"recipe of '{model}'").to_dict()
+    if changed := [f"{name} {before[name]} (received {after[name]})" for name in before if before[name] != after[name]]:
+        raise UserError(
+            f"Model '{model}' was begun with {', '.join(changed)}. Leave the flag out to go on, name the variant with "
+            f'--name, or begin again with "python run.py train --models {model} --restart".'
+        )
+    return begun
+
+
+def read_recipe(workspace: Workspace, model: str) -> Recipe:
+    """Return the recipe that a model was begun with.
+
+    Raises:
+        UserError: if the model was not begun, or its recipe is damaged.
+    """
+    path = workspace.runs / model / RECIPE
+    try:
+        return recipe_from(json.loads(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise UserError(
+            f"No model '{model}' in {workspace.runs}. Run \"python run.py train --models {model}\"."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is damaged: {error}. Begin the model again with --restart.") from error
+
+
+def restart(workspace: Workspace, model: str, fold: int | None = None) -> None:
+    """Remove what was made of one fold of a model, or of all of them."""
+    folder = workspace.runs / model
+    if fold is not None:
+        shutil.rmtree(folder / f"fold{fold}", ignore_errors=True)
+    if fold is None or not any(folder.glob("fold*")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Training of one model on all folds but one.
+
+    Attributes:
+        workspace: chips, labels and runs.
+        store: receives the scores.
+        model: name of the model.
+        recipe: its recipe.
+        fold: the fold held out.
+        skip_broken: leave broken chips out, instead of stopping.
+    """
+
+    workspace: Workspace
+    store: ScoreStore
+    model: str
+    recipe: Recipe
+    fold: int
+    skip_broken: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Folder of everything the job makes."""
+        return self.store.folder(self.model, self.fold)
+
+    def run(self) -> None:
+        """Train, predict the held-out and the test chips, and write the scores; do what is left of it.
+
+        Raises:
+            UserError: if the data, the fold table or the recipe do not fit what was begun, or another process is at it.
+        """
+        self.store.table.heldout(self.fold)  # refuses an unknown fold before anything is written
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._alone(), self._log() as say:
+            if self.store.is_complete(self.model, self.fold):
+                self.store.provenance(self.model, self.fold)
+                say(f"'{self.model}' fold {self.fold} is done: {self._best()}. --restart does it again.")
+                return
+            self._run(say)
+
+    def _run(self, say: Callable[[str], None]) -> None:
+        say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {_summary(self.recipe)}")
+        train, test = self._cache("train", say), self._test_cache(say)
+        self._begin(train, test)
+        network = self._train(train, say)
+        views = VIEW_SETS[self.recipe.views]
+        chips = self._chips(train)
+        num_test = len(test) if test else 0
+        say(f"Predicting {len(chips.heldout):,} held-out and {num_test:,} test chips, {len(views)} views.")
+        heldout_names = tuple(train.names[i] for i in chips.heldout)
+        heldout = self._predict(network, train, chips.heldout, heldout_names, "held-out")
+        every = np.arange(num_test)
+        tested = self._predict(network, test or train, every, test.names if test else (), "test")
+        self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
+        shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
+
+    def _train(self, cache: ChipCache, say: Callable[[str], None]) -> keras.Model:
+        from models.backbones import build_network, compile_network
+        from models.fit import train
+
+        trained, chips = self.folder / NETWORK, self._chips(cache)
+        begun = trained.is_file() or state_of(self.folder).epochs > 0
+        labels = self.workspace.competition.labels
+        network = build_network(self.recipe, len(labels), self._inputs(cache), pretrained=not begun)
+        if trained.is_file():
+            network.load_weights(trained)
+            return network
+        say(f"{len(chips.training):,} chips to learn from, {network.count_params():,} weights.")
+        competition = self.workspace.competition
+        compile_network(network, self.recipe, competition, chips.steps_per_epoch(self.recipe))
+        state = train(network, chips, self.recipe, self.folder, competition.metric.name, say)
+        state.write(self.folder / HISTORY)
+        save_weights(network, trained)
+        return network
+
+    def _predict(
+        self, network: keras.Model, cache: ChipCache, positions: Any, names: tuple[str, ...], title: str
+    ) -> Scores:
+        from models.batches import ChipReader
+        from models.predict import cached_batches, predict
+
+        batches = cached_batches(ChipReader(cache, self._columns()), positions, PREDICTION_BATCH)
+        return Scores(names, predict([network], batches, VIEW_SETS[self.recipe.views], len(positions), title))
+
+    def _chips(self, cache: ChipCache) -> TrainingChips:
+        from models.batches import ChipReader
+        from models.fit import TrainingChips
+
+        table, labelled = self.store.table, self.workspace.labelled
+        if set(table.image_names) != set(labelled.image_names):
+            odd = sorted(set(table.image_names) ^ set(labelled.image_names))
+            raise UserError(
+                f"folds.csv and {self.workspace.competition.tables.train} name other chips: {first(odd)}. "
+                'Run "python run.py folds --force".'
+            )
+        row = {name: i for i, name in enumerate(labelled.image_names)}
+        held = {name for name, out in zip(table.image_names, table.heldout(self.fold), strict=True) if out}
+        is_held = np.array([name in held for name in cache.names])
+        truth = labelled.truth[[row[name] for name in cache.names]]
+        if is_held.all() or not is_held.any():
+            raise UserError(f"Fold {self.fold} leaves no chips to {'learn from' if is_held.all() else 'hold out'}.")
+        read = ChipReader(cache, self._columns())
+        return TrainingChips(read, truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
+
+    def _columns(self) -> tuple[int, ...]:
+        from models.backbones import columns_of
+
+        return columns_of(self.recipe, self.workspace.competition.image_set(self.recipe.images))
+
+    def _inputs(self, cache: ChipCache) -> Inputs:
+        from models.backbones import Inputs
+
+        return Inputs.of(self.recipe, self.workspace.competition.image_set(self.recipe.images), cache.dtype)
+
+    def _cache(self, split: str, say: Callable[[str], None]) -> ChipCache:
+        workspace = self.workspace
+        images = workspace.competition.image_set(self.recipe.images)
+        names = workspace.labelled.image_names if split == "train" else workspace.test_names
+        files = workspace.layout.locate(images, split, names)
+        return open_cache(
+            workspace.cache, split, names, files, images, self.recipe.input_size, skip_broken=self.skip_broken, say=say
+        )
+
+    def _test_cache(self, say: Callable[[str], None]) -> ChipCache | None:
+        images = self.workspace.competition.image_set(self.recipe.images)
+        if not any(name in self.workspace.layout.folders for name in images.test):
+            say("There are no test chips in the workspace: only held-out chips will be scored.")
+            return None
+        return self._cache("test", say)
+
+    def _begin(self, train: ChipCache, test: ChipCache | None) -> None:
+        """Record what the job is made with; refuse to go on with what was begun with something else."""
+        recipe_path, job_path = self.folder.parent / RECIPE, self.folder / JOB
+        if not recipe_path.is_file():
+            write_json(recipe_path, self.recipe.to_dict())
+        job = {
+            "fold_table": self.store.table.digest,
+            "recipe": self.recipe.digest(),
+            "training chips": train.digest,
+            "test chips": test.digest if test else "",
+            "dtype": str(train.dtype),
+            "inputs": asdict(self._inputs(train)),
+        }
+        if job_path.is_file():
+            begun = json.loads(job_path.read_text(encoding="utf-8"))
+            if changed := [name for name in job if begun.get(name) != json.loads(json.dumps(job[name]))]:
+                raise UserError(
+                    f"'{self.model}' fold {self.fold} was begun with another {', '.join(changed)}. "
+                    f'Run "python run.py fold --model {self.model} --fold {self.fold} --restart".'
+                )
+        else:
+            write_json(job_path, job)
+
+    def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
+        return Provenance(
+            model=self.model,
+            fold=self.fold,
+            labels=self.workspace.competition.labels,
+            fold_digest=self.store.table.digest,
+            recipe_digest=self.recipe.digest(),
+            views=VIEW_SETS[self.recipe.views],
+            left_out=train.left_out + (test.left_out if test else ()),
+            versions=versions(),
+        )
+
+    def _best(self) -> str:
+        state, metric = state_of(self.folder), self.workspace.competition.metric
+        best = f"{state.best_metric:.4f} at cut {metric.prior_cut:.2g}"
+        return f"best held-out {metric.name} {best} in epoch {state.best + 1}"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise UserError(f"Another process is at '{self.model}' fold {self.fold}. Wait for it to end.") from error
+
+    @contextmanager
+    def _log(self) -> Iterator[Callable[[str], None]]:
+        from tqdm import tqdm
+
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+
+            def say(line: str) -> None:
+                tqdm.write(line)  # print() would break into a progress bar
+                print(line, file=log, flush=True)
+
+            yield say
+
+
+def save_weights(network: keras.Model, path: Path) -> None:
+    """Write a network's weights without its optimiser's state, atomically."""
+    import keras
+
+    from competition.files import replace_atomically
+
+    with replace_atomically(path) as temporary:
+        keras.Model(network.inputs, network.outputs).save_weights(temporary)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes scores, by package, and the backend."""
+    import keras
+
+    backend = keras.backend.backend()
+    packages = {"keras", "numpy", backend}
+    return {"backend": backend, **{name: importlib.metadata.version(name) for name in sorted(packages)}}
+
+
+def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[list[keras.Model], np.dtype[Any]]:
+    """Return the networks of a model's complete folds, and the data type of the chips they take.
+
+    Raises:
+        UserError: if no fold is complete.
+    """
+    from models.backbones import Inputs, build_network
+
+    recipe, folds = read_recipe(workspace, model), store.folds_of(model)
+    if not folds:
+        raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
+    networks = []
+    for fold in folds:
+        folder = store.folder(model, fold)
+        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        inputs = Inputs(job["inputs"]["bands"], tuple(job["inputs"]["low"]), tuple(job["inputs"]["high"]))
+        network = build_network(recipe, len(store.labels), inputs, pretrained=False)
+        network.load_weights(folder / NETWORK)
+        networks.append(network)
+    return networks, np.dtype(job["dtype"])
+
+
+def _summary(recipe: Recipe) -> str:
+    weights = "from scratch" if recipe.weights == "none" else "frozen" if recipe.train == "head" else "pretrained"
+    return f"{recipe.backbone} {weights}, {recipe.bands} at {recipe.input_size} px, at most {recipe.epochs} epochs."
+
+
+def predict_folder(
+    workspace: Workspace, store: ScoreStore, model: str, folder: Path, *, skip_broken: bool = False
+) -> tuple[Scores, list[str]]:
+    """Return the scores of every chip in a folder, averaged over the model's complete folds and views.
+
+    Returns:
+        The scores, and a line for each chip left out as broken.
+
+    Raises:
+        UserError: if the model is not trained, or the folder holds no chips it can take.
+    """
+    from models.backbones import columns_of
+    from models.predict import chip_files, predict_files
+
+    files, recipe = chip_files(folder), read_recipe(workspace, model)
+    networks, dtype = load_networks(workspace, store, model)
+    images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
+    print(f"Scoring {len(files):,} chips with {len(networks)} folds of '{model}', {len(views)} views.")
+    columns = columns_of(recipe, images)
+    return predict_files(networks, files, images, columns, dtype, recipe.input_size, views, skip_broken=skip_broken)

@@ -1,0 +1,141 @@
+"""Scores of chips: averaged over views, and over the networks of several folds."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.chips import BrokenChipError, read_chip, resize_chip
+from competition.errors import UserError
+from competition.spec import ImageSet
+from folds.scores import Scores
+from models.batches import ChipReader, as_network_input
+from models.views import apply_view
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+
+
+def predict(
+    networks: Sequence[keras.Model], batches: Iterable[NDArray[Any]], views: Sequence[str], num_chips: int, title: str
+) -> NDArray[np.float32]:
+    """Return scores averaged over networks and views.
+
+    Args:
+        networks: networks of one model, such as those of its folds.
+        batches: arrays (num_chips_in_batch, size, size, num_bands), in the values of the files.
+        views: test-time views.
+        num_chips: number of chips over all batches, for the progress bar.
+        title: what the progress bar calls it.
+
+    Returns:
+        Float32 array (num_chips, num_labels) in [0, 1].
+    """
+    from tqdm import tqdm
+
+    scores = []
+    with tqdm(total=num_chips, desc=title, unit="chip", disable=None, leave=False) as bar:
+        for batch in batches:
+            under_views = [np.ascontiguousarray(apply_view(batch, view)) for view in views]
+            made = [network.predict_on_batch(view) for network in networks for view in under_views]
+            scores.append(np.mean(made, axis=0, dtype=np.float64))
+            bar.update(len(batch))
+    if not scores:
+        return np.zeros((0, networks[0].output_shape[-1]), dtype=np.float32)
+    # The mean of numbers in [0, 1] may leave it by rounding.
+    return np.concatenate(scores).clip(0, 1).astype(np.float32)
+
+
+def cached_batches(read: ChipReader, positions: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[Any]]:
+    """Yield the chips at `positions` of a cache, in that order."""
+    for start in range(0, len(positions), batch_size):
+        yield read(positions[start : start + batch_size])
+
+
+def chip_files(folder: Path) -> list[Path]:
+    """Return the chip files of a folder, sorted by id.
+
+    Raises:
+        UserError: if there is no such folder, no chip in it, or two files of one id.
+    """
+    if not folder.is_dir():
+        raise UserError(f"No folder {folder}.")
+    files = sorted((path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES), key=lambda path: path.stem)
+    if not files:
+        raise UserError(f"No chips in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}.")
+    for one, other in itertools.pairwise(files):
+        if one.stem == other.stem:
+            raise UserError(f"Two files carry the id {one.stem}: {one.name} and {other.name}.")
+    return files
+
+
+def predict_files(
+    networks: Sequence[keras.Model],
+    files: Sequence[Path],
+    images: ImageSet,
+    columns: tuple[int, ...],
+    dtype: np.dtype[Any],
+    size: int,
+    views: Sequence[str],
+    *,
+    batch_size: int = 64,
+    skip_broken: bool = False,
+) -> tuple[Scores, list[str]]:
+    """Return the scores of chip files, decoded as they are needed.
+
+    Args:
+        networks: networks of one model.
+        files: the chips.
+        images: the rendering they belong to.
+        columns: the bands the networks take.
+        dtype: data type of the chips they were trained on; others would reach them on another scale.
+        size: pixels along each side of the networks' input.
+        views: test-time views.
+        batch_size: chips a step.
+        skip_broken: leave broken chips out, instead of stopping.
+
+    Returns:
+        The scores, and a line for each chip left out.
+
+    Raises:
+        BrokenChipError: if a chip is broken and `skip_broken` is false.
+        UserError: if every chip is broken.
+    """
+    names: list[str] = []
+    broken: list[str] = []
+
+    def load(path: Path) -> tuple[str, NDArray[Any] | str]:
+        try:
+            chip = read_chip(path, images)
+            if chip.dtype != dtype:
+                raise BrokenChipError(f"{path} has {chip.dtype} values, the model was trained on {dtype}")
+            return path.stem, as_network_input(resize_chip(chip, size), columns)
+        except BrokenChipError as error:
+            if not skip_broken:
+                raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
+            return path.stem, str(error)
+
+    def batches() -> Iterator[NDArray[Any]]:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for start in range(0, len(files), batch_size):
+                chips = []
+                for name, chip in pool.map(load, files[start : start + batch_size]):
+                    if isinstance(chip, str):
+                        broken.append(chip)
+                    else:
+                        names.append(name)
+                        chips.append(chip)
+                if chips:
+                    yield np.stack(chips)
+
+    values = predict(networks, batches(), views, len(files), "predicting")
+    if not names:
+        raise UserError(f"All {len(files)} chips are broken. {broken[0]}")
+    return Scores(tuple(names), values), broken

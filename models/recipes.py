@@ -1,0 +1,158 @@
+"""Recipes: flat tables of values, each of which a flag overrides."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from competition.errors import UserError, unknown_name
+from competition.files import digest_file, digest_json
+
+BUILT_IN = Path(__file__).parent / "recipes.toml"
+
+
+def _value(help_text: str, default: Any) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a training job's result depends on, besides the chips and the fold.
+
+    Each field is a flag of `fold` and `train`; its help is the flag's.
+    """
+
+    backbone: str = field(metadata={"help": "two_convolutions, residual, or a network of keras.applications"})
+    weights: str = _value("imagenet, none, or the path of a .weights.h5 file", "imagenet")
+    train: Literal["head", "full"] = _value("head: the backbone is frozen; full: every layer learns", "head")
+    images: str = _value("rendering of the chips, by its name in the competition file", "jpg")
+    bands: str = _value("bands given to the network, one letter each, such as RGB or RGBN", "RGB")
+    input_size: int = _value("pixels along each side of the network's input", 224)
+    pooling: Literal["avg", "max", "flatten"] = _value("pooling of the backbone's last feature map", "avg")
+    dense: tuple[int, ...] = _value("units of the dense layers before the sigmoids, such as 256,128", (256, 128))
+    dropout: float = _value("share of units dropped before each dense layer, in [0, 1)", 0.25)
+    loss: Literal["binary_crossentropy"] = _value("the loss", "binary_crossentropy")
+    optimizer: Literal["adam", "adamw", "sgd"] = _value("the optimiser", "adam")
+    learning_rate: float = _value("peak learning rate", 1e-3)
+    schedule: Literal["constant", "cosine"] = _value("learning rate over the epochs", "constant")
+    batch_size: int = _value("chips a step", 64)
+    epochs: int = _value("passes over the training chips", 20)
+    patience: int = _value("epochs without a better held-out metric before training stops; 0: never stops", 5)
+    augment: tuple[str, ...] = _value("any of d4, flips, quarter_turns, shifts, joined by commas, or none", ("d4",))
+    shift: float = _value("largest shift as a share of the input size, where augment has shifts", 0.1)
+    views: str = _value("test-time views: identity, flips or d4", "d4")
+    seed: int = _value("seed of weights, order and augmentation", 0)
+
+    def __post_init__(self) -> None:
+        from models.views import AUGMENTATIONS, VIEW_SETS
+
+        positive = ("input_size", "learning_rate", "batch_size", "epochs")
+        for name in (name for name in positive if not getattr(self, name) > 0):
+            raise UserError(f"{name} must be above 0, received {getattr(self, name)}.")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout must be in [0, 1), received {self.dropout}.")
+        if not 0 <= self.shift < 1:
+            raise UserError(f"shift must be in [0, 1), received {self.shift}.")
+        if self.patience < 0 or self.seed < 0:
+            raise UserError(f"patience and seed cannot be below 0, received {self.patience} and {self.seed}.")
+        if any(units < 1 for units in self.dense):
+            raise UserError(f"dense needs whole numbers above 0, received {self.dense}.")
+        if self.views not in VIEW_SETS:
+            raise unknown_name("set of views", self.views, list(VIEW_SETS))
+        for name in (name for name in self.augment if name not in AUGMENTATIONS):
+            raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name, as saved with a run."""
+        return dataclasses.asdict(self)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of every value; a weights file counts by its content, not by its path.
+
+        Raises:
+            UserError: if the weights file cannot be read.
+        """
+        values = self.to_dict()
+        if self.weights not in ("imagenet", "none"):
+            values["weights"] = digest_file(self.weights_path())
+        return digest_json(values)
+
+    def weights_path(self) -> Path:
+        """Return the path of the weights file.
+
+        Raises:
+            UserError: if there is no such file.
+        """
+        path = Path(self.weights).expanduser()
+        if not path.is_file():
+            raise UserError(f"No weights file {path}. Give --weights imagenet, --weights none, or a path that exists.")
+        return path
+
+
+def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return the values of every named recipe, those of the user's own file merged over the built-in ones.
+
+    Args:
+        extra: a TOML file of recipes. One with a new name that sets `base = "NAME"` starts from that recipe.
+
+    Raises:
+        UserError: if a file is missing, not valid TOML, or names an unknown base or value.
+    """
+    recipes = _read(BUILT_IN)
+    for name, values in (_read(extra) if extra else {}).items():
+        base = values.pop("base", name if name in recipes else None)
+        if base is not None and base not in recipes:
+            raise unknown_name("base recipe", base, list(recipes))
+        recipes[name] = {**(recipes[base] if base else {}), **values}
+    return recipes
+
+
+def resolve(name: str, overrides: dict[str, Any], extra: Path | None = None) -> Recipe:
+    """Return the recipe called `name` with some values replaced.
+
+    Args:
+        name: name of a recipe.
+        overrides: values by field, such as those of the flags given.
+        extra: the user's own recipe file.
+
+    Raises:
+        UserError: if the recipe is unknown or a value is not valid.
+    """
+    recipes = load_recipes(extra)
+    if name not in recipes:
+        raise unknown_name("recipe", name, list(recipes))
+    return recipe_from({**recipes[name], **overrides}, f"recipe {name!r}")
+
+
+def recipe_from(values: dict[str, Any], source: str) -> Recipe:
+    """Return a recipe from plain values, checking each one.
+
+    Raises:
+        UserError: if a value is missing, unknown or of the wrong kind; the line names it and `source`.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from competition.spec import describe
+
+    known = {known.name for known in dataclasses.fields(Recipe)}
+    if unknown := sorted(values.keys() - known):
+        raise unknown_name(f"value of {source}", unknown[0], sorted(known))
+    try:
+        return TypeAdapter(Recipe).validate_python(values)
+    except ValidationError as error:
+        raise UserError(f"{source} is not valid: {describe(error)}.") from error
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read the recipe file {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    for name in (name for name, values in content.items() if not isinstance(values, dict)):
+        raise UserError(f"{path} must hold one table a recipe, such as [{name}]; received the bare value {name!r}.")
+    return content
