@@ -20,6 +20,7 @@ from competition.files import write_json
 from competition.labels import first
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
+from models.backend import load_backend
 from models.recipes import Recipe, load_recipes, recipe_from, resolve
 from models.training_state import state_of
 from models.views import VIEW_SETS
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from models.fit import TrainingChips
 
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
-PREDICTION_BATCH = 64
 
 
 def recipe_of(
@@ -130,6 +130,7 @@ class Job:
             self._run(say)
 
     def _run(self, say: Callable[[str], None]) -> None:
+        load_backend()
         say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {_summary(self.recipe)}")
         train, test = self._cache("train", say), self._test_cache(say)
         self._begin(train, test)
@@ -169,9 +170,10 @@ class Job:
         self, network: keras.Model, cache: ChipCache, positions: Any, names: tuple[str, ...], title: str
     ) -> Scores:
         from models.batches import ChipReader
-        from models.predict import cached_batches, predict
+        from models.predict import batch_size_for, cached_batches, predict
 
-        batches = cached_batches(ChipReader(cache, self._columns()), positions, PREDICTION_BATCH)
+        reader, batch_size = ChipReader(cache, self._columns()), batch_size_for(self.recipe.input_size)
+        batches = cached_batches(reader, positions, batch_size)
         return Scores(names, predict([network], batches, VIEW_SETS[self.recipe.views], len(positions), title))
 
     def _chips(self, cache: ChipCache) -> TrainingChips:
@@ -306,6 +308,7 @@ def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[
     Raises:
         UserError: if no fold is complete.
     """
+    load_backend()
     from models.backbones import Inputs, build_network
 
     recipe, folds = read_recipe(workspace, model), store.folds_of(model)
@@ -338,11 +341,12 @@ def predict_folder(
     Raises:
         UserError: if the model is not trained, or the folder holds no chips it can take.
     """
+    recipe = read_recipe(workspace, model)
+    networks, dtype = load_networks(workspace, store, model)
     from models.backbones import columns_of
     from models.predict import chip_files, predict_files
 
-    files, recipe = chip_files(folder), read_recipe(workspace, model)
-    networks, dtype = load_networks(workspace, store, model)
+    files = chip_files(folder)
     images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
     print(f"Scoring {len(files):,} chips with {len(networks)} folds of '{model}', {len(views)} views.")
     columns = columns_of(recipe, images)

@@ -20,6 +20,7 @@ from folds.scores import Scores
 from models.batches import ChipReader, as_network_input
 from models.views import apply_view
 
+PIXELS_AT_ONCE = 2**21
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
 
@@ -51,6 +52,11 @@ def predict(
         return np.zeros((0, networks[0].output_shape[-1]), dtype=np.float32)
     # The mean of numbers in [0, 1] may leave it by rounding.
     return np.concatenate(scores).clip(0, 1).astype(np.float32)
+
+
+def batch_size_for(size: int) -> int:
+    """Return how many chips of `size` pixels to predict at once: enough to keep every core busy, within 1 GB or so."""
+    return max(8, min(1024, PIXELS_AT_ONCE // size**2))
 
 
 def cached_batches(read: ChipReader, positions: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[Any]]:
@@ -85,7 +91,6 @@ def predict_files(
     size: int,
     views: Sequence[str],
     *,
-    batch_size: int = 64,
     skip_broken: bool = False,
 ) -> tuple[Scores, list[str]]:
     """Return the scores of chip files, decoded as they are needed.
@@ -98,7 +103,6 @@ def predict_files(
         dtype: data type of the chips they were trained on; others would reach them on another scale.
         size: pixels along each side of the networks' input.
         views: test-time views.
-        batch_size: chips a step.
         skip_broken: leave broken chips out, instead of stopping.
 
     Returns:
@@ -110,6 +114,7 @@ def predict_files(
     """
     names: list[str] = []
     broken: list[str] = []
+    batch_size = batch_size_for(size)
 
     def load(path: Path) -> tuple[str, NDArray[Any] | str]:
         try:
