@@ -87,9 +87,9 @@ def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
     fields = dataclasses.fields(Recipe)
 
     @functools.wraps(verb)
-    def wrapped(**options: Any) -> None:
+    def wrapped(*arguments: Any, **options: Any) -> None:
         values = {field.name: options.pop(field.name) for field in fields}
-        verb(**options, overrides={name: value for name, value in values.items() if value is not None})
+        verb(*arguments, **options, overrides={name: value for name, value in values.items() if value is not None})
 
     kinds = get_type_hints(Recipe)
     for field in reversed(fields):
