@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -76,7 +77,13 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
         from competition.spec import load
         from competition.workspace import Workspace
 
-        click.get_current_context().meta["debug"] = debug
+        context = click.get_current_context()
+        context.meta["debug"] = debug
+        given = {"--workspace": str(workspace), "--competition": competition}
+        defaults = {"--workspace": "workspace", "--competition": "planet"}
+        context.meta["flags"] = [
+            part for flag in given if given[flag] != defaults[flag] for part in (flag, given[flag])
+        ]
         verb(Workspace(workspace, load(competition)), **options)
 
     return wrapped
@@ -112,7 +119,9 @@ def _store(workspace: Workspace) -> ScoreStore:
 
 
 def _next(command: str) -> None:
-    click.echo(f"Next: python run.py {command}")
+    """Show the command that comes next, in the same workspace."""
+    flags = shlex.join(click.get_current_context().meta.get("flags", []))
+    click.echo(f"Next: python run.py {command} {flags}".rstrip())
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -124,6 +133,50 @@ def main() -> None:
 @main.group(name="data", cls=_Cli)
 def data() -> None:
     """Prepare, check or simulate the chips."""
+
+
+@data.command()
+@in_workspace
+@click.option("--from", "source", type=FOLDER, required=True, help="folder of Kaggle's files, packed or unpacked")
+def prepare(workspace: Workspace, source: Path) -> None:
+    """Find the chips and tables in a folder: unpack archives, use unpacked folders where they lie."""
+    from competition.prepare import prepare as prepare_data
+
+    click.echo(prepare_data(workspace, source).text())
+    _next("data check")
+
+
+@data.command()
+@in_workspace
+@click.option("--sample", type=click.IntRange(min=1), help="decode only this many chips a folder; default: all")
+def check(workspace: Workspace, sample: int | None) -> None:
+    """Look for what would spoil training or a submission; exits with 1 if it finds any."""
+    from competition.checks import check_data
+
+    report = check_data(workspace, sample=sample)
+    click.echo(report.text())
+    if not report.ok:
+        sys.exit(1)
+    _next("folds")
+
+
+@data.command()
+@click.option("--to", "folder", type=FOLDER, required=True, help="new folder to fill, in Kaggle's layout")
+@click.option("--train", "num_train", type=int, default=2000, show_default=True, help="labelled chips")
+@click.option("--test", "num_test", type=int, default=1000, show_default=True, help="chips to predict")
+@click.option("--size", type=int, default=64, show_default=True, help="pixels along each side")
+@click.option("--seed", type=int, default=0, show_default=True, help="the same seed gives the same bytes")
+@click.option("--tif", is_flag=True, help="write four-band GeoTIFFs too")
+@click.option("--rare-boost", type=float, default=1.0, show_default=True, help="how much oftener rare labels come")
+@click.option("--debug", is_flag=True, help="show where an error came from")
+def simulate(folder: Path, debug: bool, **options: Any) -> None:
+    """Make Amazon chips up, for a trial without Kaggle's data."""
+    from competition.simulate import simulate as simulate_chips
+
+    click.get_current_context().meta["debug"] = debug
+    simulate_chips(folder, **options, progress=True)
+    click.echo(f"Wrote {options['num_train']:,} labelled chips and {options['num_test']:,} to predict to {folder}.")
+    _next(f"data prepare --from {folder}")
 
 
 @main.command()

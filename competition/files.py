@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from competition.errors import UserError
 
 
 @contextmanager
@@ -61,6 +64,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Return `name` if it can name a file or folder of the workspace.
+
+    Raises:
+        UserError: if it holds anything but letters, digits, '_', '.' and '-', or begins with one of these three.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise UserError(
+            f"{name!r} cannot name a {kind}: use letters, digits, '_', '.' and '-', and begin with a letter or digit."
+        )
+    return name
 
 
 def digest_json(value: Any) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.errors import UserError, unknown_name
-from competition.files import digest_file, replace_atomically, short, write_json
+from competition.files import checked_name, digest_file, replace_atomically, short, write_json
 from folds.table import FoldTable
 
 MARKER = "scores.json"
@@ -145,7 +145,7 @@ class ScoreStore:
 
     def folder(self, model: str, fold: int) -> Path:
         """Return the folder of one training job."""
-        return self.root / model / f"fold{fold}"
+        return self.root / checked_name("model", model) / f"fold{fold}"
 
     def models(self) -> list[str]:
         """Return the names of the models with at least one job begun, sorted."""

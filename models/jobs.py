@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from competition.chip_cache import ChipCache, open_cache
 from competition.errors import UserError
-from competition.files import write_json
+from competition.files import checked_name, write_json
 from competition.labels import first
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
@@ -49,7 +49,7 @@ def recipe_of(
     Raises:
         UserError: if the recipe is unknown, or the flags ask for other values than the model was begun with.
     """
-    if not (workspace.runs / model / RECIPE).is_file():
+    if not (workspace.runs / checked_name("model", model) / RECIPE).is_file():
         return resolve(recipe_name or model, overrides, extra)
     begun = read_recipe(workspace, model)
     asked = {**(load_recipes(extra).get(recipe_name, {}) if recipe_name else {}), **overrides}
@@ -82,7 +82,7 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
 
 def restart(workspace: Workspace, model: str, fold: int | None = None) -> None:
     """Remove what was made of one fold of a model, or of all of them."""
-    folder = workspace.runs / model
+    folder = workspace.runs / checked_name("model", model)
     if fold is not None:
         shutil.rmtree(folder / f"fold{fold}", ignore_errors=True)
     if fold is None or not any(folder.glob("fold*")):
