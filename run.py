@@ -190,14 +190,15 @@ def folds(workspace: Workspace, k: int, seed: int, repeats: int, group: str | No
     """Deal the labelled chips into multilabel-stratified folds."""
     from competition.errors import UserError
     from competition.files import short
-    from folds.table import FoldTable, audit, make_table, read_groups, write_table
+    from folds.audit import audit, write_table
+    from folds.table import FoldTable, make_table, read_groups
 
     labelled, path = workspace.labelled, workspace.fold_table
     groups = None
     if group is not None:
-        in_file = group.endswith(".csv")
-        source = Path(group) if in_file else workspace.layout.table(workspace.competition.tables.train)
-        groups = read_groups(source, labelled.image_names, None if in_file else group)
+        in_file, tables = group.endswith(".csv"), workspace.competition.tables
+        source = Path(group) if in_file else workspace.layout.table(tables.train)
+        groups = read_groups(source, labelled.image_names, None if in_file else group, tables.id_column)
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
     if path.is_file() and not force and FoldTable.read(path).digest != table.digest:
         raise UserError(

@@ -1,0 +1,431 @@
+"""The fold table, its file, its audit, and groups read from a file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from competition.errors import UserError
+from folds.audit import TEXT_WIDTH, Audit, audit, write_table
+from folds.stratify import stratified_folds
+from folds.table import FoldTable, make_table, read_groups
+
+QUICK = settings(max_examples=40, deadline=None)
+NAMES = [f"train_{row}" for row in range(60)]
+TRUTH = np.random.default_rng(0).random((60, 3)) < [0.8, 0.4, 0.1]
+LABELS = ["primary", "water", "road"]
+
+# What pandas would like to make numbers or gaps of, and what a CSV must quote.
+awkward = st.sampled_from(["001", "1", "1.0", "1e5", "NA", "nan", "None", "true", "a,b", 'a"b', "#", "-", "é"])
+plain = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+names = st.one_of(awkward, plain).filter(lambda name: name == name.strip() != "")
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> FoldTable:
+    k = draw(st.integers(2, 5))
+    image_names = draw(st.lists(names, min_size=k, max_size=20, unique=True))
+    repeats = draw(st.integers(1, 3))
+    spread = np.arange(len(image_names)) % k
+    rows = [repeat * k + np.array(draw(st.permutations(spread.tolist()))) for repeat in range(repeats)]
+    return FoldTable(tuple(image_names), np.stack(rows), k)
+
+
+def small(folds=(0, 1, 2, 0, 1), k=3, image_names="abcde") -> FoldTable:
+    return FoldTable(tuple(image_names), np.atleast_2d(np.array(folds)), k)
+
+
+def saved(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "folds.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# The table itself
+
+
+@QUICK
+@given(tables())
+def test_every_chip_is_held_out_once_by_each_repeat(table):
+    heldout = np.array([table.heldout(fold) for fold in range(table.num_folds)])
+    assert heldout.any(axis=1).all()
+    by_repeat = heldout.reshape(table.num_repeats, table.k, -1).sum(axis=1)
+    assert (by_repeat == 1).all()
+    assert [table.repeat_of(fold) for fold in range(table.num_folds)] == [
+        repeat for repeat in range(table.num_repeats) for _ in range(table.k)
+    ]
+
+
+@pytest.mark.parametrize("fold", [-1, 3])
+def test_an_unknown_fold_is_refused_naming_those_there_are(fold):
+    with pytest.raises(UserError, match=rf"No fold {fold}\. The fold table has folds 0 to 2\."):
+        small().heldout(fold)
+    with pytest.raises(UserError, match=rf"No fold {fold}\."):
+        small().repeat_of(fold)
+
+
+def test_folds_cannot_be_changed_behind_the_digest():
+    numbers = np.array([[0, 1, 2, 0, 1]])
+    table = FoldTable(tuple("abcde"), numbers, 3)
+    numbers[0, 0] = 1
+    assert table.folds[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        table.folds[0, 0] = 1
+
+
+@QUICK
+@given(tables(), st.randoms())
+def test_the_digest_does_not_depend_on_the_order_of_rows(table, random):
+    shuffled = random.sample(table.image_names, len(table.image_names))
+    assert table.ordered_as(shuffled).image_names == tuple(shuffled)
+    assert table.ordered_as(shuffled).digest == table.digest
+
+
+def test_the_digest_changes_with_names_folds_and_repeats():
+    variants = [
+        small(),
+        small((0, 1, 2, 1, 0)),
+        small(image_names="abcdf"),
+        small([[0, 1, 2, 0, 1], [3, 4, 5, 3, 4]]),
+        small([[0, 1, 2, 0, 1], [3, 4, 5, 4, 3]]),
+        small((0, 1, 2, 3, 1), k=4),
+    ]
+    assert len({table.digest for table in variants}) == len(variants)
+    assert small().digest == small().digest
+    assert len(small().digest) == 64
+
+
+def test_the_digest_stays_what_it_was_in_earlier_versions():
+    # Scores on disk carry it: a change here makes every user train again.
+    assert small().digest == "f7bfd5ade41b6cac7d1830372347bdb488fe4806ceba99e64450fcaab8441b89"
+
+
+def test_ordered_as_keeps_each_chip_with_its_fold():
+    table = small([[0, 1, 2, 0, 1], [3, 4, 5, 4, 3]]).ordered_as("ecabd")
+    assert table.folds.tolist() == [[1, 2, 0, 1, 0], [3, 5, 3, 4, 4]]
+
+
+def test_ordered_as_refuses_other_chips():
+    with pytest.raises(UserError, match=r"The fold table lacks 2 of 6 chips: x, y\."):
+        small().ordered_as("abcdxy")
+    with pytest.raises(UserError, match=r"The fold table has 2 chips without labels: d, e\."):
+        small().ordered_as("abc")
+
+
+@pytest.mark.parametrize(
+    ("folds", "k", "image_names", "message"),
+    [
+        ((0, 1, 2, 0, 1), 3, "abcda", r"image names must be unique; repeated: a\."),
+        ((0, 1, 2, 0, 1), 3, ["a", "b", "c", "d", ""], r"image names must not be empty, .* received ''\."),
+        ((0, 1, 2, 0, 1), 3, ["a", "b", "c", "d", " e"], r"nor start or end with a space, .* received ' e'\."),
+        ((0, 1, 2, 0, 1), 3, ["a", "b", "c", "d", "e\rf"], r"nor hold a line break; received 'e\\rf'\."),
+        ((0, 0, 0, 0, 0), 1, "abcde", r"A fold table needs at least 2 folds; received 1\."),
+        ((0, 1, 3, 0, 1), 4, "abcde", r"column 'fold' has a gap: fold 2 of 0 to 3 holds no chip\."),
+        ((0, 1, 2, 0, 3), 3, "abcde", r"column 'fold' must hold 0 to 2; it holds 3\."),
+        ((0, 1, 2, 0, -1), 3, "abcde", r"column 'fold' must hold 0 to 2; it holds -1\."),
+        ([[0, 1, 2, 0, 1]] * 2, 3, "abcde", r"column 'fold_repeat1' must hold 3 to 5; it holds 0, 1, 2\."),
+        (np.zeros((0, 5), dtype=int), 3, "abcde", r"A fold table needs at least 1 repeat; received 0\."),
+    ],
+)
+def test_a_table_that_is_not_one_is_refused(folds, k, image_names, message):
+    with pytest.raises(UserError, match=message):
+        small(folds, k, image_names)
+
+
+@pytest.mark.parametrize("folds", [[0, 1, 2, 0, 1], [[0, 1, 2, 0]], [[0.0, 1.0, 2.0, 0.0, 1.0]]])
+def test_an_array_of_another_shape_or_kind_is_refused(folds):
+    with pytest.raises(ValueError, match=r"folds must be integers of shape \(num_repeats, 5\); received"):
+        FoldTable(tuple("abcde"), np.array(folds), 3)
+
+
+# The file
+
+
+@QUICK
+@given(tables())
+def test_a_written_table_is_read_as_it_was(table):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "new" / "folds.csv"
+        table.write(path)
+        again = FoldTable.read(path)
+        assert [left.name for left in path.parent.iterdir()] == ["folds.csv"]
+    assert again.image_names == table.image_names
+    np.testing.assert_array_equal(again.folds, table.folds)
+    assert again.k == table.k
+    assert again.digest == table.digest
+
+
+def test_the_file_is_plain(tmp_path):
+    small([[0, 1, 2, 0, 1], [3, 4, 5, 4, 3]]).write(tmp_path / "folds.csv")
+    lines = ["image_name,fold,fold_repeat1", "a,0,3", "b,1,4", "c,2,5", "d,0,4", "e,1,3", ""]
+    assert (tmp_path / "folds.csv").read_bytes() == "\n".join(lines).encode()
+
+
+def test_a_table_written_by_hand_is_read(tmp_path):
+    by_hand = saved(tmp_path, "\ufefffold,who,image_name\r\n 1 ,Ann,b\r\n0,,a \r\n\r\n1,Bob,001\r\n0,Bob,NA\r\n")
+    table = FoldTable.read(by_hand)
+    assert table.image_names == ("b", "a", "001", "NA")
+    assert table.folds.tolist() == [[1, 0, 1, 0]]
+    assert table.k == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"Cannot read .*folds\.csv as CSV"),
+        ("image_name,fold\n", r"folds\.csv: no chips, only a header\."),
+        ("id,fold\na,0\n", r"folds\.csv lacks columns \['image_name'\]; it has \['id', 'fold'\]\."),
+        ("image_name;fold\na;0\n", r"folds\.csv lacks columns \['image_name', 'fold'\]"),
+        (
+            "image_name,fold\na,0\nb,1.0\n",
+            r"folds\.csv: column 'fold' must hold whole numbers from 0; it holds '1\.0'\.",
+        ),
+        ("image_name,fold\na,0\nb,-1\n", r"must hold whole numbers from 0; it holds '-1'\."),
+        ("image_name,fold\na,0\nb\n", r"must hold whole numbers from 0; it holds ''\."),
+        ("image_name,fold\na,0\nb,²\n", r"must hold whole numbers from 0; it holds '²'\."),
+        ("image_name,fold\na,0\nb,99999999999999999999\n", r"must hold whole numbers from 0; it holds '9+'\."),
+        ("image_name,fold\na,0\nb,999999999\n", r"has a gap: fold 1 of 0 to 999999999 holds no chip\."),
+        ("image_name,fold\na,0\nb,1\na,1\n", r"folds\.csv: image names must be unique; repeated: a\."),
+        ("image_name,fold\na,0\nb,2\n", r"folds\.csv: column 'fold' has a gap: fold 1 of 0 to 2 holds no chip\."),
+        ("image_name,fold\na,1\nb,2\n", r"has a gap: fold 0 of 0 to 2 holds no chip\."),
+        ("image_name,fold\na,0\nb,0\n", r"A fold table needs at least 2 folds; received 1\."),
+        ("image_name,fold,fold_repeat1\na,0,0\nb,1,1\n", r"column 'fold_repeat1' must hold 2 to 3; it holds 0, 1\."),
+        ("image_name,fold,fold_repeat1\na,0,2\nb,1,\n", r"column 'fold_repeat1' must hold whole numbers from 0"),
+        (
+            "image_name,fold,fold_repeat2\na,0,2\nb,1,3\n",
+            r"column 'fold_repeat2' where \['fold_repeat1'\] were expected\.",
+        ),
+    ],
+)
+def test_a_file_that_is_not_a_table_is_refused_in_one_line(tmp_path, text, message):
+    path = saved(tmp_path, text)
+    with pytest.raises(UserError, match=message) as caught:
+        FoldTable.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_names_the_command_that_makes_it(tmp_path):
+    path = tmp_path / "folds.csv"
+    with pytest.raises(UserError) as caught:
+        FoldTable.read(path)
+    assert str(caught.value) == f'No fold table at {path}. Run "python run.py folds --k 5 --seed 0".'
+
+
+# Making one
+
+
+def test_the_first_repeat_uses_the_seed_as_it_is():
+    table = make_table(NAMES, TRUTH, k=4, seed=3, repeats=2)
+    np.testing.assert_array_equal(table.folds[0], stratified_folds(TRUTH, 4, 3))
+    assert table.image_names == tuple(NAMES)
+
+
+def test_more_repeats_leave_the_earlier_ones_as_they_are():
+    three, two = (make_table(NAMES, TRUTH, k=4, seed=3, repeats=repeats) for repeats in (3, 2))
+    np.testing.assert_array_equal(three.folds[:2], two.folds)
+
+
+def test_repeats_and_seeds_differ_from_each_other():
+    drawn = [make_table(NAMES, TRUTH, k=4, seed=seed, repeats=3).folds % 4 for seed in (0, 1)]
+    assert len({tuple(row) for table in drawn for row in table.tolist()}) == 6
+
+
+def test_groups_stay_together_in_every_repeat():
+    groups = np.arange(60) // 4
+    table = make_table(NAMES, TRUTH, k=3, seed=0, repeats=2, groups=groups.tolist())
+    for group in range(15):
+        assert [len(set(row)) for row in table.folds[:, groups == group]] == [1, 1]
+
+
+def test_make_table_refuses_what_does_not_fit():
+    with pytest.raises(UserError, match=r"repeats must be 1 or more; received 0\."):
+        make_table(NAMES, TRUTH, k=3, seed=0, repeats=0)
+    with pytest.raises(UserError, match=r"image names must be unique; repeated: a\."):
+        make_table(["a"] * 60, TRUTH, k=3, seed=0)
+    with pytest.raises(UserError, match=r"The seed must be 0 to"):
+        make_table(NAMES, TRUTH, k=3, seed=-1, repeats=2)
+    with pytest.raises(ValueError, match=r"truth has 60 rows for 59 image names\."):
+        make_table(NAMES[1:], TRUTH, k=3, seed=0)
+
+
+# The audit
+
+
+def hand_audit() -> Audit:
+    """Ten chips in folds of 4, 3 and 3; `b` is skewed, `c` too rare, `d` absent."""
+    table = small((0, 0, 0, 0, 1, 1, 1, 2, 2, 2), 3, "abcdefghij")
+    truth = np.zeros((10, 4), dtype=bool)
+    truth[:, 0] = True
+    truth[[0, 4, 5, 6, 7], 1] = True
+    truth[[0, 9], 2] = True
+    return audit(table, truth, ["a", "b", "c", "d"])
+
+
+def test_the_audit_counts_by_hand():
+    made = hand_audit()
+    assert made.fold_sizes.tolist() == [4, 3, 3]
+    assert made.support.tolist() == [10, 5, 2, 0]
+    assert made.positives.tolist() == [[4, 1, 1, 0], [3, 3, 0, 0], [3, 1, 1, 0]]
+    expected = [[1, 0.5, 1.25, np.nan], [1, 2, 0, np.nan], [1, 2 / 3, 5 / 3, np.nan]]
+    np.testing.assert_allclose(made.relative_share, expected)
+    assert made.worst == ("b", 1, 1.0)
+    assert made.too_rare == ("c",)
+    assert made.absent == ("d",)
+
+
+def test_the_audit_goes_into_json():
+    made = hand_audit().to_dict()
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert made["fold_sizes"] == [4, 3, 3]
+    assert made["labels"]["b"] == {"support": 5, "positives": [1, 3, 1], "relative_share": [0.5, 2.0, 0.666667]}
+    assert made["labels"]["d"] == {"support": 0, "positives": [0, 0, 0], "relative_share": None}
+    assert made["worst"] == {"label": "b", "fold": 1, "deviation": 1.0}
+    assert made["too_rare"] == ["c"]
+    assert made["absent"] == ["d"]
+
+
+def test_the_text_says_it_all_rarest_first():
+    text = hand_audit().text()
+    lines = text.splitlines()
+    assert lines[0].split() == ["label", "chips", "f0", "f1", "f2", "worst"]
+    assert [line.split() for line in lines[2:6]] == [
+        ["d", "0", "0", "0", "0", "-"],
+        ["c", "2", "1", "0", "1", "-100.0%"],
+        ["b", "5", "1", "3", "1", "+100.0%"],
+        ["a", "10", "4", "3", "3", "+0.0%"],
+    ]
+    assert "Fold sizes: 4, 3, 3 chips." in lines
+    assert "Worst deviation from a label's share: +100.0% (b, fold 1)." in lines
+    assert "Too rare for 3 folds, so that some hold out no chip with them: c." in lines
+    assert "On no chip at all, so that nothing can be learned of them: d." in lines
+
+
+def test_shares_are_of_one_repeat_not_of_all():
+    table = small([[0, 0, 1, 1], [2, 3, 2, 3]], 2, "abcd")
+    made = audit(table, np.array([[1], [1], [0], [0]]), ["a"])
+    np.testing.assert_allclose(made.relative_share[:, 0], [2, 0, 1, 1])
+
+
+def test_a_label_on_as_many_chips_as_folds_is_judged():
+    made = audit(small((0, 1, 2, 0, 1, 2), 3, "abcdef"), np.array([[1, 0]] * 2 + [[0, 1]] * 3 + [[0, 0]]), ["x", "y"])
+    assert made.too_rare == ("x",)
+    assert made.worst == ("y", 0, 0.0)
+
+
+def test_labels_that_no_dealing_could_help_are_not_the_worst():
+    table = small((0, 1, 2), 3, "abc")
+    made = audit(table, np.array([[1], [1], [0]]), ["rare"])
+    assert made.worst is None
+    assert made.to_dict()["worst"] is None
+    assert "Worst deviation" not in made.text()
+
+
+def test_of_many_folds_the_text_shows_the_extremes():
+    made = audit(make_table(NAMES, TRUTH, k=4, seed=0, repeats=3), TRUTH, LABELS)
+    lines = made.text().splitlines()
+    assert lines[0].split() == ["label", "chips", "min", "max", "worst"]
+    positives = made.positives[:, 2]
+    assert lines[2].split()[:4] == ["road", *map(str, [made.support[2], positives.min(), positives.max()])]
+    assert f"Fold sizes: {made.fold_sizes.min()} to {made.fold_sizes.max()} chips." in lines
+
+
+@QUICK
+@example(k=10, most=10_000_000, width=20, rare=False)
+@example(k=2, most=1, width=200, rare=False)
+@example(k=3, most=1, width=200, rare=True)
+@given(st.integers(2, 12), st.integers(1, 10_000_000), st.integers(1, 200), st.booleans())
+def test_the_text_fits_a_terminal(k, most, width, rare):
+    positives = np.full((k, 40), 0 if rare else most)
+    positives[0] = 1
+    made = Audit(
+        labels=tuple(f"label{column}".ljust(width, "x") for column in range(40)),
+        k=k,
+        fold_sizes=np.full(k, most),
+        positives=positives,
+        support=positives.sum(axis=0),
+    )
+    assert max(map(len, made.text().splitlines())) <= TEXT_WIDTH
+
+
+def test_truth_that_does_not_fit_the_table_is_refused():
+    table = make_table(NAMES, TRUTH, k=3, seed=0)
+    with pytest.raises(ValueError, match=r"truth must have shape \(60, 3\); received \(59, 3\)\."):
+        audit(table, TRUTH[1:], LABELS)
+    with pytest.raises(ValueError, match=r"truth must have shape \(60, 2\); received \(60, 3\)\."):
+        audit(table, TRUTH, LABELS[1:])
+
+
+# Table and audit on disk
+
+
+def test_the_json_says_how_the_table_was_made(tmp_path):
+    table = make_table(NAMES, TRUTH, k=3, seed=5, repeats=2)
+    made = audit(table, TRUTH, LABELS)
+    write_table(table, made, tmp_path / "folds.csv", settings={"seed": 5, "groups": None})
+    about = json.loads((tmp_path / "folds.json").read_text())
+    assert about == {
+        "digest": FoldTable.read(tmp_path / "folds.csv").digest,
+        "k": 3,
+        "repeats": 2,
+        "settings": {"seed": 5, "groups": None},
+        "audit": made.to_dict(),
+    }
+
+
+def test_killed_in_between_the_old_table_stays(tmp_path, monkeypatch):
+    path = tmp_path / "folds.csv"
+    old, new = (make_table(NAMES, TRUTH, k=3, seed=seed) for seed in (0, 1))
+    write_table(old, audit(old, TRUTH, LABELS), path, settings={})
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FoldTable, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_table(new, audit(new, TRUTH, LABELS), path, settings={})
+    assert FoldTable.read(path).digest == old.digest
+    assert json.loads((tmp_path / "folds.json").read_text())["digest"] == new.digest
+
+
+# Groups
+
+
+def test_groups_are_read_in_the_order_of_the_chips(tmp_path):
+    path = saved(tmp_path, "scene,image_name\n007,b\nNA,a\n 7 ,c\n8,not asked for\n")
+    assert read_groups(path, ["a", "b", "c"]) == ["NA", "007", "7"]
+
+
+def test_the_column_of_groups_can_be_named(tmp_path):
+    path = saved(tmp_path, "image_name,scene,day\na,s1,d1\nb,s2,d1\n")
+    assert read_groups(path, ["a", "b"], "day") == ["d1", "d1"]
+    assert Counter(read_groups(path, ["a", "b"], column="scene")) == {"s1": 1, "s2": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("id,scene\na,1\n", None, r"lacks columns \['image_name'\]"),
+        ("image_name\na\n", None, r"must have one column beside image_name, .*; it has \[\]\."),
+        ("image_name,x,y\na,1,2\n", None, r"or be told which holds groups; it has \['x', 'y'\]\."),
+        ("image_name,x\na,1\n", "scene", r"has no column of groups 'scene'; it has \['x'\]\."),
+        ("image_name,x\na,1\n", "image_name", r"has no column of groups 'image_name'; it has \['x'\]\."),
+        ("image_name,x\na,1\na,2\n", None, r"repeats ids: a\."),
+        ("image_name,x\na,1\n", None, r"has no group for 2 of 3 chips: b, c\."),
+        ("image_name,x\na,1\nb,\nc, \n", None, r"has no group for 2 of 3 chips: b, c\."),
+    ],
+)
+def test_groups_that_are_not_clear_are_refused(tmp_path, text, column, message):
+    with pytest.raises(UserError, match=message):
+        read_groups(saved(tmp_path, text), ["a", "b", "c"], column)
+
+
+def test_a_missing_file_of_groups_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"No file .*groups\.csv\."):
+        read_groups(tmp_path / "groups.csv", ["a"])
