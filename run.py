@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,78 +14,12 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import click
 
+from competition.command_line import FILE, FOLDER, Verbs, Words, in_workspace, show_next
 from models.recipes import Recipe
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
     from folds.scores import ScoreStore
-
-INTERRUPTED = 130
-FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-class _Cli(click.Group):
-    """Shows a mistake the user can mend as one line; `--debug` shows where it came from."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from competition.errors import UserError
-
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            if ctx.meta.get("debug"):
-                raise
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("\nStopped. What was finished is kept; run the same command to go on.", err=True)
-            ctx.exit(INTERRUPTED)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order of the pipeline."""
-        return list(self.commands)
-
-
-class _Words(click.ParamType):
-    """Words joined by commas; "none" stands for no word."""
-
-    name = "a,b"
-
-    def __init__(self, kind: type = str) -> None:
-        self.kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        if isinstance(value, tuple):
-            return value
-        words = [word.strip() for word in value.split(",") if word.strip()]
-        try:
-            return () if words == ["none"] else tuple(self.kind(word) for word in words)
-        except ValueError:
-            self.fail(f"{value!r} is not {self.kind.__name__} values joined by commas", param, ctx)
-
-
-def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb `--workspace`, `--competition` and `--debug`, and its first argument: the Workspace."""
-
-    @click.option("--workspace", type=FOLDER, default="workspace", show_default=True, help="folder of every artefact")
-    @click.option("--competition", default="planet", show_default=True, help="a known name, or a .toml file")
-    @click.option("--debug", is_flag=True, help="show where an error came from")
-    @functools.wraps(verb)
-    def wrapped(workspace: Path, competition: str, debug: bool, **options: Any) -> None:
-        from competition.spec import load
-        from competition.workspace import Workspace
-
-        context = click.get_current_context()
-        context.meta["debug"] = debug
-        given = {"--workspace": str(workspace), "--competition": competition}
-        defaults = {"--workspace": "workspace", "--competition": "planet"}
-        context.meta["flags"] = [
-            part for flag in given if given[flag] != defaults[flag] for part in (flag, given[flag])
-        ]
-        verb(Workspace(workspace, load(competition)), **options)
-
-    return wrapped
 
 
 def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
@@ -107,7 +40,7 @@ def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
 
 def _flag_type(kind: Any) -> Any:
     if get_origin(kind) is tuple:
-        return _Words(get_args(kind)[0])
+        return Words(get_args(kind)[0])
     return click.Choice(get_args(kind)) if get_args(kind) else kind
 
 
@@ -118,19 +51,13 @@ def _store(workspace: Workspace) -> ScoreStore:
     return ScoreStore(workspace.runs, workspace.competition.labels, FoldTable.read(workspace.fold_table))
 
 
-def _next(command: str) -> None:
-    """Show the command that comes next, in the same workspace."""
-    flags = shlex.join(click.get_current_context().meta.get("flags", []))
-    click.echo(f"Next: python run.py {command} {flags}".rstrip())
-
-
-@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="planet-toolkit")
 def main() -> None:
     """Compete in multi-label image competitions: from Kaggle's archives to a checked submission."""
 
 
-@main.group(name="data", cls=_Cli)
+@main.group(name="data", cls=Verbs)
 def data() -> None:
     """Prepare, check or simulate the chips."""
 
@@ -143,7 +70,7 @@ def prepare(workspace: Workspace, source: Path) -> None:
     from competition.prepare import prepare as prepare_data
 
     click.echo(prepare_data(workspace, source).text())
-    _next("data check")
+    show_next("data check")
 
 
 @data.command()
@@ -157,7 +84,7 @@ def check(workspace: Workspace, sample: int | None) -> None:
     click.echo(report.text())
     if not report.ok:
         sys.exit(1)
-    _next("folds")
+    show_next("folds")
 
 
 @data.command()
@@ -176,7 +103,7 @@ def simulate(folder: Path, debug: bool, **options: Any) -> None:
     click.get_current_context().meta["debug"] = debug
     simulate_chips(folder, **options, progress=True)
     click.echo(f"Wrote {options['num_train']:,} labelled chips and {options['num_test']:,} to predict to {folder}.")
-    _next(f"data prepare --from {folder}")
+    show_next(f"data prepare --from {folder}")
 
 
 @main.command()
@@ -209,7 +136,7 @@ def folds(workspace: Workspace, k: int, seed: int, repeats: int, group: str | No
     write_table(table, audited, path, settings=settings)
     click.echo(audited.text())
     click.echo(f"Wrote {path}, digest {short(table.digest)}.")
-    _next("train --models baseline")
+    show_next("train --models baseline")
 
 
 @main.command()
@@ -254,12 +181,12 @@ def fold(workspace: Workspace, model: str, fold: int, name: str | None, **option
     if options.pop("restart"):
         jobs.restart(workspace, name or model, fold)
     _train(workspace, model, name, [fold], **options)
-    _next("status")
+    show_next("status")
 
 
 @main.command()
 @in_workspace
-@click.option("--models", type=_Words(), required=True, help="recipes, or models begun with one")
+@click.option("--models", type=Words(), required=True, help="recipes, or models begun with one")
 @click.option("--name", help="name of this variant, where one model is given")
 @job_options
 @recipe_flags
@@ -274,7 +201,7 @@ def train(workspace: Workspace, models: tuple[str, ...], name: str | None, resta
         if restart:
             jobs.restart(workspace, name or model)
         _train(workspace, model, name, None, **options)
-    _next(f"thresholds --model {name or models[0]}")
+    show_next(f"thresholds --model {name or models[0]}")
 
 
 def _train(
@@ -337,6 +264,152 @@ def _write_scores(path: Path, id_column: str, names: Any, columns: dict[str, Any
     table = pd.DataFrame({id_column: names, **columns, **({"tags": tags} if tags is not None else {})})
     with replace_atomically(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
+
+
+@main.command()
+@in_workspace
+@click.option("--model", required=True, help="a model with all its folds, or a blend")
+@click.option("--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study")
+def thresholds(workspace: Workspace, model: str, trials: int) -> None:
+    """Find cuts for a model's scores, and show what they are worth on folds they did not see."""
+    from submissions.cuts import make_cuts
+    from submissions.tables import cuts_text
+
+    made = make_cuts(model, workspace, trials=trials)
+    click.echo(cuts_text(made, workspace.competition))
+    click.echo(f"Wrote {made.path}; studies in {workspace.studies}.")
+    show_next(f"blend --members {model} --name {model}-alone")
+
+
+@main.command()
+@in_workspace
+@click.option("--members", type=Words(), required=True, help="models and blends")
+@click.option("--name", required=True, help="name of the blend and of its submission")
+@click.option("--method", type=click.Choice(["mean", "vote"]), default="mean", show_default=True)
+@click.option(
+    "--cuts",
+    type=click.Choice(["auto", "fixed", "uniform", "per-label"]),
+    default="auto",
+    show_default=True,
+    help="auto leaves the fixed cut only for one that wins cross-fitted by more than a standard error",
+)
+@click.option("--any-weather", is_flag=True, help="allow any number of labels of an exclusive group on a chip")
+@click.option("--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study")
+def blend(
+    workspace: Workspace,
+    members: tuple[str, ...],
+    name: str,
+    method: str,
+    cuts: str,
+    any_weather: bool,
+    trials: int,
+) -> None:
+    """Blend models, decide the tags of the test chips, and write and check the submission."""
+    from submissions.blending import make_blend
+    from submissions.tables import blend_text
+    from submissions.write import write_decided
+
+    made = make_blend(name, members, workspace, method=method, cuts=cuts, exclusive=not any_weather, trials=trials)
+    click.echo(blend_text(made, workspace.competition))
+    report, notes = write_decided(name, made.test, made.cuts, workspace, made.about, exclusive=made.exclusive)
+    for line in notes:
+        click.echo(line)
+    click.echo(report.text())
+    show_next(f"submit {name} --message '{method} of {', '.join(members)}'")
+
+
+@main.command()
+@in_workspace
+@click.argument("name")
+@click.option("--against", help="another submission, by name or path: show how far the two agree, by id prefix")
+@click.option("--any-weather", is_flag=True, help="allow any number of labels of an exclusive group on a chip")
+def validate(workspace: Workspace, name: str, against: str | None, any_weather: bool) -> None:
+    """Check a submission, given by name or path, against the sample submission; exits with 1 if it does not fit."""
+    from submissions.agreement import agreement
+    from submissions.validate import validate_submission
+    from submissions.write import submission_path
+
+    path, competition = submission_path(name, workspace), workspace.competition
+    report = validate_submission(path, competition, workspace.test_names, exclusive=not any_weather)
+    click.echo(report.text())
+    if against:
+        click.echo(agreement(path, submission_path(against, workspace), competition).text())
+    if not report.is_valid:
+        sys.exit(1)
+    show_next(f"submit {name} --message TEXT")
+
+
+@main.command()
+@in_workspace
+@click.argument("name")
+@click.option("--message", required=True, help="shown beside the submission on Kaggle")
+def submit(workspace: Workspace, name: str, message: str) -> None:
+    """Check a submission and print the command that uploads it."""
+    from submissions.upload import kaggle_command
+    from submissions.validate import validate_submission
+    from submissions.write import read_recipe, submission_path
+
+    path = submission_path(name, workspace)
+    # What was asked for when it was written is what it is held to now.
+    exclusive = read_recipe(path).get("exclusive", True)
+    report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
+    if not report.is_valid:
+        raise report.error()
+    click.echo(report.text())
+    click.echo("To upload it:")
+    click.echo(kaggle_command(path, workspace.competition, message))
+
+
+@main.command()
+@click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
+def demo(workspace: Path) -> None:
+    """See the whole chain run on made-up chips: two models, their blend, a checked submission."""
+    kaggle = workspace / "kaggle"
+    simulate = f"data simulate --to {kaggle} --train 900 --test 300 --size 64 --rare-boost 6"
+    chain = [
+        *([] if (kaggle / "train_v2.csv").is_file() else [simulate]),
+        f"data prepare --from {kaggle} --workspace {workspace}",
+        f"data check --workspace {workspace}",
+        f"folds --k 3 --workspace {workspace}",
+        f"train --models baseline --input-size 32 --epochs 12 --batch-size 32 --workspace {workspace}",
+        f"train --models residual --input-size 32 --epochs 8 --batch-size 32 --workspace {workspace}",
+        f"thresholds --model residual --trials 50 --workspace {workspace}",
+        f"blend --members baseline,residual --name demo --trials 50 --workspace {workspace}",
+        f"submit demo --message demo --workspace {workspace}",
+    ]
+    for command in chain:
+        click.secho(f"\n$ python run.py {command}", bold=True)
+        if code := main(command.split(), standalone_mode=False):
+            sys.exit(code)
+    _show_demo(workspace, kaggle / "simulated_test_labels.csv")
+
+
+def _show_demo(workspace: Path, test_labels: Path) -> None:
+    """Show what the demonstration made, and what to do with real data."""
+    import json
+
+    from tabulate import tabulate
+
+    from competition.labels import read_label_table
+    from competition.metrics import f_beta
+    from competition.spec import load
+
+    planet = load("planet")
+    figures = json.loads((workspace / "blends" / "demo" / "blend.json").read_text(encoding="utf-8"))["figures"]
+    rows = [[row["name"], f"{row['cross_fitted']:.4f}", "{:.4f} to {:.4f}".format(*row["interval"])] for row in figures]
+    truth, decided = (read_label_table(path, planet) for path in (test_labels, workspace / "submissions" / "demo.csv"))
+    score = f_beta(truth.truth, decided.truth, planet.metric)
+    click.secho("\nWhat was made", bold=True)
+    click.echo(tabulate(rows, ["", "F2, cross-fitted", "95 % interval"], disable_numparse=True))
+    click.echo(f"\nOn the made-up test chips, as Kaggle would score it, the submission reaches F2 {score:.4f}.")
+    click.echo(
+        "These chips are made up: the figures say that the chain works, not how well it would do.\n\n"
+        "With the real data (accept the competition's rules on Kaggle, then download its files):\n"
+        "  python run.py data prepare --from DIR\n"
+        "  python run.py folds\n"
+        "  python run.py train --models mobilenet_v2\n"
+        "  python run.py blend --members mobilenet_v2 --name first"
+    )
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +25,10 @@ from competition.labels import first
 from competition.spec import ImageSet
 
 BLOCK = 1024  # chips decoded between two records of progress
+PROBED = 5  # chips that decide on the data type of all
 READER = 1  # raise it when the same file would decode to other pixels
 
-# One row a chip: what the file was when it was decoded. An all-zero row was not decoded yet.
+# One row a chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
 ROW = np.dtype([("bytes", "<i8"), ("mtime_ns", "<i8"), ("digest", "S32"), ("broken", "?")])
 
 
@@ -79,8 +83,8 @@ def open_cache(
 ) -> ChipCache:
     """Open the cache of some chips, decoding what is not in it yet.
 
-    A chip is decoded again if its file's content changed. Interrupted, the next call goes on at the last recorded
-    block. Two processes may call it at once: the second waits for the first.
+    A chip is decoded again if its file's content changed, or if it was broken. Interrupted, the next call goes on at
+    the last recorded block. Two processes may call it at once: the second waits for the first.
 
     Args:
         root: folder of all caches.
@@ -125,10 +129,8 @@ class _Builder:
         rows = self._load_rows()
         stale = self._stale(rows)
         if len(stale):
-            self._decode(rows, stale, skip_broken)
+            rows = self._decode(rows, stale, skip_broken)
         broken = np.flatnonzero(rows["broken"])
-        if len(broken) and not skip_broken:
-            raise self._stop(int(broken[0]), len(broken))
         if len(broken):
             self.say(f"Left out {len(broken)} broken chips: {first(self.names[i] for i in broken)}.")
         usable = np.flatnonzero(~rows["broken"])
@@ -143,10 +145,10 @@ class _Builder:
             _rows=usable,
         )
 
-    def _stop(self, row: int, count: int) -> BrokenChipError:
-        reason = self.reasons.get(self.names[row]) or _reason(self.files[row], self.images)
-        others = f" ({count - 1} more are broken)" if count > 1 else ""
-        return BrokenChipError(f"{reason.rstrip('.')}{others}. Mend it, or add --skip-broken to leave it out.")
+    def _stop(self, broken: NDArray[np.int64]) -> BrokenChipError:
+        reason = self.reasons[self.names[broken[0]]].rstrip(".")
+        others = f" ({len(broken) - 1} more are broken)" if len(broken) > 1 else ""
+        return BrokenChipError(f"{reason}{others}. Mend it, or add --skip-broken to leave it out.")
 
     def _load_rows(self) -> NDArray[Any]:
         if self.rows_path.is_file() and self.pixels_path.is_file():
@@ -159,20 +161,25 @@ class _Builder:
         """Return the rows whose file is not the one that was decoded."""
         stale = []
         for i, path in enumerate(self.files):
+            if not (rows[i]["digest"] and path.is_file()):
+                stale.append(i)
+                continue
             row, status = rows[i], path.stat()
-            if row["bytes"] == status.st_size and row["mtime_ns"] == status.st_mtime_ns and row["digest"]:
+            if row["bytes"] == status.st_size and row["mtime_ns"] == status.st_mtime_ns:
                 continue
             # A copy or a fresh unpacking changes the time and not the content: then the pixels are still right.
-            if row["bytes"] == status.st_size and row["digest"] == _digest(path.read_bytes()):
+            if row["bytes"] == status.st_size and row["digest"] == _digest(path):
                 rows["mtime_ns"][i] = status.st_mtime_ns
                 continue
             stale.append(i)
         return np.array(stale, dtype=np.int64)
 
-    def _decode(self, rows: NDArray[Any], stale: NDArray[np.int64], skip_broken: bool) -> None:
+    def _decode(self, rows: NDArray[Any], stale: NDArray[np.int64], skip_broken: bool) -> NDArray[Any]:
         from tqdm import tqdm
 
         pixels = self._open_pixels()
+        if not self.rows_path.is_file():
+            rows, stale = np.zeros(len(rows), dtype=ROW), np.arange(len(rows))
         workers = os.cpu_count() or 1
         with (
             ThreadPoolExecutor(workers) as pool,
@@ -189,55 +196,55 @@ class _Builder:
                 pixels.flush()
                 with replace_atomically(self.rows_path) as temporary:
                     np.save(temporary, rows, allow_pickle=False)
-                broken = np.flatnonzero(rows["broken"])
+                broken = block[rows["broken"][block]]
                 if len(broken) and not skip_broken:
-                    raise self._stop(int(broken[0]), len(broken))
+                    raise self._stop(broken)
+        return rows
 
     def _open_pixels(self) -> np.memmap[Any, Any]:
-        shape = (len(self.names), self.size, self.size, len(self.images.bands))
+        """Return the array to fill; a new one, without any record, unless there is one of the right kind."""
+        shape, dtype = (len(self.names), self.size, self.size, len(self.images.bands)), self._dtype()
         if self.pixels_path.is_file():
             pixels: np.memmap[Any, Any] = np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
-            if pixels.shape == shape:
+            if pixels.shape == shape and pixels.dtype == dtype:
                 return pixels
-        dtype = next(self._dtypes())
         needed, free = int(np.prod(shape)) * dtype.itemsize, shutil.disk_usage(self.pixels_path.parent).free
         where = self.pixels_path.parent
         self.say(f"Decoding {len(self.names):,} chips at {self.size} px: {needed / 1e6:,.0f} MB in {where}.")
         if needed > free:
             raise UserError(f"The cache needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free.")
         self.rows_path.unlink(missing_ok=True)
-        return np.lib.format.open_memmap(self.pixels_path, mode="w+", dtype=dtype, shape=shape)
+        with replace_atomically(self.pixels_path) as temporary:
+            np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        return np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
+
+    def _dtype(self) -> np.dtype[Any]:
+        """Return the data type of most of the first chips that can be read: one of another kind is the odd one out."""
+        found = list(itertools.islice(self._dtypes(), PROBED))
+        if not found:
+            raise UserError(f"All {len(self.files)} chips are broken; the first is {self.files[0]}.")
+        return Counter(found).most_common(1)[0][0]
 
     def _dtypes(self) -> Iterator[np.dtype[Any]]:
         for path in self.files:
-            try:
+            with suppress(BrokenChipError):
                 yield read_chip(path, self.images).dtype
-            except BrokenChipError:
-                continue
-        raise UserError(f"All {len(self.files)} chips are broken; the first is {self.files[0]}.")
 
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:
         path = self.files[i]
-        status = path.stat()
-        digest = _digest(path.read_bytes())
         try:
+            # First what the file is: if it changes meanwhile, the record is of the old one, and it is decoded again.
+            status, digest = path.stat(), _digest(path)
             chip = resize_chip(read_chip(path, self.images), self.size)
             if chip.dtype != dtype:
                 raise BrokenChipError(f"Broken chip {path}: expected {dtype} as in the others, received {chip.dtype}.")
-        except BrokenChipError as error:
-            self.reasons[self.names[i]] = str(error)
-            return (status.st_size, status.st_mtime_ns, digest, True), None
+        except (BrokenChipError, OSError) as error:
+            reason = f"Broken chip {path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self.reasons[self.names[i]] = reason
+            return (0, 0, b"", True), None
         return (status.st_size, status.st_mtime_ns, digest, False), chip
 
 
-def _digest(content: bytes) -> bytes:
+def _digest(path: Path) -> bytes:
     # Hex, as NumPy strips zero bytes from the end of byte strings.
-    return hashlib.blake2b(content, digest_size=16).hexdigest().encode()
-
-
-def _reason(path: Path, images: ImageSet) -> str:
-    try:
-        read_chip(path, images)
-    except BrokenChipError as error:
-        return str(error)
-    return f"Broken chip {path}"
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest().encode()

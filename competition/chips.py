@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,7 @@ def read_chip(path: Path, images: ImageSet) -> NDArray[Any]:
             which is how a failed decoding shows itself.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            chip = _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_picture(path, len(images.bands))
+        chip = _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_picture(path, len(images.bands))
     except BrokenChipError:
         raise
     except Exception as error:  # decoders raise whatever they like on a damaged file
@@ -71,9 +68,7 @@ def resize_chip(chip: NDArray[Any], size: int) -> NDArray[Any]:
         picture = Image.fromarray(np.ascontiguousarray(chip)) if chip.shape[2] == 3 else _four_bands(chip)
         return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
     bands = [
-        np.asarray(
-            Image.fromarray(chip[:, :, band].astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
-        )
+        np.asarray(Image.fromarray(chip[:, :, band].astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC))
         for band in range(chip.shape[2])
     ]
     limits = np.iinfo(chip.dtype)
@@ -87,6 +82,11 @@ def _four_bands(chip: NDArray[Any]) -> Image.Image:
 
 def _read_picture(path: Path, num_bands: int) -> NDArray[Any]:
     with Image.open(path) as picture:
+        # Not by turning Pillow's warning into an error: warnings.catch_warnings() is not safe in threads.
+        if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
+            raise BrokenChipError(f"Broken chip {path}: {picture.width} x {picture.height} pixels are too many.")
+        if picture.mode.startswith(("I", "F")):
+            return np.asarray(picture)[:, :, None]  # one deep band; convert() would cut its values off at 255
         if num_bands == 3:
             # convert() undoes the Adobe inversion of the competition's CMYK files; other decoders return zeros.
             return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))

@@ -77,6 +77,8 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"No file {path}.") from error
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise UserError(f"Cannot read {path} as CSV: {str(error).splitlines()[0]}.") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first of too many cells for row names
+        raise UserError(f"{path} is not a table: its rows have more cells than the header {list(table.columns)}.")
     if missing := [column for column in required if column not in table.columns]:
         raise UserError(f"{path} lacks columns {missing}; it has {list(table.columns)}.")
     return table

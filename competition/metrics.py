@@ -30,7 +30,7 @@ def f_beta_per_chip(truth: ArrayLike, decisions: ArrayLike, beta: float) -> NDAr
         ValueError: if the shapes differ.
     """
     truth, decisions = _matched(truth, decisions)
-    return _f_beta(*_counts(truth, decisions, axis=1), beta)
+    return f_beta_of_counts(*_counts(truth, decisions, axis=1), beta)
 
 
 def f_beta(truth: ArrayLike, decisions: ArrayLike, metric: Metric) -> float:
@@ -46,7 +46,20 @@ def f_beta(truth: ArrayLike, decisions: ArrayLike, metric: Metric) -> float:
     """
     truth, decisions = _matched(truth, decisions)
     axis = {"samples": 1, "macro": 0, "micro": None}[metric.average]
-    return float(np.mean(_f_beta(*_counts(truth, decisions, axis=axis), metric.beta)))
+    return float(np.mean(f_beta_of_counts(*_counts(truth, decisions, axis=axis), metric.beta)))
+
+
+def f_beta_of_counts(hits: ArrayLike, decided: ArrayLike, carried: ArrayLike, beta: float) -> NDArray[np.float64]:
+    """Return the F-beta of counts, element by element; every other function here comes down to it.
+
+    Args:
+        hits: how often a label was decided and carried.
+        decided: how often it was decided.
+        carried: how often it was carried.
+        beta: weight of recall.
+    """
+    hits, decided, carried = (np.asarray(counts, dtype=np.float64) for counts in (hits, decided, carried))
+    return _ratio((1 + beta**2) * hits, decided + beta**2 * carried)
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float) -> LabelMetric
     hits, decided, carried = _counts(truth, decisions, axis=0)
     return LabelMetrics(
         support=carried.astype(np.int64),
-        f_beta=_f_beta(hits, decided, carried, beta),
+        f_beta=f_beta_of_counts(hits, decided, carried, beta),
         precision=_ratio(hits, decided),
         recall=_ratio(hits, carried),
     )
@@ -134,10 +147,6 @@ def _counts(truth: NDArray[Any], decisions: NDArray[Any], axis: int | None) -> t
     return (truth & decisions).sum(axis=axis), decisions.sum(axis=axis), truth.sum(axis=axis)
 
 
-def _f_beta(hits: Any, decided: Any, carried: Any, beta: float) -> NDArray[np.float64]:
-    return _ratio((1 + beta**2) * hits, decided + beta**2 * carried)
-
-
 def _ratio(over: Any, under: Any) -> NDArray[np.float64]:
     over, under = np.asarray(over, dtype=np.float64), np.asarray(under, dtype=np.float64)
     return np.divide(over, under, out=np.zeros_like(over), where=under > 0)
@@ -146,5 +155,5 @@ def _ratio(over: Any, under: Any) -> NDArray[np.float64]:
 def _matched(truth: ArrayLike, other: ArrayLike, dtype: Any = bool) -> tuple[NDArray[Any], NDArray[Any]]:
     truth, other = np.asarray(truth, dtype=bool), np.asarray(other, dtype=dtype)
     if truth.ndim != 2 or truth.shape != other.shape:
-        raise ValueError(f"Expected two (num_chips, num_labels) matrices of one shape, got {truth.shape}, {other.shape}.")
+        raise ValueError(f"Expected two (num_chips, num_labels) arrays of one shape, got {truth.shape}, {other.shape}.")
     return truth, other

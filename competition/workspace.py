@@ -24,6 +24,8 @@ from competition.files import write_json
 from competition.labels import LabelTable, first, read_label_table, read_table
 from competition.spec import Competition, ImageSet
 
+PREPARE = 'Run "python run.py data prepare --from DIR" with the folder of Kaggle\'s files'
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -141,14 +143,12 @@ class Layout:
         folders = images.train if split == "train" else images.test
         found = [self.folders[name] for name in folders if name in self.folders]
         if not found:
-            raise UserError(
-                f"No {split} chips: none of the folders {', '.join(folders)} was found. "
-                'Run "python run.py data prepare --from DIR" with the folder of Kaggle\'s files.'
-            )
+            raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found. {PREPARE}.")
         right_name = self._right_names(images)
         files: dict[str, Path] = {}
         for path in (path for folder in found for path in folder.iterdir()):
-            if path.suffix.lower() != images.suffix.lower():
+            # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
+            if path.suffix.lower() != images.suffix.lower() or path.name.startswith("."):
                 continue
             name = right_name.get(path.name, path.name)[: -len(images.suffix)]
             if name in files:
@@ -189,20 +189,43 @@ class Layout:
         Raises:
             UserError: if it is missing or belongs to another competition, or a path in it is gone.
         """
-        prepare = 'Run "python run.py data prepare --from DIR" with the folder of Kaggle\'s files'
         if not path.is_file():
-            raise UserError(f"No data in the workspace {path.parent.parent}. {prepare}.")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["competition"] != competition.name:
+            raise UserError(f"No data in the workspace {path.parent.parent}. {PREPARE}.")
+        layout = cls._parse(path, competition)
+        found = [*layout.folders.values(), *layout.tables.values()]
+        if gone := [place for place in found if not place.exists()]:
+            raise UserError(f"Data that were prepared are gone: {first(gone)}. {PREPARE}.")
+        return layout
+
+    @classmethod
+    def read_what_is_left(cls, path: Path, competition: Competition) -> Layout:
+        """Read a layout to add to it: empty if there is none, and without the paths that are gone.
+
+        Raises:
+            UserError: if it belongs to another competition.
+        """
+        if not path.is_file():
+            return cls(competition.name, {}, {})
+        layout = cls._parse(path, competition)
+        folders = {name: place for name, place in layout.folders.items() if place.exists()}
+        tables = {name: place for name, place in layout.tables.items() if place.exists()}
+        return cls(competition.name, folders, tables)
+
+    @classmethod
+    def _parse(cls, path: Path, competition: Competition) -> Layout:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            owner: str = content["competition"]
+            folders = {name: path.parent / found for name, found in content["folders"].items()}
+            tables = {name: path.parent / found for name, found in content["tables"].items()}
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is damaged. Delete it. {PREPARE}.") from error
+        if owner != competition.name:
             raise UserError(
-                f"The workspace {path.parent.parent} was prepared for competition {content['competition']!r}, "
+                f"The workspace {path.parent.parent} was prepared for competition {owner!r}, "
                 f"received {competition.name!r}. Give --competition or another --workspace."
             )
-        folders = {name: path.parent / found for name, found in content["folders"].items()}
-        tables = {name: path.parent / found for name, found in content["tables"].items()}
-        if gone := [str(found) for found in [*folders.values(), *tables.values()] if not found.exists()]:
-            raise UserError(f"Data that were prepared are gone: {first(gone)}. {prepare}.")
-        return cls(content["competition"], folders, tables)
+        return cls(owner, folders, tables)
 
     def _right_names(self, images: ImageSet) -> dict[str, str]:
         if images.renamed is None or images.renamed not in self.tables:
