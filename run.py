@@ -246,10 +246,11 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
     columns = dict(zip(workspace.competition.labels, scores.values.T, strict=True))
     decided = None
     if tags:
+        from submissions.cuts import cuts_of
         from submissions.decoding import decide
 
         competition = workspace.competition
-        decided = to_tags(decide(scores.values, competition.metric.prior_cut, competition), competition)
+        decided = to_tags(decide(scores.values, cuts_of(model, workspace), competition), competition)
     _write_scores(output, workspace.competition.tables.id_column, scores.names, columns, decided)
     for line in left_out:
         click.echo(f"Left out: {line}")
@@ -327,10 +328,11 @@ def validate(workspace: Workspace, name: str, against: str | None, any_weather: 
     """Check a submission, given by name or path, against the sample submission; exits with 1 if it does not fit."""
     from submissions.agreement import agreement
     from submissions.validate import validate_submission
-    from submissions.write import submission_path
+    from submissions.write import read_recipe, submission_path
 
     path, competition = submission_path(name, workspace), workspace.competition
-    report = validate_submission(path, competition, workspace.test_names, exclusive=not any_weather)
+    exclusive = not any_weather and read_recipe(path).get("exclusive", True)
+    report = validate_submission(path, competition, workspace.test_names, exclusive=exclusive)
     click.echo(report.text())
     if against:
         click.echo(agreement(path, submission_path(against, workspace), competition).text())

@@ -69,9 +69,10 @@ class Scores:
             UserError: if the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # Opened here, because numpy leaves a damaged file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"Cannot read the scores {path}: {error}.") from error
 
 
@@ -182,9 +183,10 @@ class ScoreStore:
             UserError: if the job is not complete, or was made with other labels or another fold table.
         """
         path = self.folder(model, fold) / MARKER
-        again = f'Run "python run.py fold --model {model} --fold {fold}"'
+        run = f"python run.py fold --model {model} --fold {fold}"
+        again = f'Run "{run} --restart"'
         if not path.is_file():
-            raise UserError(f"Fold {fold} of '{model}' has no scores yet. {again}.")
+            raise UserError(f'Fold {fold} of \'{model}\' has no scores yet. Run "{run}".')
         content = _read_marker(path, again)
         made = content.provenance
         if made.fold_digest != self.table.digest:
@@ -196,7 +198,7 @@ class ScoreStore:
         if made.labels != self.labels:
             raise UserError(
                 f"Scores of '{model}' fold {fold} have other labels or another order than the competition file: "
-                f"{' '.join(made.labels)}. {again} --restart."
+                f"{' '.join(made.labels)}. {again}."
             )
         return made
 
@@ -301,4 +303,4 @@ def _read_marker(path: Path, again: str) -> _Marker:
             content[name] = tuple(content[name])
         return _Marker(Provenance(**content), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged. {again} --restart.") from error
+        raise UserError(f"{path} is damaged. {again}.") from error

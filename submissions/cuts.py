@@ -1,0 +1,168 @@
+"""The cuts of one model or blend: made, kept beside its scores, and read again while they fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.errors import UserError
+from competition.files import short, write_json
+from competition.spec import Competition
+from competition.workspace import Workspace
+from folds.scores import Scores
+from submissions.evaluate import Evaluation
+from submissions.members import load_member, open_store, share
+from submissions.thresholds import TRIALS, choose, compare_cuts
+
+FILE = "cuts.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenCuts:
+    """Cuts of one model or blend.
+
+    Attributes:
+        rule: which of `evaluations` was chosen.
+        evaluations: of every rule for cuts; the first is the prior cut.
+        path: the file written.
+        notes: lines that say which chips are missing.
+    """
+
+    rule: str
+    evaluations: dict[str, Evaluation]
+    path: Path
+    notes: tuple[str, ...]
+
+    @property
+    def cuts(self) -> NDArray[np.float64]:
+        """The cuts chosen, (num_labels,)."""
+        chosen: NDArray[np.float64] = self.evaluations[self.rule].fitted.cuts
+        return chosen
+
+
+def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> ChosenCuts:
+    """Compare the rules for cuts on the scores of a model or blend, choose one, and keep its cuts.
+
+    Args:
+        name: of the model or blend.
+        workspace: of the competition.
+        trials: size of every Optuna study.
+
+    Raises:
+        UserError: if there is no such model or blend, or its scores do not fit the workspace.
+    """
+    store = open_store(workspace)
+    member = load_member(name, workspace, store)
+    chips = share([member], workspace, store.table)
+    compared = compare_cuts(
+        chips.scores[0],
+        chips.truth,
+        chips.folds,
+        workspace.competition,
+        trials=trials,
+        studies=workspace.studies,
+        title=name,
+    )
+    rule = choose(compared)
+    path = write_cuts(member.folder, rule, compared, member.oof, workspace.competition)
+    return ChosenCuts(rule, compared, path, chips.notes)
+
+
+def digest_scores(scores: Scores) -> str:
+    """Return the SHA-256 (64 hex digits) of the chips' ids and scores."""
+    content = hashlib.sha256("\n".join(scores.names).encode())
+    content.update(scores.values.astype(np.float32).tobytes())
+    return content.hexdigest()
+
+
+def by_label(cuts: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, float]:
+    """Return cuts (num_labels,) by label, for a JSON file."""
+    return dict(zip(labels, map(float, cuts), strict=True))
+
+
+def cuts_of(name: str, workspace: Workspace) -> NDArray[np.float64]:
+    """Return the cuts kept for a model or blend, (num_labels,); the prior cut if `make_cuts` was never run for it.
+
+    Raises:
+        UserError: if there is no such model or blend, or its cuts were made for other scores.
+    """
+    member = load_member(name, workspace, open_store(workspace))
+    if not (member.folder / FILE).is_file():
+        return np.full(len(workspace.competition.labels), workspace.competition.metric.prior_cut)
+    return read_cuts(member.folder, name, member.oof, workspace.competition)
+
+
+def write_cuts(
+    folder: Path, rule: str, evaluations: dict[str, Evaluation], scores: Scores, competition: Competition
+) -> Path:
+    """Write the cuts of one rule into the folder of the model or blend they are for, atomically.
+
+    Args:
+        folder: of the model or blend.
+        rule: which of `evaluations` gives the cuts.
+        evaluations: of every rule; all figures are kept.
+        scores: the out-of-fold scores that the cuts were made for.
+        competition: gives labels and metric.
+
+    Returns:
+        The path written.
+    """
+    path = folder / FILE
+    content = {
+        "format": FORMAT,
+        "rule": rule,
+        "metric": competition.metric.name,
+        "scores": digest_scores(scores),
+        "cuts": by_label(evaluations[rule].fitted.cuts, competition.labels),
+        "figures": [evaluation.figures() for evaluation in evaluations.values()],
+    }
+    write_json(path, content)
+    return path
+
+
+def read_cuts(folder: Path, model: str, scores: Scores, competition: Competition) -> NDArray[np.float64]:
+    """Read the cuts of a model or blend, float array (num_labels,) in the competition's label order.
+
+    Args:
+        folder: of the model or blend.
+        model: its name.
+        scores: its out-of-fold scores as they are now.
+        competition: gives labels and metric.
+
+    Raises:
+        UserError: if there are no cuts, or they were made for other scores, labels or another metric.
+    """
+    path, again = folder / FILE, f'Run "python run.py thresholds --model {model}"'
+    if not path.is_file():
+        raise UserError(f"'{model}' has no cuts yet. {again}.")
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise KeyError("format")
+        found: dict[str, Any] = {
+            "metric": content["metric"],
+            "labels": set(content["cuts"]),
+            "scores": content["scores"],
+        }
+        cuts = content["cuts"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged. {again}.") from error
+    expected: dict[str, Any] = {
+        "metric": competition.metric.name,
+        "labels": set(competition.labels),
+        "scores": digest_scores(scores),
+    }
+    if differing := [what for what in expected if expected[what] != found[what]]:
+        detail = f" (expected {short(expected['scores'])}, received {short(found['scores'])})"
+        raise UserError(
+            f"The cuts of '{model}' were made for other {' and '.join(differing)}"
+            f"{detail if differing == ['scores'] else ''}. {again}."
+        )
+    return np.array([cuts[label] for label in competition.labels], dtype=np.float64)

@@ -1,0 +1,70 @@
+"""From scores to decided labels: the cuts, and what the competition allows a chip to carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from competition.spec import Competition
+
+
+def at_or_above(scores: ArrayLike, cuts: ArrayLike) -> NDArray[np.bool_]:
+    """Return `score >= cut` for scores (..., num_labels), the one comparison of the project.
+
+    Both sides are taken as float32, in which scores are stored: as float64, a stored .7 is less than a cut of .7.
+    """
+    return np.asarray(scores, dtype=np.float32) >= np.asarray(cuts, dtype=np.float32)
+
+
+def decide(
+    scores: NDArray[Any], cuts: ArrayLike, competition: Competition, *, exclusive: bool = True, alone: bool = False
+) -> NDArray[np.bool_]:
+    """Decide the labels of chips; no chip is left without one.
+
+    Measured on real held-out scores of Planet (3 x 6,000 chips, cut 0.2): taking exactly one weather label costs .007
+    to .008 F2, because where weather is in doubt F2 prefers both; `alone` costs another .001 to .002 with `exclusive`
+    and .004 to .005 without.
+
+    Args:
+        scores: float array (num_chips, num_labels).
+        cuts: float array (num_labels,), or one number.
+        competition: gives the exclusive groups and the labels that stand alone.
+        exclusive: give every chip exactly one label of each exclusive group, the one of the highest score. Cuts play
+            no part in that; ties go to the label named first in the group.
+        alone: let a label that stands alone have no company: it stays, and the others go, if `exclusive` has chosen it
+            or no label scores higher; otherwise it goes.
+
+    Returns:
+        Bool array (num_chips, num_labels).
+    """
+    decisions = at_or_above(scores, cuts)
+    if exclusive:
+        for group in competition.exclusive_columns:
+            columns = np.array(group)
+            winner = columns[scores[:, columns].argmax(axis=1)]
+            decisions[:, columns] = winner[:, None] == columns
+    if alone:
+        _stand_alone(decisions, scores, competition, exclusive)
+    _fill_empty(decisions, scores, cuts)
+    return decisions
+
+
+def _stand_alone(decisions: NDArray[np.bool_], scores: NDArray[Any], competition: Competition, exclusive: bool) -> None:
+    grouped = {column for group in competition.exclusive_columns for column in group}
+    for label in competition.alone:
+        column = competition.label_index[label]
+        crowded = decisions[:, column] & (decisions.sum(axis=1) > 1)
+        chosen = exclusive and column in grouped
+        wins = crowded if chosen else crowded & (scores[:, column] >= scores.max(axis=1))
+        decisions[crowded & ~wins, column] = False
+        decisions[wins] = False
+        decisions[wins, column] = True
+
+
+def _fill_empty(decisions: NDArray[np.bool_], scores: NDArray[Any], cuts: ArrayLike) -> None:
+    """Give chips without a label the one whose score is highest relative to its cut."""
+    empty = np.flatnonzero(~decisions.any(axis=1))
+    relative = scores[empty] / np.asarray(cuts, dtype=np.float64)  # no cut is 0 here: at 0 the label is decided
+    decisions[empty, relative.argmax(axis=1)] = True

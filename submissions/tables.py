@@ -1,0 +1,80 @@
+"""Evaluations as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from tabulate import tabulate
+
+from competition.spec import Competition
+from submissions.blending import Blend
+from submissions.cuts import ChosenCuts
+from submissions.evaluate import Evaluation
+
+
+def cuts_text(made: ChosenCuts, competition: Competition) -> str:
+    """Return everything to show of a model's cuts."""
+    chosen = made.evaluations[made.rule]
+    reference = next(iter(made.evaluations.values())).name
+    table = evaluation_table(made.evaluations.values(), reference=reference, chosen=chosen.name)
+    lines = [*made.notes, table]
+    lines.append(f"Chosen: {chosen.name}. Another rule must beat {reference} by more than one standard error.")
+    if competition.exclusive:
+        lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
+    return "\n".join([*lines, "", label_table(chosen, competition, made.cuts)])
+
+
+def blend_text(blend: Blend, competition: Competition) -> str:
+    """Return everything to show of a blend."""
+    evaluations = [blend.evaluation, *blend.others]
+    table = evaluation_table(evaluations, reference=blend.reference, chosen=blend.evaluation.name)
+    return "\n".join([table, *blend.notes, "", label_table(blend.evaluation, competition, blend.cuts)])
+
+
+def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chosen: str | None = None) -> str:
+    """Return a table with a row an evaluation.
+
+    Args:
+        evaluations: of the same chips.
+        reference: name of what the differences are to.
+        chosen: name of the evaluation to mark with a star.
+    """
+    evaluations = list(evaluations)
+    metric = evaluations[0].metric
+    headers = ["", metric, "95 % interval", f"less {reference}", "in-sample", "optimism", "seconds"]
+    rows = [
+        [
+            f"* {each.name}" if each.name == chosen else f"  {each.name}",
+            f"{each.cross_fitted:.4f}",
+            f"{each.interval[0]:.4f} to {each.interval[1]:.4f}",
+            _difference(each),
+            f"{each.in_sample:.4f}",
+            f"{each.optimism:+.4f}",
+            f"{each.seconds:.1f}",
+        ]
+        for each in evaluations
+    ]
+    table = tabulate(rows, headers, disable_numparse=True, preserve_whitespace=True, colalign=["left"] + ["right"] * 6)
+    return f"{table}\n\n{metric} is cross-fitted: every chip is decided by cuts that were made without its fold."
+
+
+def label_table(evaluation: Evaluation, competition: Competition, cuts: NDArray[np.float64]) -> str:
+    """Return the cross-fitted table by label, the rarest first, with the cuts (num_labels,)."""
+    cut_of = dict(zip(competition.labels, cuts, strict=True))
+    rows = [
+        [row["label"], row["chips"], *(f"{row[key]:.3f}" for key in ("F", "precision", "recall")),
+         f"{cut_of[row['label']]:.3f}"]
+        for row in evaluation.labels.rows(competition.labels)
+    ]  # fmt: skip
+    headers = ["label", "chips", f"F{competition.metric.beta:g}", "precision", "recall", "cut"]
+    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 5)
+
+
+def _difference(evaluation: Evaluation) -> str:
+    if evaluation.difference is None:
+        return ""
+    if not evaluation.standard_error and not evaluation.difference:
+        return "-"
+    return f"{evaluation.difference:+.4f} ± {evaluation.standard_error:.4f}"

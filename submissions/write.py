@@ -1,0 +1,160 @@
+"""The submission file, checked before it takes its name, and beside it the recipe of how it was made."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from competition.errors import UserError
+from competition.files import digest_file, replace_atomically, write_json
+from competition.labels import first, to_tags
+from competition.spec import Competition
+from competition.workspace import Workspace
+from folds.scores import Scores
+from submissions.blend_files import now
+from submissions.decoding import decide
+from submissions.validate import SubmissionReport, validate_submission
+
+
+def write_submission(
+    path: Path,
+    names: Sequence[str],
+    decisions: NDArray[np.bool_],
+    competition: Competition,
+    sample_names: Sequence[str],
+    recipe: dict[str, Any],
+    *,
+    exclusive: bool = True,
+) -> SubmissionReport:
+    """Write a submission to `path`, and its recipe to the same name with the suffix `.json`.
+
+    What is not valid does not take the name, and a file that is there stays.
+
+    Args:
+        path: the CSV file.
+        names: ids of the chips decided, in any order.
+        decisions: bool array (len(names), num_labels).
+        competition: gives labels and columns.
+        sample_names: the ids to write, in the sample submission's order.
+        recipe: how the decisions were made, for the JSON; what `write_submission` knows itself is added.
+        exclusive: require exactly one label of each exclusive group.
+
+    Raises:
+        UserError: if the file would not be valid.
+        ValueError: if `names` and `decisions` do not fit.
+    """
+    if decisions.shape != (len(names), len(competition.labels)):
+        raise ValueError(f"Decisions {decisions.shape} do not fit {len(names)} ids, {len(competition.labels)} labels.")
+    with replace_atomically(path) as temporary:
+        _write_table(temporary, *_in_order(names, decisions, sample_names), competition)
+        found = validate_submission(temporary, competition, sample_names, exclusive=exclusive)
+        report = replace(found, path=path)
+        if not report.is_valid:
+            raise report.error()
+    known = {"rows": report.num_rows, "exclusive": exclusive, "sha256": digest_file(path), "made": now()}
+    write_json(path.with_suffix(".json"), {"competition": competition.name, **recipe, **known})
+    return report
+
+
+def write_decided(
+    name: str,
+    test: Scores,
+    cuts: ArrayLike,
+    workspace: Workspace,
+    recipe: dict[str, Any],
+    *,
+    exclusive: bool = True,
+) -> tuple[SubmissionReport, list[str]]:
+    """Decide the chips to predict and write the submission `name` to the workspace.
+
+    Args:
+        name: of the submission.
+        test: scores of chips to predict.
+        cuts: float array (num_labels,), or one number.
+        workspace: of the competition.
+        recipe: how the scores were made.
+        exclusive: give every chip exactly one label of each exclusive group.
+
+    Returns:
+        The report on the file, and lines to show: how chips without scores were decided.
+
+    Raises:
+        UserError: if the file would not be valid.
+    """
+    names, competition = workspace.test_names, workspace.competition
+    scores, unscored = complete_scores(test, workspace)
+    decisions = decide(scores, cuts, competition, exclusive=exclusive)
+    path = submission_path(name, workspace)
+    recipe = {"name": name, **recipe, "without_scores": list(unscored)}
+    report = write_submission(path, names, decisions, competition, names, recipe, exclusive=exclusive)
+    notes = [
+        f"{len(unscored)} of {len(names)} chips have no scores and are decided by the share of each label among the "
+        f"labelled chips: {first(unscored)}."
+    ]
+    return report, notes if unscored else []
+
+
+def complete_scores(test: Scores, workspace: Workspace) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return scores (num_test, num_labels) of all chips to predict, and the ids that had none.
+
+    Those (broken chips that were left out) get the share of each label among the labelled chips.
+    """
+    names = workspace.test_names
+    scores = test.aligned(names)
+    lacking = np.asarray(np.isnan(scores).any(axis=1))
+    if lacking.any():
+        scores[lacking] = workspace.labelled.truth.mean(axis=0)
+    return scores, tuple(names[i] for i in np.flatnonzero(lacking))
+
+
+def submission_path(name: str, workspace: Workspace) -> Path:
+    """Return the path of a submission given by name, or by the path of a `.csv` file."""
+    return Path(name) if name.endswith(".csv") else workspace.submissions / f"{name}.csv"
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Return the recipe beside a submission; empty if there is none.
+
+    Raises:
+        UserError: if it is damaged, or the submission was changed since.
+    """
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return {}
+    try:
+        recipe: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        changed = path.is_file() and digest_file(path) != recipe["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"The recipe {beside} is damaged. Write the submission again, or remove it.") from error
+    if changed:
+        raise UserError(f"{path} was changed after it was written. Write the submission again, or remove {beside}.")
+    return recipe
+
+
+def _in_order(
+    names: Sequence[str], decisions: NDArray[np.bool_], sample_names: Sequence[str]
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Bring rows to the sample's order; ids it does not have come last, repeated ones together, for the validator."""
+    place = {name: i for i, name in enumerate(sample_names)}
+    order = sorted(range(len(names)), key=lambda i: place.get(names[i], len(place)))
+    return [names[i] for i in order], decisions[order]
+
+
+def _write_table(path: Path, names: list[str], decisions: NDArray[np.bool_], competition: Competition) -> None:
+    tables = competition.tables
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if tables.tags_column:
+            writer.writerow([tables.id_column, tables.tags_column])
+            writer.writerows(zip(names, to_tags(decisions, competition), strict=True))
+        else:
+            writer.writerow([tables.id_column, *competition.labels])
+            cells = decisions.astype(int).tolist()
+            writer.writerows([name, *row] for name, row in zip(names, cells, strict=True))

@@ -1,0 +1,122 @@
+"""Means and votes."""
+
+from fractions import Fraction
+from functools import partial
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from competition.errors import UserError
+from competition.metrics import f_beta
+from submissions.blends import Mean, Vote, blend_rule
+from submissions.evaluate import cross_fit
+from submissions.thresholds import FixedCut, UniformCut
+from tests.submissions.samples import draw_scores, draw_truth, fold_numbers, planet
+
+Scores = NDArray[np.float32]
+STEPS = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])  # exact in binary, so that ties are ties
+
+
+def fitted_vote(cuts: NDArray[np.float64]) -> Vote:
+    vote = Vote(lambda: FixedCut(0.0))
+    vote.cuts = cuts
+    return vote
+
+
+@st.composite
+def ballots(draw: st.DrawFn) -> tuple[list[list[float]], list[float]]:
+    """Draw the scores of one chip and label by member and fold, and the cuts of the members."""
+    voters = draw(st.lists(st.lists(STEPS, min_size=1, max_size=5), min_size=1, max_size=5))
+    return voters, draw(st.lists(STEPS, min_size=len(voters), max_size=len(voters)))
+
+
+@settings(max_examples=400, deadline=None)
+@given(ballots())
+def test_the_vote_is_that_of_plain_python_ties_included(ballot: tuple[list[list[float]], list[float]]) -> None:
+    voters, cuts = ballot
+    share = sum(
+        Fraction(sum(score >= cut for score in folds), len(folds)) for folds, cut in zip(voters, cuts, strict=True)
+    ) / len(voters)
+    mean = sum(sum(map(Fraction, folds)) / len(folds) for folds in voters) / len(voters)
+    tie_break = np.float32(float(mean)) >= np.float32(float(sum(map(Fraction, cuts)) / len(cuts)))
+    expected = tie_break if share == Fraction(1, 2) else share > Fraction(1, 2)
+    matrices = [[np.full((1, 1), score, dtype=np.float32) for score in folds] for folds in voters]
+    score = fitted_vote(np.array(cuts)[:, None]).count(matrices)
+    assert 0 <= score[0, 0] <= 1
+    assert score.dtype == np.float32
+    assert bool(score[0, 0] >= 0.5) == expected
+
+
+def test_more_votes_always_score_higher_and_equal_votes_by_their_mean() -> None:
+    random = np.random.default_rng(0)
+    members = random.random((3, 500, 1), dtype=np.float32)
+    cut = 0.3
+    score = fitted_vote(np.full((3, 1), cut)).predict(members)[:, 0]
+    votes, mean = (members >= cut).sum(axis=0)[:, 0], members.mean(axis=0)[:, 0]
+    for number in range(3):
+        assert score[votes == number].max() < score[votes == number + 1].min()
+    for number in range(4):
+        by_mean = np.argsort(mean[votes == number])
+        assert (np.diff(score[votes == number][by_mean]) >= 0).all()
+        assert len(np.unique(score[votes == number])) > 5
+
+
+def test_a_member_has_one_voice_whatever_its_number_of_folds() -> None:
+    yes, no = (np.full((1, 1), score, dtype=np.float32) for score in (0.9, 0.0))
+    vote = fitted_vote(np.full((3, 1), 0.5))
+    assert vote.count([[no], [no], [yes] * 5])[0, 0] < 0.5
+    assert vote.count([[yes], [yes], [no] * 5])[0, 0] >= 0.5
+
+
+def test_the_mean_is_the_mean() -> None:
+    members = np.stack([draw_scores(draw_truth(planet(), 50), seed) for seed in range(3)])
+    expected = [[sum(float(member[i, j]) for member in members) / 3 for j in range(17)] for i in range(50)]
+    np.testing.assert_allclose(Mean().predict(members), expected, atol=1e-7)
+    np.testing.assert_array_equal(Mean().predict(members[:1]), members[0])
+
+
+def test_a_vote_of_one_is_its_decisions() -> None:
+    truth = draw_truth(planet(), 200)
+    scores = draw_scores(truth)
+    rule = blend_rule("vote", partial(UniformCut, planet().metric), planet(), False)().fit(scores[None], truth)
+    decisions = scores >= rule.combiner.cuts[0].astype(np.float32)
+    np.testing.assert_array_equal(rule.predict(scores[None])[decisions.any(axis=1)], decisions[decisions.any(axis=1)])
+
+
+@pytest.mark.parametrize("method", ["mean", "vote"])
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_blend_of_good_models_beats_them_cross_fitted(method: str, exclusive: bool) -> None:
+    competition = planet()
+    truth = draw_truth(competition, 400)
+    members = np.stack([draw_scores(truth, seed, 2.0) for seed in range(3)])
+    make = partial(UniformCut, competition.metric)
+
+    def value(method: str, scores: Scores) -> float:
+        rule = blend_rule(method, make, competition, exclusive)
+        return f_beta(truth, cross_fit(rule, scores, truth, fold_numbers(400)), competition.metric)
+
+    assert value(method, members) > max(value("mean", members[i : i + 1]) for i in range(3)) + 0.01
+
+
+def test_an_unknown_method_lists_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"Unknown method of blending 'stack'. Known: mean, vote"):
+        blend_rule("stack", partial(FixedCut, 0.2), planet(), True)
+
+
+def test_ballots_are_counted_without_loss() -> None:
+    """Folds of 2, 3 and 5: the votes are whole numbers of their least common multiple."""
+    vote = fitted_vote(np.full((3, 1), 0.5))
+    folds = [2, 3, 5]
+    for number in range(prod(f + 1 for f in folds)):
+        ones = [number // 1 % 3, number // 3 % 4, number // 12 % 6]
+        voters = [
+            [np.full((1, 1), 1.0 if i < one else 0.0, dtype=np.float32) for i in range(count)]
+            for one, count in zip(ones, folds, strict=True)
+        ]
+        share = sum(Fraction(one, count) for one, count in zip(ones, folds, strict=True)) / 3
+        if share != Fraction(1, 2):
+            assert (vote.count(voters)[0, 0] >= 0.5) == (share > Fraction(1, 2))
