@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -173,24 +174,33 @@ def _application(chips: Any, recipe: Recipe, pretrained: bool) -> Any:
         chips = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)
         if "include_preprocessing" in inspect.signature(builder).parameters:
             options["include_preprocessing"] = False
-    backbone = _load(builder, recipe, options) if pretrained else builder(weights=None, **options)
+    backbone = _load(builder, recipe, options) if pretrained else _build(builder, None, options)
     backbone.trainable = recipe.train == "full"
     # A frozen backbone keeps its batch-norm statistics; a learning one follows the network's mode.
     return backbone(chips, training=False) if recipe.train == "head" else backbone(chips)
 
 
 def _builder(name: str) -> Any:
-    known = [key for key, value in vars(keras.applications).items() if inspect.isfunction(value)]
+    # EfficientNetB0 to B7 scale their input otherwise with weights="imagenet" than without: a network rebuilt to
+    # resume or to predict would not be the one that was trained.
+    functions = [key for key, value in vars(keras.applications).items() if inspect.isfunction(value)]
+    known = [key for key in functions if not key.startswith("EfficientNetB")]
     if name not in known:
         raise unknown_name("backbone", name, [*OWN, *known])
     return getattr(keras.applications, name)
+
+
+def _build(builder: Any, weights: str | None, options: dict[str, Any]) -> keras.Model:
+    with warnings.catch_warnings():  # Keras finds four bands, or MobileNet at other sizes than its own, worth a remark
+        warnings.simplefilter("ignore", UserWarning)
+        return builder(weights=weights, **options)
 
 
 def _load(builder: Any, recipe: Recipe, options: dict[str, Any]) -> keras.Model:
     from_file = recipe.weights not in ("imagenet", "none")
     path = recipe.weights_path() if from_file else None
     try:
-        backbone = builder(weights="imagenet" if recipe.weights == "imagenet" else None, **options)
+        backbone = _build(builder, "imagenet" if recipe.weights == "imagenet" else None, options)
         if path:
             _load_file(backbone, path)
         return backbone
@@ -199,9 +209,11 @@ def _load(builder: Any, recipe: Recipe, options: dict[str, Any]) -> keras.Model:
     except Exception as error:  # Keras raises bare Exceptions for failed downloads
         text = " ".join(str(error).split())
         if url := re.search(r"URL fetch failure on (\S+)", text):
+            name = url.group(1).rstrip(":").rsplit("/", 1)[-1]
+            folder = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
             raise UserError(
-                f"Cannot download the ImageNet weights of {recipe.backbone}: no network. Put "
-                f"{url.group(1).rstrip(':').rsplit('/', 1)[-1]} into ~/.keras/models, or give --weights with its path."
+                f"Cannot download the ImageNet weights of {recipe.backbone}: no network. "
+                f"Put {name} into {folder}, or give --weights with its path."
             ) from error
         raise UserError(f"Cannot build {recipe.backbone} at {recipe.input_size} px: {text[:300]}") from error
 

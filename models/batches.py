@@ -90,5 +90,6 @@ class TrainingBatches(ChipBatches):
 
     def change(self, chips: NDArray[Any], index: int) -> NDArray[Any]:
         """Return the chips of batch `index`, each under its own random view."""
-        random = np.random.default_rng([self.recipe.seed, self.epoch, index])
+        # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that dealt the order.
+        random = np.random.default_rng([self.recipe.seed, self.epoch, index + 1])
         return augment(chips, self.recipe.augment, self.recipe.shift, random)

@@ -76,10 +76,11 @@ def train(
         say(f"Going on after epoch {state.epochs}; best {metric_name} so far {state.best_metric:.4f}.")
     while not state.is_over(recipe.epochs, recipe.patience):
         epoch = _one_epoch(network, chips, recipe, state.epochs)
-        if not np.isfinite(epoch.loss):
+        # The last step's weights show in the held-out loss alone.
+        if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
             raise UserError(
-                f"The loss became {epoch.loss} in epoch {epoch.number + 1}. "
-                f"Give a lower --learning-rate than {recipe.learning_rate:g}."
+                f"The loss became {loss} in epoch {epoch.number + 1}. "
+                f"Begin again with --restart and a lower --learning-rate than {recipe.learning_rate:g}."
             )
         better = state.add(epoch)
         _write_checkpoint(network, state, better, folder)

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from competition.chip_cache import ChipCache, open_cache
 from competition.errors import UserError
-from competition.files import checked_name, write_json
+from competition.files import checked_name, digest_json, write_json
 from competition.labels import first
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
@@ -57,8 +57,8 @@ def recipe_of(
     after = recipe_from({**before, **asked}, f"recipe of '{model}'").to_dict()
     if changed := [f"{name} {before[name]} (received {after[name]})" for name in before if before[name] != after[name]]:
         raise UserError(
-            f"Model '{model}' was begun with {', '.join(changed)}. Leave the flag out to go on, name the variant with "
-            f'--name, or begin again with "python run.py train --models {model} --restart".'
+            f"Model '{model}' was begun with {', '.join(changed)}. To go on, give --model {model} without these flags; "
+            f'for a variant, another --name; to begin again, "python run.py train --models {model} --restart".'
         )
     return begun
 
@@ -81,12 +81,33 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
 
 
 def restart(workspace: Workspace, model: str, fold: int | None = None) -> None:
-    """Remove what was made of one fold of a model, or of all of them."""
+    """Remove what was made of one fold of a model, or of all of them.
+
+    Raises:
+        UserError: if another process is at one of them.
+    """
     folder = workspace.runs / checked_name("model", model)
-    if fold is not None:
-        shutil.rmtree(folder / f"fold{fold}", ignore_errors=True)
-    if fold is None or not any(folder.glob("fold*")):
+    for job in sorted(folder.glob("fold*" if fold is None else f"fold{fold}")):
+        with alone(job):
+            shutil.rmtree(job)
+    if not any(folder.glob("fold*")):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from a job's folder.
+
+    Raises:
+        UserError: if another process is at it.
+    """
+    try:
+        # Beside the folder, so that removing the folder does not remove the lock that guards it.
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+            yield
+    except Timeout as error:
+        job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
+        raise UserError(f"Another process is at {job}. Wait for it to end.") from error
 
 
 @dataclass(frozen=True)
@@ -122,7 +143,7 @@ class Job:
         """
         self.store.table.heldout(self.fold)  # refuses an unknown fold before anything is written
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone(), self._log() as say:
+        with alone(self.folder), self._log() as say:
             if self.store.is_complete(self.model, self.fold):
                 self.store.provenance(self.model, self.fold)
                 say(f"'{self.model}' fold {self.fold} is done: {self._best()}. --restart does it again.")
@@ -225,11 +246,15 @@ class Job:
     def _begin(self, train: ChipCache, test: ChipCache | None) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
         recipe_path, job_path = self.folder.parent / RECIPE, self.folder / JOB
+        competition, labelled = self.workspace.competition, self.workspace.labelled
         if not recipe_path.is_file():
             write_json(recipe_path, self.recipe.to_dict())
+        elif read_recipe(self.workspace, self.model) != self.recipe:
+            raise UserError(f"'{self.model}' was meanwhile begun with another recipe. Give this one another --name.")
         job = {
-            "fold_table": self.store.table.digest,
+            "fold table": self.store.table.digest,
             "recipe": self.recipe.digest(),
+            "labels": digest_json([competition.labels, labelled.image_names, labelled.truth.tobytes().hex()]),
             "training chips": train.digest,
             "test chips": test.digest if test else "",
             "dtype": str(train.dtype),
@@ -261,14 +286,6 @@ class Job:
         state, metric = state_of(self.folder), self.workspace.competition.metric
         best = f"{state.best_metric:.4f} at cut {metric.prior_cut:.2g}"
         return f"best held-out {metric.name} {best} in epoch {state.best + 1}"
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise UserError(f"Another process is at '{self.model}' fold {self.fold}. Wait for it to end.") from error
 
     @contextmanager
     def _log(self) -> Iterator[Callable[[str], None]]:
@@ -306,7 +323,7 @@ def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[
     """Return the networks of a model's complete folds, and the data type of the chips they take.
 
     Raises:
-        UserError: if no fold is complete.
+        UserError: if no fold is complete, or one was made with other labels or another fold table.
     """
     load_backend()
     from models.backbones import Inputs, build_network
@@ -316,6 +333,7 @@ def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[
         raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
     networks = []
     for fold in folds:
+        store.provenance(model, fold)  # refuses other labels, or another order of them
         folder = store.folder(model, fold)
         job = json.loads((folder / JOB).read_text(encoding="utf-8"))
         inputs = Inputs(job["inputs"]["bands"], tuple(job["inputs"]["low"]), tuple(job["inputs"]["high"]))

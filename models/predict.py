@@ -73,7 +73,9 @@ def chip_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"No folder {folder}.")
-    files = sorted((path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES), key=lambda path: path.stem)
+    # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
+    shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+    files = sorted((path for path in shown if path.suffix.lower() in SUFFIXES), key=lambda path: path.stem)
     if not files:
         raise UserError(f"No chips in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}.")
     for one, other in itertools.pairwise(files):

@@ -104,7 +104,7 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
     recipes = _read(BUILT_IN)
     for name, values in (_read(extra) if extra else {}).items():
         base = values.pop("base", name if name in recipes else None)
-        if base is not None and base not in recipes:
+        if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
             raise unknown_name("base recipe", base, list(recipes))
         recipes[name] = {**(recipes[base] if base else {}), **values}
     return recipes
@@ -143,7 +143,9 @@ def recipe_from(values: dict[str, Any], source: str) -> Recipe:
     try:
         return TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:
-        raise UserError(f"{source} is not valid: {describe(error)}.") from error
+        # What __post_init__ found concerns no one entry, which describe() calls "file".
+        found = describe(error).removeprefix("file: ").removesuffix(".")
+        raise UserError(f"{source} is not valid: {found}.") from error
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
