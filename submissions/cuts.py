@@ -91,11 +91,12 @@ def cuts_of(name: str, workspace: Workspace) -> NDArray[np.float64]:
     """Return the cuts kept for a model or blend, (num_labels,); the prior cut if `make_cuts` was never run for it.
 
     Raises:
-        UserError: if there is no such model or blend, or its cuts were made for other scores.
+        UserError: if the cuts kept were made for other scores.
     """
-    member = load_member(name, workspace, open_store(workspace))
-    if not (member.folder / FILE).is_file():
+    # Looked at before the scores, which a model that is not trained on all folds does not have yet.
+    if not any((root / name / FILE).is_file() for root in (workspace.runs, workspace.blends)):
         return np.full(len(workspace.competition.labels), workspace.competition.metric.prior_cut)
+    member = load_member(name, workspace, open_store(workspace))
     return read_cuts(member.folder, name, member.oof, workspace.competition)
 
 
