@@ -13,7 +13,7 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from competition import archives
+from competition import extraction
 from competition.archives import FOLDER_SUFFIXES, unpack_file, unpack_folder
 from competition.errors import UserError
 from tests.competition.samples import held, tar_bytes, write_archive
@@ -221,7 +221,7 @@ def test_a_disk_that_fills_up_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     archive = write_archive(tmp_path / f"chips{suffix}", FILES)
-    monkeypatch.setattr(archives._Destination, "create", full)
+    monkeypatch.setattr(extraction.Destination, "create", full)
     assert_refused_and_old_kept(archive, tmp_path, "The disk is full")
 
 
@@ -229,15 +229,15 @@ def test_a_disk_that_fills_up_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_interruption_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     target = tmp_path / "data" / "chips"
     unpack_folder(write_archive(tmp_path / "old.tar", {"old.jpg": b"old"}), target, progress=False)
-    create, calls = archives._Destination.create, []
+    create, calls = extraction.Destination.create, []
 
-    def interrupted(self: archives._Destination, path: Path) -> object:
+    def interrupted(self: extraction.Destination, path: Path) -> object:
         calls.append(path)
         if len(calls) == 3:
             raise KeyboardInterrupt
         return create(self, path)
 
-    monkeypatch.setattr(archives._Destination, "create", interrupted)
+    monkeypatch.setattr(extraction.Destination, "create", interrupted)
     with pytest.raises(KeyboardInterrupt):
         unpack_folder(write_archive(tmp_path / f"chips{suffix}", FILES), target, progress=False)
     assert held(tmp_path / "data") == {"chips/old.jpg": b"old"}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from competition import archives
+from competition import extraction
 from competition import prepare as module
 from competition.checks import check_data
 from competition.errors import UserError
@@ -256,15 +256,15 @@ def test_a_broken_archive_leaves_the_earlier_layout(packed: Path, workspace: Wor
 def test_an_interrupted_prepare_is_taken_up_again(
     packed: Path, unpacked: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create = archives._Destination.create
+    create = extraction.Destination.create
 
-    def interrupted(self: archives._Destination, path: Path) -> object:
+    def interrupted(self: extraction.Destination, path: Path) -> object:
         if path.name == "test_2.jpg":
             raise KeyboardInterrupt
         return create(self, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(archives._Destination, "create", interrupted)
+        patch.setattr(extraction.Destination, "create", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare(workspace, packed, progress=False)
     assert not (workspace.data / "layout.json").exists()
