@@ -176,8 +176,22 @@ def _application(chips: Any, recipe: Recipe, pretrained: bool) -> Any:
             options["include_preprocessing"] = False
     backbone = _load(builder, recipe, options) if pretrained else _build(builder, None, options)
     backbone.trainable = recipe.train == "full"
-    # A frozen backbone keeps its batch-norm statistics; a learning one follows the network's mode.
-    return backbone(chips, training=False) if recipe.train == "head" else backbone(chips)
+    return backbone(chips) if recipe.train == "full" else AtRest(backbone, name="backbone")(chips)
+
+
+class AtRest(layers.Layer):
+    """A network that stays as it is while others learn: batch-norm statistics are kept, dropout is off.
+
+    `backbone(chips, training=False)` does not do it: `fit` runs every layer of the whole in the mode of the whole.
+    """
+
+    def __init__(self, network: keras.Model, **options: Any) -> None:
+        super().__init__(**options)
+        self.network = network
+
+    def call(self, chips: Any) -> Any:
+        """Return the features of the chips."""
+        return self.network(chips, training=False)
 
 
 def _builder(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import shutil
@@ -50,7 +51,9 @@ def recipe_of(
         UserError: if the recipe is unknown, or the flags ask for other values than the model was begun with.
     """
     if not (workspace.runs / checked_name("model", model) / RECIPE).is_file():
-        return resolve(recipe_name or model, overrides, extra)
+        recipe = resolve(recipe_name or model, overrides, extra)
+        first_images = workspace.competition.default_images
+        return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
     begun = read_recipe(workspace, model)
     asked = {**(load_recipes(extra).get(recipe_name, {}) if recipe_name else {}), **overrides}
     before = begun.to_dict()

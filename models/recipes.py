@@ -28,7 +28,7 @@ class Recipe:
     backbone: str = field(metadata={"help": "two_convolutions, residual, or a network of keras.applications"})
     weights: str = _value("imagenet, none, or the path of a .weights.h5 file", "imagenet")
     train: Literal["head", "full"] = _value("head: the backbone is frozen; full: every layer learns", "head")
-    images: str = _value("rendering of the chips, by its name in the competition file", "jpg")
+    images: str = _value("rendering of the chips, by its name in the competition file; first: the first one", "first")
     bands: str = _value("bands given to the network, one letter each, such as RGB or RGBN", "RGB")
     input_size: int = _value("pixels along each side of the network's input", 224)
     pooling: Literal["avg", "max", "flatten"] = _value("pooling of the backbone's last feature map", "avg")

@@ -1,0 +1,160 @@
+"""The whole chain through the command line, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from run import main
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("PLANET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+QUICK = ("--input-size", "16", "--epochs", "2", "--dense", "8", "--views", "flips")
+
+FUNGI = """
+name = "fungi"
+title = "Fungi of the forest floor"
+slug = "fungi-of-the-forest-floor"
+labels = ["bolete", "chanterelle", "morel"]
+[metric]
+average = "macro"
+beta = 1
+[tables]
+train = "train.csv"
+sample_submission = "sample_submission.csv"
+id_column = "id"
+[images.png]
+suffix = ".png"
+bands = "RGB"
+train = ["train"]
+test = ["test"]
+"""
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    """Run a verb in this process, where Keras is loaded once for all, and return what it prints."""
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def run_process(*arguments: object) -> str:
+    """Run a verb in a process of its own and return what it prints."""
+    command = [sys.executable, "run.py", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"tensorflow", "keras", "pandas", "numpy", "sklearn", "pydantic", "optuna"}
+    code = f"import sys, run; print(sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_from_simulated_archives_to_a_checked_submission(simulated: Path, tmp_path: Path) -> None:
+    here = ("--workspace", tmp_path / "my workspace")
+    assert "60 chips" in run("data", "prepare", "--from", simulated, *here)
+    assert "Ready: 0 errors" in run("data", "check", *here)
+    run("folds", "--k", 2, *here)
+    run("train", "--models", "baseline", *QUICK, *here)
+    assert "is done" in run("fold", "--model", "baseline", "--fold", 1, *here)
+    assert "baseline" in run("status", *here)
+    run("thresholds", "--model", "baseline", "--trials", 5, *here)
+    shown = run("blend", "--members", "baseline", "--name", "first", "--trials", 5, *here)
+    assert "first.csv is valid: 24 rows" in shown
+    assert "100" in run("validate", "first", "--against", "first", *here)
+    assert "kaggle competitions submit -c planet-understanding" in run("submit", "first", "--message", "a 'b'", *here)
+    scores = tmp_path / "scores.csv"
+    run("predict", "--model", "baseline", "--images", simulated / "test-jpg", "--output", scores, "--tags", *here)
+    assert scores.read_text().splitlines()[0].startswith("image_name,agriculture,")
+    assert scores.read_text().splitlines()[0].endswith(",water,tags")
+    assert len(scores.read_text().splitlines()) == 1 + len(list((simulated / "test-jpg").iterdir()))
+
+
+def test_a_file_opens_any_other_competition(tmp_path: Path) -> None:
+    """Other labels, another metric, PNG chips, one-hot columns: nothing but a TOML file."""
+    source, labels = tmp_path / "kaggle", ("bolete", "chanterelle", "morel")
+    random = np.random.default_rng(0)
+    rows = {"train": [], "test": []}
+    for split, count in (("train", 24), ("test", 6)):
+        (source / split).mkdir(parents=True)
+        for i in range(count):
+            truth = random.random(3) < 0.5
+            chip = random.integers(0, 60, (20, 20, 3)) + 180 * truth  # a label is a colour
+            Image.fromarray(chip.astype(np.uint8)).save(source / split / f"{i:03d}.png")
+            rows[split].append(f"{i:03d},{','.join(str(int(cell)) for cell in truth)}")
+    header = f"id,{','.join(labels)}"
+    (source / "train.csv").write_text("\n".join([header, *rows["train"]]))
+    (source / "sample_submission.csv").write_text("\n".join([header, *(f"{i:03d},0,0,0" for i in reversed(range(6)))]))
+    (tmp_path / "fungi.toml").write_text(FUNGI)
+    here = ("--workspace", tmp_path / "workspace", "--competition", tmp_path / "fungi.toml")
+    run("data", "prepare", "--from", source, *here)
+    run("data", "check", *here)
+    run("folds", "--k", 2, *here)
+    assert "macro F1" in run("train", "--models", "baseline", *QUICK, *here)
+    run("thresholds", "--model", "baseline", "--trials", 5, *here)
+    run("blend", "--members", "baseline", "--name", "first", "--method", "vote", "--trials", 5, *here)
+    written = (tmp_path / "workspace" / "submissions" / "first.csv").read_text().splitlines()
+    assert written[0] == header
+    assert [line.split(",")[0] for line in written[1:]] == ["005", "004", "003", "002", "001", "000"]
+    assert "prepared for competition 'fungi'" in run("folds", *here[:2], code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["fold", "--model", "baselin", "--fold", "0"], "Unknown recipe 'baselin'. Known: baseline"),
+        (["folds", "--competition", "mars"], "Unknown competition 'mars'. Known: or the path of a .toml file, planet."),
+        (["folds"], "No data in the workspace"),
+        (["train", "--models", "../../x"], "cannot name a model"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], line: str, prepared: Path, tmp_path: Path) -> None:
+    workspace = tmp_path / "none" if arguments == ["folds"] else prepared
+    shown = run(*arguments, "--workspace", workspace, code=1)
+    assert shown.startswith("Error: ")
+    assert line in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED / "planet32").is_dir(), reason=f"no real data in {SHARED}; set PLANET_SHARED_DATA")
+def test_planet32_from_kaggles_archives_to_61191_rows(tmp_path: Path) -> None:
+    """The issue's chain on real chips; 15 to 30 minutes on 2 cores."""
+    here = ("--workspace", tmp_path / "workspace")
+    run_process("data", "prepare", "--from", SHARED / "planet32", *here)
+    assert "Ready: 0 errors" in run_process("data", "check", *here)
+    run_process("folds", *here)
+    recipe = ("--input-size", "32", "--epochs", "8", "--views", "flips")
+    run_process("fold", "--model", "baseline", "--fold", 3, *recipe, *here)
+    run_process("train", "--models", "baseline", *recipe, *here)
+    run_process("thresholds", "--model", "baseline", *here)
+    run_process("blend", "--members", "baseline", "--name", "first", "--any-weather", *here)
+    blend = json.loads((tmp_path / "workspace" / "blends" / "first" / "blend.json").read_text())
+    assert blend["chips"] == 36037
+    assert blend["figures"][0]["interval"][0] > 0.857  # ExtraTrees on raw pixels
+    assert len((tmp_path / "workspace" / "submissions" / "first.csv").read_text().splitlines()) == 1 + 61191
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3e6  # kB
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED / "planet256").is_dir(), reason=f"no real data in {SHARED}; set PLANET_SHARED_DATA")
+def test_frozen_mobilenet_on_full_size_chips(tmp_path: Path) -> None:
+    here, weights = ("--workspace", tmp_path / "workspace"), SHARED / "weights" / "mobilenet_v2_notop.weights.h5"
+    run_process("data", "prepare", "--from", SHARED / "planet256", *here)
+    run_process("folds", *here)
+    run_process("train", "--models", "mobilenet_v2", "--weights", weights, "--input-size", 96, "--epochs", 4, *here)
+    run_process("thresholds", "--model", "mobilenet_v2", "--trials", 20, *here)
+    cuts = json.loads((tmp_path / "workspace" / "runs" / "mobilenet_v2" / "cuts.json").read_text())
+    assert cuts["figures"][0]["cross_fitted"] > 0.8
