@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -366,22 +367,23 @@ def submit(workspace: Workspace, name: str, message: str) -> None:
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
     """See the whole chain run on made-up chips: two models, their blend, a checked submission."""
-    kaggle = workspace / "kaggle"
-    simulate = f"data simulate --to {kaggle} --train 900 --test 300 --size 64 --rare-boost 6"
+    kaggle, here = workspace / "kaggle", ["--workspace", str(workspace)]
+    simulate = ["data simulate --train 900 --test 300 --size 64 --rare-boost 6", "--to", str(kaggle)]
     chain = [
-        *([] if (kaggle / "train_v2.csv").is_file() else [simulate]),
-        f"data prepare --from {kaggle} --workspace {workspace}",
-        f"data check --workspace {workspace}",
-        f"folds --k 3 --workspace {workspace}",
-        f"train --models baseline --input-size 32 --epochs 12 --batch-size 32 --workspace {workspace}",
-        f"train --models residual --input-size 32 --epochs 8 --batch-size 32 --workspace {workspace}",
-        f"thresholds --model residual --trials 50 --workspace {workspace}",
-        f"blend --members baseline,residual --name demo --trials 50 --workspace {workspace}",
-        f"submit demo --message demo --workspace {workspace}",
+        *([] if kaggle.is_dir() else [simulate]),
+        ["data prepare", "--from", str(kaggle), *here],
+        ["data check", *here],
+        ["folds --k 3", *here],
+        ["train --models baseline --input-size 32 --epochs 12 --batch-size 32", *here],
+        ["train --models residual --input-size 32 --epochs 8 --batch-size 32", *here],
+        ["thresholds --model residual --trials 50", *here],
+        ["blend --members baseline,residual --name demo --trials 50", *here],
+        ["submit demo --message demo", *here],
     ]
-    for command in chain:
-        click.secho(f"\n$ python run.py {command}", bold=True)
-        if code := main(command.split(), standalone_mode=False):
+    for words, *paths in chain:
+        arguments = [*words.split(), *paths]
+        click.secho(f"\n$ python run.py {shlex.join(arguments)}", bold=True)
+        if code := main(arguments, standalone_mode=False):
             sys.exit(code)
     _show_demo(workspace, kaggle / "simulated_test_labels.csv")
 

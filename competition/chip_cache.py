@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,6 +108,23 @@ def open_cache(
         return _Builder(folder, tuple(names), list(files), images, size, say).open(skip_broken)
 
 
+def probe_dtype(files: Sequence[Path], images: ImageSet) -> np.dtype[Any]:
+    """Return the data type of most of the first chips that can be read: one of another kind is the odd one out.
+
+    Raises:
+        UserError: if every chip is broken.
+    """
+    found: Counter[np.dtype[Any]] = Counter()
+    for path in files:
+        with suppress(BrokenChipError):
+            found[read_chip(path, images).dtype] += 1
+        if found.total() == PROBED:
+            break
+    if not found:
+        raise UserError(f"All {len(files)} chips are broken; the first is {files[0]}.")
+    return found.most_common(1)[0][0]
+
+
 class _Builder:
     """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record a chip."""
 
@@ -159,7 +175,7 @@ class _Builder:
 
     def _stale(self, rows: NDArray[Any]) -> NDArray[np.int64]:
         """Return the rows whose file is not the one that was decoded."""
-        stale = []
+        stale, touched = [], False
         for i, path in enumerate(self.files):
             if not (rows[i]["digest"] and path.is_file()):
                 stale.append(i)
@@ -170,9 +186,16 @@ class _Builder:
             # A copy or a fresh unpacking changes the time and not the content: then the pixels are still right.
             if row["bytes"] == status.st_size and row["digest"] == _digest(path):
                 rows["mtime_ns"][i] = status.st_mtime_ns
+                touched = True
                 continue
             stale.append(i)
+        if touched:  # or every opening would read every file again
+            self._save(rows)
         return np.array(stale, dtype=np.int64)
+
+    def _save(self, rows: NDArray[Any]) -> None:
+        with replace_atomically(self.rows_path) as temporary:
+            np.save(temporary, rows, allow_pickle=False)
 
     def _decode(self, rows: NDArray[Any], stale: NDArray[np.int64], skip_broken: bool) -> NDArray[Any]:
         from tqdm import tqdm
@@ -194,8 +217,7 @@ class _Builder:
                     bar.update()
                 # Pixels reach the disk before the record that says they are there.
                 pixels.flush()
-                with replace_atomically(self.rows_path) as temporary:
-                    np.save(temporary, rows, allow_pickle=False)
+                self._save(rows)
                 broken = block[rows["broken"][block]]
                 if len(broken) and not skip_broken:
                     raise self._stop(broken)
@@ -203,7 +225,8 @@ class _Builder:
 
     def _open_pixels(self) -> np.memmap[Any, Any]:
         """Return the array to fill; a new one, without any record, unless there is one of the right kind."""
-        shape, dtype = (len(self.names), self.size, self.size, len(self.images.bands)), self._dtype()
+        shape = (len(self.names), self.size, self.size, len(self.images.bands))
+        dtype = probe_dtype(self.files, self.images)
         if self.pixels_path.is_file():
             pixels: np.memmap[Any, Any] = np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
             if pixels.shape == shape and pixels.dtype == dtype:
@@ -217,18 +240,6 @@ class _Builder:
         with replace_atomically(self.pixels_path) as temporary:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
         return np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
-
-    def _dtype(self) -> np.dtype[Any]:
-        """Return the data type of most of the first chips that can be read: one of another kind is the odd one out."""
-        found = list(itertools.islice(self._dtypes(), PROBED))
-        if not found:
-            raise UserError(f"All {len(self.files)} chips are broken; the first is {self.files[0]}.")
-        return Counter(found).most_common(1)[0][0]
-
-    def _dtypes(self) -> Iterator[np.dtype[Any]]:
-        for path in self.files:
-            with suppress(BrokenChipError):
-                yield read_chip(path, self.images).dtype
 
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:
         path = self.files[i]

@@ -9,7 +9,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         yield temporary
         # mkstemp makes files private; give them what an ordinary open() would have given.
         temporary.chmod(0o666 & ~_umask())
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:  # Windows flushes only what it may write
             os.fsync(written.fileno())
         temporary.replace(path)
     finally:
@@ -89,6 +90,15 @@ def digest_file(path: Path) -> str:
     """Return the SHA-256 (64 hex digits) of the content of the file at `path`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Return the versions of installed packages, by name; what is not installed is left out."""
+    versions = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def short(digest: str) -> str:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from competition import spec
 from competition.canvas import Floats
 from competition.errors import UserError
-from competition.files import replace_atomically, write_text
+from competition.files import replace_atomically, replace_folder_atomically, write_text
 from competition.render import LABELS, render_chip
 
 Bools = NDArray[np.bool_]
@@ -113,7 +113,7 @@ def simulate(
     rare_boost: float = 1.0,
     progress: bool = False,
 ) -> None:
-    """Write a made-up data set in Kaggle's layout, tables last, so that a table means that all its chips are there.
+    """Write a made-up data set in Kaggle's layout, all of it or nothing.
 
     A chip depends on `seed`, its id, `size` and `rare_boost` alone, not on how many there are. Beyond Kaggle's files,
     `simulated_test_labels.csv` holds the truth of the test chips, to play the leaderboard with.
@@ -132,6 +132,15 @@ def simulate(
         UserError: if an argument is out of range or `root` holds something.
     """
     _check_arguments(root, num_train, num_test, size, seed, rare_boost)
+    if root.is_dir():
+        root.rmdir()  # empty, or it would have been refused
+    with replace_folder_atomically(root) as folder:
+        _fill(folder, num_train, num_test, size, seed, tif, rare_boost, progress)
+
+
+def _fill(
+    root: Path, num_train: int, num_test: int, size: int, seed: int, tif: bool, rare_boost: float, progress: bool
+) -> None:
     num_additional = round(num_test / 3)
     counts = {TRAIN: num_train, TEST: num_test - num_additional, TEST_ADDITIONAL: num_additional}
     misnamed = _misname(num_additional, seed)

@@ -144,7 +144,7 @@ class Layout:
         found = [self.folders[name] for name in folders if name in self.folders]
         if not found:
             raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found. {PREPARE}.")
-        right_name = self._right_names(images)
+        right_name = self._right_names(images, split)
         files: dict[str, Path] = {}
         for path in (path for folder in found for path in folder.iterdir()):
             # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
@@ -227,8 +227,8 @@ class Layout:
             )
         return cls(owner, folders, tables)
 
-    def _right_names(self, images: ImageSet) -> dict[str, str]:
-        if images.renamed is None or images.renamed not in self.tables:
+    def _right_names(self, images: ImageSet, split: str) -> dict[str, str]:
+        if images.renamed is None or (split == "train" and images.renamed not in self.tables):
             return {}
-        table = read_table(self.tables[images.renamed], ["old", "new"])
+        table = read_table(self.table(images.renamed), ["old", "new"])
         return dict(zip(table["old"], table["new"], strict=True))

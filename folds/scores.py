@@ -186,7 +186,7 @@ class ScoreStore:
         run = f"python run.py fold --model {model} --fold {fold}"
         again = f'Run "{run} --restart"'
         if not path.is_file():
-            raise UserError(f'Fold {fold} of \'{model}\' has no scores yet. Run "{run}".')
+            raise UserError(f"Fold {fold} of '{model}' has no scores yet. Run \"{run}\".")
         content = _read_marker(path, again)
         made = content.provenance
         if made.fold_digest != self.table.digest:

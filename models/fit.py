@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from competition.errors import UserError
 from competition.files import replace_folder_atomically
 from models.batches import ChipBatches, ChipReader, TrainingBatches
+from models.interrupts import check
 from models.recipes import Recipe
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
 
@@ -127,6 +128,7 @@ class _EpochBar(keras.callbacks.Callback):
         self.bar.close()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        check()
         self.bar.update()
         if logs and not self.bar.disable:
             self.bar.set_postfix_str(f"loss {float(logs['loss']):.4f}", refresh=False)

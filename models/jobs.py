@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from competition.chip_cache import ChipCache, open_cache
+from competition.chip_cache import ChipCache, open_cache, probe_dtype
 from competition.errors import UserError
-from competition.files import checked_name, digest_json, write_json
+from competition.files import checked_name, digest_file, digest_json, short, versions_of, write_json
 from competition.labels import first
+from competition.spec import ImageSet
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from models.backend import load_backend
+from models.interrupts import heeded
 from models.recipes import Recipe, load_recipes, recipe_from, resolve
 from models.training_state import state_of
 from models.views import VIEW_SETS
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from models.fit import TrainingChips
 
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
+PARTS = "parts"  # scores made so far
 
 
 def recipe_of(
@@ -50,12 +53,15 @@ def recipe_of(
     Raises:
         UserError: if the recipe is unknown, or the flags ask for other values than the model was begun with.
     """
-    if not (workspace.runs / checked_name("model", model) / RECIPE).is_file():
+    # A start that failed, for want of weights or of a band, binds the model to nothing.
+    if not is_begun(workspace.runs / checked_name("model", model)):
         recipe = resolve(recipe_name or model, overrides, extra)
         first_images = workspace.competition.default_images
         return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
     begun = read_recipe(workspace, model)
     asked = {**(load_recipes(extra).get(recipe_name, {}) if recipe_name else {}), **overrides}
+    if asked.get("images") == "first":
+        asked["images"] = workspace.competition.default_images
     before = begun.to_dict()
     after = recipe_from({**before, **asked}, f"recipe of '{model}'").to_dict()
     if changed := [f"{name} {before[name]} (received {after[name]})" for name in before if before[name] != after[name]]:
@@ -97,12 +103,16 @@ def restart(workspace: Workspace, model: str, fold: int | None = None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class BusyError(UserError):
+    """Another process is at the job."""
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from a job's folder.
 
     Raises:
-        UserError: if another process is at it.
+        BusyError: if another process is at it.
     """
     try:
         # Beside the folder, so that removing the folder does not remove the lock that guards it.
@@ -110,7 +120,12 @@ def alone(folder: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
-        raise UserError(f"Another process is at {job}. Wait for it to end.") from error
+        raise BusyError(f"Another process is at {job}. Wait for it to end.") from error
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether any fold of the model in `folder` has finished an epoch."""
+    return any(state_of(job).epochs for job in folder.glob("fold*"))
 
 
 @dataclass(frozen=True)
@@ -146,19 +161,26 @@ class Job:
         """
         self.store.table.heldout(self.fold)  # refuses an unknown fold before anything is written
         self.folder.mkdir(parents=True, exist_ok=True)
-        with alone(self.folder), self._log() as say:
-            if self.store.is_complete(self.model, self.fold):
-                self.store.provenance(self.model, self.fold)
+        with alone(self.folder), heeded(), self._log() as say:
+            if self._is_done():
                 say(f"'{self.model}' fold {self.fold} is done: {self._best()}. --restart does it again.")
-                return
-            self._run(say)
+            else:
+                self._run(say)
+
+    def _is_done(self) -> bool:
+        """Whether the scores are there, also of test chips that were added since."""
+        if not self.store.is_complete(self.model, self.fold):
+            return False
+        made = self.store.read(self.model, self.fold)
+        return {*made.test.names, *made.provenance.left_out} >= set(self._test_names())
 
     def _run(self, say: Callable[[str], None]) -> None:
         load_backend()
         say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {_summary(self.recipe)}")
+        network = self._network()  # first, as it is quickly seen whether its weights can be had
         train, test = self._cache("train", say), self._test_cache(say)
-        self._begin(train, test)
-        network = self._train(train, say)
+        self._begin(train)
+        self._train(network, train, say)
         views = VIEW_SETS[self.recipe.views]
         chips = self._chips(train)
         num_test = len(test) if test else 0
@@ -168,37 +190,43 @@ class Job:
         every = np.arange(num_test)
         tested = self._predict(network, test or train, every, test.names if test else (), "test")
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
-        shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        for left in ("checkpoints", PARTS):
+            shutil.rmtree(self.folder / left, ignore_errors=True)
         say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
 
-    def _train(self, cache: ChipCache, say: Callable[[str], None]) -> keras.Model:
-        from models.backbones import build_network, compile_network
+    def _network(self) -> keras.Model:
+        from models.backbones import build_network
+
+        inputs = self._inputs(probe_dtype(self._files("train"), self._images))
+        pretrained = not state_of(self.folder).epochs
+        return build_network(self.recipe, len(self.workspace.competition.labels), inputs, pretrained=pretrained)
+
+    def _train(self, network: keras.Model, cache: ChipCache, say: Callable[[str], None]) -> None:
+        from models.backbones import compile_network
         from models.fit import train
 
         trained, chips = self.folder / NETWORK, self._chips(cache)
-        begun = trained.is_file() or state_of(self.folder).epochs > 0
-        labels = self.workspace.competition.labels
-        network = build_network(self.recipe, len(labels), self._inputs(cache), pretrained=not begun)
         if trained.is_file():
             network.load_weights(trained)
-            return network
+            return
         say(f"{len(chips.training):,} chips to learn from, {network.count_params():,} weights.")
         competition = self.workspace.competition
         compile_network(network, self.recipe, competition, chips.steps_per_epoch(self.recipe))
         state = train(network, chips, self.recipe, self.folder, competition.metric.name, say)
         state.write(self.folder / HISTORY)
         save_weights(network, trained)
-        return network
 
     def _predict(
         self, network: keras.Model, cache: ChipCache, positions: Any, names: tuple[str, ...], title: str
     ) -> Scores:
         from models.batches import ChipReader
-        from models.predict import batch_size_for, cached_batches, predict
+        from models.predict import predict_in_parts
 
-        reader, batch_size = ChipReader(cache, self._columns()), batch_size_for(self.recipe.input_size)
-        batches = cached_batches(reader, positions, batch_size)
-        return Scores(names, predict([network], batches, VIEW_SETS[self.recipe.views], len(positions), title))
+        views = VIEW_SETS[self.recipe.views]
+        key = digest_json([cache.digest, names, views, digest_file(self.folder / NETWORK)])
+        parts = self.folder / PARTS / f"{title}-{short(key)}"
+        reader = ChipReader(cache, self._columns())
+        return Scores(names, predict_in_parts(network, reader, positions, views, parts, title))
 
     def _chips(self, cache: ChipCache) -> TrainingChips:
         from models.batches import ChipReader
@@ -223,34 +251,43 @@ class Job:
     def _columns(self) -> tuple[int, ...]:
         from models.backbones import columns_of
 
-        return columns_of(self.recipe, self.workspace.competition.image_set(self.recipe.images))
+        return columns_of(self.recipe, self._images)
 
-    def _inputs(self, cache: ChipCache) -> Inputs:
+    def _inputs(self, dtype: np.dtype[Any]) -> Inputs:
         from models.backbones import Inputs
 
-        return Inputs.of(self.recipe, self.workspace.competition.image_set(self.recipe.images), cache.dtype)
+        return Inputs.of(self.recipe, self._images, dtype)
+
+    @property
+    def _images(self) -> ImageSet:
+        return self.workspace.competition.image_set(self.recipe.images)
+
+    def _names(self, split: str) -> tuple[str, ...]:
+        return self.workspace.labelled.image_names if split == "train" else self._test_names()
+
+    def _test_names(self) -> tuple[str, ...]:
+        there = any(name in self.workspace.layout.folders for name in self._images.test)
+        return self.workspace.test_names if there else ()
+
+    def _files(self, split: str) -> list[Path]:
+        return self.workspace.layout.locate(self._images, split, self._names(split))
 
     def _cache(self, split: str, say: Callable[[str], None]) -> ChipCache:
-        workspace = self.workspace
-        images = workspace.competition.image_set(self.recipe.images)
-        names = workspace.labelled.image_names if split == "train" else workspace.test_names
-        files = workspace.layout.locate(images, split, names)
-        return open_cache(
-            workspace.cache, split, names, files, images, self.recipe.input_size, skip_broken=self.skip_broken, say=say
-        )
+        names, files, size = self._names(split), self._files(split), self.recipe.input_size
+        root, skip = self.workspace.cache, self.skip_broken
+        return open_cache(root, split, names, files, self._images, size, skip_broken=skip, say=say)
 
     def _test_cache(self, say: Callable[[str], None]) -> ChipCache | None:
-        images = self.workspace.competition.image_set(self.recipe.images)
-        if not any(name in self.workspace.layout.folders for name in images.test):
+        if not self._test_names():
             say("There are no test chips in the workspace: only held-out chips will be scored.")
             return None
         return self._cache("test", say)
 
-    def _begin(self, train: ChipCache, test: ChipCache | None) -> None:
+    def _begin(self, train: ChipCache) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
         recipe_path, job_path = self.folder.parent / RECIPE, self.folder / JOB
         competition, labelled = self.workspace.competition, self.workspace.labelled
-        if not recipe_path.is_file():
+        if not is_begun(self.folder.parent):
             write_json(recipe_path, self.recipe.to_dict())
         elif read_recipe(self.workspace, self.model) != self.recipe:
             raise UserError(f"'{self.model}' was meanwhile begun with another recipe. Give this one another --name.")
@@ -259,11 +296,10 @@ class Job:
             "recipe": self.recipe.digest(),
             "labels": digest_json([competition.labels, labelled.image_names, labelled.truth.tobytes().hex()]),
             "training chips": train.digest,
-            "test chips": test.digest if test else "",
             "dtype": str(train.dtype),
-            "inputs": asdict(self._inputs(train)),
+            "inputs": asdict(self._inputs(train.dtype)),
         }
-        if job_path.is_file():
+        if state_of(self.folder).epochs:
             begun = json.loads(job_path.read_text(encoding="utf-8"))
             if changed := [name for name in job if begun.get(name) != json.loads(json.dumps(job[name]))]:
                 raise UserError(
@@ -318,8 +354,8 @@ def versions() -> dict[str, str]:
     import keras
 
     backend = keras.backend.backend()
-    packages = {"keras", "numpy", backend}
-    return {"backend": backend, **{name: importlib.metadata.version(name) for name in sorted(packages)}}
+    # Asked of the module: its distribution may have another name, such as tensorflow-cpu.
+    return {**versions_of("planet-toolkit", "keras", "numpy"), backend: str(sys.modules[backend].__version__)}
 
 
 def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[list[keras.Model], np.dtype[Any]]:

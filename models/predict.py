@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 
 from competition.chips import BrokenChipError, read_chip, resize_chip
 from competition.errors import UserError
+from competition.files import replace_atomically
 from competition.spec import ImageSet
 from folds.scores import Scores
 from models.batches import ChipReader, as_network_input
+from models.interrupts import check
 from models.views import apply_view
 
 PIXELS_AT_ONCE = 2**21
+BATCHES_A_PART = 8
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
 
 def predict(
-    networks: Sequence[keras.Model], batches: Iterable[NDArray[Any]], views: Sequence[str], num_chips: int, title: str
+    networks: Sequence[keras.Model], batches: Iterable[NDArray[Any]], views: Sequence[str], bar: Any
 ) -> NDArray[np.float32]:
     """Return scores averaged over networks and views.
 
@@ -33,21 +36,18 @@ def predict(
         networks: networks of one model, such as those of its folds.
         batches: arrays (num_chips_in_batch, size, size, num_bands), in the values of the files.
         views: test-time views.
-        num_chips: number of chips over all batches, for the progress bar.
-        title: what the progress bar calls it.
+        bar: progress bar over chips.
 
     Returns:
         Float32 array (num_chips, num_labels) in [0, 1].
     """
-    from tqdm import tqdm
-
     scores = []
-    with tqdm(total=num_chips, desc=title, unit="chip", disable=None, leave=False) as bar:
-        for batch in batches:
-            under_views = [np.ascontiguousarray(apply_view(batch, view)) for view in views]
-            made = [network.predict_on_batch(view) for network in networks for view in under_views]
-            scores.append(np.mean(made, axis=0, dtype=np.float64))
-            bar.update(len(batch))
+    for batch in batches:
+        check()
+        under_views = [np.ascontiguousarray(apply_view(batch, view)) for view in views]
+        made = [network.predict_on_batch(view) for network in networks for view in under_views]
+        scores.append(np.mean(made, axis=0, dtype=np.float64))
+        bar.update(len(batch))
     if not scores:
         return np.zeros((0, networks[0].output_shape[-1]), dtype=np.float32)
     # The mean of numbers in [0, 1] may leave it by rounding.
@@ -63,6 +63,51 @@ def cached_batches(read: ChipReader, positions: NDArray[np.int64], batch_size: i
     """Yield the chips at `positions` of a cache, in that order."""
     for start in range(0, len(positions), batch_size):
         yield read(positions[start : start + batch_size])
+
+
+def predict_in_parts(
+    network: keras.Model,
+    read: ChipReader,
+    positions: NDArray[np.int64],
+    views: Sequence[str],
+    folder: Path,
+    title: str,
+) -> NDArray[np.float32]:
+    """Return scores averaged over views, keeping each finished part on disk, so that an interruption costs one part.
+
+    Args:
+        network: the network.
+        read: the chips.
+        positions: positions of the chips in the cache.
+        views: test-time views.
+        folder: receives the parts; its name must change with anything that the scores depend on.
+        title: what the progress bar calls it.
+
+    Returns:
+        Float32 array (num_positions, num_labels) in [0, 1].
+    """
+    batch_size = batch_size_for(read.cache.chip_shape[0])
+    step = BATCHES_A_PART * batch_size
+    parts = [np.zeros((0, network.output_shape[-1]), dtype=np.float32)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress_bar(len(positions), title) as bar:
+        for start in range(0, len(positions), step):
+            path, chosen = folder / f"{start}.npy", positions[start : start + step]
+            if path.is_file():
+                bar.update(len(chosen))
+            else:
+                scores = predict([network], cached_batches(read, chosen, batch_size), views, bar)
+                with replace_atomically(path) as temporary:
+                    np.save(temporary, scores, allow_pickle=False)
+            parts.append(np.load(path, allow_pickle=False))
+    return np.concatenate(parts)
+
+
+def progress_bar(total: int, title: str) -> Any:
+    """Return a progress bar over chips, shown on a terminal only."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=title, unit="chip", disable=None, leave=False)
 
 
 def chip_files(folder: Path) -> list[Path]:
@@ -142,7 +187,8 @@ def predict_files(
                 if chips:
                     yield np.stack(chips)
 
-    values = predict(networks, batches(), views, len(files), "predicting")
+    with progress_bar(len(files), "predicting") as bar:
+        values = predict(networks, batches(), views, bar)
     if not names:
         raise UserError(f"All {len(files)} chips are broken. {broken[0]}")
     return Scores(tuple(names), values), broken

@@ -14,14 +14,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from competition.errors import UserError
-from competition.files import digest_file, replace_folder_atomically, short, write_json
+from competition.files import digest_file, replace_folder_atomically, short, versions_of, write_json
 from folds.scores import Scores
 
 MARKER = "blend.json"
@@ -52,7 +51,7 @@ def write_blend(folder: Path, oof: Scores, test: Scores, about: dict[str, Any]) 
         content = {
             "format": FORMAT,
             **about,
-            "versions": _versions("planet-toolkit", "numpy", "optuna"),
+            "versions": versions_of("planet-toolkit", "numpy", "optuna"),
             "made": now(),
             "files": {name: digest_file(temporary / name) for name in FILES},
         }
@@ -108,13 +107,3 @@ def _replaced(folder: Path) -> Iterator[Path]:
             folder.rename(old)
         new.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _versions(*packages: str) -> dict[str, str]:
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # run from a folder, not installed
-            continue
-    return versions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.errors import UserError
+from competition.files import checked_name
 from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.scores import Scores, ScoreStore
@@ -193,8 +193,7 @@ class _Bench:
 
 
 def _check_name(name: str, members: Sequence[Member], store: ScoreStore) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise UserError(f"{name!r} cannot name a blend: use letters, digits, '_', '.' and '-'.")
+    checked_name("blend", name)
     if name in store.models():
         raise UserError(f"'{name}' is a model. Give the blend another --name.")
     for member in members:

@@ -89,7 +89,7 @@ def write_decided(
         UserError: if the file would not be valid.
     """
     names, competition = workspace.test_names, workspace.competition
-    scores, unscored = complete_scores(test, workspace)
+    scores, unscored = complete_scores(test, workspace, recipe.get("left_out", ()))
     decisions = decide(scores, cuts, competition, exclusive=exclusive)
     path = submission_path(name, workspace)
     recipe = {"name": name, **recipe, "without_scores": list(unscored)}
@@ -101,17 +101,32 @@ def write_decided(
     return report, notes if unscored else []
 
 
-def complete_scores(test: Scores, workspace: Workspace) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def complete_scores(
+    test: Scores, workspace: Workspace, left_out: Sequence[str]
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return scores (num_test, num_labels) of all chips to predict, and the ids that had none.
 
-    Those (broken chips that were left out) get the share of each label among the labelled chips.
+    Args:
+        test: scores of chips to predict.
+        workspace: of the competition.
+        left_out: ids of broken chips; they get the share of each label among the labelled chips.
+
+    Raises:
+        UserError: if a chip that is not in `left_out` has no scores.
     """
     names = workspace.test_names
     scores = test.aligned(names)
     lacking = np.asarray(np.isnan(scores).any(axis=1))
-    if lacking.any():
+    unscored = tuple(names[i] for i in np.flatnonzero(lacking))
+    if forgotten := sorted(set(unscored) - set(left_out)):
+        raise UserError(
+            f"{len(forgotten)} of {len(names)} test chips have no scores: {first(forgotten)}. Prepare them with "
+            '"python run.py data prepare --from DIR", and run "python run.py train --models ..." again: what is '
+            "trained is kept, and they are predicted."
+        )
+    if unscored:
         scores[lacking] = workspace.labelled.truth.mean(axis=0)
-    return scores, tuple(names[i] for i in np.flatnonzero(lacking))
+    return scores, unscored
 
 
 def submission_path(name: str, workspace: Workspace) -> Path:

@@ -1,0 +1,64 @@
+"""Fixtures of every room: one tiny simulated competition, made once a session."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from competition.prepare import prepare
+from competition.simulate import simulate
+from competition.spec import load
+from competition.workspace import Workspace
+from folds.scores import ScoreStore
+from folds.table import FoldTable, make_table
+
+NUM_TRAIN, NUM_TEST, CHIP_SIZE, K = 60, 24, 32, 3
+
+
+def prepared_in(root: Path, source: Path) -> Workspace:
+    """Return a new workspace at `root` with the data of `source`, used in place, and K folds."""
+    workspace = Workspace(root, load("planet"))
+    prepare(workspace, source, progress=False)
+    labelled = workspace.labelled
+    make_table(labelled.image_names, labelled.truth, k=K, seed=0).write(workspace.fold_table)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory) -> Path:
+    """Kaggle's files: NUM_TRAIN labelled and NUM_TEST other chips, as JPEG and as GeoTIFF. Not to be changed."""
+    root = tmp_path_factory.mktemp("simulated") / "kaggle"
+    simulate(root, num_train=NUM_TRAIN, num_test=NUM_TEST, size=CHIP_SIZE, tif=True, rare_boost=8.0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def prepared(simulated, tmp_path_factory) -> Path:
+    """A workspace with folds. Not to be changed: tests that write take `workspace`."""
+    return prepared_in(tmp_path_factory.mktemp("prepared") / "workspace", simulated).root
+
+
+@pytest.fixture
+def workspace(prepared, tmp_path) -> Workspace:
+    """A workspace to write to; its chips are those of `simulated`, and not to be changed."""
+    shutil.copytree(prepared, tmp_path / "workspace")
+    return Workspace(tmp_path / "workspace", load("planet"))
+
+
+@pytest.fixture
+def workspace_of_own_chips(simulated, tmp_path) -> Workspace:
+    """A workspace to write to, with chips and tables to change in `tmp_path / "kaggle"`."""
+    shutil.copytree(simulated, tmp_path / "kaggle")
+    return prepared_in(tmp_path / "workspace", tmp_path / "kaggle")
+
+
+def store_of(workspace: Workspace) -> ScoreStore:
+    """Return the score store of a workspace."""
+    return ScoreStore(workspace.runs, workspace.competition.labels, FoldTable.read(workspace.fold_table))
+
+
+@pytest.fixture
+def store(workspace) -> ScoreStore:
+    return store_of(workspace)

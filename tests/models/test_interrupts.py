@@ -1,0 +1,91 @@
+"""Ctrl-C is heard even where Python drops the exception."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from models.fit import _EpochBar
+from models.interrupts import check, heeded
+from models.predict import predict
+
+
+class Dying:
+    """Does something where Python drops the exception."""
+
+    def __init__(self, last: Callable[[], object]) -> None:
+        self.last = last
+
+    def __del__(self) -> None:
+        self.last()
+
+
+@pytest.fixture(autouse=True)
+def reported(monkeypatch):
+    """The handler of a process started from a terminal; the exceptions that Python dropped and reported."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reported: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: reported.append(dropped.exc_type))
+    yield reported
+    signal.signal(signal.SIGINT, before)
+
+
+def unheard(then: Callable[[], object]) -> None:
+    """Press Ctrl-C where Python drops the exception, and go on."""
+    Dying(lambda: signal.raise_signal(signal.SIGINT))
+    then()
+
+
+def test_an_interrupt_that_was_lost_is_raised_at_the_next_batch_and_not_reported(reported):
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=check)
+    check()
+    assert reported == []
+
+
+def test_other_exceptions_that_were_dropped_are_reported(reported):
+    with heeded():
+        Dying(lambda: 1 / 0)
+    Dying(lambda: int("x"))
+    assert reported == [ZeroDivisionError, ValueError]
+
+
+def test_one_that_is_heard_at_once_is_raised_at_once():
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(signal.SIGINT)
+    check()
+
+
+def test_training_and_prediction_look_for_it_at_every_batch():
+    with pytest.raises(KeyboardInterrupt), heeded(), _EpochBar(3, "epoch") as bar:
+        unheard(then=lambda: bar.on_train_batch_end(0))
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=lambda: predict([], [[]], ("identity",), None))
+
+
+def test_handlers_are_put_back_and_those_of_others_left_alone():
+    with heeded():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        with heeded():
+            pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with heeded():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_other_threads_do_without():
+    entered = []
+
+    def enter() -> None:
+        with heeded():
+            entered.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert entered == [signal.default_int_handler]
