@@ -219,7 +219,12 @@ def _train(
     store = _store(workspace)
     recipe = jobs.recipe_of(workspace, name or model, model if name else None, overrides, recipes)
     for fold in folds if folds is not None else range(store.table.num_folds):
-        jobs.Job(workspace, store, name or model, recipe, fold, skip_broken).run()
+        try:
+            jobs.Job(workspace, store, name or model, recipe, fold, skip_broken).run()
+        except jobs.BusyError as busy:
+            if folds is not None:
+                raise
+            click.echo(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
 
 
 @main.command()

@@ -5,7 +5,6 @@ Rows are chips, columns labels. A fraction 0/0 counts as 0, as with scikit-learn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,20 +76,6 @@ class LabelMetrics:
     f_beta: NDArray[np.float64]
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
-
-    def rows(self, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """Return one dict a label, the rarest first, for printing."""
-        order = np.argsort(self.support, kind="stable")
-        return [
-            {
-                "label": labels[i],
-                "chips": int(self.support[i]),
-                "F": self.f_beta[i],
-                "precision": self.precision[i],
-                "recall": self.recall[i],
-            }
-            for i in order
-        ]
 
 
 def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float) -> LabelMetrics:

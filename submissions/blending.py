@@ -18,7 +18,7 @@ from submissions.blend_files import write_blend
 from submissions.blends import BlendRule, Mean, blend_rule
 from submissions.cuts import by_label, digest_scores
 from submissions.decoding import decide
-from submissions.evaluate import Evaluation, cross_fit, evaluate, paired_difference
+from submissions.evaluate import Evaluation, Ranking, cross_fit, evaluate, paired_difference
 from submissions.members import Member, SharedChips, load_members, open_store, share, shared_test_names
 from submissions.thresholds import AUTO, TRIALS, CutRule, choose, cut_rules, display_name, selected
 
@@ -38,6 +38,7 @@ class Blend:
         test: scores of the chips to predict.
         cuts: float array (num_labels,): what to cut `test` at.
         evaluation: of the blend as it is.
+        ranking: of its out-of-fold scores.
         reference: name of what the differences of evaluations are to.
         others: evaluations of the blend with other cuts, and of every member alone with the same rule for cuts.
         notes: lines to show: chips not used, what the exclusive groups cost, what the blend gains.
@@ -50,6 +51,7 @@ class Blend:
     test: Scores
     cuts: NDArray[np.float64]
     evaluation: Evaluation
+    ranking: Ranking
     reference: str
     others: tuple[Evaluation, ...]
     notes: tuple[str, ...]
@@ -93,6 +95,7 @@ def make_blend(
     reference, evaluation = compared[PRIOR].name, compared.pop(rule)
     fitted: BlendRule = evaluation.fitted
     oof = Scores(shared.names, bench.cross_fitted_scores(quick[rule]))
+    ranking = Ranking.of(oof.values, shared.truth)
     test_names = shared_test_names(members, workspace)
     test = Scores(test_names, fitted.combiner.predict_test(members, test_names))
     notes = (*shared.notes, *bench.remarks(evaluation, singles))
@@ -105,10 +108,11 @@ def make_blend(
         **_sources(members, store, shared),
         **_cuts(fitted, members, store.labels),
         "figures": [each.figures() for each in (evaluation, *others)],
+        **ranking.figures(),
         "notes": list(notes),
     }
     written = write_blend(workspace.blends / name, oof, test, about)
-    return Blend(name, exclusive, oof, test, fitted.rule.cuts, evaluation, reference, others, notes, written)
+    return Blend(name, exclusive, oof, test, fitted.rule.cuts, evaluation, ranking, reference, others, notes, written)
 
 
 @dataclass(frozen=True, eq=False)

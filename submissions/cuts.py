@@ -16,7 +16,7 @@ from competition.files import short, write_json
 from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.scores import Scores
-from submissions.evaluate import Evaluation
+from submissions.evaluate import Evaluation, Ranking
 from submissions.members import load_member, open_store, share
 from submissions.thresholds import TRIALS, choose, compare_cuts
 
@@ -31,12 +31,14 @@ class ChosenCuts:
     Attributes:
         rule: which of `evaluations` was chosen.
         evaluations: of every rule for cuts; the first is the prior cut.
+        ranking: of the scores.
         path: the file written.
         notes: lines that say which chips are missing.
     """
 
     rule: str
     evaluations: dict[str, Evaluation]
+    ranking: Ranking
     path: Path
     notes: tuple[str, ...]
 
@@ -72,7 +74,7 @@ def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> Chose
     )
     rule = choose(compared)
     path = write_cuts(member.folder, rule, compared, member.oof, workspace.competition)
-    return ChosenCuts(rule, compared, path, chips.notes)
+    return ChosenCuts(rule, compared, Ranking.of(chips.scores[0], chips.truth), path, chips.notes)
 
 
 def digest_scores(scores: Scores) -> str:

@@ -16,7 +16,16 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import LabelMetrics, by_label, f_beta, f_beta_of_counts, f_beta_per_chip
+from competition.metrics import (
+    LabelMetrics,
+    average_precision,
+    by_label,
+    f_beta,
+    f_beta_of_counts,
+    f_beta_per_chip,
+    macro,
+    roc_auc,
+)
 from competition.spec import Metric
 
 RESAMPLES = 1000
@@ -87,6 +96,29 @@ class Evaluation:
         """Return the figures for a JSON file."""
         names = ("name", "metric", "cross_fitted", "in_sample", "optimism", "difference", "standard_error")
         return {**{name: getattr(self, name) for name in names}, "interval": list(self.interval)}
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """How well scores rank the chips, whatever the cuts.
+
+    Attributes:
+        average_precision: float array (num_labels,), NaN for a label that no chip carries.
+        roc_auc: float array (num_labels,), NaN for a label that all or none of the chips carry.
+    """
+
+    average_precision: NDArray[np.float64]
+    roc_auc: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Ranking:
+        """Return the ranking of scores (num_chips, num_labels) against truth of the same shape."""
+        return cls(average_precision(truth, scores), roc_auc(truth, scores))
+
+    def figures(self) -> dict[str, float | None]:
+        """Return the means over labels for a JSON file, None where there is no label to take it of."""
+        means = {"macro_average_precision": macro(self.average_precision), "macro_roc_auc": macro(self.roc_auc)}
+        return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
 
 
 def cross_fit(

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
+from competition.metrics import macro
 from competition.spec import Competition
 from submissions.blending import Blend
 from submissions.cuts import ChosenCuts
-from submissions.evaluate import Evaluation
+from submissions.evaluate import Evaluation, Ranking
 
 
 def cuts_text(made: ChosenCuts, competition: Competition) -> str:
@@ -23,14 +24,14 @@ def cuts_text(made: ChosenCuts, competition: Competition) -> str:
     lines.append(f"Chosen: {chosen.name}. Another rule must beat {reference} by more than one standard error.")
     if competition.exclusive:
         lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
-    return "\n".join([*lines, "", label_table(chosen, competition, made.cuts)])
+    return "\n".join([*lines, "", label_table(chosen, made.ranking, competition, made.cuts)])
 
 
 def blend_text(blend: Blend, competition: Competition) -> str:
     """Return everything to show of a blend."""
     evaluations = [blend.evaluation, *blend.others]
     table = evaluation_table(evaluations, reference=blend.reference, chosen=blend.evaluation.name)
-    return "\n".join([table, *blend.notes, "", label_table(blend.evaluation, competition, blend.cuts)])
+    return "\n".join([table, *blend.notes, "", label_table(blend.evaluation, blend.ranking, competition, blend.cuts)])
 
 
 def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chosen: str | None = None) -> str:
@@ -60,16 +61,22 @@ def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chose
     return f"{table}\n\n{metric} is cross-fitted: every chip is decided by cuts that were made without its fold."
 
 
-def label_table(evaluation: Evaluation, competition: Competition, cuts: NDArray[np.float64]) -> str:
-    """Return the cross-fitted table by label, the rarest first, with the cuts (num_labels,)."""
-    cut_of = dict(zip(competition.labels, cuts, strict=True))
+def label_table(evaluation: Evaluation, ranking: Ranking, competition: Competition, cuts: NDArray[np.float64]) -> str:
+    """Return the cross-fitted table by label, the rarest first, with the cuts (num_labels,), and the macro metrics."""
+    found, beta = evaluation.labels, f"F{competition.metric.beta:g}"
+    columns = [found.f_beta, found.precision, found.recall, ranking.average_precision, ranking.roc_auc, cuts]
     rows = [
-        [row["label"], row["chips"], *(f"{row[key]:.3f}" for key in ("F", "precision", "recall")),
-         f"{cut_of[row['label']]:.3f}"]
-        for row in evaluation.labels.rows(competition.labels)
-    ]  # fmt: skip
-    headers = ["label", "chips", f"F{competition.metric.beta:g}", "precision", "recall", "cut"]
-    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 5)
+        [
+            competition.labels[i],
+            found.support[i],
+            *("-" if np.isnan(column[i]) else f"{column[i]:.3f}" for column in columns),
+        ]
+        for i in np.argsort(found.support, kind="stable")
+    ]
+    means = [f"{macro(column):.3f}" for column in columns[:-1]]
+    rows.append(["mean over labels", "", *means, ""])
+    headers = ["label", "chips", beta, "precision", "recall", "average precision", "AUC", "cut"]
+    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 7)
 
 
 def _difference(evaluation: Evaluation) -> str:

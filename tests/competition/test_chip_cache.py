@@ -132,11 +132,14 @@ def test_a_changed_file_of_the_same_length_is_decoded_again(tmp_path, decoded):
     assert len(decoded) == 4
 
 
-def test_a_touched_file_is_not_decoded_again(tmp_path, files, decoded):
+def test_a_touched_file_is_read_once_and_not_decoded_again(tmp_path, files, decoded, monkeypatch):
     before = opened(tmp_path / "cache", files)
     os.utime(files[3], ns=(1, 1))
-    assert opened(tmp_path / "cache", files).digest == before.digest
-    assert len(decoded) == 10
+    read, digest = [], chip_cache._digest
+    monkeypatch.setattr(chip_cache, "_digest", lambda path: read.append(path) or digest(path))
+    for _ in range(2):
+        assert opened(tmp_path / "cache", files).digest == before.digest
+    assert (len(decoded), read) == (10, [files[3]])
 
 
 def test_interrupted_it_goes_on_at_the_last_block(tmp_path, monkeypatch):

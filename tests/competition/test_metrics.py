@@ -82,12 +82,6 @@ def test_roc_auc_is_scikit_learns(drawn: Matrices) -> None:
     assert np.isnan(roc_auc(truth, scores)[~known]).all()
 
 
-def test_the_table_by_label_starts_with_the_rarest() -> None:
-    truth = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
-    rows = by_label(truth, truth, 2.0).rows(["often", "once", "also"])
-    assert [(row["label"], row["chips"]) for row in rows] == [("once", 1), ("also", 1), ("often", 3)]
-
-
 def test_the_macro_mean_leaves_out_labels_without_a_value() -> None:
     assert macro(np.array([1.0, np.nan, 0.0])) == 0.5
     assert np.isnan(macro(np.array([np.nan])))
