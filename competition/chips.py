@@ -87,12 +87,21 @@ def _read_picture(path: Path, num_bands: int) -> NDArray[Any]:
             raise BrokenChipError(f"Broken chip {path}: {picture.width} x {picture.height} pixels are too many.")
         if picture.mode.startswith(("I", "F")):
             return np.asarray(picture)[:, :, None]  # one deep band; convert() would cut its values off at 255
+        if any(";16" in str(tile) for tile in picture.tile):  # a PNG of which Pillow would keep the upper 8 bits
+            return _read_deep_png(path)
         if num_bands == 3:
             # convert() undoes the Adobe inversion of the competition's CMYK files; other decoders return zeros.
             return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
         if num_bands == 1:
             return np.asarray(picture.convert("L"))[:, :, None]
         return np.asarray(picture)
+
+
+def _read_deep_png(path: Path) -> NDArray[Any]:
+    import imagecodecs
+
+    chip: NDArray[Any] = imagecodecs.png_decode(path.read_bytes())
+    return chip
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:

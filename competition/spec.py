@@ -96,6 +96,7 @@ class Competition(_Frozen):
         labels: the labels, in the order of every score matrix of this project.
         exclusive: groups of labels of which a chip carries exactly one.
         alone: labels that no other label may accompany.
+        unlabelled: whether a chip may carry no label at all.
         metric: what ranks the submissions.
         tables: names and columns of the CSV files.
         images: the renderings of the chips by name; the first is the default.
@@ -107,6 +108,7 @@ class Competition(_Frozen):
     labels: tuple[Annotated[str, Field(pattern=r"^\S+$")], ...] = Field(min_length=2)
     exclusive: tuple[tuple[str, ...], ...] = ()
     alone: tuple[str, ...] = ()
+    unlabelled: bool = False
     metric: Metric = Metric()
     tables: Tables
     images: dict[Name, ImageSet] = Field(min_length=1)

@@ -216,7 +216,7 @@ def _check_ids(rows: list[Row], sample_names: Sequence[str]) -> list[Problem]:
 def _check_tags(rows: list[Row], competition: Competition, exclusive: bool) -> list[Problem]:
     known = set(competition.labels)
     problems = [
-        *_problem("rows without a label", [row for row in rows if not row.tags]),
+        *_problem("rows without a label", [row for row in rows if not row.tags and not competition.unlabelled]),
         *_problem("rows with unknown tags", [row for row in rows if not known.issuperset(row.tags)]),
         *_problem("rows that repeat a tag", [row for row in rows if len(set(row.tags)) < len(row.tags)]),
     ]

@@ -25,6 +25,7 @@ name = "fungi"
 title = "Fungi of the forest floor"
 slug = "fungi-of-the-forest-floor"
 labels = ["bolete", "chanterelle", "morel"]
+unlabelled = true
 [metric]
 average = "macro"
 beta = 1

@@ -182,3 +182,9 @@ def test_shrinking_averages() -> None:
 def test_a_chip_of_the_right_size_is_left_alone() -> None:
     chip = pixels(0)
     assert resize_chip(chip, 16) is chip
+
+
+def test_all_16_bits_of_a_png_are_kept(tmp_path: Path) -> None:
+    chip = np.arange(4 * 5 * 3, dtype=np.uint16).reshape(4, 5, 3) * 1000 + 7
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(chip))
+    np.testing.assert_array_equal(read_chip(tmp_path / "a.png", rendering(".png")), chip)

@@ -89,3 +89,12 @@ def test_with_several_weather_labels_cloudy_stands_alone_or_goes(cloudy: float, 
     scores = tags(cloudy=cloudy, primary=0.8, clear=0.4)
     assert decided(scores, exclusive=False, alone=True) == expected
     assert decided(scores, exclusive=False) == {"cloudy", "primary", "clear"}
+
+
+def test_a_chip_may_go_without_a_label_where_the_competition_says_so() -> None:
+    bound, free = (
+        Competition.model_validate({**PLANET.model_dump(), "exclusive": (), "unlabelled": unlabelled})
+        for unlabelled in (False, True)
+    )
+    assert decided(tags(water=0.1), competition=bound) == {"water"}
+    assert decided(tags(water=0.1), competition=free) == set()
