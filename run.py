@@ -177,10 +177,10 @@ def job_options(verb: Callable[..., None]) -> Callable[..., None]:
 @recipe_flags
 def fold(workspace: Workspace, model: str, fold: int, name: str | None, **options: Any) -> None:
     """Train one model on all folds but one, and score the chips it did not see."""
-    from models import jobs
+    from models import runs
 
     if options.pop("restart"):
-        jobs.restart(workspace, name or model, fold)
+        runs.restart(workspace, name or model, fold)
     _train(workspace, model, name, [fold], **options)
     show_next("status")
 
@@ -194,13 +194,13 @@ def fold(workspace: Workspace, model: str, fold: int, name: str | None, **option
 def train(workspace: Workspace, models: tuple[str, ...], name: str | None, restart: bool, **options: Any) -> None:
     """Train models on every fold; folds that are done are left as they are."""
     from competition.errors import UserError
-    from models import jobs
+    from models import runs
 
     if name and len(models) > 1:
         raise UserError(f"--name names one model, received {len(models)}: {', '.join(models)}.")
     for model in models:
         if restart:
-            jobs.restart(workspace, name or model)
+            runs.restart(workspace, name or model)
         _train(workspace, model, name, None, **options)
     show_next(f"thresholds --model {name or models[0]}")
 
@@ -214,14 +214,14 @@ def _train(
     skip_broken: bool,
     overrides: dict[str, Any],
 ) -> None:
-    from models import jobs
+    from models import jobs, runs
 
     store = _store(workspace)
-    recipe = jobs.recipe_of(workspace, name or model, model if name else None, overrides, recipes)
+    recipe = runs.recipe_of(workspace, name or model, model if name else None, overrides, recipes)
     for fold in folds if folds is not None else range(store.table.num_folds):
         try:
             jobs.Job(workspace, store, name or model, recipe, fold, skip_broken).run()
-        except jobs.BusyError as busy:
+        except runs.BusyError as busy:
             if folds is not None:
                 raise
             click.echo(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
@@ -246,7 +246,7 @@ def status(workspace: Workspace) -> None:
 def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: bool, skip_broken: bool) -> None:
     """Score any folder of chips with a trained model, averaged over its folds and views."""
     from competition.labels import to_tags
-    from models.jobs import predict_folder
+    from models.trained import predict_folder
 
     scores, left_out = predict_folder(workspace, _store(workspace), model, images, skip_broken=skip_broken)
     columns = dict(zip(workspace.competition.labels, scores.values.T, strict=True))

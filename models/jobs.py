@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import sys
@@ -13,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from competition.chip_cache import ChipCache, open_cache, probe_dtype
 from competition.errors import UserError
-from competition.files import checked_name, digest_file, digest_json, short, versions_of, write_json
+from competition.files import digest_file, digest_json, short, versions_of, write_json
 from competition.labels import first
 from competition.spec import ImageSet
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from models.backend import load_backend
 from models.interrupts import heeded
-from models.recipes import Recipe, load_recipes, recipe_from, resolve
+from models.recipes import Recipe
+from models.runs import HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, is_begun, read_recipe
 from models.training_state import state_of
 from models.views import VIEW_SETS
 
@@ -33,99 +32,6 @@ if TYPE_CHECKING:
 
     from models.backbones import Inputs
     from models.fit import TrainingChips
-
-RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
-PARTS = "parts"  # scores made so far
-
-
-def recipe_of(
-    workspace: Workspace, model: str, recipe_name: str | None, overrides: dict[str, Any], extra: Path | None = None
-) -> Recipe:
-    """Return the recipe of a model: the one it was begun with; for a new model the named one with the flags' values.
-
-    Args:
-        workspace: where the runs are.
-        model: name of the model.
-        recipe_name: name of the recipe; None means the model's own name.
-        overrides: values given by flags.
-        extra: the user's own recipe file.
-
-    Raises:
-        UserError: if the recipe is unknown, or the flags ask for other values than the model was begun with.
-    """
-    # A start that failed, for want of weights or of a band, binds the model to nothing.
-    if not is_begun(workspace.runs / checked_name("model", model)):
-        recipe = resolve(recipe_name or model, overrides, extra)
-        first_images = workspace.competition.default_images
-        return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
-    begun = read_recipe(workspace, model)
-    asked = {**(load_recipes(extra).get(recipe_name, {}) if recipe_name else {}), **overrides}
-    if asked.get("images") == "first":
-        asked["images"] = workspace.competition.default_images
-    before = begun.to_dict()
-    after = recipe_from({**before, **asked}, f"recipe of '{model}'").to_dict()
-    if changed := [f"{name} {before[name]} (received {after[name]})" for name in before if before[name] != after[name]]:
-        raise UserError(
-            f"Model '{model}' was begun with {', '.join(changed)}. To go on, give --model {model} without these flags; "
-            f'for a variant, another --name; to begin again, "python run.py train --models {model} --restart".'
-        )
-    return begun
-
-
-def read_recipe(workspace: Workspace, model: str) -> Recipe:
-    """Return the recipe that a model was begun with.
-
-    Raises:
-        UserError: if the model was not begun, or its recipe is damaged.
-    """
-    path = workspace.runs / model / RECIPE
-    try:
-        return recipe_from(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except OSError as error:
-        raise UserError(
-            f"No model '{model}' in {workspace.runs}. Run \"python run.py train --models {model}\"."
-        ) from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is damaged: {error}. Begin the model again with --restart.") from error
-
-
-def restart(workspace: Workspace, model: str, fold: int | None = None) -> None:
-    """Remove what was made of one fold of a model, or of all of them.
-
-    Raises:
-        UserError: if another process is at one of them.
-    """
-    folder = workspace.runs / checked_name("model", model)
-    for job in sorted(folder.glob("fold*" if fold is None else f"fold{fold}")):
-        with alone(job):
-            shutil.rmtree(job)
-    if not any(folder.glob("fold*")):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class BusyError(UserError):
-    """Another process is at the job."""
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from a job's folder.
-
-    Raises:
-        BusyError: if another process is at it.
-    """
-    try:
-        # Beside the folder, so that removing the folder does not remove the lock that guards it.
-        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
-            yield
-    except Timeout as error:
-        job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
-        raise BusyError(f"Another process is at {job}. Wait for it to end.") from error
-
-
-def is_begun(folder: Path) -> bool:
-    """Whether any fold of the model in `folder` has finished an epoch."""
-    return any(state_of(job).epochs for job in folder.glob("fold*"))
 
 
 @dataclass(frozen=True)
@@ -358,53 +264,6 @@ def versions() -> dict[str, str]:
     return {**versions_of("planet-toolkit", "keras", "numpy"), backend: str(sys.modules[backend].__version__)}
 
 
-def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[list[keras.Model], np.dtype[Any]]:
-    """Return the networks of a model's complete folds, and the data type of the chips they take.
-
-    Raises:
-        UserError: if no fold is complete, or one was made with other labels or another fold table.
-    """
-    load_backend()
-    from models.backbones import Inputs, build_network
-
-    recipe, folds = read_recipe(workspace, model), store.folds_of(model)
-    if not folds:
-        raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
-    networks = []
-    for fold in folds:
-        store.provenance(model, fold)  # refuses other labels, or another order of them
-        folder = store.folder(model, fold)
-        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
-        inputs = Inputs(job["inputs"]["bands"], tuple(job["inputs"]["low"]), tuple(job["inputs"]["high"]))
-        network = build_network(recipe, len(store.labels), inputs, pretrained=False)
-        network.load_weights(folder / NETWORK)
-        networks.append(network)
-    return networks, np.dtype(job["dtype"])
-
-
 def _summary(recipe: Recipe) -> str:
     weights = "from scratch" if recipe.weights == "none" else "frozen" if recipe.train == "head" else "pretrained"
     return f"{recipe.backbone} {weights}, {recipe.bands} at {recipe.input_size} px, at most {recipe.epochs} epochs."
-
-
-def predict_folder(
-    workspace: Workspace, store: ScoreStore, model: str, folder: Path, *, skip_broken: bool = False
-) -> tuple[Scores, list[str]]:
-    """Return the scores of every chip in a folder, averaged over the model's complete folds and views.
-
-    Returns:
-        The scores, and a line for each chip left out as broken.
-
-    Raises:
-        UserError: if the model is not trained, or the folder holds no chips it can take.
-    """
-    recipe = read_recipe(workspace, model)
-    networks, dtype = load_networks(workspace, store, model)
-    from models.backbones import columns_of
-    from models.predict import chip_files, predict_files
-
-    files = chip_files(folder)
-    images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
-    print(f"Scoring {len(files):,} chips with {len(networks)} folds of '{model}', {len(views)} views.")
-    columns = columns_of(recipe, images)
-    return predict_files(networks, files, images, columns, dtype, recipe.input_size, views, skip_broken=skip_broken)

@@ -26,21 +26,10 @@ from competition.labels import read_table
 from competition.workspace import Workspace
 from folds.scores import ScoreStore
 from folds.table import FoldTable
-from models import jobs
 from models import predict as predict_module
 from models.fit import TrainingState, train
-from models.jobs import (
-    HISTORY,
-    JOB,
-    LOG,
-    NETWORK,
-    RECIPE,
-    load_networks,
-    predict_folder,
-    read_recipe,
-    recipe_of,
-    restart,
-)
+from models.runs import HISTORY, JOB, LOG, NETWORK, RECIPE, alone, read_recipe, recipe_of, restart
+from models.trained import load_networks, predict_folder
 from models.training_state import state_of
 from models.views import FLIPS, apply_view
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
@@ -219,7 +208,7 @@ def test_restart_of_a_model_removes_all_of_it_and_of_nothing_nothing(trained):
 def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
     folder = trained.runs / "tiny/fold1"
     before = content_of(trained.runs)
-    with jobs.alone(folder):
+    with alone(folder):
         for attempt in (tiny_job(trained, 1).run, lambda: restart(trained, "tiny", 1)):
             with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1\. Wait for it to end\."):
                 attempt()
