@@ -5,51 +5,19 @@ Each verb imports what it needs when it runs, so that help is instant.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from competition.command_line import FILE, FOLDER, Verbs, Words, in_workspace, show_next
-from models.recipes import Recipe
+from models.flags import recipe_flags
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
-    from folds.scores import ScoreStore
-
-
-def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb one flag for each value of a recipe, and the argument `overrides` with the values of those given."""
-    fields = dataclasses.fields(Recipe)
-
-    @functools.wraps(verb)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        values = {field.name: options.pop(field.name) for field in fields}
-        verb(*arguments, **options, overrides={name: value for name, value in values.items() if value is not None})
-
-    kinds = get_type_hints(Recipe)
-    for field in reversed(fields):
-        flag, kind = f"--{field.name.replace('_', '-')}", _flag_type(kinds[field.name])
-        wrapped = click.option(flag, field.name, type=kind, help=field.metadata["help"])(wrapped)
-    return wrapped
-
-
-def _flag_type(kind: Any) -> Any:
-    if get_origin(kind) is tuple:
-        return Words(get_args(kind)[0])
-    return click.Choice(get_args(kind)) if get_args(kind) else kind
-
-
-def _store(workspace: Workspace) -> ScoreStore:
-    from folds.scores import ScoreStore
-    from folds.table import FoldTable
-
-    return ScoreStore(workspace.runs, workspace.competition.labels, FoldTable.read(workspace.fold_table))
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -116,27 +84,9 @@ def simulate(folder: Path, debug: bool, **options: Any) -> None:
 @click.option("--force", is_flag=True, help="replace the fold table; runs made with the old one are refused then")
 def folds(workspace: Workspace, k: int, seed: int, repeats: int, group: str | None, force: bool) -> None:
     """Deal the labelled chips into multilabel-stratified folds."""
-    from competition.errors import UserError
-    from competition.files import short
-    from folds.audit import audit, write_table
-    from folds.table import FoldTable, make_table, read_groups
+    from folds.deal import deal
 
-    labelled, path = workspace.labelled, workspace.fold_table
-    groups = None
-    if group is not None:
-        in_file, tables = group.endswith(".csv"), workspace.competition.tables
-        source = Path(group) if in_file else workspace.layout.table(tables.train)
-        groups = read_groups(source, labelled.image_names, None if in_file else group, tables.id_column)
-    table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
-    if path.is_file() and not force and FoldTable.read(path).digest != table.digest:
-        raise UserError(
-            f"{path} holds other folds. Keep them, or replace them with --force: runs made with them are refused then."
-        )
-    audited = audit(table, labelled.truth, workspace.competition.labels)
-    settings = {"k": k, "seed": seed, "repeats": repeats, "group": group}
-    write_table(table, audited, path, settings=settings)
-    click.echo(audited.text())
-    click.echo(f"Wrote {path}, digest {short(table.digest)}.")
+    click.echo(deal(workspace, k=k, seed=seed, repeats=repeats, group=group, force=force))
     show_next("train --models baseline")
 
 
@@ -144,17 +94,9 @@ def folds(workspace: Workspace, k: int, seed: int, repeats: int, group: str | No
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
 def recipes(recipes: Path | None) -> None:
     """List the recipes and what each sets."""
-    from models.recipes import load_recipes, resolve
+    from models.recipes import listing
 
-    for name in load_recipes(recipes):
-        values = resolve(name, {}, recipes).to_dict()
-        defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
-        own = {key: value for key, value in values.items() if value != defaults[key]}
-        click.echo(f"{name:<20} " + "  ".join(f"{key}={_shown(value)}" for key, value in own.items()))
-
-
-def _shown(value: Any) -> str:
-    return (",".join(map(str, value)) or "none") if isinstance(value, (tuple, list)) else str(value)
+    click.echo(listing(recipes))
 
 
 def job_options(verb: Callable[..., None]) -> Callable[..., None]:
@@ -214,9 +156,10 @@ def _train(
     skip_broken: bool,
     overrides: dict[str, Any],
 ) -> None:
+    from folds.scores import ScoreStore
     from models import jobs, runs
 
-    store = _store(workspace)
+    store = ScoreStore.of(workspace)
     recipe = runs.recipe_of(workspace, name or model, model if name else None, overrides, recipes)
     for fold in folds if folds is not None else range(store.table.num_folds):
         try:
@@ -231,9 +174,10 @@ def _train(
 @in_workspace
 def status(workspace: Workspace) -> None:
     """Show how far every model has come on every fold."""
+    from folds.scores import ScoreStore
     from models.status import table
 
-    click.echo(table(workspace, _store(workspace)))
+    click.echo(table(workspace, ScoreStore.of(workspace)))
 
 
 @main.command()
@@ -246,9 +190,10 @@ def status(workspace: Workspace) -> None:
 def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: bool, skip_broken: bool) -> None:
     """Score any folder of chips with a trained model, averaged over its folds and views."""
     from competition.labels import to_tags
+    from folds.scores import ScoreStore
     from models.trained import predict_folder
 
-    scores, left_out = predict_folder(workspace, _store(workspace), model, images, skip_broken=skip_broken)
+    scores, left_out = predict_folder(workspace, ScoreStore.of(workspace), model, images, skip_broken=skip_broken)
     columns = dict(zip(workspace.competition.labels, scores.values.T, strict=True))
     decided = None
     if tags:
@@ -372,6 +317,8 @@ def submit(workspace: Workspace, name: str, message: str) -> None:
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
     """See the whole chain run on made-up chips: two models, their blend, a checked submission."""
+    from submissions.demo import demo_text
+
     kaggle, here = workspace / "kaggle", ["--workspace", str(workspace)]
     simulate = ["data simulate --train 900 --test 300 --size 64 --rare-boost 6", "--to", str(kaggle)]
     chain = [
@@ -390,35 +337,8 @@ def demo(workspace: Path) -> None:
         click.secho(f"\n$ python run.py {shlex.join(arguments)}", bold=True)
         if code := main(arguments, standalone_mode=False):
             sys.exit(code)
-    _show_demo(workspace, kaggle / "simulated_test_labels.csv")
-
-
-def _show_demo(workspace: Path, test_labels: Path) -> None:
-    """Show what the demonstration made, and what to do with real data."""
-    import json
-
-    from tabulate import tabulate
-
-    from competition.labels import read_label_table
-    from competition.metrics import f_beta
-    from competition.spec import load
-
-    planet = load("planet")
-    figures = json.loads((workspace / "blends" / "demo" / "blend.json").read_text(encoding="utf-8"))["figures"]
-    rows = [[row["name"], f"{row['cross_fitted']:.4f}", "{:.4f} to {:.4f}".format(*row["interval"])] for row in figures]
-    truth, decided = (read_label_table(path, planet) for path in (test_labels, workspace / "submissions" / "demo.csv"))
-    score = f_beta(truth.truth, decided.truth, planet.metric)
     click.secho("\nWhat was made", bold=True)
-    click.echo(tabulate(rows, ["", "F2, cross-fitted", "95 % interval"], disable_numparse=True))
-    click.echo(f"\nOn the made-up test chips, as Kaggle would score it, the submission reaches F2 {score:.4f}.")
-    click.echo(
-        "These chips are made up: the figures say that the chain works, not how well it would do.\n\n"
-        "With the real data (accept the competition's rules on Kaggle, then download its files):\n"
-        "  python run.py data prepare --from DIR\n"
-        "  python run.py folds\n"
-        "  python run.py train --models mobilenet_v2\n"
-        "  python run.py blend --members mobilenet_v2 --name first"
-    )
+    click.echo(demo_text(workspace / "blends" / "demo", workspace / "submissions" / "demo.csv", kaggle))
 
 
 if __name__ == "__main__":

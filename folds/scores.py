@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError, unknown_name
 from competition.files import checked_name, digest_file, replace_atomically, short, write_json
+from competition.workspace import Workspace
 from folds.table import FoldTable
 
 MARKER = "scores.json"
@@ -143,6 +144,15 @@ class ScoreStore:
     root: Path
     labels: tuple[str, ...]
     table: FoldTable
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> ScoreStore:
+        """Return the store of a workspace.
+
+        Raises:
+            UserError: if it has no fold table.
+        """
+        return cls(workspace.runs, workspace.competition.labels, FoldTable.read(workspace.fold_table))
 
     def folder(self, model: str, fold: int) -> Path:
         """Return the folder of one training job."""

@@ -127,6 +127,20 @@ def resolve(name: str, overrides: dict[str, Any], extra: Path | None = None) -> 
     return recipe_from({**recipes[name], **overrides}, f"recipe {name!r}")
 
 
+def listing(extra: Path | None = None) -> str:
+    """Return a line a recipe with the values in which it differs from the defaults."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
+
+    def shown(value: Any) -> str:
+        return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
+
+    def line(name: str) -> str:
+        own = {key: value for key, value in resolve(name, {}, extra).to_dict().items() if value != defaults[key]}
+        return f"{name:<20} " + "  ".join(f"{key}={shown(value)}" for key, value in own.items())
+
+    return "\n".join(line(name) for name in load_recipes(extra))
+
+
 def recipe_from(values: dict[str, Any], source: str) -> Recipe:
     """Return a recipe from plain values, checking each one.
 

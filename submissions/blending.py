@@ -19,7 +19,7 @@ from submissions.blends import BlendRule, Mean, blend_rule
 from submissions.cuts import by_label, digest_scores
 from submissions.decoding import decide
 from submissions.evaluate import Evaluation, Ranking, cross_fit, evaluate, paired_difference
-from submissions.members import Member, SharedChips, load_members, open_store, share, shared_test_names
+from submissions.members import Member, SharedChips, load_members, share, shared_test_names
 from submissions.thresholds import AUTO, TRIALS, CutRule, choose, cut_rules, display_name, selected
 
 PRIOR = "fixed"  # the rule that others must beat
@@ -82,7 +82,7 @@ def make_blend(
     Raises:
         UserError: if the name cannot be used, a member does not fit, or there is no such method or rule.
     """
-    store = open_store(workspace)
+    store = ScoreStore.of(workspace)
     members = load_members(member_names, workspace, store)
     _check_name(name, members, store)
     shared = share(members, workspace, store.table)

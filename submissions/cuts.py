@@ -15,9 +15,9 @@ from competition.errors import UserError
 from competition.files import short, write_json
 from competition.spec import Competition
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.scores import Scores, ScoreStore
 from submissions.evaluate import Evaluation, Ranking
-from submissions.members import load_member, open_store, share
+from submissions.members import load_member, share
 from submissions.thresholds import TRIALS, choose, compare_cuts
 
 FILE = "cuts.json"
@@ -60,7 +60,7 @@ def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> Chose
     Raises:
         UserError: if there is no such model or blend, or its scores do not fit the workspace.
     """
-    store = open_store(workspace)
+    store = ScoreStore.of(workspace)
     member = load_member(name, workspace, store)
     chips = share([member], workspace, store.table)
     compared = compare_cuts(
@@ -98,7 +98,7 @@ def cuts_of(name: str, workspace: Workspace) -> NDArray[np.float64]:
     # Looked at before the scores, which a model that is not trained on all folds does not have yet.
     if not any((root / name / FILE).is_file() for root in (workspace.runs, workspace.blends)):
         return np.full(len(workspace.competition.labels), workspace.competition.metric.prior_cut)
-    member = load_member(name, workspace, open_store(workspace))
+    member = load_member(name, workspace, ScoreStore.of(workspace))
     return read_cuts(member.folder, name, member.oof, workspace.competition)
 
 

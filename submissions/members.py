@@ -61,15 +61,6 @@ class SharedChips:
     notes: tuple[str, ...]
 
 
-def open_store(workspace: Workspace) -> ScoreStore:
-    """Return the score store of a workspace.
-
-    Raises:
-        UserError: if it has no fold table.
-    """
-    return ScoreStore(workspace.runs, workspace.competition.labels, FoldTable.read(workspace.fold_table))
-
-
 def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
     """Load a model or a blend.
 

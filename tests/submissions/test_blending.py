@@ -10,11 +10,11 @@ from competition.errors import UserError
 from competition.files import digest_file
 from competition.metrics import f_beta
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.scores import Scores, ScoreStore
 from submissions import blend_files
 from submissions.blending import make_blend
 from submissions.decoding import decide
-from submissions.members import load_member, load_members, open_store, share
+from submissions.members import load_member, load_members, share
 from submissions.tables import blend_text
 from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, ids_to_predict, make_workspace, one_hot
 
@@ -26,7 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_mean_is_the_mean_of_its_members_on_both_sides(workspace: Workspace) -> None:
     blend = make_blend("ab", ["a", "b"], workspace, cuts="fixed")
-    a, b = (open_store(workspace).join(name) for name in "ab")
+    a, b = (ScoreStore.of(workspace).join(name) for name in "ab")
     np.testing.assert_allclose(blend.oof.values, (a.oof.values + b.oof.values) / 2, atol=1e-6)
     names = workspace.test_names
     assert blend.test.names == names
@@ -36,7 +36,7 @@ def test_a_mean_is_the_mean_of_its_members_on_both_sides(workspace: Workspace) -
 
 def test_a_vote_of_test_chips_is_over_models_and_folds(workspace: Workspace) -> None:
     blend = make_blend("ab", ["a", "b"], workspace, method="vote", cuts="fixed", exclusive=False)
-    store, names = open_store(workspace), workspace.test_names
+    store, names = ScoreStore.of(workspace), workspace.test_names
     voters = [fold.aligned(names) for name in "ab" for fold in store.join(name).test_by_fold.values()]
     votes = sum((scores >= np.float32(0.2)).astype(int) for scores in voters)
     mean = np.mean(voters, axis=0)
@@ -76,7 +76,7 @@ def test_auto_compares_all_rules_and_says_what_it_chose(workspace: Workspace) ->
 def test_a_blend_can_be_a_member(workspace: Workspace) -> None:
     inner = make_blend("inner", ["a", "b"], workspace, cuts="fixed")
     outer = make_blend("outer", ["inner", "a"], workspace, cuts="fixed", method="vote")
-    member = load_member("inner", workspace, open_store(workspace))
+    member = load_member("inner", workspace, ScoreStore.of(workspace))
     np.testing.assert_array_equal(member.oof.values, inner.oof.values)
     assert [made["name"] for made in outer.about["members"][0]["members"]] == ["a", "b"]
     for name, members in (("inner", ["inner"]), ("inner", ["outer", "b"])):
@@ -86,7 +86,7 @@ def test_a_blend_can_be_a_member(workspace: Workspace) -> None:
 
 def test_a_blend_has_the_digests_of_what_it_was_made_of(workspace: Workspace) -> None:
     blend = make_blend("ab", ["a", "b"], workspace, cuts="fixed")
-    assert blend.about["fold_digest"] == open_store(workspace).table.digest
+    assert blend.about["fold_digest"] == ScoreStore.of(workspace).table.digest
     assert [made["recipe_digest"] for made in blend.about["members"]] == ["recipe of a", "recipe of b"]
     assert blend.about["files"] == {
         name: digest_file(workspace.blends / "ab" / name) for name in ("oof.npz", "test.npz")
@@ -94,7 +94,7 @@ def test_a_blend_has_the_digests_of_what_it_was_made_of(workspace: Workspace) ->
 
 
 def test_members_on_other_chips_are_brought_to_those_they_share(workspace: Workspace) -> None:
-    store = open_store(workspace)
+    store = ScoreStore.of(workspace)
     gone, test_gone = ["train_5", "train_17"], [ids_to_predict()[3]]
     add_model(store, "c", workspace.labelled.truth, 3, left_out=gone, test_left_out=test_gone)
     blend = make_blend("ac", ["a", "c"], workspace, cuts="fixed")
@@ -108,7 +108,7 @@ def test_members_on_other_chips_are_brought_to_those_they_share(workspace: Works
 def test_rows_stay_with_their_chips_when_the_tables_order_differs(workspace: Workspace) -> None:
     table = workspace.fold_table.read_text().splitlines()
     workspace.fold_table.write_text("\n".join([table[0], *reversed(table[1:])]) + "\n")
-    store = open_store(workspace)
+    store = ScoreStore.of(workspace)
     shared = share(load_members(["a", "b"], workspace, store), workspace, store.table)
     assert shared.names == tuple(reversed(workspace.labelled.image_names))
     np.testing.assert_array_equal(shared.truth, workspace.labelled.truth[::-1])
@@ -143,11 +143,11 @@ def test_a_blend_of_another_fold_table_is_refused(workspace: Workspace) -> None:
     }.items():
         marker.write_text(json.dumps({**content, change: "other"}))
         with pytest.raises(UserError, match=text):
-            load_member("ab", workspace, open_store(workspace))
+            load_member("ab", workspace, ScoreStore.of(workspace))
     marker.write_text(json.dumps(content))
     Scores(("x",), np.zeros((1, 17), dtype=np.float32)).write(workspace.blends / "ab" / "oof.npz")
     with pytest.raises(UserError, match=r"oof.npz was changed after it was written"):
-        load_member("ab", workspace, open_store(workspace))
+        load_member("ab", workspace, ScoreStore.of(workspace))
 
 
 def test_the_old_blend_stays_until_the_new_one_is_complete(
@@ -162,7 +162,7 @@ def test_the_old_blend_stays_until_the_new_one_is_complete(
         patched.setattr(blend_files, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             make_blend("ab", ["a"], workspace, cuts="fixed")
-    member = load_member("ab", workspace, open_store(workspace))
+    member = load_member("ab", workspace, ScoreStore.of(workspace))
     np.testing.assert_array_equal(member.oof.values, old.oof.values)
     make_blend("ab", ["a"], workspace, cuts="fixed")
     assert [path.name for path in workspace.blends.iterdir() if path.is_dir()] == ["ab"]

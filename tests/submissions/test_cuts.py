@@ -8,10 +8,10 @@ import pytest
 
 from competition.errors import UserError
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.scores import Scores, ScoreStore
 from submissions.blending import make_blend
 from submissions.cuts import cuts_of, make_cuts, read_cuts
-from submissions.members import load_member, open_store
+from submissions.members import load_member
 from submissions.tables import cuts_text
 from tests.submissions.samples import add_model, make_workspace
 
@@ -22,7 +22,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def read(name: str, workspace: Workspace) -> list[float]:
-    member = load_member(name, workspace, open_store(workspace))
+    member = load_member(name, workspace, ScoreStore.of(workspace))
     return read_cuts(member.folder, name, member.oof, workspace.competition).tolist()
 
 
@@ -48,7 +48,7 @@ def test_a_blend_can_have_cuts(workspace: Workspace) -> None:
 
 def test_cuts_of_other_scores_are_refused(workspace: Workspace) -> None:
     make_cuts("a", workspace, trials=5)
-    add_model(open_store(workspace), "a", workspace.labelled.truth, seed=9)
+    add_model(ScoreStore.of(workspace), "a", workspace.labelled.truth, seed=9)
     fix = r"were made for other scores \(expected .{8}, received .{8}\). Run \"python run.py thresholds --model a\"."
     with pytest.raises(UserError, match=fix):
         read("a", workspace)

@@ -1,0 +1,35 @@
+"""The flags of `fold` and `train`: one for each value of a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, get_args, get_origin, get_type_hints
+
+import click
+
+from competition.command_line import Words
+from models.recipes import Recipe
+
+
+def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb one flag for each value of a recipe, and the argument `overrides` with the values of those given."""
+    fields = dataclasses.fields(Recipe)
+
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        values = {field.name: options.pop(field.name) for field in fields}
+        verb(*arguments, **options, overrides={name: value for name, value in values.items() if value is not None})
+
+    kinds = get_type_hints(Recipe)
+    for field in reversed(fields):
+        flag, kind = f"--{field.name.replace('_', '-')}", _flag_type(kinds[field.name])
+        wrapped = click.option(flag, field.name, type=kind, help=field.metadata["help"])(wrapped)
+    return wrapped
+
+
+def _flag_type(kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        return Words(get_args(kind)[0])
+    return click.Choice(get_args(kind)) if get_args(kind) else kind
