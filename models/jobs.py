@@ -101,8 +101,11 @@ class Job:
         say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
 
     def _network(self) -> keras.Model:
+        import keras
+
         from models.backbones import build_network
 
+        keras.utils.clear_session()  # or the networks of the folds before would stay in memory
         inputs = self._inputs(probe_dtype(self._files("train"), self._images))
         pretrained = not state_of(self.folder).epochs
         return build_network(self.recipe, len(self.workspace.competition.labels), inputs, pretrained=pretrained)
