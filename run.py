@@ -119,10 +119,6 @@ def job_options(verb: Callable[..., None]) -> Callable[..., None]:
 @recipe_flags
 def fold(workspace: Workspace, model: str, fold: int, name: str | None, **options: Any) -> None:
     """Train one model on all folds but one, and score the chips it did not see."""
-    from models import runs
-
-    if options.pop("restart"):
-        runs.restart(workspace, name or model, fold)
     _train(workspace, model, name, [fold], **options)
     show_next("status")
 
@@ -133,16 +129,14 @@ def fold(workspace: Workspace, model: str, fold: int, name: str | None, **option
 @click.option("--name", help="name of this variant, where one model is given")
 @job_options
 @recipe_flags
-def train(workspace: Workspace, models: tuple[str, ...], name: str | None, restart: bool, **options: Any) -> None:
+def train(workspace: Workspace, models: tuple[str, ...], name: str | None, **options: Any) -> None:
     """Train models on every fold; folds that are done are left as they are."""
     from competition.errors import UserError
-    from models import runs
 
-    if name and len(models) > 1:
-        raise UserError(f"--name names one model, received {len(models)}: {', '.join(models)}.")
+    if not models or (name and len(models) > 1):
+        expected = "one model with --name" if name else "at least one model"
+        raise UserError(f"--models: expected {expected}, received {', '.join(models) or 'none'}.")
     for model in models:
-        if restart:
-            runs.restart(workspace, name or model)
         _train(workspace, model, name, None, **options)
     show_next(f"thresholds --model {name or models[0]}")
 
@@ -152,6 +146,7 @@ def _train(
     model: str,
     name: str | None,
     folds: list[int] | None,
+    restart: bool,
     recipes: Path | None,
     skip_broken: bool,
     overrides: dict[str, Any],
@@ -159,11 +154,16 @@ def _train(
     from folds.scores import ScoreStore
     from models import jobs, runs
 
-    store = ScoreStore.of(workspace)
-    recipe = runs.recipe_of(workspace, name or model, model if name else None, overrides, recipes)
-    for fold in folds if folds is not None else range(store.table.num_folds):
+    store, label = ScoreStore.of(workspace), name or model
+    chosen = folds if folds is not None else range(store.table.num_folds)
+    again = chosen if restart else ()
+    recipe = runs.recipe_of(workspace, label, model if name else None, overrides, recipes, again)
+    recipe.digest()  # refuses weights that are not there, before anything is removed
+    for fold in again:
+        runs.restart(workspace, label, fold)
+    for fold in chosen:
         try:
-            jobs.Job(workspace, store, name or model, recipe, fold, skip_broken).run()
+            jobs.Job(workspace, store, label, recipe, fold, skip_broken).run()
         except runs.BusyError as busy:
             if folds is not None:
                 raise

@@ -41,6 +41,8 @@ def check_data(workspace: Workspace, *, progress: bool = True, sample: int | Non
         for split in ("train", "test"):
             checks.files(name, images, split)
             checks.agreement(name, images, split)
+    if not checks.ids.get("train"):
+        checks.findings.append(Finding("error", f"{workspace.competition.tables.train} lists no labelled chips."))
     return CheckReport(
         title=workspace.competition.title,
         root=workspace.root,

@@ -239,6 +239,9 @@ class _Builder:
         self.rows_path.unlink(missing_ok=True)
         with replace_atomically(self.pixels_path) as temporary:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+            if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
+                with temporary.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         return np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
 
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,12 @@ class Verbs(click.Group):
         except UserError as error:
             if ctx.meta.get("debug"):
                 raise
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {_with_flags(str(error), ctx)}", err=True)
+            ctx.exit(1)
+        except OSError as error:  # a disk that is full, read-only or not ours
+            if ctx.meta.get("debug") or isinstance(error, BrokenPipeError):
+                raise
+            click.echo(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("\nStopped. What was finished is kept; run the same command to go on.", err=True)
@@ -36,6 +42,12 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the pipeline."""
         return list(self.commands)
+
+
+def _with_flags(text: str, ctx: click.Context) -> str:
+    """Add the flags of the workspace to the commands that an error names, so that they can be pasted."""
+    flags = shlex.join(ctx.meta.get("flags", []))
+    return re.sub(r'"(python run\.py [^"]+)"', rf'"\1 {flags}"', text) if flags else text
 
 
 class Words(click.ParamType):

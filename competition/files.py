@@ -16,6 +16,8 @@ from typing import Any
 
 from competition.errors import UserError
 
+LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
+
 
 @contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
@@ -71,11 +73,13 @@ def checked_name(kind: str, name: str) -> str:
     """Return `name` if it can name a file or folder of the workspace.
 
     Raises:
-        UserError: if it holds anything but letters, digits, '_', '.' and '-', or begins with one of these three.
+        UserError: if it is too long, or holds anything but letters, digits, '_', '.' and '-', or begins with one of
+            these three.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+    if len(name) > LONGEST or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(
-            f"{name!r} cannot name a {kind}: use letters, digits, '_', '.' and '-', and begin with a letter or digit."
+            f"{name!r} cannot name a {kind}: use up to {LONGEST} letters, digits, '_', '.' and '-', "
+            "and begin with a letter or digit."
         )
     return name
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,13 @@ class LabelTable:
 
     image_names: tuple[str, ...]
     truth: NDArray[np.bool_]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of ids and labels."""
+        content = hashlib.sha256("\n".join(self.image_names).encode())
+        content.update(np.packbits(self.truth).tobytes())
+        return content.hexdigest()
 
 
 def parse_tags(text: str) -> frozenset[str]:

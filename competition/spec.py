@@ -32,7 +32,7 @@ class Metric(_Frozen):
     """
 
     average: Literal["samples", "macro", "micro"] = "samples"
-    beta: float = Field(default=1.0, gt=0)
+    beta: float = Field(default=1.0, gt=0, le=100)
 
     @property
     def name(self) -> str:
@@ -120,6 +120,8 @@ class Competition(_Frozen):
         grouped = [label for group in self.exclusive for label in group]
         if len(set(grouped)) != len(grouped):
             raise ValueError(f"exclusive groups share a label: {_repeated(grouped)}")
+        if any(len(group) < 2 for group in self.exclusive):
+            raise ValueError("an exclusive group needs two labels or more")
         if stranger := set(grouped).union(self.alone) - set(self.labels):
             raise ValueError(f"exclusive or alone name unknown labels: {', '.join(sorted(stranger))}")
         return self

@@ -97,8 +97,11 @@ class Workspace:
         """Ids of the chips to predict, in the sample submission's order; without one, in the order of the files."""
         tables = self.competition.tables
         if tables.sample_submission in self.layout.tables:
-            sample = read_table(self.layout.table(tables.sample_submission), [tables.id_column])
-            return tuple(sample[tables.id_column])
+            path = self.layout.table(tables.sample_submission)
+            names = read_table(path, [tables.id_column])[tables.id_column]
+            if names.duplicated().any():
+                raise UserError(f"{path} repeats ids: {first(names[names.duplicated()])}.")
+            return tuple(names)
         images = self.competition.image_set(self.competition.default_images)
         return tuple(self.layout.files(images, "test"))
 
@@ -148,7 +151,7 @@ class Layout:
         files: dict[str, Path] = {}
         for path in (path for folder in found for path in folder.iterdir()):
             # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
-            if path.suffix.lower() != images.suffix.lower() or path.name.startswith("."):
+            if path.suffix.lower() != images.suffix.lower() or path.name.startswith(".") or path.is_fifo():
                 continue
             name = right_name.get(path.name, path.name)[: -len(images.suffix)]
             if name in files:

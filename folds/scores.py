@@ -25,7 +25,7 @@ from competition.files import checked_name, digest_file, replace_atomically, sho
 from competition.workspace import Workspace
 from folds.table import FoldTable
 
-MARKER = "scores.json"
+MARKER, FILES = "scores.json", ("heldout.npz", "test.npz")
 FORMAT = 1
 
 
@@ -86,6 +86,7 @@ class Provenance:
         fold: fold number that was held out.
         labels: the labels, in column order.
         fold_digest: digest of the fold table.
+        label_digest: digest of the label table.
         recipe_digest: digest of the resolved recipe and its weights.
         views: the test-time views that were averaged, the same for held-out and test chips.
         left_out: chips that were left out as broken.
@@ -96,6 +97,7 @@ class Provenance:
     fold: int
     labels: tuple[str, ...]
     fold_digest: str
+    label_digest: str
     recipe_digest: str
     views: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -139,11 +141,13 @@ class ScoreStore:
         root: the folder with one folder a model.
         labels: the competition's labels; scores in another order are refused.
         table: the fold table; scores made with another one are refused.
+        label_digest: digest of the label table; scores made with another one are refused. None: any will do.
     """
 
     root: Path
     labels: tuple[str, ...]
     table: FoldTable
+    label_digest: str | None = None
 
     @classmethod
     def of(cls, workspace: Workspace) -> ScoreStore:
@@ -152,7 +156,8 @@ class ScoreStore:
         Raises:
             UserError: if it has no fold table.
         """
-        return cls(workspace.runs, workspace.competition.labels, FoldTable.read(workspace.fold_table))
+        table, labelled = FoldTable.read(workspace.fold_table), workspace.labelled
+        return cls(workspace.runs, workspace.competition.labels, table, labelled.digest)
 
     def folder(self, model: str, fold: int) -> Path:
         """Return the folder of one training job."""
@@ -183,7 +188,7 @@ class ScoreStore:
         (folder / MARKER).unlink(missing_ok=True)
         scores.heldout.write(folder / "heldout.npz")
         scores.test.write(folder / "test.npz")
-        digests = {name: digest_file(folder / name) for name in ("heldout.npz", "test.npz")}
+        digests = {name: digest_file(folder / name) for name in FILES}
         write_json(folder / MARKER, {"format": FORMAT, **asdict(made), "files": digests})
 
     def provenance(self, model: str, fold: int) -> Provenance:
@@ -199,6 +204,13 @@ class ScoreStore:
             raise UserError(f"Fold {fold} of '{model}' has no scores yet. Run \"{run}\".")
         content = _read_marker(path, again)
         made = content.provenance
+        if (made.model, made.fold) != (model, fold):
+            raise UserError(f"{path} is that of '{made.model}' fold {made.fold}, copied or renamed. {again}.")
+        if self.label_digest not in (None, made.label_digest):
+            raise UserError(
+                f"The labels were changed since '{model}' fold {fold} was trained on them. "
+                f'Run "python run.py train --models {model} --restart", or prepare the data it was trained on.'
+            )
         if made.fold_digest != self.table.digest:
             raise UserError(
                 f"Scores of '{model}' fold {fold} were made with another fold table (expected "
@@ -221,8 +233,9 @@ class ScoreStore:
         made = self.provenance(model, fold)
         folder = self.folder(model, fold)
         again = f'Run "python run.py fold --model {model} --fold {fold} --restart"'
-        for name, digest in _read_marker(folder / MARKER, again).files.items():
-            if not (folder / name).is_file() or digest_file(folder / name) != digest:
+        digests = _read_marker(folder / MARKER, again).files
+        for name in FILES:
+            if not (folder / name).is_file() or digest_file(folder / name) != digests.get(name):
                 raise UserError(f"{folder / name} is missing or was changed after it was written. {again}.")
         return FoldScores(made, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
 
@@ -308,9 +321,13 @@ def _read_marker(path: Path, again: str) -> _Marker:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
             raise KeyError("format")
-        files = content.pop("files")
+        files = dict(content.pop("files"))
         for name in ("labels", "views", "left_out"):
             content[name] = tuple(content[name])
+        if not all(
+            isinstance(content[name], str) for name in ("model", "fold_digest", "label_digest", "recipe_digest")
+        ):
+            raise TypeError("digest")
         return _Marker(Provenance(**content), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged. {again}.") from error

@@ -21,6 +21,7 @@ from models.f_beta import FBeta
 from models.recipes import Recipe
 
 OWN = ("two_convolutions", "residual")
+SMALLEST = 8  # pixels: what is left after every halving of our own backbones must be something
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,12 @@ def _own_backbone(chips: Any, recipe: Recipe) -> Any:
         raise UserError(f"There are no ImageNet weights of backbone {recipe.backbone!r}. Give --weights none.")
     if recipe.train != "full":
         raise UserError(f"Backbone {recipe.backbone!r} is trained from scratch. Give --train full.")
-    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)
-    features = _two_convolutions(scaled) if recipe.backbone == "two_convolutions" else _residual(scaled)
     if recipe.weights != "none":
         raise UserError(f"Backbone {recipe.backbone!r} takes no weights file. Give --weights none.")
-    return features
+    if recipe.input_size < SMALLEST:
+        raise UserError(f"Backbone {recipe.backbone!r} needs {SMALLEST} px or more. Give a larger --input-size.")
+    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)
+    return _two_convolutions(scaled) if recipe.backbone == "two_convolutions" else _residual(scaled)
 
 
 def _two_convolutions(hidden: Any) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
+
+from competition.errors import UserError
 
 
 def load_backend() -> None:
@@ -16,6 +19,7 @@ def load_backend() -> None:
     """
     if "keras" in sys.modules:
         return
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each fold's functions being traced anew
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
@@ -23,10 +27,11 @@ def load_backend() -> None:
         os.dup2(aside.fileno(), 2)
         try:
             importlib.import_module("keras")
-        except BaseException:
+        except Exception as error:
             aside.seek(0)
             os.write(kept, aside.read())
-            raise
+            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+            raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
         finally:
             os.dup2(kept, 2)
             os.close(kept)

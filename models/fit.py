@@ -88,7 +88,7 @@ def train(
         say(_line(epoch, recipe.epochs, metric_name, better))
     if state.epochs < recipe.epochs:
         say(f"Stopped: no better {metric_name} in {state.waited} epochs.")
-    network.load_weights(checkpoints(folder)[-1] / BEST)
+    load_weights(network, checkpoints(folder)[-1] / BEST)
     return state
 
 
@@ -154,11 +154,28 @@ def _resume(network: keras.Model, folder: Path) -> TrainingState:
     found = checkpoints(folder)
     if not found:
         return TrainingState()
-    network.load_weights(found[-1] / LATEST)
+    load_weights(network, found[-1] / LATEST)
     return TrainingState.read(found[-1] / STATE)
 
 
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Load weights that a job has written.
+
+    Raises:
+        UserError: if the file is missing or damaged.
+    """
+    try:
+        network.load_weights(path)
+    except Exception as error:  # h5py and Keras raise whatever they like on a damaged file
+        raise UserError(f"{path} is missing or damaged. Begin the fold again with --restart.") from error
+
+
 def _write_checkpoint(network: keras.Model, state: TrainingState, better: bool, folder: Path) -> None:
+    # HDF5 brings Python down if the disk fills up under it.
+    variables = [*network.variables, *network.optimizer.variables]
+    needed = 2 * sum(int(np.prod(variable.shape)) * 4 for variable in variables)
+    if needed > (free := shutil.disk_usage(folder).free):
+        raise UserError(f"A checkpoint needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free at {folder}.")
     before = checkpoints(folder)
     target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
     shutil.rmtree(target, ignore_errors=True)

@@ -23,7 +23,7 @@ from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from models.backend import load_backend
 from models.interrupts import heeded
 from models.recipes import Recipe
-from models.runs import HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, is_begun, read_recipe
+from models.runs import HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, begun, read_job, read_recipe
 from models.training_state import state_of
 from models.views import VIEW_SETS
 
@@ -112,11 +112,11 @@ class Job:
 
     def _train(self, network: keras.Model, cache: ChipCache, say: Callable[[str], None]) -> None:
         from models.backbones import compile_network
-        from models.fit import train
+        from models.fit import load_weights, train
 
         trained, chips = self.folder / NETWORK, self._chips(cache)
         if trained.is_file():
-            network.load_weights(trained)
+            load_weights(network, trained)
             return
         say(f"{len(chips.training):,} chips to learn from, {network.count_params():,} weights.")
         competition = self.workspace.competition
@@ -195,22 +195,21 @@ class Job:
     def _begin(self, train: ChipCache) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
         recipe_path, job_path = self.folder.parent / RECIPE, self.folder / JOB
-        competition, labelled = self.workspace.competition, self.workspace.labelled
-        if not is_begun(self.folder.parent):
+        if not begun(self.folder.parent):
             write_json(recipe_path, self.recipe.to_dict())
         elif read_recipe(self.workspace, self.model) != self.recipe:
             raise UserError(f"'{self.model}' was meanwhile begun with another recipe. Give this one another --name.")
         job = {
             "fold table": self.store.table.digest,
             "recipe": self.recipe.digest(),
-            "labels": digest_json([competition.labels, labelled.image_names, labelled.truth.tobytes().hex()]),
+            "labels": self.workspace.labelled.digest,
             "training chips": train.digest,
             "dtype": str(train.dtype),
             "inputs": asdict(self._inputs(train.dtype)),
         }
         if state_of(self.folder).epochs:
-            begun = json.loads(job_path.read_text(encoding="utf-8"))
-            if changed := [name for name in job if begun.get(name) != json.loads(json.dumps(job[name]))]:
+            before = read_job(self.folder)
+            if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
                 raise UserError(
                     f"'{self.model}' fold {self.fold} was begun with another {', '.join(changed)}. "
                     f'Run "python run.py fold --model {self.model} --fold {self.fold} --restart".'
@@ -224,6 +223,7 @@ class Job:
             fold=self.fold,
             labels=self.workspace.competition.labels,
             fold_digest=self.store.table.digest,
+            label_digest=self.workspace.labelled.digest,
             recipe_digest=self.recipe.digest(),
             views=VIEW_SETS[self.recipe.views],
             left_out=train.left_out + (test.left_out if test else ()),

@@ -56,6 +56,10 @@ class Recipe:
             raise UserError(f"dropout must be in [0, 1), received {self.dropout}.")
         if not 0 <= self.shift < 1:
             raise UserError(f"shift must be in [0, 1), received {self.shift}.")
+        if len(set(self.bands)) < len(self.bands):
+            raise UserError(f"bands names a band twice: {self.bands!r}.")
+        if self.seed >= 2**32:
+            raise UserError(f"seed must be below {2**32}, received {self.seed}.")
         if self.patience < 0 or self.seed < 0:
             raise UserError(f"patience and seed cannot be below 0, received {self.patience} and {self.seed}.")
         if any(units < 1 for units in self.dense):

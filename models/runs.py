@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,12 @@ PARTS = "parts"  # scores made so far
 
 
 def recipe_of(
-    workspace: Workspace, model: str, recipe_name: str | None, overrides: dict[str, Any], extra: Path | None = None
+    workspace: Workspace,
+    model: str,
+    recipe_name: str | None,
+    overrides: dict[str, Any],
+    extra: Path | None = None,
+    restarted: Collection[int] = (),
 ) -> Recipe:
     """Return the recipe of a model: the one it was begun with; for a new model the named one with the flags' values.
 
@@ -44,27 +49,36 @@ def recipe_of(
         recipe_name: name of the recipe; None means the model's own name.
         overrides: values given by flags.
         extra: the user's own recipe file.
+        restarted: folds to begin again; if the model has no others, the flags may change its recipe.
 
     Raises:
-        UserError: if the recipe is unknown, or the flags ask for other values than the model was begun with.
+        UserError: if the recipe is unknown, the name is that of a blend, or the flags ask for other values than the
+            model was begun with.
     """
     # A start that failed, for want of weights or of a band, binds the model to nothing.
-    if not is_begun(workspace.runs / checked_name("model", model)):
+    begun_folds = begun(workspace.runs / checked_name("model", model))
+    if not begun_folds:
+        if (workspace.blends / model).exists():
+            raise UserError(f"'{model}' is a blend. Give the model another --name.")
         recipe = resolve(recipe_name or model, overrides, extra)
         first_images = workspace.competition.default_images
         return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
-    begun = read_recipe(workspace, model)
-    asked = {**(load_recipes(extra).get(recipe_name, {}) if recipe_name else {}), **overrides}
+    before = read_recipe(workspace, model).to_dict()
+    again = begun_folds <= set(restarted)
+    named = load_recipes(extra).get(recipe_name, {}) if recipe_name and not again else {}
+    asked = {**named, **overrides}
     if asked.get("images") == "first":
         asked["images"] = workspace.competition.default_images
-    before = begun.to_dict()
-    after = recipe_from({**before, **asked}, f"recipe of '{model}'").to_dict()
+    wanted = recipe_from({**before, **asked}, f"recipe of '{model}'")
+    after = wanted.to_dict()
+    if again:
+        return wanted
     if changed := [f"{name} {before[name]} (received {after[name]})" for name in before if before[name] != after[name]]:
         raise UserError(
             f"Model '{model}' was begun with {', '.join(changed)}. To go on, give --model {model} without these flags; "
             f'for a variant, another --name; to begin again, "python run.py train --models {model} --restart".'
         )
-    return begun
+    return wanted
 
 
 def read_recipe(workspace: Workspace, model: str) -> Recipe:
@@ -73,25 +87,28 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
     Raises:
         UserError: if the model was not begun, or its recipe is damaged.
     """
-    path = workspace.runs / model / RECIPE
+    path = workspace.runs / checked_name("model", model) / RECIPE
+    if (workspace.blends / model).is_dir() and not path.is_file():
+        raise UserError(f"'{model}' is a blend, which has no recipe and no networks. Name one of its members.")
     try:
         return recipe_from(json.loads(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
         raise UserError(
             f"No model '{model}' in {workspace.runs}. Run \"python run.py train --models {model}\"."
         ) from error
-    except json.JSONDecodeError as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}. Begin the model again with --restart.") from error
 
 
-def restart(workspace: Workspace, model: str, fold: int | None = None) -> None:
-    """Remove what was made of one fold of a model, or of all of them.
+def restart(workspace: Workspace, model: str, fold: int) -> None:
+    """Remove what was made of one fold of a model, and with the last fold the model.
 
     Raises:
-        UserError: if another process is at one of them.
+        UserError: if another process is at it.
     """
     folder = workspace.runs / checked_name("model", model)
-    for job in sorted(folder.glob("fold*" if fold is None else f"fold{fold}")):
+    job = folder / f"fold{fold}"
+    if job.is_dir():
         with alone(job):
             shutil.rmtree(job)
     if not any(folder.glob("fold*")):
@@ -118,6 +135,20 @@ def alone(folder: Path) -> Iterator[None]:
         raise BusyError(f"Another process is at {job}. Wait for it to end.") from error
 
 
-def is_begun(folder: Path) -> bool:
-    """Whether any fold of the model in `folder` has finished an epoch."""
-    return any(state_of(job).epochs for job in folder.glob("fold*"))
+def begun(folder: Path) -> set[int]:
+    """Return the folds of the model in `folder` that have finished an epoch."""
+    return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit() and state_of(job).epochs}
+
+
+def read_job(folder: Path) -> dict[str, Any]:
+    """Return what the job in `folder` is made with.
+
+    Raises:
+        UserError: if that is missing or damaged.
+    """
+    path = folder / JOB
+    try:
+        job: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {**job, "inputs": dict(job["inputs"]), "dtype": str(job["dtype"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is missing or damaged. Begin the fold again with --restart.") from error

@@ -24,7 +24,10 @@ def table(workspace: Workspace, store: ScoreStore) -> str:
 
 
 def _cell(store: ScoreStore, model: str, fold: int) -> str:
-    state = state_of(store.folder(model, fold))
+    try:
+        state = state_of(store.folder(model, fold))
+    except UserError:
+        return "damaged"
     if store.is_complete(model, fold):
         try:
             store.provenance(model, fold)

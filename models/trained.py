@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from competition.errors import UserError
 from competition.workspace import Workspace
 from folds.scores import Scores, ScoreStore
 from models.backend import load_backend
-from models.runs import JOB, NETWORK, read_recipe
+from models.runs import NETWORK, read_job, read_recipe
 from models.views import VIEW_SETS
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[
     """
     load_backend()
     from models.backbones import Inputs, build_network
+    from models.fit import load_weights
 
     recipe, folds = read_recipe(workspace, model), store.folds_of(model)
     if not folds:
@@ -35,10 +35,10 @@ def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[
     for fold in folds:
         store.provenance(model, fold)  # refuses other labels, or another order of them
         folder = store.folder(model, fold)
-        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        job = read_job(folder)
         inputs = Inputs(job["inputs"]["bands"], tuple(job["inputs"]["low"]), tuple(job["inputs"]["high"]))
         network = build_network(recipe, len(store.labels), inputs, pretrained=False)
-        network.load_weights(folder / NETWORK)
+        load_weights(network, folder / NETWORK)
         networks.append(network)
     return networks, np.dtype(job["dtype"])
 

@@ -77,7 +77,10 @@ class TrainingState:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return cls([Epoch(**epoch) for epoch in content["history"]], content["best"])
+            state = cls([Epoch(**epoch) for epoch in content["history"]], content["best"])
+            if not 0 <= state.best < state.epochs:
+                raise ValueError("best")
+            return state
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged. Begin the fold again with --restart.") from error
 

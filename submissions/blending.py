@@ -197,7 +197,8 @@ class _Bench:
 
 
 def _check_name(name: str, members: Sequence[Member], store: ScoreStore) -> None:
-    checked_name("blend", name)
+    if checked_name("blend", name).endswith(".csv"):
+        raise UserError(f"{name!r} would be taken for a file. Give the blend a --name without .csv.")
     if name in store.models():
         raise UserError(f"'{name}' is a model. Give the blend another --name.")
     for member in members:

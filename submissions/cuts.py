@@ -154,8 +154,10 @@ def read_cuts(folder: Path, model: str, scores: Scores, competition: Competition
             "labels": set(content["cuts"]),
             "scores": content["scores"],
         }
-        cuts = content["cuts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        cuts = {label: float(cut) for label, cut in content["cuts"].items()}
+        if not all(0 <= cut <= 1 for cut in cuts.values()):  # NaN fails too
+            raise ValueError("cuts")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged. {again}.") from error
     expected: dict[str, Any] = {
         "metric": competition.metric.name,

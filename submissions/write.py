@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from competition.errors import UserError
-from competition.files import digest_file, replace_atomically, write_json
+from competition.files import checked_name, digest_file, replace_atomically, write_json
 from competition.labels import first, to_tags
 from competition.spec import Competition
 from competition.workspace import Workspace
@@ -91,7 +91,7 @@ def write_decided(
     names, competition = workspace.test_names, workspace.competition
     scores, unscored = complete_scores(test, workspace, recipe.get("left_out", ()))
     decisions = decide(scores, cuts, competition, exclusive=exclusive)
-    path = submission_path(name, workspace)
+    path = workspace.submissions / f"{checked_name('submission', name)}.csv"
     recipe = {"name": name, **recipe, "without_scores": list(unscored)}
     report = write_submission(path, names, decisions, competition, names, recipe, exclusive=exclusive)
     notes = [

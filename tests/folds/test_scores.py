@@ -34,7 +34,7 @@ def value(name: str, fold: int) -> list[float]:
 
 def fold_scores(table: FoldTable, fold: int, model: str = "m", **change: Any) -> FoldScores:
     held = [name for name, is_held in zip(NAMES, table.heldout(fold), strict=True) if is_held][::-1]
-    provenance = Provenance(model, fold, LABELS, table.digest, "recipe", ("identity",), (), {"numpy": "2"})
+    provenance = Provenance(model, fold, LABELS, table.digest, "labels", "recipe", ("identity",), (), {"numpy": "2"})
     return FoldScores(
         replace(provenance, **change),
         Scores(tuple(held), np.array([value(name, fold) for name in held], dtype=np.float32)),
@@ -264,3 +264,26 @@ def test_a_run_that_was_only_begun_is_known_but_has_no_scores(store: ScoreStore)
     assert store.folds_of("m") == []
     shutil.rmtree(store.root)
     assert store.models() == []
+
+
+def test_scores_of_other_labels_of_the_chips_are_refused(store: ScoreStore) -> None:
+    fill(store)
+    changed = ScoreStore(store.root, LABELS, store.table, label_digest="other")
+    with pytest.raises(UserError, match=r"labels were changed since 'm' fold 0 was trained .* --restart"):
+        changed.join("m")
+
+
+def test_a_fold_that_was_copied_to_another_is_refused(store: ScoreStore) -> None:
+    fill(store)
+    shutil.rmtree(store.folder("m", 1))
+    shutil.copytree(store.folder("m", 0), store.folder("m", 1))
+    with pytest.raises(UserError, match=r"is that of 'm' fold 0, copied or renamed"):
+        store.join("m")
+
+
+def test_a_marker_without_the_files_digests_is_refused(store: ScoreStore) -> None:
+    fill(store)
+    marker = store.folder("m", 0) / "scores.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "files": {}}))
+    with pytest.raises(UserError, match=r"heldout\.npz is missing or was changed"):
+        store.read("m", 0)

@@ -199,9 +199,10 @@ def test_restart_removes_the_fold_and_with_the_last_one_the_recipe(trained):
 
 def test_restart_of_a_model_removes_all_of_it_and_of_nothing_nothing(trained):
     restart(trained, "other", 1)
-    restart(trained, "other")
+    restart(trained, "other", 0)
     assert store_of(trained).folds_of("tiny") == [0, 1, 2]
-    restart(trained, "tiny")
+    for fold in range(K):
+        restart(trained, "tiny", fold)
     assert not (trained.runs / "tiny").exists()
 
 
@@ -331,6 +332,24 @@ def test_test_chips_added_later_are_predicted_without_training_again(workspace_o
     np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
 
 
+def test_beginning_again_keeps_the_recipe_and_removes_nothing_before_it_is_known_to_work(trained):
+    before = content_of(trained.runs)
+    every = range(K)
+    with pytest.raises(UserError, match="epochs must be above 0"):
+        recipe_of(trained, "tiny", None, {"epochs": 0}, restarted=every)
+    assert recipe_of(trained, "tiny", None, {}, restarted=every) == read_recipe(trained, "tiny")
+    assert recipe_of(trained, "tiny", None, {"epochs": 9}, restarted=every).epochs == 9
+    with pytest.raises(UserError, match=r"begun with epochs \d+ \(received 9\)"):
+        recipe_of(trained, "tiny", None, {"epochs": 9}, restarted=[0])
+    assert content_of(trained.runs) == before
+
+
+def test_a_model_cannot_take_the_name_of_a_blend(workspace):
+    (workspace.blends / "first").mkdir(parents=True)
+    with pytest.raises(UserError, match="'first' is a blend"):
+        recipe_of(workspace, "first", "baseline", {})
+
+
 def test_a_start_that_failed_binds_the_model_to_nothing(workspace, capsys):
     with pytest.raises(UserError, match="asks for bands"):
         tiny_job(workspace, bands="RGBN").run()
@@ -359,7 +378,7 @@ def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, 
     assert len(calls) == parts + 1  # the one that was interrupted, again
     resumed = store_of(workspace).read("tiny", 0)
     assert not (workspace.runs / "tiny" / "fold0" / "parts").exists()
-    restart(workspace, "tiny")
+    restart(workspace, "tiny", 0)
     tiny_job(workspace, **QUICK).run()
     np.testing.assert_allclose(resumed.test.values, store_of(workspace).read("tiny", 0).test.values, atol=1e-6)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from competition.spec import Competition, load
 from competition.workspace import Layout, Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
-from folds.table import FoldTable, make_table
+from folds.table import make_table
 
 ONE_HOT = """
 name = "seabed"
@@ -88,7 +88,7 @@ def make_workspace(root: Path, models: Sequence[str] = ("a", "b"), competition: 
     Layout(competition.name, {}, files).write(workspace.data / "layout.json")
     table = make_table(names, truth, k=K, seed=0)
     table.write(workspace.fold_table)
-    store = ScoreStore(workspace.runs, competition.labels, table)
+    store = ScoreStore.of(workspace)
     for seed, model in enumerate(models):
         add_model(store, model, truth, seed)
     return workspace
@@ -113,17 +113,16 @@ def add_model(
         heldout = Scores(tuple(store.table.image_names[i] for i in rows), scores[rows])
         test_truth = draw_truth(planet(), NUM_TEST, 2)[: len(names), : len(store.labels)]
         test = Scores(names, draw_scores(test_truth, 100 + 10 * seed + fold))
-        store.write(FoldScores(provenance(store.table, store.labels, model, fold, left_out), heldout, test))
+        store.write(FoldScores(provenance(store, model, fold, left_out), heldout, test))
 
 
-def provenance(
-    table: FoldTable, labels: tuple[str, ...], model: str, fold: int, left_out: Sequence[str] = ()
-) -> Provenance:
+def provenance(store: ScoreStore, model: str, fold: int, left_out: Sequence[str] = ()) -> Provenance:
     return Provenance(
         model=model,
         fold=fold,
-        labels=labels,
-        fold_digest=table.digest,
+        labels=store.labels,
+        fold_digest=store.table.digest,
+        label_digest=store.label_digest or "",
         recipe_digest=f"recipe of {model}",
         views=("identity",),
         left_out=tuple(left_out),
