@@ -101,7 +101,8 @@ def open_cache(
     """
     if not names:
         raise UserError(f"There are no {split} chips to decode.")
-    key = digest_json([list(names), images.bands, READER])
+    folders = images.train if split == "train" else images.test
+    key = digest_json([list(names), folders, images.bands, READER])
     folder = root / f"{split}-{images.suffix[1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

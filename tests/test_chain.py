@@ -112,6 +112,18 @@ def test_a_file_opens_any_other_competition(tmp_path: Path) -> None:
     assert "prepared for competition 'fungi'" in run("folds", *here[:2], code=1)
 
 
+def test_commands_in_an_error_name_the_workspace(tmp_path: Path) -> None:
+    shown = run("folds", "--workspace", tmp_path / "my own", code=1)
+    assert f"data prepare --from DIR --workspace '{tmp_path}/my own'\"" in shown
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    shown = run("data", "simulate", "--to", tmp_path / "file" / "x", "--train", 1, "--test", 1, code=1)
+    assert shown.startswith("Error: File exists: ")
+    assert shown.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -321,3 +322,16 @@ def test_a_sample_is_spread_over_the_names() -> None:
     assert spread(names, 3) == ["0", "4", "9"]
     assert spread(names, None) == spread(names, 10) == spread(names, 99) == names
     assert spread(names, 1) == ["0"]
+
+
+def test_a_sample_submission_without_test_chips_is_an_error(tmp_path: Path) -> None:
+    source = write_planet(tmp_path / "source")
+    shutil.rmtree(source / "test-jpg")
+    shutil.rmtree(source / "test-jpg-additional")
+    assert any(text.startswith("No jpg test chips") for text in texts(check(source), "error"))
+
+
+def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
+    source = write_planet(tmp_path / "source")
+    (source / "train_v2.csv").write_text("image_name,tags\n", encoding="utf-8")
+    assert "train_v2.csv lists no labelled chips." in texts(check(source), "error")

@@ -342,3 +342,15 @@ def test_a_disk_that_is_too_small_is_refused_before_decoding(tmp_path, files, de
 def test_no_chips_are_refused(tmp_path):
     with pytest.raises(UserError, match="no train chips"):
         opened(tmp_path, [])
+
+
+def test_two_renderings_of_one_suffix_do_not_share_pixels(tmp_path, files):
+    other = ImageSet(suffix=".png", bands="RGB", train=("enhanced",), test=("test",))
+    enhanced = [tmp_path / "enhanced" / path.name for path in files]
+    (tmp_path / "enhanced").mkdir()
+    for number, path in enumerate(enhanced):
+        write_chip(path, pixels(100 + number))
+    first = opened(tmp_path / "cache", files)
+    second = opened(tmp_path / "cache", enhanced, other)
+    np.testing.assert_array_equal(everything(first), expected(files))
+    np.testing.assert_array_equal(everything(second), expected(enhanced, other))
