@@ -200,8 +200,9 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
         from submissions.cuts import cuts_of
         from submissions.decoding import decide
 
-        competition = workspace.competition
-        decided = to_tags(decide(scores.values, cuts_of(model, workspace), competition), competition)
+        competition, cuts = workspace.competition, cuts_of(model, workspace)
+        decided = to_tags(decide(scores.values, cuts, competition), competition)
+        click.echo(f"Tags: scores from {cuts.min():.3g} to {cuts.max():.3g} by label, one of every exclusive group.")
     _write_scores(output, workspace.competition.tables.id_column, scores.names, columns, decided)
     for line in left_out:
         click.echo(f"Left out: {line}")

@@ -319,8 +319,11 @@ class _Marker:
 def _read_marker(path: Path, again: str) -> _Marker:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("format") != FORMAT:
-            raise KeyError("format")
+        if (found := content.pop("format")) != FORMAT:
+            raise UserError(
+                f"{path} was written by another version of the toolkit (format {found}, this one reads {FORMAT}). "
+                f"Use that version, or begin the fold again. {again}."
+            )
         files = dict(content.pop("files"))
         for name in ("labels", "views", "left_out"):
             content[name] = tuple(content[name])
@@ -329,5 +332,7 @@ def _read_marker(path: Path, again: str) -> _Marker:
         ):
             raise TypeError("digest")
         return _Marker(Provenance(**content), files)
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged. {again}.") from error

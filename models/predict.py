@@ -167,7 +167,9 @@ def predict_files(
         try:
             chip = read_chip(path, images)
             if chip.dtype != dtype:
-                raise BrokenChipError(f"{path} has {chip.dtype} values, the model was trained on {dtype}")
+                raise UserError(
+                    f"{path} has {chip.dtype} values; the model takes {dtype}. Give a folder of such chips."
+                )
             return path.stem, as_network_input(resize_chip(chip, size), columns)
         except BrokenChipError as error:
             if not skip_broken:

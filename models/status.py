@@ -19,7 +19,10 @@ def table(workspace: Workspace, store: ScoreStore) -> str:
     rows = [[model, *(_cell(store, model, fold) for fold in folds)] for model in models]
     metric = workspace.competition.metric
     headers = ["model", *(f"fold {fold}" for fold in folds)]
-    legend = f"Best held-out {metric.name} at cut {metric.prior_cut:.2g}, one view; ... is still training, - not begun."
+    legend = (
+        f"Best held-out {metric.name} at cut {metric.prior_cut:.2g}, one view; ... is begun, not done; - not begun;\n"
+        "refused was made with other folds or labels."
+    )
     return f"{tabulate(rows, headers=headers, disable_numparse=True)}\n{legend}"
 
 

@@ -18,7 +18,7 @@ With the real data (accept the competition's rules on Kaggle, then download its 
   python run.py data prepare --from DIR
   python run.py folds
   python run.py train --models mobilenet_v2
-  python run.py blend --members mobilenet_v2 --name first"""
+  python run.py blend --members mobilenet_v2 --name first --any-weather"""
 
 
 def demo_text(blend: Path, submission: Path, kaggle: Path) -> str:

@@ -31,7 +31,11 @@ def blend_text(blend: Blend, competition: Competition) -> str:
     """Return everything to show of a blend."""
     evaluations = [blend.evaluation, *blend.others]
     table = evaluation_table(evaluations, reference=blend.reference, chosen=blend.evaluation.name)
-    return "\n".join([table, *blend.notes, "", label_table(blend.evaluation, blend.ranking, competition, blend.cuts)])
+    rules = "with one label of every exclusive group" if blend.exclusive and competition.exclusive else "by cuts alone"
+    decided = f"Every row is decided as it would be submitted, {rules}."
+    return "\n".join(
+        [table, decided, *blend.notes, "", label_table(blend.evaluation, blend.ranking, competition, blend.cuts)]
+    )
 
 
 def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chosen: str | None = None) -> str:

@@ -224,7 +224,8 @@ def compare_cuts(
     metric = competition.metric
     rules = cut_rules(competition, trials=trials)
     final = cut_rules(competition, trials=trials, studies=studies, title=title)
-    rules["fixed 0.5"] = final["fixed 0.5"] = partial(FixedCut, 0.5)
+    if metric.prior_cut != 0.5:
+        rules["fixed 0.5"] = final["fixed 0.5"] = partial(FixedCut, 0.5)
     reference = FixedCut(metric.prior_cut).fit(scores, truth).predict(scores)
     return {
         name: evaluate(
@@ -238,6 +239,7 @@ def compare_cuts(
             final=final[name](),
         )
         for name in ("fixed", "fixed 0.5", "uniform", "per-label")
+        if name in rules
     }
 
 

@@ -203,11 +203,18 @@ def test_a_damaged_file_is_noticed(store: ScoreStore, name: str, damage: str) ->
         store.join("m")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 99}', '{"format": 1, "files": {}}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1, "files": {}}'])
 def test_a_damaged_marker_is_noticed(store: ScoreStore, content: str) -> None:
     fill(store)
     (store.folder("m", 1) / "scores.json").write_text(content)
     with pytest.raises(UserError, match=r"scores.json is damaged. Run .*--fold 1 --restart\"\.$"):
+        store.join("m")
+
+
+def test_a_marker_of_another_version_is_called_that(store: ScoreStore) -> None:
+    fill(store)
+    (store.folder("m", 1) / "scores.json").write_text('{"format": 99}')
+    with pytest.raises(UserError, match=r"another version of the toolkit \(format 99, this one reads 1\)"):
         store.join("m")
 
 

@@ -134,8 +134,8 @@ def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tm
     tifffile.imwrite(tmp_path / "chip.tif", chip, photometric="rgb", extrasamples=["unassalpha"])
     scores, _ = scored(chip_files(tmp_path), TIF, (2, 1, 0), np.uint16, skip_broken=True)
     assert scores.names == ("chip",)
-    with pytest.raises(BrokenChipError, match=r"chip\.tif has uint16 values, the model was trained on uint8\. Mend it"):
-        scored(chip_files(tmp_path), TIF, (2, 1, 0), np.uint8)
+    with pytest.raises(UserError, match=r"chip\.tif has uint16 values; the model takes uint8\. Give a folder"):
+        scored(chip_files(tmp_path), TIF, (2, 1, 0), np.uint8, skip_broken=True)
 
 
 def test_folders_without_chips_or_with_one_id_twice_are_refused(tmp_path, folder):
