@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -191,5 +192,4 @@ def describe(error: ValidationError) -> str:
 
 
 def _repeated(names: Iterable[str]) -> str:
-    seen: set[str] = set()
-    return ", ".join(sorted({name for name in names if name in seen or seen.add(name)}))  # type: ignore[func-returns-value]
+    return ", ".join(sorted(name for name, times in Counter(names).items() if times > 1))

@@ -9,43 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.spec import Competition, load
+from competition.spec import Competition
 from competition.workspace import Layout, Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from folds.table import make_table
+from tests.competition.samples import other as one_hot
+from tests.competition.samples import planet
 
-ONE_HOT = """
-name = "seabed"
-title = "What lies on the seabed"
-slug = "seabed-2020"
-labels = ["sand", "rock", "kelp"]
-[metric]
-average = "macro"
-beta = 1
-[tables]
-train = "labels.csv"
-sample_submission = "sample.csv"
-id_column = "id"
-[images.png]
-suffix = ".png"
-bands = "RGB"
-train = ["dives"]
-test = ["dives-to-label"]
-"""
+__all__ = ["one_hot", "planet"]  # for the tests of this room
 
 NUM_CHIPS = 300
 NUM_TEST = 40
 K = 3
-
-
-def planet() -> Competition:
-    return load("planet")
-
-
-def one_hot(folder: Path) -> Competition:
-    path = folder / "seabed.toml"
-    path.write_text(ONE_HOT, encoding="utf-8")
-    return load(str(path))
 
 
 def draw_truth(competition: Competition, num_chips: int, seed: int = 0) -> NDArray[np.bool_]:
