@@ -116,7 +116,10 @@ def _scale(inputs: Inputs) -> keras.Layer:
 
 def _head(features: Any, recipe: Recipe, num_labels: int) -> Any:
     pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
-    hidden = pooling[recipe.pooling](name="pooling")(features)
+    pooled = [pooling[kind](name=f"pooling_{kind}")(features) for kind in recipe.pooling]
+    hidden = (
+        layers.Concatenate(name="pooling")(pooled) if len(pooled) > 1 else layers.Identity(name="pooling")(pooled[0])
+    )
     for number, units in enumerate(recipe.dense):
         hidden = layers.Dropout(recipe.dropout, name=f"dropout{number}")(hidden)
         hidden = layers.Dense(units, activation="relu", name=f"dense{number}")(hidden)

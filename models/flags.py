@@ -31,5 +31,6 @@ def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
 
 def _flag_type(kind: Any) -> Any:
     if get_origin(kind) is tuple:
-        return Words(get_args(kind)[0])
+        one = get_args(kind)[0]
+        return Words(str if get_args(one) else one)  # of known words, the recipe's own check names them
     return click.Choice(get_args(kind)) if get_args(kind) else kind

@@ -25,45 +25,94 @@ class Recipe:
     Each field is a flag of `fold` and `train`; its help is the flag's.
     """
 
+    # The network.
     backbone: str = field(metadata={"help": "two_convolutions, residual, or a network of keras.applications"})
     weights: str = _value("imagenet, none, or the path of a .weights.h5 file", "imagenet")
-    train: Literal["head", "full"] = _value("head: the backbone is frozen; full: every layer learns", "head")
+    train: Literal["head", "finetune", "full"] = _value(
+        "head: the backbone is frozen; finetune: the head first, then the backbone too; full: every layer at once",
+        "head",
+    )
     images: str = _value("rendering of the chips, by its name in the competition file; first: the first one", "first")
     bands: str = _value("bands given to the network, one letter each, such as RGB or RGBN", "RGB")
-    input_size: int = _value("pixels along each side of the network's input", 224)
-    pooling: Literal["avg", "max", "flatten"] = _value("pooling of the backbone's last feature map", "avg")
-    dense: tuple[int, ...] = _value("units of the dense layers before the sigmoids, such as 256,128", (256, 128))
+    indices: tuple[Literal["ndvi", "ndwi"], ...] = _value("indices of the bands added as further bands", ())
+    new_bands: Literal["mean", "zero"] = _value("pretrained filters of bands other than R, G and B start from", "mean")
+    input_size: int = _value("pixels along each side of what the backbone is given", 224)
+    pooling: tuple[Literal["avg", "max", "flatten"], ...] = _value(
+        "pooling of the last feature map, side by side", ("avg",)
+    )
+    dense: tuple[int, ...] = _value("units of the dense layers before the scores, such as 256,128", (256, 128))
     dropout: float = _value("share of units dropped before each dense layer, in [0, 1)", 0.25)
-    loss: Literal["binary_crossentropy"] = _value("the loss", "binary_crossentropy")
+    groups: Literal["sigmoid", "softmax"] = _value("scores of exclusive labels: one by one, or sharing 1", "sigmoid")
+    solver: Literal["gradient", "ridge", "logistic"] = _value(
+        "how a head is fitted: epoch by epoch, or at once: least squares, or scikit-learn's logistic regression",
+        "gradient",
+    )
+    # The loss.
+    loss: Literal["binary_crossentropy", "focal", "asymmetric", "soft_f_beta", "crossentropy_and_f_beta"] = _value(
+        "the loss", "binary_crossentropy"
+    )
+    gamma: float = _value("how far focal and asymmetric losses pass over what is easy", 2.0)
+    label_smoothing: float = _value("share of each target moved towards a half, in [0, 1)", 0.0)
+    class_weights: Literal["none", "balanced"] = _value("balanced: rare labels' positives count for more", "none")
+    # The steps.
     optimizer: Literal["adam", "adamw", "sgd"] = _value("the optimiser", "adam")
     learning_rate: float = _value("peak learning rate", 1e-3)
     schedule: Literal["constant", "cosine"] = _value("learning rate over the epochs", "constant")
+    warmup: float = _value("epochs over which the learning rate rises to its peak", 0.0)
+    weight_decay: float = _value("decay of the kernels a step, as a share of the learning rate", 0.0)
+    clip: float = _value("largest norm of all gradients together; 0: any", 0.0)
+    ema: float = _value("momentum of the moving average of weights that is judged and kept; 0: none", 0.0)
+    head_epochs: int = _value("finetune: epochs of the head alone, before", 5)
+    backbone_rate: float = _value("finetune: learning rate of the backbone, as a share of the head's", 0.1)
+    unfrozen: float = _value("finetune: share of the backbone's layers that learn, from the last", 1.0)
+    batch_norm: Literal["frozen", "learnt"] = _value("finetune: batch-norm layers of the backbone", "frozen")
+    precision: Literal["auto", "float32", "mixed"] = _value("auto: mixed (bfloat16) where a GPU has it", "auto")
+    # The chips of a step.
     batch_size: int = _value("chips a step", 64)
     epochs: int = _value("passes over the training chips", 20)
     patience: int = _value("epochs without a better held-out metric before training stops; 0: never stops", 5)
-    augment: tuple[str, ...] = _value("any of d4, flips, quarter_turns, shifts, joined by commas, or none", ("d4",))
+    progressive: tuple[int, ...] = _value("input sizes of the first epochs, such as 128; all get equal shares", ())
+    augment: tuple[str, ...] = _value(
+        "any of d4, flips, quarter_turns, shifts, photometric, joined by commas, or none", ("d4",)
+    )
     shift: float = _value("largest shift as a share of the input size, where augment has shifts", 0.1)
+    jitter: float = _value("largest change of brightness and contrast, where augment has photometric", 0.2)
+    mixup: float = _value("alpha of mixup: pairs of chips are blended; 0: none", 0.0)
+    cutmix: float = _value("alpha of cutmix: a rectangle comes from another chip; 0: none", 0.0)
+    only_labels: tuple[str, ...] = _value("labels to learn and score, for a specialist; none: all", ())
+    sampling: Literal["uniform", "balanced"] = _value(
+        "balanced: half of each batch carries one of the rarer half of labels", "uniform"
+    )
     views: str = _value("test-time views: identity, flips or d4", "d4")
+    seeds: int = _value("networks trained one after another from different seeds, whose scores are averaged", 1)
     seed: int = _value("seed of weights, order and augmentation", 0)
 
     def __post_init__(self) -> None:
         from models.views import AUGMENTATIONS, VIEW_SETS
 
-        positive = ("input_size", "learning_rate", "batch_size", "epochs")
+        positive = ("input_size", "learning_rate", "batch_size", "epochs", "seeds")
         for name in (name for name in positive if not getattr(self, name) > 0):
             raise UserError(f"{name} must be above 0, received {getattr(self, name)}.")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout must be in [0, 1), received {self.dropout}.")
-        if not 0 <= self.shift < 1:
-            raise UserError(f"shift must be in [0, 1), received {self.shift}.")
+        for name in ("dropout", "shift", "jitter", "label_smoothing", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be in [0, 1), received {getattr(self, name)}.")
+        for name in ("backbone_rate", "unfrozen"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UserError(f"{name} must be above 0 and at most 1, received {getattr(self, name)}.")
+        not_negative = ("gamma", "warmup", "weight_decay", "clip", "head_epochs", "mixup", "cutmix", "patience", "seed")
+        for name in (name for name in not_negative if not getattr(self, name) >= 0):
+            raise UserError(f"{name} cannot be below 0, received {getattr(self, name)}.")
         if len(set(self.bands)) < len(self.bands):
             raise UserError(f"bands names a band twice: {self.bands!r}.")
         if self.seed >= 2**32:
             raise UserError(f"seed must be below {2**32}, received {self.seed}.")
-        if self.patience < 0 or self.seed < 0:
-            raise UserError(f"patience and seed cannot be below 0, received {self.patience} and {self.seed}.")
-        if any(units < 1 for units in self.dense):
-            raise UserError(f"dense needs whole numbers above 0, received {self.dense}.")
+        for name in ("dense", "progressive"):
+            if any(number < 1 for number in getattr(self, name)):
+                raise UserError(f"{name} needs whole numbers above 0, received {getattr(self, name)}.")
+        if not self.pooling or ("flatten" in self.pooling and len(self.pooling) > 1):
+            raise UserError(
+                f"pooling must be avg, max, both of these, or flatten; received {','.join(self.pooling) or 'none'}."
+            )
         if self.views not in VIEW_SETS:
             raise unknown_name("set of views", self.views, list(VIEW_SETS))
         for name in (name for name in self.augment if name not in AUGMENTATIONS):

@@ -53,7 +53,7 @@ def saved(path: Path, network: keras.Model) -> str:
 
 
 def frozen(weights: str, **values) -> Recipe:
-    return tiny_recipe(backbone="TinyNet", weights=weights, train="head", pooling="avg", **values)
+    return tiny_recipe(backbone="TinyNet", weights=weights, train="head", pooling=("avg",), **values)
 
 
 def backbone_in(network: keras.Model) -> keras.Model:
@@ -85,7 +85,7 @@ def test_four_bands_are_taken_without_weights(name):
 
 
 def test_the_head_is_the_papers():
-    network = built(tiny_recipe(dense=(9, 5), dropout=0.4, pooling="max"))
+    network = built(tiny_recipe(dense=(9, 5), dropout=0.4, pooling=("max",)))
     head = [layer for layer in network.layers if layer.name.startswith(HEAD)]
     assert [type(layer).__name__ for layer in head] == [
         "GlobalMaxPooling2D", "Dropout", "Dense", "Dropout", "Dense", "Dropout", "Dense",

@@ -65,7 +65,7 @@ def build(tiny_net, chips) -> Callable[[Recipe], keras.Model]:
 
 
 def lively(**values: Any) -> Recipe:
-    kinds = {"backbone": "TinyNet", "pooling": "avg", "augment": ("d4", "shifts"), "schedule": "cosine"}
+    kinds = {"backbone": "TinyNet", "pooling": ("avg",), "augment": ("d4", "shifts"), "schedule": "cosine"}
     return tiny_recipe(**{**kinds, "epochs": 4, "learning_rate": 0.02, "batch_size": 8, **values})
 
 

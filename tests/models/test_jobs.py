@@ -420,7 +420,7 @@ def test_four_bands_of_16_bits_are_trained_on_and_scored(workspace):
 def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny_net, tmp_path):
     weights = tmp_path / "tiny.weights.h5"
     samples.TinyNet().save_weights(weights)
-    job = tiny_job(workspace, backbone="TinyNet", weights=str(weights), train="head", pooling="avg", **QUICK)
+    job = tiny_job(workspace, backbone="TinyNet", weights=str(weights), train="head", pooling=("avg",), **QUICK)
     digest = job.recipe.digest()
     job.run()
     weights.unlink()
@@ -434,7 +434,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
 def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, tmp_path, monkeypatch):
     weights = tmp_path / "tiny.weights.h5"
     samples.TinyNet().save_weights(weights)
-    job = tiny_job(workspace, backbone="TinyNet", weights=str(weights), train="head", pooling="avg", **QUICK)
+    job = tiny_job(workspace, backbone="TinyNet", weights=str(weights), train="head", pooling=("avg",), **QUICK)
     monkeypatch.setattr("models.fit.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.run()
