@@ -103,6 +103,7 @@ def job_options(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb the options of training."""
     for option in (
         click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
+        click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
         click.option("--restart", is_flag=True, help="remove what was made of it, and begin again"),
         click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
     ):
@@ -149,6 +150,7 @@ def _train(
     restart: bool,
     recipes: Path | None,
     skip_broken: bool,
+    no_test: bool,
     overrides: dict[str, Any],
 ) -> None:
     from folds.scores import ScoreStore
@@ -163,11 +165,29 @@ def _train(
         runs.restart(workspace, label, fold)
     for fold in chosen:
         try:
-            jobs.Job(workspace, store, label, recipe, fold, skip_broken).run()
+            jobs.Job(workspace, store, label, recipe, fold, skip_broken, with_test=not no_test).run()
         except runs.BusyError as busy:
             if folds is not None:
                 raise
             click.echo(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
+
+
+@main.command()
+@in_workspace
+@click.option("--models", type=Words(), required=True, help="recipes with a frozen backbone, or models begun with one")
+@click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
+@click.option("--no-test", is_flag=True, help="the labelled chips only")
+@click.option("--recipes", type=FILE, help="your own recipe file, merged in")
+@recipe_flags
+def features(workspace: Workspace, models: tuple[str, ...], recipes: Path | None, **options: Any) -> None:
+    """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
+    from models.banks import fill
+    from models.runs import recipe_of
+
+    overrides = options.pop("overrides")
+    for model in models:
+        fill(workspace, model, recipe_of(workspace, model, None, overrides, recipes), **options)
+    show_next(f"train --models {','.join(models)}")
 
 
 @main.command()

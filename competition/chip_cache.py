@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from competition.chips import BrokenChipError, read_chip, resize_chip
 from competition.errors import UserError
-from competition.files import digest_json, replace_atomically, short
+from competition.files import digest_json, replace_atomically, reserve_array, short
 from competition.labels import first
 from competition.spec import ImageSet
 
@@ -109,16 +109,30 @@ def open_cache(
         return _Builder(folder, tuple(names), list(files), images, size, say).open(skip_broken)
 
 
-def probe_dtype(files: Sequence[Path], images: ImageSet) -> np.dtype[Any]:
-    """Return the data type of most of the first chips that can be read: one of another kind is the odd one out.
+@dataclass(frozen=True)
+class Kind:
+    """What most chips of a rendering are.
+
+    Attributes:
+        dtype: uint8 or uint16.
+        size: pixels along the longer side.
+    """
+
+    dtype: np.dtype[Any]
+    size: int
+
+
+def probe(files: Sequence[Path], images: ImageSet) -> Kind:
+    """Return what most of the first chips that can be read are: one of another kind is the odd one out.
 
     Raises:
         UserError: if every chip is broken.
     """
-    found: Counter[np.dtype[Any]] = Counter()
+    found: Counter[Kind] = Counter()
     for path in files:
         with suppress(BrokenChipError):
-            found[read_chip(path, images).dtype] += 1
+            chip = read_chip(path, images)
+            found[Kind(chip.dtype, max(chip.shape[:2]))] += 1
         if found.total() == PROBED:
             break
     if not found:
@@ -227,7 +241,7 @@ class _Builder:
     def _open_pixels(self) -> np.memmap[Any, Any]:
         """Return the array to fill; a new one, without any record, unless there is one of the right kind."""
         shape = (len(self.names), self.size, self.size, len(self.images.bands))
-        dtype = probe_dtype(self.files, self.images)
+        dtype = probe(self.files, self.images).dtype
         if self.pixels_path.is_file():
             pixels: np.memmap[Any, Any] = np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
             if pixels.shape == shape and pixels.dtype == dtype:
@@ -238,11 +252,7 @@ class _Builder:
         if needed > free:
             raise UserError(f"The cache needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free.")
         self.rows_path.unlink(missing_ok=True)
-        with replace_atomically(self.pixels_path) as temporary:
-            np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-            if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
-                with temporary.open("r+b") as file:
-                    os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
+        reserve_array(self.pixels_path, shape, dtype)
         return np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
 
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from competition.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
@@ -56,6 +59,17 @@ def replace_folder_atomically(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def reserve_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Make the `.npy` file of an array of zeros, all its room on the disk taken, to be filled through a memory map."""
+    import numpy as np
+
+    with replace_atomically(path) as temporary:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
+            with temporary.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -92,6 +92,10 @@ class Workspace:
         """
         return read_label_table(self.layout.table(self.competition.tables.train), self.competition)
 
+    def test_names_of(self, images: ImageSet) -> tuple[str, ...]:
+        """Return the ids of the chips to predict, none if the workspace has no folder of them in that rendering."""
+        return self.test_names if any(name in self.layout.folders for name in images.test) else ()
+
     @cached_property
     def test_names(self) -> tuple[str, ...]:
         """Ids of the chips to predict, in the sample submission's order; without one, in the order of the files."""

@@ -1,4 +1,4 @@
-"""From a recipe to a compiled network."""
+"""Backbones: from chips to pooled features."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import numpy as np
 from keras import layers
 
 from competition.errors import UserError, unknown_name
-from competition.spec import Competition, ImageSet
-from models.f_beta import FBeta
+from competition.spec import ImageSet
 from models.recipes import Recipe
 
 OWN = ("two_convolutions", "residual")
@@ -29,17 +28,19 @@ class Inputs:
     """What a network is given.
 
     Attributes:
+        size: pixels along each side of a chip.
         bands: bands in the network's order, one letter each.
         low: value of each band that stands for 0.
         high: value of each band that stands for 255.
     """
 
+    size: int
     bands: str
     low: tuple[float, ...]
     high: tuple[float, ...]
 
     @classmethod
-    def of(cls, recipe: Recipe, images: ImageSet, dtype: np.dtype[Any]) -> Inputs:
+    def of(cls, recipe: Recipe, images: ImageSet, dtype: np.dtype[Any], size: int) -> Inputs:
         """Return the inputs of a recipe for chips of one rendering.
 
         Raises:
@@ -49,7 +50,12 @@ class Inputs:
         whole = (0.0, float(np.iinfo(dtype).max))
         # A range is that of 16-bit values: 8-bit chips of the same rendering were already brought to 0..255.
         ranges = [images.range.get(band, whole) if dtype == np.uint16 else whole for band in recipe.bands]
-        return cls(recipe.bands, tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+        return cls(size, recipe.bands, tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Inputs:
+        """Return the inputs that `dataclasses.asdict` has written as JSON."""
+        return cls(values["size"], values["bands"], tuple(values["low"]), tuple(values["high"]))
 
 
 def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
@@ -66,65 +72,44 @@ def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
     return tuple(images.bands.index(band) for band in recipe.bands)
 
 
-def build_network(recipe: Recipe, num_labels: int, inputs: Inputs, *, pretrained: bool = True) -> keras.Model:
-    """Return the network of a recipe.
+def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) -> keras.Model:
+    """Return the part of a recipe's network that comes before its head.
 
-    Everything done to pixel values is inside the network, so that training, prediction and later use cannot differ.
+    Everything done to pixel values is inside it, so that training, prediction and later use cannot differ.
 
     Args:
         recipe: the recipe.
-        num_labels: number of scores a chip.
-        inputs: bands and what their values span.
+        inputs: size and bands of the chips, and what their values span.
         pretrained: load the recipe's weights; False where a checkpoint's are loaded next.
 
     Returns:
-        A network from chips (num_chips, input_size, input_size, num_bands), in the values of the files, to scores
-        (num_chips, num_labels) in [0, 1].
+        A network from chips (num_chips, size, size, num_bands), in the values of the files, to features
+        (num_chips, num_features).
 
     Raises:
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
-    keras.utils.set_random_seed(recipe.seed)
-    chips = keras.Input((recipe.input_size, recipe.input_size, len(inputs.bands)), name="chips")
+    chips = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
     hidden = _scale(inputs)(chips)
-    hidden = _own_backbone(hidden, recipe) if recipe.backbone in OWN else _application(hidden, recipe, pretrained)
-    return keras.Model(chips, _head(hidden, recipe, num_labels), name="network")
+    if inputs.size != recipe.input_size:
+        enlarged = recipe.input_size > inputs.size
+        method = "bicubic" if enlarged else "bilinear"
+        hidden = layers.Resizing(
+            recipe.input_size, recipe.input_size, interpolation=method, antialias=not enlarged, name="resize"
+        )(hidden)
+    maps = [_own_backbone(hidden, recipe)] if recipe.backbone in OWN else _application(hidden, recipe, pretrained)
+    return keras.Model(chips, _pooled(maps, recipe), name="extractor")
 
 
-def compile_network(network: keras.Model, recipe: Recipe, competition: Competition, steps_per_epoch: int) -> None:
-    """Give a network the recipe's loss and optimiser, and the competition's metric.
-
-    Args:
-        network: the network.
-        recipe: the recipe.
-        competition: gives the metric.
-        steps_per_epoch: training steps an epoch, for the learning-rate schedule.
-    """
-    network.compile(
-        optimizer=_optimizer(recipe, steps_per_epoch),
-        loss=recipe.loss,
-        metrics=[FBeta(competition.metric, len(competition.labels))],
-        jit_compile=_jit_compile(),
-    )
-    network.optimizer.build(network.trainable_variables)
+def _pooled(maps: list[Any], recipe: Recipe) -> Any:
+    pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
+    pooled = [pooling[kind](dtype="float32")(features) for features in maps for kind in recipe.pooling]
+    return layers.Concatenate(name="features", dtype="float32")(pooled) if len(pooled) > 1 else pooled[0]
 
 
 def _scale(inputs: Inputs) -> keras.Layer:
     low, high = np.array(inputs.low), np.array(inputs.high)
     return layers.Normalization(mean=low, variance=((high - low) / 255) ** 2, name="scale_to_255")
-
-
-def _head(features: Any, recipe: Recipe, num_labels: int) -> Any:
-    pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
-    pooled = [pooling[kind](name=f"pooling_{kind}")(features) for kind in recipe.pooling]
-    hidden = (
-        layers.Concatenate(name="pooling")(pooled) if len(pooled) > 1 else layers.Identity(name="pooling")(pooled[0])
-    )
-    for number, units in enumerate(recipe.dense):
-        hidden = layers.Dropout(recipe.dropout, name=f"dropout{number}")(hidden)
-        hidden = layers.Dense(units, activation="relu", name=f"dense{number}")(hidden)
-    hidden = layers.Dropout(recipe.dropout, name="dropout")(hidden)
-    return layers.Dense(num_labels, activation="sigmoid", dtype="float32", name="scores")(hidden)
 
 
 def _own_backbone(chips: Any, recipe: Recipe) -> Any:
@@ -170,8 +155,8 @@ def _application(chips: Any, recipe: Recipe, pretrained: bool) -> Any:
     num_bands = chips.shape[-1]
     if recipe.weights != "none" and num_bands != 3:
         raise UserError(f"Pretrained weights take 3 bands, received {num_bands}. Give --bands RGB, or --weights none.")
-    if recipe.weights == "none" and recipe.train == "head":
-        raise UserError("A frozen backbone without weights learns nothing. Give --weights, or --train full.")
+    if recipe.weights == "none" and recipe.train != "full":
+        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
     options = {"include_top": False, "input_shape": chips.shape[1:]}
     if num_bands == 3:
         chips = importlib.import_module(builder.__module__).preprocess_input(chips)
@@ -180,10 +165,27 @@ def _application(chips: Any, recipe: Recipe, pretrained: bool) -> Any:
         if "include_preprocessing" in inspect.signature(builder).parameters:
             options["include_preprocessing"] = False
     backbone = _load(builder, recipe, options) if pretrained else _build(builder, None, options)
-    backbone.trainable = recipe.train == "full"
-    return backbone(chips) if recipe.train == "full" else AtRest(backbone, name="backbone")(chips)
+    maps = keras.Model(backbone.inputs, _levels(backbone, recipe.levels), name="backbone")(chips)
+    return list(maps) if isinstance(maps, list | tuple) else [maps]
 
 
+def _levels(backbone: keras.Model, count: int) -> list[Any]:
+    """Return the last feature map of each of the `count` coarsest resolutions, the coarsest last.
+
+    Raises:
+        UserError: if the backbone has fewer.
+    """
+    last: dict[int, Any] = {}
+    for layer in backbone.layers:
+        if not isinstance(layer, layers.InputLayer | layers.ZeroPadding2D) and len(layer.output.shape) == 4:
+            last[layer.output.shape[1]] = layer.output
+    last[backbone.output.shape[1]] = backbone.output
+    if count > len(last):
+        raise UserError(f"{backbone.name} has {len(last)} resolutions, received --levels {count}.")
+    return [last[size] for size in sorted(last)[:count]][::-1]
+
+
+@keras.saving.register_keras_serializable(package="planet")
 class AtRest(layers.Layer):
     """A network that stays as it is while others learn: batch-norm statistics are kept, dropout is off.
 
@@ -254,21 +256,3 @@ def _load_file(backbone: keras.Model, path: Path) -> None:
             f"{path} does not hold all weights of {backbone.name}: {len(left)} of {len(backbone.weights)} were not "
             f"in it, such as {left[0]}. Give the file of this backbone without its top."
         )
-
-
-def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.Optimizer:
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=recipe.epochs * steps_per_epoch)
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer](rate)
-
-
-def _jit_compile() -> bool | str:
-    """Return whether Keras compiles steps by XLA: on a CPU, TensorFlow's made MobileNetV2 train at half the speed."""
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    import tensorflow
-
-    return "auto" if tensorflow.config.list_physical_devices("GPU") else False

@@ -1,35 +1,80 @@
-"""Batches streamed from the chip cache, so that memory does not grow with the data set."""
+"""Batches streamed from disk, so that memory does not grow with the data set."""
 
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.chip_cache import ChipCache
+from models.devices import num_gpus
 from models.recipes import Recipe
-from models.views import augment
+from models.views import apply_view, augment
+
+PIXELS_AT_ONCE = 2**21
+
+
+def batch_size_for(size: int) -> int:
+    """Return how many chips of `size` pixels to predict at once: enough to keep every core busy, within 1 GB or so."""
+    return max(8, min(1024, PIXELS_AT_ONCE // size**2))
+
+
+def slices(positions: NDArray[np.int64], size: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield `positions` in slices of `size`, each with where it starts."""
+    for start in range(0, len(positions), size):
+        yield start, positions[start : start + size]
+
+
+class Source(Protocol):
+    """What a network is given of each chip: its pixels, or features made of them."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many chips to predict at once."""
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the chips at `positions` as they are, one row a chip."""
+
+    def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[Any]]:
+        """Yield the chips at `positions` under one view after another."""
+
+    def augmented(self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator) -> NDArray[Any]:
+        """Return the chips at `positions`, each changed at random as the recipe says."""
 
 
 @dataclass(frozen=True)
-class ChipReader:
-    """Chips of a cache as a network takes them.
+class Chips:
+    """Chips of a cache as a network takes them, uint8 or float32 (num_positions, size, size, num_columns).
 
     Attributes:
         cache: decoded chips.
         columns: which of the cache's bands the network takes, in its order.
+        batch_size: how many chips to predict at once.
     """
 
     cache: ChipCache
     columns: tuple[int, ...]
+    batch_size: int
 
-    def __call__(self, positions: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the chips at `positions` as uint8 or float32 (num_positions, size, size, num_columns)."""
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the chips at `positions` as they are."""
         return as_network_input(self.cache.read(positions), self.columns)
+
+    def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[Any]]:
+        """Yield the chips at `positions` under one view after another."""
+        chips = self.read(positions)
+        for view in views:
+            yield np.ascontiguousarray(apply_view(chips, view))
+
+    def augmented(self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator) -> NDArray[Any]:
+        """Return the chips at `positions`, each under its own random view."""
+        return augment(self.read(positions), recipe.augment, recipe.shift, random)
 
 
 def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[Any]:
@@ -39,57 +84,59 @@ def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[A
     return chips if chips.dtype == np.uint8 else chips.astype(np.float32)
 
 
-class ChipBatches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):
     """Chips with their labels, in order and unchanged: those of a fold that are held out.
 
     Args:
-        read: the chips.
-        positions: positions of the chips in the cache.
-        truth: bool array (num_chips_in_cache, num_labels).
+        source: the chips.
+        positions: positions of the chips in the source.
+        truth: bool array (num_chips_in_source, num_labels).
         batch_size: chips a batch; the last may be smaller.
     """
 
-    def __init__(
-        self, read: ChipReader, positions: NDArray[np.int64], truth: NDArray[np.bool_], batch_size: int
-    ) -> None:
-        super().__init__()
-        self.read, self.positions, self.truth, self.batch_size = read, positions, truth, batch_size
+    def __init__(self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], batch_size: int) -> None:
+        super().__init__(workers=min(8, os.cpu_count() or 1) if num_gpus() else 1)
+        self.source, self.positions, self.truth, self.batch_size = source, positions, truth, batch_size
 
     def __len__(self) -> int:
         return math.ceil(len(self.positions) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
         positions = self.positions[index * self.batch_size :][: self.batch_size]
-        return self.change(self.read(positions), index), self.truth[positions].astype(np.float32)
+        return self.batch(positions, self.truth[positions].astype(np.float32), index)
 
-    def change(self, chips: NDArray[Any], index: int) -> NDArray[Any]:
-        """Return the chips of batch `index` as the network is to see them."""
-        return chips
+    def batch(
+        self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return batch `index` as the network is to see it."""
+        return self.source.read(positions), targets
 
 
-class TrainingBatches(ChipBatches):
+class TrainingBatches(Batches):
     """One epoch of shuffled, augmented chips.
 
     Order and augmentation depend on (seed, epoch, batch) alone, so that training which was interrupted and resumed
     sees the same batches as training which was not.
 
     Args:
-        read: the chips.
-        positions: positions of the training chips in the cache.
-        truth: bool array (num_chips_in_cache, num_labels).
+        source: the chips.
+        positions: positions of the training chips in the source.
+        truth: bool array (num_chips_in_source, num_labels).
         recipe: batch size, augmentation and seed.
         epoch: number of the epoch, from 0.
     """
 
     def __init__(
-        self, read: ChipReader, positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
+        self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
     ) -> None:
-        shuffled = np.random.default_rng([recipe.seed, epoch]).permutation(positions)
-        super().__init__(read, shuffled, truth, recipe.batch_size)
+        random = np.random.default_rng([recipe.seed, epoch])
+        super().__init__(source, random.permutation(positions), truth, recipe.batch_size)
         self.recipe, self.epoch = recipe, epoch
 
-    def change(self, chips: NDArray[Any], index: int) -> NDArray[Any]:
-        """Return the chips of batch `index`, each under its own random view."""
+    def batch(
+        self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return batch `index`, each chip changed at random."""
         # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that dealt the order.
         random = np.random.default_rng([self.recipe.seed, self.epoch, index + 1])
-        return augment(chips, self.recipe.augment, self.recipe.shift, random)
+        return self.source.augmented(positions, self.recipe, random), targets

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import replace_folder_atomically
-from models.batches import ChipBatches, ChipReader, TrainingBatches
+from models.batches import Batches, Source, TrainingBatches
 from models.interrupts import check
 from models.recipes import Recipe
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
@@ -25,17 +25,17 @@ LATEST, BEST = "latest.weights.h5", "best.weights.h5"
 
 
 @dataclass(frozen=True)
-class TrainingChips:
+class Examples:
     """The labelled chips of one fold.
 
     Attributes:
-        read: the chips.
-        truth: bool array (num_chips_in_cache, num_labels).
+        source: the chips, or features of them.
+        truth: bool array (num_chips_in_source, num_labels).
         training: positions of the chips to learn from.
         heldout: positions of the chips held out.
     """
 
-    read: ChipReader
+    source: Source
     truth: NDArray[np.bool_]
     training: NDArray[np.int64]
     heldout: NDArray[np.int64]
@@ -44,14 +44,25 @@ class TrainingChips:
         """Return the number of training steps an epoch."""
         return -(-len(self.training) // recipe.batch_size)
 
+    def prior_shift(self, recipe: Recipe) -> NDArray[np.float32] | None:
+        """Return the shift of balanced batches' logits (see `PriorShift`); None where batches are as the chips are."""
+        if recipe.sampling == "uniform":
+            return None
+        shown = TrainingBatches(self.source, self.training, self.truth, recipe, 0).positions
+        odds = [_odds(self.truth[positions]) for positions in (shown, self.training)]
+        return np.log(odds[0] / odds[1]).astype(np.float32)
+
 
 def train(
     network: keras.Model,
-    chips: TrainingChips,
+    examples: Examples,
     recipe: Recipe,
     folder: Path,
     metric_name: str,
     say: Callable[[str], None],
+    *,
+    size: int = 0,
+    until: int | None = None,
 ) -> TrainingState:
     """Train a network on one fold and leave it with the weights of its best epoch.
 
@@ -60,23 +71,26 @@ def train(
 
     Args:
         network: the compiled network.
-        chips: the chips to learn from and those held out.
+        examples: the chips to learn from and those held out.
         recipe: epochs, patience and batches.
         folder: the job's folder; checkpoints go to `checkpoints/` in it.
         metric_name: name of the metric in the lines shown.
         say: receives a line an epoch.
+        size: input size of the network; epochs at another size do not compete for the best.
+        until: number of epochs after which this size ends; default: the recipe's last.
 
     Returns:
-        The finished state.
+        The state after the last epoch.
 
     Raises:
         UserError: if the loss is no longer a number.
     """
     state = _resume(network, folder)
+    last = recipe.epochs if until is None else until
     if state.epochs:
         say(f"Going on after epoch {state.epochs}; best {metric_name} so far {state.best_metric:.4f}.")
-    while not state.is_over(recipe.epochs, recipe.patience):
-        epoch = _one_epoch(network, chips, recipe, state.epochs)
+    while not state.is_over(last, recipe.patience if last == recipe.epochs else 0):
+        epoch = _one_epoch(network, examples, recipe, state.epochs, size)
         # The last step's weights show in the held-out loss alone.
         if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
             raise UserError(
@@ -86,17 +100,24 @@ def train(
         better = state.add(epoch)
         _write_checkpoint(network, state, better, folder)
         say(_line(epoch, recipe.epochs, metric_name, better))
-    if state.epochs < recipe.epochs:
-        say(f"Stopped: no better {metric_name} in {state.waited} epochs.")
-    load_weights(network, checkpoints(folder)[-1] / BEST)
+    if last == recipe.epochs:
+        if state.epochs < last:
+            say(f"Stopped: no better {metric_name} in {state.waited} epochs.")
+        load_weights(network, checkpoints(folder)[-1] / BEST)
     return state
 
 
-def _one_epoch(network: keras.Model, chips: TrainingChips, recipe: Recipe, number: int) -> Epoch:
+def _odds(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the odds (num_labels,) of each label, as if one more chip carried it and one more did not."""
+    carried = truth.sum(axis=0)
+    return np.asarray((carried + 1) / (len(truth) - carried + 1))
+
+
+def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number: int, size: int) -> Epoch:
     started = time.monotonic()
     _seed_dropout(network, recipe.seed, number)
-    batches = TrainingBatches(chips.read, chips.training, chips.truth, recipe, number)
-    heldout = ChipBatches(chips.read, chips.heldout, chips.truth, recipe.batch_size)
+    batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number)
+    heldout = Batches(examples.source, examples.heldout, examples.truth, recipe.batch_size)
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
     with _EpochBar(len(batches), f"epoch {number + 1}/{recipe.epochs}") as bar:
         learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
@@ -109,6 +130,7 @@ def _one_epoch(network: keras.Model, chips: TrainingChips, recipe: Recipe, numbe
         heldout_metric=float(figures["f_beta"]),
         learning_rate=rate,
         seconds=time.monotonic() - started,
+        input_size=size,
     )
 
 

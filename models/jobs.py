@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -9,29 +10,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from competition.chip_cache import ChipCache, open_cache, probe_dtype
+from competition.chip_cache import ChipCache
 from competition.errors import UserError
 from competition.files import digest_file, digest_json, short, versions_of, write_json
 from competition.labels import first
-from competition.spec import ImageSet
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from models.backend import load_backend
 from models.interrupts import heeded
 from models.recipes import Recipe
-from models.runs import HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, begun, read_job, read_recipe
+from models.runs import (
+    EXTRACTOR,
+    HISTORY,
+    JOB,
+    LOG,
+    NETWORK,
+    PARTS,
+    RECIPE,
+    alone,
+    begun,
+    read_job,
+    read_recipe,
+    seed_folders,
+)
+from models.tasks import Task
 from models.training_state import state_of
 from models.views import VIEW_SETS
 
 if TYPE_CHECKING:
-    import keras
-
-    from models.backbones import Inputs
-    from models.fit import TrainingChips
+    from models.batches import Source
+    from models.predict import Scorer
+    from models.sources import Sources
+    from models.stages import Material
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class Job:
         recipe: its recipe.
         fold: the fold held out.
         skip_broken: leave broken chips out, instead of stopping.
+        with_test: score the test chips too.
     """
 
     workspace: Workspace
@@ -53,11 +69,17 @@ class Job:
     recipe: Recipe
     fold: int
     skip_broken: bool = False
+    with_test: bool = True
 
     @property
     def folder(self) -> Path:
         """Folder of everything the job makes."""
         return self.store.folder(self.model, self.fold)
+
+    @property
+    def task(self) -> Task:
+        """What its network has to say."""
+        return Task.of(self.recipe, self.workspace.competition)
 
     def run(self) -> None:
         """Train, predict the held-out and the test chips, and write the scores; do what is left of it.
@@ -77,71 +99,56 @@ class Job:
         """Whether the scores are there, also of test chips that were added since."""
         if not self.store.is_complete(self.model, self.fold):
             return False
-        made = self.store.read(self.model, self.fold)
-        return {*made.test.names, *made.provenance.left_out} >= set(self._test_names())
+        made, images = self.store.read(self.model, self.fold), self.workspace.competition.image_set(self.recipe.images)
+        wanted = self.workspace.test_names_of(images) if self.with_test else ()
+        return {*made.test.names, *made.provenance.left_out} >= set(wanted)
 
     def _run(self, say: Callable[[str], None]) -> None:
         load_backend()
-        say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {_summary(self.recipe)}")
-        network = self._network()  # first, as it is quickly seen whether its weights can be had
-        train, test = self._cache("train", say), self._test_cache(say)
-        self._begin(train)
-        self._train(network, train, say)
-        views = VIEW_SETS[self.recipe.views]
-        chips = self._chips(train)
-        num_test = len(test) if test else 0
-        say(f"Predicting {len(chips.heldout):,} held-out and {num_test:,} test chips, {len(views)} views.")
-        heldout_names = tuple(train.names[i] for i in chips.heldout)
-        heldout = self._predict(network, train, chips.heldout, heldout_names, "held-out")
-        every = np.arange(num_test)
-        tested = self._predict(network, test or train, every, test.names if test else (), "test")
-        self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
-        for left in ("checkpoints", PARTS):
-            shutil.rmtree(self.folder / left, ignore_errors=True)
-        say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
-
-    def _network(self) -> keras.Model:
         import keras
 
-        from models.backbones import build_network
+        from models.sources import Sources
 
         keras.utils.clear_session()  # or the networks of the folds before would stay in memory
-        inputs = self._inputs(probe_dtype(self._files("train"), self._images))
-        pretrained = not state_of(self.folder).epochs
-        return build_network(self.recipe, len(self.workspace.competition.labels), inputs, pretrained=pretrained)
+        say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {_summary(self.recipe)}")
+        sources = Sources(self.workspace, self.recipe, self.skip_broken, say)
+        self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
+        train, test = sources.cache("train"), self._test_cache(sources, say)
+        self._begin(sources)
+        material = self._material(sources)
+        self._train(material, say)
+        num_test, views = len(test) if test else 0, VIEW_SETS[self.recipe.views]
+        say(f"Predicting {len(material.heldout):,} held-out and {num_test:,} test chips, {len(views)} views.")
+        heldout = self._predict(sources, "train", material.heldout, say)
+        tested = self._predict(sources, "test", np.arange(num_test), say)
+        self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
+        for folder in seed_folders(self.folder, self.recipe):
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
 
-    def _train(self, network: keras.Model, cache: ChipCache, say: Callable[[str], None]) -> None:
-        from models.backbones import compile_network
-        from models.fit import load_weights, train
+    def _keep_extractor(self, sources: Sources) -> None:
+        """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
+        from models.networks import build_network, save_weights
 
-        trained, chips = self.folder / NETWORK, self._chips(cache)
-        if trained.is_file():
-            load_weights(network, trained)
-            return
-        say(f"{len(chips.training):,} chips to learn from, {network.count_params():,} weights.")
-        competition = self.workspace.competition
-        compile_network(network, self.recipe, competition, chips.steps_per_epoch(self.recipe))
-        state = train(network, chips, self.recipe, self.folder, competition.metric.name, say)
-        state.write(self.folder / HISTORY)
-        save_weights(network, trained)
+        kept = self.folder.parent / EXTRACTOR
+        if self.recipe.train != "head":
+            if not state_of(self.folder).epochs:
+                build_network(self.recipe, self.task, sources.inputs)
+        elif not (kept.is_file() and begun(self.folder.parent)):
+            save_weights(sources.extractor, kept)
 
-    def _predict(
-        self, network: keras.Model, cache: ChipCache, positions: Any, names: tuple[str, ...], title: str
-    ) -> Scores:
-        from models.batches import ChipReader
-        from models.predict import predict_in_parts
+    def _test_cache(self, sources: Sources, say: Callable[[str], None]) -> ChipCache | None:
+        if self.with_test and sources.names("test"):
+            return sources.cache("test")
+        why = "There are no test chips in the workspace" if self.with_test else "--no-test"
+        say(f"{why}: only held-out chips will be scored.")
+        return None
 
-        views = VIEW_SETS[self.recipe.views]
-        key = digest_json([cache.digest, names, views, digest_file(self.folder / NETWORK)])
-        parts = self.folder / PARTS / f"{title}-{short(key)}"
-        reader = ChipReader(cache, self._columns())
-        return Scores(names, predict_in_parts(network, reader, positions, views, parts, title))
+    def _material(self, sources: Sources) -> Material:
+        from models.stages import Material
 
-    def _chips(self, cache: ChipCache) -> TrainingChips:
-        from models.batches import ChipReader
-        from models.fit import TrainingChips
-
-        table, labelled = self.store.table, self.workspace.labelled
+        cache, table, labelled = sources.cache("train"), self.store.table, self.workspace.labelled
         if set(table.image_names) != set(labelled.image_names):
             odd = sorted(set(table.image_names) ^ set(labelled.image_names))
             raise UserError(
@@ -151,50 +158,59 @@ class Job:
         row = {name: i for i, name in enumerate(labelled.image_names)}
         held = {name for name, out in zip(table.image_names, table.heldout(self.fold), strict=True) if out}
         is_held = np.array([name in held for name in cache.names])
-        truth = labelled.truth[[row[name] for name in cache.names]]
         if is_held.all() or not is_held.any():
             raise UserError(f"Fold {self.fold} leaves no chips to {'learn from' if is_held.all() else 'hold out'}.")
-        read = ChipReader(cache, self._columns())
-        return TrainingChips(read, truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
+        truth = labelled.truth[[row[name] for name in cache.names]][:, self.task.columns]
+        return Material(self.task, sources, truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
 
-    def _columns(self) -> tuple[int, ...]:
-        from models.backbones import columns_of
+    def _train(self, material: Material, say: Callable[[str], None]) -> None:
+        from models.networks import part_to_keep, save_weights
+        from models.stages import fit_network
 
-        return columns_of(self.recipe, self._images)
+        say(f"{len(material.training):,} chips to learn from.")
+        for number, folder in enumerate(seed_folders(self.folder, self.recipe)):
+            if (folder / NETWORK).is_file():
+                continue
+            if self.recipe.seeds > 1:
+                say(f"Seed {number + 1} of {self.recipe.seeds}.")
+            recipe = dataclasses.replace(self.recipe, seed=self.recipe.seed + number)
+            folder.mkdir(parents=True, exist_ok=True)
+            network = fit_network(recipe, material, folder, say)
+            state_of(folder).write(folder / HISTORY)
+            save_weights(part_to_keep(network, recipe), folder / NETWORK)
 
-    def _inputs(self, dtype: np.dtype[Any]) -> Inputs:
-        from models.backbones import Inputs
+    def _predict(
+        self, sources: Sources, split: str, positions: NDArray[np.int64], say: Callable[[str], None]
+    ) -> Scores:
+        """Return the scores of some chips of a split, in that order."""
+        from models.predict import predict_in_parts
 
-        return Inputs.of(self.recipe, self._images, dtype)
+        if not len(positions):
+            return Scores((), np.zeros((0, len(self.store.labels)), dtype=np.float32))
+        cache, views = sources.cache(split), VIEW_SETS[self.recipe.views]
+        networks = [digest_file(folder / NETWORK) for folder in seed_folders(self.folder, self.recipe)]
+        names = tuple(cache.names[position] for position in positions)
+        parts = self.folder / PARTS / f"{split}-{short(digest_json([cache.digest, names, views, networks]))}"
+        scorer, source = self._scorer(sources, split, say)
+        return Scores(names, self.task.spread(predict_in_parts(scorer, source, positions, views, parts, split)))
 
-    @property
-    def _images(self) -> ImageSet:
-        return self.workspace.competition.image_set(self.recipe.images)
+    def _scorer(self, sources: Sources, split: str, say: Callable[[str], None]) -> tuple[Scorer, Source]:
+        """Return what scores the chips of a split, and in what form it takes them: features, where there is a bank."""
+        from models.accelerate import keras_runner
+        from models.predict import Scorer
+        from models.trained import heads_of, scorer_of
 
-    def _names(self, split: str) -> tuple[str, ...]:
-        return self.workspace.labelled.image_names if split == "train" else self._test_names()
+        if self.recipe.on_bank:
+            bank = sources.bank(split, VIEW_SETS[self.recipe.views])
+            heads = heads_of(self.recipe, self.task, bank.num_features, [self.folder])
+            return Scorer([keras_runner(head) for head in heads]), bank
+        chips = sources.chips(split)
+        sample = chips.read(np.arange(min(4, len(chips.cache))))
+        return scorer_of(self.recipe, self.task, sources.inputs, [self.folder], sample, say), chips
 
-    def _test_names(self) -> tuple[str, ...]:
-        there = any(name in self.workspace.layout.folders for name in self._images.test)
-        return self.workspace.test_names if there else ()
-
-    def _files(self, split: str) -> list[Path]:
-        return self.workspace.layout.locate(self._images, split, self._names(split))
-
-    def _cache(self, split: str, say: Callable[[str], None]) -> ChipCache:
-        names, files, size = self._names(split), self._files(split), self.recipe.input_size
-        root, skip = self.workspace.cache, self.skip_broken
-        return open_cache(root, split, names, files, self._images, size, skip_broken=skip, say=say)
-
-    def _test_cache(self, say: Callable[[str], None]) -> ChipCache | None:
-        if not self._test_names():
-            say("There are no test chips in the workspace: only held-out chips will be scored.")
-            return None
-        return self._cache("test", say)
-
-    def _begin(self, train: ChipCache) -> None:
+    def _begin(self, sources: Sources) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
-        recipe_path, job_path = self.folder.parent / RECIPE, self.folder / JOB
+        recipe_path, job_path, train = self.folder.parent / RECIPE, self.folder / JOB, sources.cache("train")
         if not begun(self.folder.parent):
             write_json(recipe_path, self.recipe.to_dict())
         elif read_recipe(self.workspace, self.model) != self.recipe:
@@ -205,7 +221,7 @@ class Job:
             "labels": self.workspace.labelled.digest,
             "training chips": train.digest,
             "dtype": str(train.dtype),
-            "inputs": asdict(self._inputs(train.dtype)),
+            "inputs": asdict(sources.inputs),
         }
         if state_of(self.folder).epochs:
             before = read_job(self.folder)
@@ -231,7 +247,7 @@ class Job:
         )
 
     def _best(self) -> str:
-        state, metric = state_of(self.folder), self.workspace.competition.metric
+        state, metric = state_of(self.folder), self.task.metric
         best = f"{state.best_metric:.4f} at cut {metric.prior_cut:.2g}"
         return f"best held-out {metric.name} {best} in epoch {state.best + 1}"
 
@@ -248,16 +264,6 @@ class Job:
             yield say
 
 
-def save_weights(network: keras.Model, path: Path) -> None:
-    """Write a network's weights without its optimiser's state, atomically."""
-    import keras
-
-    from competition.files import replace_atomically
-
-    with replace_atomically(path) as temporary:
-        keras.Model(network.inputs, network.outputs).save_weights(temporary)
-
-
 def versions() -> dict[str, str]:
     """Return the versions of what makes scores, by package, and the backend."""
     import keras
@@ -268,5 +274,10 @@ def versions() -> dict[str, str]:
 
 
 def _summary(recipe: Recipe) -> str:
-    weights = "from scratch" if recipe.weights == "none" else "frozen" if recipe.train == "head" else "pretrained"
-    return f"{recipe.backbone} {weights}, {recipe.bands} at {recipe.input_size} px, at most {recipe.epochs} epochs."
+    weights = (
+        "from scratch"
+        if recipe.weights == "none"
+        else {"head": "frozen", "finetune": "fine-tuned"}.get(recipe.train, "pretrained")
+    )
+    sizes = ", ".join(str(size) for size, _ in recipe.stages)
+    return f"{recipe.backbone} {weights}, {recipe.bands} at {sizes} px, at most {recipe.epochs} epochs."

@@ -6,10 +6,10 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,67 +18,57 @@ from competition.errors import UserError
 from competition.files import replace_atomically
 from competition.spec import ImageSet
 from folds.scores import Scores
-from models.batches import ChipReader, as_network_input
+from models.accelerate import Runner
+from models.backbones import Inputs, columns_of
+from models.batches import Source, as_network_input, batch_size_for, slices
 from models.interrupts import check
+from models.recipes import Recipe
 from models.views import apply_view
 
-PIXELS_AT_ONCE = 2**21
 BATCHES_A_PART = 8
+SAMPLED = 4
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
 
-def predict(
-    networks: Sequence[keras.Model], batches: Iterable[NDArray[Any]], views: Sequence[str], bar: Any
-) -> NDArray[np.float32]:
-    """Return scores averaged over networks and views.
+@dataclass(frozen=True)
+class Scorer:
+    """Networks of one model, such as those of its folds, whose scores are averaged.
 
-    Args:
-        networks: networks of one model, such as those of its folds.
-        batches: arrays (num_chips_in_batch, size, size, num_bands), in the values of the files.
-        views: test-time views.
-        bar: progress bar over chips.
-
-    Returns:
-        Float32 array (num_chips, num_labels) in [0, 1].
+    Attributes:
+        networks: from chips, or from what the extractor makes of them, to scores (num_chips, num_labels).
+        extractor: the part that all of them share; None if they share none.
     """
-    scores = []
-    for batch in batches:
-        check()
-        under_views = [np.ascontiguousarray(apply_view(batch, view)) for view in views]
-        made = [network.predict_on_batch(view) for network in networks for view in under_views]
-        scores.append(np.mean(made, axis=0, dtype=np.float64))
-        bar.update(len(batch))
-    if not scores:
-        return np.zeros((0, networks[0].output_shape[-1]), dtype=np.float32)
-    # The mean of numbers in [0, 1] may leave it by rounding.
-    return np.concatenate(scores).clip(0, 1).astype(np.float32)
 
+    networks: Sequence[Runner]
+    extractor: Runner | None = None
 
-def batch_size_for(size: int) -> int:
-    """Return how many chips of `size` pixels to predict at once: enough to keep every core busy, within 1 GB or so."""
-    return max(8, min(1024, PIXELS_AT_ONCE // size**2))
+    def __call__(self, under_views: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
+        """Return scores averaged over networks and views.
 
+        Args:
+            under_views: the same chips under one view after another, in the values of the files.
 
-def cached_batches(read: ChipReader, positions: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[Any]]:
-    """Yield the chips at `positions` of a cache, in that order."""
-    for start in range(0, len(positions), batch_size):
-        yield read(positions[start : start + batch_size])
+        Returns:
+            Float32 array (num_chips, num_labels) in [0, 1].
+        """
+        made = []
+        for chips in under_views:
+            check()
+            given = self.extractor(chips) if self.extractor else chips
+            made += [network(given) for network in self.networks]
+        # The mean of numbers in [0, 1] may leave it by rounding.
+        return np.mean(made, axis=0, dtype=np.float64).clip(0, 1).astype(np.float32)
 
 
 def predict_in_parts(
-    network: keras.Model,
-    read: ChipReader,
-    positions: NDArray[np.int64],
-    views: Sequence[str],
-    folder: Path,
-    title: str,
+    scorer: Scorer, source: Source, positions: NDArray[np.int64], views: Sequence[str], folder: Path, title: str
 ) -> NDArray[np.float32]:
     """Return scores averaged over views, keeping each finished part on disk, so that an interruption costs one part.
 
     Args:
-        network: the network.
-        read: the chips.
-        positions: positions of the chips in the cache.
+        scorer: the networks.
+        source: the chips.
+        positions: positions of the chips in the source; at least one.
         views: test-time views.
         folder: receives the parts; its name must change with anything that the scores depend on.
         title: what the progress bar calls it.
@@ -86,19 +76,20 @@ def predict_in_parts(
     Returns:
         Float32 array (num_positions, num_labels) in [0, 1].
     """
-    batch_size = batch_size_for(read.cache.chip_shape[0])
-    step = BATCHES_A_PART * batch_size
-    parts = [np.zeros((0, network.output_shape[-1]), dtype=np.float32)]
+    parts = []
     folder.mkdir(parents=True, exist_ok=True)
     with progress_bar(len(positions), title) as bar:
-        for start in range(0, len(positions), step):
-            path, chosen = folder / f"{start}.npy", positions[start : start + step]
+        for start, part in slices(positions, BATCHES_A_PART * source.batch_size):
+            path = folder / f"{start}.npy"
             if path.is_file():
-                bar.update(len(chosen))
+                bar.update(len(part))
             else:
-                scores = predict([network], cached_batches(read, chosen, batch_size), views, bar)
+                scores = []
+                for _, batch in slices(part, source.batch_size):
+                    scores.append(scorer(source.views(batch, views)))
+                    bar.update(len(batch))
                 with replace_atomically(path) as temporary:
-                    np.save(temporary, scores, allow_pickle=False)
+                    np.save(temporary, np.concatenate(scores), allow_pickle=False)
             parts.append(np.load(path, allow_pickle=False))
     return np.concatenate(parts)
 
@@ -129,68 +120,87 @@ def chip_files(folder: Path) -> list[Path]:
     return files
 
 
-def predict_files(
-    networks: Sequence[keras.Model],
-    files: Sequence[Path],
-    images: ImageSet,
-    columns: tuple[int, ...],
-    dtype: np.dtype[Any],
-    size: int,
-    views: Sequence[str],
-    *,
-    skip_broken: bool = False,
-) -> tuple[Scores, list[str]]:
-    """Return the scores of chip files, decoded as they are needed.
+@dataclass(frozen=True)
+class ChipFiles:
+    """Files of chips to be scored, decoded as they are needed.
+
+    Attributes:
+        paths: the files.
+        images: the rendering they belong to.
+        recipe: the recipe of the networks they are for.
+        inputs: what the networks are given.
+        dtype: data type of the chips they were trained on; others would reach them on another scale.
+        skip_broken: leave broken chips out, instead of stopping.
+    """
+
+    paths: Sequence[Path]
+    images: ImageSet
+    recipe: Recipe
+    inputs: Inputs
+    dtype: np.dtype[Any]
+    skip_broken: bool = False
+
+    def batches(self, size: int) -> Iterator[list[NDArray[Any] | BrokenChipError]]:
+        """Yield the chips in slices of `size`, a broken one as the error it gave.
+
+        Raises:
+            BrokenChipError: if a chip is broken and `skip_broken` is false.
+            UserError: if a chip is of another data type.
+        """
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for start in range(0, len(self.paths), size):
+                yield list(pool.map(self._load, self.paths[start : start + size]))
+
+    def sample(self) -> NDArray[Any]:
+        """Return a few of the chips, or one of zeros where the first are broken."""
+        size, columns = self.inputs.size, len(self.inputs.bands)
+        chips = [chip for chip in next(self.batches(SAMPLED)) if not isinstance(chip, BrokenChipError)]
+        nothing = as_network_input(np.zeros((1, size, size, columns), dtype=self.dtype), tuple(range(columns)))
+        return np.stack(chips) if chips else nothing
+
+    def _load(self, path: Path) -> NDArray[Any] | BrokenChipError:
+        try:
+            chip = read_chip(path, self.images)
+        except BrokenChipError as error:
+            if not self.skip_broken:
+                raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
+            return error
+        if chip.dtype != self.dtype:
+            raise UserError(
+                f"{path} has {chip.dtype} values; the model takes {self.dtype}. Give a folder of such chips."
+            )
+        return as_network_input(resize_chip(chip, self.inputs.size), columns_of(self.recipe, self.images))
+
+
+def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str]) -> tuple[Scores, list[str]]:
+    """Return the scores of chip files.
 
     Args:
-        networks: networks of one model.
+        scorer: the networks of one model.
         files: the chips.
-        images: the rendering they belong to.
-        columns: the bands the networks take.
-        dtype: data type of the chips they were trained on; others would reach them on another scale.
-        size: pixels along each side of the networks' input.
         views: test-time views.
-        skip_broken: leave broken chips out, instead of stopping.
 
     Returns:
         The scores, and a line for each chip left out.
 
     Raises:
-        BrokenChipError: if a chip is broken and `skip_broken` is false.
+        BrokenChipError: if a chip is broken and is not to be left out.
         UserError: if every chip is broken.
     """
-    names: list[str] = []
-    broken: list[str] = []
-    batch_size = batch_size_for(size)
-
-    def load(path: Path) -> tuple[str, NDArray[Any] | str]:
-        try:
-            chip = read_chip(path, images)
-            if chip.dtype != dtype:
-                raise UserError(
-                    f"{path} has {chip.dtype} values; the model takes {dtype}. Give a folder of such chips."
-                )
-            return path.stem, as_network_input(resize_chip(chip, size), columns)
-        except BrokenChipError as error:
-            if not skip_broken:
-                raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
-            return path.stem, str(error)
-
-    def batches() -> Iterator[NDArray[Any]]:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for start in range(0, len(files), batch_size):
-                chips = []
-                for name, chip in pool.map(load, files[start : start + batch_size]):
-                    if isinstance(chip, str):
-                        broken.append(chip)
-                    else:
-                        names.append(name)
-                        chips.append(chip)
-                if chips:
-                    yield np.stack(chips)
-
-    with progress_bar(len(files), "predicting") as bar:
-        values = predict(networks, batches(), views, bar)
+    names, scores, broken, paths = [], [], [], iter(files.paths)
+    with progress_bar(len(files.paths), "predicting") as bar:
+        for batch in files.batches(batch_size_for(files.recipe.input_size)):
+            whole = []
+            for chip, path in zip(batch, paths, strict=False):
+                if isinstance(chip, BrokenChipError):
+                    broken.append(str(chip))
+                else:
+                    whole.append(chip)
+                    names.append(path.stem)
+            if whole:
+                chips = np.stack(whole)
+                scores.append(scorer(np.ascontiguousarray(apply_view(chips, view)) for view in views))
+            bar.update(len(batch))
     if not names:
-        raise UserError(f"All {len(files)} chips are broken. {broken[0]}")
-    return Scores(tuple(names), values), broken
+        raise UserError(f"All {len(files.paths)} chips are broken. {broken[0]}")
+    return Scores(tuple(names), np.concatenate(scores)), broken

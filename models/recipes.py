@@ -40,6 +40,10 @@ class Recipe:
     pooling: tuple[Literal["avg", "max", "flatten"], ...] = _value(
         "pooling of the last feature map, side by side", ("avg",)
     )
+    levels: int = _value("resolutions of the backbone that are pooled side by side, from the last one", 1)
+    head_norm: Literal["none", "batch"] = _value(
+        "batch: a batch normalisation between pooling and dense layers", "none"
+    )
     dense: tuple[int, ...] = _value("units of the dense layers before the scores, such as 256,128", (256, 128))
     dropout: float = _value("share of units dropped before each dense layer, in [0, 1)", 0.25)
     groups: Literal["sigmoid", "softmax"] = _value("scores of exclusive labels: one by one, or sharing 1", "sigmoid")
@@ -90,7 +94,7 @@ class Recipe:
     def __post_init__(self) -> None:
         from models.views import AUGMENTATIONS, VIEW_SETS
 
-        positive = ("input_size", "learning_rate", "batch_size", "epochs", "seeds")
+        positive = ("input_size", "levels", "learning_rate", "batch_size", "epochs", "seeds")
         for name in (name for name in positive if not getattr(self, name) > 0):
             raise UserError(f"{name} must be above 0, received {getattr(self, name)}.")
         for name in ("dropout", "shift", "jitter", "label_smoothing", "ema"):
@@ -113,10 +117,27 @@ class Recipe:
             raise UserError(
                 f"pooling must be avg, max, both of these, or flatten; received {','.join(self.pooling) or 'none'}."
             )
+        if self.epochs <= len(self.progressive):
+            raise UserError(f"{len(self.progressive) + 1} input sizes need as many epochs, received {self.epochs}.")
         if self.views not in VIEW_SETS:
             raise unknown_name("set of views", self.views, list(VIEW_SETS))
         for name in (name for name in self.augment if name not in AUGMENTATIONS):
             raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
+
+    @property
+    def on_bank(self) -> bool:
+        """Whether the network learns from features made once: the backbone is frozen, no pixel changes its value."""
+        return (
+            self.train == "head"
+            and set(self.augment) <= {"d4", "flips", "quarter_turns"}
+            and not (self.mixup or self.cutmix)
+        )
+
+    @property
+    def stages(self) -> list[tuple[int, int]]:
+        """The input sizes one after another, each with the number of epochs after which it ends."""
+        sizes = [*self.progressive, self.input_size]
+        return [(size, round(self.epochs * number / len(sizes))) for number, size in enumerate(sizes, 1)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values by name, as saved with a run."""

@@ -3,11 +3,13 @@
 Layout of a model's folder:
 
     recipe.json                    the recipe, with every value
+    extractor.weights.h5           the backbone, where it is frozen: the folds share it
     fold<k>/job.json               what the job is made with: digests of fold table, recipe, labels and chips
     fold<k>/train.log              what was shown
     fold<k>/checkpoints/, parts/   what is being made; removed at the end
     fold<k>/history.json           the finished epochs
-    fold<k>/network.weights.h5     the network of the best epoch
+    fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen
+    fold<k>/seed<n>/               the same of further seeds
     fold<k>/scores.json            see folds/scores.py
 """
 
@@ -31,6 +33,7 @@ from models.training_state import state_of
 
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
 PARTS = "parts"  # scores made so far
+EXTRACTOR = "extractor.weights.h5"
 
 
 def recipe_of(
@@ -113,6 +116,11 @@ def restart(workspace: Workspace, model: str, fold: int) -> None:
             shutil.rmtree(job)
     if not any(folder.glob("fold*")):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
+    """Return the folder of each seed's network in a job's folder: of the first, that folder itself."""
+    return [folder, *(folder / f"seed{number}" for number in range(1, recipe.seeds))]
 
 
 class BusyError(UserError):

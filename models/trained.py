@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.workspace import Workspace
 from folds.scores import Scores, ScoreStore
 from models.backend import load_backend
-from models.runs import NETWORK, read_job, read_recipe
+from models.recipes import Recipe
+from models.runs import EXTRACTOR, NETWORK, read_job, read_recipe, seed_folders
+from models.tasks import Task
 from models.views import VIEW_SETS
 
 if TYPE_CHECKING:
     import keras
 
+    from models.backbones import Inputs
+    from models.predict import Scorer
 
-def load_networks(workspace: Workspace, store: ScoreStore, model: str) -> tuple[list[keras.Model], np.dtype[Any]]:
-    """Return the networks of a model's complete folds, and the data type of the chips they take.
+
+def heads_of(recipe: Recipe, task: Task, num_features: int, folders: Sequence[Path]) -> list[keras.Model]:
+    """Return the heads that were trained in some jobs' folders on a frozen backbone."""
+    from models.fit import load_weights
+    from models.heads import build_head
+
+    heads = []
+    for folder in (path for job in folders for path in seed_folders(job, recipe)):
+        heads.append(build_head(recipe, num_features, task))
+        load_weights(heads[-1], folder / NETWORK)
+    return heads
+
+
+def scorer_of(
+    recipe: Recipe,
+    task: Task,
+    inputs: Inputs,
+    folders: Sequence[Path],
+    sample: NDArray[Any],
+    say: Callable[[str], None],
+) -> Scorer:
+    """Return what scores chips with the networks that were trained in some jobs' folders of one model.
+
+    Args:
+        recipe: the model's recipe.
+        task: the labels scored.
+        inputs: what the networks are given.
+        folders: the jobs' folders.
+        sample: some chips as the networks take them, to check a faster way of running them.
+        say: receives a line on what runs them.
 
     Raises:
-        UserError: if no fold is complete, or one was made with other labels or another fold table.
+        UserError: if a file of weights is missing or damaged.
     """
-    load_backend()
-    from models.backbones import Inputs, build_network
+    from models.accelerate import keras_runner, runner_of
+    from models.backbones import build_extractor
     from models.fit import load_weights
+    from models.networks import build_network
+    from models.predict import Scorer
 
-    recipe, folds = read_recipe(workspace, model), store.folds_of(model)
-    if not folds:
-        raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
-    networks = []
-    for fold in folds:
-        store.provenance(model, fold)  # refuses other labels, or another order of them
-        folder = store.folder(model, fold)
-        job = read_job(folder)
-        inputs = Inputs(job["inputs"]["bands"], tuple(job["inputs"]["low"]), tuple(job["inputs"]["high"]))
-        network = build_network(recipe, len(store.labels), inputs, pretrained=False)
+    if recipe.train == "head":
+        extractor = build_extractor(recipe, inputs, pretrained=False)
+        load_weights(extractor, folders[0].parent / EXTRACTOR)
+        heads = heads_of(recipe, task, extractor.output_shape[-1], folders)
+        return Scorer([keras_runner(head) for head in heads], runner_of(extractor, sample, say))
+    runners = []
+    for folder in (path for job in folders for path in seed_folders(job, recipe)):
+        network = build_network(recipe, task, inputs, pretrained=False)
         load_weights(network, folder / NETWORK)
-        networks.append(network)
-    return networks, np.dtype(job["dtype"])
+        runners.append(runner_of(network, sample, say))
+    return Scorer(runners)
 
 
 def predict_folder(
@@ -49,18 +83,26 @@ def predict_folder(
     """Return the scores of every chip in a folder, averaged over the model's complete folds and views.
 
     Returns:
-        The scores, and a line for each chip left out as broken.
+        The scores, NaN for labels that the model does not score, and a line for each chip left out as broken.
 
     Raises:
         UserError: if the model is not trained, or the folder holds no chips it can take.
     """
-    recipe = read_recipe(workspace, model)
-    networks, dtype = load_networks(workspace, store, model)
-    from models.backbones import columns_of
-    from models.predict import chip_files, predict_files
+    load_backend()
+    from models.backbones import Inputs
+    from models.predict import ChipFiles, chip_files, predict_files
 
-    files = chip_files(folder)
-    images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
-    print(f"Scoring {len(files):,} chips with {len(networks)} folds of '{model}', {len(views)} views.")
-    columns = columns_of(recipe, images)
-    return predict_files(networks, files, images, columns, dtype, recipe.input_size, views, skip_broken=skip_broken)
+    recipe, folds = read_recipe(workspace, model), store.folds_of(model)
+    if not folds:
+        raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
+    for fold in folds:
+        store.provenance(model, fold)  # refuses other labels, or another order of them
+    jobs = [store.folder(model, fold) for fold in folds]
+    job, task = read_job(jobs[0]), Task.of(recipe, workspace.competition)
+    inputs, views = Inputs.from_dict(job["inputs"]), VIEW_SETS[recipe.views]
+    images = workspace.competition.image_set(recipe.images)
+    files = ChipFiles(chip_files(folder), images, recipe, inputs, np.dtype(job["dtype"]), skip_broken)
+    print(f"Scoring {len(files.paths):,} chips with {len(folds)} folds of '{model}', {len(views)} views.")
+    scorer = scorer_of(recipe, task, inputs, jobs, files.sample(), print)
+    scores, broken = predict_files(scorer, files, views)
+    return Scores(scores.names, task.spread(scores.values)), broken

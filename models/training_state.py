@@ -14,7 +14,10 @@ STATE = "state.json"
 
 @dataclass(frozen=True)
 class Epoch:
-    """The figures of one finished epoch; the losses are means over chips, the metric is the competition's."""
+    """The figures of one finished epoch; the losses are means over chips, the metric is the competition's.
+
+    `input_size` tells epochs of progressive training apart: those at another size do not compete for the best.
+    """
 
     number: int
     loss: float
@@ -23,6 +26,7 @@ class Epoch:
     heldout_metric: float
     learning_rate: float
     seconds: float
+    input_size: int
 
 
 @dataclass
@@ -54,7 +58,8 @@ class TrainingState:
 
     def add(self, epoch: Epoch) -> bool:
         """Add a finished epoch; return whether it is the best so far."""
-        better = epoch.heldout_metric > self.best_metric
+        grown = bool(self.history) and epoch.input_size != self.history[-1].input_size
+        better = grown or epoch.heldout_metric > self.best_metric
         self.history.append(epoch)
         if better:
             self.best = epoch.number

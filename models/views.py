@@ -6,6 +6,7 @@ eight symmetries of the square (the dihedral group D4) keep its labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,21 @@ AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "quarter_turns": ("identity", "turn90", "turn180", "turn270"),
     "shifts": ("identity",),
 }
+
+
+def drawn_views(augment: Sequence[str]) -> tuple[str, ...]:
+    """Return the views of D4 among which augmentations without any other change draw, each as often as the others."""
+    named = {place: view for view, place in D4.items()}
+    drawn = {(0, False)}
+    for kind in augment:
+        others = [D4[view] for view in AUGMENTATIONS[kind]]
+        # A mirroring turns the later quarter turns around.
+        drawn = {
+            ((turns + (-more if mirrored else more)) % 4, mirrored != again)
+            for turns, mirrored in drawn
+            for more, again in others
+        }
+    return tuple(view for place, view in named.items() if place in drawn)
 
 
 def apply_view(chips: NDArray[Any], view: str) -> NDArray[Any]:

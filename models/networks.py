@@ -1,0 +1,106 @@
+"""From a recipe to a compiled network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers
+
+from competition.files import replace_atomically
+from models.backbones import OWN, AtRest, Inputs, build_extractor
+from models.devices import jit_compile
+from models.f_beta import FBeta
+from models.heads import build_head
+from models.recipes import Recipe
+from models.tasks import Task
+
+
+def build_network(
+    recipe: Recipe, task: Task, inputs: Inputs, *, pretrained: bool = True, **options: Any
+) -> keras.Model:
+    """Return the whole network of a recipe; its last layer is the model "head".
+
+    Args:
+        recipe: the recipe.
+        task: the labels to score.
+        inputs: size and bands of the chips, and what their values span.
+        pretrained: load the recipe's weights; False where a checkpoint's are loaded next.
+        options: those of `build_head`.
+
+    Returns:
+        A network from chips (num_chips, size, size, num_bands), in the values of the files, to scores
+        (num_chips, num_labels) in [0, 1].
+
+    Raises:
+        UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    extractor = build_extractor(recipe, inputs, pretrained=pretrained)
+    head = build_head(recipe, extractor.output_shape[-1], task, **options)
+    if recipe.train == "head":
+        extractor.trainable = False
+        chips = keras.Input(extractor.input_shape[1:], name="chips")
+        return keras.Model(chips, head(AtRest(extractor, name="extractor")(chips)), name="network")
+    if recipe.train == "finetune":
+        _freeze(extractor.get_layer("backbone"), recipe)
+    return keras.Model(extractor.inputs, head(extractor.outputs[0]), name="network")
+
+
+def _freeze(backbone: keras.Model, recipe: Recipe) -> None:
+    """Keep the first layers of a backbone, and its batch normalisations if the recipe says so, as they are."""
+    inner = [layer for layer in backbone._flatten_layers(include_self=False) if layer.weights]
+    learning = round(recipe.unfrozen * len(inner))
+    for layer in inner[: len(inner) - learning]:
+        layer.trainable = False
+    for layer in inner if recipe.batch_norm == "frozen" else ():
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+
+
+def backbone_variables(network: keras.Model, recipe: Recipe) -> Collection[str]:
+    """Return the paths of the variables that learn at the backbone's own rate."""
+    if recipe.train != "finetune" or recipe.backbone in OWN:
+        return ()
+    head = {variable.path for variable in network.get_layer("head").variables}
+    return {variable.path for variable in network.trainable_variables} - head
+
+
+def compile_network(network: keras.Model, recipe: Recipe, task: Task, steps_per_epoch: int) -> None:
+    """Give a network the recipe's loss and optimiser, and the competition's metric.
+
+    Args:
+        network: the network.
+        recipe: the recipe.
+        task: gives the metric.
+        steps_per_epoch: training steps an epoch, for the learning-rate schedule.
+    """
+    network.compile(
+        optimizer=_optimizer(recipe, steps_per_epoch),
+        loss=recipe.loss,
+        metrics=[FBeta(task.metric, len(task.labels))],
+        jit_compile=jit_compile(),
+    )
+    network.optimizer.build(network.trainable_variables)
+
+
+def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.Optimizer:
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=recipe.epochs * steps_per_epoch)
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer](rate)
+
+
+def part_to_keep(network: keras.Model, recipe: Recipe) -> keras.Model:
+    """Return what differs between folds: the head alone, where the backbone is frozen."""
+    return network.get_layer("head") if recipe.train == "head" and network.name != "head" else network
+
+
+def save_weights(network: keras.Model, path: Path) -> None:
+    """Write a network's weights without its optimiser's state, atomically."""
+    with replace_atomically(path) as temporary:
+        keras.Model(network.inputs, network.outputs).save_weights(temporary)

@@ -1,0 +1,86 @@
+"""Where the chips of a recipe come from: files, chip caches and feature banks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import keras
+
+from competition.chip_cache import ChipCache, open_cache, probe
+from competition.spec import ImageSet
+from competition.workspace import Workspace
+from models.backbones import Inputs, build_extractor, columns_of
+from models.batches import Chips, batch_size_for
+from models.features import FeatureBank, bank_key, open_bank
+from models.recipes import Recipe
+
+
+@dataclass(eq=False)
+class Sources:
+    """The chips of a workspace as one recipe takes them; shared by the folds of a model.
+
+    Attributes:
+        workspace: where the chips are.
+        recipe: rendering, bands, input size and backbone.
+        skip_broken: leave broken chips out, instead of stopping.
+        say: receives a line on what is decoded or computed.
+    """
+
+    workspace: Workspace
+    recipe: Recipe
+    skip_broken: bool = False
+    say: Callable[[str], None] = print
+    _caches: dict[str, ChipCache] = field(default_factory=dict)
+
+    @functools.cached_property
+    def images(self) -> ImageSet:
+        """The rendering."""
+        return self.workspace.competition.image_set(self.recipe.images)
+
+    @functools.cached_property
+    def inputs(self) -> Inputs:
+        """What the network is given. Chips are kept no larger than they are: networks enlarge them."""
+        kind = probe(self._files("train"), self.images)
+        return Inputs.of(self.recipe, self.images, kind.dtype, min(self.recipe.input_size, kind.size))
+
+    def names(self, split: str) -> tuple[str, ...]:
+        """Return the ids of the labelled chips ("train") or of those to predict ("test"), if they are there."""
+        if split == "train":
+            return self.workspace.labelled.image_names
+        return self.workspace.test_names_of(self.images)
+
+    def _files(self, split: str) -> list[Path]:
+        return self.workspace.layout.locate(self.images, split, self.names(split))
+
+    def cache(self, split: str) -> ChipCache:
+        """Return the decoded chips of a split, decoding what is missing."""
+        if split not in self._caches:
+            self._caches[split] = self._open(split)
+        return self._caches[split]
+
+    def _open(self, split: str) -> ChipCache:
+        names, files, size = self.names(split), self._files(split), self.inputs.size
+        root, skip = self.workspace.cache, self.skip_broken
+        return open_cache(root, split, names, files, self.images, size, skip_broken=skip, say=self.say)
+
+    def chips(self, split: str) -> Chips:
+        """Return the chips of a split as a source of batches."""
+        return Chips(self.cache(split), columns_of(self.recipe, self.images), batch_size_for(self.recipe.input_size))
+
+    @functools.cached_property
+    def extractor(self) -> keras.Model:
+        """The recipe's frozen backbone with its pooling."""
+        return build_extractor(self.recipe, self.inputs)
+
+    def bank(self, split: str, views: Sequence[str]) -> FeatureBank:
+        """Return the features of a split's chips under some views, computing what is missing."""
+        chips, root = self.chips(split), self.workspace.cache / "features"
+        key = bank_key(self.recipe, self.inputs, chips)
+        return open_bank(root, lambda: self.extractor, key, chips, views, self.say)
+
+    def of(self, recipe: Recipe) -> Sources:
+        """Return the same chips as another recipe of the same bands takes them."""
+        return replace(self, recipe=recipe)

@@ -1,0 +1,124 @@
+"""How the network of one fold learns: its head on the feature bank, or all of it, the head first, size by size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.fit import Examples, train
+from models.heads import build_head
+from models.networks import build_network, compile_network
+from models.recipes import Recipe
+from models.solvers import solve
+from models.sources import Sources
+from models.tasks import Task
+from models.training_state import state_of
+from models.views import VIEW_SETS, drawn_views
+
+HEAD = "head"  # folder of the training of the head that comes before fine-tuning
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the network of one fold learns from.
+
+    Attributes:
+        task: the labels to score.
+        sources: the chips.
+        truth: bool array (num_chips, num_scored_labels).
+        training: positions of the chips to learn from.
+        heldout: positions of the chips held out.
+    """
+
+    task: Task
+    sources: Sources
+    truth: NDArray[np.bool_]
+    training: NDArray[np.int64]
+    heldout: NDArray[np.int64]
+
+
+def fit_network(recipe: Recipe, material: Material, folder: Path, say: Callable[[str], None]) -> keras.Model:
+    """Train the network of one fold, going on where an interrupted training ended.
+
+    Args:
+        recipe: the recipe.
+        material: what it learns from.
+        folder: receives checkpoints and the finished history.
+        say: receives a line an epoch.
+
+    Returns:
+        The network with the weights of its best epoch: where the recipe is on the bank, its head alone.
+
+    Raises:
+        UserError: if the network cannot be built, or its loss is no longer a number.
+    """
+    if recipe.on_bank:
+        return _fit_head(recipe, material, folder, say)
+    first = None
+    if recipe.train == "finetune" and recipe.head_epochs and not state_of(folder).epochs:
+        say(f"The head first, {recipe.head_epochs} epochs.")
+        first = _fit_head(_head_first(recipe), material, folder / HEAD, say)
+    return _fit_whole(recipe, material, folder, first, say)
+
+
+def _head_first(recipe: Recipe) -> Recipe:
+    """Return the recipe of the head that comes before fine-tuning: plainly trained, on one view of the bank."""
+    return replace(
+        recipe,
+        train="head",
+        epochs=recipe.head_epochs,
+        input_size=recipe.stages[0][0],
+        progressive=(),
+        augment=(),
+        mixup=0.0,
+        cutmix=0.0,
+        ema=0.0,
+        warmup=0.0,
+        patience=0,
+        solver="gradient",
+    )
+
+
+def _fit_head(recipe: Recipe, material: Material, folder: Path, say: Callable[[str], None]) -> keras.Model:
+    views = ("identity", *drawn_views(recipe.augment), *(VIEW_SETS[recipe.views] if recipe.on_bank else ()))
+    bank = material.sources.of(recipe).bank("train", views)
+    keras.utils.set_random_seed(recipe.seed)
+    examples = Examples(bank, material.truth, material.training, material.heldout)
+    head = build_head(recipe, bank.num_features, material.task, examples.prior_shift(recipe))
+    compile_network(head, recipe, material.task, examples.steps_per_epoch(recipe))
+    if recipe.solver == "gradient":
+        train(head, examples, recipe, folder, material.task.metric.name, say)
+    else:
+        solve(head, bank, examples, recipe, folder, say)
+    return head
+
+
+def _fit_whole(
+    recipe: Recipe, material: Material, folder: Path, first: keras.Model | None, say: Callable[[str], None]
+) -> keras.Model:
+    examples = Examples(material.sources.chips("train"), material.truth, material.training, material.heldout)
+    task = material.task
+    for size, last_epoch in recipe.stages:
+        begun = state_of(folder).epochs
+        if last_epoch < recipe.epochs and begun >= last_epoch:
+            continue
+        keras.utils.clear_session()
+        network = build_network(
+            replace(recipe, input_size=size),
+            task,
+            material.sources.inputs,
+            pretrained=not begun,
+            prior_shift=examples.prior_shift(recipe),
+        )
+        if first is not None:
+            network.get_layer("head").set_weights(first.get_weights())
+        learning = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+        say(f"{network.count_params():,} weights at {size} px, {learning:,} of which learn.")
+        compile_network(network, recipe, task, examples.steps_per_epoch(recipe))
+        train(network, examples, recipe, folder, task.metric.name, say, size=size, until=last_epoch)
+    return network
