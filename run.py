@@ -251,12 +251,14 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
     made = make_cuts(model, workspace, trials=trials)
     click.echo(cuts_text(made, workspace.competition))
     click.echo(f"Wrote {made.path}; studies in {workspace.studies}.")
-    show_next(f"blend --members {model} --name {model}-alone")
+    scores_all = made.labels == workspace.competition.labels
+    blended = f"{model} --name {model}-alone" if scores_all else f"MODEL,{model} --name with-{model}"
+    show_next(f"blend --members {blended}")
 
 
 @main.command()
 @in_workspace
-@click.option("--members", type=Words(), required=True, help="models and blends")
+@click.option("--members", type=Words(), required=True, help="models and blends; each label needs one that scores it")
 @click.option("--name", required=True, help="name of the blend and of its submission")
 @click.option("--method", type=click.Choice(["mean", "vote"]), default="mean", show_default=True)
 @click.option(
@@ -266,6 +268,7 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
     show_default=True,
     help="auto leaves the fixed cut only for one that wins cross-fitted by more than a standard error",
 )
+@click.option("--union", type=Words(), default=(), help="labels decided where any member that scores them would")
 @click.option("--any-weather", is_flag=True, help="allow any number of labels of an exclusive group on a chip")
 @click.option("--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study")
 def blend(
@@ -274,6 +277,7 @@ def blend(
     name: str,
     method: str,
     cuts: str,
+    union: tuple[str, ...],
     any_weather: bool,
     trials: int,
 ) -> None:
@@ -282,7 +286,8 @@ def blend(
     from submissions.tables import blend_text
     from submissions.write import write_decided
 
-    made = make_blend(name, members, workspace, method=method, cuts=cuts, exclusive=not any_weather, trials=trials)
+    how: dict[str, Any] = {"method": method, "cuts": cuts, "union": union, "exclusive": not any_weather}
+    made = make_blend(name, members, workspace, **how, trials=trials)
     click.echo(blend_text(made, workspace.competition))
     report, notes = write_decided(name, made.test, made.cuts, workspace, made.about, exclusive=made.exclusive)
     for line in notes:

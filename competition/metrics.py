@@ -141,4 +141,6 @@ def _matched(truth: ArrayLike, other: ArrayLike, dtype: Any = bool) -> tuple[NDA
     truth, other = np.asarray(truth, dtype=bool), np.asarray(other, dtype=dtype)
     if truth.ndim != 2 or truth.shape != other.shape:
         raise ValueError(f"Expected two (num_chips, num_labels) arrays of one shape, got {truth.shape}, {other.shape}.")
+    if other.dtype != bool and np.isnan(other).any():
+        raise ValueError("Chips without scores cannot be ranked: NaN among the scores.")
     return truth, other

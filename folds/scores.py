@@ -11,8 +11,6 @@ Layout under a model's folder:
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,60 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.errors import UserError, unknown_name
-from competition.files import checked_name, digest_file, replace_atomically, short, write_json
+from competition.files import checked_name, digest_file, short, write_json
 from competition.workspace import Workspace
+from folds.chip_scores import Scores
 from folds.table import FoldTable
 
 MARKER, FILES = "scores.json", ("heldout.npz", "test.npz")
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Scores of some chips.
-
-    Attributes:
-        names: ids of the chips.
-        values: float32 array (num_chips, num_labels) in [0, 1], columns in the competition's label order.
-    """
-
-    names: tuple[str, ...]
-    values: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or len(self.names) != len(self.values):
-            raise ValueError(f"{len(self.names)} names do not fit scores of shape {self.values.shape}.")
-        if len(set(self.names)) != len(self.names):
-            raise ValueError("Scores name a chip twice.")
-        if not np.all((self.values >= 0) & (self.values <= 1)):  # NaN fails too
-            raise ValueError("Scores must be numbers in [0, 1].")
-
-    def aligned(self, names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the rows of `names` in that order, NaN where a chip has no scores."""
-        row = {name: i for i, name in enumerate(self.names)}
-        rows = np.array([row.get(name, -1) for name in names], dtype=np.int64)
-        values = np.full((len(rows), self.values.shape[1]), np.nan, dtype=np.float32)
-        values[rows >= 0] = self.values[rows[rows >= 0]]
-        return values
-
-    def write(self, path: Path) -> None:
-        """Write the scores to `path` as `.npz` without pickles, atomically."""
-        with replace_atomically(path) as temporary:
-            np.savez_compressed(temporary, names=np.array(self.names, dtype=np.str_), scores=self.values)
-
-    @classmethod
-    def read(cls, path: Path) -> Scores:
-        """Read scores written by `write`.
-
-        Raises:
-            UserError: if the file is missing or damaged.
-        """
-        try:
-            # Opened here, because numpy leaves a damaged file open.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"Cannot read the scores {path}: {error}.") from error
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -85,6 +36,7 @@ class Provenance:
         model: name of the model.
         fold: fold number that was held out.
         labels: the labels, in column order.
+        scored: those of them that have scores, in the same order; a specialist's are not all.
         fold_digest: digest of the fold table.
         label_digest: digest of the label table.
         recipe_digest: digest of the resolved recipe and its weights.
@@ -96,12 +48,21 @@ class Provenance:
     model: str
     fold: int
     labels: tuple[str, ...]
+    scored: tuple[str, ...]
     fold_digest: str
     label_digest: str
     recipe_digest: str
     views: tuple[str, ...]
     left_out: tuple[str, ...]
     versions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if not self.scored or self.scored != tuple(label for label in self.labels if label in self.scored):
+            raise ValueError(f"The labels scored, {self.scored}, must be some of {self.labels}, in that order.")
+
+    def fits(self, scores: Scores) -> bool:
+        """Whether `scores` has numbers for just the labels scored."""
+        return not scores.names or scores.scored.tolist() == [label in self.scored for label in self.labels]
 
 
 @dataclass(frozen=True)
@@ -179,11 +140,13 @@ class ScoreStore:
         """Write the scores of one job; the completion marker comes last.
 
         Raises:
-            ValueError: if they do not fit the store's labels or fold table.
+            ValueError: if they do not fit the store's labels or fold table, or the labels said to be scored.
         """
         made = scores.provenance
         if made.labels != self.labels or made.fold_digest != self.table.digest:
             raise ValueError("Scores were made with other labels or another fold table than the store's.")
+        if not (made.fits(scores.heldout) and made.fits(scores.test)):
+            raise ValueError(f"Scores do not fit the labels said to be scored, {made.scored}.")
         folder = self.folder(made.model, made.fold)
         (folder / MARKER).unlink(missing_ok=True)
         scores.heldout.write(folder / "heldout.npz")
@@ -228,7 +191,8 @@ class ScoreStore:
         """Read the scores of one job.
 
         Raises:
-            UserError: as `provenance`, and if a file was changed since it was written.
+            UserError: as `provenance`, and if a file was changed since it was written, or has scores of other labels
+                than the provenance says.
         """
         made = self.provenance(model, fold)
         folder = self.folder(model, fold)
@@ -237,7 +201,13 @@ class ScoreStore:
         for name in FILES:
             if not (folder / name).is_file() or digest_file(folder / name) != digests.get(name):
                 raise UserError(f"{folder / name} is missing or was changed after it was written. {again}.")
-        return FoldScores(made, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
+        scores = FoldScores(made, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
+        if not (made.fits(scores.heldout) and made.fits(scores.test)):
+            raise UserError(
+                f"The scores in {folder} are not those of the labels that {MARKER} names: expected "
+                f"{', '.join(made.scored)}. {again}."
+            )
+        return scores
 
     def join(self, model: str) -> ModelScores:
         """Join the folds of a model into its out-of-fold scores.
@@ -298,6 +268,7 @@ class ScoreStore:
                 what
                 for what, same in {
                     "recipe": theirs.recipe_digest == ours.recipe_digest,
+                    "labels scored": theirs.scored == ours.scored,
                     "test-time views": theirs.views == ours.views,
                     "test chips": other.test.names == reference.test.names,
                 }.items()
@@ -325,7 +296,7 @@ def _read_marker(path: Path, again: str) -> _Marker:
                 f"Use that version, or begin the fold again. {again}."
             )
         files = dict(content.pop("files"))
-        for name in ("labels", "views", "left_out"):
+        for name in ("labels", "scored", "views", "left_out"):
             content[name] = tuple(content[name])
         if not all(
             isinstance(content[name], str) for name in ("model", "fold_digest", "label_digest", "recipe_digest")

@@ -24,7 +24,7 @@ from competition.files import digest_file, replace_folder_atomically, short, ver
 from folds.scores import Scores
 
 MARKER = "blend.json"
-FORMAT = 1
+FORMAT = 2
 FILES = ("oof.npz", "test.npz")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import checked_name
+from competition.labels import to_multi_hot
 from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.scores import Scores, ScoreStore
@@ -20,11 +22,10 @@ from submissions.cuts import by_label, digest_scores
 from submissions.decoding import decide
 from submissions.evaluate import Evaluation, Ranking, cross_fit, evaluate, paired_difference
 from submissions.members import Member, SharedChips, load_members, share, shared_test_names
-from submissions.thresholds import AUTO, TRIALS, CutRule, choose, cut_rules, display_name, selected
+from submissions.specialists import Specialist, check_all_scored, labels_of, metric_of
+from submissions.thresholds import AUTO, TRIALS, MakeRule, choose, cut_rules, display_name, selected
 
 PRIOR = "fixed"  # the rule that others must beat
-
-MakeRules = dict[str, Callable[[], CutRule]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +41,11 @@ class Blend:
         evaluation: of the blend as it is.
         ranking: of its out-of-fold scores.
         reference: name of what the differences of evaluations are to.
-        others: evaluations of the blend with other cuts, and of every member alone with the same rule for cuts.
-        notes: lines to show: chips not used, what the exclusive groups cost, what the blend gains.
+        others: evaluations of the blend with other cuts, and of every member that scores all labels alone, with the
+            same rule for cuts.
+        specialists: the other members, each on the labels that it scores.
+        notes: lines to show: chips not used, labels joined by union, what the exclusive groups cost, what the blend
+            gains.
         about: content of `blend.json`.
     """
 
@@ -54,6 +58,7 @@ class Blend:
     ranking: Ranking
     reference: str
     others: tuple[Evaluation, ...]
+    specialists: tuple[Specialist, ...]
     notes: tuple[str, ...]
     about: dict[str, Any]
 
@@ -66,6 +71,7 @@ def make_blend(
     method: str = "mean",
     cuts: str = AUTO,
     exclusive: bool = True,
+    union: Sequence[str] = (),
     trials: int = TRIALS,
 ) -> Blend:
     """Blend members and write the blend to the workspace.
@@ -77,21 +83,26 @@ def make_blend(
         method: "mean" or "vote".
         cuts: "fixed", "uniform" or "per-label"; "auto" takes the prior cut unless another rule wins cross-fitted.
         exclusive: give every chip exactly one label of each exclusive group.
+        union: labels that are decided where any member that scores them would.
         trials: size of every Optuna study.
 
     Raises:
-        UserError: if the name cannot be used, a member does not fit, or there is no such method or rule.
+        UserError: if the name cannot be used, a member does not fit, no member scores a label, or there is no such
+            method, rule or label.
     """
     store = ScoreStore.of(workspace)
+    joined = to_multi_hot([union], workspace.competition)[0]
     members = load_members(member_names, workspace, store)
     _check_name(name, members, store)
+    check_all_scored(members, workspace.competition)
     shared = share(members, workspace, store.table)
-    bench = _Bench(method, exclusive, workspace.competition, shared)
+    bench = _Bench(method, exclusive, joined, workspace.competition, shared)
     quick = selected(cut_rules(workspace.competition, trials=trials), cuts)
     kept = cut_rules(workspace.competition, trials=trials, studies=workspace.studies, title=name)
     compared = bench.compare(quick, kept)
     rule = choose(compared) if cuts == AUTO else cuts
     singles = bench.evaluate_members(members, quick[rule], compared[PRIOR].decisions)
+    specialists = bench.evaluate_specialists(members, quick[rule])
     reference, evaluation = compared[PRIOR].name, compared.pop(rule)
     fitted: BlendRule = evaluation.fitted
     oof = Scores(shared.names, bench.cross_fitted_scores(quick[rule]))
@@ -105,14 +116,29 @@ def make_blend(
         "method": method,
         "rule": rule,
         "exclusive": exclusive,
+        "union": list(labels_of(workspace.competition, joined)),
         **_sources(members, store, shared),
         **_cuts(fitted, members, store.labels),
         "figures": [each.figures() for each in (evaluation, *others)],
+        "specialists": [each.figures() for each in specialists],
         **ranking.figures(),
         "notes": list(notes),
     }
     written = write_blend(workspace.blends / name, oof, test, about)
-    return Blend(name, exclusive, oof, test, fitted.rule.cuts, evaluation, ranking, reference, others, notes, written)
+    return Blend(
+        name=name,
+        exclusive=exclusive,
+        oof=oof,
+        test=test,
+        cuts=fitted.rule.cuts,
+        evaluation=evaluation,
+        ranking=ranking,
+        reference=reference,
+        others=others,
+        specialists=specialists,
+        notes=notes,
+        about=written,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,46 +147,67 @@ class _Bench:
 
     method: str
     exclusive: bool
+    union: NDArray[np.bool_]
     competition: Competition
     shared: SharedChips
 
-    def compare(self, quick: MakeRules, kept: MakeRules) -> dict[str, Evaluation]:
+    def compare(self, quick: dict[str, MakeRule], kept: dict[str, MakeRule]) -> dict[str, Evaluation]:
         """Evaluate the blend with every rule for cuts in `quick`; differences are to the prior cut."""
-        reference = self._decisions(blend_rule(self.method, quick[PRIOR], self.competition, self.exclusive))
+        reference = self._decisions(self._rule(quick[PRIOR]))
         return {
             rule: self._evaluate(
                 f"{self.method}, {display_name(rule, self.competition.metric)}",
-                blend_rule(self.method, make_rule, self.competition, self.exclusive),
+                self._rule(make_rule),
                 self.shared.scores,
                 reference,
-                blend_rule(self.method, kept[rule], self.competition, self.exclusive)(),
+                self._rule(kept[rule])(),
             )
             for rule, make_rule in quick.items()
         }
 
     def evaluate_members(
-        self, members: Sequence[Member], make_rule: Callable[[], CutRule], reference: NDArray[np.bool_]
+        self, members: Sequence[Member], make_rule: MakeRule, reference: NDArray[np.bool_]
     ) -> list[Evaluation]:
-        """Evaluate every member alone, with the blend's rule for cuts."""
+        """Evaluate every member that scores all labels alone, with the blend's rule for cuts."""
         make = blend_rule("mean", make_rule, self.competition, self.exclusive)
         return [
             self._evaluate(f"{member.name} alone", make, scores[None], reference)
             for member, scores in zip(members, self.shared.scores, strict=True)
+            if member.oof.scored.all()
         ]
 
-    def cross_fitted_scores(self, make_rule: Callable[[], CutRule]) -> NDArray[np.float32]:
+    def evaluate_specialists(self, members: Sequence[Member], make_rule: MakeRule) -> tuple[Specialist, ...]:
+        """Evaluate every other member on the labels that it scores, by cuts alone."""
+        return tuple(
+            self._specialist(member.name, member.oof.scored, scores, make_rule)
+            for member, scores in zip(members, self.shared.scores, strict=True)
+            if not member.oof.scored.all()
+        )
+
+    def _specialist(
+        self, name: str, scored: NDArray[np.bool_], scores: NDArray[np.float32], make_rule: MakeRule
+    ) -> Specialist:
+        scores, truth, metric = scores[:, scored], self.shared.truth[:, scored], metric_of(self.competition, scored)
+        found = evaluate(f"{name} alone", partial(make_rule, scored), scores, truth, self.shared.folds, metric)
+        return Specialist(name, labels_of(self.competition, scored), found, Ranking.of(scores, truth))
+
+    def cross_fitted_scores(self, make_rule: MakeRule) -> NDArray[np.float32]:
         """Return the blend's scores (num_chips, num_labels), each by a combiner fitted on the other folds."""
-        make = blend_rule(self.method, make_rule, self.competition, self.exclusive)
+        make = self._rule(make_rule)
         return cross_fit(lambda: make().combiner, self.shared.scores, self.shared.truth, self.shared.folds)
 
     def remarks(self, evaluation: Evaluation, singles: Sequence[Evaluation]) -> list[str]:
-        """Return what the user must know: whether the blend helps, and what the exclusive groups cost."""
+        """Return what the user must know: unions, whether the blend helps, and what the exclusive groups cost."""
         remarks = []
-        if len(singles) > 1:
+        if self.union.any():
+            joined = ", ".join(labels_of(self.competition, self.union))
+            remarks.append(f"Decided where any member that scores it would: {joined}.")
+        if singles and len(self.shared.scores) > 1:
             best = max(singles, key=lambda single: single.cross_fitted)
             gain, error = self._difference(evaluation.decisions, best.decisions)
             verb = "gains" if gain >= 0 else "LOSES"
-            remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over its best member, {best.name}.")
+            member = "its best member" if len(singles) == len(self.shared.scores) else "the best that scores all labels"
+            remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over {member}, {best.name}.")
         if self.exclusive and self.competition.exclusive:
             remarks.append(self._cost_of_exclusive())
         return remarks
@@ -177,6 +224,9 @@ class _Bench:
             f"{error:.4f} {metric.name} here (mean of the members, cut {metric.prior_cut:.3g}); --any-weather allows "
             "several."
         )
+
+    def _rule(self, make_rule: MakeRule) -> Callable[[], BlendRule]:
+        return blend_rule(self.method, make_rule, self.competition, self.exclusive, self.union)
 
     def _evaluate(
         self,

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import lcm
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from competition.errors import unknown_name
 from competition.spec import Competition
+from folds.chip_scores import scored_labels
 from submissions.decoding import at_or_above, decide
 from submissions.evaluate import Combiner
 from submissions.members import Member
-from submissions.thresholds import CutRule, FixedCut
+from submissions.thresholds import CutRule, FixedCut, MakeRule
 
 MAJORITY = 0.5
 
@@ -29,15 +30,30 @@ class MemberCombiner(Combiner, Protocol):
 
 
 class Mean:
-    """The arithmetic mean of the members' scores. Nothing is fitted."""
+    """The arithmetic mean of the scores of the members that score a label. Nothing is fitted.
+
+    Args:
+        union: bool array (num_labels,): labels that get the largest score instead, so that one is decided where any
+            member would. The starting paper wished for this, for models of rare labels.
+    """
+
+    def __init__(self, union: ArrayLike = False) -> None:
+        self.union = union
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Return itself."""
         return self
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
-        return scores.mean(axis=0, dtype=np.float64).astype(np.float32)
+        """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels).
+
+        Raises:
+            ValueError: if no member scores a label.
+        """
+        if np.isnan(scores).all(axis=0).any():
+            raise ValueError("A label has no member that scores it.")
+        mean = np.nanmean(scores, axis=0, dtype=np.float64)
+        return np.where(self.union, np.nanmax(scores, axis=0), mean).astype(np.float32)
 
     def predict_test(self, members: Sequence[Member], names: Sequence[str]) -> NDArray[np.float32]:
         """Return the scores (len(names), num_labels) of chips to predict."""
@@ -45,29 +61,35 @@ class Mean:
 
 
 class Vote:
-    """The majority vote of the members' decisions; the share of votes is the score, so that the cut is 0.5.
+    """The majority vote of the members that score a label; the share of votes is the score, so that the cut is 0.5.
 
-    Source: the vote of the starting paper, over models and, for chips to predict, over models and folds.
+    Source: the vote of the starting paper, over models and, for chips to predict, over models and folds; and the union
+    that it wished for.
 
     An exact tie is decided by the voters' mean score against their mean cut. So that the cut 0.5 gives just that, and
     chips can be ordered within one number of votes, the score is the share of votes drawn a little towards 0.5, plus
     less than half a vote for how far the mean score is from the mean cut.
 
     Args:
-        make_rule: returns a new rule for the cuts of one member.
+        make_rule: returns a new rule for the cuts of one member, for the labels that it scores.
+        union: bool array (num_labels,): labels that are decided where any member would, by the majority of its folds.
 
     Attributes:
-        cuts: float array (num_members, num_labels), once fitted.
+        cuts: float array (num_members, num_labels), once fitted; NaN where a member does not score a label.
     """
 
     cuts: NDArray[np.float64]
 
-    def __init__(self, make_rule: Callable[[], CutRule]) -> None:
+    def __init__(self, make_rule: MakeRule, union: ArrayLike = False) -> None:
         self.make_rule = make_rule
+        self.union = union
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Find the cuts of each member on scores (num_members, num_chips, num_labels)."""
-        self.cuts = np.stack([self.make_rule().fit(member, truth).cuts for member in scores])
+        self.cuts = np.full((len(scores), truth.shape[1]), np.nan)
+        for cuts, member in zip(self.cuts, scores, strict=True):
+            scored = scored_labels(member)
+            cuts[scored] = self.make_rule(scored).fit(member[:, scored], truth[:, scored]).cuts
         return self
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
@@ -83,20 +105,44 @@ class Vote:
 
         Args:
             voters: for each member, scores (num_chips, num_labels) of each of its folds.
+
+        Raises:
+            ValueError: if no member scores a label.
         """
-        each = lcm(*(len(folds) for folds in voters))  # votes of a member: whole numbers, so that ties are exact
-        votes = np.zeros(voters[0][0].shape, dtype=np.int64)
-        mean = np.zeros(votes.shape)
-        for folds, cuts in zip(voters, self.cuts, strict=True):
-            for scores in folds:
-                votes += each // len(folds) * at_or_above(scores, cuts)
-                mean += scores.astype(np.float64) / (len(folds) * len(voters))
-        return _vote_score(votes, each * len(voters), mean, self.cuts.mean(axis=0))
+        made = np.empty(voters[0][0].shape, dtype=np.float32)
+        for label, union in enumerate(np.broadcast_to(self.union, self.cuts.shape[1])):
+            ballots = [
+                _Ballot([scores[:, label] for scores in folds], cuts[label])
+                for folds, cuts in zip(voters, self.cuts, strict=True)
+                if not np.isnan(cuts[label])
+            ]
+            if not ballots:
+                raise ValueError("A label has no member that scores it.")
+            together = [_count([ballot]) for ballot in ballots] if union else [_count(ballots)]
+            made[:, label] = np.max(together, axis=0)
+        return made
 
 
-def _vote_score(
-    votes: NDArray[np.int64], total: int, mean: NDArray[np.float64], cut: NDArray[np.float64]
-) -> NDArray[np.float32]:
+class _Ballot(NamedTuple):
+    """What one member says of one label: scores (num_chips,) of each of its folds, and their cut."""
+
+    folds: list[NDArray[Any]]
+    cut: float
+
+
+def _count(ballots: Sequence[_Ballot]) -> NDArray[np.float32]:
+    """Return the vote (num_chips,) of members on one label."""
+    each = lcm(*(len(ballot.folds) for ballot in ballots))  # votes of a member: whole numbers, so that ties are exact
+    votes = np.zeros(len(ballots[0].folds[0]), dtype=np.int64)
+    mean = np.zeros(len(votes))
+    for folds, cut in ballots:
+        for scores in folds:
+            votes += each // len(folds) * at_or_above(scores, cut)
+            mean += scores.astype(np.float64) / (len(folds) * len(ballots))
+    return _vote_score(votes, each * len(ballots), mean, float(np.mean([ballot.cut for ballot in ballots])))
+
+
+def _vote_score(votes: NDArray[np.int64], total: int, mean: NDArray[np.float64], cut: float) -> NDArray[np.float32]:
     above = at_or_above(mean, cut)
     room = np.where(above, 1 - cut, cut)  # to the end of the scale that the mean lies towards
     margin = np.divide(mean - cut, room, out=np.zeros_like(mean), where=room > 0)  # -1 to 1
@@ -133,22 +179,23 @@ class BlendRule:
         return decide(self.combiner.predict(scores), self.rule.cuts, self.competition, exclusive=self.exclusive)
 
 
-def _mean_rule(make_rule: Callable[[], CutRule], competition: Competition, exclusive: bool) -> BlendRule:
-    return BlendRule(Mean(), make_rule(), competition, exclusive)
+def _mean_rule(make_rule: MakeRule, competition: Competition, exclusive: bool, union: ArrayLike) -> BlendRule:
+    every = np.ones(len(competition.labels), dtype=bool)
+    return BlendRule(Mean(union), make_rule(every), competition, exclusive)
 
 
-def _vote_rule(make_rule: Callable[[], CutRule], competition: Competition, exclusive: bool) -> BlendRule:
-    return BlendRule(Vote(make_rule), FixedCut(MAJORITY), competition, exclusive)
+def _vote_rule(make_rule: MakeRule, competition: Competition, exclusive: bool, union: ArrayLike) -> BlendRule:
+    return BlendRule(Vote(make_rule, union), FixedCut(MAJORITY), competition, exclusive)
 
 
-METHODS: dict[str, Callable[[Callable[[], CutRule], Competition, bool], BlendRule]] = {
+METHODS: dict[str, Callable[[MakeRule, Competition, bool, ArrayLike], BlendRule]] = {
     "mean": _mean_rule,
     "vote": _vote_rule,
 }
 
 
 def blend_rule(
-    method: str, make_rule: Callable[[], CutRule], competition: Competition, exclusive: bool
+    method: str, make_rule: MakeRule, competition: Competition, exclusive: bool, union: ArrayLike = False
 ) -> Callable[[], BlendRule]:
     """Return what makes new rules of a method.
 
@@ -157,10 +204,11 @@ def blend_rule(
         make_rule: returns a new rule for cuts.
         competition: gives the rules that decisions obey.
         exclusive: give every chip exactly one label of each exclusive group.
+        union: bool array (num_labels,): labels that are decided where any member would.
 
     Raises:
         UserError: if there is no such method.
     """
     if method not in METHODS:
         raise unknown_name("method of blending", method, list(METHODS))
-    return partial(METHODS[method], make_rule, competition, exclusive)
+    return partial(METHODS[method], make_rule, competition, exclusive, union)

@@ -18,6 +18,7 @@ from competition.workspace import Workspace
 from folds.scores import Scores, ScoreStore
 from submissions.evaluate import Evaluation, Ranking
 from submissions.members import load_member, share
+from submissions.specialists import labels_of, metric_of
 from submissions.thresholds import TRIALS, choose, compare_cuts
 
 FILE = "cuts.json"
@@ -29,6 +30,7 @@ class ChosenCuts:
     """Cuts of one model or blend.
 
     Attributes:
+        labels: that have scores; of a specialist, not all. Everything below is of these.
         rule: which of `evaluations` was chosen.
         evaluations: of every rule for cuts; the first is the prior cut.
         ranking: of the scores.
@@ -36,6 +38,7 @@ class ChosenCuts:
         notes: lines that say which chips are missing.
     """
 
+    labels: tuple[str, ...]
     rule: str
     evaluations: dict[str, Evaluation]
     ranking: Ranking
@@ -44,7 +47,7 @@ class ChosenCuts:
 
     @property
     def cuts(self) -> NDArray[np.float64]:
-        """The cuts chosen, (num_labels,)."""
+        """The cuts chosen, (len(labels),)."""
         chosen: NDArray[np.float64] = self.evaluations[self.rule].fitted.cuts
         return chosen
 
@@ -74,7 +77,9 @@ def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> Chose
     )
     rule = choose(compared)
     path = write_cuts(member.folder, rule, compared, member.oof, workspace.competition)
-    return ChosenCuts(rule, compared, Ranking.of(chips.scores[0], chips.truth), path, chips.notes)
+    scored = member.oof.scored
+    ranking = Ranking.of(chips.scores[0][:, scored], chips.truth[:, scored])
+    return ChosenCuts(labels_of(workspace.competition, scored), rule, compared, ranking, path, chips.notes)
 
 
 def digest_scores(scores: Scores) -> str:
@@ -85,12 +90,14 @@ def digest_scores(scores: Scores) -> str:
 
 
 def by_label(cuts: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, float]:
-    """Return cuts (num_labels,) by label, for a JSON file."""
-    return dict(zip(labels, map(float, cuts), strict=True))
+    """Return cuts (num_labels,) by label, for a JSON file; labels without scores, whose cut is NaN, are left out."""
+    return {label: float(cut) for label, cut in zip(labels, cuts, strict=True) if not np.isnan(cut)}
 
 
 def cuts_of(name: str, workspace: Workspace) -> NDArray[np.float64]:
     """Return the cuts kept for a model or blend, (num_labels,); the prior cut if `make_cuts` was never run for it.
+
+    Labels without scores have no cut: NaN.
 
     Raises:
         UserError: if the cuts kept were made for other scores.
@@ -121,9 +128,9 @@ def write_cuts(
     content = {
         "format": FORMAT,
         "rule": rule,
-        "metric": competition.metric.name,
+        "metric": metric_of(competition, scores.scored).name,
         "scores": digest_scores(scores),
-        "cuts": by_label(evaluations[rule].fitted.cuts, competition.labels),
+        "cuts": by_label(evaluations[rule].fitted.cuts, labels_of(competition, scores.scored)),
         "figures": [evaluation.figures() for evaluation in evaluations.values()],
     }
     write_json(path, content)
@@ -132,6 +139,8 @@ def write_cuts(
 
 def read_cuts(folder: Path, model: str, scores: Scores, competition: Competition) -> NDArray[np.float64]:
     """Read the cuts of a model or blend, float array (num_labels,) in the competition's label order.
+
+    Labels without scores have no cut: NaN.
 
     Args:
         folder: of the model or blend.
@@ -160,8 +169,8 @@ def read_cuts(folder: Path, model: str, scores: Scores, competition: Competition
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged. {again}.") from error
     expected: dict[str, Any] = {
-        "metric": competition.metric.name,
-        "labels": set(competition.labels),
+        "metric": metric_of(competition, scores.scored).name,
+        "labels": set(labels_of(competition, scores.scored)),
         "scores": digest_scores(scores),
     }
     if differing := [what for what in expected if expected[what] != found[what]]:
@@ -170,4 +179,4 @@ def read_cuts(folder: Path, model: str, scores: Scores, competition: Competition
             f"The cuts of '{model}' were made for other {' and '.join(differing)}"
             f"{detail if differing == ['scores'] else ''}. {again}."
         )
-    return np.array([cuts[label] for label in competition.labels], dtype=np.float64)
+    return np.array([cuts.get(label, np.nan) for label in competition.labels])

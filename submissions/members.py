@@ -48,7 +48,7 @@ class SharedChips:
 
     Attributes:
         names: ids of the chips, in the fold table's order.
-        scores: float32 array (num_members, num_chips, num_labels).
+        scores: float32 array (num_members, num_chips, num_labels); NaN for the labels that a member does not score.
         truth: bool array (num_chips, num_labels).
         folds: int array (num_chips,): the fold, of the first repeat, that holds each chip out.
         notes: lines that say which chips are missing.
@@ -74,13 +74,14 @@ def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
             "kind": "model",
             "recipe_digest": model.recipe_digest,
             "folds": sorted(model.test_by_fold),
+            "scored": [label for label, has in zip(store.labels, model.oof.scored, strict=True) if has],
         }
         return Member(name, workspace.runs / name, model.oof, model.test, model.test_by_fold, made, model.left_out)
     if name not in blend_names(workspace.blends):
         raise unknown_name("model or blend", name, [*store.models(), *blend_names(workspace.blends)])
     folder = workspace.blends / name
     oof, test, content = read_blend(folder, store.labels, store.table.digest)
-    made = {"name": name, "kind": "blend", **{key: content[key] for key in ("method", "members", "files")}}
+    made = {"name": name, "kind": "blend", **{key: content[key] for key in ("method", "union", "members", "files")}}
     return Member(name, folder, oof, test, {0: test}, made, tuple(content["left_out"]))
 
 

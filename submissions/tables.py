@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,12 @@ def cuts_text(made: ChosenCuts, competition: Competition) -> str:
     reference = next(iter(made.evaluations.values())).name
     table = evaluation_table(made.evaluations.values(), reference=reference, chosen=chosen.name)
     lines = [*made.notes, table]
+    if is_part := len(made.labels) < len(competition.labels):
+        lines.append(f"{chosen.metric} is the mean over the {len(made.labels)} labels that are scored.")
     lines.append(f"Chosen: {chosen.name}. Another rule must beat {reference} by more than one standard error.")
-    if competition.exclusive:
+    if competition.exclusive and not is_part:
         lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
-    return "\n".join([*lines, "", label_table(chosen, made.ranking, competition, made.cuts)])
+    return "\n".join([*lines, "", label_table(chosen, made.ranking, made.labels, competition, made.cuts)])
 
 
 def blend_text(blend: Blend, competition: Competition) -> str:
@@ -33,9 +35,14 @@ def blend_text(blend: Blend, competition: Competition) -> str:
     table = evaluation_table(evaluations, reference=blend.reference, chosen=blend.evaluation.name)
     rules = "with one label of every exclusive group" if blend.exclusive and competition.exclusive else "by cuts alone"
     decided = f"Every row is decided as it would be submitted, {rules}."
-    return "\n".join(
-        [table, decided, *blend.notes, "", label_table(blend.evaluation, blend.ranking, competition, blend.cuts)]
-    )
+    labels = label_table(blend.evaluation, blend.ranking, competition.labels, competition, blend.cuts)
+    return "\n".join([table, decided, *blend.notes, "", labels, *_specialists(blend, competition)])
+
+
+def _specialists(blend: Blend, competition: Competition) -> Iterator[str]:
+    for each in blend.specialists:
+        yield f"\n{each.name} alone, by cuts, on the labels that it scores:\n"
+        yield label_table(each.evaluation, each.ranking, each.labels, competition, each.evaluation.fitted.cuts)
 
 
 def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chosen: str | None = None) -> str:
@@ -65,13 +72,27 @@ def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chose
     return f"{table}\n\n{metric} is cross-fitted: every chip is decided by cuts that were made without its fold."
 
 
-def label_table(evaluation: Evaluation, ranking: Ranking, competition: Competition, cuts: NDArray[np.float64]) -> str:
-    """Return the cross-fitted table by label, the rarest first, with the cuts (num_labels,), and the macro metrics."""
+def label_table(
+    evaluation: Evaluation,
+    ranking: Ranking,
+    labels: Sequence[str],
+    competition: Competition,
+    cuts: NDArray[np.float64],
+) -> str:
+    """Return the cross-fitted table by label, the rarest first, and the macro metrics.
+
+    Args:
+        evaluation: of `labels`.
+        ranking: of their scores.
+        labels: in the order of all columns.
+        competition: gives the metric.
+        cuts: float array (len(labels),).
+    """
     found, beta = evaluation.labels, f"F{competition.metric.beta:g}"
     columns = [found.f_beta, found.precision, found.recall, ranking.average_precision, ranking.roc_auc, cuts]
     rows = [
         [
-            competition.labels[i],
+            labels[i],
             found.support[i],
             *("-" if np.isnan(column[i]) else f"{column[i]:.3f}" for column in columns),
         ]

@@ -15,8 +15,10 @@ from competition.errors import unknown_name
 from competition.files import digest_json
 from competition.metrics import f_beta_of_counts
 from competition.spec import Competition, Metric
+from folds.chip_scores import scored_labels
 from submissions.decoding import at_or_above
 from submissions.evaluate import Evaluation, evaluate
+from submissions.specialists import labels_of, metric_of
 from submissions.studies import tune
 
 STEPS = 100  # of the uniform search: cuts .00, .01, ..., 1.00
@@ -46,6 +48,10 @@ class CutRule:
 
     def _find(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
         raise NotImplementedError
+
+
+# Makes a new rule for the labels that a bool array (num_labels,) marks; it takes the columns of these.
+MakeRule = Callable[[NDArray[np.bool_]], CutRule]
 
 
 class FixedCut(CutRule):
@@ -167,13 +173,16 @@ def _with_odds(cut: float, factor: float) -> float:
 
 def cut_rules(
     competition: Competition, *, trials: int = TRIALS, studies: Path | None = None, title: str = "cuts"
-) -> dict[str, Callable[[], CutRule]]:
-    """Return the cut rules by the name that `--cuts` gives them, the prior cut first."""
-    metric = competition.metric
-    per_label = partial(PerLabelCuts, metric, competition.labels, trials=trials, studies=studies, title=title)
+) -> dict[str, MakeRule]:
+    """Return what makes the cut rules, by the name that `--cuts` gives them, the prior cut first."""
+
+    def per_label(scored: NDArray[np.bool_]) -> CutRule:
+        metric, labels = metric_of(competition, scored), labels_of(competition, scored)
+        return PerLabelCuts(metric, labels, trials=trials, studies=studies, title=title)
+
     return {
-        "fixed": partial(FixedCut, metric.prior_cut),
-        "uniform": partial(UniformCut, metric),
+        "fixed": lambda _: FixedCut(competition.metric.prior_cut),
+        "uniform": lambda scored: UniformCut(metric_of(competition, scored)),
         "per-label": per_label,
     }
 
@@ -183,7 +192,7 @@ def cut_options() -> tuple[str, ...]:
     return (AUTO, "fixed", "uniform", "per-label")
 
 
-def selected(rules: dict[str, Callable[[], CutRule]], cuts: str) -> dict[str, Callable[[], CutRule]]:
+def selected(rules: dict[str, MakeRule], cuts: str) -> dict[str, MakeRule]:
     """Return the rules that `--cuts` asks for: one, or all to choose from; the prior cut is always the first.
 
     Raises:
@@ -210,7 +219,7 @@ def compare_cuts(
     keeping them.
 
     Args:
-        scores: float array (num_chips, num_labels).
+        scores: float array (num_chips, num_labels); labels without scores, NaN for every chip, play no part.
         truth: bool array (num_chips, num_labels).
         folds: int array (num_chips,).
         competition: gives labels and metric.
@@ -219,24 +228,25 @@ def compare_cuts(
         title: how the study's name begins.
 
     Returns:
-        Evaluations by rule, the prior cut first; differences are to it.
+        Evaluations of the labels scored by rule, the prior cut first; differences are to it.
     """
-    metric = competition.metric
+    scored = scored_labels(scores)
+    metric, scores, truth = metric_of(competition, scored), scores[:, scored], truth[:, scored]
     rules = cut_rules(competition, trials=trials)
     final = cut_rules(competition, trials=trials, studies=studies, title=title)
     if metric.prior_cut != 0.5:
-        rules["fixed 0.5"] = final["fixed 0.5"] = partial(FixedCut, 0.5)
-    reference = FixedCut(metric.prior_cut).fit(scores, truth).predict(scores)
+        rules["fixed 0.5"] = final["fixed 0.5"] = lambda _: FixedCut(0.5)
+    reference = at_or_above(scores, metric.prior_cut)
     return {
         name: evaluate(
             display_name(name, metric),
-            rules[name],
+            partial(rules[name], scored),
             scores,
             truth,
             folds,
             metric,
             reference=reference,
-            final=final[name](),
+            final=final[name](scored),
         )
         for name in ("fixed", "fixed 0.5", "uniform", "per-label")
         if name in rules

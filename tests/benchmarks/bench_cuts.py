@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from submissions.blends import blend_rule
 from submissions.decoding import decide
 from submissions.evaluate import evaluate, paired_difference
 from submissions.tables import evaluation_table
-from submissions.thresholds import FixedCut, UniformCut, choose, compare_cuts
+from submissions.thresholds import choose, compare_cuts, cut_rules, display_name
 
 SETS = ("atc_1", "atc_2", "atc_3")
 SECOND = "atc_1_v2"  # another model on the chips of atc_1
@@ -63,11 +62,11 @@ def print_blends(scores: NDArray[np.float32], truth: NDArray[np.bool_], competit
     """Print the mean and the vote of two models beside the models."""
     metric = competition.metric
     folds = stratified_folds(truth, K, seed=0)
-    rules = {"fixed 0.2": partial(FixedCut, metric.prior_cut), "uniform": partial(UniformCut, metric)}
+    rules = {name: cut_rules(competition)[name] for name in ("fixed", "uniform")}
     reference = decide(scores.mean(axis=0), metric.prior_cut, competition, exclusive=False)
     evaluations = [
         evaluate(
-            f"{method}, {name}",
+            f"{method}, {display_name(name, metric)}",
             blend_rule(method, make, competition, False),
             scores,
             truth,
@@ -79,7 +78,7 @@ def print_blends(scores: NDArray[np.float32], truth: NDArray[np.bool_], competit
         for name, make in rules.items()
     ]
     for model, own in zip((SETS[0], SECOND), scores, strict=True):
-        make = blend_rule("mean", rules["fixed 0.2"], competition, False)
+        make = blend_rule("mean", rules["fixed"], competition, False)
         evaluations.append(evaluate(f"{model} alone", make, own[None], truth, folds, metric, reference=reference))
     print(f"\n{SETS[0]} and {SECOND} blended, several weather labels allowed")
     print(evaluation_table(evaluations, reference="mean, fixed 0.2"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,6 +34,12 @@ def matrices(draw: st.DrawFn, values: st.SearchStrategy[float] | None = None) ->
 BETAS = st.sampled_from([0.5, 1.0, 2.0])
 # Few values, so that scores tie.
 SCORES = matrices(st.sampled_from([0.0, 0.2, 0.21, 0.5, 1.0]))
+
+
+@pytest.mark.parametrize("ranking", [average_precision, roc_auc])
+def test_missing_scores_are_never_ranked(ranking: Callable[..., np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="without scores cannot be ranked"):
+        ranking([[True, False], [False, True]], [[0.1, np.nan], [0.2, np.nan]])
 
 
 @given(matrices(), BETAS, st.sampled_from(["samples", "macro", "micro"]))

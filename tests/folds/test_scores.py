@@ -34,7 +34,9 @@ def value(name: str, fold: int) -> list[float]:
 
 def fold_scores(table: FoldTable, fold: int, model: str = "m", **change: Any) -> FoldScores:
     held = [name for name, is_held in zip(NAMES, table.heldout(fold), strict=True) if is_held][::-1]
-    provenance = Provenance(model, fold, LABELS, table.digest, "labels", "recipe", ("identity",), (), {"numpy": "2"})
+    provenance = Provenance(
+        model, fold, LABELS, LABELS, table.digest, "labels", "recipe", ("identity",), (), {"numpy": "2"}
+    )
     return FoldScores(
         replace(provenance, **change),
         Scores(tuple(held), np.array([value(name, fold) for name in held], dtype=np.float32)),
@@ -160,6 +162,59 @@ def test_folds_made_differently_are_refused(store: ScoreStore, change: dict[str,
         store.join("m")
 
 
+def specialist(table: FoldTable, fold: int, scored: tuple[str, ...] = LABELS[1:]) -> FoldScores:
+    """Return scores of some labels only."""
+    made = fold_scores(table, fold, scored=scored)
+    for scores in (made.heldout, made.test):
+        scores.values[:, [label not in scored for label in LABELS]] = np.nan
+    return made
+
+
+def test_labels_that_are_not_scored_stay_so_through_store_and_join(store: ScoreStore) -> None:
+    for fold in range(K):
+        store.write(specialist(store.table, fold))
+    read, joined = store.read("m", 1), store.join("m")
+    assert read.provenance.scored == LABELS[1:]
+    np.testing.assert_array_equal(read.heldout.values, specialist(store.table, 1).heldout.values)
+    for scores in (read.heldout, read.test, joined.oof, joined.test, *joined.test_by_fold.values()):
+        assert scores.scored.tolist() == [False, True, True]
+        assert np.isnan(scores.values[:, 0]).all()
+    assert joined.oof.names == NAMES
+
+
+def test_folds_that_score_other_labels_are_refused(store: ScoreStore) -> None:
+    fill(store)
+    store.write(specialist(store.table, 2))
+    with pytest.raises(UserError, match=r"Folds 0 and 2 of 'm' differ in labels scored. Run .*--models m --restart"):
+        store.join("m")
+
+
+@pytest.mark.parametrize("said", [LABELS, LABELS[:2], LABELS[2:]])
+def test_scores_of_other_labels_than_said_are_neither_written_nor_read(
+    store: ScoreStore, said: tuple[str, ...]
+) -> None:
+    made = specialist(store.table, 1)
+    wrong = replace(made, provenance=replace(made.provenance, scored=said))
+    with pytest.raises(ValueError, match="do not fit the labels said to be scored"):
+        store.write(wrong)
+    store.write(made)
+    marker = store.folder("m", 1) / "scores.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "scored": said}))
+    with pytest.raises(UserError, match=rf"expected {', '.join(said)}. Run .*--fold 1 --restart\"\.$"):
+        store.read("m", 1)
+
+
+@pytest.mark.parametrize("scored", [(), ("sand", "mud"), ("kelp", "sand"), ("sand", "sand")])
+def test_labels_scored_are_some_of_the_labels_in_their_order(store: ScoreStore, scored: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="must be some of"):
+        fold_scores(store.table, 0, scored=scored)
+    fill(store, [0])
+    marker = store.folder("m", 0) / "scores.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "scored": scored}))
+    with pytest.raises(UserError, match=r"scores.json is damaged"):
+        store.read("m", 0)
+
+
 def test_folds_that_predict_other_chips_are_refused(store: ScoreStore) -> None:
     fill(store)
     made = fold_scores(store.table, 1)
@@ -203,7 +258,7 @@ def test_a_damaged_file_is_noticed(store: ScoreStore, name: str, damage: str) ->
         store.join("m")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1, "files": {}}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2, "files": {}}'])
 def test_a_damaged_marker_is_noticed(store: ScoreStore, content: str) -> None:
     fill(store)
     (store.folder("m", 1) / "scores.json").write_text(content)
@@ -214,7 +269,7 @@ def test_a_damaged_marker_is_noticed(store: ScoreStore, content: str) -> None:
 def test_a_marker_of_another_version_is_called_that(store: ScoreStore) -> None:
     fill(store)
     (store.folder("m", 1) / "scores.json").write_text('{"format": 99}')
-    with pytest.raises(UserError, match=r"another version of the toolkit \(format 99, this one reads 1\)"):
+    with pytest.raises(UserError, match=r"another version of the toolkit \(format 99, this one reads 2\)"):
         store.join("m")
 
 
@@ -250,7 +305,7 @@ def test_files_that_hold_no_scores_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.01, 1.01])
 def test_numbers_that_are_no_scores_are_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match=r"must be numbers in \[0, 1\]"):
-        Scores(("x",), np.array([[0.1, wrong]], dtype=np.float32))
+        Scores(("x", "y"), np.array([[0.1, 0.2], [0.1, wrong]], dtype=np.float32))
 
 
 def test_scores_that_do_not_fit_their_names_are_refused() -> None:

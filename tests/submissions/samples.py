@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,17 +79,23 @@ def add_model(
     left_out: Sequence[str] = (),
     test_left_out: Sequence[str] = (),
     folds: Sequence[int] | None = None,
+    scored: Sequence[str] | None = None,
 ) -> None:
-    """Write simulated scores of a model to a store."""
+    """Write simulated scores of a model to a store; NaN for labels other than `scored`."""
+    scored = store.labels if scored is None else tuple(scored)
+    unscored = [label not in scored for label in store.labels]
     scores = draw_scores(truth, seed)
+    scores[:, unscored] = np.nan
     kept = np.array([name not in left_out for name in store.table.image_names])
     names = tuple(name for name in ids_to_predict() if name not in test_left_out)
     for fold in range(store.table.num_folds) if folds is None else folds:
         rows = np.flatnonzero(store.table.heldout(fold) & kept)
         heldout = Scores(tuple(store.table.image_names[i] for i in rows), scores[rows])
         test_truth = draw_truth(planet(), NUM_TEST, 2)[: len(names), : len(store.labels)]
-        test = Scores(names, draw_scores(test_truth, 100 + 10 * seed + fold))
-        store.write(FoldScores(provenance(store, model, fold, left_out), heldout, test))
+        test_scores = draw_scores(test_truth, 100 + 10 * seed + fold)
+        test_scores[:, unscored] = np.nan
+        made = replace(provenance(store, model, fold, left_out), scored=scored)
+        store.write(FoldScores(made, heldout, Scores(names, test_scores)))
 
 
 def provenance(store: ScoreStore, model: str, fold: int, left_out: Sequence[str] = ()) -> Provenance:
@@ -96,6 +103,7 @@ def provenance(store: ScoreStore, model: str, fold: int, left_out: Sequence[str]
         model=model,
         fold=fold,
         labels=store.labels,
+        scored=store.labels,
         fold_digest=store.table.digest,
         label_digest=store.label_digest or "",
         recipe_digest=f"recipe of {model}",

@@ -1,7 +1,6 @@
 """Means and votes."""
 
 from fractions import Fraction
-from functools import partial
 from math import prod
 
 import numpy as np
@@ -11,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from competition.errors import UserError
-from competition.metrics import f_beta
+from competition.metrics import by_label, f_beta
 from submissions.blends import Mean, Vote, blend_rule
 from submissions.evaluate import cross_fit
-from submissions.thresholds import FixedCut, UniformCut
+from submissions.thresholds import FixedCut, cut_rules
 from tests.submissions.samples import draw_scores, draw_truth, fold_numbers, planet
 
 Scores = NDArray[np.float32]
@@ -22,7 +21,7 @@ STEPS = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])  # exact in binary, 
 
 
 def fitted_vote(cuts: NDArray[np.float64]) -> Vote:
-    vote = Vote(lambda: FixedCut(0.0))
+    vote = Vote(lambda _: FixedCut(0.0))
     vote.cuts = cuts
     return vote
 
@@ -82,7 +81,7 @@ def test_the_mean_is_the_mean() -> None:
 def test_a_vote_of_one_is_its_decisions() -> None:
     truth = draw_truth(planet(), 200)
     scores = draw_scores(truth)
-    rule = blend_rule("vote", partial(UniformCut, planet().metric), planet(), False)().fit(scores[None], truth)
+    rule = blend_rule("vote", cut_rules(planet())["uniform"], planet(), False)().fit(scores[None], truth)
     decisions = scores >= rule.combiner.cuts[0].astype(np.float32)
     np.testing.assert_array_equal(rule.predict(scores[None])[decisions.any(axis=1)], decisions[decisions.any(axis=1)])
 
@@ -93,7 +92,7 @@ def test_a_blend_of_good_models_beats_them_cross_fitted(method: str, exclusive: 
     competition = planet()
     truth = draw_truth(competition, 400)
     members = np.stack([draw_scores(truth, seed, 2.0) for seed in range(3)])
-    make = partial(UniformCut, competition.metric)
+    make = cut_rules(competition)["uniform"]
 
     def value(method: str, scores: Scores) -> float:
         rule = blend_rule(method, make, competition, exclusive)
@@ -104,7 +103,7 @@ def test_a_blend_of_good_models_beats_them_cross_fitted(method: str, exclusive: 
 
 def test_an_unknown_method_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"Unknown method of blending 'stack'. Known: mean, vote"):
-        blend_rule("stack", partial(FixedCut, 0.2), planet(), True)
+        blend_rule("stack", lambda _: FixedCut(0.2), planet(), True)
 
 
 def test_ballots_are_counted_without_loss() -> None:
@@ -120,3 +119,84 @@ def test_ballots_are_counted_without_loss() -> None:
         share = sum(Fraction(one, count) for one, count in zip(ones, folds, strict=True)) / 3
         if share != Fraction(1, 2):
             assert (vote.count(voters)[0, 0] >= 0.5) == (share > Fraction(1, 2))
+
+
+@st.composite
+def partial_members(draw: st.DrawFn) -> tuple[Scores, NDArray[np.float64], NDArray[np.bool_]]:
+    """Draw scores (num_members, 6, 4) of members that score some labels each, their cuts, and labels to join."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scores = random.integers(0, 9, (draw(st.integers(1, 4)), 6, 4)).astype(np.float32) / 8
+    unscored = random.random((len(scores), 4)) < 0.4
+    unscored[random.integers(len(scores)), :] = False
+    cuts = np.where(unscored, np.nan, random.integers(1, 8, unscored.shape) / 8)
+    scores[np.broadcast_to(unscored[:, None], scores.shape)] = np.nan
+    return scores, cuts, random.random(4) < 0.5
+
+
+def plain_mean(scores: list[float], union: bool) -> float:
+    return max(scores) if union else sum(scores) / len(scores)
+
+
+def plain_vote(scores: list[float], cuts: list[float], union: bool) -> bool:
+    votes = [score >= cut for score, cut in zip(scores, cuts, strict=True)]
+    if union:
+        return any(votes)
+    tie = 2 * sum(votes) == len(votes)
+    return np.float32(np.mean(scores)) >= np.float32(np.mean(cuts)) if tie else 2 * sum(votes) > len(votes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(partial_members())
+def test_means_and_votes_are_over_the_members_that_score_a_label(
+    drawn: tuple[Scores, NDArray[np.float64], NDArray[np.bool_]],
+) -> None:
+    scores, cuts, union = drawn
+    mean = Mean(union).predict(scores)
+    vote = Vote(lambda _: FixedCut(0.0), union)
+    vote.cuts = cuts
+    voted = vote.predict(scores)
+    assert ((voted >= 0) & (voted <= 1)).all()
+    for chip, label in np.ndindex(6, 4):
+        own = [m for m in range(len(scores)) if not np.isnan(scores[m, chip, label])]
+        given_scores, given_cuts = [float(scores[m, chip, label]) for m in own], [float(cuts[m, label]) for m in own]
+        assert mean[chip, label] == np.float32(plain_mean(given_scores, union[label]))
+        assert bool(voted[chip, label] >= 0.5) == plain_vote(given_scores, given_cuts, union[label])
+
+
+def test_a_union_is_the_logical_or_of_the_members_decisions() -> None:
+    truth = draw_truth(planet(), 200)
+    members = np.stack([draw_scores(truth, seed) for seed in range(3)])
+    joined = np.arange(17) % 2 == 0
+    make = cut_rules(planet())["uniform"]
+    vote = Vote(make, joined).fit(members, truth)
+    own = np.stack([scores >= cuts.astype(np.float32) for scores, cuts in zip(members, vote.cuts, strict=True)])
+    np.testing.assert_array_equal(vote.predict(members)[:, joined] >= 0.5, own.any(axis=0)[:, joined])
+    np.testing.assert_array_equal(vote.predict(members)[:, ~joined] >= 0.5, (own.sum(axis=0) > 1)[:, ~joined])
+    np.testing.assert_array_equal(
+        Mean(joined).predict(members)[:, joined] >= np.float32(0.4), (members >= np.float32(0.4)).any(axis=0)[:, joined]
+    )
+
+
+def test_in_a_union_a_member_has_the_say_of_the_majority_of_its_folds() -> None:
+    yes, no = (np.full((1, 1), score, dtype=np.float32) for score in (0.9, 0.1))
+    vote = Vote(lambda _: FixedCut(0.0), True)
+    vote.cuts = np.full((2, 1), 0.5)
+    assert vote.count([[no] * 5, [yes, yes, no]])[0, 0] >= 0.5
+    assert vote.count([[no] * 5, [yes, no, no]])[0, 0] < 0.5
+
+
+def test_a_specialists_cuts_are_found_on_its_labels_by_their_mean() -> None:
+    competition, truth = planet(), draw_truth(planet(), 200)
+    members = np.stack([draw_scores(truth, seed) for seed in range(2)])
+    members[1, :, 2:] = np.nan
+    vote = Vote(cut_rules(competition)["uniform"]).fit(members, truth)
+    grid = np.arange(101) / 100
+    values = [by_label(truth[:, :2], members[1][:, :2] >= np.float32(cut), 2).f_beta.mean() for cut in grid]
+    assert max(values) - 1e-12 <= values[round(vote.cuts[1, 0] * 100)]
+    assert np.isnan(vote.cuts[1]).tolist() == [False] * 2 + [True] * 15
+
+
+@pytest.mark.parametrize("combiner", [Mean(), fitted_vote(np.array([[0.2, np.nan]]))])
+def test_a_label_that_nobody_scores_is_never_made_up(combiner: Mean | Vote) -> None:
+    with pytest.raises(ValueError, match="no member that scores it"):
+        combiner.predict(np.array([[[0.1, np.nan]]], dtype=np.float32))

@@ -98,3 +98,26 @@ def test_a_chip_may_go_without_a_label_where_the_competition_says_so() -> None:
     )
     assert decided(tags(water=0.1), competition=bound) == {"water"}
     assert decided(tags(water=0.1), competition=free) == set()
+
+
+@settings(deadline=None)
+@given(SCORES, CUTS, st.sets(st.integers(0, 16), min_size=1, max_size=16), st.booleans())
+def test_labels_without_scores_are_not_decided_and_the_others_by_what_they_need(
+    scores: NDArray[np.float32], cuts: NDArray[np.float64], unscored: set[int], alone: bool
+) -> None:
+    part = scores.copy()
+    part[:, list(unscored)] = np.nan
+    decisions = decide(part, cuts, PLANET, alone=alone)
+    scored = [i for i in range(17) if i not in unscored]
+    by_cuts = scored if unscored & set(WEATHER) else [i for i in scored if i not in WEATHER]
+    assert not decisions[:, list(unscored)].any()
+    np.testing.assert_array_equal(decisions[:, by_cuts], scores[:, by_cuts] >= cuts[by_cuts].astype(np.float32))
+    if not unscored & set(WEATHER):
+        assert (decisions[:, WEATHER].sum(axis=1) == 1).all()
+
+
+def test_scores_of_some_chips_only_are_not_decided() -> None:
+    scores = np.repeat(tags(water=0.9), 2, axis=0)
+    scores[1, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN for every chip"):
+        decide(scores, 0.2, PLANET)

@@ -1,0 +1,82 @@
+"""Scores of chips: a row a chip, a column a label; the columns of labels that a specialist does not score are NaN."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.errors import UserError
+from competition.files import replace_atomically
+
+
+def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which labels have scores, bool (num_labels,), for scores (num_chips, num_labels).
+
+    Raises:
+        ValueError: if a label has scores of some of the chips only.
+    """
+    missing = np.isnan(values)
+    if (missing.any(axis=0) & ~missing.all(axis=0)).any():
+        raise ValueError("Scores must be numbers in [0, 1], or NaN for every chip of a label that is not scored.")
+    return ~missing.any(axis=0)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of some chips.
+
+    Attributes:
+        names: ids of the chips.
+        values: float32 array (num_chips, num_labels), columns in the competition's label order; a column is in [0, 1]
+            throughout or, if its label is not scored, NaN throughout.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or len(self.names) != len(self.values):
+            raise ValueError(f"{len(self.names)} names do not fit scores of shape {self.values.shape}.")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("Scores name a chip twice.")
+        values = self.values[:, self.scored]
+        if not np.all((values >= 0) & (values <= 1)):
+            raise ValueError("Scores must be numbers in [0, 1].")
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which labels have scores, bool (num_labels,); without chips, all."""
+        return scored_labels(self.values)
+
+    def aligned(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the rows of `names` in that order, NaN where a chip has no scores."""
+        row = {name: i for i, name in enumerate(self.names)}
+        rows = np.array([row.get(name, -1) for name in names], dtype=np.int64)
+        values = np.full((len(rows), self.values.shape[1]), np.nan, dtype=np.float32)
+        values[rows >= 0] = self.values[rows[rows >= 0]]
+        return values
+
+    def write(self, path: Path) -> None:
+        """Write the scores to `path` as `.npz` without pickles, atomically."""
+        with replace_atomically(path) as temporary:
+            np.savez_compressed(temporary, names=np.array(self.names, dtype=np.str_), scores=self.values)
+
+    @classmethod
+    def read(cls, path: Path) -> Scores:
+        """Read scores written by `write`.
+
+        Raises:
+            UserError: if the file is missing or damaged.
+        """
+        try:
+            # Opened here, because numpy leaves a damaged file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"Cannot read the scores {path}: {error}.") from error
