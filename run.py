@@ -214,7 +214,8 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
     from models.trained import predict_folder
 
     scores, left_out = predict_folder(workspace, ScoreStore.of(workspace), model, images, skip_broken=skip_broken)
-    columns = dict(zip(workspace.competition.labels, scores.values.T, strict=True))
+    labels, scored = workspace.competition.labels, scores.scored
+    columns = {label: scores.values[:, i] for i, label in enumerate(labels) if scored[i]}
     decided = None
     if tags:
         from submissions.cuts import cuts_of
@@ -222,7 +223,9 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
 
         competition, cuts = workspace.competition, cuts_of(model, workspace)
         decided = to_tags(decide(scores.values, cuts, competition), competition)
-        click.echo(f"Tags: scores from {cuts.min():.3g} to {cuts.max():.3g} by label, one of every exclusive group.")
+        low, high = min(cuts[scored]), max(cuts[scored])
+        whole = ", one of every exclusive group" if scored.all() else ""
+        click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
     _write_scores(output, workspace.competition.tables.id_column, scores.names, columns, decided)
     for line in left_out:
         click.echo(f"Left out: {line}")

@@ -18,6 +18,7 @@ from keras import layers
 from competition.errors import UserError, unknown_name
 from competition.spec import ImageSet
 from models.recipes import Recipe
+from models.resize import Resize
 
 OWN = ("two_convolutions", "residual")
 SMALLEST = 8  # pixels: what is left after every halving of our own backbones must be something
@@ -92,11 +93,7 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
     chips = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
     hidden = _scale(inputs)(chips)
     if inputs.size != recipe.input_size:
-        enlarged = recipe.input_size > inputs.size
-        method = "bicubic" if enlarged else "bilinear"
-        hidden = layers.Resizing(
-            recipe.input_size, recipe.input_size, interpolation=method, antialias=not enlarged, name="resize"
-        )(hidden)
+        hidden = Resize(recipe.input_size, name="resize")(hidden)
     maps = [_own_backbone(hidden, recipe)] if recipe.backbone in OWN else _application(hidden, recipe, pretrained)
     return keras.Model(chips, _pooled(maps, recipe), name="extractor")
 

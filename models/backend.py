@@ -7,6 +7,8 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from competition.errors import UserError
 
@@ -21,17 +23,40 @@ def load_backend() -> None:
         return
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each fold's functions being traced anew
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
+    try:
+        with turned_aside(2) as aside:
             importlib.import_module("keras")
-        except Exception as error:
-            aside.seek(0)
-            os.write(kept, aside.read())
-            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-            raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
+    except Exception as error:
+        os.write(2, aside)
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
+
+
+@contextmanager
+def turned_aside(*descriptors: int) -> Iterator[bytearray]:
+    """Turn aside what anything in this process, native code included, prints within the block.
+
+    Args:
+        descriptors: 1 for standard output, 2 for standard error.
+
+    Yields:
+        What was printed, once the block has ended.
+    """
+    printed = bytearray()
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    kept = {number: os.dup(number) for number in descriptors}
+    with tempfile.TemporaryFile() as file:
+        for stream in streams:
+            stream.flush()
+        for number in descriptors:
+            os.dup2(file.fileno(), number)
+        try:
+            yield printed
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            for stream in streams:
+                stream.flush()
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
+            file.seek(0)
+            printed.extend(file.read())

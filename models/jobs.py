@@ -238,7 +238,7 @@ class Job:
             model=self.model,
             fold=self.fold,
             labels=self.workspace.competition.labels,
-            scored=self.workspace.competition.labels,
+            scored=self.task.labels,
             fold_digest=self.store.table.digest,
             label_digest=self.workspace.labelled.digest,
             recipe_digest=self.recipe.digest(),
