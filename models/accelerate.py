@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backend import turned_aside
-from models.interrupts import check
 from models.batches import batch_size_for
+from models.interrupts import check
 
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
 

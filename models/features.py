@@ -35,7 +35,6 @@ from models.recipes import Recipe
 from models.views import drawn_views
 
 FORMAT = 1
-BATCHES_A_BLOCK = 4
 HEADS_AT_ONCE = 2048
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -169,13 +168,12 @@ class _Builder:
         started = time.monotonic()
         with progress_bar(left, "features") as bar:
             first_row = min(done.get(view, 0) for view in views)
-            for _, positions in slices(np.arange(first_row, len(cache)), BATCHES_A_BLOCK * self.chips.batch_size):
+            for _, positions in slices(np.arange(first_row, len(cache)), self.chips.batch_size):
                 behind = [view for view in views if done.get(view, 0) <= positions[-1]]
-                for _, batch in slices(positions, self.chips.batch_size):
-                    for view, chips in zip(behind, self.chips.views(batch, behind), strict=True):
-                        check()
-                        maps[view][batch] = runner(chips).clip(-LARGEST, LARGEST)
-                        bar.update(len(batch))
+                for view, chips in zip(behind, self.chips.views(positions, behind), strict=True):
+                    check()
+                    maps[view][positions] = runner(chips).clip(-LARGEST, LARGEST)
+                    bar.update(len(positions))
                 for view in behind:  # the features reach the disk before the record that says they are there
                     maps[view].flush()
                     done[view] = int(positions[-1]) + 1
