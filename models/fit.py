@@ -85,6 +85,7 @@ def train(
     Raises:
         UserError: if the loss is no longer a number.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     state = _resume(network, folder)
     last = recipe.epochs if until is None else until
     if state.epochs:

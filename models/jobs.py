@@ -43,7 +43,6 @@ from models.training_state import state_of
 from models.views import VIEW_SETS
 
 if TYPE_CHECKING:
-    from models.batches import Source
     from models.predict import Scorer
     from models.sources import Sources
     from models.stages import Material
@@ -119,8 +118,9 @@ class Job:
         self._train(material, say)
         num_test, views = len(test) if test else 0, VIEW_SETS[self.recipe.views]
         say(f"Predicting {len(material.heldout):,} held-out and {num_test:,} test chips, {len(views)} views.")
-        heldout = self._predict(sources, "train", material.heldout, say)
-        tested = self._predict(sources, "test", np.arange(num_test), say)
+        scorer = self._scorer(sources, say)
+        heldout = self._predict(scorer, sources, "train", material.heldout)
+        tested = self._predict(scorer, sources, "test", np.arange(num_test))
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         for folder in seed_folders(self.folder, self.recipe):
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -179,9 +179,7 @@ class Job:
             state_of(folder).write(folder / HISTORY)
             save_weights(part_to_keep(network, recipe), folder / NETWORK)
 
-    def _predict(
-        self, sources: Sources, split: str, positions: NDArray[np.int64], say: Callable[[str], None]
-    ) -> Scores:
+    def _predict(self, scorer: Scorer, sources: Sources, split: str, positions: NDArray[np.int64]) -> Scores:
         """Return the scores of some chips of a split, in that order."""
         from models.predict import predict_in_parts
 
@@ -191,22 +189,22 @@ class Job:
         networks = [digest_file(folder / NETWORK) for folder in seed_folders(self.folder, self.recipe)]
         names = tuple(cache.names[position] for position in positions)
         parts = self.folder / PARTS / f"{split}-{short(digest_json([cache.digest, names, views, networks]))}"
-        scorer, source = self._scorer(sources, split, say)
+        source = sources.bank(split, views) if self.recipe.on_bank else sources.chips(split)
         return Scores(names, self.task.spread(predict_in_parts(scorer, source, positions, views, parts, split)))
 
-    def _scorer(self, sources: Sources, split: str, say: Callable[[str], None]) -> tuple[Scorer, Source]:
-        """Return what scores the chips of a split, and in what form it takes them: features, where there is a bank."""
+    def _scorer(self, sources: Sources, say: Callable[[str], None]) -> Scorer:
+        """Return what scores chips, or the features of chips where there is a bank."""
         from models.accelerate import keras_runner
         from models.predict import Scorer
         from models.trained import heads_of, scorer_of
 
         if self.recipe.on_bank:
-            bank = sources.bank(split, VIEW_SETS[self.recipe.views])
+            bank = sources.bank("train", VIEW_SETS[self.recipe.views])
             heads = heads_of(self.recipe, self.task, bank.num_features, [self.folder])
-            return Scorer([keras_runner(head) for head in heads]), bank
-        chips = sources.chips(split)
+            return Scorer([keras_runner(head) for head in heads])
+        chips = sources.chips("train")
         sample = chips.read(np.arange(min(4, len(chips.cache))))
-        return scorer_of(self.recipe, self.task, sources.inputs, [self.folder], sample, say), chips
+        return scorer_of(self.recipe, self.task, sources.inputs, [self.folder], sample, say)
 
     def _begin(self, sources: Sources) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -75,12 +75,18 @@ class Sources:
         """The recipe's frozen backbone with its pooling."""
         return build_extractor(self.recipe, self.inputs)
 
-    def bank(self, split: str, views: Sequence[str]) -> FeatureBank:
-        """Return the features of a split's chips under some views, computing what is missing."""
-        chips, root = self.chips(split), self.workspace.cache / "features"
-        key = bank_key(self.recipe, self.inputs, chips)
-        return open_bank(root, lambda: self.extractor, key, chips, views, self.say)
+    def bank(self, split: str, views: Sequence[str], recipe: Recipe | None = None) -> FeatureBank:
+        """Return the features of a split's chips under some views, computing what is missing.
 
-    def of(self, recipe: Recipe) -> Sources:
-        """Return the same chips as another recipe of the same bands takes them."""
-        return replace(self, recipe=recipe)
+        Args:
+            split: "train" or "test".
+            views: the views asked for.
+            recipe: a variant of the recipe with another backbone or input size; default: the recipe.
+        """
+        chips, made_by = self.chips(split), recipe or self.recipe
+        root, key = self.workspace.cache / "features", bank_key(made_by, self.inputs, chips)
+
+        def extractor() -> keras.Model:
+            return self.extractor if recipe is None else build_extractor(made_by, self.inputs)
+
+        return open_bank(root, extractor, key, chips, views, self.say)

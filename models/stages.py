@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.features import FeatureBank
 from models.fit import Examples, train
 from models.heads import build_head
 from models.networks import build_network, compile_network
@@ -57,12 +58,16 @@ def fit_network(recipe: Recipe, material: Material, folder: Path, say: Callable[
     Raises:
         UserError: if the network cannot be built, or its loss is no longer a number.
     """
+    sources = material.sources
     if recipe.on_bank:
-        return _fit_head(recipe, material, folder, say)
+        views = ("identity", *drawn_views(recipe.augment), *VIEW_SETS[recipe.views])
+        return _fit_head(recipe, material, sources.bank("train", views), folder, say)
     first = None
     if recipe.train == "finetune" and recipe.head_epochs and not state_of(folder).epochs:
         say(f"The head first, {recipe.head_epochs} epochs.")
-        first = _fit_head(_head_first(recipe), material, folder / HEAD, say)
+        head_recipe = _head_first(recipe)
+        bank = sources.bank("train", ("identity",), head_recipe)
+        first = _fit_head(head_recipe, material, bank, folder / HEAD, say)
     return _fit_whole(recipe, material, folder, first, say)
 
 
@@ -84,9 +89,9 @@ def _head_first(recipe: Recipe) -> Recipe:
     )
 
 
-def _fit_head(recipe: Recipe, material: Material, folder: Path, say: Callable[[str], None]) -> keras.Model:
-    views = ("identity", *drawn_views(recipe.augment), *(VIEW_SETS[recipe.views] if recipe.on_bank else ()))
-    bank = material.sources.of(recipe).bank("train", views)
+def _fit_head(
+    recipe: Recipe, material: Material, bank: FeatureBank, folder: Path, say: Callable[[str], None]
+) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     examples = Examples(bank, material.truth, material.training, material.heldout)
     head = build_head(recipe, bank.num_features, material.task, examples.prior_shift(recipe))
