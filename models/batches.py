@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.chip_cache import ChipCache
+from models.augment import augment
 from models.recipes import Recipe
-from models.views import augment
 
 
 @dataclass(frozen=True)
@@ -92,4 +92,4 @@ class TrainingBatches(ChipBatches):
         """Return the chips of batch `index`, each under its own random view."""
         # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that dealt the order.
         random = np.random.default_rng([self.recipe.seed, self.epoch, index + 1])
-        return augment(chips, self.recipe.augment, self.recipe.shift, random)
+        return augment(chips, self.recipe, random, 255.0 if chips.dtype == np.uint8 else 65535.0)
