@@ -283,3 +283,7 @@ def test_balanced_epochs_differ_and_reach_every_chip_in_time():
     orders = [balanced_order(truth, positions, random) for _ in range(12)]
     assert not np.array_equal(orders[0], orders[1])
     assert set(np.concatenate(orders)) == set(positions)
+    # More chips carry the label than it has places for, so that others of them come in each epoch.
+    common = labels_with(300)
+    often = [balanced_order(common, positions, random)[1::2] for _ in range(12)]
+    assert set(np.concatenate(often)) == set(np.flatnonzero(common[:, 0]))
