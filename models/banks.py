@@ -19,7 +19,7 @@ def fill(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool 
     if not recipe.on_bank:
         raise UserError(
             f"'{model}' does not learn from features: it has train {recipe.train}, augment {','.join(recipe.augment)}. "
-            "Give --train head, and --augment d4, flips or quarter_turns, without mixup and cutmix."
+            "Give --train head, and --augment d4, flips or quarter_turns, without cutmix."
         )
     load_backend()
     from models.sources import Sources

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.chip_cache import ChipCache
+from models.augment import augment, balanced_order, mix
 from models.devices import num_gpus
 from models.recipes import Recipe
-from models.views import apply_view, augment
+from models.views import apply_view
 
 PIXELS_AT_ONCE = 2**21
 
@@ -70,11 +71,12 @@ class Chips:
         """Yield the chips at `positions` under one view after another."""
         chips = self.read(positions)
         for view in views:
-            yield np.ascontiguousarray(apply_view(chips, view))
+            yield apply_view(chips, view)
 
     def augmented(self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator) -> NDArray[Any]:
         """Return the chips at `positions`, each under its own random view."""
-        return augment(self.read(positions), recipe.augment, recipe.shift, random)
+        chips = self.read(positions)
+        return augment(chips, recipe, random, 255.0 if chips.dtype == np.uint8 else 65535.0)
 
 
 def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[Any]:
@@ -130,13 +132,15 @@ class TrainingBatches(Batches):
         self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
     ) -> None:
         random = np.random.default_rng([recipe.seed, epoch])
-        super().__init__(source, random.permutation(positions), truth, recipe.batch_size)
+        balanced = recipe.sampling == "balanced"
+        order = balanced_order(truth, positions, random) if balanced else random.permutation(positions)
+        super().__init__(source, order, truth, recipe.batch_size)
         self.recipe, self.epoch = recipe, epoch
 
     def batch(
         self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return batch `index`, each chip changed at random."""
+        """Return batch `index`, each chip changed at random, and perhaps mixed with another."""
         # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that dealt the order.
         random = np.random.default_rng([self.recipe.seed, self.epoch, index + 1])
-        return self.source.augmented(positions, self.recipe, random), targets
+        return mix(self.source.augmented(positions, self.recipe, random), targets, self.recipe, random)

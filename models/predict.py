@@ -199,7 +199,7 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str]) -> tup
                     names.append(path.stem)
             if whole:
                 chips = np.stack(whole)
-                scores.append(scorer(np.ascontiguousarray(apply_view(chips, view)) for view in views))
+                scores.append(scorer(apply_view(chips, view) for view in views))
             bar.update(len(batch))
     if not names:
         raise UserError(f"All {len(files.paths)} chips are broken. {broken[0]}")

@@ -127,11 +127,8 @@ class Recipe:
     @property
     def on_bank(self) -> bool:
         """Whether the network learns from features made once: the backbone is frozen, no pixel changes its value."""
-        return (
-            self.train == "head"
-            and set(self.augment) <= {"d4", "flips", "quarter_turns"}
-            and not (self.mixup or self.cutmix)
-        )
+        in_place = {"d4", "flips", "quarter_turns"}
+        return self.train == "head" and set(self.augment) <= in_place and not self.cutmix
 
     @property
     def stages(self) -> list[tuple[int, int]]:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.augment import augment
 from models.batches import ChipBatches, ChipReader, TrainingBatches, as_network_input
-from models.views import augment
 from tests.models.samples import NumberedCache, tiny_recipe
 
 NUM_CHIPS = 41
@@ -64,9 +64,9 @@ def test_a_batch_depends_on_seed_epoch_and_number_alone():
 def test_views_are_drawn_anew_for_each_batch_and_epoch(monkeypatch):
     states = []
 
-    def remember(chips, kinds, shift, random):
+    def remember(chips, recipe, random, top):
         states.append(random.bit_generator.state["state"]["state"])
-        return augment(chips, kinds, shift, random)
+        return augment(chips, recipe, random, top)
 
     monkeypatch.setattr("models.batches.augment", remember)
     for number in (0, 1):

@@ -117,7 +117,7 @@ def test_a_missing_recipe_file_is_named(tmp_path):
         ({"patience": -1}, r"patience cannot be below 0, received -1\.$"),
         ({"dense": (256, 0)}, r"dense needs whole numbers above 0, received \(256, 0\)\.$"),
         ({"views": "d8"}, r"valid: Unknown set of views 'd8'\. Known: d4, flips, identity\.$"),
-        ({"augment": ("d4", "blur")}, r"valid: Unknown augmentation 'blur'\. Known: d4, flips, none, quarter_turns"),
+        ({"augment": ("d4", "blur")}, r"valid: Unknown augmentation 'blur'\. Known: d4, flips, none, photometric"),
     ],
 )
 def test_wrong_values_are_named_in_one_line(values, line):
