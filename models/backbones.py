@@ -14,10 +14,13 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from competition.errors import UserError, unknown_name
 from competition.spec import Competition, ImageSet
 from models.f_beta import FBeta
+from models.losses import make_loss
+from models.optimizers import make_optimizer
 from models.recipes import Recipe
 
 OWN = ("two_convolutions", "residual")
@@ -91,7 +94,9 @@ def build_network(recipe: Recipe, num_labels: int, inputs: Inputs, *, pretrained
     return keras.Model(chips, _head(hidden, recipe, num_labels), name="network")
 
 
-def compile_network(network: keras.Model, recipe: Recipe, competition: Competition, steps_per_epoch: int) -> None:
+def compile_network(
+    network: keras.Model, recipe: Recipe, competition: Competition, steps_per_epoch: int, truth: NDArray[np.bool_]
+) -> None:
     """Give a network the recipe's loss and optimiser, and the competition's metric.
 
     Args:
@@ -99,10 +104,11 @@ def compile_network(network: keras.Model, recipe: Recipe, competition: Competiti
         recipe: the recipe.
         competition: gives the metric.
         steps_per_epoch: training steps an epoch, for the learning-rate schedule.
+        truth: bool array (num_training_chips, num_labels), for the weights of labels.
     """
     network.compile(
-        optimizer=_optimizer(recipe, steps_per_epoch),
-        loss=recipe.loss,
+        optimizer=make_optimizer(recipe, steps_per_epoch),
+        loss=make_loss(recipe, competition, truth),
         metrics=[FBeta(competition.metric, len(competition.labels))],
         jit_compile=_jit_compile(),
     )
@@ -254,15 +260,6 @@ def _load_file(backbone: keras.Model, path: Path) -> None:
             f"{path} does not hold all weights of {backbone.name}: {len(left)} of {len(backbone.weights)} were not "
             f"in it, such as {left[0]}. Give the file of this backbone without its top."
         )
-
-
-def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.Optimizer:
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=recipe.epochs * steps_per_epoch)
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer](rate)
 
 
 def _jit_compile() -> bool | str:

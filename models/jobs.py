@@ -120,7 +120,8 @@ class Job:
             return
         say(f"{len(chips.training):,} chips to learn from, {network.count_params():,} weights.")
         competition = self.workspace.competition
-        compile_network(network, self.recipe, competition, chips.steps_per_epoch(self.recipe))
+        steps, truth = chips.steps_per_epoch(self.recipe), chips.truth[chips.training]
+        compile_network(network, self.recipe, competition, steps, truth)
         state = train(network, chips, self.recipe, self.folder, competition.metric.name, say)
         state.write(self.folder / HISTORY)
         save_weights(network, trained)
