@@ -208,10 +208,9 @@ def test_without_averages_the_weights_stay(ema, steps):
             assert np.array_equal(value, raw[path])
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_training_that_was_resumed_equals_training_that_was_not(tmp_path, optimizer):
+def test_training_that_was_resumed_equals_training_that_was_not(tmp_path):
     values = {"ema": 0.9, "warmup": 1.5, "schedule": "cosine", "weight_decay": 0.1, "clip": 1.0}
-    recipe = tiny_recipe(optimizer=optimizer, epochs=4, learning_rate=0.05, **values)
+    recipe = tiny_recipe(optimizer="adamw", epochs=4, learning_rate=0.05, **values)
     slow, latest = ("first/kernel",), tmp_path / "latest.weights.h5"
     whole, first, second = network(recipe, slow), network(recipe, slow), network(recipe, slow, seed=7)
     for _ in range(4):
