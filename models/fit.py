@@ -18,6 +18,7 @@ from competition.errors import UserError
 from competition.files import replace_folder_atomically
 from models.batches import Batches, Source, TrainingBatches
 from models.interrupts import check
+from models.optimizers import averaged
 from models.recipes import Recipe
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
 
@@ -122,7 +123,8 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
     with _EpochBar(len(batches), f"epoch {number + 1}/{recipe.epochs}") as bar:
         learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
-    figures = network.evaluate(heldout, verbose=0, return_dict=True)
+    with averaged(network):
+        figures = network.evaluate(heldout, verbose=0, return_dict=True)
     return Epoch(
         number=number,
         loss=float(learnt["loss"][0]),
@@ -204,11 +206,18 @@ def _write_checkpoint(network: keras.Model, state: TrainingState, better: bool, 
     shutil.rmtree(target, ignore_errors=True)
     with replace_folder_atomically(target) as temporary:
         network.save_weights(temporary / LATEST)
-        source = temporary / LATEST if better else before[-1] / BEST
-        try:
-            os.link(source, temporary / BEST)
-        except OSError:  # a file system without hard links
-            shutil.copy2(source, temporary / BEST)
+        if better and network.optimizer.use_ema:
+            with averaged(network):
+                network.save_weights(temporary / BEST)
+        else:
+            _link(temporary / LATEST if better else before[-1] / BEST, temporary / BEST)
         state.write(temporary / STATE)
     for old in before:
         shutil.rmtree(old)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target)

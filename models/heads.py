@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from models.losses import Scores, softmax_groups
 from models.recipes import Recipe
 from models.tasks import Task
 
@@ -37,7 +38,7 @@ def build_head(
     hidden = layers.Dense(len(task.labels), dtype="float32", name="logits")(hidden)
     if recipe.sampling == "balanced":
         hidden = PriorShift(prior_shift, name="prior_shift")(hidden)
-    return keras.Model(features, layers.Activation("sigmoid", dtype="float32", name="scores")(hidden), name="head")
+    return keras.Model(features, Scores(softmax_groups(recipe, task), name="scores")(hidden), name="head")
 
 
 @keras.saving.register_keras_serializable(package="planet")

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from competition.files import replace_atomically
 from models.backbones import OWN, AtRest, Inputs, build_extractor
 from models.devices import jit_compile
 from models.f_beta import FBeta
 from models.heads import build_head
+from models.losses import make_loss
+from models.optimizers import make_optimizer
 from models.recipes import Recipe
 from models.tasks import Task
 
@@ -68,7 +72,9 @@ def backbone_variables(network: keras.Model, recipe: Recipe) -> Collection[str]:
     return {variable.path for variable in network.trainable_variables} - head
 
 
-def compile_network(network: keras.Model, recipe: Recipe, task: Task, steps_per_epoch: int) -> None:
+def compile_network(
+    network: keras.Model, recipe: Recipe, task: Task, steps_per_epoch: int, truth: NDArray[np.bool_]
+) -> None:
     """Give a network the recipe's loss and optimiser, and the competition's metric.
 
     Args:
@@ -76,23 +82,18 @@ def compile_network(network: keras.Model, recipe: Recipe, task: Task, steps_per_
         recipe: the recipe.
         task: gives the metric.
         steps_per_epoch: training steps an epoch, for the learning-rate schedule.
+        truth: bool array (num_training_chips, num_labels), for the weights of rare labels.
+
+    Raises:
+        UserError: if the recipe asks for what its loss or its schedule cannot do.
     """
     network.compile(
-        optimizer=_optimizer(recipe, steps_per_epoch),
-        loss=recipe.loss,
+        optimizer=make_optimizer(recipe, steps_per_epoch, backbone_variables(network, recipe)),
+        loss=make_loss(recipe, task, truth),
         metrics=[FBeta(task.metric, len(task.labels))],
         jit_compile=jit_compile(),
     )
     network.optimizer.build(network.trainable_variables)
-
-
-def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.Optimizer:
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=recipe.epochs * steps_per_epoch)
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer](rate)
 
 
 def part_to_keep(network: keras.Model, recipe: Recipe) -> keras.Model:

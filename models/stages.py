@@ -95,7 +95,8 @@ def _fit_head(
     keras.utils.set_random_seed(recipe.seed)
     examples = Examples(bank, material.truth, material.training, material.heldout)
     head = build_head(recipe, bank.num_features, material.task, examples.prior_shift(recipe))
-    compile_network(head, recipe, material.task, examples.steps_per_epoch(recipe))
+    truth = material.truth[material.training]
+    compile_network(head, recipe, material.task, examples.steps_per_epoch(recipe), truth)
     if recipe.solver == "gradient":
         train(head, examples, recipe, folder, material.task.metric.name, say)
     else:
@@ -124,6 +125,7 @@ def _fit_whole(
             network.get_layer("head").set_weights(first.get_weights())
         learning = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
         say(f"{network.count_params():,} weights at {size} px, {learning:,} of which learn.")
-        compile_network(network, recipe, task, examples.steps_per_epoch(recipe))
+        truth = material.truth[material.training]
+        compile_network(network, recipe, task, examples.steps_per_epoch(recipe), truth)
         train(network, examples, recipe, folder, task.metric.name, say, size=size, until=last_epoch)
     return network

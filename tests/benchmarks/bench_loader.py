@@ -69,7 +69,7 @@ def seconds_a_step(folder: Path, recipe: Recipe) -> float:
     """Return the seconds that a training step takes when its batch is ready."""
     task, inputs = Task.of(recipe, load("planet")), Inputs(recipe.input_size, "RGB", (0.0,) * 3, (255.0,) * 3)
     network = build_network(recipe, task, inputs)
-    compile_network(network, recipe, task, steps_per_epoch=NUM_CHIPS // recipe.batch_size)
+    compile_network(network, recipe, task, NUM_CHIPS // recipe.batch_size, np.ones((1, NUM_LABELS), bool))
     chips, targets = batches_of(folder, recipe)[0]
     network.train_on_batch(chips, targets)
     return statistics.median(_seconds(lambda: network.train_on_batch(chips, targets)) for _ in range(STEPS))

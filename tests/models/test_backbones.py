@@ -21,6 +21,7 @@ from tests.models.samples import tiny_recipe
 PLANET = load("planet")
 JPG, TIF = PLANET.image_set("jpg"), PLANET.image_set("tif")
 NUM_LABELS = len(PLANET.labels)
+TRUTH = np.ones((2, NUM_LABELS), bool)
 QUICK = {"baseline", "residual", "mobilenet_v2"}
 SMALLEST = {"inception_v3": 75}
 HEAD = ("pooling", "dropout", "dense", "scores")
@@ -103,7 +104,7 @@ def test_first_weights_depend_on_the_seed_alone():
 def test_the_cosine_schedule_ends_at_zero_with_the_last_epoch():
     recipe = tiny_recipe(schedule="cosine", learning_rate=0.5, epochs=4)
     network = built(recipe)
-    compile_network(network, recipe, PLANET, steps_per_epoch=3)
+    compile_network(network, recipe, PLANET, 3, TRUTH)
     rates = []
     for step in (0, 6, 12):
         network.optimizer.iterations.assign(step)
@@ -270,7 +271,7 @@ def test_a_frozen_backbone_and_its_statistics_stand_still_and_a_learning_one_mov
     recipe = frozen(saved(tmp_path / "donor.weights.h5", samples.TinyNet()))
     recipe = resolve("baseline", {**recipe.to_dict(), "train": train})
     network = built(recipe)
-    compile_network(network, recipe, PLANET, steps_per_epoch=1)
+    compile_network(network, recipe, PLANET, 1, TRUTH)
     backbone = backbone_in(network)
     features, chips = keras.Model(network.input, network.get_layer("pooling").output), chips_for(network)
     learning, at_rest = (keras.ops.convert_to_numpy(features(chips, training=mode)) for mode in (True, False))

@@ -58,7 +58,7 @@ def build(tiny_net, chips) -> Callable[[Recipe], keras.Model]:
         competition = load("planet")
         inputs = Inputs("RGB", (0.0,) * 3, (255.0,) * 3)
         network = build_network(recipe, len(competition.labels), inputs)
-        compile_network(network, recipe, competition, chips.steps_per_epoch(recipe))
+        compile_network(network, recipe, competition, chips.steps_per_epoch(recipe), chips.truth[chips.training])
         return network
 
     return build
