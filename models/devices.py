@@ -1,8 +1,9 @@
-"""What the backend computes on. The only place that names backends."""
+"""What the backend computes on: with models/accelerate.py the only place that names backends."""
 
 from __future__ import annotations
 
 import functools
+from contextlib import AbstractContextManager, nullcontext
 
 import keras
 
@@ -18,7 +19,7 @@ def num_gpus() -> int:
     if backend == "jax":
         import jax
 
-        return sum(device.platform in ("gpu", "cuda", "rocm") for device in jax.devices())
+        return 0 if jax.default_backend() == "cpu" else jax.device_count()
     import torch
 
     return int(torch.cuda.device_count())
@@ -27,3 +28,23 @@ def num_gpus() -> int:
 def jit_compile() -> bool | str:
     """Return whether Keras compiles steps by XLA: on a CPU, TensorFlow's made MobileNetV2 train at half the speed."""
     return False if keras.backend.backend() == "tensorflow" and not num_gpus() else "auto"
+
+
+def policy(precision: str) -> str:
+    """Return Keras' dtype policy for a recipe's precision: bfloat16 keeps the range of float32, so no loss is scaled."""
+    mixed = precision == "mixed" or (precision == "auto" and num_gpus() > 0)
+    return "mixed_bfloat16" if mixed else "float32"
+
+
+def all_devices() -> AbstractContextManager[object]:
+    """Return the context in which a network is built and trained so that each step's chips are dealt to all GPUs.
+
+    TensorFlow and JAX do it by Keras' and their own means. Keras has none for torch, which uses one GPU.
+    """
+    if num_gpus() < 2 or keras.backend.backend() == "torch":
+        return nullcontext()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        return tensorflow.distribute.MirroredStrategy().scope()  # type: ignore[no-any-return]
+    return keras.distribution.DataParallel(auto_shard_dataset=False).scope()  # type: ignore[no-any-return]

@@ -59,7 +59,7 @@ def averaged(network: keras.Model) -> Iterator[None]:
     # A copy: torch's arrays are views of the very memory that is overwritten.
     raw = [np.array(ops.convert_to_numpy(variable)) for variable, _ in optimizer.averages]
     for variable, average in optimizer.averages:
-        variable.assign(average)
+        variable.assign(np.array(ops.convert_to_numpy(average)))  # JAX gives away what two variables would share
     try:
         yield
     finally:
