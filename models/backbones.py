@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import os
-import re
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,8 +11,10 @@ from keras import layers
 
 from competition.errors import UserError, unknown_name
 from competition.spec import ImageSet
+from models.applications import application, applications
 from models.recipes import Recipe
 from models.resize import Resize
+from models.spectral import SpectralIndices
 
 OWN = ("two_convolutions", "residual")
 SMALLEST = 8  # pixels: what is left after every halving of our own backbones must be something
@@ -90,12 +86,25 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
     Raises:
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
-    chips = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
-    hidden = _scale(inputs)(chips)
+    bands = (*inputs.bands, *recipe.indices)
+    chips = hidden = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
+    if recipe.indices:
+        hidden = SpectralIndices(inputs.bands, recipe.indices, name="indices")(hidden)
+    hidden = _scale(inputs, len(recipe.indices))(hidden)
     if inputs.size != recipe.input_size:
-        hidden = Resize(recipe.input_size, name="resize")(hidden)
-    maps = [_own_backbone(hidden, recipe)] if recipe.backbone in OWN else _application(hidden, recipe, pretrained)
-    return keras.Model(chips, _pooled(maps, recipe), name="extractor")
+        hidden = Resize(recipe.input_size, dtype="float32", name="resize")(hidden)
+    if recipe.backbone in OWN:
+        return keras.Model(chips, _pooled([_own_backbone(hidden, recipe)], recipe), name="extractor")
+    if recipe.backbone not in (known := [*OWN, *applications()]):
+        raise unknown_name("backbone", recipe.backbone, known)
+    network = application(recipe, bands, pretrained=pretrained)
+    preprocess, pretrained_part = network.get_layer("preprocess"), network.layers[-1]
+    backbone = keras.Model(pretrained_part.inputs, _levels(pretrained_part, recipe.levels), name="backbone")
+    return keras.Model(chips, _pooled(_as_list(backbone(preprocess(hidden))), recipe), name="extractor")
+
+
+def _as_list(maps: Any) -> list[Any]:
+    return list(maps) if isinstance(maps, list | tuple) else [maps]
 
 
 def _pooled(maps: list[Any], recipe: Recipe) -> Any:
@@ -104,9 +113,12 @@ def _pooled(maps: list[Any], recipe: Recipe) -> Any:
     return layers.Concatenate(name="features", dtype="float32")(pooled) if len(pooled) > 1 else pooled[0]
 
 
-def _scale(inputs: Inputs) -> keras.Layer:
-    low, high = np.array(inputs.low), np.array(inputs.high)
-    return layers.Normalization(mean=low, variance=((high - low) / 255) ** 2, name="scale_to_255")
+def _scale(inputs: Inputs, num_indices: int) -> keras.Layer:
+    """Return the layer that brings each band to 0 to 255; indices are there already."""
+    low = np.array([*inputs.low, *[0.0] * num_indices])
+    high = np.array([*inputs.high, *[255.0] * num_indices])
+    variance = ((high - low) / 255) ** 2
+    return layers.Normalization(mean=low, variance=variance, dtype="float32", name="scale_to_255")
 
 
 def _own_backbone(chips: Any, recipe: Recipe) -> Any:
@@ -146,26 +158,6 @@ def _residual(hidden: Any) -> Any:
     return hidden
 
 
-def _application(chips: Any, recipe: Recipe, pretrained: bool) -> Any:
-    """Return the features of a network of keras.applications, with its own preprocessing before it."""
-    builder = _builder(recipe.backbone)
-    num_bands = chips.shape[-1]
-    if recipe.weights != "none" and num_bands != 3:
-        raise UserError(f"Pretrained weights take 3 bands, received {num_bands}. Give --bands RGB, or --weights none.")
-    if recipe.weights == "none" and recipe.train != "full":
-        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
-    options = {"include_top": False, "input_shape": chips.shape[1:]}
-    if num_bands == 3:
-        chips = importlib.import_module(builder.__module__).preprocess_input(chips)
-    else:  # the networks' own preprocessing holds the statistics of three bands
-        chips = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)
-        if "include_preprocessing" in inspect.signature(builder).parameters:
-            options["include_preprocessing"] = False
-    backbone = _load(builder, recipe, options) if pretrained else _build(builder, None, options)
-    maps = keras.Model(backbone.inputs, _levels(backbone, recipe.levels), name="backbone")(chips)
-    return list(maps) if isinstance(maps, list | tuple) else [maps]
-
-
 def _levels(backbone: keras.Model, count: int) -> list[Any]:
     """Return the last feature map of each of the `count` coarsest resolutions, the coarsest last.
 
@@ -196,60 +188,3 @@ class AtRest(layers.Layer):
     def call(self, chips: Any) -> Any:
         """Return the features of the chips."""
         return self.network(chips, training=False)
-
-
-def _builder(name: str) -> Any:
-    # EfficientNetB0 to B7 scale their input otherwise with weights="imagenet" than without: a network rebuilt to
-    # resume or to predict would not be the one that was trained.
-    functions = [key for key, value in vars(keras.applications).items() if inspect.isfunction(value)]
-    known = [key for key in functions if not key.startswith("EfficientNetB")]
-    if name not in known:
-        raise unknown_name("backbone", name, [*OWN, *known])
-    return getattr(keras.applications, name)
-
-
-def _build(builder: Any, weights: str | None, options: dict[str, Any]) -> keras.Model:
-    with warnings.catch_warnings():  # Keras finds four bands, or MobileNet at other sizes than its own, worth a remark
-        warnings.simplefilter("ignore", UserWarning)
-        return builder(weights=weights, **options)
-
-
-def _load(builder: Any, recipe: Recipe, options: dict[str, Any]) -> keras.Model:
-    from_file = recipe.weights not in ("imagenet", "none")
-    path = recipe.weights_path() if from_file else None
-    try:
-        backbone = _build(builder, "imagenet" if recipe.weights == "imagenet" else None, options)
-        if path:
-            _load_file(backbone, path)
-        return backbone
-    except UserError:
-        raise
-    except Exception as error:  # Keras raises bare Exceptions for failed downloads
-        text = " ".join(str(error).split())
-        if url := re.search(r"URL fetch failure on (\S+)", text):
-            name = url.group(1).rstrip(":").rsplit("/", 1)[-1]
-            folder = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
-            raise UserError(
-                f"Cannot download the ImageNet weights of {recipe.backbone}: no network. "
-                f"Put {name} into {folder}, or give --weights with its path."
-            ) from error
-        raise UserError(f"Cannot build {recipe.backbone} at {recipe.input_size} px: {text[:300]}") from error
-
-
-def _load_file(backbone: keras.Model, path: Path) -> None:
-    """Load a weights file, and make sure that it gave every weight: Keras only warns of what it skips."""
-    for variable in backbone.weights:
-        variable.assign(np.full(variable.shape, np.nan, dtype=variable.dtype))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            backbone.load_weights(path)
-    except Exception as error:  # h5py and Keras raise whatever they like on a file of something else
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} does not hold the weights of {backbone.name}: {reason}") from error
-    left = [variable.path for variable in backbone.weights if np.isnan(keras.ops.convert_to_numpy(variable)).any()]
-    if left:
-        raise UserError(
-            f"{path} does not hold all weights of {backbone.name}: {len(left)} of {len(backbone.weights)} were not "
-            f"in it, such as {left[0]}. Give the file of this backbone without its top."
-        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import keras
 
@@ -30,10 +31,16 @@ def jit_compile() -> bool | str:
     return False if keras.backend.backend() == "tensorflow" and not num_gpus() else "auto"
 
 
-def policy(precision: str) -> str:
-    """Return Keras' dtype policy for a recipe's precision: bfloat16 keeps the range of float32, so no loss is scaled."""
-    mixed = precision == "mixed" or (precision == "auto" and num_gpus() > 0)
-    return "mixed_bfloat16" if mixed else "float32"
+@contextmanager
+def precision(kind: str) -> Iterator[None]:
+    """Build layers for a recipe's precision: mixed is bfloat16, whose range is float32's, so that no loss is scaled."""
+    before = keras.config.dtype_policy()
+    mixed = kind == "mixed" or (kind == "auto" and num_gpus() > 0)
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def all_devices() -> AbstractContextManager[object]:
@@ -46,5 +53,5 @@ def all_devices() -> AbstractContextManager[object]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        return tensorflow.distribute.MirroredStrategy().scope()  # type: ignore[no-any-return]
-    return keras.distribution.DataParallel(auto_shard_dataset=False).scope()  # type: ignore[no-any-return]
+        return tensorflow.distribute.MirroredStrategy().scope()
+    return keras.distribution.DataParallel(auto_shard_dataset=False).scope()

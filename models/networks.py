@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from competition.files import replace_atomically
 from models.backbones import OWN, AtRest, Inputs, build_extractor
-from models.devices import jit_compile
+from models.devices import jit_compile, precision
 from models.f_beta import FBeta
 from models.heads import build_head
 from models.losses import make_loss
@@ -42,8 +42,9 @@ def build_network(
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
     keras.utils.set_random_seed(recipe.seed)
-    extractor = build_extractor(recipe, inputs, pretrained=pretrained)
-    head = build_head(recipe, extractor.output_shape[-1], task, **options)
+    with precision(recipe.precision):
+        extractor = build_extractor(recipe, inputs, pretrained=pretrained)
+        head = build_head(recipe, extractor.output_shape[-1], task, **options)
     if recipe.train == "head":
         extractor.trainable = False
         chips = keras.Input(extractor.input_shape[1:], name="chips")

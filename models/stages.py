@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.devices import all_devices
 from models.features import FeatureBank
 from models.fit import Examples, train
 from models.heads import build_head
@@ -114,18 +115,19 @@ def _fit_whole(
         if last_epoch < recipe.epochs and begun >= last_epoch:
             continue
         keras.utils.clear_session()
-        network = build_network(
-            replace(recipe, input_size=size),
-            task,
-            material.sources.inputs,
-            pretrained=not begun,
-            prior_shift=examples.prior_shift(recipe),
-        )
-        if first is not None:
-            network.get_layer("head").set_weights(first.get_weights())
-        learning = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
-        say(f"{network.count_params():,} weights at {size} px, {learning:,} of which learn.")
-        truth = material.truth[material.training]
-        compile_network(network, recipe, task, examples.steps_per_epoch(recipe), truth)
-        train(network, examples, recipe, folder, task.metric.name, say, size=size, until=last_epoch)
+        with all_devices():
+            network = build_network(
+                replace(recipe, input_size=size),
+                task,
+                material.sources.inputs,
+                pretrained=not begun,
+                prior_shift=examples.prior_shift(recipe),
+            )
+            if first is not None and not begun:
+                network.get_layer("head").set_weights(first.get_weights())
+            learning = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+            say(f"{network.count_params():,} weights at {size} px, {learning:,} of which learn.")
+            truth = material.truth[material.training]
+            compile_network(network, recipe, task, examples.steps_per_epoch(recipe), truth)
+            train(network, examples, recipe, folder, task.metric.name, say, size=size, until=last_epoch)
     return network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -45,6 +46,14 @@ def TinyNet(  # noqa: N802 - named as the networks of keras.applications are
     if include_top:
         hidden = layers.Dense(5, name="top")(layers.GlobalAveragePooling2D()(hidden))
     return keras.Model(chips, hidden, name="tinynet")
+
+
+def saved(path: Path, network: keras.Model) -> str:
+    """Save weights that are random everywhere: those of a new network are 0 or 1 here and there."""
+    random = np.random.default_rng(5)
+    network.set_weights([random.uniform(0.1, 1, weights.shape) for weights in network.get_weights()])
+    network.save_weights(path)
+    return str(path)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from competition.spec import load
 from models.backbones import Inputs, build_network, columns_of, compile_network
 from models.recipes import Recipe, load_recipes, resolve
 from tests.models import samples
-from tests.models.samples import tiny_recipe
+from tests.models.samples import saved, tiny_recipe
 
 PLANET = load("planet")
 JPG, TIF = PLANET.image_set("jpg"), PLANET.image_set("tif")
@@ -43,14 +43,6 @@ def scores_of(network: keras.Model, chips: np.ndarray) -> np.ndarray:
 
 def chips_for(network: keras.Model, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *network.input_shape[1:])).astype(np.float32)
-
-
-def saved(path: Path, network: keras.Model) -> str:
-    """Save weights that are random everywhere: those of a new network are 0 or 1 here and there."""
-    random = np.random.default_rng(5)
-    network.set_weights([random.uniform(0.1, 1, weights.shape) for weights in network.get_weights()])
-    network.save_weights(path)
-    return str(path)
 
 
 def frozen(weights: str, **values) -> Recipe:
@@ -122,28 +114,12 @@ def test_the_cosine_schedule_ends_at_zero_with_the_last_epoch():
         ({"train": "head"}, "'two_convolutions' is trained from scratch. Give --train full"),
         ({"weights": "some.weights.h5"}, "'two_convolutions' takes no weights file. Give --weights none"),
         ({"backbone": "ResNet5"}, "Unknown backbone 'ResNet5'. Known: .*ResNet50.*two_convolutions"),
-        ({"backbone": "MobileNetV2", "train": "head"}, "without weights learns nothing. Give --weights"),
-        ({"backbone": "InceptionV3"}, "Cannot build InceptionV3 at 16 px: .*at least 75"),
     ],
 )
 def test_what_cannot_be_built_is_named_in_one_line(values, line):
     with pytest.raises(UserError, match=line) as caught:
         built(tiny_recipe(**values))
     assert "\n" not in str(caught.value)
-
-
-def test_networks_that_keras_scales_otherwise_with_imagenet_weights_are_refused():
-    """Rebuilt to predict, they would not be what was trained."""
-    with pytest.raises(UserError, match=r"Unknown backbone 'EfficientNetB0'\. Known: .*EfficientNetV2B0") as caught:
-        built(tiny_recipe(backbone="EfficientNetB0"))
-    assert "EfficientNetB1" not in str(caught.value)
-
-
-@pytest.mark.parametrize("weights", ["imagenet", "some.weights.h5"])
-def test_pretrained_weights_refuse_four_bands(weights):
-    recipe = resolve("mobilenet_v2", {"weights": weights, "images": "tif", "bands": "RGBN"})
-    with pytest.raises(UserError, match=r"take 3 bands, received 4\. Give --bands RGB, or --weights none"):
-        built(recipe)
 
 
 def test_bands_are_found_in_the_order_asked_for():
@@ -185,82 +161,6 @@ def test_mobilenet_v2_takes_a_file_of_its_own_weights(tmp_path):
 def test_a_checkpoint_to_be_loaded_next_needs_no_weights(tiny_net):
     network = built(frozen("gone.weights.h5"), pretrained=False)
     assert not backbone_in(network).trainable_weights
-
-
-def network_of(*stack: layers.Layer) -> keras.Model:
-    chips = hidden = keras.Input((16, 16, 3))
-    for layer in stack:
-        hidden = layer(hidden)
-    return keras.Model(chips, hidden)
-
-
-OTHER_NETWORKS = {
-    "one layer less": lambda: network_of(layers.Conv2D(6, 3, use_bias=False), layers.BatchNormalization()),
-    "other filters": lambda: network_of(
-        layers.Conv2D(7, 3, use_bias=False), layers.BatchNormalization(), layers.Conv2D(4, 3)
-    ),
-    "half a normalisation": lambda: network_of(
-        layers.Conv2D(6, 3, use_bias=False), layers.BatchNormalization(scale=False), layers.Conv2D(4, 3)
-    ),
-    "nothing but a dense layer": lambda: network_of(layers.Dense(4)),
-}
-
-
-@pytest.mark.parametrize("other", OTHER_NETWORKS)
-def test_a_file_of_another_network_is_refused(tiny_net, tmp_path, other):
-    path = saved(tmp_path / "other.weights.h5", OTHER_NETWORKS[other]())
-    with pytest.raises(UserError, match=r"other\.weights\.h5 does not hold .*weights of tinynet") as caught:
-        built(frozen(path))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_weight_that_the_file_left_unset_is_refused(tiny_net, tmp_path, monkeypatch):
-    """Keras may pass over what a file lacks with a warning, by its version and the file's format."""
-    path = saved(tmp_path / "some.weights.h5", samples.TinyNet())
-    load_weights = keras.Model.load_weights
-
-    def forgetful(network: keras.Model, source: Path) -> None:
-        before = network.get_layer("last").get_weights()
-        load_weights(network, source)
-        network.get_layer("last").set_weights(before)
-
-    monkeypatch.setattr(keras.Model, "load_weights", forgetful)
-    with pytest.raises(UserError, match=r"2 of 7 were not in it, such as last/kernel\. Give the file of this backbone"):
-        built(frozen(path))
-
-
-@pytest.mark.parametrize("name", ["text.weights.h5", "text.h5", "text.pth", "empty.weights.h5"])
-def test_a_file_that_holds_no_weights_is_refused(tiny_net, tmp_path, name):
-    path = tmp_path / name
-    path.write_text("" if "empty" in name else "These are no weights.")
-    with pytest.raises(UserError, match=f"{name} does not hold the weights of tinynet") as caught:
-        built(frozen(str(path)))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_weights_file_is_refused(tiny_net, tmp_path):
-    with pytest.raises(UserError, match=r"No weights file .*none\.weights\.h5"):
-        built(frozen(str(tmp_path / "none.weights.h5")))
-
-
-def test_offline_the_line_says_which_file_to_put_where(monkeypatch):
-    url = "https://storage.example/mobilenet_v2/mobilenet_v2_weights_1.0_224_no_top.h5"
-
-    def offline(**options: object) -> None:
-        raise Exception(f"URL fetch failure on {url}: None -- [Errno -2] Name or service not known")
-
-    offline.__module__ = keras.applications.MobileNetV2.__module__
-    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
-    monkeypatch.delenv("KERAS_HOME", raising=False)
-    with pytest.raises(
-        UserError,
-        match=r"^Cannot download the ImageNet weights of MobileNetV2: no network\. "
-        r"Put mobilenet_v2_weights_1\.0_224_no_top\.h5 into ~/\.keras/models, or give --weights with its path\.$",
-    ):
-        built(resolve("mobilenet_v2", {"images": "jpg"}))
-    monkeypatch.setenv("KERAS_HOME", "/elsewhere")
-    with pytest.raises(UserError, match="into /elsewhere/models"):
-        built(resolve("mobilenet_v2", {"images": "jpg"}))
 
 
 # Training
