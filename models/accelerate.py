@@ -14,14 +14,15 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backend import turned_aside
 from models.batches import batch_size_for
+from models.devices import jit_compile, num_gpus
 from models.interrupts import check
 
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -52,13 +53,13 @@ def runner_of(
             by_openvino = OpenVinoRunner(network, sample.shape[1:])
             difference = largest_difference(by_openvino(sample), network.predict_on_batch(sample))
         except Exception as error:  # exporters raise whatever they like on a layer that they do not know
-            reason = f"OpenVINO does not take it: {' '.join(str(error).split())[:300]}"
+            reason = f"OpenVINO does not take it: {shorten(str(error), 240)}"
         else:
             if difference <= TOLERANCE:  # not so for NaN
                 say(f"{network.name} is run by OpenVINO; its results equal Keras' to {difference:.0e}.")
                 return by_openvino
             reason = f"OpenVINO's results differ by {difference:.0e}, more than {TOLERANCE:.0e}"
-    say(f"{network.name} is run by Keras: {reason.removesuffix('.')}.")
+    say(f"{network.name} is run by Keras: {reason}.")
     return by_keras
 
 
@@ -91,8 +92,8 @@ class KerasRunner:
     def __init__(self, network: keras.Model, batch_size: int | None = None) -> None:
         self._network = network
         self._batch_size = batch_size
-        if keras.backend.backend() == "tensorflow" and not has_gpu():
-            network.jit_compile = False  # XLA on a CPU makes MobileNetV2 six times slower
+        if jit_compile() is False:  # by XLA on a CPU MobileNetV2 is six times slower
+            network.jit_compile = False
 
     def __call__(self, chips: NDArray[Any]) -> NDArray[np.float32]:
         """Return the network's output for chips (num_chips, size, size, num_bands)."""
@@ -124,7 +125,7 @@ class OpenVinoRunner:
     """
 
     def __init__(self, network: keras.Model, chip_shape: tuple[int, ...]) -> None:
-        self._chips_a_request = max(1, PIXELS_A_REQUEST // (chip_shape[0] * chip_shape[1]))
+        self._chips_a_request = max(1, PIXELS_A_REQUEST // _pixels(network))
         self._chip_shape = tuple(chip_shape)
         self._output_shape = network.output_shape[1:]
         compiled = _compile(network, (self._chips_a_request, *chip_shape))
@@ -156,21 +157,19 @@ class OpenVinoRunner:
         return outputs
 
 
-def has_gpu() -> bool:
-    """Return whether the backend of Keras has a GPU, or another device than the CPU, to run on."""
-    name = keras.backend.backend()
-    if name == "jax":
-        return bool(importlib.import_module("jax").default_backend() != "cpu")
-    if name == "torch":
-        return bool(importlib.import_module("torch").accelerator.is_available())
-    return bool(importlib.import_module("tensorflow").config.list_physical_devices("GPU"))
+def _pixels(network: keras.Model) -> int:
+    """Return the pixels of the largest map in a network: it may enlarge the chips that it is given."""
+    shapes = [layer.output.shape for layer in network.layers if len(layer.output.shape) == 4]
+    return max((shape[1] * shape[2] for shape in shapes), default=1)
 
 
 def _reason_against() -> str | None:
-    if has_gpu():
+    if num_gpus():
         return "there is a GPU"
+    if keras.backend.backend() == "jax":  # found by trying, with JAX 0.10: half a minute for a refusal
+        return "OpenVINO does not take what JAX exports; with KERAS_BACKEND=tensorflow it is several times faster"
     if importlib.util.find_spec("openvino") is None:
-        return 'OpenVINO, which is several times faster without a GPU, is not installed (pip install "openvino")'
+        return 'OpenVINO, which is several times faster without a GPU, is not installed (pip install -e ".[fast]")'
     return None
 
 
@@ -178,7 +177,7 @@ def _compile(network: keras.Model, shape: tuple[int, ...]) -> Any:
     openvino = _import_openvino()
     core = openvino.Core()
     core.set_property({"ENABLE_MMAP": False})  # Windows does not remove files that are mapped
-    with tempfile.TemporaryDirectory() as folder, turned_aside(1, 2), warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.xml"
         network.export(str(path), format="openvino", verbose=False)
@@ -197,10 +196,9 @@ def _import_openvino() -> Any:
 
 
 def _start(request: Any, chips: NDArray[Any]) -> None:
-    """Copy chips into a request, casting them on the way, and start it; the rest of a last request is zeros."""
+    """Start a request with chips, cast on their way into it; where they are few, old ones stay behind them unread."""
     tensor = request.get_input_tensor(0).data
     tensor[: len(chips)] = chips
-    tensor[len(chips) :] = 0
     request.start_async()
 
 
@@ -208,8 +206,3 @@ def _fetch(request: Any, outputs: NDArray[np.float32]) -> None:
     """Wait for a request, and copy what it made."""
     request.wait()
     outputs[:] = request.get_output_tensor(0).data[: len(outputs)]
-
-
-def keras_runner(network: keras.Model) -> Runner:
-    """Return what runs a network by Keras."""
-    return KerasRunner(network, 2048)

@@ -52,8 +52,6 @@ def application(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True
         UserError: if its weights cannot be had or do not fit.
     """
     builder = getattr(keras.applications, recipe.backbone)
-    if recipe.weights == "none" and recipe.train != "full":
-        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
     three = _three_bands(builder, recipe, pretrained)
     inner = [] if tuple(bands) == RGB else _inner_preprocessing(three)
     channels, scales, offsets = _preprocessing(builder, inner)

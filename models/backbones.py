@@ -97,6 +97,8 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
         return keras.Model(chips, _pooled([_own_backbone(hidden, recipe)], recipe), name="extractor")
     if recipe.backbone not in (known := [*OWN, *applications()]):
         raise unknown_name("backbone", recipe.backbone, known)
+    if recipe.weights == "none" and recipe.train != "full":
+        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
     network = application(recipe, bands, pretrained=pretrained)
     preprocess, pretrained_part = network.get_layer("preprocess"), network.layers[-1]
     backbone = keras.Model(pretrained_part.inputs, _levels(pretrained_part, recipe.levels), name="backbone")

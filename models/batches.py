@@ -19,6 +19,7 @@ from models.recipes import Recipe
 from models.views import apply_view
 
 PIXELS_AT_ONCE = 2**21
+HEADS_AT_ONCE = 2048  # chips whose features are scored at once
 
 
 def batch_size_for(size: int) -> int:

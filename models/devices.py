@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import keras
 
 
-@functools.cache
 def num_gpus() -> int:
     """Return the number of GPUs that the backend uses."""
     backend = keras.backend.backend()

@@ -28,14 +28,13 @@ from competition.errors import UserError
 from competition.files import digest_file, digest_json, reserve_array, short, write_json
 from models.accelerate import runner_of
 from models.backbones import Inputs
-from models.batches import Chips, slices
+from models.batches import HEADS_AT_ONCE, Chips, slices
 from models.interrupts import check
 from models.predict import progress_bar
 from models.recipes import Recipe
 from models.views import drawn_views
 
 FORMAT = 1
-HEADS_AT_ONCE = 2048
 LARGEST = float(np.finfo(np.float16).max)
 
 

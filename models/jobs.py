@@ -194,14 +194,15 @@ class Job:
 
     def _scorer(self, sources: Sources, say: Callable[[str], None]) -> Scorer:
         """Return what scores chips, or the features of chips where there is a bank."""
-        from models.accelerate import keras_runner
+        from models.accelerate import KerasRunner
+        from models.batches import HEADS_AT_ONCE
         from models.predict import Scorer
         from models.trained import heads_of, scorer_of
 
         if self.recipe.on_bank:
             bank = sources.bank("train", VIEW_SETS[self.recipe.views])
             heads = heads_of(self.recipe, self.task, bank.num_features, [self.folder])
-            return Scorer([keras_runner(head) for head in heads])
+            return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in heads])
         chips = sources.chips("train")
         sample = chips.read(np.arange(min(4, len(chips.cache))))
         return scorer_of(self.recipe, self.task, sources.inputs, [self.folder], sample, say)

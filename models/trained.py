@@ -58,8 +58,9 @@ def scorer_of(
     Raises:
         UserError: if a file of weights is missing or damaged.
     """
-    from models.accelerate import keras_runner, runner_of
+    from models.accelerate import KerasRunner, runner_of
     from models.backbones import build_extractor
+    from models.batches import HEADS_AT_ONCE
     from models.fit import load_weights
     from models.networks import build_network
     from models.predict import Scorer
@@ -68,7 +69,7 @@ def scorer_of(
         extractor = build_extractor(recipe, inputs, pretrained=False)
         load_weights(extractor, folders[0].parent / EXTRACTOR)
         heads = heads_of(recipe, task, extractor.output_shape[-1], folders)
-        return Scorer([keras_runner(head) for head in heads], runner_of(extractor, sample, say))
+        return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in heads], runner_of(extractor, sample, say))
     runners = []
     for folder in (path for job in folders for path in seed_folders(job, recipe)):
         network = build_network(recipe, task, inputs, pretrained=False)
