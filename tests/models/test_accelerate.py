@@ -97,7 +97,8 @@ def test_whole_networks_are_run_by_openvino_silently_leaving_nothing_behind(
     assert len(said) == 1
     assert "network is run by OpenVINO; its results equal Keras' to " in said[0]
     np.testing.assert_allclose(runner(chips_of(70)), network.predict_on_batch(chips_of(70)), atol=1e-5)
-    assert list(tmp_path.iterdir()) == []
+    # TensorFlow keeps the code that it has made of ours until Python ends.
+    assert [path for path in tmp_path.iterdir() if "autograph" not in path.name] == []
     assert capfd.readouterr() == ("", "")
 
 
