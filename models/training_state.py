@@ -10,6 +10,7 @@ from competition.errors import UserError
 from competition.files import write_json
 
 STATE = "state.json"
+HEAD = "head"  # folder of the training of the head that comes before fine-tuning
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,8 @@ def state_of(folder: Path) -> TrainingState:
         return TrainingState.read(folder / "history.json")
     found = checkpoints(folder)
     return TrainingState.read(found[-1] / STATE) if found else TrainingState()
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a fold has finished an epoch, be it of the head that comes before fine-tuning."""
+    return bool(state_of(folder).epochs or state_of(folder / HEAD).epochs)
