@@ -59,12 +59,15 @@ class TrainingState:
 
     def add(self, epoch: Epoch) -> bool:
         """Add a finished epoch; return whether it is the best so far."""
-        grown = bool(self.history) and epoch.input_size != self.history[-1].input_size
-        better = grown or epoch.heldout_metric > self.best_metric
+        better = not self.is_at(epoch.input_size) or epoch.heldout_metric > self.best_metric
         self.history.append(epoch)
         if better:
             self.best = epoch.number
         return better
+
+    def is_at(self, size: int) -> bool:
+        """Whether the last finished epoch was at an input size."""
+        return bool(self.history) and self.history[-1].input_size == size
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether training has reached its last epoch, or has waited too long for a better one."""
