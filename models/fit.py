@@ -91,7 +91,8 @@ def train(
     last = recipe.epochs if until is None else until
     if state.epochs:
         say(f"Going on after epoch {state.epochs}; best {metric_name} so far {state.best_metric:.4f}.")
-    while not state.is_over(last, recipe.patience if last == recipe.epochs else 0):
+    patience = recipe.patience if last == recipe.epochs else 0
+    while not state.is_over(last, patience if state.is_at(size) else 0):
         epoch = _one_epoch(network, examples, recipe, state.epochs, size)
         # The last step's weights show in the held-out loss alone.
         if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):

@@ -39,7 +39,7 @@ from models.runs import (
     seed_folders,
 )
 from models.tasks import Task
-from models.training_state import state_of
+from models.training_state import HEAD, has_begun, state_of
 from models.views import VIEW_SETS
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class Job:
         Raises:
             UserError: if the data, the fold table or the recipe do not fit what was begun, or another process is at it.
         """
-        self.store.table.heldout(self.fold)  # refuses an unknown fold before anything is written
+        # An unknown fold or label is refused before anything is written.
+        self.store.table.heldout(self.fold)
+        Task.of(self.recipe, self.workspace.competition)
         self.folder.mkdir(parents=True, exist_ok=True)
         with alone(self.folder), heeded(), self._log() as say:
             if self._is_done():
@@ -123,7 +125,8 @@ class Job:
         tested = self._predict(scorer, sources, "test", np.arange(num_test))
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         for folder in seed_folders(self.folder, self.recipe):
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            for name in (HEAD, "checkpoints"):
+                shutil.rmtree(folder / name, ignore_errors=True)
         shutil.rmtree(self.folder / PARTS, ignore_errors=True)
         say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
 
@@ -133,7 +136,7 @@ class Job:
 
         kept = self.folder.parent / EXTRACTOR
         if self.recipe.train != "head":
-            if not state_of(self.folder).epochs:
+            if not has_begun(self.folder):
                 build_network(self.recipe, self.task, sources.inputs)
         elif not (kept.is_file() and begun(self.folder.parent)):
             save_weights(sources.extractor, kept)
@@ -175,6 +178,7 @@ class Job:
                 say(f"Seed {number + 1} of {self.recipe.seeds}.")
             recipe = dataclasses.replace(self.recipe, seed=self.recipe.seed + number)
             folder.mkdir(parents=True, exist_ok=True)
+            (folder / HISTORY).unlink(missing_ok=True)  # of a network that was lost
             network = fit_network(recipe, material, folder, say)
             state_of(folder).write(folder / HISTORY)
             save_weights(part_to_keep(network, recipe), folder / NETWORK)
@@ -222,7 +226,7 @@ class Job:
             "dtype": str(train.dtype),
             "inputs": asdict(sources.inputs),
         }
-        if state_of(self.folder).epochs:
+        if has_begun(self.folder):
             before = read_job(self.folder)
             if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
                 raise UserError(

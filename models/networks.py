@@ -51,13 +51,13 @@ def build_network(
         return keras.Model(chips, head(AtRest(extractor, name="extractor")(chips)), name="network")
     if recipe.train == "finetune":
         _freeze(extractor.get_layer("backbone"), recipe)
-    return keras.Model(extractor.inputs, head(extractor.outputs[0]), name="network")
+    return keras.Model(extractor.input, head(extractor.output), name="network")
 
 
 def _freeze(backbone: keras.Model, recipe: Recipe) -> None:
     """Keep the first layers of a backbone, and its batch normalisations if the recipe says so, as they are."""
     inner = [layer for layer in backbone._flatten_layers(include_self=False) if layer.weights]
-    learning = round(recipe.unfrozen * len(inner))
+    learning = max(1, round(recipe.unfrozen * len(inner)))
     for layer in inner[: len(inner) - learning]:
         layer.trainable = False
     for layer in inner if recipe.batch_norm == "frozen" else ():

@@ -117,6 +117,13 @@ class Recipe:
             raise UserError(
                 f"pooling must be avg, max, both of these, or flatten; received {','.join(self.pooling) or 'none'}."
             )
+        if self.progressive and "flatten" in self.pooling:
+            raise UserError("pooling flatten fits one input size only. Give --pooling avg, or --progressive none.")
+        if self.solver != "gradient" and (self.dense or self.head_norm != "none" or not self.on_bank):
+            raise UserError(
+                f"solver {self.solver} fits a linear head to the features of a frozen backbone. Give --train head, "
+                "--dense none, --head-norm none and --augment d4, or --solver gradient."
+            )
         if self.epochs <= len(self.progressive):
             raise UserError(f"{len(self.progressive) + 1} input sizes need as many epochs, received {self.epochs}.")
         if self.views not in VIEW_SETS:

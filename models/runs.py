@@ -6,7 +6,7 @@ Layout of a model's folder:
     extractor.weights.h5           the backbone, where it is frozen: the folds share it
     fold<k>/job.json               what the job is made with: digests of fold table, recipe, labels and chips
     fold<k>/train.log              what was shown
-    fold<k>/checkpoints/, parts/   what is being made; removed at the end
+    fold<k>/checkpoints/, head/, parts/   what is being made; removed at the end
     fold<k>/history.json           the finished epochs
     fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen
     fold<k>/seed<n>/               the same of further seeds
@@ -29,7 +29,7 @@ from competition.errors import UserError
 from competition.files import checked_name
 from competition.workspace import Workspace
 from models.recipes import Recipe, load_recipes, recipe_from, resolve
-from models.training_state import state_of
+from models.training_state import has_begun
 
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
 PARTS = "parts"  # scores made so far
@@ -145,7 +145,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def begun(folder: Path) -> set[int]:
     """Return the folds of the model in `folder` that have finished an epoch."""
-    return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit() and state_of(job).epochs}
+    return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit() and has_begun(job)}
 
 
 def read_job(folder: Path) -> dict[str, Any]:

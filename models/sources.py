@@ -43,8 +43,8 @@ class Sources:
     @functools.cached_property
     def inputs(self) -> Inputs:
         """What the network is given. Chips are kept no larger than they are: networks enlarge them."""
-        kind = probe(self._files("train"), self.images)
-        return Inputs.of(self.recipe, self.images, kind.dtype, min(self.recipe.input_size, kind.size))
+        kind, largest = probe(self._files("train"), self.images), max(size for size, _ in self.recipe.stages)
+        return Inputs.of(self.recipe, self.images, kind.dtype, min(largest, kind.size))
 
     def names(self, split: str) -> tuple[str, ...]:
         """Return the ids of the labelled chips ("train") or of those to predict ("test"), if they are there."""

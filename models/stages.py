@@ -19,10 +19,8 @@ from models.recipes import Recipe
 from models.solvers import solve
 from models.sources import Sources
 from models.tasks import Task
-from models.training_state import state_of
+from models.training_state import HEAD, state_of
 from models.views import VIEW_SETS, drawn_views
-
-HEAD = "head"  # folder of the training of the head that comes before fine-tuning
 
 
 @dataclass(frozen=True)

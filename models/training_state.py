@@ -10,6 +10,7 @@ from competition.errors import UserError
 from competition.files import write_json
 
 STATE = "state.json"
+HEAD = "head"  # folder of the training of the head that comes before fine-tuning
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,15 @@ class TrainingState:
 
     def add(self, epoch: Epoch) -> bool:
         """Add a finished epoch; return whether it is the best so far."""
-        grown = bool(self.history) and epoch.input_size != self.history[-1].input_size
-        better = grown or epoch.heldout_metric > self.best_metric
+        better = not self.is_at(epoch.input_size) or epoch.heldout_metric > self.best_metric
         self.history.append(epoch)
         if better:
             self.best = epoch.number
         return better
+
+    def is_at(self, size: int) -> bool:
+        """Whether the last finished epoch was at an input size."""
+        return bool(self.history) and self.history[-1].input_size == size
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether training has reached its last epoch, or has waited too long for a better one."""
@@ -101,3 +105,8 @@ def state_of(folder: Path) -> TrainingState:
         return TrainingState.read(folder / "history.json")
     found = checkpoints(folder)
     return TrainingState.read(found[-1] / STATE) if found else TrainingState()
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a fold has finished an epoch, be it of the head that comes before fine-tuning."""
+    return bool(state_of(folder).epochs or state_of(folder / HEAD).epochs)

@@ -83,6 +83,46 @@ def test_from_simulated_archives_to_a_checked_submission(simulated: Path, tmp_pa
     assert len(scores.read_text().splitlines()) == 1 + len(list((simulated / "test-jpg").iterdir()))
 
 
+def test_frozen_features_serve_heads_specialists_and_predictions(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bank, made once; a head and a specialist's solved head on it; their blend; scores of a folder."""
+    import keras
+
+    from tests.models import samples
+
+    monkeypatch.setattr(keras.applications, "TinyNet", samples.TinyNet, raising=False)
+    weights, recipes = tmp_path / "tiny.weights.h5", tmp_path / "recipes.toml"
+    samples.TinyNet().save_weights(weights)
+    recipes.write_text(f'[tiny]\nbackbone = "TinyNet"\nweights = "{weights}"\ntrain = "head"\nlearning_rate = 0.01')
+    here = ("--workspace", tmp_path / "workspace")
+    run("data", "prepare", "--from", simulated, *here)
+    run("folds", "--k", 2, *here)
+    made = run("features", "--models", "tiny", "--recipes", recipes, "--input-size", 16, "--views", "flips", *here)
+    assert "60 labelled chips holds 4 features a view" in made
+    assert "24 chips to predict is complete" in made
+    assert "Next: python run.py train --models tiny" in made
+    monkeypatch.setattr("models.features.runner_of", None)  # nothing is left to compute
+    for fold in (0, 1):
+        shown = run("fold", "--model", "tiny", "--fold", fold, "--recipes", recipes, *QUICK, *here)
+        assert "TinyNet frozen, RGB at 16 px" in shown
+    rare = ("--only-labels", "haze,water", "--solver", "ridge", "--dense", "none", "--input-size", 16)
+    run("train", "--models", "tiny", "--name", "rare", "--recipes", recipes, *rare, "--views", "flips", *here)
+    cells = run("status", *here).splitlines()
+    assert all("..." not in line for line in cells if line.startswith(("tiny", "rare")))
+    shown = run("blend", "--members", "tiny,rare", "--name", "both", "--union", "water", "--trials", 5, *here)
+    assert "both.csv is valid: 24 rows" in shown
+    assert "No scores of" in run("blend", "--members", "rare", "--name", "alone", *here, code=1)
+    scores = {}
+    for model in ("tiny", "rare"):
+        path = tmp_path / f"{model}.csv"
+        run("predict", "--model", model, "--images", simulated / "test-jpg", "--output", path, *here)
+        scores[model] = path.read_text().splitlines()
+    assert len(scores["tiny"][0].split(",")) == 1 + 17
+    assert scores["rare"][0] == "image_name,haze,water"
+    assert len(scores["rare"]) == 1 + len(list((simulated / "test-jpg").iterdir()))
+
+
 def test_a_file_opens_any_other_competition(tmp_path: Path) -> None:
     """Other labels, another metric, PNG chips, one-hot columns: nothing but a TOML file."""
     source, labels = tmp_path / "kaggle", ("bolete", "chanterelle", "morel")
@@ -130,6 +170,9 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
         (["fold", "--model", "baselin", "--fold", "0"], "Unknown recipe 'baselin'. Known: baseline"),
         (["folds", "--competition", "mars"], "Unknown competition 'mars'. Known: or the path of a .toml file, planet."),
         (["folds"], "No data in the workspace"),
+        (["features", "--models", "baseline"], "'baseline' does not learn from features: it has train full"),
+        (["fold", "--model", "resnet50", "--fold", "0", "--solver", "ridge"], "Give --train head, --dense none"),
+        (["fold", "--model", "baseline", "--fold", "0", "--only-labels", "gold"], "label of --only-labels 'gold'"),
         (["train", "--models", "../../x"], "cannot name a model"),
     ],
 )

@@ -22,6 +22,15 @@ def tiny_net(monkeypatch) -> str:
 
 
 @pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> str:
+    """The path of weights of `TinyNet`."""
+    keras.utils.set_random_seed(7)
+    path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
+    samples.TinyNet().save_weights(path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def trained_root(prepared, tmp_path_factory) -> Path:
     """A workspace with the model "tiny" trained on every fold. Not to be changed: tests that write take `trained`."""
     root = tmp_path_factory.mktemp("trained") / "workspace"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from competition.spec import load
 from competition.workspace import Workspace
+from models.backbones import Inputs
+from models.batches import Chips
 from models.jobs import Job
+from models.networks import build_network, compile_network
 from models.recipes import Recipe, resolve
+from models.tasks import Task
 from tests.conftest import store_of
 
+PLANET = load("planet")
+NUM_LABELS = len(PLANET.labels)
 TINY = {"images": "jpg", "input_size": 16, "dense": (8,), "dropout": 0.25, "batch_size": 16, "epochs": 2, "patience": 0}
 
 
@@ -27,6 +35,47 @@ def tiny_recipe(**values: Any) -> Recipe:
 def tiny_job(workspace: Workspace, fold: int = 0, *, skip_broken: bool = False, **values: Any) -> Job:
     """Return a job of the model "tiny"."""
     return Job(workspace, store_of(workspace), "tiny", tiny_recipe(**values), fold, skip_broken)
+
+
+def frozen(weights: str, **values: Any) -> dict[str, Any]:
+    """Return the values of a recipe with `TinyNet` frozen."""
+    return {"backbone": "TinyNet", "weights": weights, "train": "head", "pooling": ("avg",), **values}
+
+
+def inputs_of(recipe: Recipe, size: int | None = None) -> Inputs:
+    """Return the inputs of a recipe for chips of `size` pixels; default: as it asks for."""
+    dtype = np.dtype(np.uint8 if recipe.images == "jpg" else np.uint16)
+    return Inputs.of(recipe, PLANET.image_set(recipe.images), dtype, size or recipe.input_size)
+
+
+def built(recipe: Recipe, size: int | None = None, **options: Any) -> keras.Model:
+    """Return the network of a recipe."""
+    return build_network(recipe, Task.of(recipe, PLANET), inputs_of(recipe, size), **options)
+
+
+def compiled(network: keras.Model, recipe: Recipe, steps_per_epoch: int = 1) -> keras.Model:
+    """Return a network with the recipe's loss, optimiser and metric."""
+    task = Task.of(recipe, PLANET)
+    compile_network(network, recipe, task, steps_per_epoch, np.ones((1, len(task.labels)), bool))
+    return network
+
+
+def output_of(network: keras.Model, chips: NDArray[Any]) -> NDArray[Any]:
+    """Return what a network, or a part of one, makes of chips."""
+    return keras.ops.convert_to_numpy(network(chips, training=False))
+
+
+def chips_for(network: keras.Model, count: int = 2) -> NDArray[np.float32]:
+    """Return random chips of the size that a network takes."""
+    return np.random.default_rng(0).integers(0, 256, (count, *network.input_shape[1:])).astype(np.float32)
+
+
+def saved(path: Path, network: keras.Model) -> str:
+    """Save weights that are random everywhere: those of a new network are 0 or 1 here and there."""
+    random = np.random.default_rng(5)
+    network.set_weights([random.uniform(0.1, 1, weights.shape) for weights in network.get_weights()])
+    network.save_weights(path)
+    return str(path)
 
 
 def preprocess_input(chips: Any) -> Any:
@@ -48,14 +97,6 @@ def TinyNet(  # noqa: N802 - named as the networks of keras.applications are
     return keras.Model(chips, hidden, name="tinynet")
 
 
-def saved(path: Path, network: keras.Model) -> str:
-    """Save weights that are random everywhere: those of a new network are 0 or 1 here and there."""
-    random = np.random.default_rng(5)
-    network.set_weights([random.uniform(0.1, 1, weights.shape) for weights in network.get_weights()])
-    network.save_weights(path)
-    return str(path)
-
-
 @dataclass
 class NumberedCache:
     """Stands in for a chip cache: every pixel of a chip holds its position."""
@@ -69,3 +110,34 @@ class NumberedCache:
         self.asked.append(list(positions))
         assert max(positions) < self.num_chips
         return np.broadcast_to(np.uint8(positions)[:, None, None, None], (len(positions), self.size, self.size, 3))
+
+
+@dataclass
+class ArrayCache:
+    """Stands in for a chip cache: holds chips in memory, and its digest is given."""
+
+    chips: NDArray[Any]
+    digest: str = "chips"
+
+    def __len__(self) -> int:
+        return len(self.chips)
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the chips at `positions`."""
+        return self.chips[positions]
+
+
+def array_chips(count: int, size: int = 16, batch_size: int = 4, digest: str = "chips") -> Chips:
+    """Return random chips as a source of batches."""
+    pixels = np.random.default_rng(3).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
+    return Chips(ArrayCache(pixels, digest), (0, 1, 2), batch_size)
+
+
+def fill_weights(network: keras.Model, value: float) -> None:
+    """Give every weight of a network one value."""
+    network.set_weights([np.full_like(weights, value) for weights in network.get_weights()])
+
+
+def moved(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> list[bool]:
+    """Return which weights differ."""
+    return [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.augment import augment
-from models.batches import ChipBatches, ChipReader, TrainingBatches, as_network_input
-from tests.models.samples import NumberedCache, tiny_recipe
+from models.batches import Batches, Chips, TrainingBatches, as_network_input, batch_size_for, slices
+from models.views import apply_view
+from tests.models.samples import NumberedCache, array_chips, tiny_recipe
 
 NUM_CHIPS = 41
 # The labels of chip i are the binary digits of i, so that a row of labels says whose it is.
@@ -19,10 +21,14 @@ POSITIONS = np.arange(3, NUM_CHIPS)
 
 def epoch(number: int, **values) -> TrainingBatches:
     recipe = tiny_recipe(**{"batch_size": 8, "augment": ("d4", "shifts"), **values})
-    return TrainingBatches(ChipReader(NumberedCache(NUM_CHIPS), (0, 1, 2)), POSITIONS, TRUTH, recipe, number)
+    return TrainingBatches(source_of(NumberedCache(NUM_CHIPS)), POSITIONS, TRUTH, recipe, number)
 
 
-def order(batches: ChipBatches) -> list[int]:
+def source_of(cache: Any) -> Chips:
+    return Chips(cache, (0, 1, 2), batch_size=4)
+
+
+def order(batches: Batches) -> list[int]:
     return [int(chip[0, 0, 0]) for i in range(len(batches)) for chip in batches[i][0]]
 
 
@@ -55,7 +61,7 @@ def test_a_batch_depends_on_seed_epoch_and_number_alone():
     recipe = tiny_recipe(batch_size=8, augment=("d4",))
 
     def batch(epoch: int, index: int) -> bytes:
-        return TrainingBatches(ChipReader(cache, (0, 1, 2)), POSITIONS, TRUTH, recipe, epoch)[index][0].tobytes()
+        return TrainingBatches(source_of(cache), POSITIONS, TRUTH, recipe, epoch)[index][0].tobytes()
 
     assert batch(1, 2) == batch(1, 2)
     assert len({batch(epoch, index) for epoch in (0, 1) for index in (0, 1, 2)}) == 6
@@ -77,7 +83,7 @@ def test_views_are_drawn_anew_for_each_batch_and_epoch(monkeypatch):
 
 def test_held_out_chips_come_in_order_and_unchanged():
     cache = NumberedCache(NUM_CHIPS)
-    batches = ChipBatches(ChipReader(cache, (0, 1, 2)), np.array([5, 3, 30]), TRUTH, 2)
+    batches = Batches(source_of(cache), np.array([5, 3, 30]), TRUTH, 2)
     assert order(batches) == [5, 3, 30]
     assert cache.asked == [[5, 3], [30]]
 
@@ -85,7 +91,7 @@ def test_held_out_chips_come_in_order_and_unchanged():
 def test_no_more_chips_are_read_than_a_batch_holds():
     batches = epoch(0)
     order(batches)
-    assert max(map(len, batches.read.cache.asked)) == 8
+    assert max(map(len, batches.source.cache.asked)) == 8
 
 
 def test_the_network_is_given_the_bands_it_asked_for_in_its_order():
@@ -95,3 +101,24 @@ def test_the_network_is_given_the_bands_it_asked_for_in_its_order():
     np.testing.assert_array_equal(given, chips[..., [2, 1, 0]])
     same = as_network_input(chips.astype(np.uint8), (0, 1, 2, 3))
     assert (same.dtype, same.shape) == (np.uint8, (2, 4, 4, 4))
+
+
+def test_chips_come_under_one_view_after_another_in_the_order_asked_for():
+    source = array_chips(9)
+    positions = np.array([7, 2, 5])
+    seen = list(source.views(positions, ("identity", "turn90_mirror")))
+    np.testing.assert_array_equal(seen[0], source.read(positions))
+    np.testing.assert_array_equal(seen[1], apply_view(source.read(positions), "turn90_mirror"))
+    assert all(chips.flags.c_contiguous for chips in seen)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 9])
+def test_slices_are_all_of_it_in_its_order(count):
+    positions = np.arange(count)[::-1]
+    parts = list(slices(positions, 4))
+    assert [start for start, _ in parts] == list(range(0, count, 4))
+    assert [number for _, part in parts for number in part] == list(positions)
+
+
+def test_batches_hold_about_as_many_pixels_whatever_the_size():
+    assert [batch_size_for(size) for size in (16, 64, 224, 299, 2000)] == [1024, 512, 41, 23, 8]

@@ -21,45 +21,39 @@ from competition.spec import load
 from competition.workspace import Workspace
 from folds.table import FoldTable
 from models import fit
-from models.backbones import Inputs, build_network, compile_network
-from models.batches import ChipReader
-from models.fit import TrainingChips, train
+from models.batches import Batches, Chips
+from models.fit import Examples, train
 from models.recipes import Recipe
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
+from tests.models import samples
 from tests.models.samples import tiny_recipe
 
 
 def trained_in(
-    folder: Path, network: keras.Model, recipe: Recipe, chips: Any = None, lines: Any = None
+    folder: Path, network: keras.Model, recipe: Recipe, chips: Any = None, lines: Any = None, **options: Any
 ) -> TrainingState:
-    folder.mkdir(parents=True, exist_ok=True)
-    return train(network, chips, recipe, folder, "F2", [].append if lines is None else lines.append)
+    return train(network, chips, recipe, folder, "F2", [].append if lines is None else lines.append, **options)
 
 
 # Real training of a tiny network with everything that has a state: dropout, batch normalisation, Adam, a schedule
 
 
 @pytest.fixture(scope="module")
-def chips(prepared, tmp_path_factory) -> TrainingChips:
+def chips(prepared, tmp_path_factory) -> Examples:
     workspace = Workspace(prepared, load("planet"))
     images, labelled = workspace.competition.image_set("jpg"), workspace.labelled
     files = workspace.layout.locate(images, "train", labelled.image_names)
     root = tmp_path_factory.mktemp("cache")
     cache = open_cache(root, "train", labelled.image_names, files, images, 16, say=lambda line: None)
     heldout = FoldTable.read(workspace.fold_table).ordered_as(labelled.image_names).heldout(0)
-    return TrainingChips(
-        ChipReader(cache, (0, 1, 2)), labelled.truth, np.flatnonzero(~heldout), np.flatnonzero(heldout)
-    )
+    source = Chips(cache, (0, 1, 2), batch_size=8)
+    return Examples(source, labelled.truth, np.flatnonzero(~heldout), np.flatnonzero(heldout))
 
 
 @pytest.fixture
 def build(tiny_net, chips) -> Callable[[Recipe], keras.Model]:
     def build(recipe: Recipe) -> keras.Model:
-        competition = load("planet")
-        inputs = Inputs("RGB", (0.0,) * 3, (255.0,) * 3)
-        network = build_network(recipe, len(competition.labels), inputs)
-        compile_network(network, recipe, competition, chips.steps_per_epoch(recipe), chips.truth[chips.training])
-        return network
+        return samples.compiled(samples.built(recipe), recipe, chips.steps_per_epoch(recipe))
 
     return build
 
@@ -126,7 +120,7 @@ def test_the_figures_are_those_of_the_network_and_the_losses_fall(build, chips, 
         (number, set(chips.training)) for number in range(3)
     ]
     assert state.history[0].learning_rate == pytest.approx(0.02)
-    heldout = fit.ChipBatches(chips.read, chips.heldout, chips.truth, 7)
+    heldout = Batches(chips.source, chips.heldout, chips.truth, 7)
     found = network.evaluate(heldout, verbose=0, return_dict=True)
     assert found["f_beta"] == pytest.approx(state.best_metric, abs=1e-5)
     assert found["loss"] == pytest.approx(state.history[state.best].heldout_loss, abs=1e-4)
@@ -167,12 +161,12 @@ def play(monkeypatch) -> Callable[..., list[int]]:
     def play(*metrics: float, **losses: float) -> list[int]:
         played: list[int] = []
 
-        def epoch(network: keras.Model, chips: Any, recipe: Recipe, number: int) -> Epoch:
+        def epoch(network: keras.Model, chips: Any, recipe: Recipe, number: int, size: int) -> Epoch:
             played.append(number)
             assert number == 0 or weights_of(network) == {number - 1}, "not the weights of the epoch before"
             network.set_weights([np.full_like(weights, number) for weights in network.get_weights()])
             loss, heldout_loss = losses.get("loss", 0.5), losses.get("heldout_loss", 0.5)
-            return Epoch(number, loss, 0.5, heldout_loss, metrics[number], 0.1, 1.0)
+            return Epoch(number, loss, 0.5, heldout_loss, metrics[number], 0.1, 1.0, size)
 
         monkeypatch.setattr(fit, "_one_epoch", epoch)
         return played
@@ -281,6 +275,22 @@ def test_a_disk_without_hard_links_will_do(network, play, tmp_path, monkeypatch)
     play(0.1, 0.5, 0.3)
     trained_in(tmp_path, network, recipe_for(3))
     assert weights_of(network) == {1.0}
+
+
+def test_a_size_ends_without_its_best_weights_and_the_next_goes_on_from_its_last(network, play, tmp_path):
+    played = play(0.5, 0.9, 0.4, 0.2, 0.3)
+    recipe = recipe_for(5, patience=1)
+    trained_in(tmp_path, network, recipe, size=8, until=3)
+    assert played == [0, 1, 2]  # patience is for the last size
+    assert weights_of(network) == {2.0}
+    samples.fill_weights(network, 77)
+    lines: list[str] = []
+    state = trained_in(tmp_path, network, recipe, lines=lines, size=16)
+    assert lines[0].startswith("Going on after epoch 3")
+    assert played == [0, 1, 2, 3, 4]
+    assert [epoch.input_size for epoch in state.history] == [8, 8, 8, 16, 16]
+    assert (state.best, state.best_metric) == (4, 0.3)
+    assert weights_of(network) == {4.0}
 
 
 def test_training_that_is_over_trains_nothing_more(network, play, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from models.fit import _EpochBar
 from models.interrupts import check, heeded
-from models.predict import predict
+from models.predict import Scorer
 
 
 class Dying:
@@ -64,7 +64,7 @@ def test_training_and_prediction_look_for_it_at_every_batch():
     with pytest.raises(KeyboardInterrupt), heeded(), _EpochBar(3, "epoch") as bar:
         unheard(then=lambda: bar.on_train_batch_end(0))
     with pytest.raises(KeyboardInterrupt), heeded():
-        unheard(then=lambda: predict([], [[]], ("identity",), None))
+        unheard(then=lambda: Scorer([])([[]]))
 
 
 def test_handlers_are_put_back_and_those_of_others_left_alone():

@@ -26,15 +26,15 @@ from competition.labels import read_table
 from competition.workspace import Workspace
 from folds.scores import ScoreStore
 from folds.table import FoldTable
-from models import predict as predict_module
 from models.fit import TrainingState, train
-from models.runs import HISTORY, JOB, LOG, NETWORK, RECIPE, alone, read_recipe, recipe_of, restart
-from models.trained import load_networks, predict_folder
-from models.training_state import state_of
+from models.predict import Scorer
+from models.runs import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, read_recipe, recipe_of, restart
+from models.trained import predict_folder
+from models.training_state import HEAD, state_of
 from models.views import FLIPS, apply_view
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
 from tests.models import samples
-from tests.models.samples import tiny_job, tiny_recipe
+from tests.models.samples import frozen, tiny_job, tiny_recipe
 
 QUICK = {"epochs": 1, "views": "identity"}
 
@@ -55,13 +55,13 @@ def decoded(workspace: Workspace, split: str, names: tuple[str, ...], size: int 
     )
 
 
-def train_is_not_to_be_called(*_: object) -> TrainingState:
+def train_is_not_to_be_called(*_: object, **__: object) -> TrainingState:
     raise AssertionError("trained again")
 
 
-def interrupted(network, chips, recipe, *others) -> TrainingState:
+def interrupted(network, examples, recipe, *others, **options) -> TrainingState:
     """Stand in for `train`: stop after one epoch."""
-    train(network, chips, dataclasses.replace(recipe, epochs=1), *others)
+    train(network, examples, dataclasses.replace(recipe, epochs=1), *others, **{**options, "until": 1})
     raise KeyboardInterrupt
 
 
@@ -69,10 +69,10 @@ def interrupted(network, chips, recipe, *others) -> TrainingState:
 def begun(workspace, monkeypatch) -> Workspace:
     """A workspace in which the training of "tiny" fold 0 was interrupted."""
     with monkeypatch.context() as context:
-        context.setattr("models.fit.train", interrupted)
+        context.setattr("models.stages.train", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tiny_job(workspace).run()
-    monkeypatch.setattr("models.fit.train", train_is_not_to_be_called)
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     return workspace
 
 
@@ -92,15 +92,12 @@ def test_scores_are_those_of_the_held_out_and_the_test_chips_in_their_order(trai
 
 def test_scores_are_the_mean_over_the_same_views_for_held_out_and_test_chips(trained):
     store = store_of(trained)
-    networks, dtype = load_networks(trained, store, "tiny")
-    assert (len(networks), dtype) == (K, np.uint8)
-    for fold, network in enumerate(networks):
-        scores = store.read("tiny", fold)
+    for fold in range(K):
+        scores, network = store.read("tiny", fold), samples.built(tiny_recipe(seed=9))
+        network.load_weights(trained.runs / f"tiny/fold{fold}" / NETWORK)
         for split, made in (("train", scores.heldout), ("test", scores.test)):
             chips = decoded(trained, split, made.names).astype(np.float32)
-            seen = [
-                np.asarray(network(np.ascontiguousarray(apply_view(chips, view)), training=False)) for view in FLIPS
-            ]
+            seen = [samples.output_of(network, np.ascontiguousarray(apply_view(chips, view))) for view in FLIPS]
             np.testing.assert_allclose(made.values, np.mean(seen, axis=0), atol=1e-5)
             assert not np.allclose(made.values, seen[0], atol=1e-5)
 
@@ -159,7 +156,7 @@ def test_the_history_holds_the_best_held_out_metric(trained):
 
 
 def test_a_job_that_is_done_trains_nothing_and_changes_nothing(trained, monkeypatch, capsys):
-    monkeypatch.setattr("models.fit.train", train_is_not_to_be_called)
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     before = content_of(trained.runs)
     tiny_job(trained, 1).run()
     assert re.search(r"'tiny' fold 1 is done: best held-out F2 0\.\d{4} at cut 0\.2", capsys.readouterr().out)
@@ -173,7 +170,7 @@ def test_scores_that_were_lost_are_made_again_without_training(trained, monkeypa
     before = store.read("tiny", 1)
     for name in ("scores.json", "test.npz"):
         (store.folder("tiny", 1) / name).unlink()
-    monkeypatch.setattr("models.fit.train", train_is_not_to_be_called)
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     tiny_job(trained, 1).run()
     after = store.read("tiny", 1)
     assert after.provenance == before.provenance
@@ -277,13 +274,13 @@ def test_another_fold_table_for_a_finished_fold_is_refused(trained):
 def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chips, tmp_path, monkeypatch):
     workspace, kaggle = workspace_of_own_chips, tmp_path / "kaggle"
     with monkeypatch.context() as context:
-        context.setattr("models.fit.train", interrupted)
+        context.setattr("models.stages.train", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tiny_job(workspace).run()
     table = kaggle / "train_v2.csv"
     before = table.read_text()
     table.write_text(re.sub(r"(train_3),.*", r"\1,haze primary blow_down", before))
-    monkeypatch.setattr("models.fit.train", train_is_not_to_be_called)
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     with pytest.raises(UserError, match=r"begun with another labels\."):
         tiny_job(Workspace(workspace.root, workspace.competition)).run()
     table.write_text(before)
@@ -325,7 +322,7 @@ def test_test_chips_added_later_are_predicted_without_training_again(workspace_o
     tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
     before = store_of(workspace).read("tiny", 0)
     path.write_text(whole)
-    monkeypatch.setattr("models.fit.train", train_is_not_to_be_called)
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
     after = store_of(workspace).read("tiny", 0)
     assert after.test.names == workspace.test_names
@@ -359,26 +356,26 @@ def test_a_start_that_failed_binds_the_model_to_nothing(workspace, capsys):
 
 
 def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, monkeypatch):
-    monkeypatch.setattr("models.predict.batch_size_for", lambda size: 2)
+    monkeypatch.setattr("models.sources.batch_size_for", lambda size: 2)
     monkeypatch.setattr("models.predict.BATCHES_A_PART", 2)
-    calls = []
-    real = predict_module.predict
+    calls, real = [], Scorer.__call__
 
-    def stopping(*arguments):
-        calls.append(arguments)
-        if len(calls) == 8:
+    def stopping(scorer, chips):
+        calls.append(scorer)
+        if len(calls) == 8:  # the second batch of the fourth part
             raise KeyboardInterrupt
-        return real(*arguments)
+        return real(scorer, chips)
 
-    monkeypatch.setattr("models.predict.predict", stopping)
+    monkeypatch.setattr(Scorer, "__call__", stopping)
     with pytest.raises(KeyboardInterrupt):
         tiny_job(workspace, **QUICK).run()
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     tiny_job(workspace, **QUICK).run()
-    parts = -(-len(heldout_names(workspace, 0)) // 4) + -(-NUM_TEST // 4)
-    assert len(calls) == parts + 1  # the one that was interrupted, again
+    batches = -(-len(heldout_names(workspace, 0)) // 2) + NUM_TEST // 2
+    assert len(calls) == batches + 2  # the part that was interrupted, again
     resumed = store_of(workspace).read("tiny", 0)
-    assert not (workspace.runs / "tiny" / "fold0" / "parts").exists()
-    restart(workspace, "tiny", 0)
+    assert not (workspace.runs / "tiny/fold0" / PARTS).exists()
+    (workspace.runs / "tiny/fold0/scores.json").unlink()
     tiny_job(workspace, **QUICK).run()
     np.testing.assert_allclose(resumed.test.values, store_of(workspace).read("tiny", 0).test.values, atol=1e-6)
 
@@ -417,10 +414,9 @@ def test_four_bands_of_16_bits_are_trained_on_and_scored(workspace):
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
 
 
-def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny_net, tmp_path):
-    weights = tmp_path / "tiny.weights.h5"
-    samples.TinyNet().save_weights(weights)
-    job = tiny_job(workspace, backbone="TinyNet", weights=str(weights), train="head", pooling=("avg",), **QUICK)
+def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny_net, tiny_weights, tmp_path):
+    weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
+    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
     digest = job.recipe.digest()
     job.run()
     weights.unlink()
@@ -428,21 +424,113 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
     assert store.provenance("tiny", 0).recipe_digest == digest
     made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"])
     heldout = store.read("tiny", 0).heldout
+    # The job's scores come from a bank, whose features are float16.
+    np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=2e-3)
+    with h5py.File(job.folder / NETWORK) as head, h5py.File(job.folder.parent / EXTRACTOR) as extractor:
+        found: dict[str, list[str]] = {"head": [], "extractor": []}
+        head.visit(found["head"].append)
+        extractor.visit(found["extractor"].append)
+    assert any("conv" in name for name in found["extractor"])
+    assert not any("conv" in name for name in found["head"])
+
+
+def test_where_pixels_change_their_values_the_frozen_backbone_runs_in_every_epoch(workspace, tiny_net, tiny_weights):
+    job = tiny_job(workspace, **frozen(tiny_weights, augment=("d4", "shifts"), **QUICK))
+    job.run()
+    assert not (workspace.cache / "features").exists()
+    store = store_of(workspace)
+    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"])
+    heldout = store.read("tiny", 0).heldout
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
 
 
-def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, tmp_path, monkeypatch):
-    weights = tmp_path / "tiny.weights.h5"
-    samples.TinyNet().save_weights(weights)
-    job = tiny_job(workspace, backbone="TinyNet", weights=str(weights), train="head", pooling=("avg",), **QUICK)
-    monkeypatch.setattr("models.fit.train", interrupted)
+def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, tiny_weights, tmp_path, monkeypatch):
+    weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
+    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
+    monkeypatch.setattr("models.stages.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.run()
-    network = samples.TinyNet()
-    network.set_weights([weights + 1 for weights in network.get_weights()])
-    network.save_weights(weights)
+    samples.saved(weights, samples.TinyNet())
     with pytest.raises(UserError, match="begun with another recipe"):
         job.run()
+
+
+# Fine-tuning, specialists, seeds
+
+
+def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, tiny_weights, monkeypatch):
+    """It has learnt from chips that would now be held out."""
+    job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=2, **QUICK))
+    monkeypatch.setattr("models.stages.train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        job.run()
+    assert state_of(job.folder / HEAD).epochs == 1
+    with pytest.raises(UserError, match=r"begun with head_epochs 2 \(received 3\)"):
+        recipe_of(workspace, "tiny", None, {"head_epochs": 3})
+    folds = FoldTable.read(workspace.fold_table)
+    FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(workspace.fold_table)
+    again = dataclasses.replace(job, store=store_of(workspace))
+    with pytest.raises(UserError, match=r"begun with another fold table\."):
+        again.run()
+
+
+def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(workspace, tiny_net, tiny_weights):
+    specialist = {"train": "finetune", "head_epochs": 1, "only_labels": ("water", "clear"), "seeds": 2}
+    job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
+    job.run()
+    assert {path.name for path in job.folder.iterdir()} == {
+        JOB, LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json", "seed1",
+    }  # fmt: skip
+    assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK}
+    store, labels = store_of(workspace), workspace.competition.labels
+    scores = store.read("tiny", 0)
+    assert scores.provenance.scored == ("clear", "water")
+    scored = np.array([label in ("clear", "water") for label in labels])
+    for made in (scores.heldout, scores.test):
+        assert np.isfinite(made.values[:, scored]).all()
+        assert np.isnan(made.values[:, ~scored]).all()
+    chips = decoded(workspace, "test", scores.test.names[:4]).astype(np.float32)
+    seen = []
+    for folder in (job.folder, job.folder / "seed1"):
+        network = samples.built(job.recipe, pretrained=False)
+        network.load_weights(folder / NETWORK)
+        seen.append(samples.output_of(network, chips))
+    assert not np.allclose(seen[0], seen[1], atol=1e-3)
+    np.testing.assert_allclose(scores.test.values[:4][:, scored], np.mean(seen, axis=0), atol=1e-5)
+    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["test-jpg"])
+    np.testing.assert_allclose(made.values, scores.test.aligned(made.names), atol=1e-5)
+
+
+def test_an_unknown_label_of_a_specialist_is_refused_before_anything_is_written(workspace):
+    with pytest.raises(UserError, match="Unknown label of --only-labels 'gold'"):
+        tiny_job(workspace, only_labels=("gold",)).run()
+    assert not workspace.runs.exists()
+    assert not list(workspace.cache.glob("*"))
+
+
+def test_left_out_at_first_test_chips_are_scored_later_without_training(workspace, monkeypatch):
+    job = dataclasses.replace(tiny_job(workspace, **QUICK), with_test=False)
+    job.run()
+    before = store_of(workspace).read("tiny", 0)
+    assert before.test.names == ()
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
+    tiny_job(workspace, **QUICK).run()
+    after = store_of(workspace).read("tiny", 0)
+    assert after.test.names == workspace.test_names
+    np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
+
+
+def test_a_network_that_was_lost_is_trained_again_from_the_weights_asked_for(workspace, tiny_net, tiny_weights):
+    """Not from random ones, as a training that goes on is given weights by its checkpoint."""
+    job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=1, **QUICK))
+    job.run()
+    before, history = store_of(workspace).read("tiny", 0), state_of(job.folder).history
+    (job.folder / NETWORK).unlink()
+    (job.folder / "scores.json").unlink()
+    job.run()
+    after = store_of(workspace).read("tiny", 0)
+    np.testing.assert_allclose(after.heldout.values, before.heldout.values, atol=1e-3)
+    assert state_of(job.folder).history[0].loss == pytest.approx(history[0].loss, abs=1e-3)
 
 
 # Prediction of folders

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,78 +11,85 @@ from PIL import Image
 
 from competition.chips import BrokenChipError
 from competition.errors import UserError
-from competition.spec import load
-from models.batches import ChipReader
-from models.predict import batch_size_for, cached_batches, chip_files, predict, predict_files, progress_bar
+from models.accelerate import Runner
+from models.batches import Chips
+from models.predict import BATCHES_A_PART, ChipFiles, Scorer, chip_files, predict_files, predict_in_parts
 from models.views import VIEW_SETS, apply_view
-from tests.models.samples import NumberedCache
-
-JPG, TIF = load("planet").image_set("jpg"), load("planet").image_set("tif")
+from tests.models.samples import PLANET, NumberedCache, array_chips, inputs_of, tiny_recipe
 
 
-class Corner:
-    """Stands in for a network: scores a chip by its first pixel, so that views differ."""
-
-    output_shape = (None, 3)
-
-    def __init__(self, factor: float = 1.0) -> None:
-        self.factor = factor
-
-    def predict_on_batch(self, chips: np.ndarray) -> np.ndarray:
-        return (self.factor * chips[:, 0, 0, :3] / 255).astype(np.float32)
+def corner(factor: float = 1.0) -> Runner:
+    """Return what stands in for a network: it scores a chip by its first pixel, so that views differ."""
+    return lambda chips: (factor * chips[:, 0, 0, :3] / 255).astype(np.float32)
 
 
-def chips(count: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3)).astype(np.uint8)
-
-
-def batches(of: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(of), size):
-        yield of[start : start + size]
+def scores_of(scorer: Scorer, source: Chips, count: int, views: tuple[str, ...], folder: Path) -> np.ndarray:
+    return predict_in_parts(scorer, source, np.arange(count), views, folder, "")
 
 
 @pytest.mark.parametrize("views", VIEW_SETS)
 def test_scores_are_the_mean_over_networks_and_views(views):
-    seen = chips(7)
-    networks = [Corner(), Corner(0.5)]
-    scores = predict(networks, batches(seen, 3), VIEW_SETS[views], progress_bar(7, ""))
-    parts = [network.predict_on_batch(apply_view(seen, view)) for network in networks for view in VIEW_SETS[views]]
+    chips = array_chips(7).read(np.arange(7))
+    networks = [corner(), corner(0.5)]
+    under_views = [apply_view(chips, view) for view in VIEW_SETS[views]]
+    scores = Scorer(networks)(iter(under_views))
+    parts = [network(seen) for network in networks for seen in under_views]
     np.testing.assert_allclose(scores, np.mean(parts, axis=0), atol=1e-6)
     assert (scores.shape, scores.dtype) == ((7, 3), np.float32)
 
 
-def test_scores_do_not_depend_on_the_batches():
-    seen = chips(9)
-    many, one = (
-        predict([Corner()], batches(seen, size), ("identity", "turn90"), progress_bar(9, "")) for size in (2, 9)
-    )
-    np.testing.assert_array_equal(many, one)
+def test_what_networks_share_runs_once_a_view():
+    runs = []
 
+    def half(chips: np.ndarray) -> np.ndarray:
+        runs.append(len(chips))
+        return chips / 2
 
-def test_no_chips_give_no_scores():
-    assert predict([Corner()], [], ("identity",), progress_bar(0, "")).shape == (0, 3)
+    chips = array_chips(5).read(np.arange(5))
+    scores = Scorer([corner(), corner(0.5)], half)([chips, chips])
+    assert runs == [5, 5]
+    np.testing.assert_allclose(scores, 0.75 * corner()(chips / 2), atol=1e-6)
 
 
 def test_scores_stay_within_0_and_1():
-    class Certain(Corner):
-        def predict_on_batch(self, chips):
-            return np.full((len(chips), 3), np.nextafter(np.float32(1), np.float32(2)))
+    def certain(chips: np.ndarray) -> np.ndarray:
+        return np.full((len(chips), 3), np.nextafter(np.float32(1), np.float32(2)))
 
-    assert predict([Certain()] * 3, batches(chips(2), 2), VIEW_SETS["d4"], progress_bar(2, "")).max() == 1.0
+    assert Scorer([certain] * 3)([np.zeros((2, 4, 4, 3))] * 8).max() == 1.0
 
 
-def test_cached_chips_come_in_the_order_asked_for_and_a_batch_at_a_time():
+def test_scores_depend_neither_on_the_batches_nor_on_the_parts(tmp_path):
+    chips = array_chips(70).read(np.arange(70))
+    expected = Scorer([corner()])([chips, apply_view(chips, "turn90")])
+    for size in (2, 9, 100):
+        source = array_chips(70, batch_size=size)
+        made = scores_of(Scorer([corner()]), source, 70, ("identity", "turn90"), tmp_path / str(size))
+        np.testing.assert_array_equal(made, expected)
+
+
+def test_chips_are_scored_in_the_order_asked_for_and_read_a_batch_at_a_time(tmp_path):
     cache = NumberedCache(10)
-    found = list(cached_batches(ChipReader(cache, (0, 1, 2)), np.array([9, 3, 4, 0, 7]), 2))
-    assert [chip[0, 0, 0] for batch in found for chip in batch] == [9, 3, 4, 0, 7]
+    source = Chips(cache, (0, 1, 2), batch_size=2)
+    made = predict_in_parts(Scorer([corner()]), source, np.array([9, 3, 4, 0, 7]), ("identity",), tmp_path, "")
+    np.testing.assert_allclose(made[:, 0] * 255, [9, 3, 4, 0, 7], rtol=1e-6)
     assert [len(asked) for asked in cache.asked] == [2, 2, 1]
 
 
-def test_batches_hold_about_as_many_pixels_whatever_the_size():
-    assert [batch_size_for(size) for size in (16, 64, 224, 299, 2000)] == [1024, 512, 41, 23, 8]
+def test_interrupted_it_goes_on_with_the_part_that_is_not_done(tmp_path):
+    source, calls = array_chips(50, batch_size=3), []
 
+    def failing(chips: np.ndarray) -> np.ndarray:
+        calls.append(len(chips))
+        if len(calls) == BATCHES_A_PART + 3:
+            raise KeyboardInterrupt
+        return corner()(chips)
 
-# Folders
+    with pytest.raises(KeyboardInterrupt):
+        scores_of(Scorer([failing]), source, 50, ("identity",), tmp_path)
+    calls.clear()
+    made = scores_of(Scorer([failing]), source, 50, ("identity",), tmp_path)
+    assert sum(calls) == 50 - 3 * BATCHES_A_PART
+    np.testing.assert_array_equal(made, corner()(source.read(np.arange(50))))
 
 
 @pytest.fixture
@@ -97,8 +103,14 @@ def folder(tmp_path) -> Path:
     return folder
 
 
-def scored(files: list[Path], images=JPG, columns=(0, 1, 2), dtype=np.uint8, **options):
-    return predict_files([Corner()], files, images, columns, np.dtype(dtype), 12, ("identity",), **options)
+def scored(files: list[Path], dtype: str = "uint8", *, skip_broken: bool = False, **values):
+    recipe = tiny_recipe(input_size=12, **values)
+    images = PLANET.image_set(recipe.images)
+    given = ChipFiles(files, images, recipe, inputs_of(recipe), np.dtype(dtype), skip_broken)
+    sample = given.sample()
+    assert sample.shape[1:] == (12, 12, 3)
+    assert sample.dtype == (np.uint8 if dtype == "uint8" else np.float32)
+    return predict_files(Scorer([corner()]), given, ("identity",))
 
 
 def test_a_folders_chips_are_scored_by_their_names(folder):
@@ -132,10 +144,10 @@ def test_chips_that_are_all_broken_are_refused(folder):
 def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tmp_path):
     chip = np.random.default_rng(0).integers(1, 9000, (12, 12, 4)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "chip.tif", chip, photometric="rgb", extrasamples=["unassalpha"])
-    scores, _ = scored(chip_files(tmp_path), TIF, (2, 1, 0), np.uint16, skip_broken=True)
+    scores, _ = scored(chip_files(tmp_path), "uint16", images="tif", skip_broken=True)
     assert scores.names == ("chip",)
     with pytest.raises(UserError, match=r"chip\.tif has uint16 values; the model takes uint8\. Give a folder"):
-        scored(chip_files(tmp_path), TIF, (2, 1, 0), np.uint8, skip_broken=True)
+        scored(chip_files(tmp_path), "uint8", images="tif", skip_broken=True)
 
 
 def test_folders_without_chips_or_with_one_id_twice_are_refused(tmp_path, folder):

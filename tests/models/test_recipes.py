@@ -7,7 +7,10 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from competition.errors import UserError
 from models.recipes import Recipe, load_recipes, recipe_from, resolve
@@ -116,6 +119,14 @@ def test_a_missing_recipe_file_is_named(tmp_path):
         ({"shift": -0.1}, r"shift must be in \[0, 1\), received -0\.1\.$"),
         ({"patience": -1}, r"patience cannot be below 0, received -1\.$"),
         ({"dense": (256, 0)}, r"dense needs whole numbers above 0, received \(256, 0\)\.$"),
+        ({"progressive": (0,)}, r"progressive needs whole numbers above 0, received \(0,\)\.$"),
+        ({"pooling": ()}, r"pooling must be avg, max, both of these, or flatten; received none\.$"),
+        ({"pooling": ("avg", "flatten")}, r"pooling must be .*; received avg,flatten\.$"),
+        ({"progressive": (32,)}, r"pooling flatten fits one input size only\. Give --pooling avg"),
+        ({"progressive": (16, 32), "pooling": ("avg",), "epochs": 2}, r"3 input sizes need as many epochs, received 2"),
+        ({"solver": "ridge"}, r"solver ridge fits a linear head to .*\. Give --train head, --dense none"),
+        ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
+        ({"bands": "RGR"}, r"bands names a band twice: 'RGR'\.$"),
         ({"views": "d8"}, r"valid: Unknown set of views 'd8'\. Known: d4, flips, identity\.$"),
         ({"augment": ("d4", "blur")}, r"valid: Unknown augmentation 'blur'\. Known: d4, flips, none, photometric"),
     ],
@@ -125,6 +136,37 @@ def test_wrong_values_are_named_in_one_line(values, line):
         resolve("baseline", values)
     assert str(caught.value).startswith("recipe 'baseline' is not valid: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_solver_needs_a_linear_head_on_a_frozen_backbone():
+    linear = {"solver": "logistic", "dense": (), "augment": ("flips",)}
+    assert resolve("resnet50", linear).solver == "logistic"
+    for spoilt in ({"dense": (8,)}, {"head_norm": "batch"}, {"augment": ("shifts",)}, {"train": "finetune"}):
+        with pytest.raises(UserError, match="solver logistic fits a linear head"):
+            resolve("resnet50", {**linear, **spoilt})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, True), ({"augment": ()}, True), ({"augment": ("flips", "quarter_turns")}, True),
+        ({"augment": ("d4", "shifts")}, False), ({"mixup": 0.2}, False), ({"cutmix": 1.0}, False),
+        ({"train": "finetune"}, False), ({"train": "full"}, False),
+    ],
+)  # fmt: skip
+def test_a_head_learns_from_features_where_no_pixel_changes_its_value(values, expected):
+    assert resolve("resnet50", values).on_bank == expected
+
+
+@given(st.lists(st.integers(1, 300), max_size=4), st.integers(1, 40))
+def test_input_sizes_share_the_epochs_and_the_recipes_own_comes_last(progressive, more):
+    epochs = len(progressive) + more
+    stages = resolve("residual", {"progressive": tuple(progressive), "epochs": epochs}).stages
+    assert [size for size, _ in stages] == [*progressive, 64]
+    lasting = np.diff([0, *(last for _, last in stages)])
+    assert lasting.min() >= 1
+    assert lasting.max() - lasting.min() <= 1
+    assert stages[-1][1] == epochs
 
 
 def test_an_unknown_recipe_lists_the_known_ones():

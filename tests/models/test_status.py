@@ -16,7 +16,7 @@ from tests.conftest import store_of
 def state(*metrics: float) -> TrainingState:
     state = TrainingState()
     for number, metric in enumerate(metrics):
-        state.add(Epoch(number, 0.5, 0.5, 0.5, metric, 1e-3, 1.0))
+        state.add(Epoch(number, 0.5, 0.5, 0.5, metric, 1e-3, 1.0, 0))
     return state
 
 

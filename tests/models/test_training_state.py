@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from competition.errors import UserError
 from models import training_state
-from models.training_state import STATE, Epoch, TrainingState, checkpoints, state_of
+from models.training_state import HEAD, STATE, Epoch, TrainingState, checkpoints, has_begun, state_of
 
 
-def epoch(number: int, heldout_metric: float) -> Epoch:
-    return Epoch(number, 0.5, 0.6, 0.4, heldout_metric, 1e-3, 1.5)
+def epoch(number: int, heldout_metric: float, size: int = 0) -> Epoch:
+    return Epoch(number, 0.5, 0.6, 0.4, heldout_metric, 1e-3, 1.5, size)
 
 
 def after(*metrics: float) -> TrainingState:
@@ -49,6 +49,15 @@ def test_training_is_over_at_the_last_epoch_or_out_of_patience():
     assert not TrainingState().is_over(epochs=1, patience=1)
 
 
+def test_epochs_at_another_size_do_not_compete_for_the_best():
+    state = TrainingState()
+    played = [(0.5, 8), (0.9, 8), (0.3, 16), (0.2, 16), (0.4, 16), (0.4, 16)]
+    assert [state.add(epoch(i, metric, size)) for i, (metric, size) in enumerate(played)] == [
+        True, True, True, False, True, False,
+    ]  # fmt: skip
+    assert (state.best, state.best_metric, state.waited) == (4, 0.4, 1)
+
+
 def test_a_written_state_comes_back_as_it_was(tmp_path):
     state = after(0.2, 0.4, 0.3)
     state.write(tmp_path / STATE)
@@ -78,6 +87,16 @@ def test_the_state_of_a_fold_is_that_of_its_job_or_of_its_latest_checkpoint(tmp_
     assert state_of(tmp_path).epochs == 2
     after(0.1, 0.2, 0.3).write(tmp_path / "history.json")
     assert state_of(tmp_path).epochs == 3
+
+
+def test_a_fold_has_begun_with_the_first_epoch_of_its_head(tmp_path):
+    assert not has_begun(tmp_path)
+    checkpoint = tmp_path / HEAD / "checkpoints/epoch00001"
+    checkpoint.mkdir(parents=True)
+    assert not has_begun(tmp_path)
+    after(0.1).write(checkpoint / STATE)
+    assert has_begun(tmp_path)
+    assert state_of(tmp_path).epochs == 0
 
 
 def test_it_is_read_without_keras():
