@@ -19,7 +19,7 @@ def head_of(num_features: int = 6, prior_shift: np.ndarray | None = None, **valu
 def test_the_head_is_the_papers():
     head = head_of(dense=(9, 5), dropout=0.4)
     kinds = [type(layer).__name__ for layer in head.layers[1:]]
-    assert kinds == ["Dropout", "Dense", "Dropout", "Dense", "Dropout", "Dense", "Activation"]
+    assert kinds == ["Dropout", "Dense", "Dropout", "Dense", "Dropout", "Dense", "Scores"]
     assert [layer.units for layer in head.layers if isinstance(layer, layers.Dense)] == [9, 5, NUM_LABELS]
     assert {layer.rate for layer in head.layers if isinstance(layer, layers.Dropout)} == {0.4}
     scores = output_of(head, np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32))

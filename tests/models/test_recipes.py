@@ -150,7 +150,7 @@ def test_a_solver_needs_a_linear_head_on_a_frozen_backbone():
     ("values", "expected"),
     [
         ({}, True), ({"augment": ()}, True), ({"augment": ("flips", "quarter_turns")}, True),
-        ({"augment": ("d4", "shifts")}, False), ({"mixup": 0.2}, False), ({"cutmix": 1.0}, False),
+        ({"augment": ("d4", "shifts")}, False), ({"mixup": 0.2}, True), ({"cutmix": 1.0}, False),
         ({"train": "finetune"}, False), ({"train": "full"}, False),
     ],
 )  # fmt: skip
