@@ -106,6 +106,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
         positions = self.positions[index * self.batch_size :][: self.batch_size]
+        if num_gpus() > 1:  # they take equal shares: the first chips fill the last batch up
+            positions = np.concatenate([positions, self.positions[: -len(positions) % num_gpus()]])
         return self.batch(positions, self.truth[positions].astype(np.float32), index)
 
     def batch(

@@ -1,0 +1,96 @@
+"""Train a fold by whichever backend Keras is set to: `python -m tests.models.fold_by_backend WORKSPACE WEIGHTS [two]`.
+
+With "two" the processor passes for two GPUs.
+
+Nothing in it is left to the backend's own chance: heads begin at zero, and there is no dropout.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import keras
+from keras import layers
+
+from competition.spec import load
+from competition.workspace import Workspace
+from models import heads
+from models.jobs import Job
+from tests.conftest import store_of
+from tests.models import samples
+
+MODELS: dict[str, dict[str, Any]] = {
+    "head": {"train": "head", "epochs": 3, "mixup": 0.3, "weight_decay": 0.01},
+    "finetune": {
+        "train": "finetune",
+        "epochs": 3,
+        "augment": ("d4", "photometric"),
+        "ema": 0.8,
+        "clip": 1.0,
+        "groups": "softmax",
+        "loss": "crossentropy_and_f_beta",
+        "progressive": (12,),
+        "schedule": "cosine",
+        "warmup": 0.5,
+    },
+}
+
+
+def PlainNet(  # noqa: N802 - named as the networks of keras.applications are
+    weights: str | None = None, include_top: bool = False, input_shape: tuple[int, int, int] = (16, 16, 3)
+) -> keras.Model:
+    """Stand in for a network of keras.applications, without dropout."""
+    chips = keras.Input(input_shape)
+    hidden = layers.Conv2D(6, 3, use_bias=False, name="conv")(chips)
+    hidden = layers.Activation("relu")(layers.BatchNormalization(momentum=0.5, name="norm")(hidden))
+    return keras.Model(chips, layers.Conv2D(8, 3, strides=2, activation="relu", name="last")(hidden), name="plainnet")
+
+
+PlainNet.__module__ = samples.__name__  # where its preprocessing is
+
+
+def train_fold(root: Path, weights: Path) -> None:
+    """Train a head on the bank and a fine-tuned network, on fold 0."""
+    workspace = Workspace(root, load("planet"))
+    build = heads.build_head
+
+    def from_zero(*arguments: Any, **options: Any) -> keras.Model:
+        head = build(*arguments, **options)
+        head.set_weights([0 * values for values in head.get_weights()])
+        return head
+
+    common = {"backbone": "PlainNet", "weights": str(weights), "pooling": ("avg", "max"), "dense": (), "dropout": 0.0}
+    with (
+        mock.patch.object(keras.applications, "PlainNet", PlainNet, create=True),
+        mock.patch("models.networks.build_head", from_zero),
+        mock.patch("models.stages.build_head", from_zero),
+    ):
+        for name, values in MODELS.items():
+            recipe = samples.tiny_recipe(**common, **values)
+            Job(workspace, store_of(workspace), name, recipe, 0, with_test=False).run()
+
+
+def train_on_two_devices(root: Path, weights: Path) -> None:
+    """Do so with each step's chips dealt to two devices: two halves of the processor that pass for GPUs."""
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("models.devices.num_gpus", return_value=2))
+        stack.enter_context(mock.patch("models.batches.num_gpus", return_value=2))
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow
+
+            halves = [tensorflow.config.LogicalDeviceConfiguration()] * 2
+            processor = tensorflow.config.list_physical_devices("CPU")[0]
+            tensorflow.config.set_logical_device_configuration(processor, halves)
+            strategy = functools.partial(tensorflow.distribute.MirroredStrategy, ["CPU:0", "CPU:1"])
+            stack.enter_context(mock.patch.object(tensorflow.distribute, "MirroredStrategy", strategy))
+        train_fold(root, weights)
+
+
+if __name__ == "__main__":
+    train = train_on_two_devices if sys.argv[3:] == ["two"] else train_fold
+    train(*(Path(argument) for argument in sys.argv[1:3]))
