@@ -72,7 +72,7 @@ def require(action: str, path: Path) -> None:
     packages, extra = NEEDED.get((action, path.suffix), ((), ""))
     if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
         raise UserError(
-            f"To {action} {path.name} needs {' and '.join(missing)}. "
+            f"{'Writing' if action == 'write' else 'Reading'} {path.name} needs {' and '.join(missing)}. "
             f"Run 'pip install -e \".[{extra}]\"', or use a .keras file."
         )
     if action == "write" and packages and keras.backend.backend() != "tensorflow":
@@ -88,8 +88,11 @@ def write(network: keras.Model, facts: Facts, path: Path) -> None:
     Raises:
         UserError: if the format does not take the network.
     """
+    writer = {".keras": _write_keras, ".onnx": _write_onnx, ".zip": _write_openvino}[path.suffix]
     try:
-        {".keras": _write_keras, ".onnx": _write_onnx, ".zip": _write_openvino}[path.suffix](network, facts, path)
+        with turned_aside(1, 2), warnings.catch_warnings():  # TensorFlow's, which Keras may load only now
+            warnings.simplefilter("ignore")
+            writer(network, facts, path)
     except (OSError, UserError):
         raise
     except Exception as error:  # exporters raise whatever they like on a layer that they do not know
@@ -167,10 +170,8 @@ def _read_keras(path: Path, accelerated: bool) -> Exported:
 def _write_openvino(network: keras.Model, facts: Facts, path: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with turned_aside(1, 2), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import_openvino()
-            network.export(str(folder / XML), format="openvino", verbose=False)
+        import_openvino()
+        network.export(str(folder / XML), format="openvino", verbose=False)
         with zipfile.ZipFile(path, "w") as archive:
             archive.write(folder / XML, XML)
             archive.write(folder / BIN, BIN)
@@ -219,7 +220,10 @@ def _read_onnx(path: Path) -> Exported:
     options.log_severity_level = 4
     # From memory, so that no other file can be named as the place of its weights.
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    facts = Facts.read(session.get_modelmeta().custom_metadata_map.get(KEY, ""))
+    metadata = session.get_modelmeta().custom_metadata_map
+    if KEY not in metadata:
+        raise UserError("it has no facts of a model")
+    facts = Facts.read(metadata[KEY])
     size, bands, labels = facts.inputs.size, len(facts.inputs.bands), len(facts.labels)
     shapes = [list(end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())]
     if shapes != [[size, size, bands], [labels]]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
-import warnings
 from typing import Any
 
 import keras
 import numpy as np
-
-from models.backend import turned_aside
 
 OPSET = 17  # of 2022: read by everything that is kept up; from 18 on operators take what tf2onnx leaves as attributes
 
@@ -26,19 +23,17 @@ def as_onnx(network: keras.Model) -> Any:
     """
     onnx, tf2onnx = importlib.import_module("onnx"), importlib.import_module("tf2onnx")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    with turned_aside(1, 2), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        frozen = _frozen(network)
-        (given,), (made,) = frozen.inputs, frozen.outputs
-        graph, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(add_shapes=True),
-            name=network.name,
-            input_names=[given.name],
-            output_names=[made.name],
-            tensors_to_rename={given.name: "chips", made.name: "scores"},
-            custom_op_handlers={"Erfc": (_erfc, [])},
-            opset=OPSET,
-        )
+    frozen = _frozen(network)
+    (given,), (made,) = frozen.inputs, frozen.outputs
+    graph, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(add_shapes=True),
+        name=network.name,
+        input_names=[given.name],
+        output_names=[made.name],
+        tensors_to_rename={given.name: "chips", made.name: "scores"},
+        custom_op_handlers={"Erfc": (_erfc, [])},
+        opset=OPSET,
+    )
     for end in (*graph.graph.input, *graph.graph.output):
         end.type.tensor_type.shape.dim[0].dim_param = "num_chips"
     onnx.checker.check_model(graph)  # tf2onnx leaves in the graph what it does not know
