@@ -133,6 +133,21 @@ def test_any_number_of_chips_is_scored_in_order(tmp_path, suffix, monkeypatch):
     assert runner(chips[:0]).shape == (0, len(PLANET.labels))
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_layers_of_newer_backbones_are_taken_by_every_format(tmp_path, suffix):
+    chips = hidden = keras.Input((8, 8, 3))
+    layers = keras.layers
+    for layer in (layers.Conv2D(6, 3, groups=3), layers.LayerNormalization(), layers.Activation("gelu")):
+        hidden = layer(hidden)
+    network = keras.Model(chips, layers.Dense(17)(layers.GlobalMaxPooling2D()(hidden)))
+    inputs = Inputs(8, "RGB", (0, 0, 0), (255, 255, 255))
+    write(network, facts_of(recipe_of("two_convolutions"), inputs), path := tmp_path / f"model{suffix}")
+    given = chips_for(inputs, "uint8")
+    np.testing.assert_allclose(
+        read(path).runner_for(given, silent)(given), network.predict(given, verbose=0), atol=1e-4
+    )
+
+
 def test_a_shared_extractor_is_in_the_file_once(tiny_net):
     networks, extractor, *_ = parts_of(FROZEN, 16)
     own = sum(network.count_params() for network in networks)
