@@ -202,7 +202,7 @@ def status(workspace: Workspace) -> None:
 
 @main.command()
 @in_workspace
-@click.option("--model", required=True, help="a trained model")
+@click.option("--model", required=True, help="a trained model, or a file that `export` wrote")
 @click.option("--images", type=FOLDER, required=True, help="folder of chips")
 @click.option("--output", type=FILE, required=True, help="CSV file to write: image_name and one column a label")
 @click.option("--tags", is_flag=True, help="add a column with the decided tags")
@@ -211,22 +211,28 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
     """Score any folder of chips with a trained model, averaged over its folds and views."""
     from competition.labels import to_tags
     from folds.scores import ScoreStore
-    from models.trained import predict_folder
+    from models import export, trained
 
-    scores, left_out = predict_folder(workspace, ScoreStore.of(workspace), model, images, skip_broken=skip_broken)
-    labels, scored = workspace.competition.labels, scores.scored
-    columns = {label: scores.values[:, i] for i, label in enumerate(labels) if scored[i]}
+    competition, cuts = workspace.competition, None
+    if export.is_file(model):
+        scores, left_out, facts = export.predict_with_file(Path(model), images, skip_broken=skip_broken)
+        competition, cuts = facts.competition, facts.cuts_of_all
+    else:
+        store = ScoreStore.of(workspace)
+        scores, left_out = trained.predict_folder(workspace, store, model, images, skip_broken=skip_broken)
+    scored = scores.scored
+    columns = {label: scores.values[:, i] for i, label in enumerate(competition.labels) if scored[i]}
     decided = None
     if tags:
         from submissions.cuts import cuts_of
         from submissions.decoding import decide
 
-        competition, cuts = workspace.competition, cuts_of(model, workspace)
+        cuts = cuts_of(model, workspace) if cuts is None else cuts
         decided = to_tags(decide(scores.values, cuts, competition), competition)
         low, high = min(cuts[scored]), max(cuts[scored])
         whole = ", one of every exclusive group" if scored.all() else ""
         click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
-    _write_scores(output, workspace.competition.tables.id_column, scores.names, columns, decided)
+    _write_scores(output, competition.tables.id_column, scores.names, columns, decided)
     for line in left_out:
         click.echo(f"Left out: {line}")
     click.echo(f"Wrote {output}: {len(scores.names)} chips.")
@@ -240,6 +246,26 @@ def _write_scores(path: Path, id_column: str, names: Any, columns: dict[str, Any
     table = pd.DataFrame({id_column: names, **columns, **({"tags": tags} if tags is not None else {})})
     with replace_atomically(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
+
+
+@main.command()
+@in_workspace
+@click.option("--model", required=True, help="a trained model")
+@click.option("--output", type=FILE, required=True, help="file to write: .keras, .onnx, or .zip for OpenVINO")
+@click.option(
+    "--format", "file_format", type=click.Choice(["keras", "onnx", "openvino"]), help="default: by the suffix"
+)
+def export(workspace: Workspace, model: str, output: Path, file_format: str | None) -> None:
+    """Put a trained model into one file, with its cuts, that `predict` takes without the workspace."""
+    from folds.scores import ScoreStore
+    from models.export import export as export_model
+    from models.export import path_for
+    from submissions.cuts import cuts_of
+
+    path = path_for(output, file_format)
+    export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace), click.echo)
+    click.echo(f"Wrote {path}: {path.stat().st_size / 1e6:,.1f} MB.")
+    click.echo(f"Next: python run.py predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags")
 
 
 @main.command()

@@ -174,7 +174,7 @@ def _reason_against() -> str | None:
 
 
 def _compile(network: keras.Model, shape: tuple[int, ...]) -> Any:
-    openvino = _import_openvino()
+    openvino = import_openvino()
     core = openvino.Core()
     core.set_property({"ENABLE_MMAP": False})  # Windows does not remove files that are mapped
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -187,7 +187,8 @@ def _compile(network: keras.Model, shape: tuple[int, ...]) -> Any:
     return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"})
 
 
-def _import_openvino() -> Any:
+def import_openvino() -> Any:
+    """Return the package openvino, which then reports to nobody."""
     # It forks a process that reports every import and export to its maker's analytics, without asking, unless the
     # package that does so cannot be imported.
     if "openvino" not in sys.modules:

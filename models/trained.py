@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.workspace import Workspace
-from folds.scores import Scores, ScoreStore
+from folds.scores import Provenance, Scores, ScoreStore
 from models.backend import load_backend
 from models.recipes import Recipe
 from models.runs import EXTRACTOR, NETWORK, read_job, read_recipe, seed_folders
@@ -37,6 +38,38 @@ def heads_of(recipe: Recipe, task: Task, num_features: int, folders: Sequence[Pa
     return heads
 
 
+def networks_of(
+    recipe: Recipe, task: Task, inputs: Inputs, folders: Sequence[Path]
+) -> tuple[list[keras.Model], keras.Model | None]:
+    """Return the networks that were trained in some jobs' folders of one model, and the extractor that they share.
+
+    Args:
+        recipe: the model's recipe.
+        task: the labels scored.
+        inputs: what the networks are given.
+        folders: the jobs' folders.
+
+    Returns:
+        Networks from chips to scores, and None; of a frozen backbone the heads, and the network from chips to features.
+
+    Raises:
+        UserError: if a file of weights is missing or damaged.
+    """
+    from models.backbones import build_extractor
+    from models.fit import load_weights
+    from models.networks import build_network
+
+    if recipe.train == "head":
+        extractor = build_extractor(recipe, inputs, pretrained=False)
+        load_weights(extractor, folders[0].parent / EXTRACTOR)
+        return heads_of(recipe, task, extractor.output_shape[-1], folders), extractor
+    networks = []
+    for folder in (path for job in folders for path in seed_folders(job, recipe)):
+        networks.append(build_network(recipe, task, inputs, pretrained=False))
+        load_weights(networks[-1], folder / NETWORK)
+    return networks, None
+
+
 def scorer_of(
     recipe: Recipe,
     task: Task,
@@ -59,23 +92,53 @@ def scorer_of(
         UserError: if a file of weights is missing or damaged.
     """
     from models.accelerate import KerasRunner, runner_of
-    from models.backbones import build_extractor
     from models.batches import HEADS_AT_ONCE
-    from models.fit import load_weights
-    from models.networks import build_network
     from models.predict import Scorer
 
-    if recipe.train == "head":
-        extractor = build_extractor(recipe, inputs, pretrained=False)
-        load_weights(extractor, folders[0].parent / EXTRACTOR)
-        heads = heads_of(recipe, task, extractor.output_shape[-1], folders)
-        return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in heads], runner_of(extractor, sample, say))
-    runners = []
-    for folder in (path for job in folders for path in seed_folders(job, recipe)):
-        network = build_network(recipe, task, inputs, pretrained=False)
-        load_weights(network, folder / NETWORK)
-        runners.append(runner_of(network, sample, say))
-    return Scorer(runners)
+    networks, extractor = networks_of(recipe, task, inputs, folders)
+    if extractor:
+        return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in networks], runner_of(extractor, sample, say))
+    return Scorer([runner_of(network, sample, say) for network in networks])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model of which at least one fold is complete.
+
+    Attributes:
+        model: its name.
+        recipe: its recipe.
+        task: the labels it scores.
+        inputs: what its networks are given.
+        dtype: data type of the chips' files.
+        folders: the folder of each complete fold's job.
+        provenance: what the scores of the first of them were made with.
+    """
+
+    model: str
+    recipe: Recipe
+    task: Task
+    inputs: Inputs
+    dtype: str
+    folders: dict[int, Path]
+    provenance: Provenance
+
+    @classmethod
+    def of(cls, workspace: Workspace, store: ScoreStore, model: str) -> Trained:
+        """Return a model of a workspace.
+
+        Raises:
+            UserError: if it is unknown, no fold of it is complete, or a fold was made with other labels or folds.
+        """
+        from models.backbones import Inputs
+
+        recipe, folds = read_recipe(workspace, model), store.folds_of(model)
+        if not folds:
+            raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
+        made = [store.provenance(model, fold) for fold in folds]  # refuses other labels, or another order of them
+        folders = {fold: store.folder(model, fold) for fold in folds}
+        job, task = read_job(folders[folds[0]]), Task.of(recipe, workspace.competition)
+        return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, made[0])
 
 
 def predict_folder(
@@ -90,20 +153,13 @@ def predict_folder(
         UserError: if the model is not trained, or the folder holds no chips it can take.
     """
     load_backend()
-    from models.backbones import Inputs
     from models.predict import ChipFiles, chip_files, predict_files
 
-    recipe, folds = read_recipe(workspace, model), store.folds_of(model)
-    if not folds:
-        raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
-    for fold in folds:
-        store.provenance(model, fold)  # refuses other labels, or another order of them
-    jobs = [store.folder(model, fold) for fold in folds]
-    job, task = read_job(jobs[0]), Task.of(recipe, workspace.competition)
-    inputs, views = Inputs.from_dict(job["inputs"]), VIEW_SETS[recipe.views]
-    images = workspace.competition.image_set(recipe.images)
-    files = ChipFiles(chip_files(folder), images, recipe, inputs, np.dtype(job["dtype"]), skip_broken)
-    print(f"Scoring {len(files.paths):,} chips with {len(folds)} folds of '{model}', {len(views)} views.")
-    scorer = scorer_of(recipe, task, inputs, jobs, files.sample(), print)
+    made = Trained.of(workspace, store, model)
+    recipe, task, folders = made.recipe, made.task, list(made.folders.values())
+    images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
+    files = ChipFiles(chip_files(folder), images, recipe, made.inputs, np.dtype(made.dtype), skip_broken)
+    print(f"Scoring {len(files.paths):,} chips with {len(folders)} folds of '{model}', {len(views)} views.")
+    scorer = scorer_of(recipe, task, made.inputs, folders, files.sample(), print)
     scores, broken = predict_files(scorer, files, views)
     return Scores(scores.names, task.spread(scores.values)), broken

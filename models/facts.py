@@ -1,0 +1,103 @@
+"""What an exported model says of itself: all that is needed to give it chips and to make tags of its scores."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from competition.errors import UserError
+from competition.spec import Competition, ImageSet, describe
+from models.backbones import Inputs
+from models.recipes import Recipe
+from models.tasks import Task
+from models.views import D4
+
+FORMAT: Literal[1] = 1
+LARGEST = 2**20  # bytes of the JSON; it takes a few thousand
+LARGEST_CHIP = 8192  # pixels along each side
+
+
+class Facts(BaseModel):
+    """The facts of an exported model; within its file they are JSON.
+
+    Attributes:
+        format: of these facts.
+        model: name of the model.
+        competition: labels, exclusive groups and all else that deciding tags asks for, and the renderings.
+        labels: the labels scored, in the order of the network's scores; a specialist's are not all.
+        cuts: for each of them the score from which it is decided.
+        inputs: size and bands of the chips, and what their values span.
+        dtype: data type of the chips' files.
+        views: the views over which scores are to be averaged; the network scores one at a time.
+        recipe: what the networks were trained with.
+        folds: the folds whose networks are averaged.
+        digests: of recipe, fold table and label table.
+        versions: of what made the file, by package.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = FORMAT
+    model: str
+    competition: Competition
+    labels: tuple[str, ...] = Field(min_length=1)
+    cuts: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    inputs: Inputs
+    dtype: Annotated[str, Field(pattern="^uint(8|16)$")]
+    views: tuple[str, ...] = Field(min_length=1)
+    recipe: Recipe
+    folds: tuple[int, ...] = Field(min_length=1)
+    digests: dict[str, str]
+    versions: dict[str, str]
+
+    @model_validator(mode="after")
+    def _check(self) -> Facts:
+        known = self.competition.labels
+        if self.labels != tuple(label for label in known if label in self.labels):
+            raise ValueError("labels must be the competition's, in its order")
+        if set(self.cuts) != set(self.labels):
+            raise ValueError("there must be a cut for each label, and no other")
+        if strange := set(self.views) - set(D4):
+            raise ValueError(f"views name {', '.join(sorted(strange))}")
+        if not 0 < self.inputs.size <= LARGEST_CHIP:
+            raise ValueError(f"chips of {self.inputs.size} px")
+        if not len(self.inputs.bands) == len(self.inputs.low) == len(self.inputs.high) > 0:
+            raise ValueError("each band needs one value for 0 and one for 255")
+        self.competition.image_set(self.recipe.images)
+        return self
+
+    @property
+    def images(self) -> ImageSet:
+        """The rendering of the chips."""
+        return self.competition.image_set(self.recipe.images)
+
+    @property
+    def task(self) -> Task:
+        """The labels scored."""
+        return Task(self.competition, self.labels)
+
+    @property
+    def cuts_of_all(self) -> NDArray[np.float64]:
+        """The cuts (num_labels,) in the competition's order; NaN for a label that is not scored."""
+        return np.array([self.cuts.get(label, np.nan) for label in self.competition.labels])
+
+    def text(self) -> str:
+        """Return the facts as JSON."""
+        return self.model_dump_json(indent=2)
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Facts:
+        """Return the facts that `text` has written.
+
+        Raises:
+            UserError: if they are damaged, or of another format; the line does not name the file.
+        """
+        if len(text) > LARGEST:
+            raise UserError(f"its facts are larger than {LARGEST:,} bytes")
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UserError(f"its facts are not valid: {describe(error).removesuffix('.')}"[:300]) from error
