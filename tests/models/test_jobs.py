@@ -450,6 +450,7 @@ def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, 
     monkeypatch.setattr("models.stages.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.run()
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     samples.saved(weights, samples.TinyNet())
     with pytest.raises(UserError, match="begun with another recipe"):
         job.run()
@@ -464,6 +465,7 @@ def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, ti
     monkeypatch.setattr("models.stages.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.run()
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     assert state_of(job.folder / HEAD).epochs == 1
     with pytest.raises(UserError, match=r"begun with head_epochs 2 \(received 3\)"):
         recipe_of(workspace, "tiny", None, {"head_epochs": 3})

@@ -13,6 +13,7 @@ import pytest
 
 from folds.table import FoldTable
 from models import fit, stages
+from models.fit import train
 from models.heads import build_head
 from models.recipes import Recipe
 from models.sources import Sources
@@ -180,13 +181,23 @@ def sizes_of(folder: Path) -> list[int]:
     return [epoch.input_size for epoch in state_of(folder).history]
 
 
+def size_in(network: keras.Model) -> int:
+    return network.get_layer("backbone").input_shape[1]
+
+
 def test_sizes_follow_each_other_and_interrupted_it_goes_on_at_the_size_it_was_at(
     material_of, tmp_path, monkeypatch, lines
 ):
     kinds = {"backbone": "TinyNet", "pooling": ("avg",), "augment": (), "progressive": (8,), "epochs": 4}
     recipe = tiny_recipe(**kinds, learning_rate=0.02, schedule="cosine")
     material, whole, parts = material_of(recipe), tmp_path / "whole", tmp_path / "parts"
-    network = fit_network(recipe, material, whole, lines.append)
+    with monkeypatch.context() as context:
+        seen: list[int] = []
+        context.setattr(
+            stages, "train", lambda *given, **options: seen.append(size_in(given[0])) or train(*given, **options)
+        )
+        network = fit_network(recipe, material, whole, lines.append)
+    assert seen == [8, 16]
     assert sizes_of(whole) == [8, 8, 16, 16]
     assert state_of(whole).best in (2, 3)
     assert [line.split(" weights at ")[1][:5] for line in lines if " weights at " in line] == ["8 px,", "16 px"]
