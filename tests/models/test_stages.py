@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from folds.table import FoldTable
-from models import fit, stages
+from models import stages
 from models.fit import train
 from models.heads import build_head
 from models.recipes import Recipe
@@ -21,7 +20,7 @@ from models.stages import Material, fit_network
 from models.tasks import Task
 from models.training_state import HEAD, TrainingState, checkpoints, state_of
 from tests.models import samples
-from tests.models.samples import PLANET, frozen, moved, output_of, tiny_recipe
+from tests.models.samples import PLANET, frozen, interrupt_at, moved, output_of, tiny_recipe
 
 
 @pytest.fixture
@@ -45,17 +44,6 @@ def material_of(workspace, tiny_net, lines) -> Callable[[Recipe], Material]:
 def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
     backbone = network.get_layer("backbone")
     return {name: backbone.get_layer(name).get_weights() for name in ("conv", "norm", "last")}
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    on_batch, steps = fit._EpochBar.on_train_batch_end, itertools.count(1)
-
-    def interrupt(bar: Any, batch: int, logs: Any = None) -> None:
-        if next(steps) == step:
-            raise KeyboardInterrupt
-        on_batch(bar, batch, logs)
-
-    monkeypatch.setattr(fit._EpochBar, "on_train_batch_end", interrupt)
 
 
 # The head
