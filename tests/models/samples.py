@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 from numpy.typing import NDArray
 
 from competition.spec import load
 from competition.workspace import Workspace
+from models import fit
 from models.backbones import Inputs
 from models.batches import Chips
 from models.jobs import Job
@@ -141,3 +144,15 @@ def fill_weights(network: keras.Model, value: float) -> None:
 def moved(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> list[bool]:
     """Return which weights differ."""
     return [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Make a Ctrl-C come at the end of training step `step`, from 1."""
+    on_batch, steps = fit._EpochBar.on_train_batch_end, itertools.count(1)
+
+    def interrupt(bar: Any, batch: int, logs: Any = None) -> None:
+        if next(steps) == step:
+            raise KeyboardInterrupt
+        on_batch(bar, batch, logs)
+
+    monkeypatch.setattr(fit._EpochBar, "on_train_batch_end", interrupt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -26,7 +25,7 @@ from models.fit import Examples, train
 from models.recipes import Recipe
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
 from tests.models import samples
-from tests.models.samples import tiny_recipe
+from tests.models.samples import interrupt_at, tiny_recipe
 
 
 def trained_in(
@@ -93,17 +92,6 @@ def test_interrupted_in_an_epoch_and_resumed_it_is_the_uninterrupted_training(bu
 
 def figures(state: TrainingState) -> list[tuple[Any, ...]]:
     return [astuple(replace(epoch, seconds=0.0)) for epoch in state.history]
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    on_batch, steps = fit._EpochBar.on_train_batch_end, itertools.count(1)
-
-    def interrupt(bar: Any, batch: int, logs: Any = None) -> None:
-        if next(steps) == step:
-            raise KeyboardInterrupt
-        on_batch(bar, batch, logs)
-
-    monkeypatch.setattr(fit._EpochBar, "on_train_batch_end", interrupt)
 
 
 def test_the_figures_are_those_of_the_network_and_the_losses_fall(build, chips, tmp_path, monkeypatch):

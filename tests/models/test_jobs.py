@@ -299,20 +299,9 @@ def test_a_fold_table_of_other_chips_is_refused(workspace):
 # What may be missing or broken
 
 
-def test_without_test_chips_only_the_held_out_ones_are_scored(workspace_of_own_chips, tmp_path, capsys):
-    workspace = workspace_of_own_chips
-    layout = json.loads((workspace.data / "layout.json").read_text())
-    layout["folders"] = {name: path for name, path in layout["folders"].items() if "test" not in name}
-    (workspace.data / "layout.json").write_text(json.dumps(layout))
-    workspace = Workspace(workspace.root, workspace.competition)
-    tiny_job(workspace, **QUICK).run()
-    scores = store_of(workspace).read("tiny", 0)
-    assert (scores.test.names, scores.test.values.shape) == ((), (0, 17))
-    assert scores.heldout.names == heldout_names(workspace, 0)
-    assert "There are no test chips" in capsys.readouterr().out
-
-
-def test_test_chips_added_later_are_predicted_without_training_again(workspace_of_own_chips, monkeypatch):
+def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_without_training_again(
+    workspace_of_own_chips, monkeypatch, capsys
+):
     workspace = workspace_of_own_chips
     path = workspace.data / "layout.json"
     whole = path.read_text()
@@ -321,6 +310,9 @@ def test_test_chips_added_later_are_predicted_without_training_again(workspace_o
     path.write_text(json.dumps(layout))
     tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
     before = store_of(workspace).read("tiny", 0)
+    assert (before.test.names, before.test.values.shape) == ((), (0, 17))
+    assert before.heldout.names == heldout_names(workspace, 0)
+    assert "There are no test chips" in capsys.readouterr().out
     path.write_text(whole)
     monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
@@ -450,6 +442,7 @@ def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, 
     monkeypatch.setattr("models.stages.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.run()
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     samples.saved(weights, samples.TinyNet())
     with pytest.raises(UserError, match="begun with another recipe"):
         job.run()
@@ -464,6 +457,7 @@ def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, ti
     monkeypatch.setattr("models.stages.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.run()
+    monkeypatch.setattr("models.stages.train", train_is_not_to_be_called)
     assert state_of(job.folder / HEAD).epochs == 1
     with pytest.raises(UserError, match=r"begun with head_epochs 2 \(received 3\)"):
         recipe_of(workspace, "tiny", None, {"head_epochs": 3})

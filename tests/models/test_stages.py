@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 import pytest
 
 from folds.table import FoldTable
-from models import fit, stages
+from models import stages
+from models.fit import train
 from models.heads import build_head
 from models.recipes import Recipe
 from models.sources import Sources
@@ -20,7 +20,7 @@ from models.stages import Material, fit_network
 from models.tasks import Task
 from models.training_state import HEAD, TrainingState, checkpoints, state_of
 from tests.models import samples
-from tests.models.samples import PLANET, frozen, moved, output_of, tiny_recipe
+from tests.models.samples import PLANET, frozen, interrupt_at, moved, output_of, tiny_recipe
 
 
 @pytest.fixture
@@ -44,17 +44,6 @@ def material_of(workspace, tiny_net, lines) -> Callable[[Recipe], Material]:
 def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
     backbone = network.get_layer("backbone")
     return {name: backbone.get_layer(name).get_weights() for name in ("conv", "norm", "last")}
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    on_batch, steps = fit._EpochBar.on_train_batch_end, itertools.count(1)
-
-    def interrupt(bar: Any, batch: int, logs: Any = None) -> None:
-        if next(steps) == step:
-            raise KeyboardInterrupt
-        on_batch(bar, batch, logs)
-
-    monkeypatch.setattr(fit._EpochBar, "on_train_batch_end", interrupt)
 
 
 # The head
@@ -180,13 +169,23 @@ def sizes_of(folder: Path) -> list[int]:
     return [epoch.input_size for epoch in state_of(folder).history]
 
 
+def size_in(network: keras.Model) -> int:
+    return network.get_layer("backbone").input_shape[1]
+
+
 def test_sizes_follow_each_other_and_interrupted_it_goes_on_at_the_size_it_was_at(
     material_of, tmp_path, monkeypatch, lines
 ):
     kinds = {"backbone": "TinyNet", "pooling": ("avg",), "augment": (), "progressive": (8,), "epochs": 4}
     recipe = tiny_recipe(**kinds, learning_rate=0.02, schedule="cosine")
     material, whole, parts = material_of(recipe), tmp_path / "whole", tmp_path / "parts"
-    network = fit_network(recipe, material, whole, lines.append)
+    with monkeypatch.context() as context:
+        seen: list[int] = []
+        context.setattr(
+            stages, "train", lambda *given, **options: seen.append(size_in(given[0])) or train(*given, **options)
+        )
+        network = fit_network(recipe, material, whole, lines.append)
+    assert seen == [8, 16]
     assert sizes_of(whole) == [8, 8, 16, 16]
     assert state_of(whole).best in (2, 3)
     assert [line.split(" weights at ")[1][:5] for line in lines if " weights at " in line] == ["8 px,", "16 px"]
