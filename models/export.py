@@ -164,13 +164,13 @@ def _difference(
     path: Path, chips: NDArray[Any], networks: Sequence[keras.Model], extractor: keras.Model | None
 ) -> float:
     """Return the largest difference between the scores of a file and those of the networks it was made of."""
-    from models.accelerate import keras_runner
+    from models.accelerate import KerasRunner
     from models.formats import read
     from models.predict import Scorer
 
     read_back = read(path, accelerated=False)
     made = read_back.runner_for(chips, lambda line: None)(chips)
-    by_networks = Scorer([keras_runner(network) for network in networks], extractor and keras_runner(extractor))
+    by_networks = Scorer([KerasRunner(network) for network in networks], extractor and keras_runner(extractor))
     return float(np.abs(made - by_networks([chips])).max())
 
 
