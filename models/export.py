@@ -170,7 +170,7 @@ def _difference(
 
     read_back = read(path, accelerated=False)
     made = read_back.runner_for(chips, lambda line: None)(chips)
-    by_networks = Scorer([KerasRunner(network) for network in networks], extractor and keras_runner(extractor))
+    by_networks = Scorer([KerasRunner(network) for network in networks], extractor and KerasRunner(extractor))
     return float(np.abs(made - by_networks([chips])).max())
 
 
