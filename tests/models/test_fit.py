@@ -312,3 +312,22 @@ def test_dropout_draws_depend_on_seed_and_epoch_and_differ_between_layers():
 
     assert list(states(1, 2)) == list(states(1, 2))
     assert len({*states(1, 2), *states(1, 3), *states(2, 2)}) == 6
+
+
+# Balanced batches
+
+
+def test_the_shift_of_balanced_batches_is_how_much_better_a_labels_odds_are_in_them():
+    random = np.random.default_rng(0)
+    truth = random.random((400, 4)) < [0.9, 0.5, 0.03, 0.0]
+    source = samples.array_chips(400)
+    examples = Examples(source, truth, np.arange(400), np.arange(0))
+    assert examples.prior_shift(tiny_recipe()) is None
+    recipe = tiny_recipe(sampling="balanced")
+    shown = truth[fit.TrainingBatches(source, examples.training, truth, recipe, 0).positions]
+    shift = examples.prior_shift(recipe)
+    frequency, share = (np.clip(part[:, :3].mean(axis=0), 1e-3, 1) for part in (truth, shown))
+    expected = np.log(share / (1 - share)) - np.log(frequency / (1 - frequency))
+    np.testing.assert_allclose(shift[:3], expected, atol=0.15)
+    assert shift[2] > 1.5
+    assert np.isfinite(shift).all()
