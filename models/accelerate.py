@@ -159,8 +159,8 @@ class OpenVinoRunner:
 
 def _pixels(network: keras.Model) -> int:
     """Return the pixels of the largest map in a network: it may enlarge the chips that it is given."""
-    shapes = [layer.output.shape for layer in network.layers if len(layer.output.shape) == 4]
-    return max((shape[1] * shape[2] for shape in shapes), default=1)
+    outputs = [output for layer in network.layers for output in keras.tree.flatten(layer.output)]
+    return max((output.shape[1] * output.shape[2] for output in outputs if len(output.shape) == 4), default=1)
 
 
 def _reason_against() -> str | None:

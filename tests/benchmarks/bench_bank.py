@@ -22,25 +22,37 @@ from competition.metrics import f_beta
 from competition.spec import load
 from competition.workspace import Workspace
 from folds.scores import ScoreStore
-from folds.table import FoldTable, make_table
+from folds.table import make_table
 from models.backend import load_backend
 from models.recipes import Recipe, resolve
 
 
-def run(workspace: Workspace, table: FoldTable, recipe: Recipe, root: Path) -> tuple[float, float, int]:
-    """Return the seconds that every fold takes together, the out-of-fold metric, and the chips."""
+def run(workspace: Workspace, recipe: Recipe) -> tuple[float, float]:
+    """Return the seconds that every fold takes together, and the out-of-fold metric."""
     from models.jobs import Job
 
-    competition = workspace.competition
-    store = ScoreStore(root / "runs", competition.labels, table, workspace.labelled.digest)
+    competition, labelled = workspace.competition, workspace.labelled
+    store = ScoreStore.of(workspace)
     start = time.perf_counter()
-    for fold in range(table.num_folds):
+    for fold in range(store.table.num_folds):
         Job(workspace, store, "model", recipe, fold, with_test=False).run()
     seconds = time.perf_counter() - start
     oof = store.join("model").oof
-    row = {name: i for i, name in enumerate(workspace.labelled.image_names)}
-    truth = workspace.labelled.truth[[row[name] for name in oof.names]]
-    return seconds, f_beta(truth, oof.values >= competition.metric.prior_cut, competition.metric), len(oof.names)
+    scores = oof.aligned(labelled.image_names)
+    return seconds, f_beta(labelled.truth, scores >= competition.metric.prior_cut, competition.metric)
+
+
+def with_some_chips(source: Workspace, root: Path, num_chips: int, num_folds: int) -> Workspace:
+    """Return a new workspace at `root` with some of the labelled chips of another, decoded, and folds."""
+    workspace, every = Workspace(root, source.competition), source.labelled
+    root.mkdir(parents=True)
+    workspace.data.symlink_to(source.data.resolve())
+    chosen = np.sort(np.random.default_rng(0).permutation(len(every.image_names))[:num_chips])
+    names = tuple(every.image_names[i] for i in chosen)
+    labelled = dataclasses.replace(every, image_names=names, truth=every.truth[chosen])
+    workspace.__dict__["labelled"] = labelled  # instead of those of the table
+    make_table(names, labelled.truth, k=num_folds, seed=0).write(workspace.fold_table)
+    return workspace
 
 
 @click.command()
@@ -57,35 +69,18 @@ def main(
 ) -> None:
     """Measure both, and print a table."""
     load_backend()
-    augment = "d4" if views == "d4" else "none"
-    overrides = {
-        "images": "jpg",
-        "backbone": backbone,
-        "weights": weights,
-        "input_size": input_size,
-        "epochs": epochs,
-        "patience": 0,
-    }
-    plain = resolve("mobilenet_v2", {**overrides, "views": views, "augment": () if augment == "none" else ("d4",)})
+    values = {"images": "jpg", "backbone": backbone, "weights": weights, "input_size": input_size}
+    augment = ("d4",) if views == "d4" else ()
+    recipe = resolve("mobilenet_v2", {**values, "epochs": epochs, "patience": 0, "views": views, "augment": augment})
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(root, load("planet"))
-        chosen = np.sort(np.random.default_rng(0).permutation(len(workspace.labelled.image_names))[:num_chips])
-        labelled = dataclasses.replace(
-            workspace.labelled,
-            image_names=tuple(workspace.labelled.image_names[i] for i in chosen),
-            truth=workspace.labelled.truth[chosen],
-        )
-        table = make_table(labelled.image_names, labelled.truth, k=folds, seed=0)
-        own = Workspace(Path(folder), workspace.competition)
-        own.data.symlink_to((root / "data").resolve())
-        own.__dict__["labelled"] = labelled
         for name, bank in (("backbone in every epoch", False), ("feature bank", True)):
+            workspace = with_some_chips(Workspace(root, load("planet")), Path(folder) / str(bank), num_chips, folds)
             with mock.patch.object(Recipe, "on_bank", property(lambda recipe, bank=bank: bank)):
-                seconds, metric, count = run(own, table, plain, own.root / name.replace(" ", "_"))
-            rows.append([name, f"{seconds:.1f}", f"{metric:.4f}", count])
+                seconds, metric = run(workspace, recipe)
+            rows.append([name, f"{seconds:.1f}", f"{metric:.4f}"])
     ratio = float(rows[0][1]) / float(rows[1][1])
-    print(tabulate(rows, headers=["", "seconds", "out-of-fold metric", "chips"]))
+    print(tabulate(rows, headers=["", "seconds", "out-of-fold metric"]))
     print(f"{ratio:.1f} times as fast: {backbone} at {input_size} px, {folds} folds x {epochs} epochs, views {views}.")
 
 

@@ -19,7 +19,7 @@ from keras import layers
 from competition.spec import load
 from models import accelerate
 from models.accelerate import KerasRunner, OpenVinoRunner, largest_difference, runner_of
-from models.backbones import AtRest, Inputs
+from models.backbones import AtRest, Inputs, build_extractor
 from models.interrupts import heeded
 from models.networks import build_network
 from models.tasks import Task
@@ -100,6 +100,17 @@ def test_whole_networks_are_run_by_openvino_silently_leaving_nothing_behind(
     # TensorFlow keeps the code that it has made of ours until Python ends.
     assert [path for path in tmp_path.iterdir() if "autograph" not in path.name] == []
     assert capfd.readouterr() == ("", "")
+
+
+@ONLY_TENSORFLOW
+def test_an_extractor_of_several_levels_that_enlarges_chips_is_run_by_openvino(said, tiny_net, tiny_weights):
+    values = {"backbone": tiny_net, "weights": tiny_weights, "train": "head", "input_size": 2 * SIZE}
+    recipe = samples.tiny_recipe(**values, levels=2, pooling=("avg", "max"))
+    network = build_extractor(recipe, Inputs(SIZE, "RGB", (0.0,) * 3, (255.0,) * 3))
+    runner = runner_of(network, chips_of(3), said.append)
+    assert isinstance(runner, OpenVinoRunner), said
+    assert runner._chips_a_request == A_REQUEST // 4
+    np.testing.assert_allclose(runner(chips_of(9)), network.predict_on_batch(chips_of(9)), rtol=1e-4, atol=1e-5)
 
 
 @ONLY_TENSORFLOW
