@@ -187,7 +187,7 @@ def features(workspace: Workspace, models: tuple[str, ...], recipes: Path | None
     overrides = options.pop("overrides")
     for model in models:
         fill(workspace, model, recipe_of(workspace, model, None, overrides, recipes), **options)
-    show_next(f"train --models {','.join(models)}")
+    show_next(f"train --models {','.join(models)}" + (f" --recipes {shlex.quote(str(recipes))}" if recipes else ""))
 
 
 @main.command()

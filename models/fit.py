@@ -89,7 +89,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     state = _resume(network, folder)
     last = recipe.epochs if until is None else until
-    if state.epochs:
+    if state.is_at(size):
         say(f"Going on after epoch {state.epochs}; best {metric_name} so far {state.best_metric:.4f}.")
     patience = recipe.patience if last == recipe.epochs else 0
     while not state.is_over(last, patience if state.is_at(size) else 0):

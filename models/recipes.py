@@ -119,17 +119,26 @@ class Recipe:
             )
         if self.progressive and "flatten" in self.pooling:
             raise UserError("pooling flatten fits one input size only. Give --pooling avg, or --progressive none.")
-        if self.solver != "gradient" and (self.dense or self.head_norm != "none" or not self.on_bank):
-            raise UserError(
-                f"solver {self.solver} fits a linear head to the features of a frozen backbone. Give --train head, "
-                "--dense none, --head-norm none and --augment d4, or --solver gradient."
-            )
+        if self.solver != "gradient":
+            self._check_solver()
         if self.epochs <= len(self.progressive):
             raise UserError(f"{len(self.progressive) + 1} input sizes need as many epochs, received {self.epochs}.")
         if self.views not in VIEW_SETS:
             raise unknown_name("set of views", self.views, list(VIEW_SETS))
         for name in (name for name in self.augment if name not in AUGMENTATIONS):
             raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
+
+    def _check_solver(self) -> None:
+        plain = {"head_norm": "none", "loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
+        others = {"groups": "sigmoid", "label_smoothing": 0.0, "mixup": 0.0}
+        for name, value in (plain | others).items():
+            if getattr(self, name) != value:
+                raise UserError(f"solver {self.solver} knows no {name}. Give --{name.replace('_', '-')} {value}.")
+        if self.dense or not self.on_bank:
+            raise UserError(
+                f"solver {self.solver} fits a linear head to the features of a frozen backbone. Give --train head, "
+                "--dense none and --augment d4, or --solver gradient."
+            )
 
     @property
     def on_bank(self) -> bool:

@@ -36,6 +36,7 @@ def solve(
     examples: Examples,
     recipe: Recipe,
     folder: Path,
+    metric_name: str,
     say: Callable[[str], None],
 ) -> None:
     """Fit a linear head and write its figures as those of one epoch.
@@ -46,6 +47,7 @@ def solve(
         examples: the chips to learn from and those held out.
         recipe: solver, augmentation and seed.
         folder: receives the history.
+        metric_name: name of the metric in the line shown.
         say: receives a line.
     """
     started = time.monotonic()
@@ -58,7 +60,8 @@ def solve(
     state = TrainingState([_figures(head, examples, recipe, time.monotonic() - started)], best=0)
     folder.mkdir(parents=True, exist_ok=True)
     state.write(folder / "history.json")
-    say(f"Fitted by {recipe.solver} in {state.history[0].seconds:.0f} s; held-out metric {state.best_metric:.4f}.")
+    metric = f"{metric_name} {state.best_metric:.4f}"
+    say(f"Fitted by {recipe.solver} in {state.history[0].seconds:.0f} s; held-out {metric}.")
 
 
 def _figures(head: keras.Model, examples: Examples, recipe: Recipe, seconds: float) -> Epoch:

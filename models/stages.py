@@ -99,7 +99,7 @@ def _fit_head(
     if recipe.solver == "gradient":
         train(head, examples, recipe, folder, material.task.metric.name, say)
     else:
-        solve(head, bank, examples, recipe, folder, say)
+        solve(head, bank, examples, recipe, folder, material.task.metric.name, say)
     return head
 
 

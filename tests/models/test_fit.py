@@ -274,7 +274,7 @@ def test_a_size_ends_without_its_best_weights_and_the_next_goes_on_from_its_last
     samples.fill_weights(network, 77)
     lines: list[str] = []
     state = trained_in(tmp_path, network, recipe, lines=lines, size=16)
-    assert lines[0].startswith("Going on after epoch 3")
+    assert lines[0].startswith("epoch   4/5")  # a new size is no interruption
     assert played == [0, 1, 2, 3, 4]
     assert [epoch.input_size for epoch in state.history] == [8, 8, 8, 16, 16]
     assert (state.best, state.best_metric) == (4, 0.3)

@@ -141,9 +141,11 @@ def test_wrong_values_are_named_in_one_line(values, line):
 def test_a_solver_needs_a_linear_head_on_a_frozen_backbone():
     linear = {"solver": "logistic", "dense": (), "augment": ("flips",)}
     assert resolve("resnet50", linear).solver == "logistic"
-    for spoilt in ({"dense": (8,)}, {"head_norm": "batch"}, {"augment": ("shifts",)}, {"train": "finetune"}):
+    for spoilt in ({"dense": (8,)}, {"augment": ("shifts",)}, {"train": "finetune"}):
         with pytest.raises(UserError, match="solver logistic fits a linear head"):
             resolve("resnet50", {**linear, **spoilt})
+    with pytest.raises(UserError, match=r"solver logistic knows no mixup\. Give --mixup 0\.0\."):
+        resolve("resnet50", {**linear, "mixup": 0.2})
 
 
 @pytest.mark.parametrize(

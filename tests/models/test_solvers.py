@@ -53,7 +53,7 @@ def truth(bank) -> np.ndarray:
 def fitted(bank: FeatureBank, truth: np.ndarray, folder: Path, solver: str, **values: Any) -> keras.Model:
     recipe = recipe_for(solver, **values)
     head = compiled(build_head(recipe, SIZE, Task.of(recipe, PLANET)), recipe)
-    solve(head, bank, Examples(bank, truth, TRAINING, HELDOUT), recipe, folder, [].append)
+    solve(head, bank, Examples(bank, truth, TRAINING, HELDOUT), recipe, folder, "F2", [].append)
     return head
 
 
