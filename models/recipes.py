@@ -119,6 +119,8 @@ class Recipe:
             )
         if self.progressive and "flatten" in self.pooling:
             raise UserError("pooling flatten fits one input size only. Give --pooling avg, or --progressive none.")
+        if self.progressive and self.train == "head":
+            raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
         if self.solver != "gradient":
             self._check_solver()
         if self.epochs <= len(self.progressive):

@@ -124,6 +124,10 @@ def test_a_missing_recipe_file_is_named(tmp_path):
         ({"pooling": ("avg", "flatten")}, r"pooling must be .*; received avg,flatten\.$"),
         ({"progressive": (32,)}, r"pooling flatten fits one input size only\. Give --pooling avg"),
         ({"progressive": (16, 32), "pooling": ("avg",), "epochs": 2}, r"3 input sizes need as many epochs, received 2"),
+        (
+            {"train": "head", "pooling": ("avg",), "progressive": (8,)},
+            r"A frozen backbone sees one input size\. Give --progr",
+        ),
         ({"solver": "ridge"}, r"solver ridge fits a linear head to .*\. Give --train head, --dense none"),
         ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
         ({"bands": "RGR"}, r"bands names a band twice: 'RGR'\.$"),
