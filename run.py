@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from competition.command_line import FILE, FOLDER, Verbs, Words, in_workspace, show_next
-from models.flags import recipe_flags
+from models.flags import job_flags, recipe_flags
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -99,28 +98,18 @@ def recipes(recipes: Path | None) -> None:
     click.echo(listing(recipes))
 
 
-def job_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the options of training."""
-    for option in (
-        click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
-        click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
-        click.option("--restart", is_flag=True, help="remove what was made of it, and begin again"),
-        click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
-    ):
-        verb = option(verb)
-    return verb
-
-
 @main.command()
 @in_workspace
 @click.option("--model", required=True, help="a recipe, or a model begun with one")
 @click.option("--fold", type=click.IntRange(min=0), required=True, help="number of the fold to hold out")
 @click.option("--name", help="name of this variant of the recipe; default: the recipe's")
-@job_options
+@job_flags
 @recipe_flags
 def fold(workspace: Workspace, model: str, fold: int, name: str | None, **options: Any) -> None:
     """Train one model on all folds but one, and score the chips it did not see."""
-    _train(workspace, model, name, [fold], **options)
+    from models.jobs import train_folds
+
+    train_folds(workspace, model, name, [fold], **options)
     show_next("status")
 
 
@@ -128,48 +117,19 @@ def fold(workspace: Workspace, model: str, fold: int, name: str | None, **option
 @in_workspace
 @click.option("--models", type=Words(), required=True, help="recipes, or models begun with one")
 @click.option("--name", help="name of this variant, where one model is given")
-@job_options
+@job_flags
 @recipe_flags
 def train(workspace: Workspace, models: tuple[str, ...], name: str | None, **options: Any) -> None:
     """Train models on every fold; folds that are done are left as they are."""
     from competition.errors import UserError
+    from models.jobs import train_folds
 
     if not models or (name and len(models) > 1):
         expected = "one model with --name" if name else "at least one model"
         raise UserError(f"--models: expected {expected}, received {', '.join(models) or 'none'}.")
     for model in models:
-        _train(workspace, model, name, None, **options)
+        train_folds(workspace, model, name, None, **options)
     show_next(f"thresholds --model {name or models[0]}")
-
-
-def _train(
-    workspace: Workspace,
-    model: str,
-    name: str | None,
-    folds: list[int] | None,
-    restart: bool,
-    recipes: Path | None,
-    skip_broken: bool,
-    no_test: bool,
-    overrides: dict[str, Any],
-) -> None:
-    from folds.scores import ScoreStore
-    from models import jobs, runs
-
-    store, label = ScoreStore.of(workspace), name or model
-    chosen = folds if folds is not None else range(store.table.num_folds)
-    again = chosen if restart else ()
-    recipe = runs.recipe_of(workspace, label, model if name else None, overrides, recipes, again)
-    recipe.digest()  # refuses weights that are not there, before anything is removed
-    for fold in again:
-        runs.restart(workspace, label, fold)
-    for fold in chosen:
-        try:
-            jobs.Job(workspace, store, label, recipe, fold, skip_broken, with_test=not no_test).run()
-        except runs.BusyError as busy:
-            if folds is not None:
-                raise
-            click.echo(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
 
 
 @main.command()
@@ -220,9 +180,7 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
     else:
         store = ScoreStore.of(workspace)
         scores, left_out = trained.predict_folder(workspace, store, model, images, skip_broken=skip_broken)
-    scored = scores.scored
-    columns = {label: scores.values[:, i] for i, label in enumerate(competition.labels) if scored[i]}
-    decided = None
+    scored, decided = scores.scored, None
     if tags:
         from submissions.cuts import cuts_of
         from submissions.decoding import decide
@@ -232,20 +190,10 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
         low, high = min(cuts[scored]), max(cuts[scored])
         whole = ", one of every exclusive group" if scored.all() else ""
         click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
-    _write_scores(output, competition.tables.id_column, scores.names, columns, decided)
+    scores.write_table(output, competition, decided)
     for line in left_out:
         click.echo(f"Left out: {line}")
     click.echo(f"Wrote {output}: {len(scores.names)} chips.")
-
-
-def _write_scores(path: Path, id_column: str, names: Any, columns: dict[str, Any], tags: list[str] | None) -> None:
-    import pandas as pd
-
-    from competition.files import replace_atomically
-
-    table = pd.DataFrame({id_column: names, **columns, **({"tags": tags} if tags is not None else {})})
-    with replace_atomically(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
 
 
 @main.command()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import replace_atomically
+from competition.spec import Competition
 
 
 def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -66,6 +67,17 @@ class Scores:
         """Write the scores to `path` as `.npz` without pickles, atomically."""
         with replace_atomically(path) as temporary:
             np.savez_compressed(temporary, names=np.array(self.names, dtype=np.str_), scores=self.values)
+
+    def write_table(self, path: Path, competition: Competition, tags: Sequence[str] | None = None) -> None:
+        """Write the scores to `path` as CSV, atomically: ids, a column for each label scored, and perhaps tags."""
+        import pandas as pd
+
+        scored = zip(competition.labels, self.values.T, self.scored, strict=True)
+        columns = {label: values for label, values, is_scored in scored if is_scored}
+        last = {} if tags is None else {"tags": tags}
+        with replace_atomically(path) as temporary:
+            table = pd.DataFrame({competition.tables.id_column: self.names, **columns, **last})
+            table.to_csv(temporary, index=False, float_format="%.6f")
 
     @classmethod
     def read(cls, path: Path) -> Scores:

@@ -1,4 +1,4 @@
-"""The flags of `fold` and `train`: one for each value of a recipe."""
+"""The flags of `fold` and `train`: one for each value of a recipe, and those of the work itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import click
 
-from competition.command_line import Words
+from competition.command_line import FILE, Words
 from models.recipes import Recipe
 
 
@@ -27,6 +27,18 @@ def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
         flag, kind = f"--{field.name.replace('_', '-')}", _flag_type(kinds[field.name])
         wrapped = click.option(flag, field.name, type=kind, help=field.metadata["help"])(wrapped)
     return wrapped
+
+
+def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the flags of training that are no values of a recipe."""
+    for option in (
+        click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
+        click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
+        click.option("--restart", is_flag=True, help="remove what was made of it, and begin again"),
+        click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
+    ):
+        verb = option(verb)
+    return verb
 
 
 def _flag_type(kind: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,13 @@ from models.runs import (
     NETWORK,
     PARTS,
     RECIPE,
+    BusyError,
     alone,
     begun,
     read_job,
     read_recipe,
+    recipe_of,
+    remove,
     seed_folders,
 )
 from models.tasks import Task
@@ -266,6 +269,47 @@ class Job:
                 print(line, file=log, flush=True)
 
             yield say
+
+
+def train_folds(
+    workspace: Workspace,
+    model: str,
+    name: str | None,
+    folds: list[int] | None,
+    *,
+    restart: bool,
+    recipes: Path | None,
+    skip_broken: bool,
+    no_test: bool,
+    overrides: dict[str, Any],
+) -> None:
+    """Train a model on some folds, or on all of them, one after another.
+
+    Args:
+        workspace: chips, labels and runs.
+        model: a recipe, or a model begun with one.
+        name: name of the variant; None: the recipe's.
+        folds: the folds; None: all, leaving those that another process is at.
+        restart: remove what was made of them first.
+        recipes: the user's own recipe file.
+        skip_broken: leave broken chips out, instead of stopping.
+        no_test: score held-out chips only.
+        overrides: the recipe's values given by flags.
+    """
+    store, label = ScoreStore.of(workspace), name or model
+    chosen = folds if folds is not None else range(store.table.num_folds)
+    again = chosen if restart else ()
+    recipe = recipe_of(workspace, label, model if name else None, overrides, recipes, again)
+    recipe.digest()  # refuses weights that are not there, before anything is removed
+    for fold in again:
+        remove(workspace, label, fold)
+    for fold in chosen:
+        try:
+            Job(workspace, store, label, recipe, fold, skip_broken, with_test=not no_test).run()
+        except BusyError as busy:
+            if folds is not None:
+                raise
+            print(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
 
 
 def versions() -> dict[str, str]:

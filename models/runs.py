@@ -103,7 +103,7 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
         raise UserError(f"{path} is damaged: {error}. Begin the model again with --restart.") from error
 
 
-def restart(workspace: Workspace, model: str, fold: int) -> None:
+def remove(workspace: Workspace, model: str, fold: int) -> None:
     """Remove what was made of one fold of a model, and with the last fold the model.
 
     Raises:

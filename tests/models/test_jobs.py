@@ -28,7 +28,7 @@ from folds.scores import ScoreStore
 from folds.table import FoldTable
 from models.fit import TrainingState, train
 from models.predict import Scorer
-from models.runs import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, read_recipe, recipe_of, restart
+from models.runs import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, read_recipe, recipe_of, remove
 from models.trained import predict_folder
 from models.training_state import HEAD, state_of
 from models.views import FLIPS, apply_view
@@ -186,20 +186,20 @@ def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(worksp
 
 def test_restart_removes_the_fold_and_with_the_last_one_the_recipe(trained):
     folder = trained.runs / "tiny"
-    restart(trained, "tiny", 1)
+    remove(trained, "tiny", 1)
     assert store_of(trained).folds_of("tiny") == [0, 2]
     assert (folder / RECIPE).is_file()
-    restart(trained, "tiny", 0)
-    restart(trained, "tiny", 2)
+    remove(trained, "tiny", 0)
+    remove(trained, "tiny", 2)
     assert not folder.exists()
 
 
 def test_restart_of_a_model_removes_all_of_it_and_of_nothing_nothing(trained):
-    restart(trained, "other", 1)
-    restart(trained, "other", 0)
+    remove(trained, "other", 1)
+    remove(trained, "other", 0)
     assert store_of(trained).folds_of("tiny") == [0, 1, 2]
     for fold in range(K):
-        restart(trained, "tiny", fold)
+        remove(trained, "tiny", fold)
     assert not (trained.runs / "tiny").exists()
 
 
@@ -207,7 +207,7 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
     folder = trained.runs / "tiny/fold1"
     before = content_of(trained.runs)
     with alone(folder):
-        for attempt in (tiny_job(trained, 1).run, lambda: restart(trained, "tiny", 1)):
+        for attempt in (tiny_job(trained, 1).run, lambda: remove(trained, "tiny", 1)):
             with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1\. Wait for it to end\."):
                 attempt()
     assert content_of(trained.runs) == before
@@ -252,7 +252,7 @@ def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
 
 
 def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
-    restart(trained, "tiny", 0)
+    remove(trained, "tiny", 0)
     with pytest.raises(UserError, match=r"'tiny' was meanwhile begun with another recipe\. Give .* another --name"):
         tiny_job(trained, seed=5).run()
 
@@ -533,7 +533,7 @@ def test_a_network_that_was_lost_is_trained_again_from_the_weights_asked_for(wor
 def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
     store = store_of(trained)
     for fold in (1, 2):
-        restart(trained, "tiny", fold)
+        remove(trained, "tiny", fold)
     made, broken = predict_folder(trained, store, "tiny", trained.layout.folders["train-jpg"])
     heldout = store.read("tiny", 0).heldout
     assert broken == []
