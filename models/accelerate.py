@@ -50,7 +50,7 @@ def runner_of(
     reason = _reason_against() if accelerated else "as asked"
     if not reason:
         try:
-            by_openvino = OpenVinoRunner(network, sample.shape[1:])
+            by_openvino = OpenVinoRunner(network, sample.shape[1:], _pixels(network))
             difference = largest_difference(by_openvino(sample), network.predict_on_batch(sample))
         except Exception as error:  # exporters raise whatever they like on a layer that they do not know
             reason = f"OpenVINO does not take it: {shorten(str(error), 240)}"
@@ -119,13 +119,14 @@ class OpenVinoRunner:
     Args:
         network: any network of one input and one output.
         chip_shape: (size, size, num_bands) of the chips.
+        pixels: pixels of the network's largest map, where it enlarges the chips; default: those of a chip.
 
     Raises:
         Exception: of any kind, if the network cannot be converted.
     """
 
-    def __init__(self, network: keras.Model, chip_shape: tuple[int, ...]) -> None:
-        self._chips_a_request = max(1, PIXELS_A_REQUEST // _pixels(network))
+    def __init__(self, network: keras.Model, chip_shape: tuple[int, ...], pixels: int | None = None) -> None:
+        self._chips_a_request = max(1, PIXELS_A_REQUEST // (pixels or chip_shape[0] * chip_shape[1]))
         self._chip_shape = tuple(chip_shape)
         self._output_shape = network.output_shape[1:]
         compiled = _compile(network, (self._chips_a_request, *chip_shape))

@@ -196,7 +196,7 @@ def _read_openvino(path: Path) -> Exported:
         facts = _facts_in(archive)
         network = _Converted(archive.read(XML), archive.read(BIN), (None, len(facts.labels)))
     size, bands = facts.inputs.size, len(facts.inputs.bands)
-    runner = OpenVinoRunner(network, (size, size, bands))
+    runner = OpenVinoRunner(network, (size, size, bands), facts.recipe.input_size**2)
 
     def runner_for(sample: NDArray[Any], say: Callable[[str], None]) -> Runner:
         say(f"{path.name} is run by OpenVINO.")

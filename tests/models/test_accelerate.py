@@ -139,7 +139,9 @@ def test_a_layer_that_cannot_be_converted_leaves_it_to_keras(said):
 def test_results_that_differ_leave_it_to_keras(extractor, said, monkeypatch, factor):
     monkeypatch.setattr(accelerate, "_reason_against", lambda: None)
     monkeypatch.setattr(
-        accelerate, "OpenVinoRunner", lambda network, shape: lambda chips: network.predict_on_batch(chips) * factor
+        accelerate,
+        "OpenVinoRunner",
+        lambda network, shape, pixels: lambda chips: network.predict_on_batch(chips) * factor,
     )
     assert isinstance(runner_of(extractor, chips_of(2), said.append), KerasRunner)
     assert said == [f"extractor is run by Keras: OpenVINO's results differ by {abs(factor - 1):.0e}, more than 1e-03."]

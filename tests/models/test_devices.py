@@ -13,7 +13,8 @@ import models
 from models.devices import jit_compile, num_gpus
 
 BACKENDS = re.compile(r"\b(tensorflow|jax|torch)\b")
-NAMED_IN = {"devices.py", "accelerate.py"}
+# What runs networks elsewhere, or writes them for elsewhere, knows which backend it can take them from.
+NAMED_IN = {"devices.py", "accelerate.py", "formats.py", "onnx_graph.py"}
 
 
 def code_words(path: Path) -> set[str]:

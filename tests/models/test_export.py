@@ -22,7 +22,7 @@ from competition.errors import UserError
 from competition.spec import load
 from competition.workspace import Workspace
 from models import export as export_module
-from models.accelerate import keras_runner
+from models.accelerate import KerasRunner
 from models.backbones import Inputs, build_extractor
 from models.export import export, is_file, join, path_for, predict_with_file
 from models.facts import Facts
@@ -112,7 +112,7 @@ def test_a_file_scores_as_the_mean_of_its_networks(tiny_net, tmp_path, kind, suf
     recipe = KINDS[kind]
     networks, extractor, inputs, dtype = parts_of(recipe, 24 if recipe is FROM_SCRATCH else 16)
     chips = chips_for(inputs, dtype)
-    expected = Scorer([keras_runner(each) for each in networks], extractor and keras_runner(extractor))([chips])
+    expected = Scorer([KerasRunner(each) for each in networks], extractor and KerasRunner(extractor))([chips])
     write(join(networks, extractor), facts_of(recipe, inputs, dtype), path := tmp_path / f"model{suffix}")
     exported = read(path)
     made = exported.runner_for(chips, silent)(chips)
