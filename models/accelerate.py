@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from models.batches import batch_size_for
 from models.devices import jit_compile, num_gpus
-from models.interrupts import check
+from models.interrupts import check, deferred
 
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
 
@@ -104,7 +104,8 @@ class KerasRunner:
             check()
             batch = chips[start : start + batch_size]
             padding = np.zeros((batch_size - len(batch), *batch.shape[1:]), dtype=batch.dtype)
-            made = self._network.predict_on_batch(np.concatenate([batch, padding]) if len(padding) else batch)
+            with deferred():
+                made = self._network.predict_on_batch(np.concatenate([batch, padding]) if len(padding) else batch)
             outputs[start : start + batch_size] = made[: len(batch)]
         return outputs
 

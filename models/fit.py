@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from competition.errors import UserError
 from competition.files import replace_folder_atomically
 from models.batches import Batches, Source, TrainingBatches
-from models.interrupts import check
+from models.interrupts import check, deferred
 from models.optimizers import averaged
 from models.recipes import Recipe
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
@@ -123,9 +123,10 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
     heldout = Batches(examples.source, examples.heldout, examples.truth, recipe.batch_size)
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
     with _EpochBar(len(batches), f"epoch {number + 1}/{recipe.epochs}") as bar:
-        learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
-    with averaged(network):
-        figures = network.evaluate(heldout, verbose=0, return_dict=True)
+        with deferred():
+            learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+        with averaged(network), deferred():
+            figures = network.evaluate(heldout, verbose=0, return_dict=True, callbacks=[_Watch()])
     return Epoch(
         number=number,
         loss=float(learnt["loss"][0]),
@@ -136,6 +137,13 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
         seconds=time.monotonic() - started,
         input_size=size,
     )
+
+
+class _Watch(keras.callbacks.Callback):
+    """Ends a long evaluation when Ctrl-C was pressed."""
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        check()
 
 
 class _EpochBar(keras.callbacks.Callback):

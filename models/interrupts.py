@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _pressed = threading.Event()
+_within: list[None] = []  # one entry for each `deferred` block that is being run
 
 
 @contextmanager
@@ -21,8 +22,10 @@ def heeded() -> Iterator[None]:
     """Remember a Ctrl-C within the block, so that `check` can raise it if it was lost."""
 
     def remember(number: int, frame: FrameType | None) -> None:
+        again = _pressed.is_set()
         _pressed.set()
-        signal.default_int_handler(number, frame)
+        if again or not _within:
+            signal.default_int_handler(number, frame)
 
     def report(dropped: sys.UnraisableHookArgs) -> None:
         if not issubclass(dropped.exc_type, KeyboardInterrupt):  # it is not dropped, as `check` raises it again
@@ -41,6 +44,21 @@ def heeded() -> Iterator[None]:
         sys.unraisablehook = hook
         signal.signal(signal.SIGINT, before)
         _pressed.clear()
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Leave a Ctrl-C within the block to the next `check`, or to its end; a second one is raised at once.
+
+    An exception that is raised while native code calls Python may end the process instead: 1 in some 40 interrupts
+    just as an epoch began did.
+    """
+    _within.append(None)
+    try:
+        yield
+    finally:
+        _within.pop()
+    check()
 
 
 def check() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from models.fit import _EpochBar
-from models.interrupts import check, heeded
+from models.fit import _EpochBar, _Watch
+from models.interrupts import check, deferred, heeded
 from models.predict import Scorer
 
 
@@ -65,6 +65,35 @@ def test_training_and_prediction_look_for_it_at_every_batch():
         unheard(then=lambda: bar.on_train_batch_end(0))
     with pytest.raises(KeyboardInterrupt), heeded():
         unheard(then=lambda: Scorer([])([[]]))
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=lambda: _Watch().on_test_batch_end(0))
+
+
+def press(times: int, came_to: list[str], then: Callable[[], object] = lambda: None) -> None:
+    """Press Ctrl-C within native code, and note how far it goes on."""
+    with deferred():
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        came_to.append("what is left of the native code")
+        then()
+    came_to.append("what follows")
+
+
+@pytest.mark.parametrize("then", [check, lambda: None])
+def test_within_native_code_it_waits_for_the_next_batch_or_the_end(then):
+    came_to: list[str] = []
+    with pytest.raises(KeyboardInterrupt), heeded():
+        press(1, came_to, then)
+    assert came_to == ["what is left of the native code"]
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(signal.SIGINT)  # nothing is deferred any more
+
+
+def test_a_second_one_does_not_wait():
+    came_to: list[str] = []
+    with pytest.raises(KeyboardInterrupt), heeded():
+        press(2, came_to)
+    assert came_to == []
 
 
 def test_handlers_are_put_back_and_those_of_others_left_alone():

@@ -615,7 +615,7 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):
     wait_for_epoch(process, folder / LOG, 1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "Stopped. What was finished is kept; run the same command to go on." in errors
     assert "Traceback" not in errors
     assert 1 <= state_of(folder).epochs < EPOCHS
