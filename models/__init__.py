@@ -1,1 +1,1 @@
-"""Everything that imports Keras: backbones, training, prediction."""
+"""Everything that imports Keras: backbones, feature banks, training, prediction, export."""
