@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from competition.command_line import FILE, FOLDER, Verbs, Words, in_workspace, show_next
-from models.flags import job_flags, recipe_flags
+from models.flags import as_flags, job_flags, recipe_flags
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -147,7 +147,9 @@ def features(workspace: Workspace, models: tuple[str, ...], recipes: Path | None
     overrides = options.pop("overrides")
     for model in models:
         fill(workspace, model, recipe_of(workspace, model, None, overrides, recipes), **options)
-    show_next(f"train --models {','.join(models)}" + (f" --recipes {shlex.quote(str(recipes))}" if recipes else ""))
+    more = {"recipes": recipes} if recipes else {}
+    plain = "".join(f" --{name.replace('_', '-')}" for name, given in options.items() if given)
+    show_next(f"train --models {','.join(models)}{as_flags({**more, **overrides})}{plain}")
 
 
 @main.command()

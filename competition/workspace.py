@@ -15,6 +15,7 @@ Layout of a workspace:
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,13 +152,13 @@ class Layout:
         found = [self.folders[name] for name in folders if name in self.folders]
         if not found:
             raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found. {PREPARE}.")
-        right_name = self._right_names(images, split)
+        right_name, suffix = self._right_names(images, split), images.suffix.lower()
         files: dict[str, Path] = {}
-        for path in (path for folder in found for path in folder.iterdir()):
+        for entry in [entry for folder in found for entry in os.scandir(folder)]:  # which knows the kind of each
             # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
-            if path.suffix.lower() != images.suffix.lower() or path.name.startswith(".") or path.is_fifo():
+            if entry.name.startswith(".") or not entry.name.lower().endswith(suffix) or not entry.is_file():
                 continue
-            name = right_name.get(path.name, path.name)[: -len(images.suffix)]
+            path, name = Path(entry.path), right_name.get(entry.name, entry.name)[: -len(suffix)]
             if name in files:
                 raise UserError(f"Two files carry the id {name}: {files[name]} and {path}. Remove one.")
             files[name] = path

@@ -97,8 +97,6 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
         return keras.Model(chips, _pooled([_own_backbone(hidden, recipe)], recipe), name="extractor")
     if recipe.backbone not in (known := [*OWN, *applications()]):
         raise unknown_name("backbone", recipe.backbone, known)
-    if recipe.weights == "none" and recipe.train != "full":
-        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
     network = application(recipe, bands, pretrained=pretrained)
     preprocess, pretrained_part = network.get_layer("preprocess"), network.layers[-1]
     backbone = keras.Model(pretrained_part.inputs, _levels(pretrained_part, recipe.levels), name="backbone")
@@ -166,11 +164,13 @@ def _levels(backbone: keras.Model, count: int) -> list[Any]:
     Raises:
         UserError: if the backbone has fewer.
     """
+    coarsest = backbone.output.shape[1]
     last: dict[int, Any] = {}
     for layer in backbone.layers:
         if not isinstance(layer, layers.InputLayer | layers.ZeroPadding2D) and len(layer.output.shape) == 4:
             last[layer.output.shape[1]] = layer.output
-    last[backbone.output.shape[1]] = backbone.output
+    last = {size: maps for size, maps in last.items() if size > coarsest}  # not those that weigh channels, of 1 pixel
+    last[coarsest] = backbone.output
     if count > len(last):
         raise UserError(f"{backbone.name} has {len(last)} resolutions, received --levels {count}.")
     return [last[size] for size in sorted(last)[:count]][::-1]

@@ -90,6 +90,10 @@ def export(
                 f"{path} was not written: as {path.suffix} the network's scores differ by up to {difference:.0e}, more "
                 f"than {TOLERANCE:.0e}. Export it in another format."
             )
+    folds, every = len(trained.folders), store.table.num_folds
+    say(f"It averages {folds} of {every} folds" + ("." if folds == every else "; train the others for a better one."))
+    if np.ptp(cuts[np.isfinite(cuts)]) == 0:
+        say(f"Every label is decided at {np.nanmax(cuts):.2g}; `thresholds --model {model}` may find better cuts.")
     say(f"Read back and compared on {len(chips)} made-up chips: scores differ by {difference:.0e} at most.")
 
 

@@ -35,6 +35,7 @@ from models.recipes import Recipe
 from models.views import drawn_views
 
 FORMAT = 1
+SECONDS_A_LINE = 60.0  # where there is no terminal to draw a progress bar on
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -164,15 +165,19 @@ class _Builder:
         maps = self._open_maps(views, done, extractor.output_shape[-1])
         runner = runner_of(extractor, self.chips.read(np.arange(min(8, len(cache)))), self.say)
         left = sum(len(cache) - done.get(view, 0) for view in views)
-        started = time.monotonic()
+        started = said = time.monotonic()
         with progress_bar(left, "features") as bar:
-            first_row = min(done.get(view, 0) for view in views)
+            made, first_row = 0, min(done.get(view, 0) for view in views)
             for _, positions in slices(np.arange(first_row, len(cache)), self.chips.batch_size):
                 behind = [view for view in views if done.get(view, 0) <= positions[-1]]
                 for view, chips in zip(behind, self.chips.views(positions, behind), strict=True):
                     check()
                     maps[view][positions] = runner(chips).clip(-LARGEST, LARGEST)
                     bar.update(len(positions))
+                    made += len(positions)
+                    if bar.disable and (now := time.monotonic()) - said > SECONDS_A_LINE:
+                        said, minutes = now, (now - started) / made * (left - made) / 60
+                        self.say(f"{made:,} of {left:,} feature vectors; about {minutes:,.0f} minutes to go.")
                 for view in behind:  # the features reach the disk before the record that says they are there
                     maps[view].flush()
                     done[view] = int(positions[-1]) + 1

@@ -18,8 +18,10 @@ from competition.errors import UserError
 from competition.files import replace_folder_atomically
 from models.batches import Batches, Source, TrainingBatches
 from models.interrupts import check, deferred
+from models.losses import softmax_groups
 from models.optimizers import averaged
 from models.recipes import Recipe
+from models.tasks import Task
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
 
 LATEST, BEST = "latest.weights.h5", "best.weights.h5"
@@ -45,13 +47,27 @@ class Examples:
         """Return the number of training steps an epoch."""
         return -(-len(self.training) // recipe.batch_size)
 
-    def prior_shift(self, recipe: Recipe) -> NDArray[np.float32] | None:
-        """Return the shift of balanced batches' logits (see `PriorShift`); None where batches are as the chips are."""
+    def prior_shift(self, recipe: Recipe, task: Task) -> NDArray[np.float32] | None:
+        """Return the shift of balanced batches' logits (see `PriorShift`); None where batches are as the chips are.
+
+        Args:
+            recipe: sampling, batches and seed.
+            task: the labels scored, of which some may share a softmax.
+        """
         if recipe.sampling == "uniform":
             return None
         shown = TrainingBatches(self.source, self.training, self.truth, recipe, 0).positions
-        odds = [_odds(self.truth[positions]) for positions in (shown, self.training)]
-        return np.log(odds[0] / odds[1]).astype(np.float32)
+        in_batches, among_chips = (_frequency(self.truth[positions]) for positions in (shown, self.training))
+        shift = np.log(in_batches / among_chips)
+        # A label of a softmax has no absence of its own: the others of its group are that.
+        absent = np.log((1 - in_batches) / (1 - among_chips))
+        absent[[column for group in softmax_groups(recipe, task) for column in group]] = 0
+        return (shift - absent).astype(np.float32)
+
+
+def _frequency(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the frequency (num_labels,) of each label, as if one more chip carried it and one more did not."""
+    return np.asarray((truth.sum(axis=0) + 1) / (len(truth) + 2))
 
 
 def train(
@@ -110,17 +126,14 @@ def train(
     return state
 
 
-def _odds(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the odds (num_labels,) of each label, as if one more chip carried it and one more did not."""
-    carried = truth.sum(axis=0)
-    return np.asarray((carried + 1) / (len(truth) - carried + 1))
-
-
 def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number: int, size: int) -> Epoch:
     started = time.monotonic()
     _seed_dropout(network, recipe.seed, number)
     batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number)
-    heldout = Batches(examples.source, examples.heldout, examples.truth, recipe.batch_size)
+    at_once = max(recipe.batch_size, examples.source.batch_size)
+    heldout = Batches(examples.source, examples.heldout, examples.truth, at_once)
+    # JAX and torch build the metrics from a first batch, which several workers do not give back to `fit`.
+    network._symbolic_build(data_batch=batches[0])
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
     with _EpochBar(len(batches), f"epoch {number + 1}/{recipe.epochs}") as bar:
         with deferred():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shlex
 from collections.abc import Callable
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -27,6 +28,15 @@ def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
         flag, kind = f"--{field.name.replace('_', '-')}", _flag_type(kinds[field.name])
         wrapped = click.option(flag, field.name, type=kind, help=field.metadata["help"])(wrapped)
     return wrapped
+
+
+def as_flags(overrides: dict[str, Any]) -> str:
+    """Return the flags, each with a space before it, that give a recipe these values."""
+
+    def shown(value: Any) -> str:
+        return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
+
+    return "".join(f" --{name.replace('_', '-')} {shlex.quote(shown(value))}" for name, value in overrides.items())
 
 
 def job_flags(verb: Callable[..., None]) -> Callable[..., None]:

@@ -115,6 +115,9 @@ class Job:
 
         keras.utils.clear_session()  # or the networks of the folds before would stay in memory
         say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {_summary(self.recipe)}")
+        if self.recipe.train == "head" and not self.recipe.on_bank:
+            changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
+            say(f"{changes} changes pixels, so the backbone runs in every epoch; with --augment d4 alone it runs once.")
         sources = Sources(self.workspace, self.recipe, self.skip_broken, say)
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources, say)
@@ -146,7 +149,13 @@ class Job:
 
     def _test_cache(self, sources: Sources, say: Callable[[str], None]) -> ChipCache | None:
         if self.with_test and sources.names("test"):
-            return sources.cache("test")
+            train, test = sources.cache("train"), sources.cache("test")
+            if test.dtype != train.dtype:
+                raise UserError(
+                    f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
+                    "of another rendering. Mend the folders, or give --no-test."
+                )
+            return test
         why = "There are no test chips in the workspace" if self.with_test else "--no-test"
         say(f"{why}: only held-out chips will be scored.")
         return None

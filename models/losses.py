@@ -10,7 +10,6 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from competition.errors import UserError
 from competition.spec import Metric
 from models.recipes import Recipe
 from models.tasks import Task
@@ -103,25 +102,12 @@ def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_]) -> keras.los
     if truth.shape[1] != len(task.labels):
         raise ValueError(f"truth has {truth.shape[1]} columns for {len(task.labels)} labels")
     if recipe.loss == "soft_f_beta":
-        _refuse_what_counts_cannot_do(recipe)
         return SoftFBeta(task.metric)
     weights = balanced_weights(truth) if recipe.class_weights == "balanced" else np.ones(len(task.labels), np.float32)
     crossentropy = CrossEntropy(recipe, weights, softmax_groups(recipe, task))
     if recipe.loss == "crossentropy_and_f_beta":
         return Sum(crossentropy, SoftFBeta(task.metric))
     return crossentropy
-
-
-def _refuse_what_counts_cannot_do(recipe: Recipe) -> None:
-    for flag, value, neutral in (
-        ("label-smoothing", recipe.label_smoothing, 0.0),
-        ("class-weights", recipe.class_weights, "none"),
-    ):
-        if value != neutral:
-            raise UserError(
-                f"The loss soft_f_beta counts labels and knows no --{flag}: expected {neutral}, received {value}. "
-                f"Give --{flag} {neutral}, or --loss crossentropy_and_f_beta, whose cross-entropy takes it."
-            )
 
 
 class CrossEntropy(keras.losses.Loss):
@@ -150,8 +136,8 @@ class CrossEntropy(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss (num_chips,) of targets and scores (num_chips, num_labels)."""
-        # Keras' function, as TensorFlow's looks behind the sigmoid for the logits: a score that is wrong by more than
-        # its clipping still learns.
+        # Keras' function, as TensorFlow's looks behind a plain sigmoid for the logits: there a score that is wrong by
+        # more than its clipping still learns.
         carried = ops.binary_crossentropy(ops.ones_like(y_pred), y_pred)
         absent = ops.binary_crossentropy(ops.zeros_like(y_pred), y_pred)
         if self.kind == "focal":

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from competition.errors import UserError
+from models.devices import summed
 from models.recipes import Recipe
 
 
@@ -24,9 +24,6 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int, slow: Collection[str] =
         recipe: the steps' values.
         steps_per_epoch: training steps an epoch, for the schedule.
         slow: paths of the variables whose learning rate is multiplied by the recipe's `backbone_rate`, decay included.
-
-    Raises:
-        UserError: if the warm-up takes every epoch.
     """
     options: dict[str, Any] = {
         "learning_rate": _rate(recipe, steps_per_epoch),
@@ -100,11 +97,6 @@ class RisingRate(keras.optimizers.schedules.LearningRateSchedule):
 def _rate(recipe: Recipe, steps_per_epoch: int) -> float | RisingRate:
     if recipe.schedule == "constant" and not recipe.warmup:
         return float(recipe.learning_rate)
-    if recipe.warmup >= recipe.epochs:
-        raise UserError(
-            f"A warm-up of {recipe.warmup:g} epochs leaves none of {recipe.epochs} at the peak learning rate. "
-            f"Give --warmup below {recipe.epochs}, or more --epochs."
-        )
     last = recipe.epochs * steps_per_epoch
     rising = min(round(recipe.warmup * steps_per_epoch), last - 1)
     return RisingRate(recipe.learning_rate, rising, last if recipe.schedule == "cosine" else None)
@@ -133,6 +125,13 @@ class _OwnPace(keras.Optimizer):
         # Biases, the gammas and betas of normalisations and the scales of layers are no kernels.
         self.decays = tuple(self.decay if variable.path.endswith("kernel") else 0.0 for variable in variables)
         super().build(variables)
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        """Clip the gradient of all devices' chips: Keras would clip each replica's, and then add them up."""
+        if not self.global_clipnorm:
+            return grads
+        whole, times = summed(grads)
+        return [gradient / times for gradient in super()._clip_gradients(whole)]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Make the step of one variable."""

@@ -123,12 +123,30 @@ class Recipe:
             raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
         if self.solver != "gradient":
             self._check_solver()
+        if self.weights == "none" and self.train != "full":
+            raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
+        if self.warmup >= self.epochs and self.warmup > 0:
+            raise UserError(
+                f"A warm-up of {self.warmup:g} epochs leaves none of {self.epochs} at the peak learning rate. "
+                f"Give --warmup below {self.epochs}, or more --epochs."
+            )
+        if self.loss == "soft_f_beta":
+            self._check_soft_f_beta()
         if self.epochs <= len(self.progressive):
             raise UserError(f"{len(self.progressive) + 1} input sizes need as many epochs, received {self.epochs}.")
         if self.views not in VIEW_SETS:
             raise unknown_name("set of views", self.views, list(VIEW_SETS))
         for name in (name for name in self.augment if name not in AUGMENTATIONS):
             raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
+
+    def _check_soft_f_beta(self) -> None:
+        for name, neutral in (("label_smoothing", 0.0), ("class_weights", "none")):
+            if (value := getattr(self, name)) != neutral:
+                flag = name.replace("_", "-")
+                raise UserError(
+                    f"The loss soft_f_beta counts labels and knows no --{flag}: expected {neutral}, received {value}. "
+                    f"Give --{flag} {neutral}, or --loss crossentropy_and_f_beta, whose cross-entropy takes it."
+                )
 
     def _check_solver(self) -> None:
         plain = {"head_norm": "none", "loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
@@ -190,12 +208,13 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
     Raises:
         UserError: if a file is missing, not valid TOML, or names an unknown base or value.
     """
-    recipes = _read(BUILT_IN)
-    for name, values in (_read(extra) if extra else {}).items():
-        base = values.pop("base", name if name in recipes else None)
-        if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
-            raise unknown_name("base recipe", base, list(recipes))
-        recipes[name] = {**(recipes[base] if base else {}), **values}
+    recipes: dict[str, dict[str, Any]] = {}
+    for path in (BUILT_IN, extra) if extra else (BUILT_IN,):
+        for name, values in _read(path).items():
+            base = values.pop("base", name if name in recipes else None)
+            if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
+                raise unknown_name("base recipe", base, list(recipes))
+            recipes[name] = {**(recipes[base] if base else {}), **values}
     return recipes
 
 

@@ -93,7 +93,7 @@ def _fit_head(
 ) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     examples = Examples(bank, material.truth, material.training, material.heldout)
-    head = build_head(recipe, bank.num_features, material.task, examples.prior_shift(recipe))
+    head = build_head(recipe, bank.num_features, material.task, examples.prior_shift(recipe, material.task))
     truth = material.truth[material.training]
     compile_network(head, recipe, material.task, examples.steps_per_epoch(recipe), truth)
     if recipe.solver == "gradient":
@@ -119,7 +119,7 @@ def _fit_whole(
                 task,
                 material.sources.inputs,
                 pretrained=not begun,
-                prior_shift=examples.prior_shift(recipe),
+                prior_shift=examples.prior_shift(recipe, task),
             )
             if first is not None and not begun:
                 network.get_layer("head").set_weights(first.get_weights())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ def networks_of(
     from models.fit import load_weights
     from models.networks import build_network
 
+    recipe = replace(recipe, precision="float32")  # whatever the machine that they were trained on computed in
     if recipe.train == "head":
         extractor = build_extractor(recipe, inputs, pretrained=False)
         load_weights(extractor, folders[0].parent / EXTRACTOR)
@@ -136,6 +137,12 @@ class Trained:
         if not folds:
             raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
         made = [store.provenance(model, fold) for fold in folds]  # refuses other labels, or another order of them
+        for fold, one in zip(folds, made, strict=True):
+            if one.recipe_digest != made[0].recipe_digest:
+                raise UserError(
+                    f"Folds {folds[0]} and {fold} of '{model}' were trained with different recipes. "
+                    f'Run "python run.py fold --model {model} --fold {fold} --restart".'
+                )
         folders = {fold: store.folder(model, fold) for fold in folds}
         job, task = read_job(folders[folds[0]]), Task.of(recipe, workspace.competition)
         return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, made[0])

@@ -1,6 +1,6 @@
-"""Train a fold by whichever backend Keras is set to: `python -m tests.models.fold_by_backend WORKSPACE WEIGHTS [two]`.
+"""Train a fold by whichever backend is set: `python -m tests.models.fold_by_backend WORKSPACE WEIGHTS DEVICES`.
 
-With "two" the processor passes for two GPUs.
+Batches are made as for two GPUs, by several workers. With DEVICES 2 two halves of the processor pass for GPUs.
 
 Nothing in it is left to the backend's own chance: heads begin at zero, and there is no dropout.
 """
@@ -65,6 +65,7 @@ def train_fold(root: Path, weights: Path) -> None:
         return head
 
     common = {"backbone": "PlainNet", "weights": str(weights), "pooling": ("avg", "max"), "dense": (), "dropout": 0.0}
+    common["precision"] = "float32"
     with (
         mock.patch.object(keras.applications, "PlainNet", PlainNet, create=True),
         mock.patch("models.networks.build_head", from_zero),
@@ -75,22 +76,25 @@ def train_fold(root: Path, weights: Path) -> None:
             Job(workspace, store_of(workspace), name, recipe, 0, with_test=False).run()
 
 
-def train_on_two_devices(root: Path, weights: Path) -> None:
-    """Do so with each step's chips dealt to two devices: two halves of the processor that pass for GPUs."""
+def train_on_devices(root: Path, weights: Path, num_devices: int) -> None:
+    """Train them on the processor, or with each step's chips dealt to two halves of it."""
     with ExitStack() as stack:
-        stack.enter_context(mock.patch("models.devices.num_gpus", return_value=2))
         stack.enter_context(mock.patch("models.batches.num_gpus", return_value=2))
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow
-
-            halves = [tensorflow.config.LogicalDeviceConfiguration()] * 2
-            processor = tensorflow.config.list_physical_devices("CPU")[0]
-            tensorflow.config.set_logical_device_configuration(processor, halves)
-            strategy = functools.partial(tensorflow.distribute.MirroredStrategy, ["CPU:0", "CPU:1"])
-            stack.enter_context(mock.patch.object(tensorflow.distribute, "MirroredStrategy", strategy))
+        if num_devices == 2:
+            stack.enter_context(mock.patch("models.devices.num_gpus", return_value=2))
+            if keras.backend.backend() == "tensorflow":
+                stack.enter_context(mock.patch("tensorflow.distribute.MirroredStrategy", _two_halves()))
         train_fold(root, weights)
 
 
+def _two_halves() -> Any:
+    import tensorflow
+
+    halves = [tensorflow.config.LogicalDeviceConfiguration()] * 2
+    processor = tensorflow.config.list_physical_devices("CPU")[0]
+    tensorflow.config.set_logical_device_configuration(processor, halves)
+    return functools.partial(tensorflow.distribute.MirroredStrategy, ["CPU:0", "CPU:1"])
+
+
 if __name__ == "__main__":
-    train = train_on_two_devices if sys.argv[3:] == ["two"] else train_fold
-    train(*(Path(argument) for argument in sys.argv[1:3]))
+    train_on_devices(*(Path(argument) for argument in sys.argv[1:3]), num_devices=int(sys.argv[3]))

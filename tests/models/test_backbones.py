@@ -61,7 +61,10 @@ def test_smaller_chips_are_enlarged_within(tiny_net, tiny_weights):
     ("values", "line"),
     [
         ({"weights": "imagenet"}, "no ImageNet weights of backbone 'two_convolutions'. Give --weights none"),
-        ({"train": "head"}, "'two_convolutions' is trained from scratch. Give --train full"),
+        (
+            {"train": "head", "weights": "some.weights.h5"},
+            "'two_convolutions' is trained from scratch. Give --train full",
+        ),
         ({"weights": "some.weights.h5"}, "'two_convolutions' takes no weights file. Give --weights none"),
         ({"input_size": 7}, "'two_convolutions' needs 8 px or more. Give a larger --input-size"),
         ({"backbone": "ResNet5"}, "Unknown backbone 'ResNet5'. Known: .*ResNet50.*two_convolutions"),
@@ -73,6 +76,14 @@ def test_what_cannot_be_built_is_named_in_one_line(values, line):
     with pytest.raises(UserError, match=line) as caught:
         extractor_of(tiny_recipe(**values))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["EfficientNetV2B0", "MobileNetV3Small", "MobileNetV2"])
+def test_the_last_map_is_the_backbones_own_and_not_what_weighs_its_channels(name):
+    """Squeeze-and-excite blocks hold maps of one pixel, smaller than the last one."""
+    extractor = extractor_of(tiny_recipe(backbone=name, train="full", input_size=96, pooling=("avg",)))
+    whole = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(96, 96, 3))
+    assert extractor.get_layer("backbone").output_shape == whole.output_shape == (None, 3, 3, extractor.output_shape[1])
 
 
 def test_networks_that_keras_scales_otherwise_with_imagenet_weights_are_refused():

@@ -23,6 +23,7 @@ from models import fit
 from models.batches import Batches, Chips
 from models.fit import Examples, train
 from models.recipes import Recipe
+from models.tasks import Task
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
 from tests.models import samples
 from tests.models.samples import interrupt_at, tiny_recipe
@@ -322,12 +323,28 @@ def test_the_shift_of_balanced_batches_is_how_much_better_a_labels_odds_are_in_t
     truth = random.random((400, 4)) < [0.9, 0.5, 0.03, 0.0]
     source = samples.array_chips(400)
     examples = Examples(source, truth, np.arange(400), np.arange(0))
-    assert examples.prior_shift(tiny_recipe()) is None
+    task = Task.of(tiny_recipe(), samples.PLANET)
+    assert examples.prior_shift(tiny_recipe(), task) is None
     recipe = tiny_recipe(sampling="balanced")
     shown = truth[fit.TrainingBatches(source, examples.training, truth, recipe, 0).positions]
-    shift = examples.prior_shift(recipe)
+    shift = examples.prior_shift(recipe, task)
     frequency, share = (np.clip(part[:, :3].mean(axis=0), 1e-3, 1) for part in (truth, shown))
     expected = np.log(share / (1 - share)) - np.log(frequency / (1 - frequency))
     np.testing.assert_allclose(shift[:3], expected, atol=0.15)
     assert shift[2] > 1.5
     assert np.isfinite(shift).all()
+
+
+def test_the_shift_of_a_label_that_shares_a_softmax_is_how_much_more_frequent_it_is_in_the_batches():
+    """So a network that knows no more than the batches' frequencies says those of the chips."""
+    random, labels = np.random.default_rng(0), samples.PLANET.labels
+    columns = [labels.index(label) for label in samples.PLANET.exclusive[0]]
+    truth = random.random((4000, len(labels))) < 0.01
+    truth[:, columns] = random.multinomial(1, [0.7, 0.2, 0.07, 0.03], size=4000)
+    examples = Examples(samples.array_chips(4000), truth, np.arange(4000), np.arange(0))
+    recipe = tiny_recipe(sampling="balanced", groups="softmax")
+    shown = truth[fit.TrainingBatches(examples.source, examples.training, truth, recipe, 0).positions]
+    shift = examples.prior_shift(recipe, Task.of(recipe, samples.PLANET))
+    learnt = np.log(shown[:, columns].mean(axis=0)) - shift[columns]  # with the shift these are the batches'
+    said = np.exp(learnt) / np.exp(learnt).sum()
+    np.testing.assert_allclose(said, truth[:, columns].mean(axis=0), atol=2e-3)

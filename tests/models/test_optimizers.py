@@ -141,7 +141,7 @@ def test_a_constant_rate_is_constant():
 
 def test_a_warm_up_of_every_epoch_is_refused():
     with pytest.raises(UserError, match=r"warm-up of 4 epochs leaves none of 4 .*--warmup below 4"):
-        rates(warmup=4)
+        tiny_recipe(warmup=4, epochs=4)
 
 
 def test_a_rate_survives_saving():

@@ -46,7 +46,7 @@ def test_the_papers_head_loss_and_optimiser_are_the_defaults():
     ("value", "expected"),
     [
         ({"epochs": 3}, 3), ({"dense": (5, 4)}, (5, 4)), ({"dense": ()}, ()), ({"augment": ()}, ()),
-        ({"learning_rate": 0.5}, 0.5), ({"views": "identity"}, "identity"), ({"weights": "none"}, "none"),
+        ({"learning_rate": 0.5}, 0.5), ({"views": "identity"}, "identity"), ({"weights": "some.h5"}, "some.h5"),
     ],
 )  # fmt: skip
 def test_flags_override_the_recipe(value, expected):
