@@ -19,6 +19,7 @@ from competition.chip_cache import ChipCache
 from competition.errors import UserError
 from competition.files import digest_file, digest_json, short, versions_of, write_json
 from competition.labels import first
+from competition.metrics import f_beta
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from models.backend import load_backend
@@ -128,6 +129,7 @@ class Job:
         say(f"Predicting {len(material.heldout):,} held-out and {num_test:,} test chips, {len(views)} views.")
         scorer = self._scorer(sources, say)
         heldout = self._predict(scorer, sources, "train", material.heldout)
+        say(self._reached(material, heldout))
         tested = self._predict(scorer, sources, "test", np.arange(num_test))
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         for folder in seed_folders(self.folder, self.recipe):
@@ -266,6 +268,13 @@ class Job:
         state, metric = state_of(self.folder), self.task.metric
         best = f"{state.best_metric:.4f} at cut {metric.prior_cut:.2g}"
         return f"best held-out {metric.name} {best} in epoch {state.best + 1}"
+
+    def _reached(self, material: Material, heldout: Scores) -> str:
+        metric, recipe = self.task.metric, self.recipe
+        decided = heldout.values[:, self.task.columns] >= metric.prior_cut
+        reached = f_beta(material.truth[material.heldout], decided, metric)
+        networks = f" and {recipe.seeds} networks" if recipe.seeds > 1 else ""
+        return f"Held-out {metric.name} {reached:.4f}, the mean of {len(VIEW_SETS[recipe.views])} views{networks}."
 
     @contextmanager
     def _log(self) -> Iterator[Callable[[str], None]]:

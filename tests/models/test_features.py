@@ -25,7 +25,14 @@ COUNT, VIEWS = 10, ("identity", "turn90", "mirror")
 
 
 def recipe_of(**values: Any) -> Recipe:
-    values = {"backbone": "TinyNet", "train": "head", "pooling": ("avg",), "augment": ("d4",), **values}
+    values = {
+        "backbone": "TinyNet",
+        "weights": "imagenet",
+        "train": "head",
+        "pooling": ("avg",),
+        "augment": ("d4",),
+        **values,
+    }
     return tiny_recipe(**values)
 
 
@@ -149,6 +156,14 @@ def test_opened_again_it_computes_nothing(bank, extractor):
     runs = len(bank.run)
     assert_complete(bank.open(chips, VIEWS[::-1]), extractor, chips)
     assert (bank.built, len(bank.run)) == (1, runs)
+
+
+def test_without_a_terminal_lines_say_how_far_it_has_come(bank, monkeypatch):
+    monkeypatch.setattr(features, "SECONDS_A_LINE", 0.0)
+    bank.open(array_chips(COUNT, batch_size=4))
+    told = [line for line in bank.lines if "to go" in line]
+    assert told[0] == f"4 of {3 * COUNT} feature vectors; about 0 minutes to go."
+    assert len(told) == 3 * 3
 
 
 def test_another_view_is_all_that_is_computed(bank, extractor):

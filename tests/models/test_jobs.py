@@ -23,6 +23,7 @@ import run
 from competition.chips import BrokenChipError, read_chip, resize_chip
 from competition.errors import UserError
 from competition.labels import read_table
+from competition.metrics import f_beta
 from competition.workspace import Workspace
 from folds.scores import ScoreStore
 from folds.table import FoldTable
@@ -144,6 +145,16 @@ def test_the_log_file_holds_a_line_an_epoch(trained):
     lines = (trained.runs / "tiny/fold0" / LOG).read_text().splitlines()
     assert sum(bool(re.match(r"epoch +\d/2  loss", line)) for line in lines) == 2
     assert lines[-1].startswith("Wrote ")
+
+
+def test_the_log_ends_with_what_the_scores_that_were_kept_reach(trained):
+    store, labelled = store_of(trained), trained.labelled
+    heldout = store.read("tiny", 0).heldout
+    truth = labelled.truth[[labelled.image_names.index(name) for name in heldout.names]]
+    metric = trained.competition.metric
+    reached = f_beta(truth, heldout.values >= metric.prior_cut, metric)
+    log = (trained.runs / "tiny/fold0" / LOG).read_text()
+    assert f"Held-out F2 {reached:.4f}, the mean of 4 views." in log
 
 
 def test_the_history_holds_the_best_held_out_metric(trained):

@@ -129,6 +129,8 @@ def test_a_missing_recipe_file_is_named(tmp_path):
             r"A frozen backbone sees one input size\. Give --progr",
         ),
         ({"solver": "ridge"}, r"solver ridge fits a linear head to .*\. Give --train head, --dense none"),
+        ({"train": "finetune", "pooling": ("avg",)}, r"without weights has nothing to keep or tune\. Give --weights"),
+        ({"warmup": 20}, r"warm-up of 20 epochs leaves none of 20 at the peak .*--warmup below 20"),
         ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
         ({"bands": "RGR"}, r"bands names a band twice: 'RGR'\.$"),
         ({"views": "d8"}, r"valid: Unknown set of views 'd8'\. Known: d4, flips, identity\.$"),

@@ -26,8 +26,9 @@ TRAINING, HELDOUT = np.arange(700), np.arange(700, COUNT)
 
 
 def recipe_for(solver: str, **values: Any) -> Recipe:
-    linear = {"backbone": "TinyNet", "train": "head", "pooling": ("avg",), "dense": (), "augment": ("flips",)}
-    return tiny_recipe(solver=solver, only_labels=LABELS, **{**linear, **values})
+    frozen = {"backbone": "TinyNet", "weights": "imagenet", "train": "head", "pooling": ("avg",)}
+    linear = {"dense": (), "augment": ("flips",)}
+    return tiny_recipe(solver=solver, only_labels=LABELS, **{**frozen, **linear, **values})
 
 
 @pytest.fixture(scope="module")
