@@ -44,7 +44,8 @@ def random_chips(size: int = 16, num_bands: int = 3, count: int = 4) -> np.ndarr
 
 
 def finetuned(backbone: str, weights: str | Path, **values) -> Recipe:
-    return tiny_recipe(backbone=backbone, weights=str(weights), train="finetune", **values)
+    train = "full" if weights == "none" else "finetune"
+    return tiny_recipe(backbone=backbone, weights=str(weights), train=train, **values)
 
 
 def tiny(weights: str | Path, **values) -> Recipe:
