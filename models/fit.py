@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from competition.errors import UserError
 from competition.files import replace_folder_atomically
 from models.batches import Batches, Source, TrainingBatches
+from models.heads import Priors
 from models.interrupts import check, deferred
 from models.losses import softmax_groups
 from models.optimizers import averaged
@@ -47,27 +48,33 @@ class Examples:
         """Return the number of training steps an epoch."""
         return -(-len(self.training) // recipe.batch_size)
 
-    def prior_shift(self, recipe: Recipe, task: Task) -> NDArray[np.float32] | None:
-        """Return the shift of balanced batches' logits (see `PriorShift`); None where batches are as the chips are.
+    def priors(self, recipe: Recipe, task: Task) -> Priors:
+        """Return how often the labels occur among the training chips, and in the batches where those are balanced.
 
         Args:
             recipe: sampling, batches and seed.
             task: the labels scored, of which some may share a softmax.
         """
-        if recipe.sampling == "uniform":
-            return None
-        shown = TrainingBatches(self.source, self.training, self.truth, recipe, 0).positions
-        in_batches, among_chips = (_frequency(self.truth[positions]) for positions in (shown, self.training))
-        shift = np.log(in_batches / among_chips)
         # A label of a softmax has no absence of its own: the others of its group are that.
-        absent = np.log((1 - in_batches) / (1 - among_chips))
-        absent[[column for group in softmax_groups(recipe, task) for column in group]] = 0
-        return (shift - absent).astype(np.float32)
+        shared = [column for group in softmax_groups(recipe, task) for column in group]
+        among_chips = _logits(self.truth[self.training], shared)
+        if recipe.sampling == "uniform":
+            return Priors(among_chips)
+        shown = TrainingBatches(self.source, self.training, self.truth, recipe, 0).positions
+        return Priors(among_chips, _logits(self.truth[shown], shared))
 
 
-def _frequency(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the frequency (num_labels,) of each label, as if one more chip carried it and one more did not."""
-    return np.asarray((truth.sum(axis=0) + 1) / (len(truth) + 2))
+def _logits(truth: NDArray[np.bool_], shared: list[int]) -> NDArray[np.float32]:
+    """Return the logits (num_labels,) of frequencies, as if one more chip carried each label and one more did not.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        shared: columns that share a softmax, whose logits are the logarithms alone.
+    """
+    frequency = (truth.sum(axis=0) + 1) / (len(truth) + 2)
+    absence = 1 - frequency
+    absence[shared] = 1
+    return np.log(frequency / absence).astype(np.float32)
 
 
 def train(

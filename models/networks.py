@@ -32,7 +32,7 @@ def build_network(
         task: the labels to score.
         inputs: size and bands of the chips, and what their values span.
         pretrained: load the recipe's weights; False where a checkpoint's are loaded next.
-        options: those of `build_head`.
+        options: those of `build_head` that follow.
 
     Returns:
         A network from chips (num_chips, size, size, num_bands), in the values of the files, to scores

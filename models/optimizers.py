@@ -141,6 +141,19 @@ class _OwnPace(keras.Optimizer):
             self.assign_sub(variable, variable * rate * self.decays[index])
         super().update_step(gradient, variable, rate)
 
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        """Take the latest weights into the averages, with a momentum that rises to the recipe's as n / (n + 9).
+
+        With the recipe's from the start, the averages of a short training would be mostly the weights it began with.
+        TensorFlow's `ExponentialMovingAverage` does so with `num_updates`.
+        """
+        if self.use_ema:
+            made = ops.cast(self.iterations, "float32")
+            share = 1 - ops.minimum(self.ema_momentum, made / (made + 9))
+            for variable in trainable_variables:
+                average = self._model_variables_moving_average[self._get_variable_index(variable)]
+                average.assign(average + ops.cast(share, variable.dtype) * (variable - average))
+
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Leave the weights as they are: Keras would end each `fit`, here each epoch, by making them the averages."""
 

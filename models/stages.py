@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.devices import all_devices
 from models.features import FeatureBank
 from models.fit import Examples, train
-from models.heads import build_head
+from models.heads import build_head, standardize
 from models.networks import build_network, compile_network
 from models.recipes import Recipe
 from models.solvers import solve
@@ -21,6 +21,8 @@ from models.sources import Sources
 from models.tasks import Task
 from models.training_state import HEAD, state_of
 from models.views import VIEW_SETS, drawn_views
+
+ENOUGH = 4096  # chips, for the moments of features
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def _fit_head(
 ) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     examples = Examples(bank, material.truth, material.training, material.heldout)
-    head = build_head(recipe, bank.num_features, material.task, examples.prior_shift(recipe, material.task))
+    head = build_head(recipe, bank.num_features, material.task, examples.priors(recipe, material.task))
+    if recipe.head_norm == "batch":
+        standardize(head, bank.read(material.training[:: -(-len(material.training) // ENOUGH)]))
     truth = material.truth[material.training]
     compile_network(head, recipe, material.task, examples.steps_per_epoch(recipe), truth)
     if recipe.solver == "gradient":
@@ -119,7 +123,7 @@ def _fit_whole(
                 task,
                 material.sources.inputs,
                 pretrained=not begun,
-                prior_shift=examples.prior_shift(recipe, task),
+                priors=examples.priors(recipe, task),
             )
             if first is not None and not begun:
                 network.get_layer("head").set_weights(first.get_weights())

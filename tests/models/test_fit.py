@@ -315,7 +315,18 @@ def test_dropout_draws_depend_on_seed_and_epoch_and_differ_between_layers():
     assert len({*states(1, 2), *states(1, 3), *states(2, 2)}) == 6
 
 
-# Balanced batches
+# Priors
+
+
+def test_the_prior_of_a_label_is_the_log_of_its_odds_among_the_training_chips_alone():
+    truth = np.zeros((100, 3), dtype=bool)
+    truth[:60, 0], truth[:3, 1], truth[80:] = True, True, True
+    task = Task.of(tiny_recipe(), samples.PLANET)
+    examples = Examples(samples.array_chips(100), truth, np.arange(80), np.arange(80, 100))
+    priors = examples.priors(tiny_recipe(), task)
+    assert priors.in_batches is None
+    frequency = np.array([61, 4, 1]) / 82
+    np.testing.assert_allclose(priors.among_chips, np.log(frequency / (1 - frequency)), rtol=1e-5)
 
 
 def test_the_shift_of_balanced_batches_is_how_much_better_a_labels_odds_are_in_them():
@@ -323,11 +334,10 @@ def test_the_shift_of_balanced_batches_is_how_much_better_a_labels_odds_are_in_t
     truth = random.random((400, 4)) < [0.9, 0.5, 0.03, 0.0]
     source = samples.array_chips(400)
     examples = Examples(source, truth, np.arange(400), np.arange(0))
-    task = Task.of(tiny_recipe(), samples.PLANET)
-    assert examples.prior_shift(tiny_recipe(), task) is None
     recipe = tiny_recipe(sampling="balanced")
     shown = truth[fit.TrainingBatches(source, examples.training, truth, recipe, 0).positions]
-    shift = examples.prior_shift(recipe, task)
+    priors = examples.priors(recipe, Task.of(tiny_recipe(), samples.PLANET))
+    shift = priors.shift
     frequency, share = (np.clip(part[:, :3].mean(axis=0), 1e-3, 1) for part in (truth, shown))
     expected = np.log(share / (1 - share)) - np.log(frequency / (1 - frequency))
     np.testing.assert_allclose(shift[:3], expected, atol=0.15)
@@ -335,8 +345,7 @@ def test_the_shift_of_balanced_batches_is_how_much_better_a_labels_odds_are_in_t
     assert np.isfinite(shift).all()
 
 
-def test_the_shift_of_a_label_that_shares_a_softmax_is_how_much_more_frequent_it_is_in_the_batches():
-    """So a network that knows no more than the batches' frequencies says those of the chips."""
+def test_the_priors_of_labels_that_share_a_softmax_are_their_frequencies_in_it():
     random, labels = np.random.default_rng(0), samples.PLANET.labels
     columns = [labels.index(label) for label in samples.PLANET.exclusive[0]]
     truth = random.random((4000, len(labels))) < 0.01
@@ -344,7 +353,7 @@ def test_the_shift_of_a_label_that_shares_a_softmax_is_how_much_more_frequent_it
     examples = Examples(samples.array_chips(4000), truth, np.arange(4000), np.arange(0))
     recipe = tiny_recipe(sampling="balanced", groups="softmax")
     shown = truth[fit.TrainingBatches(examples.source, examples.training, truth, recipe, 0).positions]
-    shift = examples.prior_shift(recipe, Task.of(recipe, samples.PLANET))
-    learnt = np.log(shown[:, columns].mean(axis=0)) - shift[columns]  # with the shift these are the batches'
-    said = np.exp(learnt) / np.exp(learnt).sum()
-    np.testing.assert_allclose(said, truth[:, columns].mean(axis=0), atol=2e-3)
+    priors = examples.priors(recipe, Task.of(recipe, samples.PLANET))
+    for logits, carried in ((priors.among_chips, truth), (priors.in_batches, shown)):
+        said = np.exp(logits[columns]) / np.exp(logits[columns]).sum()
+        np.testing.assert_allclose(said, carried[:, columns].mean(axis=0), atol=2e-3)

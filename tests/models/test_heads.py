@@ -6,14 +6,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from models.heads import PriorShift, build_head
+from models.heads import Priors, PriorShift, build_head, standardize
 from models.tasks import Task
 from tests.models.samples import NUM_LABELS, PLANET, moved, output_of, tiny_recipe
 
 
-def head_of(num_features: int = 6, prior_shift: np.ndarray | None = None, **values) -> keras.Model:
+def head_of(num_features: int = 6, priors: Priors | None = None, **values) -> keras.Model:
     recipe = tiny_recipe(**values)
-    return build_head(recipe, num_features, Task.of(recipe, PLANET), prior_shift)
+    return build_head(recipe, num_features, Task.of(recipe, PLANET), priors)
 
 
 def test_the_head_is_the_papers():
@@ -39,8 +39,25 @@ def test_a_normalisation_comes_first_if_asked_for():
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in head_of().layers)
 
 
+def test_a_normalisation_may_begin_with_the_moments_of_its_features():
+    head, features = head_of(head_norm="batch"), np.random.default_rng(0).normal(3, 2, size=(500, 6)).astype(np.float16)
+    standardize(head, features)
+    normal = ops.convert_to_numpy(head.layers[1](features.astype(np.float32)))
+    np.testing.assert_allclose(normal.mean(axis=0), 0, atol=1e-2)
+    np.testing.assert_allclose(normal.std(axis=0), 1, atol=1e-2)
+    standardize(head_of(), features)  # has none
+
+
 def test_a_specialists_head_scores_its_labels():
     assert head_of(only_labels=("water", "haze")).output_shape == (None, 2)
+
+
+def test_a_head_begins_with_the_labels_frequencies():
+    """So that its first gradients are about the features, not about how rare a label is."""
+    frequencies = np.linspace(0.002, 0.9, NUM_LABELS)
+    logits = np.log(frequencies / (1 - frequencies)).astype(np.float32)
+    said = output_of(head_of(priors=Priors(logits)), np.zeros((1, 6), dtype=np.float32))[0]
+    np.testing.assert_allclose(said, frequencies, rtol=1e-4)
 
 
 # Balanced batches
@@ -55,7 +72,8 @@ def test_the_shift_is_added_while_training_and_only_then():
 
 
 def test_the_shift_is_saved_with_the_head_and_uniform_batches_have_none(tmp_path):
-    head = head_of(sampling="balanced", prior_shift=np.arange(NUM_LABELS, dtype=np.float32))
+    rising = np.arange(NUM_LABELS, dtype=np.float32)
+    head = head_of(sampling="balanced", priors=Priors(-rising, 0 * rising))
     head.save_weights(tmp_path / "head.weights.h5")
     other = head_of(sampling="balanced", seed=5)
     other.load_weights(tmp_path / "head.weights.h5")

@@ -154,13 +154,14 @@ def test_a_rate_survives_saving():
 # Averages
 
 
-def test_averages_are_those_of_the_weights_step_by_step():
-    made = network(tiny_recipe(ema=0.7, optimizer="sgd", learning_rate=0.1))
+def test_averages_are_those_of_the_weights_step_by_step_and_forget_the_first_ones_sooner():
+    made = network(tiny_recipe(ema=0.3, optimizer="sgd", learning_rate=0.1))
     expected: dict[str, np.ndarray] = {}
     for number in range(6):
         step(made, seed=number)
         for path, value in weights(made).items():
-            expected[path] = 0.7 * expected[path] + 0.3 * value if number else value
+            momentum = min(0.3, number / (number + 9))
+            expected[path] = momentum * expected[path] + (1 - momentum) * value if number else value
     with averaged(made):
         for path, value in weights(made).items():
             assert value == pytest.approx(expected[path], abs=1e-6)
@@ -183,7 +184,7 @@ def test_raw_weights_come_back_even_after_an_error_and_training_goes_on_with_the
 
 
 def test_the_average_is_what_is_judged_and_saved(tmp_path):
-    made = network(tiny_recipe(ema=0.9))
+    made = network(tiny_recipe(ema=0.9, learning_rate=0.02))
     learn(made, epochs=3)
     chips = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
     raw = made.predict(chips, verbose=0)
@@ -247,9 +248,10 @@ for path, way in ways[0].items():
     share = 0.25 if path == "first/kernel" else 1
     np.testing.assert_allclose(ways[1][path], share * way, rtol=1e-4, atol=1e-6)
 averages = weights(made)
-for _ in range(3):
+for number in range(1, 4):
     made.train_on_batch(chips, truth)
-    averages = {path: 0.7 * averages[path] + 0.3 * value for path, value in weights(made).items()}
+    old = number / (number + 9)
+    averages = {path: old * averages[path] + (1 - old) * value for path, value in weights(made).items()}
 raw = weights(made)
 with averaged(made):
     for path, value in weights(made).items():
