@@ -122,12 +122,11 @@ def _scale(inputs: Inputs, num_indices: int) -> keras.Layer:
 
 
 def _own_backbone(chips: Any, recipe: Recipe) -> Any:
-    if recipe.weights == "imagenet":
-        raise UserError(f"There are no ImageNet weights of backbone {recipe.backbone!r}. Give --weights none.")
-    if recipe.train != "full":
-        raise UserError(f"Backbone {recipe.backbone!r} is trained from scratch. Give --train full.")
-    if recipe.weights != "none":
-        raise UserError(f"Backbone {recipe.backbone!r} takes no weights file. Give --weights none.")
+    if recipe.weights != "none" or recipe.train != "full":
+        raise UserError(
+            f"Backbone {recipe.backbone!r} has no weights to begin with: it is trained from scratch. "
+            "Give --weights none --train full --solver gradient, or a --backbone of keras.applications."
+        )
     if recipe.input_size < SMALLEST:
         raise UserError(f"Backbone {recipe.backbone!r} needs {SMALLEST} px or more. Give a larger --input-size.")
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,9 @@ class Recipe:
     def __post_init__(self) -> None:
         from models.views import AUGMENTATIONS, VIEW_SETS
 
+        for name, value in self.to_dict().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{name} must be a finite number, received {value}.")
         positive = ("input_size", "levels", "learning_rate", "batch_size", "epochs", "seeds")
         for name in (name for name in positive if not getattr(self, name) > 0):
             raise UserError(f"{name} must be above 0, received {getattr(self, name)}.")
@@ -119,10 +123,10 @@ class Recipe:
             )
         if self.progressive and "flatten" in self.pooling:
             raise UserError("pooling flatten fits one input size only. Give --pooling avg, or --progressive none.")
-        if self.progressive and self.train == "head":
-            raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
         if self.solver != "gradient":
             self._check_solver()
+        if self.progressive and self.train == "head":
+            raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
         if self.weights == "none" and self.train != "full":
             raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
         if self.warmup >= self.epochs and self.warmup > 0:
@@ -149,22 +153,31 @@ class Recipe:
                 )
 
     def _check_solver(self) -> None:
-        plain = {"head_norm": "none", "loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
-        others = {"groups": "sigmoid", "label_smoothing": 0.0, "mixup": 0.0}
-        for name, value in (plain | others).items():
-            if getattr(self, name) != value:
-                raise UserError(f"solver {self.solver} knows no {name}. Give --{name.replace('_', '-')} {value}.")
-        if self.dense or not self.on_bank:
+        from models.flags import as_flags
+
+        linear: dict[str, Any] = {"train": "head", "dense": (), "head_norm": "none", "progressive": ()}
+        plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform", "groups": "sigmoid"}
+        unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
+        wanted = {name: value for name, value in (linear | plain | unmixed).items() if getattr(self, name) != value}
+        if not self.augments_by_views:
+            wanted["augment"] = ("d4",)
+        if self.weights == "none":
+            wanted["weights"] = "imagenet"
+        if wanted:
             raise UserError(
-                f"solver {self.solver} fits a linear head to the features of a frozen backbone. Give --train head, "
-                "--dense none and --augment d4, or --solver gradient."
+                f"solver {self.solver} fits nothing but a plain linear head to the features of a frozen backbone. "
+                f"Give{as_flags(wanted)}, or --solver gradient."
             )
 
     @property
     def on_bank(self) -> bool:
         """Whether the network learns from features made once: the backbone is frozen, no pixel changes its value."""
-        in_place = {"d4", "flips", "quarter_turns"}
-        return self.train == "head" and set(self.augment) <= in_place and not self.cutmix
+        return self.train == "head" and self.augments_by_views and not self.cutmix
+
+    @property
+    def augments_by_views(self) -> bool:
+        """Whether augmentation only moves pixels, into views that each have features of their own."""
+        return set(self.augment) <= {"d4", "flips", "quarter_turns"}
 
     @property
     def stages(self) -> list[tuple[int, int]]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 
+import click
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from competition.errors import UserError
+from models.flags import recipe_flags
 from models.recipes import Recipe, load_recipes, recipe_from, resolve
 
 BUILT_IN = {
@@ -114,7 +117,8 @@ def test_a_missing_recipe_file_is_named(tmp_path):
         ({"train": "tail"}, r"train: Input should be 'head', 'finetune' or 'full' \(received 'tail'\)"),
         ({"optimizer": "lion"}, r"optimizer: Input should be 'adam', 'adamw' or 'sgd'"),
         ({"epochs": 0}, r"epochs must be above 0, received 0\.$"),
-        ({"learning_rate": float("nan")}, r"learning_rate must be above 0, received nan\.$"),
+        ({"learning_rate": float("nan")}, r"learning_rate must be a finite number, received nan\.$"),
+        ({"learning_rate": -1.0}, r"learning_rate must be above 0, received -1\.0\.$"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), received 1\.0\.$"),
         ({"shift": -0.1}, r"shift must be in \[0, 1\), received -0\.1\.$"),
         ({"patience": -1}, r"patience cannot be below 0, received -1\.$"),
@@ -128,7 +132,6 @@ def test_a_missing_recipe_file_is_named(tmp_path):
             {"train": "head", "pooling": ("avg",), "progressive": (8,)},
             r"A frozen backbone sees one input size\. Give --progr",
         ),
-        ({"solver": "ridge"}, r"solver ridge fits a linear head to .*\. Give --train head, --dense none"),
         ({"train": "finetune", "pooling": ("avg",)}, r"without weights has nothing to keep or tune\. Give --weights"),
         ({"warmup": 20}, r"warm-up of 20 epochs leaves none of 20 at the peak .*--warmup below 20"),
         ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
@@ -144,14 +147,41 @@ def test_wrong_values_are_named_in_one_line(values, line):
     assert "\n" not in str(caught.value)
 
 
-def test_a_solver_needs_a_linear_head_on_a_frozen_backbone():
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Recipe) if field.type == "float"])
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_no_number_may_be_infinite_or_none_at_all(name, value):
+    with pytest.raises(UserError, match=rf"valid: {name} must be a finite number, received {value}\.$"):
+        resolve("resnet50", {name: float(value)})
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"dense": (8,)}, {"augment": ("shifts",)}, {"train": "finetune"}, {"mixup": 0.2}, {"groups": "softmax"},
+        {"train": "full", "weights": "none"}, {"dense": (8,), "head_norm": "batch", "cutmix": 0.5},
+        {"train": "finetune", "progressive": (64,), "loss": "soft_f_beta", "sampling": "balanced"},
+        {"train": "head", "progressive": (64,)}, {"augment": ("d4", "photometric"), "label_smoothing": 0.1},
+    ],
+)  # fmt: skip
+def test_the_flags_that_a_solver_asks_for_are_named_together_and_are_enough(spoilt):
     linear = {"solver": "logistic", "dense": (), "augment": ("flips",)}
-    assert resolve("resnet50", linear).solver == "logistic"
-    for spoilt in ({"dense": (8,)}, {"augment": ("shifts",)}, {"train": "finetune"}):
-        with pytest.raises(UserError, match="solver logistic fits a linear head"):
-            resolve("resnet50", {**linear, **spoilt})
-    with pytest.raises(UserError, match=r"solver logistic knows no mixup\. Give --mixup 0\.0\."):
-        resolve("resnet50", {**linear, "mixup": 0.2})
+    with pytest.raises(UserError, match="solver logistic fits nothing but a plain linear head") as caught:
+        resolve("resnet50", {**linear, **spoilt})
+    (flags,) = re.findall(r"Give (--.*), or --solver gradient\.$", str(caught.value))
+    named = {}
+
+    @click.command()
+    @recipe_flags
+    def verb(overrides):
+        named.update(overrides)
+
+    verb(flags.split(), standalone_mode=False)
+    assert resolve("resnet50", {**linear, **spoilt, **named}).on_bank
+    assert named.keys() <= {*spoilt, "train", "weights"}  # nothing is asked for that was right already
+
+
+def test_a_solver_takes_what_it_knows():
+    assert resolve("resnet50", {"solver": "logistic", "dense": (), "augment": ("flips",)}).solver == "logistic"
 
 
 @pytest.mark.parametrize(
