@@ -1,0 +1,107 @@
+"""Calibration: scores that say how often a label is there, and the table that shows how far they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.errors import unknown_name
+from submissions.means import TINY, logit
+
+BINS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+WEAK = 1e4  # inverse penalty of the regressions: next to none
+
+
+class Calibration:
+    """Calibrates the scores of each label by itself; a label that none or all chips carry keeps its own.
+
+    Args:
+        kind: "platt" (a logistic curve of the log odds; Platt 1999), "beta" (of the logarithms of the score and of
+            what it leaves, by which the curve may bend; Kull et al., AISTATS 2017) or "isotonic" (any rising steps).
+
+    Raises:
+        UserError: if there is no such kind.
+    """
+
+    def __init__(self, kind: str) -> None:
+        if kind not in KINDS:
+            raise unknown_name("calibration", kind, list(KINDS))
+        self.kind = kind
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Fit to scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
+        make = KINDS[self.kind]
+        learnt = truth.any(axis=0) & ~truth.all(axis=0)
+        self.curves = {int(label): make(scores[:, label], truth[:, label]) for label in np.flatnonzero(learnt)}
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the calibrated scores (num_chips, num_labels)."""
+        made = scores.astype(np.float32)
+        for label, curve in self.curves.items():
+            made[:, label] = curve(scores[:, label])
+        return np.clip(made, 0, 1)
+
+
+def _regression(columns: Any) -> Any:
+    def make(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(C=WEAK, solver="newton-cholesky").fit(columns(scores), truth)
+        return lambda asked: model.predict_proba(columns(asked))[:, 1]
+
+    return make
+
+
+def _isotonic(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Any:
+    from sklearn.isotonic import IsotonicRegression
+
+    return IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, truth).predict
+
+
+def _bent(scores: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([np.log(np.maximum(scores, TINY)), -np.log(np.maximum(1 - scores, TINY))], axis=1)
+
+
+KINDS = {"platt": _regression(lambda scores: logit(scores)[:, None]), "beta": _regression(_bent), "isotonic": _isotonic}
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What scores say and what is true, by how high they are.
+
+    Attributes:
+        low: float array (num_bins,): the least score of each bin; the next one's is where it ends.
+        count: int array (num_bins,): scores in it.
+        said: float array (num_bins,): their mean.
+        found: float array (num_bins,): how often the label was there.
+        error: the expected calibration error: the mean distance of the last two, weighted by `count`.
+    """
+
+    low: NDArray[np.float64]
+    count: NDArray[np.int64]
+    said: NDArray[np.float64]
+    found: NDArray[np.float64]
+    error: float
+
+
+def reliability(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Reliability:
+    """Return the reliability of scores, all labels together; bins without a score are left out.
+
+    Args:
+        scores: float array (num_chips, num_labels).
+        truth: bool array (num_chips, num_labels).
+    """
+    edges = np.array(BINS)
+    place = np.minimum(np.searchsorted(edges, scores.ravel(), side="right") - 1, len(edges) - 2)
+    count, said, found = (
+        np.bincount(place, weights=weights, minlength=len(edges) - 1)
+        for weights in (np.ones(scores.size), scores.ravel(), truth.ravel())
+    )
+    some = count > 0
+    mean_said, frequency = said[some] / count[some], found[some] / count[some]
+    error = float(np.average(np.abs(mean_said - frequency), weights=count[some]))
+    return Reliability(edges[:-1][some], count[some].astype(np.int64), mean_said, frequency, error)
