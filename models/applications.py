@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -151,24 +152,39 @@ def _three_bands(builder: Builder, recipe: Recipe, pretrained: bool) -> keras.Mo
             ) from error
         raise UserError(f"Cannot build {recipe.backbone} at {recipe.input_size} px: {text[:300]}") from error
     if path:
-        _load_file(network, path)
+        _load_file(network, path, recipe.backbone)
     return network
 
 
-def _load_file(network: keras.Model, path: Path) -> None:
+def _load_file(network: keras.Model, path: Path, backbone: str) -> None:
     """Load a weights file, and make sure that it gave every weight: Keras only warns of what it skips."""
     for variable in network.weights:
         variable.assign(np.full(variable.shape, np.nan, dtype=variable.dtype))
+    error = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             network.load_weights(path)
-    except Exception as error:  # h5py and Keras raise whatever they like on a file of something else
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} does not hold the weights of {network.name}: {reason}") from error
+    except Exception as raised:  # h5py and Keras raise whatever they like on a file of something else
+        error = raised
     left = [variable.path for variable in network.weights if np.isnan(keras.ops.convert_to_numpy(variable)).any()]
-    if left:
+    if left or error:
+        unset = f"{len(left)} of {len(network.weights)} are missing or do not fit, such as {left[0]}" if left else error
         raise UserError(
-            f"{path} does not hold all weights of {network.name}: {len(left)} of {len(network.weights)} were not "
-            f"in it, such as {left[0]}. Give the file of this backbone without its top."
-        )
+            f"{path} does not hold the weights of {backbone}: {_fault(path) or unset}. Give --weights with a file of "
+            f"{backbone} without its top, or the --model that this file is of."
+        ) from error
+
+
+def _fault(path: Path) -> str | None:
+    """Return what is wrong with a weights file whatever network it is for, if anything is."""
+    if path.suffix == ".keras":
+        return None if zipfile.is_zipfile(path) else "it is damaged"
+    try:
+        with importlib.import_module("h5py").File(path) as file:
+            suffix = ".weights.h5" if "layers" in file else ".h5"
+    except OSError as error:
+        return "it is truncated; download or copy it again" if "truncated" in str(error) else "it is no HDF5 file"
+    # Keras reads by the name: what ends in .h5 alone was written by Keras 2.
+    fits = path.name.endswith((".h5", ".hdf5")) and path.name.endswith(".weights.h5") == (suffix == ".weights.h5")
+    return None if fits else f"what is in it belongs into a file that ends in {suffix}; rename it"
