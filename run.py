@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from competition.command_line import FILE, FOLDER, Verbs, Words, in_workspace, show_next
-from models.flags import as_flags, job_flags, recipe_flags
+from models.flags import as_flags, job_flags, model_flags, recipe_flags
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -71,7 +71,7 @@ def simulate(folder: Path, debug: bool, **options: Any) -> None:
     click.get_current_context().meta["debug"] = debug
     simulate_chips(folder, **options, progress=True)
     click.echo(f"Wrote {options['num_train']:,} labelled chips and {options['num_test']:,} to predict to {folder}.")
-    show_next(f"data prepare --from {folder}")
+    show_next(f"data prepare --from {shlex.quote(str(folder))}")
 
 
 @main.command()
@@ -107,49 +107,44 @@ def recipes(recipes: Path | None) -> None:
 @recipe_flags
 def fold(workspace: Workspace, model: str, fold: int, name: str | None, **options: Any) -> None:
     """Train one model on all folds but one, and score the chips it did not see."""
-    from models.jobs import train_folds
+    from models.training import train_folds
 
-    train_folds(workspace, model, name, [fold], **options)
+    train_folds(workspace, model, name, fold, **options)
     show_next("status")
 
 
 @main.command()
 @in_workspace
-@click.option("--models", type=Words(), required=True, help="recipes, or models begun with one")
-@click.option("--name", help="name of this variant, where one model is given")
+@model_flags
 @job_flags
 @recipe_flags
 def train(workspace: Workspace, models: tuple[str, ...], name: str | None, **options: Any) -> None:
     """Train models on every fold; folds that are done are left as they are."""
-    from competition.errors import UserError
-    from models.jobs import train_folds
+    from models.training import train_folds
 
-    if not models or (name and len(models) > 1):
-        expected = "one model with --name" if name else "at least one model"
-        raise UserError(f"--models: expected {expected}, received {', '.join(models) or 'none'}.")
-    for model in models:
-        train_folds(workspace, model, name, None, **options)
-    show_next(f"thresholds --model {name or models[0]}")
+    done = [train_folds(workspace, model, name, None, **options) for model in models]
+    show_next(f"thresholds --model {name or models[0]}" if done[0] else "status")
 
 
 @main.command()
 @in_workspace
-@click.option("--models", type=Words(), required=True, help="recipes with a frozen backbone, or models begun with one")
+@model_flags
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
 @click.option("--no-test", is_flag=True, help="the labelled chips only")
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
 @recipe_flags
-def features(workspace: Workspace, models: tuple[str, ...], recipes: Path | None, **options: Any) -> None:
+def features(workspace: Workspace, models: tuple[str, ...], name: str | None, **options: Any) -> None:
     """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
     from models.banks import fill
     from models.runs import recipe_of
 
-    overrides = options.pop("overrides")
+    recipes, overrides = options.pop("recipes"), options.pop("overrides")
     for model in models:
-        fill(workspace, model, recipe_of(workspace, model, None, overrides, recipes), **options)
-    more = {"recipes": recipes} if recipes else {}
-    plain = "".join(f" --{name.replace('_', '-')}" for name, given in options.items() if given)
-    show_next(f"train --models {','.join(models)}{as_flags({**more, **overrides})}{plain}")
+        known, verb = model if name else None, "features --models"
+        recipe = recipe_of(workspace, name or model, known, overrides, recipes, verb=verb)
+        fill(workspace, name or model, recipe, **options)
+    given = {"name": name, "recipes": recipes, **overrides, **options}
+    show_next(f"train --models {','.join(models)}{as_flags(given)}")
 
 
 @main.command()
@@ -237,7 +232,7 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
 
 @main.command()
 @in_workspace
-@click.option("--members", type=Words(), required=True, help="models and blends; each label needs one that scores it")
+@click.option("--members", type=Words(needed=True), required=True, help="models and blends, of all labels together")
 @click.option("--name", required=True, help="name of the blend and of its submission")
 @click.option("--method", type=click.Choice(["mean", "vote"]), default="mean", show_default=True)
 @click.option(
@@ -294,7 +289,7 @@ def validate(workspace: Workspace, name: str, against: str | None, any_weather: 
         click.echo(agreement(path, submission_path(against, workspace), competition).text())
     if not report.is_valid:
         sys.exit(1)
-    show_next(f"submit {name} --message TEXT")
+    show_next(f"submit {shlex.quote(name)} --message {shlex.quote(path.stem)}")
 
 
 @main.command()

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from competition.errors import UserError
+
 INTERRUPTED = 130
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -21,8 +23,6 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
-        from competition.errors import UserError
-
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -51,18 +51,31 @@ def _with_flags(text: str, ctx: click.Context) -> str:
 
 
 class Words(click.ParamType):
-    """Words joined by commas; "none" stands for no word."""
+    """Words joined by commas; "none" stands for no word, where that is allowed.
+
+    Args:
+        kind: what each word is read as.
+        needed: refuse "none".
+    """
 
     name = "a,b"
 
-    def __init__(self, kind: type = str) -> None:
+    def __init__(self, kind: type = str, *, needed: bool = False) -> None:
         self.kind = kind
+        self.needed = needed
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """Return the words as a tuple."""
+        """Return the words as a tuple.
+
+        Raises:
+            UserError: if there is none.
+        """
         if isinstance(value, tuple):
             return value
         words = [word.strip() for word in value.split(",") if word.strip()]
+        if not words or (self.needed and words == ["none"]):
+            flag, none = param.opts[0] if param else self.name, "" if self.needed else ', or "none"'
+            raise UserError(f"{flag}: expected words joined by commas{none}; received {value!r}.")
         try:
             return () if words == ["none"] else tuple(self.kind(word) for word in words)
         except ValueError:

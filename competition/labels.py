@@ -119,6 +119,11 @@ def read_label_table(path: Path, competition: Competition) -> LabelTable:
     return LabelTable(tuple(names), truth)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun for a message, such as "1 view" or "8 views"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def first(names: Iterable[object], shown: int = SHOWN) -> str:
     """Return the first few of `names` for a message, and how many more there are."""
     listed = [str(name) for name in names]

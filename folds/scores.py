@@ -125,8 +125,9 @@ class ScoreStore:
         return self.root / checked_name("model", model) / f"fold{fold}"
 
     def models(self) -> list[str]:
-        """Return the names of the models with at least one job begun, sorted."""
-        return sorted({path.parent.name for path in self.root.glob("*/fold*") if path.is_dir()})
+        """Return the names of the models with a recipe or scores, sorted; a start that failed has neither."""
+        scored = {path.parent.parent.name for path in self.root.glob(f"*/fold*/{MARKER}")}
+        return sorted({path.parent.name for path in self.root.glob("*/recipe.json")} | scored)
 
     def is_complete(self, model: str, fold: int) -> bool:
         """Whether the job has finished and its scores are there."""

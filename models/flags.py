@@ -1,4 +1,4 @@
-"""The flags of `fold` and `train`: one for each value of a recipe, and those of the work itself."""
+"""The flags of `fold`, `train` and `features`: one for each value of a recipe, and those of the work itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import click
 
 from competition.command_line import FILE, Words
+from competition.errors import UserError
 from models.recipes import Recipe
 
 
@@ -30,13 +31,32 @@ def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def as_flags(overrides: dict[str, Any]) -> str:
-    """Return the flags, each with a space before it, that give a recipe these values."""
+def shown(value: Any) -> str:
+    """Return a recipe's value as its flag takes it."""
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
 
-    def shown(value: Any) -> str:
-        return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
 
-    return "".join(f" --{name.replace('_', '-')} {shlex.quote(shown(value))}" for name, value in overrides.items())
+def as_flags(values: dict[str, Any]) -> str:
+    """Return the flags, each with a space before it, that give a verb these values; None and False need none."""
+
+    def flag(name: str, value: Any) -> str:
+        return f" --{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(shown(value))}")
+
+    return "".join(flag(name, value) for name, value in values.items() if value is not None and value is not False)
+
+
+def model_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb `--models`, and `--name` for a variant of one of them."""
+
+    @click.option("--models", type=Words(needed=True), required=True, help="recipes, or models begun with one")
+    @click.option("--name", help="name of this variant, where one model is given")
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, models: tuple[str, ...], name: str | None, **options: Any) -> None:
+        if name and len(models) > 1:
+            raise UserError(f"--models: expected one model with --name, received {', '.join(models)}.")
+        verb(*arguments, models=models, name=name, **options)
+
+    return wrapped
 
 
 def job_flags(verb: Callable[..., None]) -> Callable[..., None]:

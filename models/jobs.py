@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from competition.chip_cache import ChipCache
 from competition.errors import UserError
 from competition.files import digest_file, digest_json, short, versions_of, write_json
-from competition.labels import first
-from competition.metrics import f_beta
+from competition.labels import counted, first
 from competition.workspace import Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from models.backend import load_backend
@@ -32,16 +31,12 @@ from models.runs import (
     LOG,
     NETWORK,
     PARTS,
-    RECIPE,
-    BusyError,
-    alone,
-    begun,
+    attempt,
     read_job,
-    read_recipe,
-    recipe_of,
-    remove,
+    record,
     seed_folders,
 )
+from models.status import reached
 from models.tasks import Task
 from models.training_state import HEAD, has_begun, state_of
 from models.views import VIEW_SETS
@@ -93,10 +88,10 @@ class Job:
         # An unknown fold or label is refused before anything is written.
         self.store.table.heldout(self.fold)
         Task.of(self.recipe, self.workspace.competition)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with alone(self.folder), heeded(), self._log() as say:
+        with attempt(self.folder), heeded(), self._log() as say:
             if self._is_done():
-                say(f"'{self.model}' fold {self.fold} is done: {self._best()}. --restart does it again.")
+                kept = self._reached(self.store.read(self.model, self.fold).heldout)
+                say(f"'{self.model}' fold {self.fold} is done: held-out {kept}. --restart does it again.")
             else:
                 self._run(say)
 
@@ -119,24 +114,25 @@ class Job:
         if self.recipe.train == "head" and not self.recipe.on_bank:
             changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
             say(f"{changes} changes pixels, so the backbone runs in every epoch; with --augment d4 alone it runs once.")
+        record(self.workspace, self.model, self.recipe)
         sources = Sources(self.workspace, self.recipe, self.skip_broken, say)
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources, say)
         self._begin(sources)
         material = self._material(sources)
         self._train(material, say)
-        num_test, views = len(test) if test else 0, VIEW_SETS[self.recipe.views]
-        say(f"Predicting {len(material.heldout):,} held-out and {num_test:,} test chips, {len(views)} views.")
+        num_test, views = len(test) if test else 0, counted(len(VIEW_SETS[self.recipe.views]), "view")
+        say(f"Predicting {len(material.heldout):,} held-out and {num_test:,} test chips, {views}.")
         scorer = self._scorer(sources, say)
         heldout = self._predict(scorer, sources, "train", material.heldout)
-        say(self._reached(material, heldout))
+        say(f"Held-out {self._reached(heldout)}.")
         tested = self._predict(scorer, sources, "test", np.arange(num_test))
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         for folder in seed_folders(self.folder, self.recipe):
             for name in (HEAD, "checkpoints"):
                 shutil.rmtree(folder / name, ignore_errors=True)
         shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-        say(f"Wrote {self.folder}: {self._best()}, {state_of(self.folder).epochs} epochs.")
+        say(f"Wrote {self.folder}: {self._best_epochs()}.")
 
     def _keep_extractor(self, sources: Sources) -> None:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
@@ -146,7 +142,7 @@ class Job:
         if self.recipe.train != "head":
             if not has_begun(self.folder):
                 build_network(self.recipe, self.task, sources.inputs)
-        elif not (kept.is_file() and begun(self.folder.parent)):
+        elif not (kept.is_file() and any(map(has_begun, self.folder.parent.glob("fold*")))):
             save_weights(sources.extractor, kept)
 
     def _test_cache(self, sources: Sources, say: Callable[[str], None]) -> ChipCache | None:
@@ -227,11 +223,7 @@ class Job:
 
     def _begin(self, sources: Sources) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
-        recipe_path, job_path, train = self.folder.parent / RECIPE, self.folder / JOB, sources.cache("train")
-        if not begun(self.folder.parent):
-            write_json(recipe_path, self.recipe.to_dict())
-        elif read_recipe(self.workspace, self.model) != self.recipe:
-            raise UserError(f"'{self.model}' was meanwhile begun with another recipe. Give this one another --name.")
+        train = sources.cache("train")
         job = {
             "fold table": self.store.table.digest,
             "recipe": self.recipe.digest(),
@@ -248,7 +240,7 @@ class Job:
                     f'Run "python run.py fold --model {self.model} --fold {self.fold} --restart".'
                 )
         else:
-            write_json(job_path, job)
+            write_json(self.folder / JOB, job)
 
     def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
         return Provenance(
@@ -264,17 +256,16 @@ class Job:
             versions=versions(),
         )
 
-    def _best(self) -> str:
-        state, metric = state_of(self.folder), self.task.metric
-        best = f"{state.best_metric:.4f} at cut {metric.prior_cut:.2g}"
-        return f"best held-out {metric.name} {best} in epoch {state.best + 1}"
+    def _best_epochs(self) -> str:
+        states = [state_of(folder) for folder in seed_folders(self.folder, self.recipe)]
+        return "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
 
-    def _reached(self, material: Material, heldout: Scores) -> str:
+    def _reached(self, heldout: Scores) -> str:
         metric, recipe = self.task.metric, self.recipe
-        decided = heldout.values[:, self.task.columns] >= metric.prior_cut
-        reached = f_beta(material.truth[material.heldout], decided, metric)
+        value = reached(heldout, self.task, self.workspace.labelled)
         networks = f" and {recipe.seeds} networks" if recipe.seeds > 1 else ""
-        return f"Held-out {metric.name} {reached:.4f}, the mean of {len(VIEW_SETS[recipe.views])} views{networks}."
+        views = counted(len(VIEW_SETS[recipe.views]), "view")
+        return f"{metric.name} {value:.4f} at cut {metric.prior_cut:.2g}, the mean of {views}{networks}"
 
     @contextmanager
     def _log(self) -> Iterator[Callable[[str], None]]:
@@ -287,47 +278,6 @@ class Job:
                 print(line, file=log, flush=True)
 
             yield say
-
-
-def train_folds(
-    workspace: Workspace,
-    model: str,
-    name: str | None,
-    folds: list[int] | None,
-    *,
-    restart: bool,
-    recipes: Path | None,
-    skip_broken: bool,
-    no_test: bool,
-    overrides: dict[str, Any],
-) -> None:
-    """Train a model on some folds, or on all of them, one after another.
-
-    Args:
-        workspace: chips, labels and runs.
-        model: a recipe, or a model begun with one.
-        name: name of the variant; None: the recipe's.
-        folds: the folds; None: all, leaving those that another process is at.
-        restart: remove what was made of them first.
-        recipes: the user's own recipe file.
-        skip_broken: leave broken chips out, instead of stopping.
-        no_test: score held-out chips only.
-        overrides: the recipe's values given by flags.
-    """
-    store, label = ScoreStore.of(workspace), name or model
-    chosen = folds if folds is not None else range(store.table.num_folds)
-    again = chosen if restart else ()
-    recipe = recipe_of(workspace, label, model if name else None, overrides, recipes, again)
-    recipe.digest()  # refuses weights that are not there, before anything is removed
-    for fold in again:
-        remove(workspace, label, fold)
-    for fold in chosen:
-        try:
-            Job(workspace, store, label, recipe, fold, skip_broken, with_test=not no_test).run()
-        except BusyError as busy:
-            if folds is not None:
-                raise
-            print(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
 
 
 def versions() -> dict[str, str]:
@@ -345,5 +295,6 @@ def _summary(recipe: Recipe) -> str:
         if recipe.weights == "none"
         else {"head": "frozen", "finetune": "fine-tuned"}.get(recipe.train, "pretrained")
     )
-    sizes = ", ".join(str(size) for size, _ in recipe.stages)
-    return f"{recipe.backbone} {weights}, {recipe.bands} at {sizes} px, at most {recipe.epochs} epochs."
+    bands, sizes = " + ".join([recipe.bands, *recipe.indices]), ", ".join(str(size) for size, _ in recipe.stages)
+    how = f"at most {counted(recipe.epochs, 'epoch')}" if recipe.solver == "gradient" else f"solved by {recipe.solver}"
+    return f"{recipe.backbone} {weights}, {bands} at {sizes} px, {how}."

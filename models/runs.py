@@ -2,7 +2,7 @@
 
 Layout of a model's folder:
 
-    recipe.json                    the recipe, with every value
+    recipe.json                    the recipe, with every value; written before any long work
     extractor.weights.h5           the backbone, where it is frozen: the folds share it
     fold<k>/job.json               what the job is made with: digests of fold table, recipe, labels and chips
     fold<k>/train.log              what was shown
@@ -26,10 +26,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from competition.errors import UserError
-from competition.files import checked_name
+from competition.files import checked_name, write_json
 from competition.workspace import Workspace
+from models.flags import as_flags, shown
 from models.recipes import Recipe, load_recipes, recipe_from, resolve
-from models.training_state import has_begun
 
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
 PARTS = "parts"  # scores made so far
@@ -43,45 +43,81 @@ def recipe_of(
     overrides: dict[str, Any],
     extra: Path | None = None,
     restarted: Collection[int] = (),
+    verb: str = "train --models",
 ) -> Recipe:
     """Return the recipe of a model: the one it was begun with; for a new model the named one with the flags' values.
 
     Args:
         workspace: where the runs are.
         model: name of the model.
-        recipe_name: name of the recipe; None means the model's own name.
+        recipe_name: name of the recipe, or of a model begun with one; None means the model's own name.
         overrides: values given by flags.
         extra: the user's own recipe file.
         restarted: folds to begin again; if the model has no others, the flags may change its recipe.
+        verb: the command that asks, up to the model's name.
 
     Raises:
         UserError: if the recipe is unknown, the name is that of a blend, or the flags ask for other values than the
             model was begun with.
     """
-    # A start that failed, for want of weights or of a band, binds the model to nothing.
-    begun_folds = begun(workspace.runs / checked_name("model", model))
-    if not begun_folds:
-        if (workspace.blends / model).exists():
-            raise UserError(f"'{model}' is a blend. Give the model another --name.")
-        recipe = resolve(recipe_name or model, overrides, extra)
-        first_images = workspace.competition.default_images
-        return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
-    before = read_recipe(workspace, model).to_dict()
-    again = begun_folds <= set(restarted)
+    folder, source = workspace.runs / checked_name("model", model), recipe_name or model
+    again = bool(restarted) and begun(folder) <= set(restarted)
+    try:
+        before = read_recipe(workspace, model).to_dict() if (folder / RECIPE).is_file() else None
+    except UserError:
+        if not again:
+            raise
+        before = None  # a damaged recipe is mended by beginning again
+    if before is None:
+        return _new_recipe(workspace, model, source, overrides, extra)
     named = load_recipes(extra).get(recipe_name, {}) if recipe_name and not again else {}
     asked = {**named, **overrides}
     if asked.get("images") == "first":
         asked["images"] = workspace.competition.default_images
     wanted = recipe_from({**before, **asked}, f"recipe of '{model}'")
     after = wanted.to_dict()
-    if again:
+    if again or after == before:
         return wanted
-    if changed := [f"{name} {before[name]} (received {after[name]})" for name in before if before[name] != after[name]]:
+    flags = as_flags({"recipes": extra, **overrides})
+    changed = as_flags({name: value for name, value in after.items() if value != before[name]})
+    raise UserError(
+        f"Model '{model}' was begun with {_differences(before, after)}. To go on with it, run "
+        f'"python run.py {verb} {model}"; for a variant, "python run.py {verb} {source} --name {model}-2{flags}"; '
+        f'to begin it again, "python run.py train --models {model}{changed} --restart".'
+    )
+
+
+def _new_recipe(workspace: Workspace, model: str, source: str, overrides: dict[str, Any], extra: Path | None) -> Recipe:
+    if (workspace.blends / model).exists():
+        raise UserError(f"'{model}' is a blend. Give the model another --name.")
+    if source not in load_recipes(extra) and (workspace.runs / source / RECIPE).is_file():
+        values = {**read_recipe(workspace, source).to_dict(), **overrides}
+        recipe = recipe_from(values, f"recipe of '{source}'")
+    else:
+        recipe = resolve(source, overrides, extra)
+    first_images = workspace.competition.default_images
+    return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
+    changed = [name for name in before if before[name] != after[name]]
+    return ", ".join(f"{name} {shown(before[name])} (received {shown(after[name])})" for name in changed)
+
+
+def record(workspace: Workspace, model: str, recipe: Recipe) -> None:
+    """Write down what a model is begun with, so that no other process begins it with something else.
+
+    Raises:
+        UserError: if another process has.
+    """
+    path = workspace.runs / checked_name("model", model) / RECIPE
+    with FileLock(path.with_name(f".{RECIPE}.lock")):
+        if not path.is_file():
+            write_json(path, recipe.to_dict())
+    if changed := _differences(read_recipe(workspace, model).to_dict(), recipe.to_dict()):
         raise UserError(
-            f"Model '{model}' was begun with {', '.join(changed)}. To go on, give --model {model} without these flags; "
-            f'for a variant, another --name; to begin again, "python run.py train --models {model} --restart".'
+            f"Another process has begun '{model}' with {changed}. Give the same flags, or this one another --name."
         )
-    return wanted
 
 
 def read_recipe(workspace: Workspace, model: str) -> Recipe:
@@ -100,7 +136,7 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
             f"No model '{model}' in {workspace.runs}. Run \"python run.py train --models {model}\"."
         ) from error
     except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path} is damaged: {error}. Begin the model again with --restart.") from error
+        raise UserError(f'{path} is damaged: {error}. Run "python run.py train --models {model} --restart".') from error
 
 
 def remove(workspace: Workspace, model: str, fold: int) -> None:
@@ -109,11 +145,15 @@ def remove(workspace: Workspace, model: str, fold: int) -> None:
     Raises:
         UserError: if another process is at it.
     """
-    folder = workspace.runs / checked_name("model", model)
-    job = folder / f"fold{fold}"
+    job = workspace.runs / checked_name("model", model) / f"fold{fold}"
     if job.is_dir():
         with alone(job):
             shutil.rmtree(job)
+    _remove_if_empty(job.parent)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a model that has no folds left."""
     if not any(folder.glob("fold*")):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -143,9 +183,27 @@ def alone(folder: Path) -> Iterator[None]:
         raise BusyError(f"Another process is at {job}. Wait for it to end.") from error
 
 
+@contextmanager
+def attempt(folder: Path) -> Iterator[None]:
+    """Work in a job's folder, alone. A start that ends before its first epoch leaves nothing, and binds to nothing.
+
+    Raises:
+        BusyError: if another process is at it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        try:
+            yield
+        except BaseException:
+            if not any(path.is_file() and path.name not in (JOB, LOG) for path in folder.rglob("*")):
+                shutil.rmtree(folder)
+                _remove_if_empty(folder.parent)
+            raise
+
+
 def begun(folder: Path) -> set[int]:
-    """Return the folds of the model in `folder` that have finished an epoch."""
-    return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit() and has_begun(job)}
+    """Return the folds of the model in `folder` that were begun."""
+    return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit()}
 
 
 def read_job(folder: Path) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def test_frozen_features_serve_heads_specialists_and_predictions(
     here = ("--workspace", tmp_path / "workspace")
     run("data", "prepare", "--from", simulated, *here)
     run("folds", "--k", 2, *here)
+    first = ("features", "--models", "tiny", "--name", "first", "--recipes", recipes, "--input-size", 16)
+    command = f"train --models tiny --name first --recipes {recipes} --input-size 16 --no-test"
+    assert f"Next: python run.py {command}" in run(*first, "--no-test", *here)
     made = run("features", "--models", "tiny", "--recipes", recipes, "--input-size", 16, "--views", "flips", *here)
     assert "60 labelled chips holds 4 features a view" in made
     assert "24 chips to predict is complete" in made
@@ -107,7 +110,8 @@ def test_frozen_features_serve_heads_specialists_and_predictions(
         shown = run("fold", "--model", "tiny", "--fold", fold, "--recipes", recipes, *QUICK, *here)
         assert "TinyNet frozen, RGB at 16 px" in shown
     rare = ("--only-labels", "haze,water", "--solver", "ridge", "--dense", "none", "--input-size", 16)
-    run("train", "--models", "tiny", "--name", "rare", "--recipes", recipes, *rare, "--views", "flips", *here)
+    shown = run("train", "--models", "tiny", "--name", "rare", "--recipes", recipes, *rare, "--views", "flips", *here)
+    assert "TinyNet frozen, RGB at 16 px, solved by ridge." in shown
     cells = run("status", *here).splitlines()
     assert all("..." not in line for line in cells if line.startswith(("tiny", "rare")))
     shown = run("blend", "--members", "tiny,rare", "--name", "both", "--union", "water", "--trials", 5, *here)
@@ -174,6 +178,7 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
         (["fold", "--model", "resnet50", "--fold", "0", "--solver", "ridge"], "Give --train head, --dense none"),
         (["fold", "--model", "baseline", "--fold", "0", "--only-labels", "gold"], "label of --only-labels 'gold'"),
         (["train", "--models", "../../x"], "cannot name a model"),
+        (["train", "--models", "baseline", "--only-labels", ","], "--only-labels: expected words joined by commas, or"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], line: str, prepared: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competition.errors import UserError
-from competition.labels import first, parse_tags, read_label_table, read_table, to_multi_hot, to_tags
+from competition.labels import counted, first, parse_tags, read_label_table, read_table, to_multi_hot, to_tags
 from tests.competition.samples import other, planet, write_csv
 
 LABELS = planet().labels
@@ -84,6 +84,10 @@ def test_cells_other_than_0_and_1_are_refused(tmp_path: Path) -> None:
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"No file .*gone.csv"):
         read_table(tmp_path / "gone.csv", [])
+
+
+def test_one_of_a_kind_is_not_several() -> None:
+    assert [counted(number, "view") for number in (0, 1, 8)] == ["0 views", "1 view", "8 views"]
 
 
 def test_only_the_first_names_are_shown() -> None:

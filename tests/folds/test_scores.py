@@ -320,8 +320,10 @@ def test_aligned_rows_follow_the_names_asked_for() -> None:
     np.testing.assert_array_equal(scores.aligned(("y", "z", "x")), np.array([[0.2], [np.nan], [0.1]], np.float32))
 
 
-def test_a_run_that_was_only_begun_is_known_but_has_no_scores(store: ScoreStore) -> None:
+def test_a_model_is_known_by_its_recipe_and_not_by_a_start_that_failed(store: ScoreStore) -> None:
     store.folder("m", 0).mkdir(parents=True)
+    assert store.models() == []
+    (store.root / "m/recipe.json").write_text("{}")
     assert store.models() == ["m"]
     assert store.folds_of("m") == []
     shutil.rmtree(store.root)

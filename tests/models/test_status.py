@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from competition.metrics import f_beta
+from competition.spec import Metric
+from folds.scores import FoldScores, Scores
 from folds.table import FoldTable
+from models.runs import record
 from models.status import table
 from models.training_state import STATE, Epoch, TrainingState
-from tests.conftest import store_of
+from tests.conftest import K, store_of
+from tests.models.samples import tiny_recipe
 
 
 def state(*metrics: float) -> TrainingState:
@@ -29,18 +35,44 @@ def test_without_a_model_it_says_how_to_begin(workspace, store):
     assert table(workspace, store) == 'No model was begun. Run "python run.py train --models baseline".'
 
 
-def test_it_shows_the_best_metric_of_finished_folds_and_the_epoch_of_begun_ones(trained, store):
-    store = store_of(trained)
+def test_it_shows_what_the_scores_of_finished_folds_reach_and_the_epoch_of_begun_ones(trained):
+    """Whatever one view of the first seed's network reached in its best epoch."""
+    store, labelled = store_of(trained), trained.labelled
     folder = store.folder("other", 1) / "checkpoints/epoch00002"
     folder.mkdir(parents=True)
     state(0.3, 0.4).write(folder / STATE)
     store.folder("other", 2).mkdir()
+    record(trained, "other", tiny_recipe())
+    expected = []
+    for fold in range(K):
+        state(0.9876).write(store.folder("tiny", fold) / "history.json")
+        heldout = store.read("tiny", fold).heldout
+        truth = labelled.truth[[labelled.image_names.index(name) for name in heldout.names]]
+        expected.append(f"{f_beta(truth, heldout.values >= 0.2, trained.competition.metric):.4f}")
     text = table(trained, store)
-    best = [json.loads((store.folder("tiny", fold) / "history.json").read_text()) for fold in range(3)]
-    expected = [f"{content['history'][content['best']]['heldout_metric']:.4f}" for content in best]
-    assert cells(text, "tiny") == expected
-    assert cells(text, "other") == ["-", "... epoch 2", "..."]
-    assert "Best held-out F2 at cut 0.2" in text
+    assert cells(text, "tiny") == ["F2", *expected]
+    assert cells(text, "other") == ["F2", "-", "... epoch 2", "..."]
+    assert "Held-out metric of the scores kept" in text
+
+
+def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
+    store, scored = store_of(trained), ("clear", "water")
+    columns = [trained.competition.label_index[label] for label in scored]
+    made = store.read("tiny", 0)
+    values = np.full_like(made.heldout.values, np.nan)
+    values[:, columns] = made.heldout.values[:, columns]
+    kept, provenance = Scores(made.heldout.names, values), replace(made.provenance, model="rare", scored=scored)
+    store.write(FoldScores(provenance, kept, Scores((), np.zeros((0, 17), dtype=np.float32))))
+    record(trained, "rare", tiny_recipe(only_labels=scored))
+    truth = trained.labelled.truth[[trained.labelled.image_names.index(name) for name in kept.names]]
+    macro = f_beta(truth[:, columns], values[:, columns] >= 0.2, Metric(average="macro", beta=2))
+    assert cells(table(trained, store), "rare") == ["macro F2 of 2 labels", f"{macro:.4f}", "-", "-"]
+
+
+def test_a_start_that_failed_is_no_model(trained):
+    store = store_of(trained)
+    store.folder("failed", 0).mkdir(parents=True)
+    assert "failed" not in table(trained, store)
 
 
 @pytest.mark.parametrize("damage", ["another fold table", "a damaged marker"])
@@ -52,4 +84,4 @@ def test_scores_that_readers_would_refuse_are_shown_as_refused(trained, damage):
     else:
         for path in Path(trained.runs).rglob("scores.json"):
             path.write_text("{")
-    assert cells(table(trained, store_of(trained)), "tiny") == ["refused"] * 3
+    assert cells(table(trained, store_of(trained)), "tiny") == ["F2", *["refused"] * 3]
