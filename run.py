@@ -220,14 +220,14 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
 def thresholds(workspace: Workspace, model: str, trials: int) -> None:
     """Find cuts for a model's scores, and show what they are worth on folds they did not see."""
     from submissions.cuts import make_cuts
+    from submissions.next_step import after_cuts
     from submissions.tables import cuts_text
 
     made = make_cuts(model, workspace, trials=trials)
     click.echo(cuts_text(made, workspace.competition))
     click.echo(f"Wrote {made.path}; studies in {workspace.studies}.")
-    scores_all = made.labels == workspace.competition.labels
-    blended = f"{model} --name {model}-alone" if scores_all else f"MODEL,{model} --name with-{model}"
-    show_next(f"blend --members {blended}")
+    if command := after_cuts(model, workspace):
+        show_next(command)
 
 
 @main.command()
@@ -256,6 +256,7 @@ def blend(
     trials: int,
 ) -> None:
     """Blend models, decide the tags of the test chips, and write and check the submission."""
+    from competition.errors import UserError
     from submissions.blending import make_blend
     from submissions.tables import blend_text
     from submissions.write import write_decided
@@ -263,6 +264,8 @@ def blend(
     how: dict[str, Any] = {"method": method, "cuts": cuts, "union": union, "exclusive": not any_weather}
     made = make_blend(name, members, workspace, **how, trials=trials)
     click.echo(blend_text(made, workspace.competition))
+    if made.lacking:
+        raise UserError(made.lacking)
     report, notes = write_decided(name, made.test, made.cuts, workspace, made.about, exclusive=made.exclusive)
     for line in notes:
         click.echo(line)

@@ -21,7 +21,7 @@ from submissions.blends import BlendRule, Mean, blend_rule
 from submissions.cuts import by_label, digest_scores
 from submissions.decoding import decide
 from submissions.evaluate import Evaluation, Ranking, cross_fit, evaluate, paired_difference
-from submissions.members import Member, SharedChips, load_members, share, shared_test_names
+from submissions.members import Member, SharedChips, lack_of_test_scores, load_members, share, shared_test_names
 from submissions.specialists import Specialist, check_all_scored, labels_of, metric_of
 from submissions.thresholds import AUTO, TRIALS, MakeRule, choose, cut_rules, display_name, selected
 
@@ -47,6 +47,7 @@ class Blend:
         notes: lines to show: chips not used, labels joined by union, what the exclusive groups cost, what the blend
             gains.
         about: content of `blend.json`.
+        lacking: the members without scores of the chips to predict, for which nothing was written; "" if all have them.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Blend:
     specialists: tuple[Specialist, ...]
     notes: tuple[str, ...]
     about: dict[str, Any]
+    lacking: str
 
 
 def make_blend(
@@ -74,7 +76,7 @@ def make_blend(
     union: Sequence[str] = (),
     trials: int = TRIALS,
 ) -> Blend:
-    """Blend members and write the blend to the workspace.
+    """Blend members and write the blend to the workspace, if every member has scores of the chips to predict.
 
     Args:
         name: of the blend.
@@ -107,7 +109,8 @@ def make_blend(
     fitted: BlendRule = evaluation.fitted
     oof = Scores(shared.names, bench.cross_fitted_scores(quick[rule]))
     ranking = Ranking.of(oof.values, shared.truth)
-    test_names = shared_test_names(members, workspace)
+    lacking = lack_of_test_scores(members, workspace)
+    test_names = () if lacking else shared_test_names(members, workspace)
     test = Scores(test_names, fitted.combiner.predict_test(members, test_names))
     notes = (*shared.notes, *bench.remarks(evaluation, singles))
     others = (*compared.values(), *singles)
@@ -124,7 +127,7 @@ def make_blend(
         **ranking.figures(),
         "notes": list(notes),
     }
-    written = write_blend(workspace.blends / name, oof, test, about)
+    written = about if lacking else write_blend(workspace.blends / name, oof, test, about)
     return Blend(
         name=name,
         exclusive=exclusive,
@@ -138,6 +141,7 @@ def make_blend(
         specialists=specialists,
         notes=notes,
         about=written,
+        lacking=lacking,
     )
 
 
@@ -199,9 +203,13 @@ class _Bench:
     def remarks(self, evaluation: Evaluation, singles: Sequence[Evaluation]) -> list[str]:
         """Return what the user must know: unions, whether the blend helps, and what the exclusive groups cost."""
         remarks = []
-        if self.union.any():
-            joined = ", ".join(labels_of(self.competition, self.union))
-            remarks.append(f"Decided where any member that scores it would: {joined}.")
+        scorers = (~np.isnan(self.shared.scores).any(axis=1)).sum(axis=0)
+        if joined := labels_of(self.competition, self.union & (scorers > 1)):
+            remarks.append(f"Decided where any member that scores it would: {', '.join(joined)}.")
+        if alone := labels_of(self.competition, self.union & (scorers == 1)):
+            remarks.append(f"--union has no effect on {', '.join(alone)}, which one member alone scores.")
+        if not self.exclusive and not self.competition.exclusive:
+            remarks.append("--any-weather has no effect: the competition has no exclusive group.")
         if singles and len(self.shared.scores) > 1:
             best = max(singles, key=lambda single: single.cross_fitted)
             gain, error = self._difference(evaluation.decisions, best.decisions)

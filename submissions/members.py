@@ -128,6 +128,38 @@ def shared_test_names(members: Sequence[Member], workspace: Workspace) -> tuple[
     return tuple(name for name in workspace.test_names if name in common)
 
 
+def lack_of_test_scores(members: Sequence[Member], workspace: Workspace) -> str:
+    """Return the line that says which members lack scores of chips to predict, and what mends it; "" if none does.
+
+    Chips that a member left out as broken need no scores.
+    """
+    try:
+        names = workspace.test_names
+    except UserError as error:
+        return str(error)
+    broken = {name for member in members for name in member.left_out}
+    scored = [set(member.test.names) | broken for member in members]
+    lacking = [member for member, known in zip(members, scored, strict=True) if not known.issuperset(names)]
+    if not lacking:
+        return ""
+    chips = [name for name in names if not all(name in known for known in scored)]
+    models = sorted({name for member in lacking for name in _models_in(member.made)})
+    blends = [member.name for member in lacking if member.name not in models]
+    there = workspace.test_names_of(workspace.competition.image_set(workspace.competition.default_images))
+    prepare = "" if there else '"python run.py data prepare --from DIR" with these chips, then '
+    blend = f"; then blend {' and '.join(blends)} again" if blends else ""
+    return (
+        f"No submission: {len(chips)} of {len(names)} chips to predict have no scores by {_named(lacking)}: "
+        f'{first(chips)}. Run {prepare}"python run.py train --models {",".join(models)}", which keeps what is trained '
+        f"and scores them{blend}."
+    )
+
+
+def _models_in(made: dict[str, Any]) -> set[str]:
+    """Return the names of the models that a member is made of."""
+    return {made["name"]} if made["kind"] == "model" else set().union(*map(_models_in, made["members"]))
+
+
 def _missing(members: Sequence[Member], common: set[str], table: FoldTable) -> list[str]:
     notes = []
     if lacking := [name for name in table.image_names if name not in common]:

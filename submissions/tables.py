@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
+from competition.labels import counted
 from competition.metrics import macro
 from competition.spec import Competition
 from submissions.blending import Blend
@@ -22,7 +23,8 @@ def cuts_text(made: ChosenCuts, competition: Competition) -> str:
     table = evaluation_table(made.evaluations.values(), reference=reference, chosen=chosen.name)
     lines = [*made.notes, table]
     if is_part := len(made.labels) < len(competition.labels):
-        lines.append(f"{chosen.metric} is the mean over the {len(made.labels)} labels that are scored.")
+        scored = f"{counted(len(made.labels), 'label')} that {'is' if len(made.labels) == 1 else 'are'} scored"
+        lines.append(f"{chosen.metric} is the mean over the {scored}.")
     lines.append(f"Chosen: {chosen.name}. Another rule must beat {reference} by more than one standard error.")
     if competition.exclusive and not is_part:
         lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")

@@ -87,6 +87,7 @@ def write_decided(
 
     Raises:
         UserError: if the file would not be valid.
+        ValueError: if a chip that was not left out has no scores.
     """
     names, competition = workspace.test_names, workspace.competition
     scores, unscored = complete_scores(test, workspace, recipe.get("left_out", ()))
@@ -112,18 +113,14 @@ def complete_scores(
         left_out: ids of broken chips; they get the share of each label among the labelled chips.
 
     Raises:
-        UserError: if a chip that is not in `left_out` has no scores.
+        ValueError: if a chip that is not in `left_out` has no scores.
     """
     names = workspace.test_names
     scores = test.aligned(names)
     lacking = np.asarray(np.isnan(scores).any(axis=1))
     unscored = tuple(names[i] for i in np.flatnonzero(lacking))
     if forgotten := sorted(set(unscored) - set(left_out)):
-        raise UserError(
-            f"{len(forgotten)} of {len(names)} test chips have no scores: {first(forgotten)}. Prepare them with "
-            '"python run.py data prepare --from DIR", and run "python run.py train --models ..." again: what is '
-            "trained is kept, and they are predicted."
-        )
+        raise ValueError(f"{len(forgotten)} of {len(names)} test chips have no scores: {first(forgotten)}.")
     if unscored:
         scores[lacking] = workspace.labelled.truth.mean(axis=0)
     return scores, unscored

@@ -96,11 +96,11 @@ def test_a_blend_has_the_digests_of_what_it_was_made_of(workspace: Workspace) ->
 def test_members_on_other_chips_are_brought_to_those_they_share(workspace: Workspace) -> None:
     store = ScoreStore.of(workspace)
     gone, test_gone = ["train_5", "train_17"], [ids_to_predict()[3]]
-    add_model(store, "c", workspace.labelled.truth, 3, left_out=gone, test_left_out=test_gone)
+    add_model(store, "c", workspace.labelled.truth, 3, left_out=[*gone, *test_gone], test_left_out=test_gone)
     blend = make_blend("ac", ["a", "c"], workspace, cuts="fixed")
     assert set(workspace.labelled.image_names) - set(blend.oof.names) == set(gone)
     assert len(blend.test.names) == NUM_TEST - 1
-    assert blend.about["left_out"] == sorted(gone)
+    assert blend.about["left_out"] == sorted([*gone, *test_gone])
     assert f"{NUM_CHIPS - 2} of {NUM_CHIPS} labelled chips have scores of every member" in blend.notes[0]
     assert "2 chips scored by 'a' are not used" in blend.notes[1]
 
@@ -174,7 +174,9 @@ def test_a_one_hot_competition_without_groups_is_blended(tmp_path: Path) -> None
     blend = make_blend("ab", ["a", "b"], workspace, method="vote", trials=5)
     assert blend.evaluation.metric == "macro F1"
     assert blend.oof.values.shape == (NUM_CHIPS, 3)
-    assert not any("exactly one" in note for note in blend.notes)
+    assert not any("exactly one" in note or "--any-weather" in note for note in blend.notes)
+    free = make_blend("free", ["a", "b"], workspace, cuts="fixed", exclusive=False)
+    assert "--any-weather has no effect: the competition has no exclusive group." in free.notes
 
 
 def test_a_rule_that_is_asked_for_is_taken_and_compared_with_the_prior_cut(workspace: Workspace) -> None:

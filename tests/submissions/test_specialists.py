@@ -57,17 +57,31 @@ def test_a_vote_asks_a_specialist_about_its_own_labels_only(workspace: Workspace
 @pytest.mark.parametrize("method", ["mean", "vote"])
 def test_a_union_decides_where_any_member_does(workspace: Workspace, method: str) -> None:
     how = {"method": method, "cuts": "fixed", "exclusive": False}
-    blend = make_blend("joined", ["a", "rare"], workspace, union=("blow_down", "clear"), **how)
+    blend = make_blend("joined", ["a", "rare"], workspace, union=RARE, **how)
     apart = make_blend("apart", ["a", "rare"], workspace, **how)
     members = [ScoreStore.of(workspace).join(name).oof.values for name in ("a", "rare")]
     decided = blend.oof.values >= blend.cuts.astype(np.float32)
     by_any = np.any([member >= np.float32(0.2) for member in members], axis=0)
-    joined = [planet().label_index[label] for label in ("blow_down", "clear")]
+    joined = [planet().label_index[label] for label in RARE]
     np.testing.assert_array_equal(decided[:, joined], by_any[:, joined])
     rest = np.setdiff1d(np.arange(17), joined)
     np.testing.assert_array_equal(blend.oof.values[:, rest], apart.oof.values[:, rest])
-    assert blend.about["union"] == ["blow_down", "clear"]
-    assert "Decided where any member that scores it would: blow_down, clear." in blend.notes
+    assert blend.about["union"] == list(RARE)
+    assert "Decided where any member that scores it would: blow_down, conventional_mine." in blend.notes
+    assert "no effect" not in " ".join(blend.notes)
+
+
+@pytest.mark.parametrize("method", ["mean", "vote"])
+def test_a_union_without_effect_is_said(workspace: Workspace, method: str) -> None:
+    how = {"method": method, "cuts": "fixed"}
+    blend = make_blend("joined", ["a", "rare"], workspace, union=("blow_down", "clear", "water"), **how)
+    plain = make_blend("plain", ["a", "rare"], workspace, union=("blow_down",), **how)
+    assert "--union has no effect on clear, water, which one member alone scores." in blend.notes
+    assert "Decided where any member that scores it would: blow_down." in blend.notes
+    for ours, theirs in ((blend.oof, plain.oof), (blend.test, plain.test)):
+        np.testing.assert_allclose(ours.values, theirs.values, atol=1e-6)
+    alone = make_blend("alone", ["a"], workspace, union=("water",), **how)
+    assert "--union has no effect on water, which one member alone scores." in alone.notes
 
 
 def test_a_specialist_is_shown_on_its_own_labels(workspace: Workspace) -> None:
@@ -168,7 +182,7 @@ def run(workspace: Workspace, *arguments: str, code: int = 0) -> str:
 
 def test_from_scores_with_a_specialist_to_a_checked_submission(workspace: Workspace) -> None:
     shown = run(workspace, "thresholds", "--model", "rare", "--trials", "5")
-    assert "Next: python run.py blend --members MODEL,rare --name with-rare" in shown
+    assert "Next: python run.py blend --members a,rare --name a-with-rare" in shown
     blend = ["blend", "--members", "a,rare", "--name", "mixed", "--trials", "5", "--union", ",".join(RARE)]
     shown = run(workspace, *blend)
     assert f"mixed.csv is valid: {NUM_TEST} rows" in shown

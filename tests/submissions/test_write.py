@@ -145,7 +145,7 @@ def test_chips_without_scores_are_decided_by_label_shares_and_said(workspace: Wo
     kept = np.array([i not in (2, 30) for i in range(NUM_TEST)])
     names = tuple(name for name, keep in zip(NAMES, kept, strict=True) if keep)
     scores = draw_scores(draw_truth(PLANET, NUM_TEST))[kept]
-    with pytest.raises(UserError, match=rf"1 of {NUM_TEST} test chips have no scores: {NAMES[30]}\. Prepare them"):
+    with pytest.raises(ValueError, match=rf"1 of {NUM_TEST} test chips have no scores: {NAMES[30]}\."):
         write_decided("ab", Scores(names, scores), 0.26, workspace, {"left_out": [NAMES[2]]})
     broken = {"left_out": [NAMES[2], NAMES[30]]}
     report, notes = write_decided("ab", Scores(names, scores), 0.26, workspace, broken)
