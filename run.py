@@ -237,7 +237,7 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
 @click.option("--method", type=click.Choice(["mean", "vote"]), default="mean", show_default=True)
 @click.option(
     "--cuts",
-    type=click.Choice(["auto", "fixed", "uniform", "per-label"]),
+    type=click.Choice(["auto", "fixed", "uniform", "shrunk", "per-label", "optuna"]),
     default="auto",
     show_default=True,
     help="auto leaves the fixed cut only for one that wins cross-fitted by more than a standard error",

@@ -83,7 +83,7 @@ def make_blend(
         member_names: models and blends.
         workspace: of the competition.
         method: "mean" or "vote".
-        cuts: "fixed", "uniform" or "per-label"; "auto" takes the prior cut unless another rule wins cross-fitted.
+        cuts: one of `cut_options`; "auto" takes the prior cut unless another rule wins cross-fitted.
         exclusive: give every chip exactly one label of each exclusive group.
         union: labels that are decided where any member that scores them would.
         trials: size of every Optuna study.

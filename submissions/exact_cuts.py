@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from competition.metrics import f_beta_of_counts
 from competition.spec import Metric
+from submissions.decided_metric import DecidedMetric
 
 SAME = 1e-12  # metrics this close differ by rounding only
 ROUNDS = 100
@@ -36,14 +37,13 @@ class CutSearch:
         # A row a label: everything below goes along labels.
         self.scores = np.ascontiguousarray(scores.T, dtype=np.float32)
         self.truth = np.ascontiguousarray(truth.T)
+        self.metric_of = DecidedMetric(truth, metric)
         self.num_labels, self.num_chips = self.scores.shape
         self.orders = np.argsort(-self.scores, axis=1, kind="stable")
-        self._rules = {"samples": _Samples, "macro": _Macro, "micro": _Micro}
 
     def value(self, cuts: NDArray[np.floating]) -> float:
         """Return the metric at cuts (num_labels,)."""
-        decided = self.scores >= np.asarray(cuts, dtype=np.float32)[:, None]
-        return self._counts(decided).value()
+        return self.metric_of(self.scores >= np.asarray(cuts, dtype=np.float32)[:, None])
 
     def uniform(self) -> NDArray[np.float64]:
         """Return the metric at each cut of `GRID`, the same for all labels: (101,)."""
@@ -64,7 +64,7 @@ class CutSearch:
             raised = [self._raise(label, counts, cuts) for label in range(self.num_labels)]
             if not any(raised):
                 break
-        return counts.value(), cuts
+        return self.metric_of(counts.decided), cuts
 
     def _raise(self, label: int, counts: _Counts, cuts: NDArray[np.float64]) -> bool:
         """Move one label's cut to where the metric is highest; return whether that changed anything."""
@@ -85,7 +85,7 @@ class CutSearch:
         return True
 
     def _counts(self, decided: NDArray[np.bool_]) -> _Counts:
-        return self._rules[self.metric.average](self.truth, decided, self.metric.beta)
+        return COUNTS[self.metric.average](self.truth, decided, self.metric.beta)
 
 
 def _between(ranked: NDArray[np.float32], count: int) -> float:
@@ -108,10 +108,6 @@ class _Counts:
     def __init__(self, truth: NDArray[np.bool_], decided: NDArray[np.bool_], beta: float) -> None:
         self.truth, self.decided, self.beta = truth, decided, beta
 
-    def value(self) -> float:
-        """Return the metric."""
-        raise NotImplementedError
-
     def values(self, label: int, order: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the metric (num_chips + 1,) if the first 0, 1, ... chips of an order were decided for a label."""
         raise NotImplementedError
@@ -132,9 +128,6 @@ class _Samples(_Counts):
         self.num_hits = (truth & decided).sum(axis=0)
         self.num_decided = decided.sum(axis=0)
 
-    def value(self) -> float:
-        return float(self.table[self._index(self.num_hits, self.num_decided)].mean())
-
     def values(self, label: int, order: NDArray[np.intp]) -> NDArray[np.float64]:
         carries, decided = self.truth[label], self.decided[label]
         without = self._index(self.num_hits - (carries & decided), self.num_decided - decided)
@@ -153,10 +146,6 @@ class _Samples(_Counts):
 
 
 class _Macro(_Counts):
-    def value(self) -> float:
-        hits = (self.truth & self.decided).sum(axis=1)
-        return float(f_beta_of_counts(hits, self.decided.sum(axis=1), self.truth.sum(axis=1), self.beta).mean())
-
     def values(self, label: int, order: NDArray[np.intp]) -> NDArray[np.float64]:
         carries = self.truth[label][order]
         hits = np.concatenate([[0], np.cumsum(carries)])
@@ -165,16 +154,15 @@ class _Macro(_Counts):
 
 
 class _Micro(_Counts):
-    def value(self) -> float:
-        hits = (self.truth & self.decided).sum()
-        return float(f_beta_of_counts(hits, self.decided.sum(), self.truth.sum(), self.beta))
-
     def values(self, label: int, order: NDArray[np.intp]) -> NDArray[np.float64]:
         carries = self.truth[label][order]
         hits = (self.truth & self.decided).sum() - (self.truth[label] & self.decided[label]).sum()
         decided = self.decided.sum() - self.decided[label].sum()
         reached = hits + np.concatenate([[0], np.cumsum(carries)])
         return f_beta_of_counts(reached, decided + np.arange(len(reached)), self.truth.sum(), self.beta)
+
+
+COUNTS: dict[str, type[_Counts]] = {"samples": _Samples, "macro": _Macro, "micro": _Micro}
 
 
 def _at_grid(place: NDArray[np.intp], truth: NDArray[np.bool_], metric: Metric) -> NDArray[np.float64]:

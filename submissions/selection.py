@@ -12,14 +12,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta_of_counts
 from competition.spec import Metric
+from submissions.decided_metric import DecidedMetric
+from submissions.exact_cuts import SAME
 from submissions.means import weighted_mean
 
 BAGS = 10
 SHARE = 0.5  # of the members in a bag
 STEPS = 25
-SAME = 1e-12
 
 
 class GreedySelection:
@@ -98,8 +98,7 @@ def select(
 class MeanTrial:
     """The metric, at its prior cut, of the mean of the members added so far and one more.
 
-    What makes it fast: the sum of the members stands, so that a trial is one addition; labels are rows, so that hits
-    and decisions are counted by adding up rows of bytes; and a chip's F-beta is looked up by its counts.
+    The sum of the members stands, so that a trial is one addition.
 
     Args:
         scores: float array (num_members, num_chips, num_labels), NaN where a member scores no label.
@@ -108,24 +107,17 @@ class MeanTrial:
     """
 
     def __init__(self, scores: NDArray[Any], truth: NDArray[np.bool_], metric: Metric) -> None:
-        self.metric = metric
+        self.prior_cut, self.metric = metric.prior_cut, DecidedMetric(truth, metric)
         by_label = np.ascontiguousarray(scores.swapaxes(1, 2), dtype=np.float32)
         self.scores = np.nan_to_num(by_label, nan=0.0)
         self.has = ~np.isnan(by_label[:, :, 0])
-        self.truth = np.ascontiguousarray(truth.T)
-        num_labels = len(self.truth)
-        self.step = np.int32(num_labels + 1)
-        carried, hits, decided = np.indices((num_labels + 1,) * 3)
-        self.table = f_beta_of_counts(hits, decided, carried, metric.beta).ravel()
-        self.carried = self.truth.sum(axis=0, dtype=np.int32) * self.step * self.step
-        self.trial = np.empty_like(self.scores[0])
-        self.decided, self.hits = np.empty_like(self.truth), np.empty_like(self.truth)
+        self.trial, self.decided = np.empty_like(self.scores[0]), np.empty(by_label.shape[1:], dtype=bool)
         self.clear()
 
     def clear(self) -> None:
         """Take all members out of the mean."""
         self.sum = np.zeros_like(self.scores[0])
-        self.times = np.zeros(len(self.truth))
+        self.times = np.zeros(len(self.sum))
 
     def add(self, member: int) -> None:
         """Put a member into the mean once more."""
@@ -135,24 +127,15 @@ class MeanTrial:
     def with_one(self, member: int) -> float:
         """Return the metric of the mean with a member put in once more; the mean stays."""
         np.add(self.sum, self.scores[member], out=self.trial)
-        return self._metric(self.times + self.has[member])
+        return self._decide(self.times + self.has[member])
 
     def weighted(self, weights: NDArray[np.floating]) -> float:
         """Return the metric of the mean of all members with weights (num_members,); the mean stays."""
         np.einsum("m,mlc->lc", weights.astype(np.float32), self.scores, out=self.trial, optimize=True)
-        return self._metric(weights @ self.has)
+        return self._decide(weights @ self.has)
 
-    def _metric(self, times: NDArray[np.floating]) -> float:
+    def _decide(self, times: NDArray[np.floating]) -> float:
         """Return the metric of the sums in `trial`, of members that score each label `times` (num_labels,) in all."""
-        cuts = np.where(times > 0, self.metric.prior_cut * times, np.inf).astype(np.float32)
+        cuts = np.where(times > 0, self.prior_cut * times, np.inf).astype(np.float32)
         np.greater_equal(self.trial, cuts[:, None], out=self.decided)
-        np.logical_and(self.decided, self.truth, out=self.hits)
-        if self.metric.average == "samples":
-            kind = np.min_scalar_type(len(self.truth))
-            flags = (self.hits.view(np.uint8), self.decided.view(np.uint8))
-            hits, decided = (np.add.reduce(each, axis=0, dtype=kind) for each in flags)
-            return float(self.table.take(self.carried + hits * self.step + decided).mean())
-        counts = [np.count_nonzero(each, axis=1) for each in (self.hits, self.decided, self.truth)]
-        if self.metric.average == "micro":
-            counts = [count.sum(keepdims=True) for count in counts]
-        return float(f_beta_of_counts(counts[0], counts[1], counts[2], self.metric.beta).mean())
+        return self.metric(self.decided)

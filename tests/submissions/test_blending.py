@@ -62,7 +62,7 @@ def test_the_figures_are_those_of_what_is_written(workspace: Workspace, method: 
 def test_auto_compares_all_rules_and_says_what_it_chose(workspace: Workspace) -> None:
     blend = make_blend("ab", ["a", "b"], workspace, trials=5)
     names = {blend.evaluation.name, *(each.name for each in blend.others)}
-    assert names == {"mean, fixed 0.2", "mean, uniform", "mean, per-label", "a alone", "b alone"}
+    assert names == {"mean, fixed 0.2", "mean, uniform", "mean, shrunk", "mean, per-label", "a alone", "b alone"}
     text = blend_text(blend, workspace.competition)
     assert f"* {blend.evaluation.name}" in text
     assert "over its best member" in text

@@ -31,7 +31,14 @@ def test_cuts_are_kept_beside_the_scores_by_label(workspace: Workspace) -> None:
     assert made.path == workspace.runs / "a" / "cuts.json"
     content = json.loads(made.path.read_text())
     assert list(content["cuts"]) == list(workspace.competition.labels)
-    assert [each["name"] for each in content["figures"]] == ["fixed 0.2", "fixed 0.5", "uniform", "per-label"]
+    assert [each["name"] for each in content["figures"]] == [
+        "fixed 0.2",
+        "fixed 0.5",
+        "uniform",
+        "shrunk",
+        "per-label",
+        "optuna",
+    ]
     assert read("a", workspace) == cuts_of("a", workspace).tolist() == made.cuts.tolist()
     assert cuts_of("b", workspace).tolist() == [0.2] * 17
     assert workspace.studies.is_file()

@@ -65,7 +65,7 @@ def test_cuts_tuned_on_noise_look_better_than_chance_in_sample_only(average: str
     for seed in range(4):
         scores, truth = noise(60, 4, seed)
         chance = f_beta(truth, np.ones_like(truth), metric)  # what deciding every label gives
-        make = partial(PerLabelCuts, metric, "abcd", trials=50)
+        make = partial(PerLabelCuts, metric)
         made = evaluate("tuned", make, scores, truth, fold_numbers(60), metric)
         looks.append(made.in_sample - chance)
         holds.append(made.cross_fitted - chance)
