@@ -140,6 +140,36 @@ def test_least_squares_is_the_closed_form_up_to_calibration(bank, truth, monkeyp
     assert not bias.any()
 
 
+@pytest.mark.parametrize("chips", [12, 40, 300], ids=["fewer rows than features", "a few more", "many more"])
+def test_every_penaltys_kernels_are_those_of_the_direct_solution(chips):
+    """Of features that depend on each other, as those of a network do."""
+    random, size, labels = np.random.default_rng(4), 64, 5
+    features = random.normal(size=(2 * chips, 20)) @ random.normal(size=(20, size)) + random.normal(size=(1, size))
+    features += 0.3 * random.normal(size=features.shape)
+    maps = {"identity": features[:chips].astype(np.float16), "mirror": features[chips:].astype(np.float16)}
+    bank, truth, kept = FeatureBank(size, maps), random.random((chips, labels)) < 0.3, np.arange(chips)
+    probe = _Probe(bank, tuple(maps), truth, kept, kept, *solvers._moments(bank, kept))
+    frequency = truth.mean(axis=0)
+    seen = np.concatenate([probe._under(kept, view) for view in maps]).astype(np.float64)
+    products = seen.T @ seen / len(seen)
+    answers = seen.T @ np.tile(truth - frequency, (2, 1)) / len(seen)
+    for penalty, kernels in zip(RIDGE_PENALTIES, probe._kernels(frequency), strict=True):
+        expected = np.linalg.solve(products + penalty * np.eye(size), answers)
+        # Products of many rows are summed in float32, which the weakest penalty shows.
+        np.testing.assert_allclose(kernels, expected, atol=3e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("weakest", [10.0, 1e-2, 1e-7], ids=str)
+def test_products_too_close_to_singular_for_float32_are_solved_too(weakest):
+    random = np.random.default_rng(5)
+    directions = np.linalg.qr(random.normal(size=(50, 50)))[0]
+    products = (directions * np.geomspace(weakest, 1e4, 50)) @ directions.T
+    answers, penalty = random.normal(size=(50, 3)), 1e-6
+    found = solvers._solved(products, penalty, answers)
+    expected = np.linalg.solve(products + penalty * np.eye(50), answers)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
 def test_each_label_has_the_penalty_that_is_best_on_the_chips_set_aside(bank, truth, monkeypatch):
     monkeypatch.setattr(solvers, "_platt", lambda made, truth, odds: (1.0, 0.0))
     probe = probe_of(bank, truth)
