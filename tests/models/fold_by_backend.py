@@ -83,7 +83,10 @@ def train_on_devices(root: Path, weights: Path, num_devices: int) -> None:
         if num_devices == 2:
             stack.enter_context(mock.patch("models.devices.num_gpus", return_value=2))
             if keras.backend.backend() == "tensorflow":
-                stack.enter_context(mock.patch("tensorflow.distribute.MirroredStrategy", _two_halves()))
+                import tensorflow
+
+                # By name, a package of the same name would be found, which has no strategies.
+                stack.enter_context(mock.patch.object(tensorflow.distribute, "MirroredStrategy", _two_halves()))
         train_fold(root, weights)
 
 
