@@ -41,7 +41,8 @@ def train(root: Path, weights: str, kind: str, num_chips: int) -> None:
         values = {**values, "weights": weights}
     with tempfile.TemporaryDirectory() as folder:
         workspace = with_some_chips(Workspace(root, load("planet")), Path(folder) / "workspace", num_chips, 5)
-        Job(workspace, ScoreStore.of(workspace), "model", resolve(name, values), 0, with_test=False).run()
+        recipe = resolve(name, {**values, "images": "jpg", "bands": "RGB"})
+        Job(workspace, ScoreStore.of(workspace), "model", recipe, 0, with_test=False).run()
 
 
 def peak_of(command: list[str]) -> float:
