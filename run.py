@@ -14,6 +14,7 @@ import click
 
 from competition.command_line import FILE, FOLDER, Verbs, Words, in_workspace, show_next
 from models.flags import as_flags, job_flags, model_flags, recipe_flags
+from submissions.flags import METHODS, RULES, bench_flags, shown
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -166,7 +167,7 @@ def status(workspace: Workspace) -> None:
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
 def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: bool, skip_broken: bool) -> None:
     """Score any folder of chips with a trained model, averaged over its folds and views."""
-    from competition.labels import to_tags
+    from competition.labels import counted, to_tags
     from folds.scores import ScoreStore
     from models import export, trained
 
@@ -190,7 +191,7 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
     scores.write_table(output, competition, decided)
     for line in left_out:
         click.echo(f"Left out: {line}")
-    click.echo(f"Wrote {output}: {len(scores.names)} chips.")
+    click.echo(f"Wrote {output}: {counted(len(scores.names), 'chip')}.")
 
 
 @main.command()
@@ -230,47 +231,112 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
         show_next(command)
 
 
+@main.group(name="scores", cls=Verbs)
+def scores() -> None:
+    """Exchange scores with team mates."""
+
+
+@scores.command(name="import")
+@in_workspace
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--name", required=True, help="what the member is to be called")
+def import_scores(workspace: Workspace, files: tuple[Path, ...], name: str) -> None:
+    """Take in a member's scores, CSV or NPZ: a row a chip, labelled (out-of-fold) or to predict, as its id says."""
+    from submissions import exchange
+
+    oof, test = exchange.import_scores(name, files, workspace)
+    click.echo(
+        f"Wrote {workspace.blends / name}: scores of {len(oof.names):,} labelled chips, {len(test.names):,} others."
+    )
+    show_next(f"thresholds --model {name}")
+
+
+@scores.command(name="export")
+@in_workspace
+@click.argument("name")
+@click.option("--output", type=FILE, required=True, help="file to write: .csv or .npz")
+def export_scores(workspace: Workspace, name: str, output: Path) -> None:
+    """Write a model's or blend's out-of-fold and test scores to a file for `scores import`."""
+    from submissions import exchange
+
+    written = exchange.export_scores(name, output, workspace)
+    click.echo(f"Wrote {output}: scores of {len(written.names):,} chips.")
+
+
+@main.command()
+@in_workspace
+@click.option("--members", type=Words(needed=True), help="default: every model with all its folds, and imported scores")
+@click.option("--methods", type=Words(), help=f"of {', '.join(METHODS)}; default: all but the slowest two; all; none")
+@click.option("--cuts", type=Words(needed=True), help=f"of {', '.join(RULES)}; default: all but optuna")
+@click.option("--public", type=click.FloatRange(0, 1, True, True), help="simulate the shake-up; Planet's was 0.34")
+@bench_flags
+def compare(
+    workspace: Workspace,
+    members: tuple[str, ...] | None,
+    methods: tuple[str, ...] | None,
+    cuts: tuple[str, ...] | None,
+    public: float | None,
+    **options: Any,
+) -> None:
+    """Show every model, blend and stack by every decision rule, cross-fitted, and which to submit."""
+    from submissions.blending import make_bench
+    from submissions.compare import compare as compare_all
+    from submissions.compare import known_members
+    from submissions.tables import comparison_text
+
+    members = members or known_members(workspace, click.echo)
+    bench = make_bench(members, workspace, **options)
+    compared = compare_all(bench, methods, cuts, progress=True)
+    shaken = compared.shake_up(public) if public else None
+    for line in bench.chips.notes:
+        click.echo(line)
+    click.echo(comparison_text(compared, shaken))
+    show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
+
+
 @main.command()
 @in_workspace
 @click.option("--members", type=Words(needed=True), required=True, help="models and blends, of all labels together")
 @click.option("--name", required=True, help="name of the blend and of its submission")
-@click.option("--method", type=click.Choice(["mean", "vote"]), default="mean", show_default=True)
+@click.option("--auto", is_flag=True, help="choose members, method and cuts: the simplest within an error of the best")
+@click.option("--method", type=click.Choice(METHODS), help="default: mean")
 @click.option(
-    "--cuts",
-    type=click.Choice(["auto", "fixed", "uniform", "shrunk", "per-label", "optuna"]),
-    default="auto",
-    show_default=True,
-    help="auto leaves the fixed cut only for one that wins cross-fitted by more than a standard error",
+    "--cuts", type=click.Choice(["auto", *RULES]), help="default: auto, the simplest within an error of the best"
 )
-@click.option("--union", type=Words(), default=(), help="labels decided where any member that scores them would")
-@click.option("--any-weather", is_flag=True, help="allow any number of labels of an exclusive group on a chip")
-@click.option("--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study")
+@bench_flags
 def blend(
     workspace: Workspace,
     members: tuple[str, ...],
     name: str,
-    method: str,
-    cuts: str,
-    union: tuple[str, ...],
-    any_weather: bool,
-    trials: int,
+    auto: bool,
+    method: str | None,
+    cuts: str | None,
+    **options: Any,
 ) -> None:
-    """Blend models, decide the tags of the test chips, and write and check the submission."""
+    """Blend or stack models, decide the tags of the test chips, and write and check the submission."""
     from competition.errors import UserError
-    from submissions.blending import make_blend
-    from submissions.tables import blend_text
+    from submissions.blending import make_bench, make_best, make_blend
+    from submissions.tables import blend_text, comparison_text
     from submissions.write import write_decided
 
-    how: dict[str, Any] = {"method": method, "cuts": cuts, "union": union, "exclusive": not any_weather}
-    made = make_blend(name, members, workspace, **how, trials=trials)
+    if auto and (method or cuts):
+        raise UserError("--auto chooses the method and the cuts. Leave out --method and --cuts, or --auto.")
+    if options["exclusive"] is None:
+        options["exclusive"] = not auto
+    bench = make_bench(members, workspace, title=name, **options)
+    if auto:
+        made, compared = make_best(name, bench, workspace, progress=True)
+        click.echo(comparison_text(compared))
+    else:
+        made = make_blend(name, bench, workspace, method=method or "mean", cuts=cuts or "auto")
     click.echo(blend_text(made, workspace.competition))
     if made.lacking:
         raise UserError(made.lacking)
-    report, notes = write_decided(name, made.test, made.cuts, workspace, made.about, exclusive=made.exclusive)
+    report, notes = write_decided(name, made.test, made.candidate.evaluation.fitted, workspace, made.about)
     for line in notes:
         click.echo(line)
     click.echo(report.text())
-    show_next(f"submit {name} --message '{method} of {', '.join(members)}'")
+    show_next(f"submit {name} --message '{made.candidate.evaluation.name}'")
 
 
 @main.command()

@@ -25,6 +25,7 @@ from folds.scores import Scores
 
 MARKER = "blend.json"
 FORMAT = 2
+IMPORTED = "imported"  # the method of scores that came from files
 FILES = ("oof.npz", "test.npz")
 
 
@@ -65,7 +66,7 @@ def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple
     Raises:
         UserError: if it is damaged, or was made with other labels or another fold table.
     """
-    again = f"Run \"python run.py blend\" for '{folder.name}' again"
+    again = f'Run "python run.py blend" (or "scores import") for \'{folder.name}\' again'
     try:
         content: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
@@ -78,7 +79,7 @@ def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple
         raise UserError(f"{folder / damaged[0]} was changed after it was written. {again}.")
     if made_with != labels:
         raise UserError(f"The blend '{folder.name}' has other labels or another order than the competition. {again}.")
-    if received != fold_digest:
+    if received not in (None, fold_digest):  # imported scores are of no fold table of ours
         raise UserError(
             f"The blend '{folder.name}' was made with another fold table (expected {short(fold_digest)}, "
             f"received {short(received)}). {again}, or restore folds.csv."

@@ -1,31 +1,37 @@
-"""Making a blend: load the members, choose the cuts, compare, and keep the result."""
+"""Making a blend: load the members, choose how to combine them and decide, compare, and keep the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from competition.errors import UserError
+from competition.errors import UserError, unknown_name
 from competition.files import checked_name
 from competition.labels import to_multi_hot
-from competition.spec import Competition
+from competition.metrics import f_beta
 from competition.workspace import Workspace
-from folds.scores import Scores, ScoreStore
+from folds.chip_scores import Scores
+from folds.scores import ScoreStore
+from submissions.bench import Bench, Candidate
 from submissions.blend_files import write_blend
-from submissions.blends import BlendRule, Mean, blend_rule
+from submissions.bootstrap import bootstrap
+from submissions.calibration import Reliability, reliability
+from submissions.compare import Comparison, compare
 from submissions.cuts import by_label, digest_scores
 from submissions.decoding import decide
-from submissions.evaluate import Evaluation, Ranking, cross_fit, evaluate, paired_difference
+from submissions.evaluate import Combined, Evaluation, Ranking, evaluate, simplest_within_error
+from submissions.means import Mean
 from submissions.members import Member, SharedChips, lack_of_test_scores, load_members, share, shared_test_names
+from submissions.methods import MEAN, METHODS, VOTE, Setting, score_test
+from submissions.rules import CUTS, FIXED, RULES, TUNED, cut_rules
 from submissions.specialists import Specialist, check_all_scored, labels_of, metric_of
-from submissions.thresholds import AUTO, TRIALS, MakeRule, choose, cut_rules, display_name, selected
+from submissions.thresholds import TRIALS
 
-PRIOR = "fixed"  # the rule that others must beat
+AUTO = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +43,12 @@ class Blend:
         exclusive: whether every chip gets exactly one label of each exclusive group.
         oof: scores of the labelled chips, cross-fitted.
         test: scores of the chips to predict.
-        cuts: float array (num_labels,): what to cut `test` at.
-        evaluation: of the blend as it is.
+        candidate: what was made.
         ranking: of its out-of-fold scores.
-        reference: name of what the differences of evaluations are to.
-        others: evaluations of the blend with other cuts, and of every member that scores all labels alone, with the
-            same rule for cuts.
+        reliability: of its out-of-fold scores.
+        reference: what the differences of evaluations are to.
+        others: evaluations of the blend by other rules, and of every member that scores all labels alone, by the same
+            rule.
         specialists: the other members, each on the labels that it scores.
         notes: lines to show: chips not used, labels joined by union, what the exclusive groups cost, what the blend
             gains.
@@ -54,75 +60,149 @@ class Blend:
     exclusive: bool
     oof: Scores
     test: Scores
-    cuts: NDArray[np.float64]
-    evaluation: Evaluation
+    candidate: Candidate
     ranking: Ranking
-    reference: str
+    reliability: Reliability
+    reference: Evaluation
     others: tuple[Evaluation, ...]
     specialists: tuple[Specialist, ...]
     notes: tuple[str, ...]
     about: dict[str, Any]
     lacking: str
 
+    @property
+    def evaluation(self) -> Evaluation:
+        """Of the blend as it is."""
+        return self.candidate.evaluation
 
-def make_blend(
-    name: str,
+
+def make_bench(
     member_names: Sequence[str],
     workspace: Workspace,
     *,
-    method: str = "mean",
-    cuts: str = AUTO,
-    exclusive: bool = True,
+    exclusive: bool | None = None,
+    alone: bool = False,
     union: Sequence[str] = (),
+    extras: Sequence[str] = (),
     trials: int = TRIALS,
-) -> Blend:
-    """Blend members and write the blend to the workspace, if every member has scores of the chips to predict.
+    title: str = "compare",
+) -> Bench:
+    """Load members and bring them to the chips they share.
+
+    Args:
+        member_names: models and blends.
+        workspace: of the competition.
+        exclusive: give every chip exactly one label of each exclusive group; None: do not.
+        alone: let a label that stands alone have no company.
+        union: labels that are decided where any member that scores them would.
+        extras: further columns of stacks.
+        trials: size of every Optuna study.
+        title: how the names of studies begin.
+
+    Raises:
+        UserError: if a member does not fit, no member scores a label, or there is no such label or extra column.
+    """
+    competition, store = workspace.competition, ScoreStore.of(workspace)
+    joined = to_multi_hot([union], competition)[0]
+    members = load_members(member_names, workspace, store)
+    check_all_scored(members, competition)
+    setting = Setting(
+        competition, tuple(member_names), joined, tuple(extras), trials=trials, studies=workspace.studies, title=title
+    )
+    setting.columns()  # refuses what it does not know
+    return Bench(tuple(members), share(members, workspace, store.table), setting, bool(exclusive), alone)
+
+
+def make_blend(name: str, bench: Bench, workspace: Workspace, *, method: str = MEAN, cuts: str = AUTO) -> Blend:
+    """Blend the members of a bench and write the blend to the workspace, if all have scores of the chips to predict.
 
     Args:
         name: of the blend.
-        member_names: models and blends.
+        bench: of the members.
         workspace: of the competition.
-        method: "mean" or "vote".
-        cuts: one of `cut_options`; "auto" takes the prior cut unless another rule wins cross-fitted.
-        exclusive: give every chip exactly one label of each exclusive group.
-        union: labels that are decided where any member that scores them would.
-        trials: size of every Optuna study.
+        method: one of `METHODS`.
+        cuts: one of `RULES`; "auto" takes the simplest rule for cuts within one standard error of the best.
 
     Raises:
-        UserError: if the name cannot be used, a member does not fit, no member scores a label, or there is no such
-            method, rule or label.
+        UserError: if the name cannot be used, or there is no such method or rule.
     """
-    store = ScoreStore.of(workspace)
-    joined = to_multi_hot([union], workspace.competition)[0]
-    members = load_members(member_names, workspace, store)
-    _check_name(name, members, store)
-    check_all_scored(members, workspace.competition)
-    shared = share(members, workspace, store.table)
-    bench = _Bench(method, exclusive, joined, workspace.competition, shared)
-    quick = selected(cut_rules(workspace.competition, trials=trials), cuts)
-    kept = cut_rules(workspace.competition, trials=trials, studies=workspace.studies, title=name)
-    compared = bench.compare(quick, kept)
-    rule = choose(compared) if cuts == AUTO else cuts
-    singles = bench.evaluate_members(members, quick[rule], compared[PRIOR].decisions)
-    specialists = bench.evaluate_specialists(members, quick[rule])
-    reference, evaluation = compared[PRIOR].name, compared.pop(rule)
-    fitted: BlendRule = evaluation.fitted
-    oof = Scores(shared.names, bench.cross_fitted_scores(quick[rule]))
-    ranking = Ranking.of(oof.values, shared.truth)
+    _check_name(name, bench.members, ScoreStore.of(workspace))
+    rules = _asked_for(method, cuts)
+    candidates = bench.blends(method, rules)
+    found = simplest_within_error([each.evaluation for each in candidates])
+    candidate = next(each for each in candidates if (each.evaluation is found if cuts == AUTO else each.rule == cuts))
+    others = [each.evaluation for each in candidates if each is not candidate]
+    singles = [bench.singles(number, [candidate.rule])[0] for number in bench.whole]
+    return _keep(name, candidate, bench, workspace, others, singles)
+
+
+def make_best(
+    name: str, bench: Bench, workspace: Workspace, *, methods: Sequence[str] | None = None, progress: bool = False
+) -> tuple[Blend, Comparison]:
+    """Compare every model and method by every rule, and write the simplest within one standard error of the best.
+
+    Args:
+        name: of the blend.
+        bench: of the members to choose from.
+        workspace: of the competition.
+        methods: of combining them, to choose from; None: all but the slowest.
+        progress: show a bar.
+
+    Raises:
+        UserError: if the name cannot be used.
+    """
+    _check_name(name, bench.members, ScoreStore.of(workspace))
+    compared = compare(bench, methods, progress=progress)
+    return _keep(name, compared.chosen, bench, workspace, [], []), compared
+
+
+def _asked_for(method: str, cuts: str) -> list[str]:
+    """Return the rules to measure for what `--cuts` asks; the prior cut is always the first.
+
+    Raises:
+        UserError: if there is no such rule, or a vote is asked for one that finds no cuts.
+    """
+    if method not in METHODS:
+        raise unknown_name("method of blending", method, list(METHODS))
+    if cuts not in (AUTO, *RULES):
+        raise unknown_name("decision rule", cuts, [AUTO, *RULES])
+    if method == VOTE and cuts not in (AUTO, *CUTS):
+        raise UserError(f"A vote is by its members' cuts, and --cuts {cuts} has none. Give one of {', '.join(CUTS)}.")
+    if cuts == AUTO:
+        return [rule for rule in CUTS if rule != TUNED]
+    return [FIXED] if cuts == FIXED else [FIXED, cuts]
+
+
+def _keep(
+    name: str,
+    candidate: Candidate,
+    bench: Bench,
+    workspace: Workspace,
+    others: Sequence[Evaluation],
+    singles: Sequence[Candidate],
+) -> Blend:
+    """Write a candidate as a blend, with what is to be known of it."""
+    store, members, chips, reference = ScoreStore.of(workspace), candidate.members, bench.chips, bench.reference
+    oof = Scores(chips.names, np.asarray(candidate.combined.scores, dtype=np.float32))
+    ranking = Ranking.of(oof.values, chips.truth)
     lacking = lack_of_test_scores(members, workspace)
     test_names = () if lacking else shared_test_names(members, workspace)
-    test = Scores(test_names, fitted.combiner.predict_test(members, test_names))
-    notes = (*shared.notes, *bench.remarks(evaluation, singles))
-    others = (*compared.values(), *singles)
+    test = Scores(test_names, score_test(candidate.combined.fitted, members, test_names))
+    specialists = _evaluate_specialists(candidate, bench)
+    notes = (*chips.notes, *_remarks(candidate, bench, singles))
+    others = (*others, *(single.evaluation for single in singles))
+    setting = bench.setting
     about = {
         "name": name,
-        "method": method,
-        "rule": rule,
-        "exclusive": exclusive,
-        "union": list(labels_of(workspace.competition, joined)),
-        **_sources(members, store, shared),
-        **_cuts(fitted, members, store.labels),
-        "figures": [each.figures() for each in (evaluation, *others)],
+        "method": candidate.method,
+        "rule": candidate.rule,
+        "exclusive": bench.exclusive,
+        "alone": bench.alone,
+        "union": list(labels_of(setting.competition, setting.union)),
+        "extras": list(setting.extras),
+        **_sources(members, store, chips),
+        **_fitted(candidate, store.labels),
+        "figures": [each.figures(reference) for each in (candidate.evaluation, *others)],
         "specialists": [each.figures() for each in specialists],
         **ranking.figures(),
         "notes": list(notes),
@@ -130,12 +210,12 @@ def make_blend(
     written = about if lacking else write_blend(workspace.blends / name, oof, test, about)
     return Blend(
         name=name,
-        exclusive=exclusive,
+        exclusive=bench.exclusive,
         oof=oof,
         test=test,
-        cuts=fitted.rule.cuts,
-        evaluation=evaluation,
+        candidate=candidate,
         ranking=ranking,
+        reliability=reliability(oof.values, chips.truth),
         reference=reference,
         others=others,
         specialists=specialists,
@@ -145,113 +225,51 @@ def make_blend(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Bench:
-    """Evaluates blends and members on the same chips, decided in the same way."""
+def _evaluate_specialists(candidate: Candidate, bench: Bench) -> tuple[Specialist, ...]:
+    """Evaluate every member that does not score all labels on those that it scores, by cuts alone."""
+    competition, chips = bench.setting.competition, bench.chips
+    rules = cut_rules(competition, trials=bench.setting.trials)
+    make_cuts, found = rules.get(candidate.rule, rules[FIXED]), []
+    for member in (member for member in candidate.members if not member.oof.scored.all()):
+        scored = member.oof.scored
+        scores, truth = member.oof.aligned(chips.names)[:, scored], chips.truth[:, scored]
+        plain, metric = Combined.unlearnt(scores, chips.folds), metric_of(competition, scored)
+        each = evaluate(f"{member.name} alone", partial(make_cuts, scored), plain, truth, chips.folds, metric)
+        found.append(Specialist(member.name, labels_of(competition, scored), each, Ranking.of(scores, truth)))
+    return tuple(found)
 
-    method: str
-    exclusive: bool
-    union: NDArray[np.bool_]
-    competition: Competition
-    shared: SharedChips
 
-    def compare(self, quick: dict[str, MakeRule], kept: dict[str, MakeRule]) -> dict[str, Evaluation]:
-        """Evaluate the blend with every rule for cuts in `quick`; differences are to the prior cut."""
-        reference = self._decisions(self._rule(quick[PRIOR]))
-        return {
-            rule: self._evaluate(
-                f"{self.method}, {display_name(rule, self.competition.metric)}",
-                self._rule(make_rule),
-                self.shared.scores,
-                reference,
-                self._rule(kept[rule])(),
-            )
-            for rule, make_rule in quick.items()
-        }
+def _remarks(candidate: Candidate, bench: Bench, singles: Sequence[Candidate]) -> list[str]:
+    """Return what the user must know: unions, whether the blend helps, and what the exclusive groups cost."""
+    remarks, setting, competition = [], bench.setting, bench.setting.competition
+    scorers = (~np.isnan(bench.chips.scores).any(axis=1)).sum(axis=0)
+    if joined := labels_of(competition, setting.union & (scorers > 1)):
+        remarks.append(f"Decided where any member that scores it would: {', '.join(joined)}.")
+    if single := labels_of(competition, setting.union & (scorers == 1)):
+        remarks.append(f"--union has no effect on {', '.join(single)}, which one member alone scores.")
+    if singles and len(bench.members) > 1:
+        best = max(singles, key=lambda each: each.evaluation.cross_fitted)
+        gain, error = candidate.evaluation.over(best.evaluation)
+        verb = "gains" if gain >= 0 else "LOSES"
+        member = "its best member" if len(singles) == len(bench.members) else "the best that scores all labels"
+        remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over {member}, {best.members[0].name}.")
+    if competition.exclusive:
+        remarks.append(_cost_of_exclusive(bench))
+    return remarks
 
-    def evaluate_members(
-        self, members: Sequence[Member], make_rule: MakeRule, reference: NDArray[np.bool_]
-    ) -> list[Evaluation]:
-        """Evaluate every member that scores all labels alone, with the blend's rule for cuts."""
-        make = blend_rule("mean", make_rule, self.competition, self.exclusive)
-        return [
-            self._evaluate(f"{member.name} alone", make, scores[None], reference)
-            for member, scores in zip(members, self.shared.scores, strict=True)
-            if member.oof.scored.all()
-        ]
 
-    def evaluate_specialists(self, members: Sequence[Member], make_rule: MakeRule) -> tuple[Specialist, ...]:
-        """Evaluate every other member on the labels that it scores, by cuts alone."""
-        return tuple(
-            self._specialist(member.name, member.oof.scored, scores, make_rule)
-            for member, scores in zip(members, self.shared.scores, strict=True)
-            if not member.oof.scored.all()
-        )
-
-    def _specialist(
-        self, name: str, scored: NDArray[np.bool_], scores: NDArray[np.float32], make_rule: MakeRule
-    ) -> Specialist:
-        scores, truth, metric = scores[:, scored], self.shared.truth[:, scored], metric_of(self.competition, scored)
-        found = evaluate(f"{name} alone", partial(make_rule, scored), scores, truth, self.shared.folds, metric)
-        return Specialist(name, labels_of(self.competition, scored), found, Ranking.of(scores, truth))
-
-    def cross_fitted_scores(self, make_rule: MakeRule) -> NDArray[np.float32]:
-        """Return the blend's scores (num_chips, num_labels), each by a combiner fitted on the other folds."""
-        make = self._rule(make_rule)
-        return cross_fit(lambda: make().combiner, self.shared.scores, self.shared.truth, self.shared.folds)
-
-    def remarks(self, evaluation: Evaluation, singles: Sequence[Evaluation]) -> list[str]:
-        """Return what the user must know: unions, whether the blend helps, and what the exclusive groups cost."""
-        remarks = []
-        scorers = (~np.isnan(self.shared.scores).any(axis=1)).sum(axis=0)
-        if joined := labels_of(self.competition, self.union & (scorers > 1)):
-            remarks.append(f"Decided where any member that scores it would: {', '.join(joined)}.")
-        if alone := labels_of(self.competition, self.union & (scorers == 1)):
-            remarks.append(f"--union has no effect on {', '.join(alone)}, which one member alone scores.")
-        if not self.exclusive and not self.competition.exclusive:
-            remarks.append("--any-weather has no effect: the competition has no exclusive group.")
-        if singles and len(self.shared.scores) > 1:
-            best = max(singles, key=lambda single: single.cross_fitted)
-            gain, error = self._difference(evaluation.decisions, best.decisions)
-            verb = "gains" if gain >= 0 else "LOSES"
-            member = "its best member" if len(singles) == len(self.shared.scores) else "the best that scores all labels"
-            remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over {member}, {best.name}.")
-        if self.exclusive and self.competition.exclusive:
-            remarks.append(self._cost_of_exclusive())
-        return remarks
-
-    def _cost_of_exclusive(self) -> str:
-        mean, metric = Mean().predict(self.shared.scores), self.competition.metric
-        free, bound = (
-            decide(mean, metric.prior_cut, self.competition, exclusive=exclusive) for exclusive in (False, True)
-        )
-        cost, error = self._difference(free, bound)
-        groups = " and one of ".join(", ".join(group) for group in self.competition.exclusive)
-        return (
-            f"Deciding exactly one of {groups} for every chip {'costs' if cost >= 0 else 'gains'} {abs(cost):.4f} ± "
-            f"{error:.4f} {metric.name} here (mean of the members, cut {metric.prior_cut:.3g}); --any-weather allows "
-            "several."
-        )
-
-    def _rule(self, make_rule: MakeRule) -> Callable[[], BlendRule]:
-        return blend_rule(self.method, make_rule, self.competition, self.exclusive, self.union)
-
-    def _evaluate(
-        self,
-        name: str,
-        make: Callable[[], BlendRule],
-        scores: NDArray[np.float32],
-        reference: NDArray[np.bool_],
-        final: BlendRule | None = None,
-    ) -> Evaluation:
-        shared, metric = self.shared, self.competition.metric
-        return evaluate(name, make, scores, shared.truth, shared.folds, metric, reference=reference, final=final)
-
-    def _decisions(self, make: Callable[[], BlendRule]) -> NDArray[np.bool_]:
-        return cross_fit(make, self.shared.scores, self.shared.truth, self.shared.folds)
-
-    def _difference(self, decisions: NDArray[np.bool_], reference: NDArray[np.bool_]) -> tuple[float, float]:
-        return paired_difference(self.shared.truth, decisions, reference, self.competition.metric)
+def _cost_of_exclusive(bench: Bench) -> str:
+    competition, chips = bench.setting.competition, bench.chips
+    metric, mean = competition.metric, Mean().predict(chips.scores)
+    free, bound = (decide(mean, metric.prior_cut, competition, exclusive=exclusive) for exclusive in (False, True))
+    cost = f_beta(chips.truth, free, metric) - f_beta(chips.truth, bound, metric)
+    error = float(np.std(np.diff(bootstrap(chips.truth, [free, bound], metric)), ddof=1))
+    groups = " and one of ".join(", ".join(group) for group in competition.exclusive)
+    hint = "--any-weather allows several" if bench.exclusive else "--one-weather asks for it"
+    return (
+        f"Deciding exactly one of {groups} for every chip {'costs' if cost >= 0 else 'gains'} {abs(cost):.4f} ± "
+        f"{error:.4f} {metric.name} here (mean of the members, cut {metric.prior_cut:.3g}); {hint}."
+    )
 
 
 def _check_name(name: str, members: Sequence[Member], store: ScoreStore) -> None:
@@ -282,11 +300,15 @@ def _sources(members: Sequence[Member], store: ScoreStore, shared: SharedChips) 
     }
 
 
-def _cuts(fitted: BlendRule, members: Sequence[Member], labels: tuple[str, ...]) -> dict[str, Any]:
-    """Return the cuts of the blend, and of every member where the method has such."""
-    of_members = getattr(fitted.combiner, "cuts", None)
-    cuts: dict[str, Any] = {"cuts": by_label(fitted.rule.cuts, labels)}
-    if of_members is not None:
-        names = [member.name for member in members]
-        cuts["member_cuts"] = {name: by_label(own, labels) for name, own in zip(names, of_members, strict=True)}
-    return cuts
+def _fitted(candidate: Candidate, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return what was fitted, as far as it is a few numbers: cuts, those of every member of a vote, weights."""
+    combiner, cuts = candidate.combined.fitted, candidate.evaluation.fitted.cuts
+    names = [member.name for member in candidate.members]
+    found: dict[str, Any] = {}
+    if cuts is not None:
+        found["cuts"] = by_label(cuts, labels)
+    if (weights := getattr(combiner, "weights", None)) is not None and weights.ndim == 1:
+        found["weights"] = dict(zip(names, weights.tolist(), strict=True))
+    if candidate.method == VOTE:
+        found["member_cuts"] = {name: by_label(own, labels) for name, own in zip(names, combiner.cuts, strict=True)}
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from competition.errors import UserError
 from competition.files import short, write_json
 from competition.spec import Competition
 from competition.workspace import Workspace
-from folds.scores import Scores, ScoreStore
-from submissions.evaluate import Evaluation, Ranking
+from folds.chip_scores import Scores, scored_labels
+from folds.scores import ScoreStore
+from submissions.evaluate import Combined, Evaluation, Ranking, evaluate, simplest_within_error
 from submissions.members import load_member, share
+from submissions.rules import FIXED, cut_rules, display_name
 from submissions.specialists import labels_of, metric_of
-from submissions.thresholds import TRIALS, choose, compare_cuts
+from submissions.thresholds import TRIALS, FixedCut
 
 FILE = "cuts.json"
 FORMAT = 1
@@ -75,11 +78,56 @@ def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> Chose
         studies=workspace.studies,
         title=name,
     )
-    rule = choose(compared)
+    chosen = simplest_within_error(list(compared.values()))
+    rule = next(name for name, each in compared.items() if each is chosen)
     path = write_cuts(member.folder, rule, compared, member.oof, workspace.competition)
     scored = member.oof.scored
     ranking = Ranking.of(chips.scores[0][:, scored], chips.truth[:, scored])
     return ChosenCuts(labels_of(workspace.competition, scored), rule, compared, ranking, path, chips.notes)
+
+
+def compare_cuts(
+    scores: NDArray[Any],
+    truth: NDArray[np.bool_],
+    folds: NDArray[np.integer],
+    competition: Competition,
+    *,
+    trials: int = TRIALS,
+    studies: Path | None = None,
+    title: str = "cuts",
+) -> dict[str, Evaluation]:
+    """Evaluate every rule for cuts and the cut 0.5 on one model's scores; without the competition's rules.
+
+    The study of all chips is kept in `studies`; those without one fold are made anew in memory, which is quicker than
+    keeping them.
+
+    Args:
+        scores: float array (num_chips, num_labels); labels without scores, NaN for every chip, play no part.
+        truth: bool array (num_chips, num_labels).
+        folds: int array (num_chips,).
+        competition: gives labels and metric.
+        trials: size of every Optuna study.
+        studies: the SQLite file that keeps the study.
+        title: how the study's name begins.
+
+    Returns:
+        Evaluations of the labels scored by rule, the simplest first.
+    """
+    scored = scored_labels(scores)
+    metric, scores, truth = metric_of(competition, scored), scores[:, scored], truth[:, scored]
+    rules = cut_rules(competition, trials=trials)
+    final = cut_rules(competition, trials=trials, studies=studies, title=title)
+    if metric.prior_cut != 0.5:
+        half = {"fixed 0.5": lambda _: FixedCut(0.5)}
+        rules = {FIXED: rules[FIXED], **half, **rules}
+        final.update(half)
+    plain = Combined.unlearnt(scores, folds)
+    return {
+        name: evaluate(
+            display_name(name, metric), partial(make, scored), plain, truth, folds, metric, final=final[name](scored)
+        )
+        for name, make in rules.items()
+    }
 
 
 def digest_scores(scores: Scores) -> str:
@@ -131,7 +179,7 @@ def write_cuts(
         "metric": metric_of(competition, scores.scored).name,
         "scores": digest_scores(scores),
         "cuts": by_label(evaluations[rule].fitted.cuts, labels_of(competition, scores.scored)),
-        "figures": [evaluation.figures() for evaluation in evaluations.values()],
+        "figures": [each.figures(evaluations[FIXED]) for each in evaluations.values()],
     }
     write_json(path, content)
     return path

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from competition.spec import Competition
 from folds.chip_scores import scored_labels
+
+if TYPE_CHECKING:
+    from submissions.evaluate import DecisionRule
 
 
 def at_or_above(scores: ArrayLike, cuts: ArrayLike) -> NDArray[np.bool_]:
@@ -22,7 +25,33 @@ def at_or_above(scores: ArrayLike, cuts: ArrayLike) -> NDArray[np.bool_]:
 def decide(
     scores: NDArray[Any], cuts: ArrayLike, competition: Competition, *, exclusive: bool = True, alone: bool = False
 ) -> NDArray[np.bool_]:
-    """Decide the labels of chips; none is left without one, unless the competition has unlabelled chips.
+    """Decide the labels of chips by cuts and the competition's rules.
+
+    Args:
+        scores: float array (num_chips, num_labels).
+        cuts: float array (num_labels,), or one number.
+        competition: gives the rules.
+        exclusive: as `obey`.
+        alone: as `obey`.
+
+    Returns:
+        Bool array (num_chips, num_labels).
+    """
+    return obey(at_or_above(scores, cuts), scores, competition, exclusive=exclusive, alone=alone, cuts=cuts)
+
+
+def obey(
+    decisions: NDArray[np.bool_],
+    scores: NDArray[Any],
+    competition: Competition,
+    *,
+    exclusive: bool,
+    alone: bool = False,
+    cuts: ArrayLike = 1.0,
+) -> NDArray[np.bool_]:
+    """Bring decisions to what the competition allows.
+
+    No chip is left without a label, unless the competition has unlabelled chips.
 
     A label without scores (NaN for every chip, as a specialist has them) is not decided, and a rule that would need
     its scores is left aside: an exclusive group, company, and that a chip has a label.
@@ -32,13 +61,15 @@ def decide(
     and .004 to .005 without.
 
     Args:
+        decisions: bool array (num_chips, num_labels).
         scores: float array (num_chips, num_labels).
-        cuts: float array (num_labels,), or one number.
         competition: gives the exclusive groups and the labels that stand alone.
         exclusive: give every chip exactly one label of each exclusive group, the one of the highest score. Cuts play
             no part in that; ties go to the label named first in the group.
         alone: let a label that stands alone have no company: it stays, and the others go, if `exclusive` has chosen it
             or no label scores higher; otherwise it goes.
+        cuts: float array (num_labels,), or one number: a chip without a label gets the one whose score is highest
+            relative to its cut.
 
     Returns:
         Bool array (num_chips, num_labels).
@@ -46,8 +77,7 @@ def decide(
     Raises:
         ValueError: if a label has scores of some of the chips only.
     """
-    scored = scored_labels(scores)
-    decisions = at_or_above(scores, cuts)
+    scored, decisions = scored_labels(scores), decisions.copy()
     if exclusive:
         for columns in (np.array(group) for group in competition.exclusive_columns if scored[list(group)].all()):
             winner = columns[scores[:, columns].argmax(axis=1)]
@@ -57,6 +87,40 @@ def decide(
     if not competition.unlabelled and scored.all():
         _fill_empty(decisions, scores, cuts)
     return decisions
+
+
+class Obedient:
+    """A decision rule whose decisions obey the competition's rules.
+
+    Args:
+        rule: decides.
+        competition: gives the rules.
+        exclusive: as `obey`.
+        alone: as `obey`.
+
+    Attributes:
+        cuts: of the rule, float array (num_labels,); None if it decides by something else.
+    """
+
+    def __init__(
+        self, rule: DecisionRule, competition: Competition, *, exclusive: bool = True, alone: bool = False
+    ) -> None:
+        self.rule, self.competition, self.exclusive, self.alone = rule, competition, exclusive, alone
+
+    @property
+    def cuts(self) -> NDArray[np.float64] | None:
+        """Return the rule's cuts."""
+        return getattr(self.rule, "cuts", None)
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Fit the rule to scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
+        self.rule.fit(scores, truth)
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return decisions (num_chips, num_labels)."""
+        decided, cuts = self.rule.predict(scores), 1.0 if self.cuts is None else self.cuts
+        return obey(decided, scores, self.competition, exclusive=self.exclusive, alone=self.alone, cuts=cuts)
 
 
 def _stand_alone(decisions: NDArray[np.bool_], scores: NDArray[Any], competition: Competition, exclusive: bool) -> None:

@@ -1,43 +1,32 @@
-"""The one evaluation: what a decision rule is worth on chips that it was not fitted on.
+"""The one evaluation: what scores and decisions are worth on chips that nothing behind them was fitted on.
 
-Everything that turns scores into decisions or into other scores (cuts, blends, stacks) has `fit` and `predict` and is
-measured here, so that all figures can be laid side by side. The in-sample figure is given beside the cross-fitted one;
-their difference, the optimism, is what tuning and scoring on the same chips would have pretended to.
+Whatever makes scores of members' scores (a blend, a stack) or decisions of scores (cuts, a decoder) has `fit` and
+`predict` and is measured here, so that all figures can be laid side by side. The in-sample figure is given beside the
+cross-fitted one; their difference, the optimism, is what tuning and scoring on the same chips would have pretended to.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol, Self
+from itertools import combinations
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import (
-    LabelMetrics,
-    average_precision,
-    by_label,
-    f_beta,
-    f_beta_of_counts,
-    f_beta_per_chip,
-    macro,
-    roc_auc,
-)
+from competition.metrics import LabelMetrics, average_precision, by_label, f_beta, macro, roc_auc
 from competition.spec import Metric
-
-RESAMPLES = 1000
-SEED = 0
-NUMBERS_AT_ONCE = 2**21  # of a block of resamples: 16 MB
+from submissions.bootstrap import bootstrap
+from submissions.exact_cuts import SAME
 
 
 class DecisionRule(Protocol):
     """Decides labels from scores."""
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
-        """Learn from scores (..., num_chips, num_labels) and truth (num_chips, num_labels)."""
+        """Learn from scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
         ...
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
@@ -58,30 +47,59 @@ class Combiner(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What a decision rule is worth.
+class Combined:
+    """Scores of labelled chips that a combiner made, so that what is decided from them can be believed.
 
     Attributes:
-        name: what is shown for the rule.
+        scores: float array (num_chips, num_labels): each chip by a combiner fitted on the other folds.
+        nested: for each fold, float array (num_chips, num_labels): what a rule for that fold may be fitted on: the
+            chips of every other fold, each by a combiner fitted on neither fold. Its own chips play no part.
+        in_sample: float array (num_chips, num_labels), by `fitted`.
+        fitted: the combiner fitted on all chips, the one to use on chips to predict; None for scores as they are.
+        seconds: what fitting and combining took.
+    """
+
+    scores: NDArray[np.floating]
+    nested: Mapping[int, NDArray[np.floating]]
+    in_sample: NDArray[np.floating]
+    fitted: Any = None
+    seconds: float = 0.0
+
+    @classmethod
+    def unlearnt(cls, scores: NDArray[np.floating], folds: NDArray[np.integer], fitted: Any = None) -> Combined:
+        """Return scores (num_chips, num_labels) that no truth was used for, such as a model's own."""
+        return cls(scores, {int(fold): scores for fold in np.unique(folds)}, scores, fitted)
+
+
+class Difference(NamedTuple):
+    """How much better one evaluation is than another on the same chips, and the standard error of that."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What decisions are worth.
+
+    Attributes:
+        name: what is shown.
         metric: name of the metric, such as "F2".
-        cross_fitted: the metric, each chip decided by a rule fitted on the other folds.
-        in_sample: the metric of the rule fitted on all chips, on those same chips.
-        interval: 95 % bootstrap interval of `cross_fitted` over chips.
-        difference: `cross_fitted` less that of the reference on the same chips; None without a reference.
-        standard_error: of the difference, paired by chip.
+        cross_fitted: the metric, each chip decided by what was fitted on the other folds.
+        in_sample: the metric of what was fitted on all chips, on those same chips.
+        resampled: float array (num_resamples,): `cross_fitted` of bootstrapped sets of chips, the same sets for every
+            evaluation of these chips.
         labels: the cross-fitted decisions by label.
         decisions: bool array (num_chips, num_labels), cross-fitted.
-        fitted: the rule fitted on all chips, the one to use on test chips.
-        seconds: what fitting and deciding took.
+        fitted: the rule fitted on all chips, the one to use on chips to predict.
+        seconds: what fitting and deciding took, with the combiner.
     """
 
     name: str
     metric: str
     cross_fitted: float
     in_sample: float
-    interval: tuple[float, float]
-    difference: float | None
-    standard_error: float | None
+    resampled: NDArray[np.float64]
     labels: LabelMetrics
     decisions: NDArray[np.bool_]
     fitted: Any
@@ -89,13 +107,28 @@ class Evaluation:
 
     @property
     def optimism(self) -> float:
-        """How much better the rule looks on the chips it was fitted on."""
+        """How much better it looks on the chips it was fitted on."""
         return self.in_sample - self.cross_fitted
 
-    def figures(self) -> dict[str, Any]:
-        """Return the figures for a JSON file."""
-        names = ("name", "metric", "cross_fitted", "in_sample", "optimism", "difference", "standard_error")
-        return {**{name: getattr(self, name) for name in names}, "interval": list(self.interval)}
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % bootstrap interval of `cross_fitted` over chips."""
+        low, high = np.quantile(self.resampled, [0.025, 0.975])
+        return float(low), float(high)
+
+    def over(self, other: Evaluation) -> Difference:
+        """Return the difference to an evaluation of the same chips; what is hard for both plays no part."""
+        error = float(np.std(self.resampled - other.resampled, ddof=1))
+        return Difference(self.cross_fitted - other.cross_fitted, error)
+
+    def figures(self, reference: Evaluation | None = None) -> dict[str, Any]:
+        """Return the figures for a JSON file, with the difference to a reference."""
+        names = ("name", "metric", "cross_fitted", "in_sample", "optimism")
+        figures = {**{name: getattr(self, name) for name in names}, "interval": list(self.interval)}
+        if reference is None:
+            return figures
+        difference, error = self.over(reference)
+        return {**figures, "reference": reference.name, "difference": difference, "standard_error": error}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,159 +154,121 @@ class Ranking:
         return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
 
 
-def cross_fit(
-    make: Callable[[], Any], scores: NDArray[Any], truth: NDArray[np.bool_], folds: NDArray[np.integer]
-) -> NDArray[Any]:
-    """Return what rules make of chips that they were not fitted on.
+def combine(
+    make: Callable[[], Combiner],
+    scores: NDArray[Any],
+    truth: NDArray[np.bool_],
+    folds: NDArray[np.integer],
+    *,
+    final: Combiner | None = None,
+) -> Combined:
+    """Combine members' scores so that no chip's come from a combiner that learnt from its truth.
+
+    One combiner is fitted without each fold, and one without each pair of folds: those make the scores that the rule
+    for a fold is fitted on, which have to be like the ones it decides. With two folds nothing is left without both;
+    the rule for one is then fitted on the in-sample scores of the other.
 
     Args:
-        make: returns a new, unfitted rule or combiner.
-        scores: float array (..., num_chips, num_labels).
+        make: returns a new, unfitted combiner.
+        scores: float array (num_members, num_chips, num_labels).
         truth: bool array (num_chips, num_labels).
-        folds: int array (num_chips,): for each fold number, one rule is fitted on the chips of the others.
-
-    Returns:
-        Array (num_chips, num_labels): bool decisions of rules, float scores of combiners.
+        folds: int array (num_chips,).
+        final: the combiner to fit on all chips, where it should differ from what `make` returns (a study on disk).
 
     Raises:
         ValueError: if the shapes do not fit, or there are fewer than two folds.
     """
-    if scores.shape[-2:] != truth.shape or folds.shape != truth.shape[:1]:
-        raise ValueError(f"Shapes do not fit: scores {scores.shape}, truth {truth.shape}, folds {folds.shape}.")
-    numbers = np.unique(folds)
-    if len(numbers) < 2:
-        raise ValueError(f"Cross-fitting needs at least two folds, received {len(numbers)}.")
-    heldout = [folds == number for number in numbers]
-    parts = [make().fit(scores[..., ~held, :], truth[~held]).predict(scores[..., held, :]) for held in heldout]
-    made = np.empty(truth.shape, dtype=parts[0].dtype)
-    for held, part in zip(heldout, parts, strict=True):
-        made[held] = part
-    return made
+    numbers = _folds_of(scores, truth, folds)
+
+    def apart(*out: int) -> list[NDArray[Any]]:
+        """Return the scores of each fold in `out` by a combiner fitted on no such fold."""
+        kept = ~np.isin(folds, out)
+        fitted = make().fit(scores[:, kept], truth[kept])
+        return [fitted.predict(scores[:, folds == fold]) for fold in out]
+
+    start = time.perf_counter()
+    made = np.empty(truth.shape, dtype=np.float32)
+    nested = {fold: np.empty(truth.shape, dtype=np.float32) for fold in numbers}
+    for fold in numbers:
+        (made[folds == fold],) = apart(fold)
+    for one, other in combinations(numbers, 2) if len(numbers) > 2 else ():
+        nested[other][folds == one], nested[one][folds == other] = apart(one, other)
+    if len(numbers) == 2:
+        for fold in numbers:
+            kept = folds != fold
+            nested[fold][kept] = make().fit(scores[:, kept], truth[kept]).predict(scores[:, kept])
+    for fold in numbers:
+        nested[fold][folds == fold] = made[folds == fold]
+    fitted = (make() if final is None else final).fit(scores, truth)
+    in_sample = fitted.predict(scores)
+    return Combined(made, nested, in_sample, fitted, time.perf_counter() - start)
 
 
 def evaluate(
     name: str,
     make: Callable[[], DecisionRule],
-    scores: NDArray[Any],
+    combined: Combined,
     truth: NDArray[np.bool_],
     folds: NDArray[np.integer],
     metric: Metric,
     *,
-    reference: NDArray[np.bool_] | None = None,
     final: DecisionRule | None = None,
 ) -> Evaluation:
-    """Measure a decision rule, cross-fitted and in-sample.
+    """Measure a decision rule on scores, cross-fitted and in-sample.
 
     Args:
-        name: what to show for the rule.
+        name: what to show.
         make: returns a new, unfitted rule.
-        scores: float array (..., num_chips, num_labels).
+        combined: the scores of the chips.
         truth: bool array (num_chips, num_labels).
         folds: int array (num_chips,).
         metric: what to measure.
-        reference: bool array (num_chips, num_labels): decisions to compare with.
         final: the rule to fit on all chips, where it should differ from what `make` returns (a study on disk).
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not fit, or there are fewer than two folds.
     """
     start = time.perf_counter()
-    decisions = cross_fit(make, scores, truth, folds)
-    fitted = (make() if final is None else final).fit(scores, truth)
-    in_sample = f_beta(truth, fitted.predict(scores), metric)
-    seconds = time.perf_counter() - start
-    compared = [] if reference is None else [reference]
-    resampled = bootstrap(truth, [decisions, *compared], metric)
-    low, high = np.quantile(resampled[:, 0], [0.025, 0.975])
-    cross_fitted = f_beta(truth, decisions, metric)
+    decisions = np.empty(truth.shape, dtype=bool)
+    for fold in _folds_of(combined.scores, truth, folds):
+        held = folds == fold
+        rule = make().fit(combined.nested[fold][~held], truth[~held])
+        decisions[held] = rule.predict(combined.scores[held])
+    fitted = (make() if final is None else final).fit(combined.scores, truth)
+    # Of scores that are nobody's learning, both are the same.
+    flattered = fitted if combined.in_sample is combined.scores else make().fit(combined.in_sample, truth)
+    in_sample = f_beta(truth, flattered.predict(combined.in_sample), metric)
     return Evaluation(
         name=name,
         metric=metric.name,
-        cross_fitted=cross_fitted,
+        cross_fitted=f_beta(truth, decisions, metric),
         in_sample=in_sample,
-        interval=(float(low), float(high)),
-        difference=None if reference is None else cross_fitted - f_beta(truth, reference, metric),
-        standard_error=None if reference is None else _paired_error(resampled),
+        resampled=bootstrap(truth, [decisions], metric)[:, 0],
         labels=by_label(truth, decisions, metric.beta),
         decisions=decisions,
         fitted=fitted,
-        seconds=seconds,
+        seconds=combined.seconds + time.perf_counter() - start,
     )
 
 
-def paired_difference(
-    truth: NDArray[np.bool_], decisions: NDArray[np.bool_], reference: NDArray[np.bool_], metric: Metric
-) -> tuple[float, float]:
-    """Return how much better `decisions` are than `reference`, and the standard error of that.
+def simplest_within_error(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Return the simplest evaluation that is within one standard error of the best: the one-standard-error rule.
 
-    Both are measured on the same resampled chips, so that what is hard for both plays no part.
-
-    Args:
-        truth: bool array (num_chips, num_labels).
-        decisions: bool array (num_chips, num_labels).
-        reference: bool array (num_chips, num_labels).
-        metric: what to measure.
-    """
-    difference = f_beta(truth, decisions, metric) - f_beta(truth, reference, metric)
-    return difference, _paired_error(bootstrap(truth, [decisions, reference], metric))
-
-
-def _paired_error(resampled: NDArray[np.float64]) -> float:
-    return float(np.std(resampled[:, 0] - resampled[:, 1], ddof=1))
-
-
-def bootstrap(
-    truth: NDArray[np.bool_],
-    decisions: Sequence[NDArray[np.bool_]],
-    metric: Metric,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
-) -> NDArray[np.float64]:
-    """Return the metric of several decisions on the same resampled sets of chips.
+    Source: Breiman, Friedman, Olshen and Stone, "Classification and Regression Trees", 1984. Differs from it in the
+    error, which is that of the paired difference to the best: how hard the chips are is the same for all.
 
     Args:
-        truth: bool array (num_chips, num_labels).
-        decisions: bool arrays (num_chips, num_labels).
-        metric: what to measure.
-        resamples: how many sets of chips to draw.
-        seed: of the draws.
-
-    Returns:
-        Float array (resamples, len(decisions)).
+        evaluations: of the same chips, the simplest first.
     """
-    num_chips = len(truth)
-    times = _times_drawn(num_chips, resamples, seed)
-    addends = np.stack([_addends(truth, decided, metric) for decided in decisions])
-    per_block = max(1, NUMBERS_AT_ONCE // num_chips)
-    starts = range(0, resamples, per_block)
-    blocks = [times[start : start + per_block].astype(addends.dtype) @ addends for start in starts]
-    return _metric_of_sums(np.concatenate(blocks, axis=1), num_chips, metric).T
+    best = max(evaluations, key=lambda each: each.cross_fitted)
+    lags = (best.over(each) for each in evaluations)
+    return next(each for each, lag in zip(evaluations, lags, strict=True) if lag.value <= max(lag.error, SAME))
 
 
-@lru_cache(maxsize=1)  # 40 MB for 40,000 chips; every evaluation of the same chips draws the same
-def _times_drawn(num_chips: int, resamples: int, seed: int) -> NDArray[np.uint8]:
-    """Return how often each chip was drawn: (resamples, num_chips)."""
-    random = np.random.default_rng(seed)
-    times = np.empty((resamples, num_chips), dtype=np.uint8)
-    for row in times:
-        row[:] = np.bincount(random.integers(num_chips, size=num_chips), minlength=num_chips)
-    return times
-
-
-def _addends(truth: NDArray[np.bool_], decisions: NDArray[np.bool_], metric: Metric) -> NDArray[np.floating]:
-    """Return what each chip adds to the sums that the metric is made of: (num_chips, num_sums)."""
-    if metric.average == "samples":
-        return f_beta_per_chip(truth, decisions, metric.beta)[:, None]
-    counts = [truth & decisions, decisions, truth]
-    if metric.average == "micro":
-        counts = [count.sum(axis=1, keepdims=True) for count in counts]
-    return np.concatenate(counts, axis=1).astype(np.float32)  # twice as fast as float64, and exact for counts
-
-
-def _metric_of_sums(sums: NDArray[np.floating], num_chips: int, metric: Metric) -> NDArray[np.float64]:
-    """Return the metric (..., resamples) of sums (..., resamples, num_sums) over the chips drawn."""
-    if metric.average == "samples":
-        return sums[..., 0] / num_chips
-    hits, decided, carried = np.split(sums, 3, axis=-1)
-    return f_beta_of_counts(hits, decided, carried, metric.beta).mean(axis=-1)
+def _folds_of(scores: NDArray[Any], truth: NDArray[np.bool_], folds: NDArray[np.integer]) -> list[int]:
+    if scores.shape[-2:] != truth.shape or folds.shape != truth.shape[:1]:
+        raise ValueError(f"Shapes do not fit: scores {scores.shape}, truth {truth.shape}, folds {folds.shape}.")
+    numbers = np.unique(folds).tolist()
+    if len(numbers) < 2:
+        raise ValueError(f"Cross-fitting needs at least two folds, received {len(numbers)}.")
+    return numbers

@@ -8,9 +8,12 @@ distribution of label sets, from nothing but P[i, s] = P(the chip carries label 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from submissions.calibration import Calibration
 
 AT_ONCE = 2048  # chips: what is computed of them stays in a core's cache
 Array = NDArray[np.float64]
@@ -27,6 +30,28 @@ class Structure:
 
     groups: tuple[tuple[int, ...], ...] = ()
     alone: tuple[int, ...] = ()
+
+
+class ExpectedFBeta:
+    """A decision rule: the label set of the highest expected F-beta, by calibrated scores.
+
+    Args:
+        beta: weight of recall.
+        structure: which label sets are believed to occur; what is decided need not be one of them.
+        calibration: of the scores, see `Calibration`.
+    """
+
+    def __init__(self, beta: float, structure: Structure, calibration: str = "platt") -> None:
+        self.beta, self.structure, self.calibration = beta, structure, Calibration(calibration)
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Calibrate scores (num_chips, num_labels)."""
+        self.calibration.fit(scores, truth)
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return decisions (num_chips, num_labels)."""
+        return most_expected(self.calibration.predict(scores), self.beta, self.structure)
 
 
 def most_expected(probabilities: NDArray[np.floating], beta: float, structure: Structure) -> NDArray[np.bool_]:

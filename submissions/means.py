@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from submissions.evaluate import Combiner
 
 TINY = 1e-6  # scores of 0 and 1 are taken for this far from them, where a logarithm is
 QUANTILES = np.linspace(0, 1, 1001)
@@ -67,13 +70,10 @@ class Mean:
 
     Args:
         scale: "mean", "geometric" (the mean of logarithms) or "logit" (the mean of log odds).
-        union: bool array (num_labels,): labels that get the largest score instead, so that one is decided where any
-            member would. The starting paper wished for this, for models of rare labels.
     """
 
-    def __init__(self, scale: str = "mean", union: ArrayLike = False) -> None:
+    def __init__(self, scale: str = "mean") -> None:
         self.there, self.back = SCALES[scale]
-        self.union = union
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Return itself."""
@@ -81,8 +81,31 @@ class Mean:
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
-        mean = self.back(weighted_mean(scores, np.ones(len(scores)), self.there))
-        return np.where(self.union, np.nanmax(scores, axis=0), mean).astype(np.float32)
+        return np.asarray(self.back(weighted_mean(scores, np.ones(len(scores)), self.there)), dtype=np.float32)
+
+
+class Union:
+    """Another combiner, but for some labels the largest score of any member, so that one is decided where any would.
+
+    The starting paper wished for this, for models of rare labels.
+
+    Args:
+        combiner: makes the scores of the other labels.
+        union: bool array (num_labels,).
+    """
+
+    def __init__(self, combiner: Combiner, union: ArrayLike) -> None:
+        self.combiner, self.union = combiner, union
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Fit the combiner to scores (num_members, num_chips, num_labels) and truth (num_chips, num_labels)."""
+        self.combiner.fit(scores, truth)
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return scores (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
+        made = self.combiner.predict(scores)
+        return np.where(self.union, np.fmax.reduce(scores, axis=0), made).astype(np.float32)
 
 
 class RankMean:

@@ -146,6 +146,11 @@ def lack_of_test_scores(members: Sequence[Member], workspace: Workspace) -> str:
     models = sorted({name for member in lacking for name in _models_in(member.made)})
     blends = [member.name for member in lacking if member.name not in models]
     there = workspace.test_names_of(workspace.competition.image_set(workspace.competition.default_images))
+    if not models:
+        return (
+            f"No submission: {len(chips)} of {len(names)} chips to predict have no scores by {_named(lacking)}: "
+            f'{first(chips)}. Import these too: "python run.py scores import FILES --name {lacking[0].name}".'
+        )
     prepare = "" if there else '"python run.py data prepare --from DIR" with these chips, then '
     blend = f"; then blend {' and '.join(blends)} again" if blends else ""
     return (

@@ -120,8 +120,7 @@ class Logistic(Stack):
             # Few columns that are alike are best taken by Newton's steps; of many, these would take too long.
             solver = "newton-cholesky" if self.own else "lbfgs"
             model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, solver=solver, tol=1e-3))
-            with threadpool_limits(1):
-                return model.fit(self._columns(table, label), truth[:, label])
+            return model.fit(self._columns(table, label), truth[:, label])
 
         self.models = dict(zip(self.learnt, _side_by_side(fit, self.learnt), strict=True))
 
@@ -162,4 +161,5 @@ class Boosting(Stack):
 
 
 def _side_by_side(fit: Any, labels: NDArray[np.intp]) -> list[Any]:
-    return list(Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(label) for label in labels))
+    with threadpool_limits(1):
+        return list(Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(label) for label in labels))

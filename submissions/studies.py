@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from competition.errors import UserError
+from competition.files import digest_json
+from competition.spec import Metric
 
 if TYPE_CHECKING:
     import optuna
@@ -72,6 +75,16 @@ def tune(
         study.optimize(run, n_trials=max(trials - len(known), waiting), callbacks=[lambda _, trial: keep(trial)])
         best = study.best_trial.params
     return np.array([best[name] for name in names])
+
+
+def name_study(
+    title: str, metric: Metric, names: Sequence[str], seed: int, scores: NDArray[Any], truth: NDArray[np.bool_]
+) -> str:
+    """Return a study's name, which ends in a digest: a study is never carried on with other scores or names."""
+    content = hashlib.sha256(scores.astype(np.float32).tobytes())
+    content.update(np.packbits(truth).tobytes())
+    settings = [list(scores.shape), metric.name, list(names), seed]
+    return f"{title} {metric.name} {digest_json([content.hexdigest(), settings])[:16]}"
 
 
 @contextmanager

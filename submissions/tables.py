@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +12,25 @@ from competition.labels import counted
 from competition.metrics import macro
 from competition.spec import Competition
 from submissions.blending import Blend
+from submissions.calibration import Reliability
+from submissions.compare import Comparison
 from submissions.cuts import ChosenCuts
 from submissions.evaluate import Evaluation, Ranking
+from submissions.rules import FIXED
+from submissions.shake_up import SPLITS, ShakeUp
+
+CHOICE = "Chosen: {}, the simplest within one standard error of the best."
+CROSS_FITTED = "{} is cross-fitted: every chip is decided by what was fitted without its fold."
 
 
 def cuts_text(made: ChosenCuts, competition: Competition) -> str:
     """Return everything to show of a model's cuts."""
     chosen = made.evaluations[made.rule]
-    reference = next(iter(made.evaluations.values())).name
-    table = evaluation_table(made.evaluations.values(), reference=reference, chosen=chosen.name)
-    lines = [*made.notes, table]
+    lines = [*made.notes, evaluation_table(made.evaluations.values(), made.evaluations[FIXED], chosen)]
     if is_part := len(made.labels) < len(competition.labels):
         scored = f"{counted(len(made.labels), 'label')} that {'is' if len(made.labels) == 1 else 'are'} scored"
         lines.append(f"{chosen.metric} is the mean over the {scored}.")
-    lines.append(f"Chosen: {chosen.name}. Another rule must beat {reference} by more than one standard error.")
+    lines.append(CHOICE.format(chosen.name))
     if competition.exclusive and not is_part:
         lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
     return "\n".join([*lines, "", label_table(chosen, made.ranking, made.labels, competition, made.cuts)])
@@ -33,12 +38,39 @@ def cuts_text(made: ChosenCuts, competition: Competition) -> str:
 
 def blend_text(blend: Blend, competition: Competition) -> str:
     """Return everything to show of a blend."""
-    evaluations = [blend.evaluation, *blend.others]
-    table = evaluation_table(evaluations, reference=blend.reference, chosen=blend.evaluation.name)
+    chosen = blend.candidate.evaluation
+    lines = [evaluation_table([chosen, *blend.others], blend.reference, chosen)] if blend.others else []
     rules = "with one label of every exclusive group" if blend.exclusive and competition.exclusive else "by cuts alone"
-    decided = f"Every row is decided as it would be submitted, {rules}."
-    labels = label_table(blend.evaluation, blend.ranking, competition.labels, competition, blend.cuts)
-    return "\n".join([table, decided, *blend.notes, "", labels, *_specialists(blend, competition)])
+    lines += [f"Every row is decided as it would be submitted, {rules}.", *blend.notes, ""]
+    labels = label_table(chosen, blend.ranking, competition.labels, competition, chosen.fitted.cuts)
+    return "\n".join([*lines, labels, *_specialists(blend, competition), "", reliability_text(blend.reliability)])
+
+
+def comparison_text(compared: Comparison, shaken: ShakeUp | None = None) -> str:
+    """Return the table of all candidates, the best first, and which of them to submit."""
+    chosen = compared.chosen.evaluation
+    order = sorted(range(len(compared.candidates)), key=lambda i: -compared.candidates[i].evaluation.cross_fitted)
+    evaluations = [compared.candidates[i].evaluation for i in order]
+    beaten = {} if shaken is None else {"beaten": [f"{shaken.beats[i]:.0%}" for i in order]}
+    lines = [evaluation_table(evaluations, compared.reference, chosen, beaten), CHOICE.format(chosen.name)]
+    if shaken is not None:
+        rest = f"{shaken.public:.0%} of the chips as the public leaderboard, {1 - shaken.public:.0%} as the private one"
+        lines.append(
+            f"Shake-up, {SPLITS:,} random splits with {rest}: the chosen one is the best in private in "
+            f"{shaken.best:.0%} of them, with a mean of {shaken.chosen:.4f}; submitting whatever leads in public gives "
+            f"{shaken.leader:.4f}. `beaten` says how often the chosen one beats a row in private."
+        )
+    return "\n".join(lines)
+
+
+def reliability_text(found: Reliability) -> str:
+    """Return the table of how often a label was there where scores said so."""
+    rows = [
+        [f"from {low:.2f}", f"{count:,}", f"{said:.3f}", f"{true:.3f}"]
+        for low, count, said, true in zip(found.low, found.count, found.said, found.found, strict=True)
+    ]
+    table = tabulate(rows, ["score", "scores", "mean", "label is there"], disable_numparse=True, colalign=["right"] * 4)
+    return f"{table}\n\nExpected calibration error of all labels' scores: {found.error:.4f}."
 
 
 def _specialists(blend: Blend, competition: Competition) -> Iterator[str]:
@@ -47,31 +79,39 @@ def _specialists(blend: Blend, competition: Competition) -> Iterator[str]:
         yield label_table(each.evaluation, each.ranking, each.labels, competition, each.evaluation.fitted.cuts)
 
 
-def evaluation_table(evaluations: Iterable[Evaluation], *, reference: str, chosen: str | None = None) -> str:
+def evaluation_table(
+    evaluations: Iterable[Evaluation],
+    reference: Evaluation,
+    chosen: Evaluation | None = None,
+    further: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """Return a table with a row an evaluation.
 
     Args:
         evaluations: of the same chips.
-        reference: name of what the differences are to.
-        chosen: name of the evaluation to mark with a star.
+        reference: what the differences are to.
+        chosen: the evaluation to mark with a star.
+        further: columns, a cell an evaluation, by heading.
     """
-    evaluations = list(evaluations)
+    evaluations, further = list(evaluations), further or {}
     metric = evaluations[0].metric
-    headers = ["", metric, "95 % interval", f"less {reference}", "in-sample", "optimism", "seconds"]
+    headers = ["", metric, "95 % interval", f"less {reference.name}", "in-sample", "optimism", "seconds", *further]
     rows = [
         [
-            f"* {each.name}" if each.name == chosen else f"  {each.name}",
+            f"* {each.name}" if each is chosen else f"  {each.name}",
             f"{each.cross_fitted:.4f}",
             f"{each.interval[0]:.4f} to {each.interval[1]:.4f}",
-            _difference(each),
+            _difference(each, reference),
             f"{each.in_sample:.4f}",
             f"{each.optimism:+.4f}",
             f"{each.seconds:.1f}",
+            *(column[number] for column in further.values()),
         ]
-        for each in evaluations
+        for number, each in enumerate(evaluations)
     ]
-    table = tabulate(rows, headers, disable_numparse=True, preserve_whitespace=True, colalign=["left"] + ["right"] * 6)
-    return f"{table}\n\n{metric} is cross-fitted: every chip is decided by cuts that were made without its fold."
+    aligned = ["left"] + ["right"] * (len(headers) - 1)
+    table = tabulate(rows, headers, disable_numparse=True, preserve_whitespace=True, colalign=aligned)
+    return f"{table}\n\n{CROSS_FITTED.format(metric)}"
 
 
 def label_table(
@@ -79,7 +119,7 @@ def label_table(
     ranking: Ranking,
     labels: Sequence[str],
     competition: Competition,
-    cuts: NDArray[np.float64],
+    cuts: NDArray[np.float64] | None,
 ) -> str:
     """Return the cross-fitted table by label, the rarest first, and the macro metrics.
 
@@ -88,10 +128,11 @@ def label_table(
         ranking: of their scores.
         labels: in the order of all columns.
         competition: gives the metric.
-        cuts: float array (len(labels),).
+        cuts: float array (len(labels),); None if labels are not decided by cuts.
     """
     found, beta = evaluation.labels, f"F{competition.metric.beta:g}"
-    columns = [found.f_beta, found.precision, found.recall, ranking.average_precision, ranking.roc_auc, cuts]
+    shown = np.full(len(labels), np.nan) if cuts is None else cuts
+    columns = [found.f_beta, found.precision, found.recall, ranking.average_precision, ranking.roc_auc, shown]
     rows = [
         [
             labels[i],
@@ -106,9 +147,6 @@ def label_table(
     return tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 7)
 
 
-def _difference(evaluation: Evaluation) -> str:
-    if evaluation.difference is None:
-        return ""
-    if not evaluation.standard_error and not evaluation.difference:
-        return "-"
-    return f"{evaluation.difference:+.4f} ± {evaluation.standard_error:.4f}"
+def _difference(evaluation: Evaluation, reference: Evaluation) -> str:
+    value, error = evaluation.over(reference)
+    return f"{value:+.4f} ± {error:.4f}" if value or error else "-"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from competition.spec import Metric
 from submissions.means import TINY, weighted_mean
 from submissions.selection import MeanTrial
-from submissions.studies import tune
+from submissions.studies import name_study, tune
 
 TRIALS = 200
 LEAST = 1e-3  # weight that Optuna gives a member, before the weights are made to sum to 1
@@ -85,7 +85,7 @@ class TunedWeights:
         trials: size of the study.
         seed: of Optuna's sampler.
         studies: the SQLite file that keeps the study; None keeps it in memory.
-        title: name of the study.
+        title: how the study's name begins, see `name_study`.
     """
 
     weights: NDArray[np.float64]
@@ -116,7 +116,7 @@ class TunedWeights:
             high=1.0,
             trials=self.trials,
             seed=self.seed,
-            study_name=self.title,
+            study_name=name_study(self.title, self.metric, self.members, self.seed, scores, truth),
             path=self.studies,
         )
         self.weights = found / found.sum()

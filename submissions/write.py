@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import checked_name, digest_file, replace_atomically, write_json
@@ -19,7 +19,7 @@ from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.scores import Scores
 from submissions.blend_files import now
-from submissions.decoding import decide
+from submissions.decoding import Obedient
 from submissions.validate import SubmissionReport, validate_submission
 
 
@@ -66,21 +66,18 @@ def write_submission(
 def write_decided(
     name: str,
     test: Scores,
-    cuts: ArrayLike,
+    rule: Obedient,
     workspace: Workspace,
     recipe: dict[str, Any],
-    *,
-    exclusive: bool = True,
 ) -> tuple[SubmissionReport, list[str]]:
     """Decide the chips to predict and write the submission `name` to the workspace.
 
     Args:
         name: of the submission.
         test: scores of chips to predict.
-        cuts: float array (num_labels,), or one number.
+        rule: decides; fitted.
         workspace: of the competition.
         recipe: how the scores were made.
-        exclusive: give every chip exactly one label of each exclusive group.
 
     Returns:
         The report on the file, and lines to show: how chips without scores were decided.
@@ -91,10 +88,10 @@ def write_decided(
     """
     names, competition = workspace.test_names, workspace.competition
     scores, unscored = complete_scores(test, workspace, recipe.get("left_out", ()))
-    decisions = decide(scores, cuts, competition, exclusive=exclusive)
+    decisions = rule.predict(scores)
     path = workspace.submissions / f"{checked_name('submission', name)}.csv"
     recipe = {"name": name, **recipe, "without_scores": list(unscored)}
-    report = write_submission(path, names, decisions, competition, names, recipe, exclusive=exclusive)
+    report = write_submission(path, names, decisions, competition, names, recipe, exclusive=rule.exclusive)
     notes = [
         f"{len(unscored)} of {len(names)} chips have no scores and are decided by the share of each label among the "
         f"labelled chips: {first(unscored)}."

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from competition.spec import Competition
 from competition.workspace import Layout, Workspace
 from folds.scores import FoldScores, Provenance, Scores, ScoreStore
 from folds.table import make_table
+from submissions.blending import Blend, make_bench, make_blend
 from tests.competition.samples import other as one_hot
 from tests.competition.samples import planet
 
@@ -68,6 +70,21 @@ def make_workspace(root: Path, models: Sequence[str] = ("a", "b"), competition: 
     for seed, model in enumerate(models):
         add_model(store, model, truth, seed)
     return workspace
+
+
+def blend_of(
+    name: str,
+    members: Sequence[str],
+    workspace: Workspace,
+    *,
+    method: str = "mean",
+    cuts: str = "auto",
+    exclusive: bool = True,
+    **options: Any,
+) -> Blend:
+    """Make a blend of members, as the verb does."""
+    bench = make_bench(members, workspace, exclusive=exclusive, title=name, **options)
+    return make_blend(name, bench, workspace, method=method, cuts=cuts)
 
 
 def add_model(

@@ -10,13 +10,13 @@ from competition.errors import UserError
 from competition.files import digest_file
 from competition.metrics import f_beta
 from competition.workspace import Workspace
-from folds.scores import Scores, ScoreStore
+from folds.chip_scores import Scores
+from folds.scores import ScoreStore
 from submissions import blend_files
-from submissions.blending import make_blend
 from submissions.decoding import decide
 from submissions.members import load_member, load_members, share
 from submissions.tables import blend_text
-from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, ids_to_predict, make_workspace, one_hot
+from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, blend_of, ids_to_predict, make_workspace, one_hot
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_a_mean_is_the_mean_of_its_members_on_both_sides(workspace: Workspace) -> None:
-    blend = make_blend("ab", ["a", "b"], workspace, cuts="fixed")
+    blend = blend_of("ab", ["a", "b"], workspace, cuts="fixed")
     a, b = (ScoreStore.of(workspace).join(name) for name in "ab")
     np.testing.assert_allclose(blend.oof.values, (a.oof.values + b.oof.values) / 2, atol=1e-6)
     names = workspace.test_names
     assert blend.test.names == names
     np.testing.assert_allclose(blend.test.values, (a.test.aligned(names) + b.test.aligned(names)) / 2, atol=1e-6)
-    assert blend.cuts.tolist() == [0.2] * 17
+    assert blend.evaluation.fitted.cuts.tolist() == [0.2] * 17
 
 
 def test_a_vote_of_test_chips_is_over_models_and_folds(workspace: Workspace) -> None:
-    blend = make_blend("ab", ["a", "b"], workspace, method="vote", cuts="fixed", exclusive=False)
+    blend = blend_of("ab", ["a", "b"], workspace, method="vote", cuts="fixed", exclusive=False)
     store, names = ScoreStore.of(workspace), workspace.test_names
     voters = [fold.aligned(names) for name in "ab" for fold in store.join(name).test_by_fold.values()]
     votes = sum((scores >= np.float32(0.2)).astype(int) for scores in voters)
@@ -44,48 +44,50 @@ def test_a_vote_of_test_chips_is_over_models_and_folds(workspace: Workspace) -> 
     assert len(voters) == 6
     assert (votes == 3).any()
     np.testing.assert_array_equal(blend.test.values >= 0.5, expected)
-    assert blend.cuts.tolist() == [0.5] * 17
+    assert blend.evaluation.fitted.cuts.tolist() == [0.5] * 17
     assert set(blend.about["member_cuts"]) == {"a", "b"}
 
 
-@pytest.mark.parametrize(("method", "cuts"), [("mean", "fixed"), ("vote", "uniform")])
-def test_the_figures_are_those_of_what_is_written(workspace: Workspace, method: str, cuts: str) -> None:
-    blend = make_blend("ab", ["a", "b"], workspace, method=method, cuts=cuts)
-    decisions = decide(blend.oof.values, blend.cuts, workspace.competition)
+@pytest.mark.parametrize(("method", "cuts", "shown"), [("mean", "fixed", "fixed 0.2"), ("vote", "uniform", "uniform")])
+def test_the_figures_are_those_of_what_is_written(workspace: Workspace, method: str, cuts: str, shown: str) -> None:
+    blend = blend_of("ab", ["a", "b"], workspace, method=method, cuts=cuts)
+    decisions = decide(blend.oof.values, blend.evaluation.fitted.cuts, workspace.competition)
     value = f_beta(workspace.labelled.truth, decisions, workspace.competition.metric)
     assert blend.evaluation.cross_fitted == value
     figures = json.loads((workspace.blends / "ab" / "blend.json").read_text())["figures"]
     assert figures[0]["cross_fitted"] == value
-    assert [each["name"] for each in figures[-2:]] == ["a alone", "b alone"]
+    assert [each["name"] for each in figures[-2:]] == [f"a alone, {shown}", f"b alone, {shown}"]
 
 
 def test_auto_compares_all_rules_and_says_what_it_chose(workspace: Workspace) -> None:
-    blend = make_blend("ab", ["a", "b"], workspace, trials=5)
+    blend = blend_of("ab", ["a", "b"], workspace, trials=5)
     names = {blend.evaluation.name, *(each.name for each in blend.others)}
-    assert names == {"mean, fixed 0.2", "mean, uniform", "mean, shrunk", "mean, per-label", "a alone", "b alone"}
+    rules = ("fixed 0.2", "uniform", "shrunk", "per-label")
+    alone = {f"{member} alone, {blend.evaluation.name.removeprefix('mean, ')}" for member in "ab"}
+    assert names == {f"mean, {rule}" for rule in rules} | alone
     text = blend_text(blend, workspace.competition)
     assert f"* {blend.evaluation.name}" in text
     assert "over its best member" in text
     assert "Deciding exactly one of clear, partly_cloudy, haze, cloudy for every chip" in text
     assert "--any-weather allows several" in text
-    free = make_blend("free", ["a", "b"], workspace, cuts="fixed", exclusive=False)
-    assert "Deciding exactly one" not in blend_text(free, workspace.competition)
+    free = blend_of("free", ["a", "b"], workspace, cuts="fixed", exclusive=False)
+    assert "--one-weather asks for it" in blend_text(free, workspace.competition)
     assert free.about["exclusive"] is False
 
 
 def test_a_blend_can_be_a_member(workspace: Workspace) -> None:
-    inner = make_blend("inner", ["a", "b"], workspace, cuts="fixed")
-    outer = make_blend("outer", ["inner", "a"], workspace, cuts="fixed", method="vote")
+    inner = blend_of("inner", ["a", "b"], workspace, cuts="fixed")
+    outer = blend_of("outer", ["inner", "a"], workspace, cuts="fixed", method="vote")
     member = load_member("inner", workspace, ScoreStore.of(workspace))
     np.testing.assert_array_equal(member.oof.values, inner.oof.values)
     assert [made["name"] for made in outer.about["members"][0]["members"]] == ["a", "b"]
     for name, members in (("inner", ["inner"]), ("inner", ["outer", "b"])):
         with pytest.raises(UserError, match=f"Blend 'inner' cannot be made of itself: its member '{members[0]}'"):
-            make_blend(name, members, workspace, cuts="fixed")
+            blend_of(name, members, workspace, cuts="fixed")
 
 
 def test_a_blend_has_the_digests_of_what_it_was_made_of(workspace: Workspace) -> None:
-    blend = make_blend("ab", ["a", "b"], workspace, cuts="fixed")
+    blend = blend_of("ab", ["a", "b"], workspace, cuts="fixed")
     assert blend.about["fold_digest"] == ScoreStore.of(workspace).table.digest
     assert [made["recipe_digest"] for made in blend.about["members"]] == ["recipe of a", "recipe of b"]
     assert blend.about["files"] == {
@@ -97,7 +99,7 @@ def test_members_on_other_chips_are_brought_to_those_they_share(workspace: Works
     store = ScoreStore.of(workspace)
     gone, test_gone = ["train_5", "train_17"], [ids_to_predict()[3]]
     add_model(store, "c", workspace.labelled.truth, 3, left_out=[*gone, *test_gone], test_left_out=test_gone)
-    blend = make_blend("ac", ["a", "c"], workspace, cuts="fixed")
+    blend = blend_of("ac", ["a", "c"], workspace, cuts="fixed")
     assert set(workspace.labelled.image_names) - set(blend.oof.names) == set(gone)
     assert len(blend.test.names) == NUM_TEST - 1
     assert blend.about["left_out"] == sorted([*gone, *test_gone])
@@ -118,22 +120,22 @@ def test_rows_stay_with_their_chips_when_the_tables_order_differs(workspace: Wor
 
 
 def test_what_cannot_be_blended_is_refused(workspace: Workspace) -> None:
-    make_blend("ab", ["a", "b"], workspace, cuts="fixed")
+    blend_of("ab", ["a", "b"], workspace, cuts="fixed")
     for members, text in {
         ("a", "a", "b"): "Members are named twice: a",
         (): "needs at least one member",
         ("a", "resnet"): r"Unknown model or blend 'resnet'. Known: a, ab, b",
     }.items():
         with pytest.raises(UserError, match=text):
-            make_blend("new", members, workspace, cuts="fixed")
+            blend_of("new", members, workspace, cuts="fixed")
     with pytest.raises(UserError, match=r"'a' is a model. Give the blend another --name"):
-        make_blend("a", ["a", "b"], workspace, cuts="fixed")
+        blend_of("a", ["a", "b"], workspace, cuts="fixed")
     with pytest.raises(UserError, match=r"'../x' cannot name a blend"):
-        make_blend("../x", ["a", "b"], workspace, cuts="fixed")
+        blend_of("../x", ["a", "b"], workspace, cuts="fixed")
 
 
 def test_a_blend_of_another_fold_table_is_refused(workspace: Workspace) -> None:
-    make_blend("ab", ["a", "b"], workspace, cuts="fixed")
+    blend_of("ab", ["a", "b"], workspace, cuts="fixed")
     marker = workspace.blends / "ab" / "blend.json"
     content = json.loads(marker.read_text())
     for change, text in {
@@ -153,7 +155,7 @@ def test_a_blend_of_another_fold_table_is_refused(workspace: Workspace) -> None:
 def test_the_old_blend_stays_until_the_new_one_is_complete(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = make_blend("ab", ["a", "b"], workspace, cuts="fixed")
+    old = blend_of("ab", ["a", "b"], workspace, cuts="fixed")
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -161,26 +163,24 @@ def test_the_old_blend_stays_until_the_new_one_is_complete(
     with monkeypatch.context() as patched:
         patched.setattr(blend_files, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
-            make_blend("ab", ["a"], workspace, cuts="fixed")
+            blend_of("ab", ["a"], workspace, cuts="fixed")
     member = load_member("ab", workspace, ScoreStore.of(workspace))
     np.testing.assert_array_equal(member.oof.values, old.oof.values)
-    make_blend("ab", ["a"], workspace, cuts="fixed")
+    blend_of("ab", ["a"], workspace, cuts="fixed")
     assert [path.name for path in workspace.blends.iterdir() if path.is_dir()] == ["ab"]
     assert json.loads((workspace.blends / "ab" / "blend.json").read_text())["members"][0]["name"] == "a"
 
 
 def test_a_one_hot_competition_without_groups_is_blended(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, competition=one_hot(tmp_path))
-    blend = make_blend("ab", ["a", "b"], workspace, method="vote", trials=5)
+    blend = blend_of("ab", ["a", "b"], workspace, method="vote", trials=5)
     assert blend.evaluation.metric == "macro F1"
     assert blend.oof.values.shape == (NUM_CHIPS, 3)
     assert not any("exactly one" in note or "--any-weather" in note for note in blend.notes)
-    free = make_blend("free", ["a", "b"], workspace, cuts="fixed", exclusive=False)
-    assert "--any-weather has no effect: the competition has no exclusive group." in free.notes
 
 
 def test_a_rule_that_is_asked_for_is_taken_and_compared_with_the_prior_cut(workspace: Workspace) -> None:
-    blend = make_blend("ab", ["a", "b"], workspace, cuts="uniform")
+    blend = blend_of("ab", ["a", "b"], workspace, cuts="uniform")
     assert blend.about["rule"] == "uniform"
     assert blend.evaluation.name == "mean, uniform"
-    assert blend.reference == blend.others[0].name == "mean, fixed 0.2"
+    assert blend.reference.name == blend.others[0].name == "mean, fixed 0.2"

@@ -8,12 +8,12 @@ import pytest
 
 from competition.errors import UserError
 from competition.workspace import Workspace
-from folds.scores import Scores, ScoreStore
-from submissions.blending import make_blend
+from folds.chip_scores import Scores
+from folds.scores import ScoreStore
 from submissions.cuts import cuts_of, make_cuts, read_cuts
 from submissions.members import load_member
 from submissions.tables import cuts_text
-from tests.submissions.samples import add_model, make_workspace
+from tests.submissions.samples import add_model, blend_of, make_workspace
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_cuts_are_kept_beside_the_scores_by_label(workspace: Workspace) -> None:
 
 
 def test_a_blend_can_have_cuts(workspace: Workspace) -> None:
-    make_blend("ab", ["a", "b"], workspace, cuts="fixed")
+    blend_of("ab", ["a", "b"], workspace, cuts="fixed")
     assert make_cuts("ab", workspace, trials=5).path == workspace.blends / "ab" / "cuts.json"
     assert len(read("ab", workspace)) == 17
 

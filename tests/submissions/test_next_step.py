@@ -9,9 +9,8 @@ from click.testing import CliRunner
 from competition.workspace import Layout, Workspace
 from folds.scores import ScoreStore
 from run import main
-from submissions.blending import make_blend
 from submissions.next_step import after_cuts
-from tests.submissions.samples import NUM_TEST, add_model, ids_to_predict, make_workspace, planet
+from tests.submissions.samples import NUM_TEST, add_model, blend_of, ids_to_predict, make_workspace, planet
 
 RARE = ("blow_down", "conventional_mine")
 REST = tuple(label for label in planet().labels if label not in RARE)
@@ -87,7 +86,7 @@ def test_a_blend_of_members_without_test_scores_shows_its_figures_and_writes_not
     add(workspace, "some", test_left_out=ids_to_predict()[:1])
     figures, error = run(workspace, "blend", "--members", "none,a,some", "--name", "ab", code=1).split("Error: ")
     assert "* mean, " in figures
-    assert "some alone" in figures
+    assert "some alone, " in figures
     assert error.count("\n") == 1
     assert error.startswith(
         f"No submission: {NUM_TEST} of {NUM_TEST} chips to predict have no scores by 'none' and 'some'"
@@ -101,11 +100,11 @@ def test_a_blend_of_members_without_test_scores_shows_its_figures_and_writes_not
 
 
 def test_of_a_member_that_is_a_blend_the_models_are_named(workspace: Workspace) -> None:
-    make_blend("inner", ["a", "b"], workspace, cuts="fixed")
+    blend_of("inner", ["a", "b"], workspace, cuts="fixed")
     sample = workspace.data / "sample_submission_v2.csv"
     sample.write_text(sample.read_text() + "new_chip,clear primary\n")
     add_test_chips(workspace)
-    lacking = make_blend("outer", ["inner", "a"], reopened(workspace), cuts="fixed").lacking
+    lacking = blend_of("outer", ["inner", "a"], reopened(workspace), cuts="fixed").lacking
     assert f"1 of {NUM_TEST + 1} chips to predict have no scores by 'inner' and 'a': new_chip. Run" in lacking
     assert '"python run.py train --models a,b"' in lacking
     assert lacking.endswith("; then blend inner again.")

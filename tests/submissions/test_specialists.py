@@ -12,11 +12,11 @@ from competition.metrics import average_precision, by_label, macro
 from competition.workspace import Workspace
 from folds.scores import ScoreStore
 from run import main
-from submissions.blending import Blend, make_blend
+from submissions.blending import Blend
 from submissions.cuts import cuts_of, make_cuts
 from submissions.decoding import decide
 from submissions.tables import blend_text, cuts_text
-from tests.submissions.samples import NUM_TEST, add_model, make_workspace, planet
+from tests.submissions.samples import NUM_TEST, add_model, blend_of, make_workspace, planet
 
 RARE = ("blow_down", "conventional_mine")
 COLUMNS = [planet().label_index[label] for label in RARE]
@@ -32,8 +32,8 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_a_specialist_counts_for_its_own_labels_only(workspace: Workspace) -> None:
-    blend = make_blend("mixed", ["a", "b", "rare"], workspace, cuts="fixed")
-    plain = make_blend("plain", ["a", "b"], workspace, cuts="fixed")
+    blend = blend_of("mixed", ["a", "b", "rare"], workspace, cuts="fixed")
+    plain = blend_of("plain", ["a", "b"], workspace, cuts="fixed")
     store, names = ScoreStore.of(workspace), workspace.test_names
     for ours, theirs in ((blend.oof, plain.oof), (blend.test, plain.test)):
         assert ours.scored.all()
@@ -45,8 +45,8 @@ def test_a_specialist_counts_for_its_own_labels_only(workspace: Workspace) -> No
 def test_a_vote_asks_a_specialist_about_its_own_labels_only(workspace: Workspace) -> None:
     how = {"method": "vote", "cuts": "uniform", "exclusive": False}
     blend, plain = (
-        make_blend("mixed", ["a", "b", "rare"], workspace, **how),
-        make_blend("plain", ["a", "b"], workspace, **how),
+        blend_of("mixed", ["a", "b", "rare"], workspace, **how),
+        blend_of("plain", ["a", "b"], workspace, **how),
     )
     np.testing.assert_array_equal(blend.test.values[:, OTHERS], plain.test.values[:, OTHERS])
     assert (blend.test.values[:, COLUMNS] != plain.test.values[:, COLUMNS]).any()
@@ -57,10 +57,10 @@ def test_a_vote_asks_a_specialist_about_its_own_labels_only(workspace: Workspace
 @pytest.mark.parametrize("method", ["mean", "vote"])
 def test_a_union_decides_where_any_member_does(workspace: Workspace, method: str) -> None:
     how = {"method": method, "cuts": "fixed", "exclusive": False}
-    blend = make_blend("joined", ["a", "rare"], workspace, union=RARE, **how)
-    apart = make_blend("apart", ["a", "rare"], workspace, **how)
+    blend = blend_of("joined", ["a", "rare"], workspace, union=RARE, **how)
+    apart = blend_of("apart", ["a", "rare"], workspace, **how)
     members = [ScoreStore.of(workspace).join(name).oof.values for name in ("a", "rare")]
-    decided = blend.oof.values >= blend.cuts.astype(np.float32)
+    decided = blend.oof.values >= blend.evaluation.fitted.cuts.astype(np.float32)
     by_any = np.any([member >= np.float32(0.2) for member in members], axis=0)
     joined = [planet().label_index[label] for label in RARE]
     np.testing.assert_array_equal(decided[:, joined], by_any[:, joined])
@@ -74,19 +74,19 @@ def test_a_union_decides_where_any_member_does(workspace: Workspace, method: str
 @pytest.mark.parametrize("method", ["mean", "vote"])
 def test_a_union_without_effect_is_said(workspace: Workspace, method: str) -> None:
     how = {"method": method, "cuts": "fixed"}
-    blend = make_blend("joined", ["a", "rare"], workspace, union=("blow_down", "clear", "water"), **how)
-    plain = make_blend("plain", ["a", "rare"], workspace, union=("blow_down",), **how)
+    blend = blend_of("joined", ["a", "rare"], workspace, union=("blow_down", "clear", "water"), **how)
+    plain = blend_of("plain", ["a", "rare"], workspace, union=("blow_down",), **how)
     assert "--union has no effect on clear, water, which one member alone scores." in blend.notes
     assert "Decided where any member that scores it would: blow_down." in blend.notes
     for ours, theirs in ((blend.oof, plain.oof), (blend.test, plain.test)):
         np.testing.assert_allclose(ours.values, theirs.values, atol=1e-6)
-    alone = make_blend("alone", ["a"], workspace, union=("water",), **how)
+    alone = blend_of("alone", ["a"], workspace, union=("water",), **how)
     assert "--union has no effect on water, which one member alone scores." in alone.notes
 
 
 def test_a_specialist_is_shown_on_its_own_labels(workspace: Workspace) -> None:
-    blend = make_blend("mixed", ["a", "b", "rare"], workspace, cuts="fixed")
-    assert [each.name for each in blend.others] == ["a alone", "b alone"]
+    blend = blend_of("mixed", ["a", "b", "rare"], workspace, cuts="fixed")
+    assert [each.name for each in blend.others] == ["a alone, fixed 0.2", "b alone, fixed 0.2"]
     (rare,) = blend.specialists
     scores, truth = ScoreStore.of(workspace).join("rare").oof.values[:, COLUMNS], workspace.labelled.truth[:, COLUMNS]
     expected = by_label(truth, scores >= np.float32(0.2), 2)
@@ -111,7 +111,7 @@ def strict_json(path: Path) -> dict:
 
 def test_a_blends_record_says_who_scored_what(workspace: Workspace) -> None:
     for method in ("mean", "vote"):
-        make_blend("mixed", ["a", "rare"], workspace, method=method, trials=5)
+        blend_of("mixed", ["a", "rare"], workspace, method=method, trials=5)
         about = strict_json(workspace.blends / "mixed" / "blend.json")
         assert [member["scored"] for member in about["members"]] == [list(planet().labels), list(RARE)]
         assert [(each["metric"], each["labels"]) for each in about["specialists"]] == [("macro F2", list(RARE))]
@@ -123,16 +123,16 @@ def test_a_label_without_any_scores_is_named_with_what_to_add(workspace: Workspa
     add_model(ScoreStore.of(workspace), "rest", workspace.labelled.truth, 8, scored=rest)
     line = r"No scores of haze, water by 'rest' or 'rare'\. Add a model .*: --members MODEL,rest,rare\.$"
     with pytest.raises(UserError, match=line):
-        make_blend("mixed", ["rest", "rare"], workspace)
+        blend_of("mixed", ["rest", "rare"], workspace)
     with pytest.raises(UserError, match=r"No scores of agriculture, .*, water by 'rare'"):
-        make_blend("only", ["rare"], workspace)
+        blend_of("only", ["rare"], workspace)
     assert not workspace.blends.exists()
 
 
 def test_members_that_score_all_labels_together_need_nobody_who_does_alone(workspace: Workspace) -> None:
     rest = [label for label in planet().labels if label not in RARE]
     add_model(ScoreStore.of(workspace), "rest", workspace.labelled.truth, 8, scored=rest)
-    blend = make_blend("both", ["rest", "rare"], workspace, cuts="fixed")
+    blend = blend_of("both", ["rest", "rare"], workspace, cuts="fixed")
     assert blend.oof.scored.all()
     assert blend.others == ()
     assert [each.name for each in blend.specialists] == ["rest", "rare"]
@@ -141,8 +141,8 @@ def test_members_that_score_all_labels_together_need_nobody_who_does_alone(works
 
 
 def test_a_blend_with_a_specialist_can_be_a_member(workspace: Workspace) -> None:
-    inner = make_blend("inner", ["a", "rare"], workspace, cuts="fixed", union=RARE)
-    outer: Blend = make_blend("outer", ["inner", "b", "rare"], workspace, cuts="fixed")
+    inner = blend_of("inner", ["a", "rare"], workspace, cuts="fixed", union=RARE)
+    outer: Blend = blend_of("outer", ["inner", "b", "rare"], workspace, cuts="fixed")
     rare = ScoreStore.of(workspace).join("rare").oof.values
     b = ScoreStore.of(workspace).join("b").oof.values
     np.testing.assert_allclose(outer.oof.values[:, COLUMNS], (inner.oof.values + b + rare)[:, COLUMNS] / 3, atol=1e-6)
@@ -152,7 +152,7 @@ def test_a_blend_with_a_specialist_can_be_a_member(workspace: Workspace) -> None
 
 def test_an_unknown_label_lists_the_known_ones(workspace: Workspace) -> None:
     with pytest.raises(UserError, match=r"Unknown .*: blowdown. Known: agriculture, .*, water"):
-        make_blend("x", ["a", "rare"], workspace, union=["blowdown", "water"])
+        blend_of("x", ["a", "rare"], workspace, union=["blowdown", "water"])
 
 
 def test_a_specialists_cuts_are_made_and_kept_for_its_labels(workspace: Workspace) -> None:

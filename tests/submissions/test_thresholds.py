@@ -1,6 +1,5 @@
 """The rules for cuts."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from competition.errors import UserError
 from competition.metrics import f_beta
 from competition.spec import Metric
+from submissions.cuts import compare_cuts
 from submissions.decoding import at_or_above
-from submissions.evaluate import Evaluation
 from submissions.exact_cuts import CutSearch
 from submissions.studies import open_studies
 from submissions.thresholds import (
@@ -25,11 +23,6 @@ from submissions.thresholds import (
     ShrunkCuts,
     TunedCuts,
     UniformCut,
-    choose,
-    compare_cuts,
-    cut_options,
-    cut_rules,
-    selected,
 )
 from tests.submissions.samples import draw_scores, draw_truth, fold_numbers, planet
 
@@ -174,42 +167,6 @@ def test_all_rules_are_compared_with_the_prior_cut(tmp_path: Path) -> None:
         "per-label",
         "optuna",
     ]
-    assert made["fixed"].difference == 0
     assert made["fixed"].optimism == made["fixed 0.5"].optimism == 0
     assert made["per-label"].in_sample >= made["uniform"].in_sample >= made["fixed"].in_sample
     assert list(studies_in(tmp_path / "optuna.db").values()) == [10]  # only the cuts that will be used are kept
-    assert choose(made) in cut_options()
-
-
-def evaluation(difference: float | None, error: float | None) -> Evaluation:
-    nothing: dict[str, Any] = {field.name: None for field in dataclasses.fields(Evaluation)}
-    return Evaluation(**{**nothing, "difference": difference, "standard_error": error})
-
-
-@pytest.mark.parametrize(
-    ("uniform", "per_label", "expected"),
-    [
-        ((0.0010, 0.0011), (-0.002, 0.001), "fixed"),  # better, but not by a standard error
-        ((0.0012, 0.0011), (-0.002, 0.001), "uniform"),
-        ((0.0012, 0.0011), (0.002, 0.0010), "per-label"),  # of two, the better
-        ((0.0012, 0.0011), (0.002, 0.0021), "uniform"),
-        ((0.0, 0.0), (1e-16, 0.0), "fixed"),  # rounding is no gain
-    ],
-)
-def test_a_rule_must_beat_the_prior_cut_by_a_standard_error(
-    uniform: tuple[float, float], per_label: tuple[float, float], expected: str
-) -> None:
-    found = {"fixed": evaluation(0, 0), "uniform": evaluation(*uniform), "per-label": evaluation(*per_label)}
-    assert choose(found) == expected
-
-
-def test_rules_are_chosen_by_name() -> None:
-    rules = cut_rules(planet())
-    assert (*selected(rules, "auto"),) == ("fixed", "uniform", "shrunk", "per-label")
-    assert (*selected(rules, "uniform"),) == ("fixed", "uniform")
-    assert (*selected(rules, "fixed"),) == ("fixed",)
-    assert set(cut_options()) == {"auto", *rules}
-    with pytest.raises(
-        UserError, match=r"Unknown rule for cuts 'best'. Known: auto, fixed, optuna, per-label, shrunk, uniform"
-    ):
-        selected(rules, "best")

@@ -13,6 +13,8 @@ from competition.files import digest_file
 from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.scores import Scores
+from submissions.decoding import Obedient
+from submissions.thresholds import FixedCut
 from submissions.upload import kaggle_command
 from submissions.validate import validate_submission
 from submissions.write import read_recipe, submission_path, write_decided, write_submission
@@ -130,9 +132,13 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path, models=())
 
 
+def by_cut(value: float) -> Obedient:
+    return Obedient(FixedCut(value), PLANET).fit(draw_scores(draw_truth(PLANET, 10)), draw_truth(PLANET, 10))
+
+
 def test_scores_become_a_valid_submission_of_the_workspace(workspace: Workspace) -> None:
     scores = draw_scores(draw_truth(PLANET, NUM_TEST))
-    report, notes = write_decided("ab", Scores(NAMES, scores), 0.2, workspace, {"method": "mean"})
+    report, notes = write_decided("ab", Scores(NAMES, scores), by_cut(0.2), workspace, {"method": "mean"})
     assert report.path == workspace.submissions / "ab.csv" == submission_path("ab", workspace)
     assert report.is_valid
     assert notes == []
@@ -146,9 +152,9 @@ def test_chips_without_scores_are_decided_by_label_shares_and_said(workspace: Wo
     names = tuple(name for name, keep in zip(NAMES, kept, strict=True) if keep)
     scores = draw_scores(draw_truth(PLANET, NUM_TEST))[kept]
     with pytest.raises(ValueError, match=rf"1 of {NUM_TEST} test chips have no scores: {NAMES[30]}\."):
-        write_decided("ab", Scores(names, scores), 0.26, workspace, {"left_out": [NAMES[2]]})
+        write_decided("ab", Scores(names, scores), by_cut(0.26), workspace, {"left_out": [NAMES[2]]})
     broken = {"left_out": [NAMES[2], NAMES[30]]}
-    report, notes = write_decided("ab", Scores(names, scores), 0.26, workspace, broken)
+    report, notes = write_decided("ab", Scores(names, scores), by_cut(0.26), workspace, broken)
     share = workspace.labelled.truth.mean(axis=0)
     top = max(PLANET.exclusive[0], key=lambda label: share[PLANET.label_index[label]])
     weather = set(PLANET.exclusive[0])

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competition.errors import UserError
-from competition.metrics import by_label, f_beta
-from submissions.blends import Mean, Vote, blend_rule
-from submissions.evaluate import cross_fit
-from submissions.thresholds import FixedCut, cut_rules
-from tests.submissions.samples import draw_scores, draw_truth, fold_numbers, planet
+from competition.metrics import by_label
+from submissions.means import Mean, Union
+from submissions.rules import cut_rules
+from submissions.thresholds import FixedCut
+from submissions.vote import Vote
+from tests.submissions.samples import draw_scores, draw_truth, planet
 
 Scores = NDArray[np.float32]
 STEPS = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])  # exact in binary, so that ties are ties
@@ -81,29 +81,9 @@ def test_the_mean_is_the_mean() -> None:
 def test_a_vote_of_one_is_its_decisions() -> None:
     truth = draw_truth(planet(), 200)
     scores = draw_scores(truth)
-    rule = blend_rule("vote", cut_rules(planet())["uniform"], planet(), False)().fit(scores[None], truth)
-    decisions = scores >= rule.combiner.cuts[0].astype(np.float32)
-    np.testing.assert_array_equal(rule.predict(scores[None])[decisions.any(axis=1)], decisions[decisions.any(axis=1)])
-
-
-@pytest.mark.parametrize("method", ["mean", "vote"])
-@pytest.mark.parametrize("exclusive", [True, False])
-def test_a_blend_of_good_models_beats_them_cross_fitted(method: str, exclusive: bool) -> None:
-    competition = planet()
-    truth = draw_truth(competition, 400)
-    members = np.stack([draw_scores(truth, seed, 2.0) for seed in range(3)])
-    make = cut_rules(competition)["uniform"]
-
-    def value(method: str, scores: Scores) -> float:
-        rule = blend_rule(method, make, competition, exclusive)
-        return f_beta(truth, cross_fit(rule, scores, truth, fold_numbers(400)), competition.metric)
-
-    assert value(method, members) > max(value("mean", members[i : i + 1]) for i in range(3)) + 0.01
-
-
-def test_an_unknown_method_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"Unknown method of blending 'stack'. Known: mean, vote"):
-        blend_rule("stack", lambda _: FixedCut(0.2), planet(), True)
+    vote = Vote(cut_rules(planet())["uniform"]).fit(scores[None], truth)
+    decisions = scores >= vote.cuts[0].astype(np.float32)
+    np.testing.assert_array_equal(vote.predict(scores[None]) >= 0.5, decisions)
 
 
 def test_ballots_are_counted_without_loss() -> None:
@@ -151,7 +131,7 @@ def test_means_and_votes_are_over_the_members_that_score_a_label(
     drawn: tuple[Scores, NDArray[np.float64], NDArray[np.bool_]],
 ) -> None:
     scores, cuts, union = drawn
-    mean = Mean(union).predict(scores)
+    mean = Union(Mean(), union).predict(scores)
     vote = Vote(lambda _: FixedCut(0.0), union)
     vote.cuts = cuts
     voted = vote.predict(scores)
@@ -173,7 +153,8 @@ def test_a_union_is_the_logical_or_of_the_members_decisions() -> None:
     np.testing.assert_array_equal(vote.predict(members)[:, joined] >= 0.5, own.any(axis=0)[:, joined])
     np.testing.assert_array_equal(vote.predict(members)[:, ~joined] >= 0.5, (own.sum(axis=0) > 1)[:, ~joined])
     np.testing.assert_array_equal(
-        Mean(joined).predict(members)[:, joined] >= np.float32(0.4), (members >= np.float32(0.4)).any(axis=0)[:, joined]
+        Union(Mean(), joined).predict(members)[:, joined] >= np.float32(0.4),
+        (members >= np.float32(0.4)).any(axis=0)[:, joined],
     )
 
 

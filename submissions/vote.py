@@ -1,63 +1,20 @@
-"""Blends: several members' scores made into one, and the vote of the paper."""
+"""The vote of the starting paper."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from math import lcm
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.errors import unknown_name
-from competition.spec import Competition
 from folds.chip_scores import scored_labels
-from submissions.decoding import at_or_above, decide
-from submissions.evaluate import Combiner
+from submissions.decoding import at_or_above
 from submissions.members import Member
-from submissions.thresholds import CutRule, FixedCut, MakeRule
+from submissions.rules import MakeCuts
 
 MAJORITY = 0.5
-
-
-class MemberCombiner(Combiner, Protocol):
-    """A combiner that can also be used on the chips to predict, of which a model has scores from every fold."""
-
-    def predict_test(self, members: Sequence[Member], names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the scores (len(names), num_labels) of chips to predict."""
-        ...
-
-
-class Mean:
-    """The arithmetic mean of the scores of the members that score a label. Nothing is fitted.
-
-    Args:
-        union: bool array (num_labels,): labels that get the largest score instead, so that one is decided where any
-            member would. The starting paper wished for this, for models of rare labels.
-    """
-
-    def __init__(self, union: ArrayLike = False) -> None:
-        self.union = union
-
-    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
-        """Return itself."""
-        return self
-
-    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels).
-
-        Raises:
-            ValueError: if no member scores a label.
-        """
-        if np.isnan(scores).all(axis=0).any():
-            raise ValueError("A label has no member that scores it.")
-        mean = np.nanmean(scores, axis=0, dtype=np.float64)
-        return np.where(self.union, np.nanmax(scores, axis=0), mean).astype(np.float32)
-
-    def predict_test(self, members: Sequence[Member], names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the scores (len(names), num_labels) of chips to predict."""
-        return self.predict(np.stack([member.test.aligned(names) for member in members]))
 
 
 class Vote:
@@ -80,7 +37,7 @@ class Vote:
 
     cuts: NDArray[np.float64]
 
-    def __init__(self, make_rule: MakeRule, union: ArrayLike = False) -> None:
+    def __init__(self, make_rule: MakeCuts, union: ArrayLike = False) -> None:
         self.make_rule = make_rule
         self.union = union
 
@@ -151,64 +108,3 @@ def _vote_score(votes: NDArray[np.int64], total: int, mean: NDArray[np.float64],
     just_below = np.nextafter(np.float32(MAJORITY), np.float32(0))
     # Rounding may have put a tie on the wrong side.
     return np.where(yes, np.maximum(score, np.float32(MAJORITY)), np.minimum(score, just_below))
-
-
-class BlendRule:
-    """A combiner, a rule for cuts on what it makes, and the decisions: a decision rule of members' scores.
-
-    Args:
-        combiner: makes one matrix of scores.
-        rule: finds the cuts on it.
-        competition: gives the rules that decisions obey.
-        exclusive: give every chip exactly one label of each exclusive group.
-    """
-
-    def __init__(self, combiner: MemberCombiner, rule: CutRule, competition: Competition, exclusive: bool) -> None:
-        self.combiner = combiner
-        self.rule = rule
-        self.competition = competition
-        self.exclusive = exclusive
-
-    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
-        """Fit to scores (num_members, num_chips, num_labels) and truth (num_chips, num_labels)."""
-        self.rule.fit(self.combiner.fit(scores, truth).predict(scores), truth)
-        return self
-
-    def predict(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return decisions (num_chips, num_labels)."""
-        return decide(self.combiner.predict(scores), self.rule.cuts, self.competition, exclusive=self.exclusive)
-
-
-def _mean_rule(make_rule: MakeRule, competition: Competition, exclusive: bool, union: ArrayLike) -> BlendRule:
-    every = np.ones(len(competition.labels), dtype=bool)
-    return BlendRule(Mean(union), make_rule(every), competition, exclusive)
-
-
-def _vote_rule(make_rule: MakeRule, competition: Competition, exclusive: bool, union: ArrayLike) -> BlendRule:
-    return BlendRule(Vote(make_rule, union), FixedCut(MAJORITY), competition, exclusive)
-
-
-METHODS: dict[str, Callable[[MakeRule, Competition, bool, ArrayLike], BlendRule]] = {
-    "mean": _mean_rule,
-    "vote": _vote_rule,
-}
-
-
-def blend_rule(
-    method: str, make_rule: MakeRule, competition: Competition, exclusive: bool, union: ArrayLike = False
-) -> Callable[[], BlendRule]:
-    """Return what makes new rules of a method.
-
-    Args:
-        method: "mean", with cuts on the mean, or "vote", with cuts on every member.
-        make_rule: returns a new rule for cuts.
-        competition: gives the rules that decisions obey.
-        exclusive: give every chip exactly one label of each exclusive group.
-        union: bool array (num_labels,): labels that are decided where any member would.
-
-    Raises:
-        UserError: if there is no such method.
-    """
-    if method not in METHODS:
-        raise unknown_name("method of blending", method, list(METHODS))
-    return partial(METHODS[method], make_rule, competition, exclusive, union)

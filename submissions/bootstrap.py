@@ -1,0 +1,94 @@
+"""How certain a metric of some chips is: the bootstrap, in which all decisions meet the same chips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.metrics import f_beta_of_counts, f_beta_per_chip
+from competition.spec import Metric
+
+RESAMPLES = 1000
+SEED = 0
+NUMBERS_AT_ONCE = 2**21  # of a block of resamples: 16 MB
+
+
+def bootstrap(
+    truth: NDArray[np.bool_],
+    decisions: Sequence[NDArray[np.bool_]],
+    metric: Metric,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> NDArray[np.float64]:
+    """Return the metric of several decisions on the same resampled sets of chips.
+
+    The sets depend on the number of chips and the seed alone, so that what two calls return for the same chips is
+    paired, draw by draw.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        decisions: bool arrays (num_chips, num_labels).
+        metric: what to measure.
+        resamples: how many sets of chips to draw.
+        seed: of the draws.
+
+    Returns:
+        Float array (resamples, len(decisions)).
+    """
+    times = _times_drawn(len(truth), resamples, seed)
+    return metric_of_draws(times, len(truth), truth, decisions, metric)
+
+
+def metric_of_draws(
+    times: NDArray[np.uint8],
+    size: int,
+    truth: NDArray[np.bool_],
+    decisions: Sequence[NDArray[np.bool_]],
+    metric: Metric,
+) -> NDArray[np.float64]:
+    """Return the metric (num_draws, len(decisions)) of drawn sets of chips.
+
+    Args:
+        times: int array (num_draws, num_chips): how often each chip is in each set.
+        size: chips in each set.
+        truth: bool array (num_chips, num_labels).
+        decisions: bool arrays (num_chips, num_labels).
+        metric: what to measure.
+    """
+    addends = np.stack([_addends(truth, decided, metric) for decided in decisions])
+    per_block = max(1, NUMBERS_AT_ONCE // len(truth))
+    starts = range(0, len(times), per_block)
+    blocks = [times[start : start + per_block].astype(addends.dtype) @ addends for start in starts]
+    return _metric_of_sums(np.concatenate(blocks, axis=1), size, metric).T
+
+
+@lru_cache(maxsize=1)  # 40 MB for 40,000 chips; every evaluation of the same chips draws the same
+def _times_drawn(num_chips: int, resamples: int, seed: int) -> NDArray[np.uint8]:
+    """Return how often each chip was drawn: (resamples, num_chips)."""
+    random = np.random.default_rng(seed)
+    times = np.empty((resamples, num_chips), dtype=np.uint8)
+    for row in times:
+        row[:] = np.bincount(random.integers(num_chips, size=num_chips), minlength=num_chips)
+    return times
+
+
+def _addends(truth: NDArray[np.bool_], decisions: NDArray[np.bool_], metric: Metric) -> NDArray[np.floating]:
+    """Return what each chip adds to the sums that the metric is made of: (num_chips, num_sums)."""
+    if metric.average == "samples":
+        return f_beta_per_chip(truth, decisions, metric.beta)[:, None]
+    counts = [truth & decisions, decisions, truth]
+    if metric.average == "micro":
+        counts = [count.sum(axis=1, keepdims=True) for count in counts]
+    return np.concatenate(counts, axis=1).astype(np.float32)  # twice as fast as float64, and exact for counts
+
+
+def _metric_of_sums(sums: NDArray[np.floating], num_chips: int, metric: Metric) -> NDArray[np.float64]:
+    """Return the metric (...,) of sums (..., num_sums) over so many chips."""
+    if metric.average == "samples":
+        return np.asarray(sums[..., 0] / num_chips)
+    hits, decided, carried = np.split(sums, 3, axis=-1)
+    return f_beta_of_counts(hits, decided, carried, metric.beta).mean(axis=-1)

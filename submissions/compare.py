@@ -1,0 +1,110 @@
+"""Every model, blend and stack by every decision rule, side by side, and which of them to submit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from competition.errors import UserError, unknown_name
+from competition.spec import Metric
+from competition.workspace import Workspace
+from folds.scores import ScoreStore
+from submissions.bench import Bench, Candidate
+from submissions.blend_files import IMPORTED, blend_names
+from submissions.evaluate import Evaluation, simplest_within_error
+from submissions.members import load_member
+from submissions.methods import METHODS, SLOW
+from submissions.rules import FIXED, default_rules, make_rule
+from submissions.shake_up import ShakeUp, shake_up
+
+QUICK = tuple(method for method in METHODS if method not in SLOW)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Candidates for a submission.
+
+    Attributes:
+        candidates: the simplest first.
+        best: the candidate of the highest cross-fitted metric.
+        chosen: the simplest candidate within one standard error of the best.
+        reference: what differences are to: the mean of all members at the prior cut.
+        truth: bool array (num_chips, num_labels), of the chips measured.
+        metric: what was measured.
+    """
+
+    candidates: tuple[Candidate, ...]
+    best: Candidate
+    chosen: Candidate
+    reference: Evaluation
+    truth: NDArray[np.bool_]
+    metric: Metric
+
+    def shake_up(self, public: float) -> ShakeUp:
+        """Simulate what a public leaderboard of this share of the chips would do to the choice."""
+        decisions = [each.evaluation.decisions for each in self.candidates]
+        return shake_up(self.truth, decisions, self.candidates.index(self.chosen), self.metric, public)
+
+
+def known_members(workspace: Workspace, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Return the models with all their folds and the imported scores; `say` is told which models are left out.
+
+    Raises:
+        UserError: if there is none.
+    """
+    store, found = ScoreStore.of(workspace), []
+    for name in [*store.models(), *blend_names(workspace.blends)]:
+        try:
+            member = load_member(name, workspace, store)
+        except UserError as error:
+            say(f"Left out: {error}")
+            continue
+        if member.made["kind"] == "model" or member.made["method"] == IMPORTED:
+            found.append(name)
+    if not found:
+        raise UserError('No model has all its folds yet. Run "python run.py train --models MODEL".')
+    return tuple(found)
+
+
+def compare(
+    bench: Bench, methods: Sequence[str] | None = None, rules: Sequence[str] | None = None, *, progress: bool = False
+) -> Comparison:
+    """Measure every member that scores all labels and every method, by every rule.
+
+    Args:
+        bench: measures.
+        methods: to combine all members by, or "all"; None: all but the slowest. With one member none is used.
+        rules: to decide by; None: all but Optuna. The prior cut is always among them.
+        progress: show a bar.
+
+    Raises:
+        UserError: if there is no such method or rule, or a rule does not serve the competition's metric.
+    """
+    competition = bench.setting.competition
+    methods = QUICK if methods is None else tuple(METHODS) if tuple(methods) == ("all",) else methods
+    for method in (method for method in methods if method not in METHODS):
+        raise unknown_name("method of blending", method, ["all", *METHODS])
+    rules = [FIXED, *(rule for rule in rules or default_rules(competition) if rule != FIXED)]
+    for rule in rules:
+        make_rule(rule, competition)  # refuses what cannot serve, before the work
+    kinds: list[Callable[[], list[Candidate]]] = [partial(bench.singles, number, rules) for number in bench.whole]
+    if len(bench.members) > 1:
+        kinds += [partial(bench.blends, method, rules) for method in methods]
+
+    # A thread each; the slowest begin first, lest they be waited for.
+    with threadpool_limits(1):
+        done = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(delayed(kind)() for kind in kinds[::-1])
+        shown = tqdm(done, total=len(kinds), unit=" blends", leave=False, disable=None if progress else True)
+        measured = list(shown)[::-1]
+    candidates = sorted((each for found in measured for each in found), key=lambda each: each.simplicity)
+    best = max(candidates, key=lambda each: each.evaluation.cross_fitted)
+    found = simplest_within_error([each.evaluation for each in candidates])
+    chosen = next(each for each in candidates if each.evaluation is found)
+    return Comparison(tuple(candidates), best, chosen, bench.reference, bench.chips.truth, competition.metric)
