@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from competition.errors import UserError
+from competition.labels import counted
 from competition.spec import ImageSet
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
+GREY = {"1", "L", "LA", "La"}  # Pillow's modes
 
 
 class BrokenChipError(UserError):
     """A chip file that cannot be used; its text names the file and the reason in one line."""
 
 
-def read_chip(path: Path, images: ImageSet) -> NDArray[Any]:
+def read_chip(path: Path, images: ImageSet, *, grey_as_colours: bool = True) -> NDArray[Any]:
     """Decode one chip.
 
     JPEG (CMYK is converted), PNG, and TIFF with any compression, 8 or 16 bits a band.
@@ -27,6 +29,7 @@ def read_chip(path: Path, images: ImageSet) -> NDArray[Any]:
     Args:
         path: the file.
         images: the rendering it belongs to; its `bands` are what the file must hold.
+        grey_as_colours: convert grey pictures of 8 bits where three bands are expected, and colours where one is.
 
     Returns:
         uint8 or uint16 array (height, width, num_bands), bands in the order of `images.bands`.
@@ -36,7 +39,8 @@ def read_chip(path: Path, images: ImageSet) -> NDArray[Any]:
             which is how a failed decoding shows itself.
     """
     try:
-        chip = _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_picture(path, len(images.bands))
+        is_tiff, count = path.suffix.lower() in TIFF_SUFFIXES, len(images.bands)
+        chip = _read_tiff(path) if is_tiff else _read_picture(path, count, grey_as_colours)
     except BrokenChipError:
         raise
     except Exception as error:  # decoders raise whatever they like on a damaged file
@@ -80,7 +84,7 @@ def _four_bands(chip: NDArray[Any]) -> Image.Image:
     return Image.frombytes("CMYK", (width, height), np.ascontiguousarray(chip).tobytes())
 
 
-def _read_picture(path: Path, num_bands: int) -> NDArray[Any]:
+def _read_picture(path: Path, num_bands: int, grey_as_colours: bool) -> NDArray[Any]:
     with Image.open(path) as picture:
         # Not by turning Pillow's warning into an error: warnings.catch_warnings() is not safe in threads.
         if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
@@ -89,6 +93,9 @@ def _read_picture(path: Path, num_bands: int) -> NDArray[Any]:
             return np.asarray(picture)[:, :, None]  # one deep band; convert() would cut its values off at 255
         if any(";16" in str(tile) for tile in picture.tile):  # a PNG of which Pillow would keep the upper 8 bits
             return _read_deep_png(path)
+        if not grey_as_colours and num_bands in (1, 3) and (picture.mode in GREY) != (num_bands == 1):
+            received = "a grey picture" if picture.mode in GREY else "a picture in colours"
+            raise BrokenChipError(f"Broken chip {path}: expected {counted(num_bands, 'band')}, received {received}.")
         if num_bands == 3:
             # convert() undoes the Adobe inversion of the competition's CMYK files; other decoders return zeros.
             return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))

@@ -48,6 +48,22 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a path that `replace_atomically` could not write, before the work whose result is to lie there.
+
+    Raises:
+        UserError: if it is a folder, or its folder cannot be made or written to.
+    """
+    if path.is_dir():
+        raise UserError(f"Cannot write {path}: it is a folder. Give the path of a file.")
+    try:
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}. Give a path in a folder of yours.") from error
+
+
 @contextmanager
 def replace_folder_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; move it to `path`, which must not exist, if the block succeeds."""

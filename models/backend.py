@@ -32,6 +32,14 @@ def load_backend() -> None:
         raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
 
 
+def set_seed(seed: int) -> None:
+    """Seed every generator, without the lines of TensorFlow: Keras seeds it with any backend, and may load it now."""
+    import keras
+
+    with turned_aside(2):
+        keras.utils.set_random_seed(seed)
+
+
 @contextmanager
 def turned_aside(*descriptors: int) -> Iterator[bytearray]:
     """Turn aside what anything in this process, native code included, prints within the block.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import replace_atomically
+from competition.labels import counted
 from competition.workspace import Workspace
 from folds.scores import Scores, ScoreStore
 from models.backend import load_backend
@@ -31,7 +32,7 @@ SAMPLED = 4
 
 def is_file(model: str) -> bool:
     """Whether `--model` names an exported file, by its suffix, and not a model of the workspace."""
-    return Path(model).suffix in SUFFIXES.values()
+    return Path(model).suffix.lower() in SUFFIXES.values()
 
 
 def path_for(output: Path, file_format: str | None) -> Path:
@@ -91,9 +92,8 @@ def export(
                 f"than {TOLERANCE:.0e}. Export it in another format."
             )
     folds, every = len(trained.folders), store.table.num_folds
-    say(f"It averages {folds} of {every} folds" + ("." if folds == every else "; train the others for a better one."))
-    if np.ptp(cuts[np.isfinite(cuts)]) == 0:
-        say(f"Every label is decided at {np.nanmax(cuts):.2g}; `thresholds --model {model}` may find better cuts.")
+    more = "." if folds == every else "; train the others for a better one."
+    say(f"It averages {folds} of {counted(every, 'fold')}{more}")
     say(f"Read back and compared on {len(chips)} made-up chips: scores differ by {difference:.0e} at most.")
 
 
@@ -136,8 +136,8 @@ def predict_with_file(path: Path, folder: Path, *, skip_broken: bool = False) ->
     exported, paths = read(path), chip_files(folder)
     facts = exported.facts
     files = ChipFiles(paths, facts.images, facts.recipe, facts.inputs, np.dtype(facts.dtype), skip_broken)
-    about = f"{len(facts.folds)} folds of '{facts.model}' ({facts.competition.title}), {len(facts.views)} views"
-    print(f"Scoring {len(paths):,} chips with {path.name}: {about}.")
+    by = f"{counted(len(facts.folds), 'fold')} of '{facts.model}' ({facts.competition.title})"
+    print(f"Scoring {counted(len(paths), 'chip')} with {path.name}: {by}, {counted(len(facts.views), 'view')}.")
     scores, broken = predict_files(Scorer([exported.runner_for(files.sample(), print)]), files, facts.views)
     return Scores(scores.names, facts.task.spread(scores.values)), broken, facts
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import digest_file, digest_json, reserve_array, short, write_json
+from competition.labels import counted
 from models.accelerate import runner_of
 from models.backbones import Inputs
 from models.batches import HEADS_AT_ONCE, Chips, slices
@@ -177,19 +178,21 @@ class _Builder:
                     made += len(positions)
                     if bar.disable and (now := time.monotonic()) - said > SECONDS_A_LINE:
                         said, minutes = now, (now - started) / made * (left - made) / 60
-                        self.say(f"{made:,} of {left:,} feature vectors; about {minutes:,.0f} minutes to go.")
+                        about = counted(round(minutes), "minute")
+                        self.say(f"{made:,} of {counted(left, 'feature vector')}; about {about} to go.")
                 for view in behind:  # the features reach the disk before the record that says they are there
                     maps[view].flush()
                     done[view] = int(positions[-1]) + 1
                 write_json(self.folder / "done.json", done)
         seconds = time.monotonic() - started
-        self.say(f"Made {left:,} feature vectors in {seconds:,.0f} s, {left / max(seconds, 1e-9):,.0f} chips a second.")
+        rate = f"{left / max(seconds, 1e-9):,.0f} chips a second"
+        self.say(f"Made {counted(left, 'feature vector')} in {seconds:,.0f} s, {rate}.")
 
     def _open_maps(self, views: list[str], done: dict[str, int], size: int) -> dict[str, np.memmap[Any, Any]]:
         new, count = [view for view in views if view not in done], len(self.chips.cache)
         needed, free = len(new) * count * size * 2, shutil.disk_usage(self.folder).free
         self.say(
-            f"Features of {count:,} chips under {len(views)} views, {size:,} each: "
+            f"Features of {counted(count, 'chip')} under {counted(len(views), 'view')}, {size:,} each: "
             f"{needed / 1e6:,.0f} MB more in {self.folder}."
         )
         if needed > free:

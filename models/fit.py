@@ -22,6 +22,7 @@ from models.interrupts import check, deferred
 from models.losses import softmax_groups
 from models.optimizers import averaged
 from models.recipes import Recipe
+from models.runs import begin_again, model_and_fold
 from models.tasks import Task
 from models.training_state import STATE, Epoch, TrainingState, checkpoints
 
@@ -119,9 +120,10 @@ def train(
         epoch = _one_epoch(network, examples, recipe, state.epochs, size)
         # The last step's weights show in the held-out loss alone.
         if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
+            lower = f"{model_and_fold(folder)[0]} --learning-rate {recipe.learning_rate / 10:g}"
             raise UserError(
-                f"The loss became {loss} in epoch {epoch.number + 1}. "
-                f"Begin again with --restart and a lower --learning-rate than {recipe.learning_rate:g}."
+                f"The loss became {loss} in epoch {epoch.number + 1}. Begin again with a lower learning rate than "
+                f'{recipe.learning_rate:g}: run "python run.py train --models {lower} --restart".'
             )
         better = state.add(epoch)
         _write_checkpoint(network, state, better, folder)
@@ -221,7 +223,7 @@ def load_weights(network: keras.Model, path: Path) -> None:
     try:
         network.load_weights(path)
     except Exception as error:  # h5py and Keras raise whatever they like on a damaged file
-        raise UserError(f"{path} is missing or damaged. Begin the fold again with --restart.") from error
+        raise UserError(f"{path} is missing or damaged. {begin_again(path)}.") from error
 
 
 def _write_checkpoint(network: keras.Model, state: TrainingState, better: bool, folder: Path) -> None:

@@ -16,6 +16,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,16 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
         accelerated: False runs a .keras file by Keras in any case.
 
     Raises:
-        UserError: if the file is missing, damaged, of another origin, or needs a package that is not installed.
+        UserError: if the file is missing, renamed to another suffix, damaged, of another origin, or needs a package
+            that is not installed.
     """
     if not path.is_file():
         raise UserError(f'No file {path}. Write it by "python run.py export --model MODEL --output {path}".')
+    if (kind := _kind(path)) not in (None, path.suffix):
+        raise UserError(
+            f"{path} holds a {kind} model under another name: expected {kind} at its end, received {path.suffix}. "
+            f"Rename it to {path.with_suffix(kind).name}."
+        )
     require("read", path)
     try:
         with turned_aside(2), warnings.catch_warnings():  # native code prints its own view of a damaged file
@@ -124,6 +131,17 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
         raise UserError(
             f"{path} is damaged, or was not written by this project's export: {reason}. Export the model again."
         ) from error
+
+
+def _kind(path: Path) -> str | None:
+    """Return the suffix of the format that a file looks like from within; None if it looks like none."""
+    with path.open("rb") as file:
+        if file.read(1) == b"\x08":  # the number of the first field of every ONNX model
+            return ".onnx"
+    with suppress(zipfile.BadZipFile, NotImplementedError, ValueError), zipfile.ZipFile(path) as archive:
+        kinds = {frozenset(OF_KERAS): ".keras", frozenset(OF_OPENVINO): ".zip"}
+        return kinds.get(frozenset(archive.namelist()))
+    return None
 
 
 # Archives

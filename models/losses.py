@@ -31,10 +31,7 @@ def softmax_groups(recipe: Recipe, task: Task) -> Columns:
         recipe: `groups` says whether there are any.
         task: the labels that are scored, and the competition's exclusive groups.
     """
-    if recipe.groups != "softmax":
-        return ()
-    whole = [group for group in task.competition.exclusive if set(group) <= set(task.labels)]
-    return tuple(tuple(task.labels.index(label) for label in group) for group in whole)
+    return task.exclusive_columns if recipe.groups == "softmax" else ()
 
 
 @keras.saving.register_keras_serializable(package="planet")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from competition.files import replace_atomically
 from models.backbones import OWN, AtRest, Inputs, build_extractor
+from models.backend import set_seed
 from models.devices import jit_compile, precision
 from models.f_beta import FBeta
 from models.heads import build_head
@@ -41,7 +42,7 @@ def build_network(
     Raises:
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
-    keras.utils.set_random_seed(recipe.seed)
+    set_seed(recipe.seed)
     with precision(recipe.precision):
         extractor = build_extractor(recipe, inputs, pretrained=pretrained)
         head = build_head(recipe, extractor.output_shape[-1], task, **options)

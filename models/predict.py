@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from competition.chips import BrokenChipError, read_chip, resize_chip
 from competition.errors import UserError
 from competition.files import replace_atomically
+from competition.labels import first
 from competition.spec import ImageSet
 from folds.scores import Scores
 from models.accelerate import Runner
@@ -131,6 +132,7 @@ class ChipFiles:
         inputs: what the networks are given.
         dtype: data type of the chips they were trained on; others would reach them on another scale.
         skip_broken: leave broken chips out, instead of stopping.
+        resized: of chips read that are of another size than the networks take, "width x height".
     """
 
     paths: Sequence[Path]
@@ -139,6 +141,7 @@ class ChipFiles:
     inputs: Inputs
     dtype: np.dtype[Any]
     skip_broken: bool = False
+    resized: set[str] = field(default_factory=set)
 
     def batches(self, size: int) -> Iterator[list[NDArray[Any] | BrokenChipError]]:
         """Yield the chips in slices of `size`, a broken one as the error it gave.
@@ -160,7 +163,7 @@ class ChipFiles:
 
     def _load(self, path: Path) -> NDArray[Any] | BrokenChipError:
         try:
-            chip = read_chip(path, self.images)
+            chip = read_chip(path, self.images, grey_as_colours=False)
         except BrokenChipError as error:
             if not self.skip_broken:
                 raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
@@ -169,7 +172,10 @@ class ChipFiles:
             raise UserError(
                 f"{path} has {chip.dtype} values; the model takes {self.dtype}. Give a folder of such chips."
             )
-        return as_network_input(resize_chip(chip, self.inputs.size), columns_of(self.recipe, self.images))
+        size, (height, width, _) = self.inputs.size, chip.shape
+        if (height, width) != (size, size):
+            self.resized.add(f"{width} x {height}")
+        return as_network_input(resize_chip(chip, size), columns_of(self.recipe, self.images))
 
 
 def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str]) -> tuple[Scores, list[str]]:
@@ -187,7 +193,7 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str]) -> tup
         BrokenChipError: if a chip is broken and is not to be left out.
         UserError: if every chip is broken.
     """
-    names, scores, broken, paths = [], [], [], iter(files.paths)
+    names, scores, broken, paths, told = [], [], [], iter(files.paths), False
     with progress_bar(len(files.paths), "predicting") as bar:
         for batch in files.batches(batch_size_for(files.recipe.input_size)):
             whole = []
@@ -197,6 +203,10 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str]) -> tup
                 else:
                     whole.append(chip)
                     names.append(path.stem)
+            if files.resized and not told:
+                told, size = True, files.inputs.size
+                others = first(sorted(files.resized))
+                bar.write(f"Chips of {others} pixels are resized to {size} x {size}, what the model was trained on.")
             if whole:
                 chips = np.stack(whole)
                 scores.append(scorer(apply_view(chips, view) for view in views))

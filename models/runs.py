@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from competition.errors import UserError
+from competition.errors import UserError, unknown_name
 from competition.files import checked_name, write_json
 from competition.workspace import Workspace
 from models.flags import as_flags, shown
@@ -129,12 +130,12 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
     path = workspace.runs / checked_name("model", model) / RECIPE
     if (workspace.blends / model).is_dir() and not path.is_file():
         raise UserError(f"'{model}' is a blend, which has no recipe and no networks. Name one of its members.")
+    if not path.is_file():
+        if model in load_recipes():
+            raise UserError(f"'{model}' is not trained yet. Run \"python run.py train --models {model}\".")
+        raise unknown_name("model", model, [found.parent.name for found in workspace.runs.glob(f"*/{RECIPE}")])
     try:
         return recipe_from(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except OSError as error:
-        raise UserError(
-            f"No model '{model}' in {workspace.runs}. Run \"python run.py train --models {model}\"."
-        ) from error
     except (ValueError, AttributeError, TypeError) as error:
         raise UserError(f'{path} is damaged: {error}. Run "python run.py train --models {model} --restart".') from error
 
@@ -206,6 +207,20 @@ def begun(folder: Path) -> set[int]:
     return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit()}
 
 
+def model_and_fold(path: Path) -> tuple[str, int]:
+    """Return model and fold of the job in whose folder `path` lies, or which is that folder."""
+    job = next(folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name))
+    return job.parent.name, int(job.name[4:])
+
+
+def begin_again(path: Path) -> str:
+    """Return what to do about a file in a model's folder, or in a job's, that is damaged: the command is in it."""
+    if path.name == EXTRACTOR:  # the folds share it
+        return f'Run "python run.py train --models {path.parent.name} --restart"'
+    model, fold = model_and_fold(path)
+    return f'Run "python run.py fold --model {model} --fold {fold} --restart"'
+
+
 def read_job(folder: Path) -> dict[str, Any]:
     """Return what the job in `folder` is made with.
 
@@ -217,4 +232,4 @@ def read_job(folder: Path) -> dict[str, Any]:
         job: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {**job, "inputs": dict(job["inputs"]), "dtype": str(job["dtype"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is missing or damaged. Begin the fold again with --restart.") from error
+        raise UserError(f"{path} is missing or damaged. {begin_again(path)}.") from error

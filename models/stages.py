@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.backend import set_seed
 from models.devices import all_devices
 from models.features import FeatureBank
 from models.fit import Examples, train
@@ -93,7 +94,7 @@ def _head_first(recipe: Recipe) -> Recipe:
 def _fit_head(
     recipe: Recipe, material: Material, bank: FeatureBank, folder: Path, say: Callable[[str], None]
 ) -> keras.Model:
-    keras.utils.set_random_seed(recipe.seed)
+    set_seed(recipe.seed)
     examples = Examples(bank, material.truth, material.training, material.heldout)
     head = build_head(recipe, bank.num_features, material.task, examples.priors(recipe, material.task))
     if recipe.head_norm == "batch":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.errors import UserError
+from competition.labels import counted
 from competition.workspace import Workspace
 from folds.scores import Provenance, Scores, ScoreStore
 from models.backend import load_backend
@@ -166,7 +167,8 @@ def predict_folder(
     recipe, task, folders = made.recipe, made.task, list(made.folders.values())
     images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
     files = ChipFiles(chip_files(folder), images, recipe, made.inputs, np.dtype(made.dtype), skip_broken)
-    print(f"Scoring {len(files.paths):,} chips with {len(folders)} folds of '{model}', {len(views)} views.")
+    by = f"{counted(len(folders), 'fold')} of '{model}', {counted(len(views), 'view')}"
+    print(f"Scoring {counted(len(files.paths), 'chip')} with {by}.")
     scorer = scorer_of(recipe, task, made.inputs, folders, files.sample(), print)
     scores, broken = predict_files(scorer, files, views)
     return Scores(scores.names, task.spread(scores.values)), broken

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from competition.errors import UserError
 from competition.files import write_json
+from models.runs import begin_again
 
 STATE = "state.json"
 HEAD = "head"  # folder of the training of the head that comes before fine-tuning
@@ -91,7 +92,7 @@ class TrainingState:
                 raise ValueError("best")
             return state
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged. Begin the fold again with --restart.") from error
+            raise UserError(f"{path} is damaged. {begin_again(path)}.") from error
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -175,7 +175,10 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
         (["folds", "--competition", "mars"], "Unknown competition 'mars'. Known: or the path of a .toml file, planet."),
         (["folds"], "No data in the workspace"),
         (["features", "--models", "baseline"], "'baseline' does not learn from features: it has train full"),
-        (["fold", "--model", "resnet50", "--fold", "0", "--solver", "ridge"], "Give --dense none, or --solver gradient"),
+        (
+            ["fold", "--model", "resnet50", "--fold", "0", "--solver", "ridge"],
+            "Give --dense none, or --solver gradient",
+        ),
         (["fold", "--model", "baseline", "--fold", "0", "--only-labels", "gold"], "label of --only-labels 'gold'"),
         (["train", "--models", "../../x"], "cannot name a model"),
         (["train", "--models", "baseline", "--only-labels", ","], "--only-labels: expected words joined by commas, or"),

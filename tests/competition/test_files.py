@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from competition.errors import UserError
 from competition.files import (
+    check_writable,
     digest_file,
     digest_json,
     replace_atomically,
@@ -40,6 +42,17 @@ def test_readers_see_the_old_file_until_the_new_is_complete(tmp_path: Path) -> N
         assert path.read_text(encoding="utf-8") == "old"
         assert temporary.suffix == path.suffix
     assert path.read_text(encoding="utf-8") == "new"
+
+
+def test_a_path_that_cannot_be_written_is_refused_and_nothing_is_made_of_one_that_can(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Cannot write .*: it is a folder\."):
+        check_writable(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Cannot write .*file/new/a\.csv: Not a directory\."):
+        check_writable(tmp_path / "file/new/a.csv")
+    for name in ("file", "a.csv", "new/folder/a.csv"):
+        check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize(("mask", "expected"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

@@ -188,6 +188,16 @@ def command(*arguments) -> str:
     return done.output
 
 
+def test_cuts_are_advised_only_where_there_are_none(trained, tmp_path):
+    shutil.copytree(trained.root, tmp_path / "own")
+    own, recipe = Workspace(tmp_path / "own", PLANET), samples.tiny_recipe(epochs=1, learning_rate=0.05)
+    Job(own, store_of(own), "tiny", recipe, 1, with_test=False).run()
+    export_it = ("export", "--model", "tiny", "--output", tmp_path / "x.keras", "--workspace", own.root)
+    assert "`thresholds --model tiny` may find better cuts" in command(*export_it)
+    command("thresholds", "--model", "tiny", "--trials", 2, "--workspace", own.root)
+    assert "thresholds" not in command(*export_it)
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_file_predicts_what_its_model_does_without_the_workspace(trained, chips, tmp_path, monkeypatch, suffix):
     path, here = tmp_path / f"tiny{suffix}", ("--workspace", trained.root)
@@ -203,6 +213,16 @@ def test_a_file_predicts_what_its_model_does_without_the_workspace(trained, chip
     scores = [table[list(PLANET.labels)].to_numpy() for table in (one, other)]
     np.testing.assert_allclose(scores[0], scores[1], atol=2e-6)  # the table has six decimals
     assert not (tmp_path / "workspace").exists()
+
+
+def test_one_chip_is_named_as_one(trained, made, chips, tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    shutil.copy(next(chips.iterdir()), tmp_path / "one")
+    predict_with_file(made, tmp_path / "one")
+    predict_folder(trained, store_of(trained), "tiny", tmp_path / "one")
+    shown = capsys.readouterr().out
+    assert "Scoring 1 chip with tiny.keras: 2 folds of 'tiny'" in shown
+    assert "Scoring 1 chip with 2 folds of 'tiny', 4 views." in shown
 
 
 def test_a_file_says_what_it_was_made_of(trained, made):
@@ -267,7 +287,7 @@ def test_where_the_weights_lay_is_not_passed_on(trained, made, monkeypatch):
 
 def test_models_that_cannot_be_exported_are_refused(trained, tmp_path):
     store, cuts = store_of(trained), np.full(len(PLANET.labels), 0.2)
-    with pytest.raises(UserError, match=r"No model 'tidy' in .*\"python run.py train --models tidy\""):
+    with pytest.raises(UserError, match=r"Unknown model 'tidy'\. Known: tiny\."):
         export(trained, store, "tidy", tmp_path / "x.keras", cuts, silent)
     shutil.copytree(trained.root, tmp_path / "begun")
     begun = Workspace(tmp_path / "begun", PLANET)
@@ -286,6 +306,7 @@ def test_the_suffix_says_the_format():
     with pytest.raises(UserError, match=r"--format onnx writes a file that ends in \.onnx, received a\.keras"):
         path_for(Path("a.keras"), "onnx")
     assert is_file("../a.keras")
+    assert is_file("a.ONNX")
     assert not is_file("resnet50")
 
 
@@ -295,6 +316,24 @@ def test_a_package_that_is_missing_is_named_with_its_command(trained, tmp_path, 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else found(name))
     with pytest.raises(UserError, match=rf"ing x{suffix} needs .*{package}\. Run 'pip install -e \"\.\[{extra}\]\"'"):
         export(trained, store_of(trained), "tiny", tmp_path / f"x{suffix}", np.array([]), silent)
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "works"),
+    [
+        (("predict", "--model", "tiny", "--images", "."), "scores.csv", "models.trained.predict_folder"),
+        (("predict", "--model", "tiny.keras", "--images", "."), "scores.csv", "models.export.predict_with_file"),
+        (("export", "--model", "tiny"), "x.keras", "models.export.export"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_named_before_the_work(prepared, tmp_path, monkeypatch, verb, name, works):
+    monkeypatch.setattr(works, None)  # would not be callable
+    (tmp_path / "file").write_text("")
+    output = tmp_path / "file" / name
+    arguments = [*verb, "--output", str(output), "--workspace", str(prepared)]
+    done = CliRunner().invoke(run.main, arguments, catch_exceptions=False)
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert done.output.startswith(f"Error: Cannot write {output}: Not a directory.")
 
 
 def test_chips_of_other_bands_or_another_data_type_are_refused(made, simulated, tmp_path):
@@ -332,8 +371,22 @@ def test_archives_with_other_members_or_compressed_ones_are_refused(made, tmp_pa
     assert not list(tmp_path.rglob("evil"))
     with pytest.raises(UserError, match="expected the members"):
         read(repacked(made, outside / "x.keras", {}, compression=zipfile.ZIP_DEFLATED))
-    with pytest.raises(UserError, match=r"members network\.bin, network\.xml, planet\.json"):
-        read(Path(shutil.copy(made, outside / "x.zip")))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("name", ["x.keras", "x.onnx", "x.zip", "x.KERAS", "x.ONNX"])
+def test_a_renamed_file_is_named_for_what_it_is(tmp_path, suffix, name):
+    recipe = recipe_of("two_convolutions")
+    networks, _, inputs, _ = parts_of(recipe, 16)
+    write(join(networks, None), facts_of(recipe, inputs), path := tmp_path / f"model{suffix}")
+    renamed = path.rename(tmp_path / name)
+    if renamed.suffix == suffix:
+        assert read(renamed).facts.model == "tiny"
+        return
+    assert is_file(str(renamed))
+    line = rf"{name} holds a {suffix} model under .* received {renamed.suffix}\. Rename it to x{suffix}\.$"
+    with pytest.raises(UserError, match=line):
+        read(renamed)
 
 
 def test_a_network_that_brings_code_is_refused(tmp_path):

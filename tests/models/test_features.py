@@ -110,6 +110,12 @@ def test_it_holds_what_the_extractor_makes_of_every_chip_under_each_view(bank, e
     assert "10 chips under 3 views, 5 each" in bank.lines[0]
 
 
+def test_one_chip_and_one_view_are_named_as_one(bank):
+    bank.open(array_chips(1), ("identity",))
+    assert bank.lines[0].startswith("Features of 1 chip under 1 view, 5 each: ")
+    assert bank.lines[-1].startswith("Made 1 feature vector in ")
+
+
 def test_it_is_mapped_and_not_read(bank):
     made = bank.open(array_chips(COUNT))
     assert all(isinstance(map_, np.memmap) for map_ in made.maps.values())

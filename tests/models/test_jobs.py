@@ -254,7 +254,7 @@ def test_another_recipe_for_a_begun_model_is_refused_with_what_changed(trained):
 def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
     with pytest.raises(UserError, match=r"Unknown recipe 'none'\. Known: baseline"):
         recipe_of(trained, "none", None, {})
-    with pytest.raises(UserError, match=r"No model 'none'.*train --models none"):
+    with pytest.raises(UserError, match=r"Unknown model 'none'\. Known: tiny\."):
         read_recipe(trained, "none")
     (trained.runs / "tiny" / RECIPE).write_text("{")
     with pytest.raises(UserError, match=r"recipe\.json is damaged.*--restart"):
@@ -565,7 +565,7 @@ def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(t
     folder = trained.layout.folders["test-jpg"]
     with pytest.raises(UserError, match=r"No fold of 'tiny' is trained\. Run \"python run.py train --models tiny\""):
         predict_folder(begun, store_of(begun), "tiny", folder)
-    with pytest.raises(UserError, match="No model 'none'"):
+    with pytest.raises(UserError, match="Unknown model 'none'"):
         predict_folder(trained, store_of(trained), "none", folder)
     store = store_of(trained)
     turned = ScoreStore(store.root, store.labels[::-1], store.table)

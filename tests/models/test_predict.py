@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -148,6 +149,26 @@ def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tm
     assert scores.names == ("chip",)
     with pytest.raises(UserError, match=r"chip\.tif has uint16 values; the model takes uint8\. Give a folder"):
         scored(chip_files(tmp_path), "uint8", images="tif", skip_broken=True)
+
+
+def test_pictures_of_other_bands_or_depth_are_refused(folder):
+    grey = np.random.default_rng(0).integers(1, 255, (12, 12)).astype(np.uint8)
+    Image.fromarray(grey).save(folder / "chip_2.png")
+    with pytest.raises(BrokenChipError, match=r"chip_2\.png: expected 3 bands, received a grey picture\. Mend it, or"):
+        scored(chip_files(folder))
+    (folder / "chip_2.png").write_bytes(imagecodecs.png_encode(np.full((12, 12, 3), 9000, dtype=np.uint16)))
+    with pytest.raises(UserError, match=r"chip_2\.png has uint16 values; the model takes uint8\. Give a folder"):
+        scored(chip_files(folder), skip_broken=True)
+
+
+def test_chips_of_another_size_are_resized_and_one_line_says_so(folder, capsys):
+    scored(chip_files(folder))
+    assert "resized" not in capsys.readouterr().out
+    Image.new("RGB", (20, 30), "red").save(folder / "chip_4.png")
+    Image.new("RGB", (6, 6), "red").save(folder / "chip_5.png")
+    scored(chip_files(folder))
+    line = "Chips of 20 x 30, 6 x 6 pixels are resized to 12 x 12, what the model was trained on."
+    assert [shown for shown in capsys.readouterr().out.splitlines() if "resized" in shown] == [line]
 
 
 def test_folders_without_chips_or_with_one_id_twice_are_refused(tmp_path, folder):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from competition.errors import UserError
 from competition.workspace import Workspace
 from models.jobs import Job, _summary
-from models.runs import NETWORK, RECIPE, alone, read_recipe, recipe_of
+from models.runs import EXTRACTOR, JOB, NETWORK, RECIPE, alone, begin_again, read_job, read_recipe, recipe_of
 from models.training import train_folds
 from run import main
 from tests.conftest import K, store_of
@@ -144,6 +144,26 @@ def test_what_is_damaged_is_mended_by_beginning_again(trained):
     with pytest.raises(UserError, match=r'damaged.*"python run\.py train --models tiny --restart"'):
         recipe_of(trained, "tiny", None, {}, restarted=[0])
     assert recipe_of(trained, "tiny", "baseline", {"epochs": 3}, restarted=range(K)).epochs == 3
+
+
+def test_what_is_damaged_is_named_with_the_command_that_mends_it(trained):
+    for name, command in {
+        f"fold1/{JOB}": "fold --model tiny --fold 1 --restart",
+        "fold1/seed2/network.weights.h5": "fold --model tiny --fold 1 --restart",
+        EXTRACTOR: "train --models tiny --restart",
+    }.items():
+        assert begin_again(trained.runs / "tiny" / name) == f'Run "python run.py {command}"'
+    (trained.runs / "tiny/fold1" / JOB).write_text("{")
+    with pytest.raises(UserError, match=r'job\.json is missing or damaged\. Run "python .* --fold 1 --restart"\.$'):
+        read_job(trained.runs / "tiny/fold1")
+
+
+def test_a_model_that_is_not_there_is_proposed_only_if_it_can_be_trained(trained):
+    with pytest.raises(UserError, match=r"Unknown model 'tinny'\. Known: tiny\.$"):
+        read_recipe(trained, "tinny")
+    line = r"'resnet50' is not trained yet\. Run \"python run\.py train --models resnet50\"\.$"
+    with pytest.raises(UserError, match=line):
+        read_recipe(trained, "resnet50")
 
 
 def test_beginning_again_removes_all_folds_once_the_recipe_is_known_to_be_right(trained, monkeypatch):

@@ -38,3 +38,14 @@ def test_a_specialists_scores_are_spread_over_the_labels_with_none_for_the_other
 def test_an_unknown_label_lists_the_known_ones():
     with pytest.raises(UserError, match=r"Unknown label of --only-labels 'gold'\. Known: .*water"):
         Task.of(tiny_recipe(only_labels=("water", "gold")), PLANET)
+
+
+def test_a_softmax_over_no_whole_group_is_refused():
+    weather = ("clear", "partly_cloudy", "haze", "cloudy")
+    assert Task.of(tiny_recipe(groups="softmax", only_labels=("water", *weather)), PLANET).exclusive_columns
+    for labels in (("water", "road"), ("water", *weather[1:])):
+        with pytest.raises(UserError, match=r"every label of a group: expected .*haze.*; received .*Give --groups"):
+            Task.of(tiny_recipe(groups="softmax", only_labels=labels), PLANET)
+    plain = PLANET.model_copy(update={"exclusive": ()})
+    with pytest.raises(UserError, match="expected a competition with exclusive groups; received agriculture, "):
+        Task.of(tiny_recipe(groups="softmax"), plain)

@@ -66,9 +66,12 @@ def test_a_written_state_comes_back_as_it_was(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"history": [{"number": 0}], "best": 0}', '{"history": []}'])
 def test_a_damaged_state_is_named_with_what_mends_it(tmp_path, text):
-    (tmp_path / STATE).write_text(text)
-    with pytest.raises(UserError, match=r"state\.json is damaged\. Begin the fold again with --restart"):
-        TrainingState.read(tmp_path / STATE)
+    path = tmp_path / "tiny/fold2/seed1/head/checkpoints/epoch00001" / STATE
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    command = "python run.py fold --model tiny --fold 2 --restart"
+    with pytest.raises(UserError, match=rf'state\.json is damaged\. Run "{command}"\.$'):
+        TrainingState.read(path)
 
 
 def test_only_complete_checkpoints_count_and_the_latest_comes_last(tmp_path):
