@@ -167,10 +167,12 @@ def status(workspace: Workspace) -> None:
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
 def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: bool, skip_broken: bool) -> None:
     """Score any folder of chips with a trained model, averaged over its folds and views."""
+    from competition.files import check_writable
     from competition.labels import counted, to_tags
     from folds.scores import ScoreStore
     from models import export, trained
 
+    check_writable(output)
     competition, cuts = workspace.competition, None
     if export.is_file(model):
         scores, left_out, facts = export.predict_with_file(Path(model), images, skip_broken=skip_broken)
@@ -203,14 +205,20 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
 )
 def export(workspace: Workspace, model: str, output: Path, file_format: str | None) -> None:
     """Put a trained model into one file, with its cuts, that `predict` takes without the workspace."""
+    from competition.files import check_writable
     from folds.scores import ScoreStore
     from models.export import export as export_model
     from models.export import path_for
+    from submissions.cuts import FILE as CUTS
     from submissions.cuts import cuts_of
 
     path = path_for(output, file_format)
+    check_writable(path)
     export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace), click.echo)
     click.echo(f"Wrote {path}: {path.stat().st_size / 1e6:,.1f} MB.")
+    if not (workspace.runs / model / CUTS).is_file():
+        fixed = workspace.competition.metric.prior_cut
+        click.echo(f"Every label is decided at {fixed:.2g}; `thresholds --model {model}` may find better cuts.")
     click.echo(f"Next: python run.py predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags")
 
 
@@ -268,6 +276,7 @@ def export_scores(workspace: Workspace, name: str, output: Path) -> None:
 @click.option("--members", type=Words(needed=True), help="default: every model with all its folds, and imported scores")
 @click.option("--methods", type=Words(), help=f"of {', '.join(METHODS)}; default: all but the slowest two; all; none")
 @click.option("--cuts", type=Words(needed=True), help=f"of {', '.join(RULES)}; default: all but optuna")
+@click.option("--top", type=click.IntRange(min=0), default=30, show_default=True, help="rows to show; 0: all")
 @click.option("--public", type=click.FloatRange(0, 1, True, True), help="simulate the shake-up; Planet's was 0.34")
 @bench_flags
 def compare(
@@ -275,6 +284,7 @@ def compare(
     members: tuple[str, ...] | None,
     methods: tuple[str, ...] | None,
     cuts: tuple[str, ...] | None,
+    top: int,
     public: float | None,
     **options: Any,
 ) -> None:
@@ -290,7 +300,7 @@ def compare(
     shaken = compared.shake_up(public) if public else None
     for line in bench.chips.notes:
         click.echo(line)
-    click.echo(comparison_text(compared, shaken))
+    click.echo(comparison_text(compared, shaken, top))
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 
 
@@ -326,7 +336,7 @@ def blend(
     bench = make_bench(members, workspace, title=name, **options)
     if auto:
         made, compared = make_best(name, bench, workspace, progress=True)
-        click.echo(comparison_text(compared))
+        click.echo(comparison_text(compared, top=10))
     else:
         made = make_blend(name, bench, workspace, method=method or "mean", cuts=cuts or "auto")
     click.echo(blend_text(made, workspace.competition))

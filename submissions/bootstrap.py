@@ -14,6 +14,7 @@ from competition.spec import Metric
 RESAMPLES = 1000
 SEED = 0
 NUMBERS_AT_ONCE = 2**21  # of a block of resamples: 16 MB
+DECISIONS_AT_ONCE = 8
 
 
 def bootstrap(
@@ -59,11 +60,14 @@ def metric_of_draws(
         decisions: bool arrays (num_chips, num_labels).
         metric: what to measure.
     """
-    addends = np.stack([_addends(truth, decided, metric) for decided in decisions])
-    per_block = max(1, NUMBERS_AT_ONCE // len(truth))
-    starts = range(0, len(times), per_block)
-    blocks = [times[start : start + per_block].astype(addends.dtype) @ addends for start in starts]
-    return _metric_of_sums(np.concatenate(blocks, axis=1), size, metric).T
+    per_block, found = max(1, NUMBERS_AT_ONCE // len(truth)), []
+    for first in range(0, len(decisions), DECISIONS_AT_ONCE):
+        some = decisions[first : first + DECISIONS_AT_ONCE]
+        addends = np.stack([_addends(truth, decided, metric) for decided in some])
+        starts = range(0, len(times), per_block)
+        blocks = [times[start : start + per_block].astype(addends.dtype) @ addends for start in starts]
+        found.append(_metric_of_sums(np.concatenate(blocks, axis=1), size, metric).T)
+    return np.concatenate(found, axis=1)
 
 
 @lru_cache(maxsize=1)  # 40 MB for 40,000 chips; every evaluation of the same chips draws the same

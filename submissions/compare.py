@@ -8,18 +8,19 @@ from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from competition.errors import UserError, unknown_name
+from competition.metrics import f_beta
 from competition.spec import Metric
 from competition.workspace import Workspace
 from folds.scores import ScoreStore
 from submissions.bench import Bench, Candidate
 from submissions.blend_files import IMPORTED, blend_names
-from submissions.evaluate import Evaluation, simplest_within_error
-from submissions.members import load_member
+from submissions.bootstrap import bootstrap
+from submissions.evaluate import Difference, Evaluation, simplest_of, simplest_within_error
+from submissions.members import SharedChips, load_member
 from submissions.methods import METHODS, SLOW
 from submissions.rules import FIXED, default_rules, make_rule
 from submissions.shake_up import ShakeUp, shake_up
@@ -36,7 +37,7 @@ class Comparison:
         best: the candidate of the highest cross-fitted metric.
         chosen: the simplest candidate within one standard error of the best.
         reference: what differences are to: the mean of all members at the prior cut.
-        truth: bool array (num_chips, num_labels), of the chips measured.
+        chips: that were measured.
         metric: what was measured.
     """
 
@@ -44,13 +45,31 @@ class Comparison:
     best: Candidate
     chosen: Candidate
     reference: Evaluation
-    truth: NDArray[np.bool_]
+    chips: SharedChips
     metric: Metric
+
+    def choosing(self) -> tuple[float, Difference]:
+        """Return what choosing is worth, and how much better than the reference: fold by fold, on what others chose.
+
+        The best of many is partly the luckiest. Each fold is decided by what the chips of the other folds would have
+        chosen, so that this figure is free of that luck; the chosen one's own is not.
+        """
+        truth, folds = self.chips.truth, self.chips.folds
+        decisions = [each.evaluation.decisions for each in self.candidates]
+        made = np.empty(truth.shape, dtype=bool)
+        for fold in np.unique(folds):
+            held = folds == fold
+            others = [decided[~held] for decided in decisions]
+            values = np.array([f_beta(truth[~held], decided, self.metric) for decided in others])
+            made[held] = decisions[simplest_of(values, bootstrap(truth[~held], others, self.metric))][held]
+        value, drawn = f_beta(truth, made, self.metric), bootstrap(truth, [made], self.metric)[:, 0]
+        error = float(np.std(drawn - self.reference.resampled, ddof=1))
+        return value, Difference(value - self.reference.cross_fitted, error)
 
     def shake_up(self, public: float) -> ShakeUp:
         """Simulate what a public leaderboard of this share of the chips would do to the choice."""
         decisions = [each.evaluation.decisions for each in self.candidates]
-        return shake_up(self.truth, decisions, self.candidates.index(self.chosen), self.metric, public)
+        return shake_up(self.chips.truth, decisions, self.candidates.index(self.chosen), self.metric, public)
 
 
 def known_members(workspace: Workspace, say: Callable[[str], None]) -> tuple[str, ...]:
@@ -107,4 +126,4 @@ def compare(
     best = max(candidates, key=lambda each: each.evaluation.cross_fitted)
     found = simplest_within_error([each.evaluation for each in candidates])
     chosen = next(each for each in candidates if each.evaluation is found)
-    return Comparison(tuple(candidates), best, chosen, bench.reference, bench.chips.truth, competition.metric)
+    return Comparison(tuple(candidates), best, chosen, bench.reference, bench.chips, competition.metric)

@@ -260,9 +260,20 @@ def simplest_within_error(evaluations: Sequence[Evaluation]) -> Evaluation:
     Args:
         evaluations: of the same chips, the simplest first.
     """
-    best = max(evaluations, key=lambda each: each.cross_fitted)
-    lags = (best.over(each) for each in evaluations)
-    return next(each for each, lag in zip(evaluations, lags, strict=True) if lag.value <= max(lag.error, SAME))
+    values, resampled = [each.cross_fitted for each in evaluations], [each.resampled for each in evaluations]
+    return evaluations[simplest_of(np.array(values), np.stack(resampled, axis=1))]
+
+
+def simplest_of(values: NDArray[np.floating], resampled: NDArray[np.floating]) -> int:
+    """Return the first that is within one standard error of the paired difference to the best.
+
+    Args:
+        values: float array (num,), of the simplest first.
+        resampled: float array (num_resamples, num), of the same bootstrapped sets of chips.
+    """
+    best = int(values.argmax())
+    errors = np.std(resampled[:, [best]] - resampled, axis=0, ddof=1)
+    return int(np.argmax(values[best] - values <= np.maximum(errors, SAME)))
 
 
 def _folds_of(scores: NDArray[Any], truth: NDArray[np.bool_], folds: NDArray[np.integer]) -> list[int]:

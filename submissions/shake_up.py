@@ -13,7 +13,6 @@ from submissions.bootstrap import metric_of_draws
 from submissions.exact_cuts import SAME
 
 SPLITS = 1000
-AT_ONCE = 8  # decisions, so that memory stays small
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +66,8 @@ def shake_up(
     shown = np.zeros((splits, len(truth)), dtype=np.uint8)
     for row in shown:
         row[random.permutation(len(truth))[:num_public]] = 1
-    blocks = [decisions[start : start + AT_ONCE] for start in range(0, len(decisions), AT_ONCE)]
-    seen = np.concatenate([metric_of_draws(shown, num_public, truth, block, metric) for block in blocks], axis=1)
-    hidden, num_hidden = 1 - shown, len(truth) - num_public
-    kept = np.concatenate([metric_of_draws(hidden, num_hidden, truth, block, metric) for block in blocks], axis=1)
+    seen = metric_of_draws(shown, num_public, truth, decisions, metric)
+    kept = metric_of_draws(1 - shown, len(truth) - num_public, truth, decisions, metric)
     lag = kept[:, [chosen]] - kept
     return ShakeUp(
         public=public,

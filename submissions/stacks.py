@@ -19,11 +19,11 @@ from submissions.means import weighted_mean
 PENALTIES = np.logspace(-1, 5, 13)  # of the ridge, on standardised columns
 INVERSE_PENALTY = 0.1  # of the logistic regressions, on standardised columns
 WATCHED = 5  # one chip in so many tells boosting when to stop
-CALM = 30  # rounds of boosting without a lower log loss before it stops
+CALM = 15  # rounds of boosting without a lower log loss before it stops
 ROUNDS = 500
 TREES = {
     "objective": "binary",
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "num_leaves": 15,
     "min_data_in_leaf": 50,
     "lambda_l2": 5.0,

@@ -46,19 +46,36 @@ def blend_text(blend: Blend, competition: Competition) -> str:
     return "\n".join([*lines, labels, *_specialists(blend, competition), "", reliability_text(blend.reliability)])
 
 
-def comparison_text(compared: Comparison, shaken: ShakeUp | None = None) -> str:
-    """Return the table of all candidates, the best first, and which of them to submit."""
-    chosen = compared.chosen.evaluation
+def comparison_text(compared: Comparison, shaken: ShakeUp | None = None, top: int = 0) -> str:
+    """Return the table of the candidates, the best first, and which of them to submit.
+
+    Args:
+        compared: the candidates.
+        shaken: the shake-up, if it was simulated.
+        top: how many rows to show, beside the chosen one and the reference; 0: all.
+    """
+    chosen, reference = compared.chosen.evaluation, compared.reference
     order = sorted(range(len(compared.candidates)), key=lambda i: -compared.candidates[i].evaluation.cross_fitted)
-    evaluations = [compared.candidates[i].evaluation for i in order]
-    beaten = {} if shaken is None else {"beaten": [f"{shaken.beats[i]:.0%}" for i in order]}
-    lines = [evaluation_table(evaluations, compared.reference, chosen, beaten), CHOICE.format(chosen.name)]
+    kept = [
+        i
+        for place, i in enumerate(order)
+        if not top or place < top or compared.candidates[i].evaluation.name in (chosen.name, reference.name)
+    ]
+    evaluations = [compared.candidates[i].evaluation for i in kept]
+    beaten = {} if shaken is None else {"beaten": [f"{shaken.beats[i]:.0%}" for i in kept]}
+    value, over = compared.choosing()
+    lines = [
+        evaluation_table(evaluations, reference, chosen, beaten),
+        *([f"{len(order) - len(kept)} worse ones are not shown; --top 0 shows all."] if len(kept) < len(order) else []),
+        CHOICE.format(chosen.name),
+        f"The best of {len(order)} is partly the luckiest: choosing like this in each fold by the chips of the others "
+        f"gives {value:.4f}, {over.value:+.4f} ± {over.error:.4f} against {reference.name}.",
+    ]
     if shaken is not None:
-        rest = f"{shaken.public:.0%} of the chips as the public leaderboard, {1 - shaken.public:.0%} as the private one"
         lines.append(
-            f"Shake-up, {SPLITS:,} random splits with {rest}: the chosen one is the best in private in "
-            f"{shaken.best:.0%} of them, with a mean of {shaken.chosen:.4f}; submitting whatever leads in public gives "
-            f"{shaken.leader:.4f}. `beaten` says how often the chosen one beats a row in private."
+            f"Shake-up: {SPLITS:,} random splits with {shaken.public:.0%} of the chips public and the rest private. In "
+            f"private the chosen one is the best in {shaken.best:.0%} of them, {shaken.chosen:.4f} in the mean; what leads "
+            f"in public gets {shaken.leader:.4f}. `beaten`: how often the chosen one beats a row in private."
         )
     return "\n".join(lines)
 

@@ -1,0 +1,121 @@
+"""The second level at full size, 20 models, 40,479 chips and 17 labels: time, memory, and what greedy selection saves.
+
+Run with `python -m tests.benchmarks.bench_compare [--models 20] [--methods all]`. Scores are simulated: labels come as
+often as in the competition, members share most of what they get wrong, and each is near F2 .92, as good networks are.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from tabulate import tabulate
+
+from competition.metrics import f_beta
+from competition.spec import Competition, load
+from folds.chip_scores import Scores
+from folds.stratify import stratified_folds
+from submissions.bench import Bench
+from submissions.compare import QUICK, compare
+from submissions.means import sigmoid
+from submissions.members import Member, SharedChips
+from submissions.methods import METHODS, Setting
+from submissions.selection import MeanTrial, select
+from submissions.tables import comparison_text
+
+NUM_CHIPS = 40_479
+# How often each label comes in the competition's 40,479 labelled chips.
+SHARES = {
+    "agriculture": 0.3042, "artisinal_mine": 0.0084, "bare_ground": 0.0213, "blooming": 0.0082, "blow_down": 0.0024,
+    "clear": 0.7024, "cloudy": 0.0516, "conventional_mine": 0.0025, "cultivation": 0.1106, "habitation": 0.0904,
+    "haze": 0.0666, "partly_cloudy": 0.1794, "primary": 0.9266, "road": 0.1994, "selective_logging": 0.0084,
+    "slash_burn": 0.0052, "water": 0.1830,
+}  # fmt: skip
+SIGNAL = 6.0  # log odds between chips with and without a label
+SHARED, OWN = 1.7, 1.0  # noise of the log odds that all members share, and each one's own
+
+
+def draw(num_models: int, competition: Competition) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return scores (num_models, NUM_CHIPS, 17) and truth (NUM_CHIPS, 17)."""
+    random = np.random.default_rng(0)
+    share = np.array([SHARES[label] for label in competition.labels])
+    truth = random.random((NUM_CHIPS, len(share))) < share
+    for group in map(list, competition.exclusive_columns):
+        drawn = random.choice(len(group), size=NUM_CHIPS, p=share[group] / share[group].sum())
+        truth[:, group] = drawn[:, None] == np.arange(len(group))
+    known = np.where(truth, SIGNAL / 2, -SIGNAL / 2) + random.normal(scale=SHARED, size=truth.shape)
+    known += np.log(share / (1 - share)) / 2
+    scores = [sigmoid(known + random.normal(scale=OWN * (0.8 + 0.03 * i), size=truth.shape)) for i in range(num_models)]
+    return np.stack(scores).astype(np.float32), truth
+
+
+def bench_of(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> Bench:
+    """Return a bench of members with these scores."""
+    names = tuple(f"train_{i}" for i in range(len(truth)))
+    nothing = Scores((), np.empty((0, truth.shape[1]), dtype=np.float32))
+    members = tuple(
+        Member(f"m{i}", Path(), Scores(names, own), nothing, {}, {"name": f"m{i}", "kind": "model"}, ())
+        for i, own in enumerate(scores)
+    )
+    chips = SharedChips(names, scores, truth, stratified_folds(truth, 5, seed=0), ())
+    setting = Setting(competition, tuple(each.name for each in members), np.zeros(truth.shape[1], dtype=bool))
+    return Bench(members, chips, setting)
+
+
+def print_greedy(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> None:
+    """Print the time of one selection, and of a loop that computes the mean and the metric anew for every trial."""
+    metric, times = competition.metric, {"selection": [], "plain loop": []}
+    trial = MeanTrial(scores, truth, metric)
+    singles = np.array([trial.with_one(number) for number in range(len(scores))])
+    for _ in range(3):  # interleaved
+        start = time.perf_counter()
+        chosen = select(trial, range(len(scores)), singles)
+        middle = time.perf_counter()
+        total, count = scores[chosen.argmax()].copy(), 1
+        for own in scores:  # one step of the plain loop
+            f_beta(truth, (total + own) / (count + 1) >= metric.prior_cut, metric)
+        plain_step = time.perf_counter() - middle
+        start_fast = time.perf_counter()
+        for number in range(len(scores)):
+            trial.with_one(number)
+        times["selection"].append(time.perf_counter() - start_fast)
+        times["plain loop"].append(plain_step)
+        whole = middle - start
+    fast, plain = (float(np.median(each)) for each in times.values())
+    print(
+        f"\nGreedy selection, a step of {len(scores)} trials: {fast * 1e3:.1f} ms, by a plain loop {plain * 1e3:.0f} ms,"
+    )
+    print(f"{plain / fast:.1f} times as fast; a whole selection {whole:.2f} s.")
+
+
+@click.command()
+@click.option("--models", default=20, show_default=True, help="number of members")
+@click.option("--methods", default=",".join(QUICK), show_default=True, help="of combining them, joined by commas")
+def main(models: int, methods: str) -> None:
+    """Measure and print."""
+    competition = load("planet")
+    scores, truth = draw(models, competition)
+    chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
+    start = time.perf_counter()
+    compared = compare(bench_of(scores, truth, competition), chosen)
+    seconds = time.perf_counter() - start
+    print(comparison_text(compared, top=25))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rows = [["models", models], ["candidates", len(compared.candidates)], ["seconds", f"{seconds:.0f}"],
+            ["peak MB", f"{peak:,.0f}"]]  # fmt: skip
+    print(tabulate(rows, disable_numparse=True))
+    each = {c.method: c.combined.seconds for c in compared.candidates if len(c.members) > 1}
+    print(
+        tabulate(
+            [[name, f"{each[name]:.1f}"] for name in each], ["method", "seconds to combine"], disable_numparse=True
+        )
+    )
+    print_greedy(scores, truth, competition)
+
+
+if __name__ == "__main__":
+    main()
