@@ -73,9 +73,9 @@ def comparison_text(compared: Comparison, shaken: ShakeUp | None = None, top: in
     ]
     if shaken is not None:
         lines.append(
-            f"Shake-up: {SPLITS:,} random splits with {shaken.public:.0%} of the chips public and the rest private. In "
-            f"private the chosen one is the best in {shaken.best:.0%} of them, {shaken.chosen:.4f} in the mean; what leads "
-            f"in public gets {shaken.leader:.4f}. `beaten`: how often the chosen one beats a row in private."
+            f"Shake-up: {SPLITS:,} random splits, {shaken.public:.0%} of the chips public and the rest private. In "
+            f"private the chosen one is the best in {shaken.best:.0%} of them, {shaken.chosen:.4f} in the mean; what "
+            f"leads in public gets {shaken.leader:.4f}. `beaten`: how often the chosen one beats a row in private."
         )
     return "\n".join(lines)
 

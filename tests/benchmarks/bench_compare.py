@@ -86,9 +86,7 @@ def print_greedy(scores: NDArray[np.float32], truth: NDArray[np.bool_], competit
         times["plain loop"].append(plain_step)
         whole = middle - start
     fast, plain = (float(np.median(each)) for each in times.values())
-    print(
-        f"\nGreedy selection, a step of {len(scores)} trials: {fast * 1e3:.1f} ms, by a plain loop {plain * 1e3:.0f} ms,"
-    )
+    print(f"\nGreedy selection, {len(scores)} trials: {fast * 1e3:.1f} ms, by a plain loop {plain * 1e3:.0f} ms,")
     print(f"{plain / fast:.1f} times as fast; a whole selection {whole:.2f} s.")
 
 
