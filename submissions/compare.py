@@ -21,7 +21,7 @@ from submissions.blend_files import IMPORTED, blend_names
 from submissions.bootstrap import bootstrap
 from submissions.evaluate import Difference, Evaluation, simplest_of, simplest_within_error
 from submissions.members import SharedChips, load_member
-from submissions.methods import METHODS, SLOW
+from submissions.methods import METHODS, SLOW, VOTE
 from submissions.rules import FIXED, default_rules, make_rule
 from submissions.shake_up import ShakeUp, shake_up
 
@@ -115,7 +115,9 @@ def compare(
         make_rule(rule, competition)  # refuses what cannot serve, before the work
     kinds: list[Callable[[], list[Candidate]]] = [partial(bench.singles, number, rules) for number in bench.whole]
     if len(bench.members) > 1:
-        kinds += [partial(bench.blends, method, rules) for method in methods]
+        # Cuts by label for every member of a vote are worth less than they take.
+        few = [rule for rule in rules if rule in (FIXED, "uniform")]
+        kinds += [partial(bench.blends, method, few if method == VOTE else rules) for method in methods]
 
     # A thread each; the slowest begin first, lest they be waited for.
     with threadpool_limits(1):

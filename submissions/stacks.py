@@ -117,9 +117,7 @@ class Logistic(Stack):
         from sklearn.preprocessing import StandardScaler
 
         def fit(label: int) -> Any:
-            # Few columns that are alike are best taken by Newton's steps; of many, these would take too long.
-            solver = "newton-cholesky" if self.own else "lbfgs"
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, solver=solver, tol=1e-3))
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
             return model.fit(self._columns(table, label), truth[:, label])
 
         self.models = dict(zip(self.learnt, _side_by_side(fit, self.learnt), strict=True))

@@ -24,7 +24,7 @@ from submissions.compare import QUICK, compare
 from submissions.means import sigmoid
 from submissions.members import Member, SharedChips
 from submissions.methods import METHODS, Setting
-from submissions.selection import MeanTrial, select
+from submissions.selection import GreedySelection, MeanTrial
 from submissions.tables import comparison_text
 
 NUM_CHIPS = 40_479
@@ -35,8 +35,8 @@ SHARES = {
     "haze": 0.0666, "partly_cloudy": 0.1794, "primary": 0.9266, "road": 0.1994, "selective_logging": 0.0084,
     "slash_burn": 0.0052, "water": 0.1830,
 }  # fmt: skip
-SIGNAL = 6.0  # log odds between chips with and without a label
-SHARED, OWN = 1.7, 1.0  # noise of the log odds that all members share, and each one's own
+SIGNAL = 5.0  # between chips with and without a label, on the scale of the noise
+SHARED, OWN = 1.7, 1.0  # noise that all members share, and each one's own
 
 
 def draw(num_models: int, competition: Competition) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -47,10 +47,13 @@ def draw(num_models: int, competition: Competition) -> tuple[NDArray[np.float32]
     for group in map(list, competition.exclusive_columns):
         drawn = random.choice(len(group), size=NUM_CHIPS, p=share[group] / share[group].sum())
         truth[:, group] = drawn[:, None] == np.arange(len(group))
-    known = np.where(truth, SIGNAL / 2, -SIGNAL / 2) + random.normal(scale=SHARED, size=truth.shape)
-    known += np.log(share / (1 - share)) / 2
-    scores = [sigmoid(known + random.normal(scale=OWN * (0.8 + 0.03 * i), size=truth.shape)) for i in range(num_models)]
-    return np.stack(scores).astype(np.float32), truth
+    seen = np.where(truth, SIGNAL / 2, -SIGNAL / 2) + random.normal(scale=SHARED, size=truth.shape)
+    prior = np.log(share / (1 - share))
+    scores = []
+    for own in OWN * (0.8 + 0.03 * np.arange(num_models)):
+        noise = random.normal(scale=own, size=truth.shape)
+        scores.append(sigmoid(prior + SIGNAL * (seen + noise) / (SHARED**2 + own**2)).astype(np.float32))  # calibrated
+    return np.stack(scores), truth
 
 
 def bench_of(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> Bench:
@@ -67,27 +70,40 @@ def bench_of(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition:
 
 
 def print_greedy(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> None:
-    """Print the time of one selection, and of a loop that computes the mean and the metric anew for every trial."""
-    metric, times = competition.metric, {"selection": [], "plain loop": []}
+    """Print what a step of greedy selection takes, and by loops that compute the metric anew for every trial."""
+    metric, number = competition.metric, len(scores)
     trial = MeanTrial(scores, truth, metric)
-    singles = np.array([trial.with_one(number) for number in range(len(scores))])
-    for _ in range(3):  # interleaved
-        start = time.perf_counter()
-        chosen = select(trial, range(len(scores)), singles)
-        middle = time.perf_counter()
-        total, count = scores[chosen.argmax()].copy(), 1
-        for own in scores:  # one step of the plain loop
-            f_beta(truth, (total + own) / (count + 1) >= metric.prior_cut, metric)
-        plain_step = time.perf_counter() - middle
-        start_fast = time.perf_counter()
-        for number in range(len(scores)):
-            trial.with_one(number)
-        times["selection"].append(time.perf_counter() - start_fast)
-        times["plain loop"].append(plain_step)
-        whole = middle - start
-    fast, plain = (float(np.median(each)) for each in times.values())
-    print(f"\nGreedy selection, {len(scores)} trials: {fast * 1e3:.1f} ms, by a plain loop {plain * 1e3:.0f} ms,")
-    print(f"{plain / fast:.1f} times as fast; a whole selection {whole:.2f} s.")
+    singles = np.array([trial.with_one(member) for member in range(number)])
+    chosen = [int(member) for member in np.argsort(-singles)[:10]]
+    trial.clear()
+    for member in chosen:
+        trial.add(member)
+    total = scores[chosen].sum(axis=0)
+
+    def fast() -> list[float]:
+        return [trial.with_one(member) for member in range(number)]
+
+    def running_sum() -> list[float]:
+        return [f_beta(truth, (total + own) / (len(chosen) + 1) >= metric.prior_cut, metric) for own in scores]
+
+    def mean_anew() -> list[float]:
+        means = (scores[[*chosen, member]].mean(axis=0) for member in range(number))
+        return [f_beta(truth, mean >= metric.prior_cut, metric) for mean in means]
+
+    seconds: dict[str, list[float]] = {}
+    for _ in range(5):  # interleaved
+        for work in (fast, running_sum, mean_anew):
+            start = time.perf_counter()
+            work()
+            seconds.setdefault(work.__name__, []).append(time.perf_counter() - start)
+    median = {name: float(np.median(each)) for name, each in seconds.items()}
+    start = time.perf_counter()
+    GreedySelection(metric).fit(scores, truth)
+    whole = time.perf_counter() - start
+    print(f"\nA step of greedy selection, {number} trials after {len(chosen)} members:")
+    rows = [[name, f"{1e3 * each:.1f}", f"{each / median['fast']:.1f}"] for name, each in median.items()]
+    print(tabulate(rows, ["way", "ms", "times as long"], disable_numparse=True))
+    print(f"A whole selection, ten bags: {whole:.1f} s.")
 
 
 @click.command()

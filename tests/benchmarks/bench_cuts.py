@@ -1,4 +1,4 @@
-"""What cuts and the competition's rules are worth on real held-out scores of Planet.
+"""Decision rules and blends on real held-out scores of Planet, and exact cuts against searches for them.
 
 Run with `python -m tests.benchmarks.bench_cuts`. The scores are not part of the project: they are looked for in the
 folder named by PLANET_SHARED_DATA, or in ../shared/data beside the repository.
@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from competition.spec import Competition, load
-from folds.stratify import stratified_folds
-from submissions.blends import blend_rule
-from submissions.decoding import decide
-from submissions.evaluate import evaluate, paired_difference
-from submissions.tables import evaluation_table
-from submissions.thresholds import choose, compare_cuts, cut_rules, display_name
+from submissions.bench import Bench
+from submissions.compare import QUICK, compare
+from submissions.exact_cuts import CutSearch
+from submissions.rules import CUTS
+from submissions.tables import comparison_text
+from submissions.thresholds import PerLabelCuts
+from tests.benchmarks.bench_compare import bench_of
 
 SETS = ("atc_1", "atc_2", "atc_3")
 SECOND = "atc_1_v2"  # another model on the chips of atc_1
-K = 5
+TRIALS = 1000
 
 
 def main() -> int:
@@ -38,50 +44,66 @@ def main() -> int:
         scores = {name: arrays[name] for name in (*SETS, SECOND)}
         truth = {name: arrays[f"{name}__y"] for name in (*SETS, SECOND)}
     for name in SETS:
-        folds = stratified_folds(truth[name], K, seed=0)
-        compared = compare_cuts(scores[name], truth[name], folds, competition)
-        rule = choose(compared)
-        print(f"\n{name}: {len(folds)} chips, {K} stratified folds, cuts alone; chosen: {rule}")
-        print(evaluation_table(compared.values(), reference="fixed 0.2", chosen=compared[rule].name))
-        print_rules(scores[name], truth[name], competition)
-    print_blends(np.stack([scores[SETS[0]], scores[SECOND]]), truth[SETS[0]], competition)
+        bench = bench_of(scores[name][None], truth[name], competition)
+        print(f"\n{name}, {len(truth[name])} chips, 5 stratified folds:")
+        print(comparison_text(compare(bench)))
+        print_rules(bench)
+        print_race(scores[name], truth[name], competition)
+    bench = bench_of(np.stack([scores[SETS[0]], scores[SECOND]]), truth[SETS[0]], competition)
+    print(f"\n{SETS[0]} (m0) and {SECOND} (m1), blended:")
+    compared = compare(bench, (*QUICK, "logistic-all", "lightgbm"))
+    print(comparison_text(compared, compared.shake_up(0.34)))
     return 0
 
 
-def print_rules(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> None:
+def print_rules(bench: Bench) -> None:
     """Print what the competition's rules cost at the prior cut."""
-    cut = competition.metric.prior_cut
-    plain = decide(scores, cut, competition, exclusive=False)
+    (plain,) = bench.singles(0, CUTS[:1])
     for exclusive, alone in ((True, False), (False, True), (True, True)):
-        decisions = decide(scores, cut, competition, exclusive=exclusive, alone=alone)
-        gain, error = paired_difference(truth, decisions, plain, competition.metric)
-        print(f"exclusive={exclusive!s:<5} alone={alone!s:<5} {gain:+.4f} ± {error:.4f} against cuts alone")
+        (bound,) = replace(bench, exclusive=exclusive, alone=alone).singles(0, CUTS[:1])
+        value, error = bound.evaluation.over(plain.evaluation)
+        print(f"exclusive={exclusive!s:<5} alone={alone!s:<5} {value:+.4f} ± {error:.4f} against cuts alone")
 
 
-def print_blends(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> None:
-    """Print the mean and the vote of two models beside the models."""
+def print_race(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> None:
+    """Print the in-sample metric that three ways of finding cuts reach, and their time."""
     metric = competition.metric
-    folds = stratified_folds(truth, K, seed=0)
-    rules = {name: cut_rules(competition)[name] for name in ("fixed", "uniform")}
-    reference = decide(scores.mean(axis=0), metric.prior_cut, competition, exclusive=False)
-    evaluations = [
-        evaluate(
-            f"{method}, {display_name(name, metric)}",
-            blend_rule(method, make, competition, False),
-            scores,
-            truth,
-            folds,
-            metric,
-            reference=reference,
-        )
-        for method in ("mean", "vote")
-        for name, make in rules.items()
-    ]
-    for model, own in zip((SETS[0], SECOND), scores, strict=True):
-        make = blend_rule("mean", rules["fixed"], competition, False)
-        evaluations.append(evaluate(f"{model} alone", make, own[None], truth, folds, metric, reference=reference))
-    print(f"\n{SETS[0]} and {SECOND} blended, several weather labels allowed")
-    print(evaluation_table(evaluations, reference="mean, fixed 0.2"))
+    search = CutSearch(scores, truth, metric)
+
+    def exact() -> float:
+        return search.value(PerLabelCuts(metric).fit(scores, truth).cuts)
+
+    def tpe() -> float:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+        study.enqueue_trial(dict.fromkeys(competition.labels, metric.prior_cut))
+        study.optimize(lambda trial: search.value(np.array([trial.suggest_float(label, 0, 1) for label in competition.labels])), TRIALS)  # noqa: E501  # fmt: skip
+        return float(study.best_value)
+
+    def grid() -> float:
+        cuts, best = np.full(truth.shape[1], metric.prior_cut), 0.0
+        while True:
+            before = best
+            for label in range(len(cuts)):
+                tried = [
+                    (search.value(np.where(np.arange(len(cuts)) == label, cut, cuts)), cut)
+                    for cut in np.arange(101) / 100
+                ]
+                best, cuts[label] = max(tried)
+            if best <= before:
+                return best
+
+    ways: dict[str, Callable[[], float]] = {
+        "exact": exact,
+        f"{TRIALS:,} TPE trials": tpe,
+        "ascent on a grid of .01": grid,
+    }
+    rows = []
+    for name, way in ways.items():
+        start = time.perf_counter()
+        value = way()
+        rows.append([name, f"{value:.5f}", f"{time.perf_counter() - start:.2f}"])
+    print(tabulate(rows, ["cuts", f"in-sample {metric.name}", "seconds"], disable_numparse=True))
 
 
 if __name__ == "__main__":
