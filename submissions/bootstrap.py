@@ -81,13 +81,16 @@ def _times_drawn(num_chips: int, resamples: int, seed: int) -> NDArray[np.uint8]
 
 
 def _addends(truth: NDArray[np.bool_], decisions: NDArray[np.bool_], metric: Metric) -> NDArray[np.floating]:
-    """Return what each chip adds to the sums that the metric is made of: (num_chips, num_sums)."""
+    """Return what each chip adds to the sums that the metric is made of: (num_chips, num_sums).
+
+    In float32, which is twice as fast as float64, exact for counts, and right to a millionth for means.
+    """
     if metric.average == "samples":
-        return f_beta_per_chip(truth, decisions, metric.beta)[:, None]
+        return f_beta_per_chip(truth, decisions, metric.beta)[:, None].astype(np.float32)
     counts = [truth & decisions, decisions, truth]
     if metric.average == "micro":
         counts = [count.sum(axis=1, keepdims=True) for count in counts]
-    return np.concatenate(counts, axis=1).astype(np.float32)  # twice as fast as float64, and exact for counts
+    return np.concatenate(counts, axis=1).astype(np.float32)
 
 
 def _metric_of_sums(sums: NDArray[np.floating], num_chips: int, metric: Metric) -> NDArray[np.float64]:

@@ -98,7 +98,7 @@ def select(
 class MeanTrial:
     """The metric, at its prior cut, of the mean of the members added so far and one more.
 
-    The sum of the members stands, so that a trial is one addition.
+    What the members added so far leave to reach the cut stands, so that a trial is one comparison.
 
     Args:
         scores: float array (num_members, num_chips, num_labels), NaN where a member scores no label.
@@ -109,33 +109,35 @@ class MeanTrial:
     def __init__(self, scores: NDArray[Any], truth: NDArray[np.bool_], metric: Metric) -> None:
         self.prior_cut, self.metric = metric.prior_cut, DecidedMetric(truth, metric)
         by_label = np.ascontiguousarray(scores.swapaxes(1, 2), dtype=np.float32)
-        self.scores = np.nan_to_num(by_label, nan=0.0)
         self.has = ~np.isnan(by_label[:, :, 0])
-        self.trial, self.decided = np.empty_like(self.scores[0]), np.empty(by_label.shape[1:], dtype=bool)
+        self.scores = np.nan_to_num(by_label, copy=False, nan=0.0)
+        self.decided = np.empty(by_label.shape[1:], dtype=bool)
         self.clear()
 
     def clear(self) -> None:
         """Take all members out of the mean."""
         self.sum = np.zeros_like(self.scores[0])
         self.times = np.zeros(len(self.sum))
+        self.lacking = self._cuts(self.times + 1)
 
     def add(self, member: int) -> None:
         """Put a member into the mean once more."""
         self.sum += self.scores[member]
         self.times += self.has[member]
+        self.lacking = self._cuts(self.times + 1) - self.sum
 
     def with_one(self, member: int) -> float:
         """Return the metric of the mean with a member put in once more; the mean stays."""
-        np.add(self.sum, self.scores[member], out=self.trial)
-        return self._decide(self.times + self.has[member])
+        np.greater_equal(self.scores[member], self.lacking, out=self.decided)
+        for label in np.flatnonzero(~self.has[member]):
+            self.decided[label] = self.sum[label] >= self._cuts(self.times)[label]
+        return self.metric(self.decided)
 
     def weighted(self, weights: NDArray[np.floating]) -> float:
         """Return the metric of the mean of all members with weights (num_members,); the mean stays."""
-        np.einsum("m,mlc->lc", weights.astype(np.float32), self.scores, out=self.trial, optimize=True)
-        return self._decide(weights @ self.has)
+        mixed = np.einsum("m,mlc->lc", weights.astype(np.float32), self.scores, optimize=True)
+        return self.metric(np.greater_equal(mixed, self._cuts(weights @ self.has), out=self.decided))
 
-    def _decide(self, times: NDArray[np.floating]) -> float:
-        """Return the metric of the sums in `trial`, of members that score each label `times` (num_labels,) in all."""
-        cuts = np.where(times > 0, self.prior_cut * times, np.inf).astype(np.float32)
-        np.greater_equal(self.trial, cuts[:, None], out=self.decided)
-        return self.metric(self.decided)
+    def _cuts(self, times: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return what a sum over members that score each label `times` (num_labels,) must reach: (num_labels, 1)."""
+        return np.where(times > 0, self.prior_cut * times, np.inf).astype(np.float32)[:, None]
