@@ -70,7 +70,7 @@ def _least_log_loss(likely: NDArray[np.float32]) -> NDArray[np.float64]:
             "fun": lambda weights: weights.sum() - 1,
             "jac": lambda weights: np.ones(num_members),
         },
-        options={"ftol": 1e-7, "maxiter": 100},
+        options={"ftol": 1e-6, "maxiter": 100},
     )
     weights = np.clip(found.x, 0, 1)
     return np.asarray(weights / weights.sum())
