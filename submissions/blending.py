@@ -153,7 +153,9 @@ def make_best(
     """
     _check_name(name, bench.members, ScoreStore.of(workspace))
     compared = compare(bench, methods, progress=progress)
-    return _keep(name, compared.chosen, bench, workspace, [], []), compared
+    singles = [each for each in compared.candidates if len(each.members) == 1 and len(compared.chosen.members) > 1]
+    best = sorted(singles, key=lambda each: -each.evaluation.cross_fitted)[:1]
+    return _keep(name, compared.chosen, bench, workspace, [], best), compared
 
 
 def _asked_for(method: str, cuts: str) -> list[str]:
@@ -247,12 +249,13 @@ def _remarks(candidate: Candidate, bench: Bench, singles: Sequence[Candidate]) -
         remarks.append(f"Decided where any member that scores it would: {', '.join(joined)}.")
     if single := labels_of(competition, setting.union & (scorers == 1)):
         remarks.append(f"--union has no effect on {', '.join(single)}, which one member alone scores.")
-    if singles and len(bench.members) > 1:
+    if singles and len(candidate.members) > 1:
         best = max(singles, key=lambda each: each.evaluation.cross_fitted)
         gain, error = candidate.evaluation.over(best.evaluation)
         verb = "gains" if gain >= 0 else "LOSES"
-        member = "its best member" if len(singles) == len(bench.members) else "the best that scores all labels"
-        remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over {member}, {best.members[0].name}.")
+        whole = len(bench.whole) == len(bench.members)
+        member = "its best member" if whole else "the best that scores all labels"
+        remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over {member}, {best.evaluation.name}.")
     if competition.exclusive:
         remarks.append(_cost_of_exclusive(bench))
     return remarks
