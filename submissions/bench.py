@@ -114,7 +114,7 @@ class Bench:
         if method == VOTE:
             found = self.evaluate(name, lambda: FixedCut(MAJORITY), combined)
         else:
-            make = partial(make_rule, rule, setting.competition, trials=setting.trials)
+            make = partial(make_rule, rule, setting.competition, calibration=setting.calibration, trials=setting.trials)
             found = self.evaluate(name, make, combined, final=make(studies=setting.studies, title=setting.title))
         return Candidate(members, method, rule, combined, found)
 

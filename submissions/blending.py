@@ -19,7 +19,7 @@ from folds.scores import ScoreStore
 from submissions.bench import Bench, Candidate
 from submissions.blend_files import write_blend
 from submissions.bootstrap import bootstrap
-from submissions.calibration import Reliability, reliability
+from submissions.calibration import PLATT, Reliability, reliability
 from submissions.compare import Comparison, compare
 from submissions.cuts import by_label, digest_scores
 from submissions.decoding import decide
@@ -84,6 +84,7 @@ def make_bench(
     alone: bool = False,
     union: Sequence[str] = (),
     extras: Sequence[str] = (),
+    calibration: str = PLATT,
     trials: int = TRIALS,
     title: str = "compare",
 ) -> Bench:
@@ -96,6 +97,7 @@ def make_bench(
         alone: let a label that stands alone have no company.
         union: labels that are decided where any member that scores them would.
         extras: further columns of stacks.
+        calibration: of the scores that a decoder takes.
         trials: size of every Optuna study.
         title: how the names of studies begin.
 
@@ -107,7 +109,14 @@ def make_bench(
     members = load_members(member_names, workspace, store)
     check_all_scored(members, competition)
     setting = Setting(
-        competition, tuple(member_names), joined, tuple(extras), trials=trials, studies=workspace.studies, title=title
+        competition,
+        tuple(member_names),
+        joined,
+        tuple(extras),
+        calibration,
+        trials=trials,
+        studies=workspace.studies,
+        title=title,
     )
     setting.columns()  # refuses what it does not know
     return Bench(tuple(members), share(members, workspace, store.table), setting, bool(exclusive), alone)
@@ -202,6 +211,7 @@ def _keep(
         "alone": bench.alone,
         "union": list(labels_of(setting.competition, setting.union)),
         "extras": list(setting.extras),
+        "calibration": setting.calibration,
         **_sources(members, store, chips),
         **_fitted(candidate, store.labels),
         "figures": [each.figures(reference) for each in (candidate.evaluation, *others)],

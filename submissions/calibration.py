@@ -12,6 +12,7 @@ from competition.errors import unknown_name
 from submissions.means import TINY, logit
 
 BINS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+PLATT = "platt"
 WEAK = 10.0  # inverse penalty of the regressions: next to none, but where a label is told without a mistake
 
 
@@ -66,7 +67,7 @@ def _bent(scores: NDArray[Any]) -> NDArray[Any]:
     return np.stack([np.log(np.maximum(scores, TINY)), -np.log(np.maximum(1 - scores, TINY))], axis=1)
 
 
-KINDS = {"platt": _regression(lambda scores: logit(scores)[:, None]), "beta": _regression(_bent), "isotonic": _isotonic}
+KINDS = {PLATT: _regression(lambda scores: logit(scores)[:, None]), "beta": _regression(_bent), "isotonic": _isotonic}
 
 
 @dataclass(frozen=True)

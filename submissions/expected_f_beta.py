@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from submissions.calibration import Calibration
+from submissions.calibration import PLATT, Calibration
 
 AT_ONCE = 2048  # chips: what is computed of them stays in a core's cache
 Array = NDArray[np.float64]
@@ -41,7 +41,7 @@ class ExpectedFBeta:
         calibration: of the scores, see `Calibration`.
     """
 
-    def __init__(self, beta: float, structure: Structure, calibration: str = "platt") -> None:
+    def __init__(self, beta: float, structure: Structure, calibration: str = PLATT) -> None:
         self.beta, self.structure, self.calibration = beta, structure, Calibration(calibration)
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:

@@ -28,6 +28,13 @@ _FLAGS = (
     ),
     click.option("--alone", is_flag=True, help="no company for labels that stand alone, such as cloudy"),
     click.option(
+        "--calibration",
+        type=click.Choice(["platt", "beta", "isotonic"]),
+        default="platt",
+        show_default=True,
+        help="of the scores from which expected and structured decide",
+    ),
+    click.option(
         "--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study"
     ),
 )
@@ -46,4 +53,6 @@ def shown(options: dict[str, Any]) -> str:
     flags = [f" {flag} {','.join(given)}" for flag, given in words.items() if given]
     if options["exclusive"] is not None:
         flags.append(" --one-weather" if options["exclusive"] else " --any-weather")
+    if options["calibration"] != "platt":
+        flags.append(f" --calibration {options['calibration']}")
     return "".join([*flags, " --alone" if options["alone"] else ""])

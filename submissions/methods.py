@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from competition.errors import unknown_name
 from competition.spec import Competition
+from submissions.calibration import PLATT
 from submissions.columns import Columns
 from submissions.evaluate import Combiner
 from submissions.means import Mean, RankMean, Union
@@ -36,6 +37,7 @@ class Setting:
         members: their names.
         union: bool array (num_labels,): labels decided where any member that scores them would.
         extras: further columns of stacks, see `Columns`.
+        calibration: of the scores that a decoder takes, see `Calibration`.
         trials: size of every Optuna study.
         studies: the SQLite file that keeps studies; None keeps them in memory.
         title: how a study's name begins.
@@ -45,6 +47,7 @@ class Setting:
     members: tuple[str, ...]
     union: NDArray[np.bool_]
     extras: tuple[str, ...] = ()
+    calibration: str = PLATT
     trials: int = TRIALS
     studies: Path | None = None
     title: str = "weights"

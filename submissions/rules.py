@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError, unknown_name
 from competition.spec import Competition, Metric
+from submissions.calibration import PLATT
 from submissions.evaluate import DecisionRule
 from submissions.expected_f_beta import ExpectedFBeta, Structure
 from submissions.specialists import labels_of, metric_of
@@ -51,12 +52,26 @@ def cut_rules(
 
 
 def make_rule(
-    name: str, competition: Competition, *, trials: int = TRIALS, studies: Path | None = None, title: str = "cuts"
+    name: str,
+    competition: Competition,
+    *,
+    calibration: str = PLATT,
+    trials: int = TRIALS,
+    studies: Path | None = None,
+    title: str = "cuts",
 ) -> DecisionRule:
     """Return a new rule for scores of all labels.
 
+    Args:
+        name: one of `RULES`.
+        competition: gives labels, metric and structure.
+        calibration: of the scores that a decoder takes, see `Calibration`.
+        trials: as `cut_rules`.
+        studies: as `cut_rules`.
+        title: as `cut_rules`.
+
     Raises:
-        UserError: if there is no such rule, or it does not serve the competition's metric.
+        UserError: if there is no such rule or calibration, or the rule does not serve the competition's metric.
     """
     if name not in RULES:
         raise unknown_name("decision rule", name, list(RULES))
@@ -71,7 +86,7 @@ def make_rule(
         )
     alone = tuple(competition.label_index[label] for label in competition.alone)
     structure = Structure(competition.exclusive_columns, alone) if name == "structured" else Structure()
-    return ExpectedFBeta(metric.beta, structure)
+    return ExpectedFBeta(metric.beta, structure, calibration)
 
 
 def default_rules(competition: Competition) -> tuple[str, ...]:

@@ -15,11 +15,13 @@ from competition.workspace import Workspace
 from folds.scores import ScoreStore
 from submissions.bench import Bench
 from submissions.blending import make_bench, make_best
+from submissions.columns import EXTRAS
 from submissions.compare import QUICK, compare, known_members
 from submissions.methods import METHODS, VOTE
 from submissions.rules import CUTS, RULES, default_rules
 from submissions.shake_up import shake_up
 from submissions.tables import comparison_text
+from tests.benchmarks.bench_compare import bench_of
 from tests.submissions.samples import add_model, draw_scores, draw_truth, make_workspace, one_hot, planet
 
 
@@ -30,8 +32,6 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def on_noise(seed: int) -> Bench:
     """Return a bench of three members that know how often labels come, and nothing of a chip."""
-    from tests.benchmarks.bench_compare import bench_of
-
     random = np.random.default_rng(seed)
     share = np.linspace(0.05, 0.7, 17)
     truth = random.random((240, 17)) < share
@@ -151,3 +151,18 @@ def test_a_shake_up_is_that_of_plain_splits(average: str) -> None:
     assert found.beats[0] == 0.5
     with pytest.raises(ValueError, match="leaves a part of the split empty"):
         shake_up(truth, decisions, 0, metric, 0.001)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_specialists_constant_members_and_labels_nobody_carries_are_taken_as_they_come(method: str) -> None:
+    truth = draw_truth(planet(), 150)
+    truth[:, 0], truth[:, 2] = False, True  # a label of no chip, and one of every chip
+    truth[:, 3] = np.arange(150) == 4  # one chip, so that a fold learns from none
+    scores = np.stack([draw_scores(truth, 0), np.full(truth.shape, 0.3, dtype=np.float32), draw_scores(truth, 2)])
+    scores[0, :, 1] = 0  # never
+    scores[2, :, 4:] = np.nan  # a specialist
+    bench = bench_of(scores, truth, planet())
+    bench = replace(bench, setting=replace(bench.setting, trials=3, extras=EXTRAS))
+    for each in bench.blends(method, RULES):
+        assert np.isfinite(each.combined.scores).all()
+        assert 0 < each.evaluation.cross_fitted <= 1

@@ -27,9 +27,12 @@ def run(workspace: Workspace, words: str, code: int = 0) -> str:
 
 
 def test_a_comparison_ends_with_the_command_that_submits_its_choice(workspace: Workspace) -> None:
-    shown = run(workspace, "compare --methods mean,ridge --cuts uniform --extras entropy --public 0.34 --top 3")
+    shown = run(
+        workspace,
+        "compare --methods mean,ridge --cuts expected --calibration beta --extras entropy --public 0.34 --top 3",
+    )
     assert "Shake-up: 1,000 random splits, 34% of the chips public" in shown
-    assert "Next: python run.py blend --auto --members a,b --name best --extras entropy" in shown
+    assert "Next: python run.py blend --auto --members a,b --name best --extras entropy --calibration beta" in shown
     assert shown.count(" alone, ") >= 1
 
 
