@@ -28,7 +28,31 @@ def main() -> None:
 
 @main.group(name="data", cls=Verbs)
 def data() -> None:
-    """Prepare, check or simulate the chips."""
+    """Download, prepare, check or simulate the chips."""
+
+
+@data.command()
+@in_workspace
+@click.option("--files", type=Words(needed=True), help="names or patterns such as '*tif*', default: what JPEGs need")
+@click.option("--to", "folder", type=FOLDER, help="folder for the files; default: downloads/ in the workspace")
+@click.option("--dry-run", is_flag=True, help="list the files and check the disk only")
+def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path | None, dry_run: bool) -> None:
+    """Download the competition's files from Kaggle, going on where it was interrupted, and prepare them."""
+    from competition.download import download as download_files
+    from competition.download import make_plan
+    from competition.kaggle_client import Kaggle
+    from competition.prepare import prepare as prepare_data
+
+    kaggle, folder = Kaggle(workspace.competition.slug), folder or workspace.downloads
+    plan = make_plan(workspace.competition, kaggle.files(), folder, files or ())
+    click.echo(plan.text())
+    plan.check_room()
+    if dry_run:
+        click.echo("Dry run: nothing was downloaded.")
+        return
+    download_files(plan, kaggle)
+    click.echo(prepare_data(workspace, folder).text())
+    show_next("data check")
 
 
 @data.command()
@@ -373,23 +397,79 @@ def validate(workspace: Workspace, name: str, against: str | None, any_weather: 
 
 @main.command()
 @in_workspace
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--message", required=True, help="shown beside the submission on Kaggle")
-def submit(workspace: Workspace, name: str, message: str) -> None:
-    """Check a submission and print the command that uploads it."""
-    from submissions.upload import kaggle_command
-    from submissions.validate import validate_submission
-    from submissions.write import read_recipe, submission_path
+@click.option("--again", is_flag=True, help="submit a file that was submitted before")
+@click.option("--wait", is_flag=True, help="wait for the score")
+@click.option("--gzip", "as_gzip", is_flag=True, help="upload the file compressed")
+@click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
+def submit(
+    workspace: Workspace, name: str | None, message: str, again: bool, wait: bool, as_gzip: bool, dry_run: bool
+) -> None:
+    """Check a submission, by name or path, and upload it to Kaggle, once; default: the one written last."""
+    from competition.files import readable
+    from competition.kaggle_client import Kaggle
+    from submissions import upload
+    from submissions.leaderboard import score_text
+    from submissions.ledger import Ledger
 
-    path = submission_path(name, workspace)
-    # What was asked for when it was written is what it is held to now.
-    exclusive = read_recipe(path).get("exclusive", True)
-    report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
-    if not report.is_valid:
-        raise report.error()
-    click.echo(report.text())
-    click.echo("To upload it:")
-    click.echo(kaggle_command(path, workspace.competition, message))
+    message = upload.check_message(message)
+    parcel, ledger = upload.pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
+    click.echo(parcel.report.text())
+    upload.check_new(parcel, ledger, again=again)
+    what = f"{parcel.upload_name} ({readable(len(parcel.content))}) to {workspace.competition.slug}"
+    if dry_run:
+        click.echo(f"Dry run: {what} would be submitted with the message {message!r}. Nothing has left this machine.")
+        return
+    kaggle = Kaggle(workspace.competition.slug)
+    done = upload.submit(parcel, message, kaggle, ledger, again=again)
+    click.echo(done.text(what))
+    if not wait:
+        show_next("submissions sync")
+        return
+    entry = upload.wait_for_score(done.entry, kaggle, ledger)
+    click.echo(f"{entry.ref}: {score_text(entry)}; {entry.state}{': ' if entry.error else ''}{entry.error}.")
+    if entry.status != "complete":
+        sys.exit(1)
+
+
+@main.group(name="submissions", cls=Verbs)
+def submissions() -> None:
+    """Show what was submitted, and how it scored."""
+
+
+@submissions.command(name="list")
+@in_workspace
+@click.option("--json", "as_json", is_flag=True, help="everything that is known, as JSON")
+def list_submissions(workspace: Workspace, as_json: bool) -> None:
+    """Show the ledger: every submission, its cross-fitted score and its scores on Kaggle."""
+    _show_ledger(workspace, as_json)
+
+
+@submissions.command()
+@in_workspace
+@click.option("--json", "as_json", is_flag=True, help="everything that is known, as JSON")
+def sync(workspace: Workspace, as_json: bool) -> None:
+    """Pull the scores of every submission from Kaggle, also of those made elsewhere, and show the ledger."""
+    from competition.kaggle_client import Kaggle
+    from competition.labels import counted
+    from submissions.ledger import Ledger
+
+    listed = Kaggle(workspace.competition.slug).submissions()
+    synced = Ledger.of(workspace).record(listed)
+    news = f"{synced.new} made elsewhere, {synced.scored} newly scored, {len(synced.found)} newly confirmed"
+    click.echo(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.", err=as_json)
+    _show_ledger(workspace, as_json)
+
+
+def _show_ledger(workspace: Workspace, as_json: bool) -> None:
+    import json
+
+    from submissions.leaderboard import ledger_json, ledger_text
+    from submissions.ledger import Ledger
+
+    entries = Ledger.of(workspace).entries()
+    click.echo(json.dumps(ledger_json(entries), indent=2, ensure_ascii=False) if as_json else ledger_text(entries))
 
 
 @main.command()
@@ -409,7 +489,7 @@ def demo(workspace: Path) -> None:
         ["train --models residual --input-size 32 --epochs 8 --batch-size 32", *here],
         ["thresholds --model residual --trials 50", *here],
         ["blend --members baseline,residual --name demo --trials 50", *here],
-        ["submit demo --message demo", *here],
+        ["submit demo --message demo --dry-run", *here],
     ]
     for words, *paths in chain:
         arguments = [*words.split(), *paths]

@@ -20,6 +20,7 @@ from py7zr.exceptions import PasswordRequired
 from tqdm import tqdm
 
 from competition.errors import UserError
+from competition.files import readable
 
 CHUNK = 1 << 20
 TAR_BLOCK = 512
@@ -65,11 +66,11 @@ class Destination:
         free = shutil.disk_usage(self._folder).free
         if size > free:
             raise UserError(
-                f"{self.archive} needs {_readable(size)} unpacked, but {self._folder.parent.parent} has "
-                f"{_readable(free)} free. Make room, or give a --workspace on another disk."
+                f"{self.archive} needs {readable(size)} unpacked, but {self._folder.parent.parent} has "
+                f"{readable(free)} free. Make room, or give a --workspace on another disk."
             )
         if self._progress:
-            text = f"Unpacking {self.archive.name}: {_readable(size)}, {_readable(free)} free"
+            text = f"Unpacking {self.archive.name}: {readable(size)}, {readable(free)} free"
             tqdm.write(text, file=sys.stderr)  # print() would run into the bar
         self.bar.reset(size)
 
@@ -276,10 +277,3 @@ def _encrypted(archive: Path) -> UserError:
 def _damaged(archive: Path, error: Exception) -> UserError:
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return UserError(f"Cannot unpack {archive}: {reason}. It may be incomplete; download it again.")
-
-
-def _readable(size: int) -> str:
-    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size / 1000:.0f} kB"

@@ -7,12 +7,15 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from competition.errors import UserError
 
@@ -77,6 +80,27 @@ def replace_folder_atomically(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def one_at_a_time(lock: Path, verb: str) -> Iterator[None]:
+    """Let one process at a time run the block; others wait, saying so. The lock of a killed process is free.
+
+    Args:
+        lock: file of the lock; its folder is created.
+        verb: what is being done, for the line that is shown while waiting.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        print(f"Waiting for another '{verb}' at work in {lock.parent}", file=sys.stderr)
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def reserve_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Make the `.npy` file of an array of zeros, all its room on the disk taken, to be filled through a memory map."""
     import numpy as np
@@ -133,6 +157,14 @@ def versions_of(*packages: str) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return versions
+
+
+def readable(size: int) -> str:
+    """Return a number of bytes as it is shown to people."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size / 1000:.0f} kB" if size >= 1000 else f"{size} bytes"
 
 
 def short(digest: str) -> str:

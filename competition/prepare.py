@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from competition.archives import FOLDER_SUFFIXES, TABLE_SUFFIXES, remove_leftovers, unpack_file, unpack_folder
 from competition.errors import UserError
-from competition.files import digest_file, write_json
+from competition.files import digest_file, one_at_a_time, write_json
 from competition.labels import first
 from competition.spec import Competition
 from competition.workspace import Layout, Workspace
@@ -110,12 +106,12 @@ def prepare(workspace: Workspace, source: Path, *, progress: bool = True) -> Pre
     found = _search(source, competition)
     _require(found, earlier, source, competition)
     workspace.data.mkdir(parents=True, exist_ok=True)
-    with _locked(workspace.data):
+    with one_at_a_time(workspace.data / ".lock", "data prepare"):
         earlier = Layout.read_what_is_left(layout_path, competition)  # another process may just have written it
         remove_leftovers(workspace.data)
         unpacker = _Unpacker(workspace.data, progress)
         found.forget(unpacker.unpacked)
-        tables = [_place(name, found, earlier.tables.get(name), unpacker, None) for name in _tables(competition)]
+        tables = [_place(name, found, earlier.tables.get(name), unpacker, None) for name in tables_of(competition)]
         folders = [
             _place(name, found, earlier.folders.get(name), unpacker, suffixes)
             for name, suffixes in _folders(competition).items()
@@ -128,25 +124,17 @@ def prepare(workspace: Workspace, source: Path, *, progress: bool = True) -> Pre
     return PreparedReport(layout_path, (*tables, *folders))
 
 
-@contextmanager
-def _locked(data: Path) -> Iterator[None]:
-    """Let one process at a time prepare a workspace."""
-    lock = FileLock(data / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"Waiting for another 'data prepare' at work in {data}", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _tables(competition: Competition) -> list[str]:
+def tables_of(competition: Competition) -> list[str]:
+    """Return the names of the CSV files that a competition names."""
     tables = [competition.tables.train, competition.tables.sample_submission]
     renamed = [images.renamed for images in competition.images.values() if images.renamed]
     return list(dict.fromkeys([*tables, *renamed]))
+
+
+def archive_names(folders: Iterable[str], tables: Iterable[str]) -> dict[str, str]:
+    """Return which folder or table each archive would hold, by the archive's name in lower case."""
+    archives = {(name + suffix).lower(): name for name in folders for suffix in FOLDER_SUFFIXES}
+    return archives | {(name + suffix).lower(): name for name in tables for suffix in TABLE_SUFFIXES}
 
 
 def _folders(competition: Competition) -> dict[str, tuple[str, ...]]:
@@ -161,9 +149,8 @@ def _folders(competition: Competition) -> dict[str, tuple[str, ...]]:
 def _search(source: Path, competition: Competition) -> _Found:
     """Look for the folders, tables and archives, level by level; a folder that holds its chips is not walked."""
     found = _Found()
-    folders, tables = _folders(competition), set(_tables(competition))
-    archives = {(name + suffix).lower(): name for name in folders for suffix in FOLDER_SUFFIXES}
-    archives |= {(name + suffix).lower(): name for name in tables for suffix in TABLE_SUFFIXES}
+    folders, tables = _folders(competition), set(tables_of(competition))
+    archives = archive_names(folders, tables)
     level = [source]
     for _ in range(DEPTH + 1):
         below: list[Path] = []

@@ -10,6 +10,8 @@ Layout of a workspace:
     blends/<name>/              a blend's scores
     submissions/                files for Kaggle, each with its recipe
     optuna.db                   studies
+    downloads/                  Kaggle's files, as they were downloaded
+    ledger.db                   every submission, and what became of it
 """
 
 from __future__ import annotations
@@ -74,6 +76,16 @@ class Workspace:
     def studies(self) -> Path:
         """Optuna's database."""
         return self.root / "optuna.db"
+
+    @property
+    def downloads(self) -> Path:
+        """Kaggle's files, as they were downloaded."""
+        return self.root / "downloads"
+
+    @property
+    def ledger(self) -> Path:
+        """Database of every submission."""
+        return self.root / "ledger.db"
 
     @cached_property
     def layout(self) -> Layout:

@@ -14,8 +14,8 @@ from submissions.blend_files import MARKER
 
 NEXT = """These chips are made up: the figures say that the chain works, not how well it would do.
 
-With the real data (accept the competition's rules on Kaggle, then download its files):
-  python run.py data prepare --from DIR
+With the real data (accept the competition's rules on Kaggle first):
+  python run.py data download
   python run.py folds
   python run.py train --models mobilenet_v2
   python run.py blend --members mobilenet_v2 --name first --any-weather"""

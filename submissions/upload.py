@@ -1,13 +1,321 @@
-"""Bringing a submission to Kaggle. For now by hand: the exact command."""
+"""Bringing a submission to Kaggle, once.
+
+A submission is made in three steps: Kaggle names a place for the file, the file is sent there, and Kaggle is told to
+submit it. Only the last one counts, and only the ref that it returns proves it. The ledger notes each step before it is
+taken. Where the last one has no answer, Kaggle's list is asked, until nothing can be on its way any more; the name of
+the uploaded file carries the digest of its content, so that it is found there, also by another machine or without the
+ledger.
+"""
 
 from __future__ import annotations
 
-import shlex
+import gzip
+import re
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from competition.spec import Competition
+from competition.credentials import redact
+from competition.errors import UserError
+from competition.files import digest_file, one_at_a_time
+from competition.kaggle_client import Kaggle, Limits
+from competition.kaggle_errors import UnansweredError, clean
+from competition.labels import first
+from competition.workspace import Workspace
+from submissions.ledger import Entry, Ledger
+from submissions.validate import SubmissionReport, validate_submission
+from submissions.write import read_recipe, submission_path
+
+ATTEMPTS = 2
+SETTLED = 90.0  # seconds after which Kaggle no longer accepts what it has not answered; it is given up after 60
+POLL = 5.0  # seconds between two looks at Kaggle's list
+FIRST_LOOK, LAST_LOOK = 5.0, 60.0  # seconds between two looks at a score; they double
+PATIENCE = 1800.0  # seconds to wait for a score
+LONGEST = 60  # characters of a submission's name in the name of the uploaded file
 
 
-def kaggle_command(path: Path, competition: Competition, message: str) -> str:
-    """Return the command that submits `path`, quoted for a shell."""
-    return shlex.join(["kaggle", "competitions", "submit", "-c", competition.slug, "-f", str(path), "-m", message])
+@dataclass(frozen=True)
+class Parcel:
+    """A checked submission file, ready to be uploaded.
+
+    Attributes:
+        report: what the validator found: nothing.
+        content: what is uploaded: the CSV, or its gzip.
+        digest: SHA-256 of the CSV.
+        modified: when the CSV was last changed, in seconds since 1970.
+        recipe: how it was made; empty if that is not known.
+        is_packed: whether `content` is gzip.
+    """
+
+    report: SubmissionReport
+    content: bytes
+    digest: str
+    modified: int
+    recipe: dict[str, Any]
+    is_packed: bool
+
+    @property
+    def path(self) -> Path:
+        """The CSV file."""
+        return self.report.path
+
+    @property
+    def marker(self) -> str:
+        """What makes the file known among all that are on Kaggle."""
+        return self.digest[:16]
+
+    @property
+    def upload_name(self) -> str:
+        """Name of the file on Kaggle."""
+        stem = re.sub(r"[^A-Za-z0-9_.]+", "-", self.path.stem)[:LONGEST].strip("-.") or "submission"
+        return f"{stem}-{self.marker}.csv{'.gz' if self.is_packed else ''}"
+
+    def entry(self, message: str, competition: str) -> Entry:
+        """Return the parcel as an entry of the ledger."""
+        figures: dict[str, Any] = next(iter(self.recipe.get("figures", [])), {})
+        low, high = figures.get("interval", (None, None))
+        return Entry(
+            competition=competition,
+            name=self.path.stem,
+            marker=self.marker,
+            digest=self.digest,
+            size=len(self.content),
+            message=message,
+            metric=figures.get("metric"),
+            cross_fitted=figures.get("cross_fitted"),
+            low=low,
+            high=high,
+            members=tuple(member["name"] for member in self.recipe.get("members", [])),
+            recipe=self.recipe,
+        )
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A submission that Kaggle has confirmed.
+
+    Attributes:
+        entry: of the ledger.
+        limits: before it was made; None if Kaggle does not say.
+        is_earlier: it was made by an earlier attempt, and nothing was uploaded now.
+    """
+
+    entry: Entry
+    limits: Limits | None
+    is_earlier: bool
+
+    def text(self, what: str) -> str:
+        """Return what happened, as a line.
+
+        Args:
+            what: was uploaded, and where to.
+        """
+        if self.is_earlier:
+            begun = day(self.entry.sent or "")
+            return (
+                f"Kaggle has it already: the attempt of {begun} was accepted as {self.entry.ref}. Nothing was uploaded."
+            )
+        left = f"; {self.limits.left - 1} left today" if self.limits and self.limits.left else ""
+        return f"Uploaded {what}. Kaggle has accepted it as submission {self.entry.ref}{left}."
+
+
+def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Parcel:
+    """Check a submission and make it ready.
+
+    Args:
+        name: of a submission in the workspace, or the path of a `.csv` file; None: the one written last.
+        workspace: of the competition.
+        as_gzip: upload it compressed.
+
+    Raises:
+        UserError: if there is none, or it is not valid, or was changed after it was written.
+    """
+    path = _latest(workspace) if name is None else submission_path(name, workspace)
+    recipe = read_recipe(path)
+    # What was asked for when it was written is what it is held to now.
+    exclusive = recipe.get("exclusive", True)
+    report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
+    if not report.is_valid:
+        raise report.error()
+    content = path.read_bytes()
+    digest = sha256(content).hexdigest()
+    if digest != recipe.get("sha256", digest) or digest != digest_file(path):
+        raise UserError(f"{path} is changing while it is read. Run the command again when it is complete.")
+    modified = int(path.stat().st_mtime)
+    return Parcel(report, gzip.compress(content, mtime=0) if as_gzip else content, digest, modified, recipe, as_gzip)
+
+
+def check_message(message: str) -> str:
+    """Return a message that may stand beside a submission.
+
+    Raises:
+        UserError: if it is empty, not one printable line, or holds the user's token.
+    """
+    if redact(message) != message:
+        raise UserError("--message holds a Kaggle token, and everybody in the team would read it. Leave it out.")
+    if not message.strip() or not message.isprintable():
+        raise UserError(f"--message: expected one line of text, received {message!r}.")
+    return message.strip()
+
+
+def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
+    """Refuse a file that is known to be on Kaggle already, unless it is to be submitted `again`.
+
+    Raises:
+        UserError: if it is.
+    """
+    earlier = [entry for entry in ledger.entries() if entry.marker == parcel.marker and entry.stage == "confirmed"]
+    if earlier and not again:
+        entry = earlier[-1]
+        score = "" if entry.public is None else f", public {entry.public:.5f}"
+        raise UserError(
+            f"{parcel.path.name} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}{score})."
+            " Give --again to submit the same file once more."
+        )
+
+
+def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, again: bool = False) -> Submitted:
+    """Submit a file, exactly once.
+
+    Args:
+        parcel: the file.
+        message: shown beside it on Kaggle.
+        kaggle: the competition.
+        ledger: of the workspace; one process at a time submits from it.
+        again: submit it even if Kaggle has it.
+
+    Raises:
+        UserError: if it is there already, no submission is left today, or it is not accepted, or not confirmed.
+    """
+    with one_at_a_time(ledger.path.with_suffix(".lock"), "submit"):
+        check_new(parcel, ledger, again=again)  # another process may have submitted it while this one waited
+        for found in _settle(kaggle, ledger):
+            if found.marker == parcel.marker:
+                return Submitted(found, None, is_earlier=True)
+        check_new(parcel, ledger, again=again)
+        limits = _check_limits(kaggle)
+        for _ in range(ATTEMPTS):
+            if entry := _try(parcel, message, kaggle, ledger):
+                return Submitted(entry, limits, is_earlier=False)
+    raise UserError(
+        f"Kaggle has not confirmed {parcel.path.name} in {ATTEMPTS} attempts, and does not list it. "
+        "Run the same command again later; it asks Kaggle first."
+    )
+
+
+def wait_for_score(entry: Entry, kaggle: Kaggle, ledger: Ledger) -> Entry:
+    """Return the entry as it is when Kaggle has scored it, or after half an hour.
+
+    Raises:
+        UserError: if Kaggle cannot be asked.
+    """
+    print("Waiting for the score. Ctrl-C ends the waiting, not the submission.", file=sys.stderr)
+    if entry.ref is None:
+        raise ValueError("Only a confirmed submission is scored.")
+    until, pause = time.monotonic() + PATIENCE, FIRST_LOOK
+    while True:
+        ledger.record([kaggle.submission(entry.ref)])
+        entry = next(each for each in ledger.entries() if each.id == entry.id)
+        if entry.status != "pending" or time.monotonic() + pause > until:
+            return entry
+        time.sleep(pause)
+        pause = min(2 * pause, LAST_LOOK)
+
+
+def day(when: str) -> str:
+    """Return a time of the ledger for people, in UTC."""
+    return f"{when[:10]} {when[11:16]}" if when else "an unknown day"
+
+
+def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry | None:
+    """Upload and submit once; return the confirmed entry, None if Kaggle did not answer and does not have it."""
+    entry = ledger.begin(parcel.entry(message, kaggle.slug))
+    try:
+        token = kaggle.upload(parcel.upload_name, parcel.content, parcel.modified, progress=True)
+    except BaseException as error:
+        ledger.end(entry, clean(str(error)) or type(error).__name__)
+        raise
+    try:
+        ref = kaggle.create(token, message, lambda: ledger.send(entry))
+    except UnansweredError as error:
+        print(f"{error}\nAsking Kaggle whether it has the submission.", file=sys.stderr)
+        return next((found for found in _settle(kaggle, ledger) if found.id == entry.id), None)
+    except UserError as error:
+        ledger.end(entry, clean(str(error)))
+        raise
+    try:
+        return ledger.confirm(entry, ref)
+    except UserError as error:
+        raise UserError(f"Kaggle has accepted {parcel.path.name} as {ref}, but: {error}") from error
+
+
+def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
+    """Find out what became of every entry that is not confirmed, and return those that Kaggle has.
+
+    Nobody else is submitting from this workspace. An entry that was sent and is not listed may still be on its way;
+    it is ended when that can no longer be.
+    """
+    for entry in _at(ledger, "uploading"):
+        ledger.end(entry, "the process was stopped before it was submitted")
+    found: list[Entry] = []
+    begun, is_announced = datetime.now(UTC), False
+    while True:
+        asked = datetime.now(UTC)
+        found += _listed(kaggle, ledger)
+        left = 0.0
+        for entry in _at(ledger, "unconfirmed"):
+            sent = min(datetime.fromisoformat(entry.sent or entry.begun or ""), begun)  # if the clock was put back
+            if (waited := (asked - sent).total_seconds()) > SETTLED:
+                ledger.end(entry, f"Kaggle does not list it {SETTLED:.0f} s after it was sent")
+            left = max(left, SETTLED - waited)
+        if not left:
+            return tuple(found)
+        if not is_announced:
+            print(f"Kaggle does not list it yet; looking for another {left:.0f} s.", file=sys.stderr)
+            is_announced = True
+        time.sleep(min(POLL, left + 0.1))
+
+
+def _listed(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
+    try:
+        return ledger.record(kaggle.submissions()).found
+    except UserError as error:
+        if unknown := _at(ledger, "unconfirmed"):
+            names = first(f"{entry.name} of {day(entry.when)}" for entry in unknown)
+            raise UserError(f"{error} Whether Kaggle has {names} is not known; `submit` asks first.") from error
+        raise
+
+
+def _check_limits(kaggle: Kaggle) -> Limits | None:
+    try:
+        limits = kaggle.limits()
+    except UserError as error:
+        print(f"How many submissions are left today is not known: {error}", file=sys.stderr)
+        return None
+    if limits.left == 0 and limits.made > 0:  # both are 0 for who has not submitted anything yet
+        midnight = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0)
+        hours, minutes = divmod(int((midnight - datetime.now(UTC)).total_seconds()) // 60, 60)
+        raise UserError(
+            f"No submissions are left today: {limits.made} were made. Counting begins anew at 00:00 UTC, in {hours} h "
+            f"{minutes} min. Nothing was uploaded."
+        )
+    print(f"Submissions today: {limits.made} made, {limits.left} left.", file=sys.stderr)
+    return limits
+
+
+def _latest(workspace: Workspace) -> Path:
+    paths = list(workspace.submissions.glob("*.csv"))
+    if not paths:
+        raise UserError(
+            f"No submissions in {workspace.submissions}. "
+            'Run "python run.py blend --members MODELS --name NAME", or give the path of a .csv file.'
+        )
+    return max(paths, key=lambda path: path.stat().st_mtime)
+
+
+def _at(ledger: Ledger, stage: str) -> list[Entry]:
+    return [entry for entry in ledger.entries() if entry.stage == stage]

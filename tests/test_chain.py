@@ -75,7 +75,8 @@ def test_from_simulated_archives_to_a_checked_submission(simulated: Path, tmp_pa
     shown = run("blend", "--members", "baseline", "--name", "first", "--trials", 5, *here)
     assert "first.csv is valid: 24 rows" in shown
     assert "identical" in run("validate", "first", "--against", "first", *here)
-    assert "kaggle competitions submit -c planet-understanding" in run("submit", "first", "--message", "a 'b'", *here)
+    shown = run("submit", "first", "--message", "a 'b'", "--dry-run", *here)
+    assert "to planet-understanding-the-amazon-from-space would be submitted with the message \"a 'b'\"." in shown
     scores = tmp_path / "scores.csv"
     run("predict", "--model", "baseline", "--images", simulated / "test-jpg", "--output", scores, "--tags", *here)
     assert scores.read_text().splitlines()[0].startswith("image_name,agriculture,")

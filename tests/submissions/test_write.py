@@ -1,7 +1,6 @@
 """The submission writer."""
 
 import json
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,10 @@ from numpy.typing import NDArray
 
 from competition.errors import UserError
 from competition.files import digest_file
-from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.scores import Scores
 from submissions.decoding import Obedient
 from submissions.thresholds import FixedCut
-from submissions.upload import kaggle_command
 from submissions.validate import validate_submission
 from submissions.write import read_recipe, submission_path, write_decided, write_submission
 from tests.submissions.samples import (
@@ -167,13 +164,3 @@ def test_chips_without_scores_are_decided_by_label_shares_and_said(workspace: Wo
         f"{NAMES[2]}, {NAMES[30]}."
     ]
     assert json.loads(report.path.with_suffix(".json").read_text())["without_scores"] == [NAMES[2], NAMES[30]]
-
-
-def test_the_kaggle_command_survives_a_shell(tmp_path: Path) -> None:
-    competition: Competition = PLANET
-    path = tmp_path / "it's here" / "ab.csv"
-    command = kaggle_command(path, competition, 'mean of "a" & $b')
-    assert shlex.split(command) == [
-        *("kaggle", "competitions", "submit", "-c", "planet-understanding-the-amazon-from-space"),
-        *("-f", str(path), "-m", 'mean of "a" & $b'),
-    ]

@@ -1,0 +1,230 @@
+"""Downloading a competition's files: which, whether the disk has room, and each one whole or not at all.
+
+A file that is on its way lies in the folder `.partial/`, where an interrupted download goes on; one that has the size
+Kaggle lists takes its name in the folder itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from tabulate import tabulate
+
+from competition.errors import UserError
+from competition.files import one_at_a_time, readable
+from competition.kaggle_client import Kaggle, RemoteFile
+from competition.kaggle_errors import AGAIN, clean
+from competition.labels import first
+from competition.prepare import archive_names, tables_of
+from competition.spec import Competition
+
+PARTIAL = ".partial"
+MARKER = ".kaggle-partial"  # suffix of the client's own note beside a file on its way
+CHIPS_GROW, TABLES_GROW = 2, 20  # times an archive's size; Planet's GeoTIFFs 1.6, its tables 9 to 19
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be downloaded.
+
+    Attributes:
+        folder: receives the files.
+        listed: every file of the competition.
+        wanted: the files to have.
+        here: those of them that are in `folder` already.
+        begun: bytes that are there of the others.
+    """
+
+    folder: Path
+    listed: tuple[RemoteFile, ...]
+    wanted: tuple[RemoteFile, ...]
+    here: tuple[RemoteFile, ...]
+    begun: dict[RemoteFile, int]
+
+    @property
+    def missing(self) -> tuple[RemoteFile, ...]:
+        """The files to download."""
+        return tuple(file for file in self.wanted if file not in self.here)
+
+    @property
+    def to_come(self) -> int:
+        """Bytes to download."""
+        return sum(max(file.size - self.begun.get(file, 0), 0) for file in self.missing)
+
+    @property
+    def unpacked(self) -> int:
+        """About how many bytes the wanted files take when they are unpacked; archives say so only at their end."""
+        return sum(file.size * _growth(file.name) for file in self.wanted)
+
+    def text(self) -> str:
+        """Return a line a file, and the sums."""
+        rows = [[clean(file.name), readable(file.size), self._state(file)] for file in self.listed]
+        table = tabulate(rows, ["file", "size", ""], colalign=("left", "right", "left"))
+        sums = f"To download: {readable(self.to_come)}; unpacked, all that is wanted takes about "
+        return f"{table}\n{sums}{readable(self.unpacked)}; free: {readable(free_bytes(self.folder))}."
+
+    def check_room(self) -> None:
+        """Refuse a disk that has no room for the archives and what is in them.
+
+        Raises:
+            UserError: if it has not.
+        """
+        free, needed = free_bytes(self.folder), self.to_come + (self.unpacked if self.missing else 0)
+        if needed > free:
+            raise UserError(
+                f"The disk of {self.folder} is too small: {readable(self.to_come)} to download and about "
+                f"{readable(self.unpacked)} unpacked, but {readable(free)} are free. Nothing was downloaded. "
+                "Make room, choose fewer with --files, or give a --workspace on another disk."
+            )
+
+    def _state(self, file: RemoteFile) -> str:
+        if file not in self.wanted:
+            return "not needed"
+        if file in self.here:
+            return "is here"
+        begun = self.begun.get(file, 0)
+        return f"goes on after {readable(begun)}" if begun else "to download"
+
+
+def make_plan(
+    competition: Competition, listed: Sequence[RemoteFile], folder: Path, patterns: Sequence[str] = ()
+) -> Plan:
+    """Return which of the files that Kaggle lists are wanted, and which are here.
+
+    Args:
+        competition: names the tables and the chips of its default rendering: these are wanted.
+        listed: every file of the competition.
+        folder: receives the files.
+        patterns: names of wanted files instead, or patterns such as `*.csv.zip`.
+
+    Raises:
+        UserError: if a pattern fits none of them, or none is wanted.
+    """
+    for file in listed:
+        _safe_parts(file)
+    wanted = _matching(listed, patterns) if patterns else _needed(listed, competition)
+    if not wanted:
+        raise UserError(
+            f"Kaggle lists none of the files that competition '{competition.name}' names, but "
+            f"{first(clean(file.name) for file in listed) or 'none'}. Choose with --files."
+        )
+    here = tuple(file for file in wanted if _here(file, folder))
+    begun = {file: _begun(file, folder) for file in wanted if file not in here}
+    return Plan(folder, tuple(listed), tuple(wanted), here, begun)
+
+
+def download(plan: Plan, kaggle: Kaggle) -> None:
+    """Download what is missing. A file takes its name when it has the size that Kaggle lists.
+
+    Raises:
+        UserError: if a file cannot be had, or has another size.
+    """
+    with one_at_a_time(plan.folder / PARTIAL / ".lock", "data download"):
+        for number, file in enumerate(plan.missing, 1):
+            if _here(file, plan.folder):  # another process has just brought it
+                continue
+            print(f"{file.name}: {readable(file.size)} ({number} of {len(plan.missing)})", file=sys.stderr)
+            _bring(file, plan.folder, kaggle)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes of the disk on which `folder` is or will be."""
+    return shutil.disk_usage(next(each for each in (folder, *folder.absolute().parents) if each.exists())).free
+
+
+def _bring(file: RemoteFile, folder: Path, kaggle: Kaggle) -> None:
+    partial = _partial(file, folder)
+    kaggle.download(file, partial, progress=sys.stderr.isatty())
+    served = [path for path in partial.iterdir() if path.suffix != MARKER] if partial.is_dir() else []
+    if len(served) != 1:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(f"Kaggle sent no {file.name}. {AGAIN}.")
+    (path,) = served
+    target = _target(file, folder, is_packed=_is_packed(path, file))
+    size = path.stat().st_size
+    if file.size and size != file.size and target.name == _safe_parts(file)[-1]:
+        shutil.rmtree(partial)
+        raise UserError(
+            f"{file.name} has the wrong size: expected {file.size:,} bytes, received {size:,}. What came was removed. "
+            f"{AGAIN}."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    shutil.rmtree(partial)
+
+
+def _is_packed(path: Path, file: RemoteFile) -> bool:
+    """Whether Kaggle sent a table as an archive of it, which it does without saying so in the list."""
+    if path.suffix.lower() != ".zip" or file.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        return False
+
+
+def _needed(listed: Sequence[RemoteFile], competition: Competition) -> list[RemoteFile]:
+    images, tables = competition.image_set(competition.default_images), tables_of(competition)
+    folders = {*images.train, *images.test}
+    archives = archive_names(folders, tables)
+    return [
+        file
+        for file in listed
+        if file.name.lower() in archives or {*_safe_parts(file)[:-1]} & folders or _safe_parts(file)[-1] in tables
+    ]
+
+
+def _matching(listed: Sequence[RemoteFile], patterns: Sequence[str]) -> list[RemoteFile]:
+    names = [file.name for file in listed]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError(f"--files: no file of the competition is called {pattern!r}. There are {first(names, 12)}.")
+    return [file for file in listed if any(fnmatchcase(file.name, pattern) for pattern in patterns)]
+
+
+def _growth(name: str) -> int:
+    suffixes = PurePosixPath(name.lower()).suffixes
+    return TABLES_GROW if ".csv" in suffixes and suffixes[-1] != ".csv" else CHIPS_GROW
+
+
+def _safe_parts(file: RemoteFile) -> tuple[str, ...]:
+    """Return the parts of a file's path.
+
+    Raises:
+        UserError: if it leads outside, or cannot be a file's name.
+    """
+    parts = PurePosixPath(file.name).parts
+    if not parts or any(part in ("..", "/") or part.startswith(".") or set(part) & set("\\:\0") for part in parts):
+        raise UserError(f"Kaggle lists a file whose name is refused: {clean(file.name)!r}. Nothing was downloaded.")
+    return parts
+
+
+def _target(file: RemoteFile, folder: Path, *, is_packed: bool) -> Path:
+    path = folder.joinpath(*_safe_parts(file))
+    return path.with_name(path.name + ".zip") if is_packed else path
+
+
+def _here(file: RemoteFile, folder: Path) -> bool:
+    """Whether the file is in `folder`, with the size that Kaggle lists or as an archive."""
+    path = _target(file, folder, is_packed=False)
+    if path.is_file() and file.size in (0, path.stat().st_size):
+        return True
+    return _target(file, folder, is_packed=True).is_file() and not file.name.lower().endswith(".zip")
+
+
+def _partial(file: RemoteFile, folder: Path) -> Path:
+    return folder / PARTIAL / hashlib.sha256(file.name.encode()).hexdigest()[:16]
+
+
+def _begun(file: RemoteFile, folder: Path) -> int:
+    """Return how many bytes of the file an interrupted download has left, if it can go on."""
+    marked = [path.with_suffix("") for path in _partial(file, folder).glob(f"*{MARKER}")]
+    return sum(path.stat().st_size for path in marked if path.is_file())

@@ -1,0 +1,328 @@
+"""The one door to Kaggle: the official client, with time limits, bounded retries and one clear line for each failure.
+
+The client's own helpers are used where they hold what they promise: credentials, lists, resumed downloads. Its
+`competition_submit` does not: it has no time limit, retries in silence for six minutes, prints signed addresses, takes
+a redirected upload for a successful one, and returns after a failed upload as after a good one. So a submission's steps
+are called one by one, and the file is sent by `requests`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from tqdm import tqdm
+
+from competition.credentials import find_credentials
+from competition.errors import UserError
+from competition.kaggle_errors import (
+    AGAIN,
+    MalformedError,
+    StorageError,
+    UnansweredError,
+    clean,
+    is_busy,
+    is_transient,
+    no_connection,
+    not_accepted,
+    persist,
+    refusal,
+    status_of,
+    unreadable,
+    was_not_begun,
+)
+
+CONNECT, READ = 10.0, 60.0  # seconds until a connection, and until the next bytes of an answer, are given up
+PAGE = 100  # items of a list
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a competition: its name, and its size in bytes, 0 if Kaggle does not say."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class RemoteSubmission:
+    """A submission as Kaggle lists it.
+
+    Attributes:
+        ref: Kaggle's number of it, the only proof that it was accepted.
+        file_name: name under which the file was uploaded; "" if Kaggle does not say.
+        message: shown beside it on Kaggle.
+        date: when it was made, ISO, UTC; "" if Kaggle does not say.
+        status: "pending", "complete" or "error".
+        error: why it could not be scored; "" otherwise.
+        public: score on the public part of the test chips; None while there is none.
+        private: score on the private part; None while there is none.
+        size: bytes of the file; 0 if Kaggle does not say.
+    """
+
+    ref: int
+    file_name: str
+    message: str
+    date: str
+    status: str
+    error: str
+    public: float | None
+    private: float | None
+    size: int
+
+    @classmethod
+    def of(cls, found: Any) -> RemoteSubmission:
+        """Read the client's object."""
+        date = found.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(found.date, datetime) else ""
+        return cls(
+            ref=found.ref,
+            file_name=clean(found.file_name),
+            message=clean(found.description, 1000),
+            date=date,
+            status=found.status.name.lower(),
+            error=clean(found.error_description),
+            public=_score(found.public_score),
+            private=_score(found.private_score),
+            size=found.total_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many submissions the team has made today, in UTC, and how many it may still make."""
+
+    made: int
+    left: int
+
+
+class Kaggle:
+    """A connection to one competition. Every method raises UserError, one line, where Kaggle does not do as asked.
+
+    Args:
+        slug: the competition's name in its address.
+
+    Raises:
+        UserError: if there are no credentials, or they are not accepted.
+    """
+
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        self._credentials = find_credentials()
+        if warning := self._credentials.warning():
+            print(warning, file=sys.stderr)
+        self._api = self._connect()
+
+    def files(self) -> list[RemoteFile]:
+        """Return the competition's files, in Kaggle's order."""
+        listed: dict[str, RemoteFile] = {}
+        token: str | None = None
+        while True:
+            page = self._ask("list the files", partial(self._api.competition_list_files, self.slug, token, PAGE))
+            found = {file.name: RemoteFile(file.name, file.total_bytes) for file in page.files or []}
+            is_new = bool(found.keys() - listed.keys())
+            listed |= found
+            token = page.next_page_token
+            if not token or not is_new:
+                return list(listed.values())
+
+    def download(self, file: RemoteFile, folder: Path, *, progress: bool) -> None:
+        """Bring a file to a folder of its own, going on where an earlier call was interrupted.
+
+        Args:
+            file: the file; that its size is the listed one is for the caller to check.
+            folder: receives it, under the name it is served by; emptied if the size is not the one announced.
+            progress: show a bar.
+        """
+
+        def bring() -> None:
+            try:
+                self._api.competition_download_file(self.slug, file.name, str(folder), quiet=not progress)
+            except requests.RequestException:
+                raise
+            except ValueError as error:
+                shutil.rmtree(folder)
+                what = f"{file.name} is damaged: {clean(str(error))}"
+                raise UserError(f"{what}. What came was removed. {AGAIN}.") from None
+
+        # Where a download breaks off the client itself goes on, five times.
+        self._ask(f"send {clean(file.name)}", bring, is_busy)
+
+    def submissions(self) -> list[RemoteSubmission]:
+        """Return every submission of the team, in Kaggle's order, the latest first."""
+        from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
+
+        listed: dict[int, RemoteSubmission] = {}
+        request = ApiListSubmissionsRequest()
+        request.competition_name, request.page_size, request.page = self.slug, PAGE, 1
+        while True:
+            page = self._ask("list the submissions", lambda: self._call("list_submissions", request))
+            found = {each.ref: RemoteSubmission.of(each) for each in page.submissions or []}
+            is_new = bool(found.keys() - listed.keys())
+            listed |= found
+            if not is_new or not (page.next_page_token or len(found) >= PAGE):
+                return list(listed.values())
+            request.page += 1
+            request.page_token = page.next_page_token or ""
+
+    def submission(self, ref: int) -> RemoteSubmission:
+        """Return one submission."""
+        from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
+
+        request = ApiGetSubmissionRequest()
+        request.ref = ref
+        return RemoteSubmission.of(self._ask(f"show submission {ref}", lambda: self._call("get_submission", request)))
+
+    def limits(self) -> Limits:
+        """Return how many submissions were made today and are left."""
+        call = self._api.competition_get_submission_limits
+        found = self._ask("say how many submissions are left", lambda: call(self.slug))
+        return Limits(found.num_today, found.num_allowed_now)
+
+    def upload(self, name: str, content: bytes, modified: int, *, progress: bool) -> str:
+        """Bring a file to where submissions are made from, and return its token; this submits nothing.
+
+        Args:
+            name: of the file, as Kaggle is to show it.
+            content: of the file.
+            modified: when it was last changed, in seconds since 1970.
+            progress: show a bar on a terminal.
+        """
+        from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
+
+        request = ApiStartSubmissionUploadRequest()
+        request.competition_name, request.file_name = self.slug, name
+        request.content_length, request.last_modified_epoch_seconds = len(content), modified
+
+        def bring() -> str:
+            start = self._call("start_submission_upload", request)
+            if not start.token or not start.create_url:
+                raise MalformedError
+            _put(start.create_url, name, content, progress)
+            return str(start.token)
+
+        return self._ask(f"take the file {name}", bring)
+
+    def create(self, token: str, message: str, announce: Callable[[], None]) -> int:
+        """Submit the file that was uploaded, and return the submission's ref.
+
+        It is tried again only where Kaggle cannot have begun with it.
+
+        Args:
+            token: what `upload` returned.
+            message: shown beside the submission.
+            announce: called before every attempt.
+
+        Raises:
+            UnansweredError: if there is no answer with a ref; the submission may have been accepted.
+            UserError: if it was not accepted.
+        """
+        from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
+
+        request = ApiCreateSubmissionRequest()
+        request.competition_name, request.blob_file_tokens = self.slug, token
+        request.submission_description = message
+
+        def ask() -> Any:
+            announce()
+            return self._call("create_submission", request)
+
+        answer = self._ask("accept the submission", ask, was_not_begun)
+        if not answer.ref:
+            said = f", but says {clean(answer.message)!r}" if answer.message else ""
+            raise UnansweredError(f"Kaggle's answer names no submission{said}.")
+        return int(answer.ref)
+
+    def _call(self, method: str, request: Any) -> Any:
+        with self._api.build_kaggle_client() as client:
+            return getattr(client.competitions.competition_api_client, method)(request)
+
+    def _ask(
+        self, what: str, function: Callable[[], T], may_repeat: Callable[[BaseException], bool] = is_transient
+    ) -> T:
+        """Call `function`, again where `may_repeat` allows; an error becomes one line, without its trace.
+
+        What the client prints is not shown, nor is the trace: they may hold signed addresses.
+        """
+        unknown = False  # whether it may have been done
+        try:
+            with redirect_stdout(io.StringIO()):
+                return persist(function, may_repeat)
+        except UserError:
+            raise
+        except requests.HTTPError as error:
+            line = refusal(what, error, self.slug, self._credentials.source)
+            unknown = status_of(error) >= 500
+        except StorageError as error:
+            line = UserError(f"Kaggle's storage does not take the file ({error.status}). {AGAIN} later.")
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            line, unknown = no_connection(what, error), not was_not_begun(error)
+        except (MalformedError, requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
+            line, unknown = unreadable(what, error), True
+        raise UnansweredError(str(line)) if unknown else line
+
+    def _connect(self) -> Any:
+        """Return the client, signed in."""
+        logging.getLogger("urllib3").setLevel(logging.WARNING)  # VERBOSE=1 would log addresses that are signed
+        with redirect_stdout(io.StringIO()):
+            # Importing it signs in, without a time limit, and is silent if it cannot: done again below.
+            from kaggle.api.kaggle_api_extended import KaggleApi
+
+        class Client(KaggleApi):
+            """The official client, with time limits."""
+
+            def build_kaggle_client(self) -> Any:
+                client = super().build_kaggle_client()
+                http = client.http_client().__enter__()
+                for scheme in ("https://", "http://"):
+                    http._session.mount(scheme, _TimeLimits())
+                return client
+
+        client = Client()
+        client.args = [arg for arg in client.args if arg != "--verbose"]  # it would print the token
+        try:
+            self._ask("sign in", client.authenticate)
+        except SystemExit:
+            raise not_accepted(self._credentials.source) from None
+        except OSError as error:  # which may name the token as a file
+            raise UserError(f"The kaggle client cannot read {self._credentials.source}: {error.strerror}.") from None
+        return client
+
+
+class _TimeLimits(HTTPAdapter):
+    """Gives up what takes too long; the client itself would wait for ever."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["timeout"] = kwargs.get("timeout") or (CONNECT, READ)
+        return super().send(request, *args, **kwargs)
+
+
+def _put(url: str, name: str, content: bytes, progress: bool) -> None:
+    """Send a file; whatever is not a clear success is an error."""
+    bar: dict[str, Any] = {"total": len(content), "unit": "B", "unit_scale": True, "desc": name, "leave": False}
+    with tqdm.wrapattr(io.BytesIO(content), "read", disable=None if progress else True, **bar) as body:
+        # A redirect followed as a GET would answer 200, and nothing would be there.
+        answer = requests.put(url, data=body, timeout=(CONNECT, READ), allow_redirects=False)
+    if answer.status_code not in (200, 201):
+        raise StorageError(answer.status_code)
+
+
+def _score(text: Any) -> float | None:
+    """Return a score, which Kaggle gives as text; None if there is none."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,309 @@
+"""The ledger: every submission that was begun here, and every one that Kaggle lists, in one SQLite file.
+
+A row goes through these stages; each is on the disk before the step it announces is taken:
+
+    uploading     the file is on its way; nothing is submitted
+    unconfirmed   Kaggle was told to submit it; whether it did is not known
+    confirmed     Kaggle has given it a number, its ref
+    ended         it was not submitted, and `error` says why
+
+So a process that is killed leaves a row that says truly how far it came.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from competition.errors import UserError
+from competition.kaggle_client import RemoteSubmission
+from competition.workspace import Workspace
+from submissions.blend_files import now
+
+VERSION = 1
+BUSY = 30.0  # seconds to wait for another process that is writing
+CLOCKS = 3600  # seconds that Kaggle's clock and ours may differ by
+MARKER = re.compile(r"-([0-9a-f]{16})\.csv")  # in the name of a file that was uploaded from a workspace
+SCHEMA = """
+CREATE TABLE submissions (
+    id INTEGER PRIMARY KEY,
+    competition TEXT NOT NULL,
+    name TEXT NOT NULL,
+    stage TEXT NOT NULL CHECK (stage IN ('uploading', 'unconfirmed', 'confirmed', 'ended')),
+    ref INTEGER,
+    marker TEXT,
+    digest TEXT,
+    size INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    metric TEXT,
+    cross_fitted REAL,
+    low REAL,
+    high REAL,
+    members TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    begun TEXT,
+    sent TEXT,
+    confirmed TEXT,
+    scored TEXT,
+    status TEXT,
+    public REAL,
+    private REAL,
+    error TEXT NOT NULL DEFAULT '',
+    UNIQUE (competition, ref),
+    CHECK ((stage = 'confirmed') = (ref IS NOT NULL))
+);
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the ledger.
+
+    Attributes:
+        id: of the row; 0 before it is written.
+        competition: Kaggle's name of the competition.
+        name: of the submission here, or of the file if it was made elsewhere.
+        stage: "uploading", "unconfirmed", "confirmed" or "ended".
+        ref: Kaggle's number of the submission; None until it is confirmed.
+        marker: first 16 hex digits of `digest`, which the name of the uploaded file carries; None for other files.
+        digest: SHA-256 of the CSV; None if it was made elsewhere.
+        size: bytes that were uploaded.
+        message: shown beside the submission on Kaggle.
+        metric: name of the metric of `cross_fitted`.
+        cross_fitted: the score expected, with `low` and `high`, its 95 % interval; None where it is not known.
+        members: names of the models and blends it was made of.
+        recipe: how it was made.
+        begun, sent, confirmed, scored: when, ISO, UTC; None if not.
+        status: Kaggle's: "pending", "complete" or "error"; None before it is confirmed.
+        public, private: scores; None while there are none.
+        error: why it ended, or could not be scored.
+    """
+
+    competition: str
+    name: str
+    size: int
+    message: str
+    stage: str = "uploading"
+    ref: int | None = None
+    marker: str | None = None
+    digest: str | None = None
+    metric: str | None = None
+    cross_fitted: float | None = None
+    low: float | None = None
+    high: float | None = None
+    members: tuple[str, ...] = ()
+    recipe: dict[str, Any] | None = None
+    begun: str | None = None
+    sent: str | None = None
+    confirmed: str | None = None
+    scored: str | None = None
+    status: str | None = None
+    public: float | None = None
+    private: float | None = None
+    error: str = ""
+    id: int = 0
+
+    @property
+    def when(self) -> str:
+        """When it was submitted, or else begun."""
+        return self.confirmed or self.sent or self.begun or ""
+
+    @property
+    def state(self) -> str:
+        """How far it has come, for people."""
+        return self.status or self.stage if self.stage == "confirmed" else self.stage
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry for a JSON file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What Kaggle's list has brought.
+
+    Attributes:
+        found: unconfirmed entries that Kaggle has, now confirmed.
+        new: number of entries that were made elsewhere and not known.
+        scored: number of entries that have a score since.
+    """
+
+    found: tuple[Entry, ...]
+    new: int
+    scored: int
+
+
+class Ledger:
+    """The submissions of a workspace.
+
+    Args:
+        path: the SQLite file; made when something is first written.
+        competition: Kaggle's name of the competition, the only one whose entries are seen.
+    """
+
+    def __init__(self, path: Path, competition: str) -> None:
+        self.path = path
+        self.competition = competition
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Ledger:
+        """Return the ledger of a workspace."""
+        return cls(workspace.ledger, workspace.competition.slug)
+
+    def entries(self) -> list[Entry]:
+        """Return every entry, in the order in which they were begun here or made elsewhere."""
+        if not self.path.exists():
+            return []
+        with self._transaction() as database:
+            found = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
+        return sorted(map(_entry, found), key=lambda entry: (entry.begun or entry.when, entry.id))
+
+    def begin(self, entry: Entry) -> Entry:
+        """Write a new entry, whose file is about to be uploaded."""
+        values = {**_row(entry), "stage": "uploading", "begun": now()}
+        with self._transaction() as database:
+            return self._insert(database, values)
+
+    def send(self, entry: Entry) -> None:
+        """Note that Kaggle is about to be told to submit."""
+        self._update(entry, stage="unconfirmed", sent=now())
+
+    def confirm(self, entry: Entry, ref: int) -> Entry:
+        """Note that Kaggle has accepted the submission as `ref`, and return the entry."""
+        with self._transaction() as database:
+            # Another process may have read it in Kaggle's list first, and not have known whose it is.
+            others = (self.competition, ref, entry.id)
+            database.execute("DELETE FROM submissions WHERE competition = ? AND ref = ? AND id <> ?", others)
+            values = {"stage": "confirmed", "ref": ref, "confirmed": now(), "status": "pending"}
+            self._set(database, entry.id, values)
+            return self._by_id(database, entry.id)
+
+    def end(self, entry: Entry, why: str) -> None:
+        """Note that nothing was submitted."""
+        self._update(entry, stage="ended", error=why)
+
+    def record(self, listed: Sequence[RemoteSubmission]) -> Synced:
+        """Take in what Kaggle says of submissions.
+
+        A submission whose ref is not known is that of the unconfirmed entry whose file it is, if there is one.
+        """
+        found, new, scored = [], 0, 0
+        with self._transaction() as database:
+            for remote in sorted(listed, key=lambda each: each.ref):
+                entry = self._known(database, remote.ref)
+                if entry is None and (entry := self._unconfirmed(database, remote)):
+                    found.append(entry.id)
+                if entry is None:
+                    entry = self._insert(database, _row(_elsewhere(remote, self.competition)))
+                    new += 1
+                values = {"stage": "confirmed", "ref": remote.ref, "confirmed": entry.confirmed or remote.date or now()}
+                values |= {"status": remote.status, "error": remote.error}
+                values |= {"public": remote.public, "private": remote.private}
+                if remote.status == "complete" and entry.scored is None:
+                    values["scored"] = now()
+                    scored += 1
+                self._set(database, entry.id, values)
+            confirmed = tuple(self._by_id(database, number) for number in found)
+        return Synced(confirmed, new, scored)
+
+    def _known(self, database: sqlite3.Connection, ref: int) -> Entry | None:
+        query = "SELECT * FROM submissions WHERE competition = ? AND ref = ?"
+        row = database.execute(query, (self.competition, ref)).fetchone()
+        return _entry(row) if row else None
+
+    def _unconfirmed(self, database: sqlite3.Connection, remote: RemoteSubmission) -> Entry | None:
+        query = "SELECT * FROM submissions WHERE competition = ? AND stage = 'unconfirmed' ORDER BY id"
+        rows = database.execute(query, (self.competition,)).fetchall()
+        return next((entry for entry in map(_entry, rows) if _is_same(entry, remote)), None)
+
+    def _by_id(self, database: sqlite3.Connection, number: int) -> Entry:
+        return _entry(database.execute("SELECT * FROM submissions WHERE id = ?", (number,)).fetchone())
+
+    def _insert(self, database: sqlite3.Connection, values: dict[str, Any]) -> Entry:
+        columns, places = ", ".join(values), ", ".join("?" * len(values))
+        done = database.execute(f"INSERT INTO submissions ({columns}) VALUES ({places})", tuple(values.values()))
+        return self._by_id(database, done.lastrowid or 0)
+
+    def _update(self, entry: Entry, **values: Any) -> None:
+        with self._transaction() as database:
+            self._set(database, entry.id, values)
+
+    def _set(self, database: sqlite3.Connection, number: int, values: dict[str, Any]) -> None:
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        database.execute(f"UPDATE submissions SET {assignments} WHERE id = ?", (*values.values(), number))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield the database within one transaction, which is on the disk when the block ends, or undone."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as database:
+                database.row_factory = sqlite3.Row
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute("BEGIN IMMEDIATE")
+                try:
+                    self._check_version(database)
+                    yield database
+                    database.execute("COMMIT")
+                except BaseException:
+                    if database.in_transaction:
+                        database.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as error:
+            raise UserError(
+                f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away: "
+                '"python run.py submissions sync" makes a new one of what Kaggle lists.'
+            ) from error
+
+    def _check_version(self, database: sqlite3.Connection) -> None:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            database.execute(SCHEMA)
+            database.execute(f"PRAGMA user_version = {VERSION}")
+        elif version != VERSION:
+            raise UserError(
+                f"The ledger {self.path} is of version {version}, expected {VERSION}. Use the toolkit that wrote it, "
+                'or move it away: "python run.py submissions sync" makes a new one of what Kaggle lists.'
+            )
+
+
+def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
+    """Whether a submission on Kaggle is of the file of an entry that was sent."""
+    if remote.file_name:
+        found = MARKER.search(remote.file_name)
+        return found is not None and found[1] == entry.marker
+    # Without a name: the same words, as many bytes, and not before it was sent.
+    if remote.message != entry.message or remote.size not in (0, entry.size) or not (remote.date and entry.sent):
+        return False
+    earlier = datetime.fromisoformat(entry.sent) - datetime.fromisoformat(remote.date).astimezone(UTC)
+    return earlier.total_seconds() < CLOCKS
+
+
+def _elsewhere(remote: RemoteSubmission, competition: str) -> Entry:
+    found = MARKER.search(remote.file_name)
+    return Entry(
+        competition=competition,
+        name=remote.file_name or f"submission {remote.ref}",
+        size=remote.size,
+        message=remote.message,
+        stage="confirmed",
+        ref=remote.ref,
+        marker=found[1] if found else None,
+    )
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    values = {field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "id"}
+    return {**values, "members": json.dumps(entry.members), "recipe": json.dumps(entry.recipe)}
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    return Entry(**{**values, "members": tuple(json.loads(row["members"])), "recipe": json.loads(row["recipe"])})

@@ -1,0 +1,108 @@
+"""`submit` is killed at every point of the exchange: the submission is never made twice, and never lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from competition.workspace import Workspace
+from run import main
+from submissions.ledger import Ledger
+from tests.kaggle_server import TOKEN, KaggleServer
+
+ROOT = Path(__file__).parent.parent.parent
+# What a user runs, but for how long it takes until nothing can be on its way any more.
+IMPATIENT = "from run import main; from submissions import upload; upload.SETTLED, upload.POLL = {}, 0.1; main()"
+CALLS = ("IntrospectToken", "ListSubmissions", "GetSubmissionLimits", "StartSubmissionUpload", "CreateSubmission")
+POINTS = [
+    *(f"{call} {point}" for call in CALLS for point in ("received", "done", "answered")),
+    *("PUT begun", "PUT half", "PUT received", "PUT done", "PUT answered"),
+    *("GetSubmission received", "GetSubmission done"),
+]
+
+
+def start(kaggle: KaggleServer, workspace: Workspace, home: Path, *flags: str, settled: float = 3) -> subprocess.Popen:
+    """Begin to submit in a process whose client reaches the server as its proxy."""
+    proxies = {name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy", "all_proxy")}
+    environment = {name: value for name, value in os.environ.items() if name not in proxies}
+    environment |= {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": kaggle.url}
+    environment |= {"KAGGLE_API_TOKEN": TOKEN, "HOME": str(home), "VERBOSE": "1"}
+    command = [sys.executable, "-c", IMPATIENT.format(settled), "submit", "first", "--message", "a mean", *flags]
+    return subprocess.Popen(
+        [*command, "--workspace", str(workspace.root)],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_anywhere_it_is_submitted_once(
+    point: str, kaggle: KaggleServer, submittable: Workspace, tmp_path: Path
+) -> None:
+    kaggle.stop_at = point
+    killed = start(kaggle, submittable, tmp_path, "--wait")
+    assert kaggle.reached.wait(30), killed.communicate(timeout=1)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert TOKEN not in killed.communicate()[0]
+    entries = Ledger.of(submittable).entries()
+    sure = [entry.ref for entry in entries if entry.stage == "confirmed"]
+    assert set(sure) <= {each["ref"] for each in kaggle.submissions}  # what the ledger says is true
+    if kaggle.submissions:
+        assert [entry.stage for entry in entries] in (["unconfirmed"], ["confirmed"])
+    kaggle.go_on.set()  # what the server was about to do it does now, though nobody listens
+    command = ["submit", "first", "--message", "a mean", "--workspace", str(submittable.root)]
+    shown = CliRunner().invoke(main, command, catch_exceptions=False).output
+    assert "submission 1000" in shown or "accepted as 1000" in shown or "already, on" in shown, shown
+    assert len(kaggle.submissions) == 1
+    confirmed = [entry for entry in Ledger.of(submittable).entries() if entry.stage != "ended"]
+    assert [(entry.stage, entry.ref) for entry in confirmed] == [("confirmed", 1000)]
+
+
+def test_what_is_accepted_long_after_the_kill_is_waited_for(
+    kaggle: KaggleServer, submittable: Workspace, tmp_path: Path
+) -> None:
+    kaggle.stop_at = "CreateSubmission received"
+    killed = start(kaggle, submittable, tmp_path)
+    assert kaggle.reached.wait(30)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    second = start(kaggle, submittable, tmp_path, settled=20)
+    while kaggle.calls.count("ListSubmissions") < 4:  # it has looked, and has not found it
+        assert second.poll() is None
+    kaggle.go_on.set()
+    shown, _ = second.communicate(timeout=60)
+    assert "Kaggle does not list it yet; looking for another" in shown
+    assert "was accepted as 1000. Nothing was uploaded." in shown
+    assert len(kaggle.submissions) == 1
+
+
+def test_two_at_once_submit_once(kaggle: KaggleServer, submittable: Workspace, tmp_path: Path) -> None:
+    both = [start(kaggle, submittable, tmp_path) for _ in range(2)]
+    shown = sorted(process.communicate(timeout=60)[0] for process in both)
+    assert sorted(process.returncode for process in both) == [0, 1]
+    assert any("was submitted already" in text for text in shown)
+    assert len(kaggle.submissions) == 1
+
+
+def test_an_interruption_leaves_what_is_true(kaggle: KaggleServer, submittable: Workspace, tmp_path: Path) -> None:
+    for point, stage in (("PUT half", "ended"), ("CreateSubmission received", "unconfirmed")):
+        kaggle.stop_at = point
+        kaggle.reached.clear()
+        kaggle.go_on.clear()
+        stopped = start(kaggle, submittable, tmp_path)
+        assert kaggle.reached.wait(30)
+        os.kill(stopped.pid, signal.SIGINT)
+        shown, _ = stopped.communicate(timeout=30)
+        assert "Stopped. What was finished is kept; run the same command to go on." in shown
+        assert stopped.returncode == 130
+        assert Ledger.of(submittable).entries()[-1].stage == stage
+        kaggle.go_on.set()
