@@ -33,7 +33,9 @@ def data() -> None:
 
 @data.command()
 @in_workspace
-@click.option("--files", type=Words(needed=True), help="names or patterns such as '*tif*', default: what JPEGs need")
+@click.option(
+    "--files", type=Words(needed=True), help="names, or patterns such as '*tif*'; default: tables and default chips"
+)
 @click.option("--to", "folder", type=FOLDER, help="folder for the files; default: downloads/ in the workspace")
 @click.option("--dry-run", is_flag=True, help="list the files and check the disk only")
 def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path | None, dry_run: bool) -> None:

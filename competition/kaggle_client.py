@@ -157,8 +157,14 @@ class Kaggle:
                 what = f"{file.name} is damaged: {clean(str(error))}"
                 raise UserError(f"{what}. What came was removed. {AGAIN}.") from None
 
-        # Where a download breaks off the client itself goes on, five times.
-        self._ask(f"send {clean(file.name)}", bring, is_busy)
+        try:
+            # Where a download breaks off the client itself goes on, five times.
+            self._ask(f"send {clean(file.name)}", bring, is_busy)
+        except OSError as error:
+            raise UserError(
+                f"Cannot write {clean(file.name)} to {folder}: {error.strerror}. What came is kept. {AGAIN} when there "
+                "is room."
+            ) from error
 
     def submissions(self) -> list[RemoteSubmission]:
         """Return every submission of the team, in Kaggle's order, the latest first."""
@@ -256,7 +262,7 @@ class Kaggle:
 
         What the client prints is not shown, nor is the trace: they may hold signed addresses.
         """
-        unknown = False  # whether it may have been done
+        unknown, cause = False, None  # whether it may have been done; what may be shown of where
         try:
             with redirect_stdout(io.StringIO()):
                 return persist(function, may_repeat)
@@ -271,7 +277,8 @@ class Kaggle:
             line, unknown = no_connection(what, error), not was_not_begun(error)
         except (MalformedError, requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
             line, unknown = unreadable(what, error), True
-        raise UnansweredError(str(line)) if unknown else line
+            cause = None if isinstance(error, requests.RequestException) else error
+        raise UnansweredError(str(line)) if unknown else line from cause
 
     def _connect(self) -> Any:
         """Return the client, signed in."""

@@ -94,6 +94,10 @@ def ledger_text(entries: Sequence[Entry]) -> str:
     header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
     table = tabulate(rows, header, disable_numparse=True)
     lines = [correlate(entries, "public").text("public")]
+    if any(entry.stage == "unconfirmed" for entry in entries):
+        lines.insert(
+            0, "Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask whether it is there."
+        )
     if any(entry.private is not None for entry in entries):
         lines.append(correlate(entries, "private").text("private"))
     return "\n".join([table, "", *lines])

@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from competition.errors import UserError
 from competition.kaggle_client import RemoteSubmission
@@ -161,7 +161,7 @@ class Ledger:
         """Return every entry, in the order in which they were begun here or made elsewhere."""
         if not self.path.exists():
             return []
-        with self._transaction() as database:
+        with self._transaction("DEFERRED") as database:
             found = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
         return sorted(map(_entry, found), key=lambda entry: (entry.begun or entry.when, entry.id))
 
@@ -240,14 +240,18 @@ class Ledger:
         database.execute(f"UPDATE submissions SET {assignments} WHERE id = ?", (*values.values(), number))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Yield the database within one transaction, which is on the disk when the block ends, or undone."""
+    def _transaction(self, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """Yield the database within one transaction, which is on the disk when the block ends, or undone.
+
+        Args:
+            kind: "IMMEDIATE" to write, "DEFERRED" to read, which also a ledger that is read-only allows.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as database:
                 database.row_factory = sqlite3.Row
                 database.execute("PRAGMA synchronous = FULL")
-                database.execute("BEGIN IMMEDIATE")
+                database.execute(f"BEGIN {kind}")
                 try:
                     self._check_version(database)
                     yield database

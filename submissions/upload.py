@@ -191,7 +191,7 @@ def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, agai
     Raises:
         UserError: if it is there already, no submission is left today, or it is not accepted, or not confirmed.
     """
-    with one_at_a_time(ledger.path.with_suffix(".lock"), "submit"):
+    with one_at_a_time(ledger.path.with_name(f".{ledger.path.name}.lock"), "submit"):
         check_new(parcel, ledger, again=again)  # another process may have submitted it while this one waited
         for found in _settle(kaggle, ledger):
             if found.marker == parcel.marker:
@@ -218,7 +218,13 @@ def wait_for_score(entry: Entry, kaggle: Kaggle, ledger: Ledger) -> Entry:
         raise ValueError("Only a confirmed submission is scored.")
     until, pause = time.monotonic() + PATIENCE, FIRST_LOOK
     while True:
-        ledger.record([kaggle.submission(entry.ref)])
+        try:
+            ledger.record([kaggle.submission(entry.ref)])
+        except UserError as error:
+            raise UserError(
+                f"Kaggle has accepted submission {entry.ref}, but its score is not known yet: {error} "
+                'Or run "python run.py submissions sync" later.'
+            ) from error
         entry = next(each for each in ledger.entries() if each.id == entry.id)
         if entry.status != "pending" or time.monotonic() + pause > until:
             return entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from competition.download import make_plan
@@ -116,6 +118,24 @@ def test_a_disk_that_is_too_small_is_said_before_the_start(
         shown,
     )
     assert "DownloadDataFile" not in kaggle.calls
+
+
+def test_a_disk_that_fills_up_is_one_line(
+    kaggle: KaggleServer, files: dict, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    def fill(_: KaggleApi, response: requests.Response, *__: object) -> None:
+        response.close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    kaggle.files = files
+    with monkeypatch.context() as patch:
+        patch.setattr(KaggleApi, "download_file", fill)
+        assert "Error: Cannot write train-jpg.tar to " in (shown := run(workspace, code=1))
+    assert ".partial/" in shown
+    assert f": No space left on device. What came is kept. {AGAIN} when there is room." in shown
+    run(workspace)
 
 
 CASES: dict[str, tuple[list[tuple[str, dict]], int, str]] = {

@@ -389,6 +389,16 @@ def test_a_score_that_does_not_come_is_not_waited_for_for_ever(
     assert stages(submittable) == ["confirmed"]
 
 
+def test_a_score_that_cannot_be_asked_for_leaves_the_submission_confirmed(
+    kaggle: KaggleServer, submittable: Workspace
+) -> None:
+    kaggle.fail("GetSubmission", status=404, times=0)
+    shown = send(submittable, "--wait", code=1)
+    assert "Error: Kaggle has accepted submission 1000, but its score is not known yet: Kaggle does not find" in shown
+    assert f'Or run "python run.py submissions sync --workspace {submittable.root}" later.' in shown
+    assert stages(submittable) == ["confirmed"]
+
+
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
