@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import threading
 import time
@@ -19,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -140,6 +142,12 @@ class KaggleServer:
             submission["status"] = "COMPLETE"
             submission["publicScore"], submission["privateScore"] = self.score
         return {key: value for key, value in submission.items() if key != "looks"}
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Return the environment of a process that is signed in here, and reaches the server as its proxy."""
+        kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        ours = {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": self.url, "KAGGLE_API_TOKEN": TOKEN}
+        return {**kept, **ours, "HOME": str(home)}
 
     @contextmanager
     def running(self) -> Iterator[KaggleServer]:

@@ -223,19 +223,9 @@ def test_a_competition_whose_files_are_not_listed_is_one_line(tmp_path: Path) ->
 
 def interrupt_and_finish(kaggle: KaggleServer, name: str, workspace: Path, home: Path) -> None:
     """Kill a download of `name` three times, each time two megabytes further on, and let it finish."""
-    proxies = {name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy", "all_proxy")}
-    environment = {name: value for name, value in os.environ.items() if name not in proxies}
-    environment |= {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": kaggle.url, "HOME": str(home)}
-    command = [
-        sys.executable,
-        "run.py",
-        "data",
-        "download",
-        "--files",
-        f"{name},*csv.zip",
-        "--workspace",
-        str(workspace),
-    ]
+    environment = kaggle.environment(home)
+    wanted = f"{name},*csv.zip"
+    command = [sys.executable, "run.py", "data", "download", "--files", wanted, "--workspace", str(workspace)]
     there = [0]
     for _ in range(3):
         kaggle.reached.clear()

@@ -119,9 +119,10 @@ def test_without_labels_fold_sizes_differ_by_a_group_at_most(chips, seed):
 
 @QUICK
 @given(chips(), seeds)
-def test_the_rarest_label_is_spread_within_one(chips, seed):
+def test_the_rarest_label_is_dealt_within_one(chips, seed):
     truth, k = chips
-    for folds in (stratified_folds(truth, k, seed), grouped_stratified_folds(truth, range(len(truth)), k, seed)):
+    counts = np.column_stack([truth, np.ones(len(truth))]).astype(np.int64)
+    for folds in (stratified_folds(truth, k, seed), _deal(counts, k, np.random.default_rng(seed))):
         support = truth.sum(axis=0)
         if support.any():
             rarest = np.flatnonzero(support == support[support > 0].min())
