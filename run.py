@@ -43,6 +43,7 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
     from competition.download import download as download_files
     from competition.download import make_plan
     from competition.kaggle_client import Kaggle
+    from competition.prepare import IncompleteError
     from competition.prepare import prepare as prepare_data
 
     kaggle, folder = Kaggle(workspace.competition.slug), folder or workspace.downloads
@@ -53,8 +54,15 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
         click.echo("Dry run: nothing was downloaded.")
         return
     download_files(plan, kaggle)
-    click.echo(prepare_data(workspace, folder).text())
-    show_next("data check")
+    try:
+        click.echo(prepare_data(workspace, folder).text())
+    except IncompleteError as error:
+        if not files:
+            raise
+        click.echo(f"Not prepared yet: {error}")
+        show_next("data download")
+    else:
+        show_next("data check")
 
 
 @data.command()
@@ -402,7 +410,7 @@ def validate(workspace: Workspace, name: str, against: str | None, any_weather: 
 @click.argument("name", required=False)
 @click.option("--message", required=True, help="shown beside the submission on Kaggle")
 @click.option("--again", is_flag=True, help="submit a file that was submitted before")
-@click.option("--wait", is_flag=True, help="wait for the score")
+@click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
 @click.option("--gzip", "as_gzip", is_flag=True, help="upload the file compressed")
 @click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
 def submit(
@@ -422,6 +430,7 @@ def submit(
     what = f"{parcel.upload_name} ({readable(len(parcel.content))}) to {workspace.competition.slug}"
     if dry_run:
         click.echo(f"Dry run: {what} would be submitted with the message {message!r}. Nothing has left this machine.")
+        click.echo("Kaggle was not asked how many submissions are left, nor whether it has the file already.")
         return
     kaggle = Kaggle(workspace.competition.slug)
     done = upload.submit(parcel, message, kaggle, ledger, again=again)

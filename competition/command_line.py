@@ -35,8 +35,9 @@ class Verbs(click.Group):
                 raise
             click.echo(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.", err=True)
             ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("\nStopped. What was finished is kept; run the same command to go on.", err=True)
+        except KeyboardInterrupt as stopped:
+            said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."
+            click.echo(f"\n{_with_flags(said, ctx)}", err=True)
             ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

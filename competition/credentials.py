@@ -63,8 +63,8 @@ def find_credentials() -> Credentials:
     raise UserError(
         "No Kaggle credentials. Looked for KAGGLE_API_TOKEN (a token, or the path of a file with it), "
         f"{home / 'access_token'}, KAGGLE_USERNAME with KAGGLE_KEY, and {config / 'kaggle.json'}. "
-        f'Get a token at {TOKEN_PAGE} ("Generate New Token") and save it in {home / "access_token"}, '
-        'or run "kaggle auth login".'
+        f'Get a token at {TOKEN_PAGE} ("Generate New Token") and save it, for you alone: "mkdir -p {home}; '
+        f'cat > {home / "access_token"}; chmod 600 {home / "access_token"}". Or run "kaggle auth login".'
     )
 
 

@@ -22,7 +22,7 @@ from competition.files import one_at_a_time, readable
 from competition.kaggle_client import Kaggle, RemoteFile
 from competition.kaggle_errors import AGAIN, clean
 from competition.labels import first
-from competition.prepare import archive_names, tables_of
+from competition.prepare import archive_names, names_in, tables_of
 from competition.spec import Competition
 
 PARTIAL = ".partial"
@@ -40,6 +40,7 @@ class Plan:
         wanted: the files to have.
         here: those of them that are in `folder` already.
         begun: bytes that are there of the others.
+        absent: what is needed, and neither listed nor in `folder`.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Plan:
     wanted: tuple[RemoteFile, ...]
     here: tuple[RemoteFile, ...]
     begun: dict[RemoteFile, int]
+    absent: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[RemoteFile, ...]:
@@ -67,8 +69,18 @@ class Plan:
         """Return a line a file, and the sums."""
         rows = [[clean(file.name), readable(file.size), self._state(file)] for file in self.listed]
         table = tabulate(rows, ["file", "size", ""], colalign=("left", "right", "left"))
-        sums = f"To download: {readable(self.to_come)}; unpacked, all that is wanted takes about "
-        return f"{table}\n{sums}{readable(self.unpacked)}; free: {readable(free_bytes(self.folder))}."
+        lines = [table, "Everything that is wanted is here."]
+        if self.missing:
+            lines[-1] = (
+                f"To download: {readable(self.to_come)}; unpacked, what is wanted takes about "
+                f"{readable(self.unpacked)} more; free: {readable(free_bytes(self.folder))}."
+            )
+        if self.absent:
+            lines.append(
+                f"Kaggle lists no {first(self.absent)}. Get it from the competition's page or a copy, put it into "
+                f"{self.folder}, archive or folder, and run the same command again."
+            )
+        return "\n".join(lines)
 
     def check_room(self) -> None:
         """Refuse a disk that has no room for the archives and what is in them.
@@ -117,7 +129,8 @@ def make_plan(
         )
     here = tuple(file for file in wanted if _here(file, folder))
     begun = {file: _begun(file, folder) for file in wanted if file not in here}
-    return Plan(folder, tuple(listed), tuple(wanted), here, begun)
+    absent = () if patterns else _absent(wanted, competition, folder)
+    return Plan(folder, tuple(listed), tuple(wanted), here, begun, absent)
 
 
 def download(plan: Plan, kaggle: Kaggle) -> None:
@@ -172,14 +185,28 @@ def _is_packed(path: Path, file: RemoteFile) -> bool:
 
 
 def _needed(listed: Sequence[RemoteFile], competition: Competition) -> list[RemoteFile]:
-    images, tables = competition.image_set(competition.default_images), tables_of(competition)
-    folders = {*images.train, *images.test}
-    archives = archive_names(folders, tables)
-    return [
-        file
-        for file in listed
-        if file.name.lower() in archives or {*_safe_parts(file)[:-1]} & folders or _safe_parts(file)[-1] in tables
-    ]
+    return [file for file in listed if _holds(file, *_default_parts(competition))]
+
+
+def _absent(wanted: Sequence[RemoteFile], competition: Competition, folder: Path) -> tuple[str, ...]:
+    """Return which folders and tables no wanted file holds; Kaggle no longer serves the chips of every competition."""
+    folders, tables = _default_parts(competition)
+    lacking = [name for name in folders if not any(_holds(file, [name], []) for file in wanted)]
+    lacking += [name for name in tables if not any(_holds(file, [], [name]) for file in wanted)]
+    here = names_in(folder, competition) if lacking and folder.is_dir() else set()
+    return tuple(name for name in lacking if name not in here)
+
+
+def _default_parts(competition: Competition) -> tuple[list[str], list[str]]:
+    """Return the names of the folders of chips of the default rendering, and of the tables."""
+    images = competition.image_set(competition.default_images)
+    return [*images.train, *images.test], tables_of(competition)
+
+
+def _holds(file: RemoteFile, folders: Sequence[str], tables: Sequence[str]) -> bool:
+    """Whether a file is one of the tables, a chip of one of the folders, or an archive of either."""
+    *above, last = _safe_parts(file)
+    return last.lower() in archive_names(folders, tables) or bool({*above} & {*folders}) or last in tables
 
 
 def _matching(listed: Sequence[RemoteFile], patterns: Sequence[str]) -> list[RemoteFile]:

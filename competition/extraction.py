@@ -276,4 +276,4 @@ def _encrypted(archive: Path) -> UserError:
 
 def _damaged(archive: Path, error: Exception) -> UserError:
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-    return UserError(f"Cannot unpack {archive}: {reason}. It may be incomplete; download it again.")
+    return UserError(f"Cannot unpack {archive}: {reason}. It may be incomplete: delete it, and download it again.")

@@ -260,7 +260,8 @@ class Kaggle:
     ) -> T:
         """Call `function`, again where `may_repeat` allows; an error becomes one line, without its trace.
 
-        What the client prints is not shown, nor is the trace: they may hold signed addresses.
+        What the client prints is not shown, nor is the trace: they may hold signed addresses, and with VERBOSE=1 the
+        token.
         """
         unknown, cause = False, None  # whether it may have been done; what may be shown of where
         try:
@@ -298,7 +299,6 @@ class Kaggle:
                 return client
 
         client = Client()
-        client.args = [arg for arg in client.args if arg != "--verbose"]  # it would print the token
         try:
             self._ask("sign in", client.authenticate)
         except SystemExit:

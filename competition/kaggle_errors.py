@@ -104,15 +104,15 @@ def refusal(what: str, error: requests.HTTPError, slug: str, source: str) -> Use
     because = f" Kaggle says: {said.rstrip('.')}." if said else ""
     if status == 401:
         return not_accepted(source)
-    if status == 403:
+    if status == 403 and (not said or "rule" in said.lower()):
         return RefusedError(
             f"Kaggle refuses to {what} (403): are the competition's rules accepted?{because} Open "
             f"https://www.kaggle.com/competitions/{slug}/rules, accept them, and run the same command again."
         )
     if status == 404:
         return RefusedError(
-            f"Kaggle does not find what it is to {what} (404).{because} Expected a competition "
-            f"https://www.kaggle.com/competitions/{slug}; mend `slug` in the competition file if that page is none."
+            f"Kaggle answers that there is no such thing (404), asked to {what}.{because} Is there a competition "
+            f"https://www.kaggle.com/competitions/{slug}? If not, correct `slug` in the competition file."
         )
     if status == 429:
         asked = _retry_after(error)

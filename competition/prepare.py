@@ -19,6 +19,10 @@ from competition.workspace import Layout, Workspace
 DEPTH = 4
 
 
+class IncompleteError(UserError):
+    """The table of labels or the labelled chips are not to be found."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One image folder or CSV file.
@@ -95,8 +99,8 @@ def prepare(workspace: Workspace, source: Path, *, progress: bool = True) -> Pre
         progress: announce what is unpacked and show bars on a terminal.
 
     Raises:
-        UserError: if the workspace belongs to another competition, the table of labels or the labelled chips are not
-            to be found, or an archive cannot be unpacked.
+        IncompleteError: if the table of labels or the labelled chips are not to be found.
+        UserError: if the workspace belongs to another competition, or an archive cannot be unpacked.
     """
     competition = workspace.competition
     layout_path = workspace.data / "layout.json"
@@ -129,6 +133,11 @@ def tables_of(competition: Competition) -> list[str]:
     tables = [competition.tables.train, competition.tables.sample_submission]
     renamed = [images.renamed for images in competition.images.values() if images.renamed]
     return list(dict.fromkeys([*tables, *renamed]))
+
+
+def names_in(source: Path, competition: Competition) -> set[str]:
+    """Return which of the competition's folders and tables are in `source`, unpacked or as archives."""
+    return _search(source, competition).names
 
 
 def archive_names(folders: Iterable[str], tables: Iterable[str]) -> dict[str, str]:
@@ -197,13 +206,13 @@ def _require(found: _Found, earlier: Layout, source: Path, competition: Competit
     wanted = f"Looked for the table {table} and the chips {', '.join(folders)}, unpacked or as archives"
     if not names:
         held = first(entry.name for entry in _entries(source)) or "nothing"
-        raise UserError(f"{source} holds none of the files of {competition.title}. {wanted}; found {held}.")
+        raise IncompleteError(f"{source} holds none of the files of {competition.title}. {wanted}; found {held}.")
     missing = [] if table in names or table in earlier.tables else [table]
     if not any(name in names or name in earlier.folders for name in folders):
         missing.append(" or ".join(folders))
     if missing:
         listed = ", ".join(sorted(names))
-        raise UserError(f"{source} lacks {' and '.join(missing)}. {wanted}; found {listed}.")
+        raise IncompleteError(f"{source} lacks {' and '.join(missing)}. {wanted}; found {listed}.")
 
 
 def _place(

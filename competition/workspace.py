@@ -27,7 +27,7 @@ from competition.files import write_json
 from competition.labels import LabelTable, first, read_label_table, read_table
 from competition.spec import Competition, ImageSet
 
-PREPARE = 'Run "python run.py data prepare --from DIR" with the folder of Kaggle\'s files'
+PREPARE = 'Run "python run.py data download", or "python run.py data prepare --from DIR" with the folder of the files'
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from submissions.ledger import Entry
 from submissions.upload import day
 
 FEWEST = 3
-WIDTH = 40  # of a message in the table
+WIDTH = 24  # of a name or a message in the table
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Correlation:
         high: upper end of it.
         spearman: correlation of the ranks.
         gap: mean of leaderboard less cross-fitted.
-        gap_error: standard deviation of that difference among submissions.
+        gap_spread: standard deviation of that difference among submissions.
     """
 
     count: int
@@ -40,7 +40,7 @@ class Correlation:
     high: float | None = None
     spearman: float | None = None
     gap: float | None = None
-    gap_error: float | None = None
+    gap_spread: float | None = None
 
     def text(self, board: str) -> str:
         """Return the correlation as one line.
@@ -48,14 +48,20 @@ class Correlation:
         Args:
             board: which leaderboard, such as "public".
         """
-        begin = f"Cross-fitted and {board} scores of {counted(self.count, 'submission')}: "
-        if self.gap is None or self.gap_error is None:
+        begin = f"Cross-fitted against {board} score, {counted(self.count, 'different file')} with both: "
+        if self.gap is None or self.gap_spread is None:
             return f"{begin}{FEWEST} are needed to compare them."
-        apart = f"{board} is {abs(self.gap):.4f} {'lower' if self.gap < 0 else 'higher'} (spread {self.gap_error:.4f})"
+        apart = (
+            f"{board} is {abs(self.gap):.4f} {'lower' if self.gap < 0 else 'higher'} on average "
+            f"(standard deviation {self.gap_spread:.4f})"
+        )
         if self.pearson is None or self.spearman is None:
-            return f"{begin}{apart}; all alike in one of them, so no correlation."
-        interval = "" if self.low is None or self.high is None else f" ({self.low:.2f} to {self.high:.2f})"
-        return f"{begin}Pearson {self.pearson:.2f}{interval}, Spearman {self.spearman:.2f}; {apart}."
+            return f"{begin}all alike in one of them, so no correlation; {apart}."
+        if self.low is None or self.high is None:
+            interval = "too few for an interval"
+        else:
+            interval = f"95 %: {self.low:.2f} to {self.high:.2f}"
+        return f"{begin}Pearson {self.pearson:.2f} ({interval}), Spearman {self.spearman:.2f}; {apart}."
 
 
 def correlate(entries: Sequence[Entry], board: str) -> Correlation:
@@ -74,7 +80,7 @@ def correlate(entries: Sequence[Entry], board: str) -> Correlation:
         return Correlation(len(both))
     ours, theirs = np.array(list(both.values()), dtype=float).T
     gaps = theirs - ours
-    apart = {"gap": float(gaps.mean()), "gap_error": float(gaps.std(ddof=1))}
+    apart = {"gap": float(gaps.mean()), "gap_spread": float(gaps.std(ddof=1))}
     if min(np.ptp(ours), np.ptp(theirs)) == 0:
         return Correlation(len(both), **apart)
     with warnings.catch_warnings():
@@ -93,11 +99,12 @@ def ledger_text(entries: Sequence[Entry]) -> str:
     rows = [_cells(entry) for entry in entries]
     header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
     table = tabulate(rows, header, disable_numparse=True)
-    lines = [correlate(entries, "public").text("public")]
+    lines = [_why(entry) for entry in entries if entry.error]
     if any(entry.stage == "unconfirmed" for entry in entries):
-        lines.insert(
-            0, "Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask whether it is there."
-        )
+        lines.append("Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask for it.")
+    if pending := sum(entry.state == "pending" for entry in entries):
+        lines.append(f"{counted(pending, 'submission')} not scored when last seen; `submissions sync` asks again.")
+    lines.append(correlate(entries, "public").text("public"))
     if any(entry.private is not None for entry in entries):
         lines.append(correlate(entries, "private").text("private"))
     return "\n".join([table, "", *lines])
@@ -118,11 +125,17 @@ def score_text(entry: Entry) -> str:
     return ", ".join(scores) or "no score"
 
 
+def _why(entry: Entry) -> str:
+    """Return why an entry was not submitted or not scored, as a line."""
+    what = "was not submitted" if entry.stage == "ended" else "was not scored"
+    return f"{clean(entry.name, WIDTH)} of {day(entry.when)} {what}: {clean(entry.error)}"
+
+
 def _cells(entry: Entry) -> list[str]:
     interval = "" if entry.low is None else f" ({entry.low:.4f} to {entry.high:.4f})"
     ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}{interval}"
     public, private = ("" if value is None else f"{value:.5f}" for value in (entry.public, entry.private))
-    state = entry.state if entry.stage != "ended" else f"not submitted: {clean(entry.error, WIDTH)}"
+    state = entry.state if entry.stage != "ended" else "not submitted"
     return [
         day(entry.when),
         clean(entry.name, WIDTH),

@@ -16,8 +16,8 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, fields
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -146,16 +146,19 @@ class Ledger:
     Args:
         path: the SQLite file; made when something is first written.
         competition: Kaggle's name of the competition, the only one whose entries are seen.
+        recipes: folder of the submissions, whose recipes tell what an entry made elsewhere, or before the ledger was
+            lost, is; None: they are not looked for.
     """
 
-    def __init__(self, path: Path, competition: str) -> None:
+    def __init__(self, path: Path, competition: str, recipes: Path | None = None) -> None:
         self.path = path
         self.competition = competition
+        self._recipes = recipes
 
     @classmethod
     def of(cls, workspace: Workspace) -> Ledger:
         """Return the ledger of a workspace."""
-        return cls(workspace.ledger, workspace.competition.slug)
+        return cls(workspace.ledger, workspace.competition.slug, workspace.submissions)
 
     def entries(self) -> list[Entry]:
         """Return every entry, in the order in which they were begun here or made elsewhere."""
@@ -185,23 +188,30 @@ class Ledger:
             self._set(database, entry.id, values)
             return self._by_id(database, entry.id)
 
-    def end(self, entry: Entry, why: str) -> None:
-        """Note that nothing was submitted."""
-        self._update(entry, stage="ended", error=why)
+    def end(self, entry: Entry, why: str, *, is_sure: bool = True) -> None:
+        """Note that nothing was submitted.
+
+        Args:
+            entry: that ends.
+            why: for people.
+            is_sure: Kaggle cannot have it; otherwise it is recognised should Kaggle list it some day.
+        """
+        self._update(entry, stage="ended", error=why, **({"sent": None} if is_sure else {}))
 
     def record(self, listed: Sequence[RemoteSubmission]) -> Synced:
         """Take in what Kaggle says of submissions.
 
-        A submission whose ref is not known is that of the unconfirmed entry whose file it is, if there is one.
+        A submission whose ref is not known is that of the entry whose file it is, if one was sent and not confirmed.
         """
         found, new, scored = [], 0, 0
+        recipes = self._known_files()
         with self._transaction() as database:
             for remote in sorted(listed, key=lambda each: each.ref):
                 entry = self._known(database, remote.ref)
                 if entry is None and (entry := self._unconfirmed(database, remote)):
                     found.append(entry.id)
                 if entry is None:
-                    entry = self._insert(database, _row(_elsewhere(remote, self.competition)))
+                    entry = self._insert(database, _row(self._elsewhere(remote, recipes)))
                     new += 1
                 values = {"stage": "confirmed", "ref": remote.ref, "confirmed": entry.confirmed or remote.date or now()}
                 values |= {"status": remote.status, "error": remote.error}
@@ -219,9 +229,37 @@ class Ledger:
         return _entry(row) if row else None
 
     def _unconfirmed(self, database: sqlite3.Connection, remote: RemoteSubmission) -> Entry | None:
-        query = "SELECT * FROM submissions WHERE competition = ? AND stage = 'unconfirmed' ORDER BY id"
+        # "unconfirmed" comes before "ended", whose submission Kaggle lists later than it was waited for.
+        query = (
+            "SELECT * FROM submissions WHERE competition = ? AND stage IN ('unconfirmed', 'ended') "
+            "AND sent IS NOT NULL ORDER BY stage DESC, id"
+        )
         rows = database.execute(query, (self.competition,)).fetchall()
         return next((entry for entry in map(_entry, rows) if _is_same(entry, remote)), None)
+
+    def _elsewhere(self, remote: RemoteSubmission, recipes: dict[str, dict[str, Any]]) -> Entry:
+        """Return an entry for a submission that is not known; the recipe of the same file tells more of it."""
+        found = MARKER.search(remote.file_name)
+        entry = Entry(
+            competition=self.competition,
+            name=remote.file_name or f"submission {remote.ref}",
+            size=remote.size,
+            message=remote.message,
+            stage="confirmed",
+            ref=remote.ref,
+            marker=found[1] if found else None,
+        )
+        return replace(entry, **recipes.get(entry.marker or "", {}))
+
+    def _known_files(self) -> dict[str, dict[str, Any]]:
+        """Return what the recipes of the workspace say of their submissions, by marker."""
+        known = {}
+        for path in self._recipes.glob("*.json") if self._recipes else ():
+            with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # a damaged one stops nobody
+                recipe = json.loads(path.read_text(encoding="utf-8"))
+                digest = recipe["sha256"]
+                known[digest[:16]] = {"name": path.stem, "digest": digest, **what_was_expected(recipe)}
+        return known
 
     def _by_id(self, database: sqlite3.Connection, number: int) -> Entry:
         return _entry(database.execute("SELECT * FROM submissions WHERE id = ?", (number,)).fetchone())
@@ -278,6 +316,20 @@ class Ledger:
             )
 
 
+def what_was_expected(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return what the recipe of a submission says of it, as fields of an entry."""
+    figures: dict[str, Any] = next(iter(recipe.get("figures", [])), {})
+    low, high = figures.get("interval", (None, None))
+    return {
+        "recipe": recipe,
+        "metric": figures.get("metric"),
+        "cross_fitted": figures.get("cross_fitted"),
+        "low": low,
+        "high": high,
+        "members": tuple(member["name"] for member in recipe.get("members", [])),
+    }
+
+
 def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
     """Whether a submission on Kaggle is of the file of an entry that was sent."""
     if remote.file_name:
@@ -288,19 +340,6 @@ def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
         return False
     earlier = datetime.fromisoformat(entry.sent) - datetime.fromisoformat(remote.date).astimezone(UTC)
     return earlier.total_seconds() < CLOCKS
-
-
-def _elsewhere(remote: RemoteSubmission, competition: str) -> Entry:
-    found = MARKER.search(remote.file_name)
-    return Entry(
-        competition=competition,
-        name=remote.file_name or f"submission {remote.ref}",
-        size=remote.size,
-        message=remote.message,
-        stage="confirmed",
-        ref=remote.ref,
-        marker=found[1] if found else None,
-    )
 
 
 def _row(entry: Entry) -> dict[str, Any]:

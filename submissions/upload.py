@@ -23,10 +23,10 @@ from competition.credentials import redact
 from competition.errors import UserError
 from competition.files import digest_file, one_at_a_time
 from competition.kaggle_client import Kaggle, Limits
-from competition.kaggle_errors import UnansweredError, clean
+from competition.kaggle_errors import AGAIN, UnansweredError, clean
 from competition.labels import first
 from competition.workspace import Workspace
-from submissions.ledger import Entry, Ledger
+from submissions.ledger import Entry, Ledger, what_was_expected
 from submissions.validate import SubmissionReport, validate_submission
 from submissions.write import read_recipe, submission_path
 
@@ -76,8 +76,6 @@ class Parcel:
 
     def entry(self, message: str, competition: str) -> Entry:
         """Return the parcel as an entry of the ledger."""
-        figures: dict[str, Any] = next(iter(self.recipe.get("figures", [])), {})
-        low, high = figures.get("interval", (None, None))
         return Entry(
             competition=competition,
             name=self.path.stem,
@@ -85,12 +83,7 @@ class Parcel:
             digest=self.digest,
             size=len(self.content),
             message=message,
-            metric=figures.get("metric"),
-            cross_fitted=figures.get("cross_fitted"),
-            low=low,
-            high=high,
-            members=tuple(member["name"] for member in self.recipe.get("members", [])),
-            recipe=self.recipe,
+            **what_was_expected(self.recipe),
         )
 
 
@@ -135,6 +128,9 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
         UserError: if there is none, or it is not valid, or was changed after it was written.
     """
     path = _latest(workspace) if name is None else submission_path(name, workspace)
+    if not path.is_file():
+        there = first(sorted(each.stem for each in workspace.submissions.glob("*.csv"))) or "none"
+        raise UserError(f"No submission {path}. In {workspace.submissions} there are: {there}.")
     recipe = read_recipe(path)
     # What was asked for when it was written is what it is held to now.
     exclusive = recipe.get("exclusive", True)
@@ -171,10 +167,11 @@ def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
     earlier = [entry for entry in ledger.entries() if entry.marker == parcel.marker and entry.stage == "confirmed"]
     if earlier and not again:
         entry = earlier[-1]
-        score = "" if entry.public is None else f", public {entry.public:.5f}"
+        score = entry.status if entry.public is None else f"public {entry.public:.5f}"
+        same = "" if entry.name in (parcel.path.stem, parcel.upload_name) else f", with the content of {entry.name},"
         raise UserError(
-            f"{parcel.path.name} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}{score})."
-            " Give --again to submit the same file once more."
+            f"{parcel.path.name}{same} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}, "
+            f'{score}). Its score: "python run.py submissions sync". Give --again to submit the same file once more.'
         )
 
 
@@ -208,33 +205,39 @@ def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, agai
 
 
 def wait_for_score(entry: Entry, kaggle: Kaggle, ledger: Ledger) -> Entry:
-    """Return the entry as it is when Kaggle has scored it, or after half an hour.
+    """Return the entry as it is when Kaggle has scored it, or could not.
 
     Raises:
-        UserError: if Kaggle cannot be asked.
+        UserError: if Kaggle cannot be asked, or has not scored it after half an hour.
     """
-    print("Waiting for the score. Ctrl-C ends the waiting, not the submission.", file=sys.stderr)
-    if entry.ref is None:
-        raise ValueError("Only a confirmed submission is scored.")
+    print(
+        f"Waiting for the score, {PATIENCE / 60:.0f} min at most. Ctrl-C ends the waiting, not the submission.",
+        file=sys.stderr,
+    )
+    later = 'To see its score later, run "python run.py submissions sync".'
     until, pause = time.monotonic() + PATIENCE, FIRST_LOOK
-    while True:
-        try:
-            ledger.record([kaggle.submission(entry.ref)])
-        except UserError as error:
-            raise UserError(
-                f"Kaggle has accepted submission {entry.ref}, but its score is not known yet: {error} "
-                'Or run "python run.py submissions sync" later.'
-            ) from error
-        entry = next(each for each in ledger.entries() if each.id == entry.id)
-        if entry.status != "pending" or time.monotonic() + pause > until:
-            return entry
-        time.sleep(pause)
-        pause = min(2 * pause, LAST_LOOK)
+    try:
+        while (entry := _look(entry.ref or 0, kaggle, ledger)).status == "pending":
+            if time.monotonic() + pause > until:
+                raise UserError(f"{PATIENCE / 60:.0f} min have passed.")
+            time.sleep(pause)
+            pause = min(2 * pause, LAST_LOOK)
+    except UserError as error:
+        accepted = f"Kaggle has accepted submission {entry.ref}, but its score is not known yet"
+        raise UserError(f"{accepted}: {error} {later}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Stopped waiting. Kaggle has accepted submission {entry.ref}. {later}") from None
+    return entry
 
 
 def day(when: str) -> str:
     """Return a time of the ledger for people, in UTC."""
     return f"{when[:10]} {when[11:16]}" if when else "an unknown day"
+
+
+def _look(ref: int, kaggle: Kaggle, ledger: Ledger) -> Entry:
+    ledger.record([kaggle.submission(ref)])
+    return next(each for each in ledger.entries() if each.ref == ref)
 
 
 def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry | None:
@@ -248,7 +251,8 @@ def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry 
     try:
         ref = kaggle.create(token, message, lambda: ledger.send(entry))
     except UnansweredError as error:
-        print(f"{error}\nAsking Kaggle whether it has the submission.", file=sys.stderr)
+        happened = str(error).split(f" {AGAIN}")[0]  # which is not for the user yet
+        print(f"{happened}\nAsking Kaggle whether it has the submission.", file=sys.stderr)
         return next((found for found in _settle(kaggle, ledger) if found.id == entry.id), None)
     except UserError as error:
         ledger.end(entry, clean(str(error)))
@@ -276,7 +280,7 @@ def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
         for entry in _at(ledger, "unconfirmed"):
             sent = min(datetime.fromisoformat(entry.sent or entry.begun or ""), begun)  # if the clock was put back
             if (waited := (asked - sent).total_seconds()) > SETTLED:
-                ledger.end(entry, f"Kaggle does not list it {SETTLED:.0f} s after it was sent")
+                ledger.end(entry, f"Kaggle does not list it {SETTLED:.0f} s after it was sent", is_sure=False)
             left = max(left, SETTLED - waited)
         if not left:
             return tuple(found)

@@ -124,8 +124,11 @@ def complete_scores(
 
 
 def submission_path(name: str, workspace: Workspace) -> Path:
-    """Return the path of a submission given by name, or by the path of a `.csv` file."""
-    return Path(name) if name.endswith(".csv") else workspace.submissions / f"{name}.csv"
+    """Return the path of a submission given by name, with or without `.csv`, or by the path of a `.csv` file."""
+    if not name.endswith(".csv"):
+        return workspace.submissions / f"{name}.csv"
+    in_workspace = workspace.submissions / name
+    return in_workspace if Path(name).name == name and not Path(name).exists() else Path(name)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 TOKEN = "KGAT_0123456789abcdef0123456789abcdef"
 USER, KEY = "user", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("PUT", store)
 
     def do_GET(self) -> None:
-        name = urlsplit(self.path).path.rsplit("/", 1)[-1]
+        name = unquote(urlsplit(self.path).path).removeprefix("/files/")
         fault = self.kaggle.fault("GET")
         self.kaggle.calls.append("GET")
         if fault and fault.kind == "status":
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             part = part[: len(part) // 2]
         with suppress(ConnectionError):
             for sent in range(0, len(part), MEGABYTE):
-                self.kaggle.pass_by(f"GET {name} after {sent // MEGABYTE} MB")
+                self.kaggle.pass_by(f"GET {name} from {begin} after {sent // MEGABYTE} MB")
                 self.wfile.write(part[sent : sent + MEGABYTE])
 
     def _serve(self, what: str, act: Any) -> None:
@@ -272,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in self.kaggle.files:
             return 404, {"code": 404, "message": "No such file"}
         path = name + (".zip" if name in self.kaggle.packed else "")
-        return 302, f"{self.kaggle.url}/files/{path}?{SIGNATURE}"
+        return 302, f"{self.kaggle.url}/files/{quote(path)}?{SIGNATURE}"
 
     def _ListSubmissions(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
         size, begin = asked.get("pageSize", 20), int(asked.get("pageToken") or 0)

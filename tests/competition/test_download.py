@@ -63,7 +63,8 @@ def test_what_is_needed_is_downloaded_and_prepared(kaggle: KaggleServer, files: 
     shown = run(workspace)
     assert re.search(r"train-jpg\.tar +\d+\.?\d* [kM]B +to download", shown)
     assert re.search(r"train-tif-v2\.tar +\d.* [kM]B +not needed", shown)
-    assert re.search(r"To download: [\d.]+ [kM]B; unpacked, all that is wanted takes about .*; free: .* GB\.", shown)
+    assert re.search(r"To download: [\d.]+ [kM]B; unpacked, what is wanted takes about .* more; free: .* GB\.", shown)
+    assert "Kaggle lists no test-jpg-additional, test_v2_file_mapping.csv. Get it from" in shown
     assert "60 chips  unpacked from train-jpg.tar" in shown
     assert "Next: python run.py data check" in shown
     downloads = workspace / "downloads"
@@ -72,7 +73,9 @@ def test_what_is_needed_is_downloaded_and_prepared(kaggle: KaggleServer, files: 
     assert all((downloads / name).read_bytes() == files[name] for name in wanted)
     assert [path.name for path in (downloads / ".partial").iterdir()] == [".lock"]
     kaggle.calls.clear()
-    assert re.search(r"train-jpg\.tar .* is here", run(workspace))
+    shown = run(workspace)
+    assert re.search(r"train-jpg\.tar .* is here", shown)
+    assert "Everything that is wanted is here." in shown
     assert "DownloadDataFile" not in kaggle.calls
 
 
@@ -86,6 +89,33 @@ def test_chosen_files_only(kaggle: KaggleServer, files: dict, workspace: Path) -
     assert (
         "--files: no file of the competition is called 'train_v3.csv'. There are train-jpg.tar, test-jpg.tar," in shown
     )
+
+
+def test_what_cannot_be_prepared_alone_is_kept(kaggle: KaggleServer, files: dict, workspace: Path) -> None:
+    kaggle.files = files
+    shown = run(workspace, "--files", "*.csv.zip")
+    assert re.search(r"Not prepared yet: .*downloads lacks train-jpg\.", shown)
+    assert f"Next: python run.py data download --workspace {workspace}" in shown
+    assert "unpacked from train-jpg.tar" in run(workspace)
+
+
+def test_chips_that_kaggle_does_not_list_are_announced(
+    kaggle: KaggleServer, files: dict, workspace: Path, simulated: Path
+) -> None:
+    """As it was with this competition in 2020: tables in folders of their names, torrents, and no JPEGs."""
+    tables = ("train_v2.csv", "sample_submission_v2.csv")
+    kaggle.files = {f"{table}/{table}": (simulated / table).read_bytes() for table in tables}
+    kaggle.files["Kaggle-planet-train-tif.torrent"] = b"x" * 50
+    absent = "Kaggle lists no train-jpg, test-jpg, test-jpg-additional, test_v2_file_mapping.csv. Get it from"
+    assert absent in run(workspace, "--dry-run")
+    shown = run(workspace, code=1)
+    assert absent in shown
+    assert "downloads lacks train-jpg." in shown
+    assert (workspace / "downloads" / tables[0] / tables[0]).read_bytes() == (simulated / tables[0]).read_bytes()
+    for name in ("train-jpg.tar", "test-jpg.tar"):
+        (workspace / "downloads" / name).write_bytes(files[name])
+    assert "unpacked from train-jpg.tar" in (shown := run(workspace))
+    assert "Kaggle lists no test-jpg-additional, test_v2_file_mapping.csv." in shown
 
 
 def test_a_dry_run_lists_and_downloads_nothing(kaggle: KaggleServer, files: dict, workspace: Path) -> None:
@@ -149,8 +179,8 @@ CASES: dict[str, tuple[list[tuple[str, dict]], int, str]] = {
     "unknown": (
         [("ListDataFiles", {"status": 404})],
         1,
-        "Error: Kaggle does not find what it is to list the files (404). Expected a competition "
-        f"https://www.kaggle.com/competitions/{SLUG}; mend `slug` in the competition file if that page is none.",
+        "Error: Kaggle answers that there is no such thing (404), asked to list the files. Is there a competition "
+        f"https://www.kaggle.com/competitions/{SLUG}? If not, correct `slug` in the competition file.",
     ),
     "busy": (
         [("DownloadDataFile", {"status": 429, "headers": {"Retry-After": "0.01"}, "times": 3})],
@@ -230,20 +260,21 @@ def interrupt_and_finish(kaggle: KaggleServer, name: str, workspace: Path, home:
     for _ in range(3):
         kaggle.reached.clear()
         kaggle.go_on.clear()
-        kaggle.stop_at = f"GET {name} after 3 MB"
+        # What goes on is asked for twice, at first from 0, and that answer is not read.
+        kaggle.stop_at = f"GET {name} from {there[-1]} after 3 MB"
         stopped = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert kaggle.reached.wait(60)
         until = time.monotonic() + 30
-        while (begun := _begun(name, workspace)) < there[-1] + 2 * MEGABYTE:
+        while _begun(name, workspace) < there[-1] + 2 * MEGABYTE:
             assert time.monotonic() < until
         os.kill(stopped.pid, signal.SIGKILL)
         stopped.communicate()
         kaggle.go_on.set()
         assert not (workspace / "downloads" / name).exists()
-        there.append(begun)
+        there.append(_begun(name, workspace))
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [int(asked[6:-1]) for asked in kaggle.ranges] == pytest.approx(there[1:], abs=MEGABYTE)
+    assert [int(asked[6:-1]) for asked in kaggle.ranges] == there[1:]
     assert "goes on after" in done.stdout
     assert (workspace / "downloads" / name).read_bytes() == kaggle.files[name]
 

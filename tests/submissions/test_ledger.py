@@ -53,6 +53,19 @@ def test_a_ref_that_another_process_read_first_is_taken_over(ledger: Ledger) -> 
     assert [(each.id, each.ref) for each in ledger.entries()] == [(entry.id, 7)]
 
 
+def test_what_was_given_up_is_recognised_when_kaggle_lists_it_late(ledger: Ledger) -> None:
+    refused, given_up = ledger.begin(ENTRY), ledger.begin(ENTRY)
+    for entry in (refused, given_up):
+        ledger.send(entry)
+    ledger.end(refused, "the deadline has passed")
+    ledger.end(given_up, "not listed", is_sure=False)
+    assert [found.id for found in ledger.record([REMOTE]).found] == [given_up.id]
+    assert [(each.stage, each.error) for each in ledger.entries()] == [
+        ("ended", "the deadline has passed"),
+        ("confirmed", ""),
+    ]
+
+
 def test_a_score_comes_once_and_may_change(ledger: Ledger) -> None:
     ledger.record([REMOTE])
     scored = replace(REMOTE, status="complete", public=0.5)
@@ -78,7 +91,7 @@ def test_many_writers_lose_nothing(ledger: Ledger) -> None:
 def test_half_a_change_is_no_change(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.record([REMOTE])
     before = ledger.entries()
-    monkeypatch.setattr("submissions.ledger._elsewhere", None)
+    monkeypatch.setattr(Ledger, "_elsewhere", None)
     with pytest.raises(TypeError):
         ledger.record([replace(REMOTE, status="complete"), replace(REMOTE, ref=8)])
     assert ledger.entries() == before

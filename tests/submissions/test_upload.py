@@ -92,6 +92,13 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
         ["ended"],
         0,
     ),
+    "closed": (
+        [("CreateSubmission", {"status": 403, "message": "Late submissions are not allowed"})],
+        1,
+        "Error: Kaggle refuses to accept the submission (403). Kaggle says: Late submissions are not allowed.",
+        ["ended"],
+        0,
+    ),
     "start busy": (
         [("StartSubmissionUpload", {"status": 503, "times": 2})],
         0,
@@ -216,8 +223,8 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
     "unknown competition": (
         [("ListSubmissions", {"status": 404})],
         1,
-        f"Error: Kaggle does not find what it is to list the submissions (404). Expected a competition "
-        f"https://www.kaggle.com/competitions/{SLUG}; mend `slug` in the competition file if that page is none.",
+        f"Error: Kaggle answers that there is no such thing (404), asked to list the submissions. Is there a "
+        f"competition https://www.kaggle.com/competitions/{SLUG}? If not, correct `slug` in the competition file.",
         [],
         0,
     ),
@@ -280,7 +287,8 @@ def test_a_file_is_submitted_once_unless_asked_for_again(kaggle: KaggleServer, s
         assert re.search(
             r"was submitted already, on \d{4}-\d\d-\d\d \d\d:\d\d as 1000 \('a mean', public 0.93001\)", shown
         )
-        assert "Give --again to submit the same file once more." in shown
+        assert f'Its score: "python run.py submissions sync --workspace {submittable.root}". Give --again' in shown
+        assert ("other.csv, with the content of first, was" in shown) == (name == "other")
         assert len(kaggle.calls) == calls
     assert "accepted it as submission 1001" in send(submittable, "--again")
     assert [entry.ref for entry in Ledger.of(submittable).entries()] == [1000, 1001]
@@ -291,6 +299,10 @@ def test_a_file_that_another_machine_submitted_is_known(kaggle: KaggleServer, su
     send(submittable, "--gzip")
     submittable.ledger.unlink()
     assert "first.csv was submitted already, on" in send(submittable, code=1)
+    (entry,) = Ledger.of(submittable).entries()  # the recipe tells what it was
+    recipe = json.loads((submittable.submissions / "first.json").read_text())
+    assert (entry.name, entry.digest, entry.recipe) == ("first", recipe["sha256"], recipe)
+    assert entry.cross_fitted == recipe["figures"][0]["cross_fitted"]
     assert len(kaggle.submissions) == 1
     assert "StartSubmissionUpload" in kaggle.calls[: kaggle.calls.index("CreateSubmission")]
     assert kaggle.calls.count("StartSubmissionUpload") == 1
@@ -326,6 +338,7 @@ def test_a_dry_run_asks_nobody(kaggle: KaggleServer, submittable: Workspace) -> 
     assert f"to {SLUG} would be submitted with the message 'a mean'. Nothing has left this machine." in shown
     assert kaggle.calls == []
     assert not submittable.ledger.exists()
+    assert "first-" in run(submittable, "submit", "first.csv", "--message", "x", "--dry-run")
 
 
 def test_an_invalid_file_is_not_sent(kaggle: KaggleServer, submittable: Workspace) -> None:
@@ -343,6 +356,8 @@ def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittabl
     assert "accepted it as" in run(submittable, "submit", "--message", "x")
     for path in submittable.submissions.iterdir():
         path.unlink()
+    missing = run(submittable, "submit", "frist", "--message", "x", code=1)
+    assert missing.endswith(f"In {submittable.submissions} there are: none.\n")
     assert "No submissions in" in run(submittable, "submit", "--message", "x", code=1)
 
 
@@ -378,6 +393,8 @@ def test_a_submission_that_cannot_be_scored_ends_with_why(kaggle: KaggleServer, 
     assert [(entry.state, entry.error) for entry in Ledger.of(submittable).entries()] == [
         ("error", "Evaluation [2J exception")
     ] * 2
+    shown = run(submittable, "submissions", "list")
+    assert shown.count("was not scored: Evaluation [2J exception") == 2
 
 
 def test_a_score_that_does_not_come_is_not_waited_for_for_ever(
@@ -385,8 +402,22 @@ def test_a_score_that_does_not_come_is_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr(upload, "PATIENCE", 0.2)
     kaggle.scored_after = 10**6
-    assert re.search(r"1000: cross-fitted F2 .*; pending\.", send(submittable, "--wait", code=1))
+    shown = send(submittable, "--wait", code=1)
+    assert "Error: Kaggle has accepted submission 1000, but its score is not known yet: 0 min have passed. To" in shown
+    assert "1 submission not scored when last seen" in run(submittable, "submissions", "list")
     assert stages(submittable) == ["confirmed"]
+
+
+def test_stopped_while_it_waits_the_submission_is_with_kaggle(
+    kaggle: KaggleServer, submittable: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upload, "_look", lambda *_: press_ctrl_c(None))
+    shown = send(submittable, "--wait", code=130)
+    assert "Stopped waiting. Kaggle has accepted submission 1000. To see its score later, run" in shown
+    assert f'"python run.py submissions sync --workspace {submittable.root}"' in shown
 
 
 def test_a_score_that_cannot_be_asked_for_leaves_the_submission_confirmed(
@@ -394,8 +425,8 @@ def test_a_score_that_cannot_be_asked_for_leaves_the_submission_confirmed(
 ) -> None:
     kaggle.fail("GetSubmission", status=404, times=0)
     shown = send(submittable, "--wait", code=1)
-    assert "Error: Kaggle has accepted submission 1000, but its score is not known yet: Kaggle does not find" in shown
-    assert f'Or run "python run.py submissions sync --workspace {submittable.root}" later.' in shown
+    assert "Error: Kaggle has accepted submission 1000, but its score is not known yet: Kaggle answers that" in shown
+    assert f'later, run "python run.py submissions sync --workspace {submittable.root}".' in shown
     assert stages(submittable) == ["confirmed"]
 
 
