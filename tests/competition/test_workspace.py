@@ -53,7 +53,7 @@ def test_a_layout_of_another_competition_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_layout_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r'No data in the workspace .*Run "python run.py data prepare --from DIR"'):
+    with pytest.raises(UserError, match=r'No data in the workspace .*Run "python run.py data download", or'):
         _ = Workspace(tmp_path, planet()).layout
     assert Layout.read_what_is_left(tmp_path / "layout.json", planet()) == Layout("planet", {}, {})
 
