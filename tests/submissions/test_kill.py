@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,16 @@ from submissions.ledger import Ledger
 from tests.kaggle_server import TOKEN, KaggleServer
 
 ROOT = Path(__file__).parent.parent.parent
-# What a user runs, but for how long it takes until nothing can be on its way any more.
-IMPATIENT = "from run import main; from submissions import upload; upload.SETTLED, upload.POLL = {}, 0.1; main()"
+# What a user runs, but for how long it takes until nothing can be on its way any more; what was started in the
+# background, as tests may be, would not hear Ctrl-C.
+IMPATIENT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from run import main
+from submissions import upload
+upload.SETTLED, upload.POLL = {}, 0.1
+main()
+"""
 CALLS = ("IntrospectToken", "ListSubmissions", "GetSubmissionLimits", "StartSubmissionUpload", "CreateSubmission")
 POINTS = [
     *(f"{call} {point}" for call in CALLS for point in ("received", "done", "answered")),
@@ -39,16 +46,6 @@ def start(kaggle: KaggleServer, workspace: Workspace, home: Path, *flags: str, s
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def interrupt(process: subprocess.Popen) -> str:
-    """Press Ctrl-C, again where Python missed it on its way into the call that it waits in; return what was shown."""
-    for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=5)[0]
-    process.kill()
-    return process.communicate()[0]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -107,7 +104,8 @@ def test_an_interruption_leaves_what_is_true(kaggle: KaggleServer, submittable: 
         kaggle.go_on.clear()
         stopped = start(kaggle, submittable, tmp_path)
         assert kaggle.reached.wait(30)
-        shown = interrupt(stopped)
+        stopped.send_signal(signal.SIGINT)
+        shown, _ = stopped.communicate(timeout=30)
         assert "Stopped. What was finished is kept; run the same command to go on." in shown
         assert stopped.returncode == 130
         assert Ledger.of(submittable).entries()[-1].stage == stage
