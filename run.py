@@ -47,7 +47,7 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
     from competition.prepare import prepare as prepare_data
 
     kaggle, folder = Kaggle(workspace.competition.slug), folder or workspace.downloads
-    plan = make_plan(workspace.competition, kaggle.files(), folder, files or ())
+    plan = make_plan(workspace, kaggle.files(), folder, files or ())
     click.echo(plan.text())
     plan.check_room()
     if dry_run:

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,9 +25,10 @@ from competition.kaggle_errors import AGAIN, clean
 from competition.labels import first
 from competition.prepare import archive_names, names_in, tables_of
 from competition.spec import Competition
+from competition.transfer import begun_in, received_in
+from competition.workspace import Workspace
 
 PARTIAL = ".partial"
-MARKER = ".kaggle-partial"  # suffix of the client's own note beside a file on its way
 CHIPS_GROW, TABLES_GROW = 2, 20  # times an archive's size; Planet's GeoTIFFs 1.6, its tables 9 to 19
 
 
@@ -36,6 +38,7 @@ class Plan:
 
     Attributes:
         folder: receives the files.
+        unpacked_to: receives what is in them.
         listed: every file of the competition.
         wanted: the files to have.
         here: those of them that are in `folder` already.
@@ -44,6 +47,7 @@ class Plan:
     """
 
     folder: Path
+    unpacked_to: Path
     listed: tuple[RemoteFile, ...]
     wanted: tuple[RemoteFile, ...]
     here: tuple[RemoteFile, ...]
@@ -88,13 +92,19 @@ class Plan:
         Raises:
             UserError: if it has not.
         """
-        free, needed = free_bytes(self.folder), self.to_come + (self.unpacked if self.missing else 0)
-        if needed > free:
-            raise UserError(
-                f"The disk of {self.folder} is too small: {readable(self.to_come)} to download and about "
-                f"{readable(self.unpacked)} unpacked, but {readable(free)} are free. Nothing was downloaded. "
-                "Make room, choose fewer with --files, or give a --workspace on another disk."
-            )
+        if not self.missing:
+            return
+        needed: Counter[int] = Counter()
+        for folder, size in ((self.folder, self.to_come), (self.unpacked_to, self.unpacked)):
+            needed[_existing(folder).stat().st_dev] += size
+        for folder in (self.folder, self.unpacked_to):
+            free = free_bytes(folder)
+            if needed[_existing(folder).stat().st_dev] > free:
+                raise UserError(
+                    f"The disk of {folder} is too small: {readable(self.to_come)} to download and about "
+                    f"{readable(self.unpacked)} unpacked, but {readable(free)} are free. Nothing was downloaded. "
+                    "Make room, choose fewer with --files, or give a --workspace or --to on another disk."
+                )
 
     def _state(self, file: RemoteFile) -> str:
         if file not in self.wanted:
@@ -105,13 +115,12 @@ class Plan:
         return f"goes on after {readable(begun)}" if begun else "to download"
 
 
-def make_plan(
-    competition: Competition, listed: Sequence[RemoteFile], folder: Path, patterns: Sequence[str] = ()
-) -> Plan:
+def make_plan(workspace: Workspace, listed: Sequence[RemoteFile], folder: Path, patterns: Sequence[str] = ()) -> Plan:
     """Return which of the files that Kaggle lists are wanted, and which are here.
 
     Args:
-        competition: names the tables and the chips of its default rendering: these are wanted.
+        workspace: receives what is unpacked; its competition names the tables and the chips of its default rendering:
+            these are wanted.
         listed: every file of the competition.
         folder: receives the files.
         patterns: names of wanted files instead, or patterns such as `*.csv.zip`.
@@ -119,6 +128,7 @@ def make_plan(
     Raises:
         UserError: if a pattern fits none of them, or none is wanted.
     """
+    competition = workspace.competition
     for file in listed:
         _safe_parts(file)
     wanted = _matching(listed, patterns) if patterns else _needed(listed, competition)
@@ -128,9 +138,9 @@ def make_plan(
             f"{first(clean(file.name) for file in listed) or 'none'}. Choose with --files."
         )
     here = tuple(file for file in wanted if _here(file, folder))
-    begun = {file: _begun(file, folder) for file in wanted if file not in here}
+    begun = {file: begun_in(_partial(file, folder)) for file in wanted if file not in here}
     absent = () if patterns else _absent(wanted, competition, folder)
-    return Plan(folder, tuple(listed), tuple(wanted), here, begun, absent)
+    return Plan(folder, workspace.data, tuple(listed), tuple(wanted), here, begun, absent)
 
 
 def download(plan: Plan, kaggle: Kaggle) -> None:
@@ -149,13 +159,17 @@ def download(plan: Plan, kaggle: Kaggle) -> None:
 
 def free_bytes(folder: Path) -> int:
     """Return the free bytes of the disk on which `folder` is or will be."""
-    return shutil.disk_usage(next(each for each in (folder, *folder.absolute().parents) if each.exists())).free
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
 
 
 def _bring(file: RemoteFile, folder: Path, kaggle: Kaggle) -> None:
     partial = _partial(file, folder)
     kaggle.download(file, partial, progress=sys.stderr.isatty())
-    served = [path for path in partial.iterdir() if path.suffix != MARKER] if partial.is_dir() else []
+    served = received_in(partial)
     if len(served) != 1:
         shutil.rmtree(partial, ignore_errors=True)
         raise UserError(f"Kaggle sent no {file.name}. {AGAIN}.")
@@ -249,9 +263,3 @@ def _here(file: RemoteFile, folder: Path) -> bool:
 
 def _partial(file: RemoteFile, folder: Path) -> Path:
     return folder / PARTIAL / hashlib.sha256(file.name.encode()).hexdigest()[:16]
-
-
-def _begun(file: RemoteFile, folder: Path) -> int:
-    """Return how many bytes of the file an interrupted download has left, if it can go on."""
-    marked = [path.with_suffix("") for path in _partial(file, folder).glob(f"*{MARKER}")]
-    return sum(path.stat().st_size for path in marked if path.is_file())

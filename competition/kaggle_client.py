@@ -1,9 +1,9 @@
 """The one door to Kaggle: the official client, with time limits, bounded retries and one clear line for each failure.
 
-The client's own helpers are used where they hold what they promise: credentials, lists, resumed downloads. Its
-`competition_submit` does not: it has no time limit, retries in silence for six minutes, prints signed addresses, takes
-a redirected upload for a successful one, and returns after a failed upload as after a good one. So a submission's steps
-are called one by one, and the file is sent by `requests`.
+The client signs in, makes every call of Kaggle's API and reads the answers. The files themselves are sent and received
+by `requests`: the client's `competition_submit` has no time limit, retries in silence for six minutes, prints signed
+addresses, takes a redirected upload for a successful one, and returns after a failed upload as after a good one; its
+`competition_download_file` throws away what has come when the rest is refused once.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from __future__ import annotations
 import io
 import logging
 import math
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import requests
@@ -29,11 +31,14 @@ from competition.credentials import find_credentials
 from competition.errors import UserError
 from competition.kaggle_errors import (
     AGAIN,
+    CONNECT,
+    READ,
+    REFUSED,
     MalformedError,
     StorageError,
     UnansweredError,
+    UnservedError,
     clean,
-    is_busy,
     is_transient,
     no_connection,
     not_accepted,
@@ -43,9 +48,10 @@ from competition.kaggle_errors import (
     unreadable,
     was_not_begun,
 )
+from competition.transfer import begun_in, receive
 
-CONNECT, READ = 10.0, 60.0  # seconds until a connection, and until the next bytes of an answer, are given up
 PAGE = 100  # items of a list
+LONGEST_MESSAGE = 1000  # characters of a message beside a submission that are kept
 T = TypeVar("T")
 
 
@@ -90,7 +96,7 @@ class RemoteSubmission:
         return cls(
             ref=found.ref,
             file_name=clean(found.file_name),
-            message=clean(found.description, 1000),
+            message=clean(found.description, LONGEST_MESSAGE),
             date=date,
             status=found.status.name.lower(),
             error=clean(found.error_description),
@@ -102,10 +108,17 @@ class RemoteSubmission:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many submissions the team has made today, in UTC, and how many it may still make."""
+    """How many submissions the team has made today, in UTC, and may still make.
+
+    Attributes:
+        made: today.
+        left: now.
+        is_total: the competition allows no more in all, not only today.
+    """
 
     made: int
     left: int
+    is_total: bool
 
 
 class Kaggle:
@@ -143,23 +156,30 @@ class Kaggle:
 
         Args:
             file: the file; that its size is the listed one is for the caller to check.
-            folder: receives it, under the name it is served by; emptied if the size is not the one announced.
+            folder: receives it, under the name it is served by, and a note beside it.
             progress: show a bar.
         """
 
-        def bring() -> None:
-            try:
-                self._api.competition_download_file(self.slug, file.name, str(folder), quiet=not progress)
-            except requests.RequestException:
-                raise
-            except ValueError as error:
-                shutil.rmtree(folder)
-                what = f"{file.name} is damaged: {clean(str(error))}"
-                raise UserError(f"{what}. What came was removed. {AGAIN}.") from None
+        from kagglesdk.competitions.types.competition_api_service import ApiDownloadDataFileRequest
 
+        request = ApiDownloadDataFileRequest()
+        request.competition_name, request.file_name = self.slug, file.name
+
+        def bring() -> None:
+            with self._api.build_kaggle_client() as client:
+                answer = client.competitions.competition_api_client.download_data_file(request)
+                receive(answer, folder, progress=progress)
+
+        there = begun_in(folder)
         try:
-            # Where a download breaks off the client itself goes on, five times.
-            self._ask(f"send {clean(file.name)}", bring, is_busy)
+            while True:
+                try:
+                    self._ask(f"send {clean(file.name)}", bring)
+                    return
+                except (UnansweredError, UnservedError):
+                    if begun_in(folder) <= there:  # attempts count anew where something has come
+                        raise
+                    there = begun_in(folder)
         except OSError as error:
             raise UserError(
                 f"Cannot write {clean(file.name)} to {folder}: {error.strerror}. What came is kept. {AGAIN} when there "
@@ -195,7 +215,7 @@ class Kaggle:
         """Return how many submissions were made today and are left."""
         call = self._api.competition_get_submission_limits
         found = self._ask("say how many submissions are left", lambda: call(self.slug))
-        return Limits(found.num_today, found.num_allowed_now)
+        return Limits(found.num_today, found.num_allowed_now, bool(found.limited_by_total))
 
     def upload(self, name: str, content: bytes, modified: int, *, progress: bool) -> str:
         """Bring a file to where submissions are made from, and return its token; this submits nothing.
@@ -260,8 +280,7 @@ class Kaggle:
     ) -> T:
         """Call `function`, again where `may_repeat` allows; an error becomes one line, without its trace.
 
-        What the client prints is not shown, nor is the trace: they may hold signed addresses, and with VERBOSE=1 the
-        token.
+        What the client prints is not shown, nor is the trace: they may hold signed addresses.
         """
         unknown, cause = False, None  # whether it may have been done; what may be shown of where
         try:
@@ -271,9 +290,9 @@ class Kaggle:
             raise
         except requests.HTTPError as error:
             line = refusal(what, error, self.slug, self._credentials.source)
-            unknown = status_of(error) >= 500
+            unknown = status_of(error) not in REFUSED
         except StorageError as error:
-            line = UserError(f"Kaggle's storage does not take the file ({error.status}). {AGAIN} later.")
+            line = UnservedError(f"Kaggle's storage answers {error.status}, asked to {what}. {AGAIN} later.")
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             line, unknown = no_connection(what, error), not was_not_begun(error)
         except (MalformedError, requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -284,9 +303,8 @@ class Kaggle:
     def _connect(self) -> Any:
         """Return the client, signed in."""
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # VERBOSE=1 would log addresses that are signed
-        with redirect_stdout(io.StringIO()):
-            # Importing it signs in, without a time limit, and is silent if it cannot: done again below.
-            from kaggle.api.kaggle_api_extended import KaggleApi
+        _skip_sign_in()
+        from kaggle.api.kaggle_api_extended import KaggleApi
 
         class Client(KaggleApi):
             """The official client, with time limits."""
@@ -299,6 +317,8 @@ class Kaggle:
                 return client
 
         client = Client()
+        # It would read downloads into memory to print them, and print the token.
+        client.args = [arg for arg in client.args if arg != "--verbose"]
         try:
             self._ask("sign in", client.authenticate)
         except SystemExit:
@@ -306,6 +326,16 @@ class Kaggle:
         except OSError as error:  # which may name the token as a file
             raise UserError(f"The kaggle client cannot read {self._credentials.source}: {error.strerror}.") from None
         return client
+
+
+def _skip_sign_in() -> None:
+    """Let the client's package be empty: importing it signs in, without a time limit, and hides whether it could."""
+    if "kaggle" not in sys.modules and (found := find_spec("kaggle")):
+        package = ModuleType("kaggle")
+        package.__path__ = list(found.submodule_search_locations or ())
+        package.__spec__ = found
+        package.__version__ = version("kaggle")  # type: ignore[attr-defined]
+        sys.modules["kaggle"] = package
 
 
 class _TimeLimits(HTTPAdapter):
@@ -321,7 +351,9 @@ def _put(url: str, name: str, content: bytes, progress: bool) -> None:
     bar: dict[str, Any] = {"total": len(content), "unit": "B", "unit_scale": True, "desc": name, "leave": False}
     with tqdm.wrapattr(io.BytesIO(content), "read", disable=None if progress else True, **bar) as body:
         # A redirect followed as a GET would answer 200, and nothing would be there.
-        answer = requests.put(url, data=body, timeout=(CONNECT, READ), allow_redirects=False)
+        # Nothing of ~/.netrc belongs to an address that is signed.
+        limits: dict[str, Any] = {"timeout": (CONNECT, READ), "allow_redirects": False}
+        answer = requests.put(url, data=body, auth=lambda request: request, **limits)
     if answer.status_code not in (200, 201):
         raise StorageError(answer.status_code)
 

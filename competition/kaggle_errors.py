@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,9 @@ from competition.errors import UserError
 
 ATTEMPTS = 5
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds; the waits double
+CONNECT, READ = 10.0, 60.0  # seconds until a connection, and until the next bytes of an answer, are given up
 BUSY = (429, 500, 502, 503, 504)
+REFUSED = (400, 401, 403, 404, 413, 422, 429)  # nothing was done; others do not say so
 AGAIN = "Run the same command again"
 SHOWN = 200  # characters of what Kaggle says
 T = TypeVar("T")
@@ -33,7 +36,7 @@ class UnansweredError(UserError):
 
 
 class StorageError(Exception):
-    """The place that Kaggle named for an upload did not take it.
+    """The place that Kaggle named for a file did not take or give it.
 
     Args:
         status: of the HTTP answer.
@@ -42,6 +45,10 @@ class StorageError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
+
+
+class UnservedError(UserError):
+    """A file was not taken or given."""
 
 
 class MalformedError(Exception):
@@ -73,11 +80,6 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (StorageError, MalformedError, requests.RequestException, ValueError, ConnectionError))
 
 
-def is_busy(error: BaseException) -> bool:
-    """Whether Kaggle says that it is busy, or was not reached."""
-    return was_not_begun(error) or (isinstance(error, requests.HTTPError) and status_of(error) in BUSY)
-
-
 def was_not_begun(error: BaseException) -> bool:
     """Whether an error may pass and Kaggle cannot have begun with what it was asked."""
     if isinstance(error, requests.HTTPError):
@@ -104,10 +106,11 @@ def refusal(what: str, error: requests.HTTPError, slug: str, source: str) -> Use
     because = f" Kaggle says: {said.rstrip('.')}." if said else ""
     if status == 401:
         return not_accepted(source)
-    if status == 403 and (not said or "rule" in said.lower()):
+    if status == 403 and (not said or re.search("rule|permission|particip", said, re.IGNORECASE)):
         return RefusedError(
             f"Kaggle refuses to {what} (403): are the competition's rules accepted?{because} Open "
-            f"https://www.kaggle.com/competitions/{slug}/rules, accept them, and run the same command again."
+            f"https://www.kaggle.com/competitions/{slug}/rules, accept them, and run the same command again. If there "
+            "is no such page, correct `slug` in the competition file."
         )
     if status == 404:
         return RefusedError(
@@ -206,7 +209,9 @@ def _announce(state: RetryCallState) -> None:
     if isinstance(error, requests.HTTPError):
         why = f"answers {status_of(error)}"
     elif isinstance(error, StorageError):
-        why = f"answers {error.status} to the upload"
+        why = f"answers {error.status} where the file is kept"
+    elif isinstance(error, requests.exceptions.ChunkedEncodingError):
+        why = "breaks off"
     elif isinstance(error, (requests.ConnectionError, requests.Timeout)):
         why = "is not reached"
     else:

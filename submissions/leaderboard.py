@@ -17,6 +17,7 @@ from submissions.ledger import Entry
 from submissions.upload import day
 
 FEWEST = 3
+LINE = 1e-9  # of a correlation, to that of a line
 WIDTH = 24  # of a name or a message in the table
 
 
@@ -27,7 +28,8 @@ class Correlation:
     Attributes:
         count: submissions that have both.
         pearson: correlation of the scores; None if there are fewer than three, or all are alike.
-        low: lower end of its 95 % interval, by Fisher's transformation; None for fewer than four.
+        low: lower end of its 95 % interval, by Fisher's transformation, as if the submissions shared neither chips nor
+            models; None for fewer than four, or where they lie on a line.
         high: upper end of it.
         spearman: correlation of the ranks.
         gap: mean of leaderboard less cross-fitted.
@@ -60,21 +62,22 @@ class Correlation:
         if self.low is None or self.high is None:
             interval = "too few for an interval"
         else:
-            interval = f"95 %: {self.low:.2f} to {self.high:.2f}"
+            interval = f"95 %, were they independent: {self.low:.2f} to {self.high:.2f}"
         return f"{begin}Pearson {self.pearson:.2f} ({interval}), Spearman {self.spearman:.2f}; {apart}."
 
 
 def correlate(entries: Sequence[Entry], board: str) -> Correlation:
-    """Compare the cross-fitted scores of submissions with those of a leaderboard.
+    """Compare the cross-fitted scores of submissions with those of a leaderboard, in the metric of the latest.
 
     Args:
         entries: of the ledger; a file that was submitted several times counts once.
         board: "public" or "private".
     """
+    known = [entry for entry in entries if entry.cross_fitted is not None and getattr(entry, board) is not None]
     both = {
         entry.marker or str(entry.ref): (entry.cross_fitted, getattr(entry, board))
-        for entry in entries
-        if entry.cross_fitted is not None and getattr(entry, board) is not None
+        for entry in known
+        if entry.metric == known[-1].metric
     }
     if len(both) < FEWEST:
         return Correlation(len(both))
@@ -86,7 +89,8 @@ def correlate(entries: Sequence[Entry], board: str) -> Correlation:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.NearConstantInputWarning)
         found = stats.pearsonr(ours, theirs)
-        interval = found.confidence_interval() if len(both) > FEWEST else (None, None)
+        is_open = len(both) > FEWEST and abs(found.statistic) < 1 - LINE
+        interval = found.confidence_interval() if is_open else (None, None)
         low, high = (None if end is None else float(end) for end in interval)
         spearman = float(stats.spearmanr(ours, theirs).statistic)
     return Correlation(len(both), float(found.statistic), low, high, spearman, **apart)

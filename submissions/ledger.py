@@ -23,13 +23,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from competition.errors import UserError
-from competition.kaggle_client import RemoteSubmission
+from competition.kaggle_client import LONGEST_MESSAGE, RemoteSubmission
+from competition.kaggle_errors import clean
 from competition.workspace import Workspace
 from submissions.blend_files import now
 
 VERSION = 1
 BUSY = 30.0  # seconds to wait for another process that is writing
 CLOCKS = 3600  # seconds that Kaggle's clock and ours may differ by
+LATEST = 86400  # seconds after an entry was noted as sent that Kaggle may have got it; a computer may have slept
 MARKER = re.compile(r"-([0-9a-f]{16})\.csv")  # in the name of a file that was uploaded from a workspace
 SCHEMA = """
 CREATE TABLE submissions (
@@ -165,6 +167,8 @@ class Ledger:
         if not self.path.exists():
             return []
         with self._transaction("DEFERRED") as database:
+            if not _version(database):  # another process is making it
+                return []
             found = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
         return sorted(map(_entry, found), key=lambda entry: (entry.begun or entry.when, entry.id))
 
@@ -214,8 +218,9 @@ class Ledger:
                     entry = self._insert(database, _row(self._elsewhere(remote, recipes)))
                     new += 1
                 values = {"stage": "confirmed", "ref": remote.ref, "confirmed": entry.confirmed or remote.date or now()}
-                values |= {"status": remote.status, "error": remote.error}
-                values |= {"public": remote.public, "private": remote.private}
+                if remote.status != "pending" or entry.scored is None:  # a list that is older takes nothing back
+                    values |= {"status": remote.status, "error": remote.error}
+                    values |= {"public": remote.public, "private": remote.private}
                 if remote.status == "complete" and entry.scored is None:
                     values["scored"] = now()
                     scored += 1
@@ -291,7 +296,7 @@ class Ledger:
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute(f"BEGIN {kind}")
                 try:
-                    self._check_version(database)
+                    self._check_version(database, may_make=kind == "IMMEDIATE")
                     yield database
                     database.execute("COMMIT")
                 except BaseException:
@@ -299,21 +304,31 @@ class Ledger:
                         database.execute("ROLLBACK")
                     raise
         except sqlite3.Error as error:
+            if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise UserError(
+                    f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
+                    "again when it has ended."
+                ) from error
             raise UserError(
                 f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away: "
                 '"python run.py submissions sync" makes a new one of what Kaggle lists.'
             ) from error
 
-    def _check_version(self, database: sqlite3.Connection) -> None:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
+    def _check_version(self, database: sqlite3.Connection, *, may_make: bool) -> None:
+        version = _version(database)
+        if version == 0 and may_make:
             database.execute(SCHEMA)
             database.execute(f"PRAGMA user_version = {VERSION}")
-        elif version != VERSION:
+        elif version not in (0, VERSION):
             raise UserError(
                 f"The ledger {self.path} is of version {version}, expected {VERSION}. Use the toolkit that wrote it, "
                 'or move it away: "python run.py submissions sync" makes a new one of what Kaggle lists.'
             )
+
+
+def _version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def what_was_expected(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -331,15 +346,17 @@ def what_was_expected(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
-    """Whether a submission on Kaggle is of the file of an entry that was sent."""
+    """Whether a submission on Kaggle is of the file of an entry, and made when that was sent."""
     if remote.file_name:
         found = MARKER.search(remote.file_name)
-        return found is not None and found[1] == entry.marker
-    # Without a name: the same words, as many bytes, and not before it was sent.
-    if remote.message != entry.message or remote.size not in (0, entry.size) or not (remote.date and entry.sent):
-        return False
-    earlier = datetime.fromisoformat(entry.sent) - datetime.fromisoformat(remote.date).astimezone(UTC)
-    return earlier.total_seconds() < CLOCKS
+        is_same = found is not None and found[1] == entry.marker
+    else:  # the same words, as many bytes
+        words = clean(entry.message, LONGEST_MESSAGE)
+        is_same = remote.message == words and remote.size in (0, entry.size) and bool(remote.date)
+    if not is_same or not remote.date or not entry.sent:
+        return is_same
+    later = datetime.fromisoformat(remote.date).astimezone(UTC) - datetime.fromisoformat(entry.sent)
+    return -CLOCKS < later.total_seconds() < LATEST
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from submissions.validate import SubmissionReport, validate_submission
 from submissions.write import read_recipe, submission_path
 
 ATTEMPTS = 2
-SETTLED = 90.0  # seconds after which Kaggle no longer accepts what it has not answered; it is given up after 60
+SETTLED = 90.0  # seconds of looking at Kaggle's list until what it does not show is taken for not accepted
 POLL = 5.0  # seconds between two looks at Kaggle's list
 FIRST_LOOK, LAST_LOOK = 5.0, 60.0  # seconds between two looks at a score; they double
 PATIENCE = 1800.0  # seconds to wait for a score
@@ -134,10 +134,10 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
     recipe = read_recipe(path)
     # What was asked for when it was written is what it is held to now.
     exclusive = recipe.get("exclusive", True)
+    content = path.read_bytes()
     report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
     if not report.is_valid:
         raise report.error()
-    content = path.read_bytes()
     digest = sha256(content).hexdigest()
     if digest != recipe.get("sha256", digest) or digest != digest_file(path):
         raise UserError(f"{path} is changing while it is read. Run the command again when it is complete.")
@@ -266,28 +266,28 @@ def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry 
 def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
     """Find out what became of every entry that is not confirmed, and return those that Kaggle has.
 
-    Nobody else is submitting from this workspace. An entry that was sent and is not listed may still be on its way;
-    it is ended when that can no longer be.
+    Nobody else is submitting from this workspace. An entry that was sent and is not listed may still be on its way; it
+    is ended when Kaggle has not shown it for `SETTLED` seconds from now on. When it was sent is not asked: the computer
+    may have slept in between.
     """
     for entry in _at(ledger, "uploading"):
         ledger.end(entry, "the process was stopped before it was submitted")
     found: list[Entry] = []
-    begun, is_announced = datetime.now(UTC), False
+    begun, is_announced = time.monotonic(), False
     while True:
-        asked = datetime.now(UTC)
+        asked = time.monotonic()
         found += _listed(kaggle, ledger)
-        left = 0.0
-        for entry in _at(ledger, "unconfirmed"):
-            sent = min(datetime.fromisoformat(entry.sent or entry.begun or ""), begun)  # if the clock was put back
-            if (waited := (asked - sent).total_seconds()) > SETTLED:
-                ledger.end(entry, f"Kaggle does not list it {SETTLED:.0f} s after it was sent", is_sure=False)
-            left = max(left, SETTLED - waited)
-        if not left:
+        unknown = _at(ledger, "unconfirmed")
+        if asked - begun >= SETTLED:
+            for entry in unknown:
+                ledger.end(entry, f"Kaggle did not list it within {SETTLED:.0f} s", is_sure=False)
+            return tuple(found)
+        if not unknown:
             return tuple(found)
         if not is_announced:
-            print(f"Kaggle does not list it yet; looking for another {left:.0f} s.", file=sys.stderr)
+            print(f"Kaggle does not list it yet; looking for another {SETTLED:.0f} s.", file=sys.stderr)
             is_announced = True
-        time.sleep(min(POLL, left + 0.1))
+        time.sleep(POLL)
 
 
 def _listed(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
@@ -306,6 +306,8 @@ def _check_limits(kaggle: Kaggle) -> Limits | None:
     except UserError as error:
         print(f"How many submissions are left today is not known: {error}", file=sys.stderr)
         return None
+    if limits.left == 0 and limits.is_total:
+        raise UserError("The competition allows the team no more submissions. Nothing was uploaded.")
     if limits.left == 0 and limits.made > 0:  # both are 0 for who has not submitted anything yet
         midnight = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0)
         hours, minutes = divmod(int((midnight - datetime.now(UTC)).total_seconds()) // 60, 60)

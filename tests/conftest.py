@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -74,7 +72,7 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     """A Kaggle on the loopback, to which the official client of this process talks, signed in and impatient."""
     from kagglesdk import kaggle_env
 
-    from competition import kaggle_client, kaggle_errors
+    from competition import kaggle_client, kaggle_errors, transfer
     from submissions import upload
 
     for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
@@ -85,6 +83,7 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     for module, name, seconds in [
         (kaggle_errors, "FIRST_WAIT", 0.01),
         (kaggle_client, "READ", 1.0),
+        (transfer, "READ", 1.0),
         (upload, "SETTLED", 1.5),  # longer than READ, as in earnest
         (upload, "POLL", 0.1),
         (upload, "FIRST_LOOK", 0.01),
@@ -92,9 +91,4 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
         monkeypatch.setattr(module, name, seconds)
     with kaggle_server.KaggleServer().running() as server:
         monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.url)
-        from kaggle.api import kaggle_api_extended as client
-
-        # The client waits 2, 4, 8, ... seconds before it goes on with a download.
-        clock = {name: getattr(time, name) for name in ("time", "mktime")}
-        monkeypatch.setattr(client, "time", SimpleNamespace(**clock, sleep=lambda _: None))
         yield server

@@ -7,6 +7,7 @@ the address it names, and `CreateSubmission`; a download is a call answered by a
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -37,7 +38,7 @@ class Fault:
 
     Attributes:
         kind: "status", "drop" (before anything is done), "drop after", "half" (of the body is read, or sent), "late",
-            "malformed", "redirect", or "size" (announce one byte less and send as many).
+            "malformed", "redirect", "size" (announce one byte less and send as many), or "whole" (instead of a part).
         status: of the answer.
         message: in the answer.
         headers: of the answer.
@@ -66,6 +67,9 @@ class KaggleServer:
         ranges: the Range headers of the GETs.
         left: submissions left today.
         scored_after: looks at a submission until it has a score.
+        listed_after: seconds until a submission is in the list.
+        with_tokens: the list of submissions is turned by tokens, not by numbers of pages.
+        is_spent: no more submissions in all.
         score: public and private score, as Kaggle writes them.
         stop_at: point at which the server holds still, such as "CreateSubmission received"; each once.
         reached: is set when it does.
@@ -79,11 +83,13 @@ class KaggleServer:
         self.submissions: list[dict[str, Any]] = []
         self.blobs: dict[str, bytes] = {}
         self.names: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
         self.calls: list[str] = []
         self.points: list[str] = []
         self.ranges: list[str] = []
         self.left, self.made = 5, 0
-        self.scored_after = 0
+        self.scored_after, self.listed_after = 0, 0.0
+        self.with_tokens, self.is_spent = True, False
         self.score = ("0.93001", "0.92800")
         self.with_names = True
         self.faults: dict[str, deque[Fault]] = {}
@@ -131,7 +137,8 @@ class KaggleServer:
             date = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
             name = {"fileName": self.names[token]} if self.with_names else {}
             about = {"ref": ref, "date": date, "description": message, "status": "PENDING", **name}
-            self.submissions.append({**about, "totalBytes": len(self.blobs[token]), "looks": 0})
+            made = {"totalBytes": len(self.blobs[token]), "looks": 0, "made": time.monotonic()}
+            self.submissions.append({**about, **made})
             self.left, self.made = self.left - 1, self.made + 1
             return {"message": "Successfully submitted", "ref": ref}
 
@@ -141,13 +148,13 @@ class KaggleServer:
         if submission["status"] == "PENDING" and submission["looks"] > self.scored_after:
             submission["status"] = "COMPLETE"
             submission["publicScore"], submission["privateScore"] = self.score
-        return {key: value for key, value in submission.items() if key != "looks"}
+        return {key: value for key, value in submission.items() if key not in ("looks", "made")}
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return the environment of a process that is signed in here, and reaches the server as its proxy."""
+        """Return the environment of a process that is signed in here, talkative, and has the server as its proxy."""
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         ours = {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": self.url, "KAGGLE_API_TOKEN": TOKEN}
-        return {**kept, **ours, "HOME": str(home)}
+        return {**kept, **ours, "HOME": str(home), "VERBOSE": "1"}
 
     @contextmanager
     def running(self) -> Iterator[KaggleServer]:
@@ -175,6 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         size, token = int(self.headers["Content-Length"]), urlsplit(self.path).path.rsplit("/", 1)[-1]
+        assert size == self.kaggle.sizes[token]
         self.kaggle.pass_by("PUT begun")
         fault = self.kaggle.fault("PUT body")
         half = self.rfile.read(size // 2)
@@ -192,7 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         name = unquote(urlsplit(self.path).path).removeprefix("/files/")
-        fault = self.kaggle.fault("GET")
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        fault = (asked and self.kaggle.fault("Range")) or self.kaggle.fault("GET")
         self.kaggle.calls.append("GET")
         if fault and fault.kind == "status":
             self._send(fault.status, {"message": fault.message}, fault.headers)
@@ -201,13 +210,15 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._send(200, "<html>Please sign in</html>")
             return
-        begin = 0
-        if asked := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
+        tag, begin = f'"{hashlib.sha256(content).hexdigest()[:8]}"', 0
+        if asked and self.headers.get("If-Range") == tag and not (fault and fault.kind == "whole"):
             begin = int(asked[1])
             self.kaggle.ranges.append(asked[0])
-        self.send_response(206 if asked else 200)
+        self.send_response(206 if begin else 200)
+        if begin:
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", f'"{name}"')
+        self.send_header("ETag", tag)
         self.send_header("Last-Modified", "Thu, 20 Apr 2017 10:00:00 GMT")
         part = content[begin:]
         if fault and fault.kind == "size":
@@ -275,21 +286,27 @@ class _Handler(BaseHTTPRequestHandler):
         return 302, f"{self.kaggle.url}/files/{quote(path)}?{SIGNATURE}"
 
     def _ListSubmissions(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
-        size, begin = asked.get("pageSize", 20), int(asked.get("pageToken") or 0)
-        latest = self.kaggle.submissions[::-1][begin : begin + size]
-        more = {"nextPageToken": str(begin + size)} if begin + size < len(self.kaggle.submissions) else {}
-        return 200, {"submissions": [self.kaggle.shown(each) for each in latest], **more}
+        kaggle, size = self.kaggle, asked.get("pageSize", 20)
+        begin = int(asked.get("pageToken") or 0) if kaggle.with_tokens else size * (asked.get("page", 1) - 1)
+        since = time.monotonic() - kaggle.listed_after
+        listed = [each for each in kaggle.submissions[::-1] if each["made"] <= since]
+        has_more = kaggle.with_tokens and begin + size < len(listed)
+        more = {"nextPageToken": str(begin + size)} if has_more else {}
+        return 200, {"submissions": [kaggle.shown(each) for each in listed[begin : begin + size]], **more}
 
     def _GetSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
         found = [each for each in self.kaggle.submissions if each["ref"] == asked["ref"]]
         return (200, self.kaggle.shown(found[0])) if found else (404, {"code": 404, "message": "Not found"})
 
     def _GetSubmissionLimits(self, _: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
-        return 200, {"numToday": self.kaggle.made, "numTotal": self.kaggle.made, "numAllowedNow": self.kaggle.left}
+        kaggle = self.kaggle
+        total = {"limitedByTotal": True} if kaggle.is_spent else {}
+        left = 0 if kaggle.is_spent else kaggle.left
+        return 200, {"numToday": kaggle.made, "numTotal": kaggle.made, "numAllowedNow": left, **total}
 
     def _StartSubmissionUpload(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
         token = f"blob-token-{len(self.kaggle.names)}-secret"
-        self.kaggle.names[token] = asked["fileName"]
+        self.kaggle.names[token], self.kaggle.sizes[token] = asked["fileName"], asked["contentLength"]
         return 200, {"token": token, "createUrl": f"{self.kaggle.url}/upload/{token}?{SIGNATURE}"}
 
     def _CreateSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,10 +19,12 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from competition import transfer
 from competition.download import make_plan
 from competition.errors import UserError
 from competition.kaggle_client import RemoteFile
 from competition.spec import load
+from competition.workspace import Workspace
 from run import main
 from tests.kaggle_server import MEGABYTE, SIGNATURE, SLUG, TOKEN, KaggleServer, zipped
 
@@ -153,15 +156,19 @@ def test_a_disk_that_is_too_small_is_said_before_the_start(
 def test_a_disk_that_fills_up_is_one_line(
     kaggle: KaggleServer, files: dict, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kaggle.api.kaggle_api_extended import KaggleApi
+    read = requests.Response.iter_content
 
-    def fill(_: KaggleApi, response: requests.Response, *__: object) -> None:
-        response.close()
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fill(self: requests.Response, size: int) -> Iterator[bytes]:
+        if size != transfer.CHUNK:
+            yield from read(self, size)
+        else:
+            yield self.raw.read(size)
+            self.close()
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     kaggle.files = files
     with monkeypatch.context() as patch:
-        patch.setattr(KaggleApi, "download_file", fill)
+        patch.setattr(requests.Response, "iter_content", fill)
         assert "Error: Cannot write train-jpg.tar to " in (shown := run(workspace, code=1))
     assert ".partial/" in shown
     assert f": No space left on device. What came is kept. {AGAIN} when there is room." in shown
@@ -174,7 +181,13 @@ CASES: dict[str, tuple[list[tuple[str, dict]], int, str]] = {
         1,
         "Error: Kaggle refuses to send train-jpg.tar (403): are the competition's rules accepted? Kaggle says: Accept "
         f"the rules. Open https://www.kaggle.com/competitions/{SLUG}/rules, accept them, and run the same "
-        "command again.",
+        "command again. If there is no such page, correct `slug` in the competition file.",
+    ),
+    "not a participant, or no such competition": (
+        [("ListDataFiles", {"status": 403, "message": "Permission 'competitions.participate' was denied"})],
+        1,
+        "Error: Kaggle refuses to list the files (403): are the competition's rules accepted? Kaggle says: Permission "
+        "'competitions.participate' was denied. Open",
     ),
     "unknown": (
         [("ListDataFiles", {"status": 404})],
@@ -195,6 +208,21 @@ CASES: dict[str, tuple[list[tuple[str, dict]], int, str]] = {
     "the link has expired": ([("GET", {"status": 403})], 1, "Error: Kaggle refuses to send train-jpg.tar (403)"),
     "storage is busy": ([("GET", {"status": 503})], 0, "Kaggle answers 503; next attempt in 0 s (2 of 5)."),
     "broken off, goes on": ([("GET", {"kind": "half", "times": 3})], 0, "unpacked from train-jpg.tar"),
+    "broken off, and the rest is refused for a while": (
+        [("GET", {"kind": "half"}), ("Range", {"status": 503, "times": 2})],
+        0,
+        "Kaggle answers 503 where the file is kept; next attempt in 0 s (4 of 5).",
+    ),
+    "broken off, and the rest is refused": (
+        [("GET", {"kind": "half"}), ("Range", {"status": 403, "times": 0})],
+        1,
+        f"Error: Kaggle's storage answers 403, asked to send train-jpg.tar. {AGAIN} later.",
+    ),
+    "broken off, then all of it comes": (
+        [("GET", {"kind": "half"}), ("Range", {"kind": "whole"})],
+        0,
+        "unpacked from train-jpg.tar",
+    ),
     "broken off": (
         [("GET", {"kind": "half", "times": 0})],
         1,
@@ -232,8 +260,10 @@ def test_what_goes_wrong_is_said_and_goes_on_later(
     if code:
         assert shown.splitlines()[-1].startswith("Error: ")
         assert not [path for path in (workspace / "downloads").glob("*") if path.name != ".partial"]
-    if case.startswith("broken off"):
+    if case in ("broken off", "broken off, goes on"):
         assert kaggle.ranges
+    if case == "broken off, and the rest is refused":
+        assert "goes on after" in run(workspace, "--dry-run")
     kaggle.faults.clear()
     run(workspace)
     assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == files["train-jpg.tar"]
@@ -243,12 +273,12 @@ def test_what_goes_wrong_is_said_and_goes_on_later(
 def test_a_name_that_leads_outside_is_refused(name: str, tmp_path: Path) -> None:
     listed = [RemoteFile("train_v2.csv.zip", 3), RemoteFile(name, 3)]
     with pytest.raises(UserError, match="a file whose name is refused"):
-        make_plan(load("planet"), listed, tmp_path)
+        make_plan(Workspace(tmp_path, load("planet")), listed, tmp_path)
 
 
 def test_a_competition_whose_files_are_not_listed_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lists none of the files that competition 'planet' names, but a"):
-        make_plan(load("planet"), [RemoteFile("a.txt", 3)], tmp_path)
+        make_plan(Workspace(tmp_path, load("planet")), [RemoteFile("a.txt", 3)], tmp_path)
 
 
 def interrupt_and_finish(kaggle: KaggleServer, name: str, workspace: Path, home: Path) -> None:

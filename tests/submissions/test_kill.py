@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 from competition.workspace import Workspace
 from run import main
 from submissions.ledger import Ledger
-from tests.kaggle_server import TOKEN, KaggleServer
+from tests.kaggle_server import SIGNATURE, TOKEN, KaggleServer
 
 ROOT = Path(__file__).parent.parent.parent
 # What a user runs, but for how long it takes until nothing can be on its way any more; what was started in the
@@ -23,8 +25,9 @@ IMPATIENT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from run import main
+from competition import kaggle_client
 from submissions import upload
-upload.SETTLED, upload.POLL = {}, 0.1
+upload.SETTLED, upload.POLL, kaggle_client.READ = {}, 0.1, {}
 main()
 """
 CALLS = ("IntrospectToken", "ListSubmissions", "GetSubmissionLimits", "StartSubmissionUpload", "CreateSubmission")
@@ -35,12 +38,14 @@ POINTS = [
 ]
 
 
-def start(kaggle: KaggleServer, workspace: Workspace, home: Path, *flags: str, settled: float = 3) -> subprocess.Popen:
+def start(
+    kaggle: KaggleServer, workspace: Workspace, home: Path, *flags: str, settled: float = 3, read: float = 60
+) -> subprocess.Popen:
     """Begin to submit in a process of its own."""
-    command = [sys.executable, "-c", IMPATIENT.format(settled), "submit", "first", "--message", "a mean", *flags]
+    command = [sys.executable, "-c", IMPATIENT.format(settled, read), "submit", "first", "--message", "a mean", *flags]
     return subprocess.Popen(
         [*command, "--workspace", str(workspace.root)],
-        env={**kaggle.environment(home), "VERBOSE": "1"},
+        env=kaggle.environment(home),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -56,7 +61,8 @@ def test_killed_anywhere_it_is_submitted_once(
     killed = start(kaggle, submittable, tmp_path, "--wait")
     assert kaggle.reached.wait(30), killed.communicate(timeout=1)
     os.kill(killed.pid, signal.SIGKILL)
-    assert TOKEN not in killed.communicate()[0]
+    shown = killed.communicate()[0]
+    assert not [secret for secret in (TOKEN, SIGNATURE, "blob-token") if secret in shown]
     entries = Ledger.of(submittable).entries()
     sure = [entry.ref for entry in entries if entry.stage == "confirmed"]
     assert set(sure) <= {each["ref"] for each in kaggle.submissions}  # what the ledger says is true
@@ -90,10 +96,31 @@ def test_what_is_accepted_long_after_the_kill_is_waited_for(
 
 
 def test_two_at_once_submit_once(kaggle: KaggleServer, submittable: Workspace, tmp_path: Path) -> None:
-    both = [start(kaggle, submittable, tmp_path) for _ in range(2)]
-    shown = sorted(process.communicate(timeout=60)[0] for process in both)
-    assert sorted(process.returncode for process in both) == [0, 1]
-    assert any("was submitted already" in text for text in shown)
+    kaggle.stop_at = "PUT half"
+    first = start(kaggle, submittable, tmp_path)
+    assert kaggle.reached.wait(30)
+    second = start(kaggle, submittable, tmp_path)
+    assert second.stdout
+    while "Waiting for another 'submit'" not in (line := second.stdout.readline()):
+        assert line, "The second one did not wait."
+    kaggle.go_on.set()
+    assert "accepted it as submission 1000" in first.communicate(timeout=60)[0]
+    assert "was submitted already" in second.communicate(timeout=60)[0]
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert len(kaggle.submissions) == 1
+
+
+def test_a_computer_that_slept_while_it_submitted_submits_once(
+    kaggle: KaggleServer, submittable: Workspace, tmp_path: Path
+) -> None:
+    kaggle.stop_at = "CreateSubmission received"
+    process = start(kaggle, submittable, tmp_path, settled=3, read=1)
+    assert kaggle.reached.wait(30)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(3.5)
+    process.send_signal(signal.SIGCONT)
+    threading.Timer(1.5, kaggle.go_on.set).start()  # after the answer was given up
+    assert "accepted it as submission 1000" in process.communicate(timeout=60)[0]
     assert len(kaggle.submissions) == 1
 
 

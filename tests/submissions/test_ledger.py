@@ -75,6 +75,38 @@ def test_a_score_comes_once_and_may_change(ledger: Ledger) -> None:
     assert (entry.public, entry.private, entry.status) == (0.5, 0.25, "complete")
 
 
+def test_a_list_that_is_older_takes_no_score_back(ledger: Ledger) -> None:
+    ledger.record([replace(REMOTE, status="complete", public=0.5)])
+    ledger.record([REMOTE])
+    assert [(entry.status, entry.public) for entry in ledger.entries()] == [("complete", 0.5)]
+
+
+def test_another_days_submission_of_the_file_is_not_the_entrys(ledger: Ledger) -> None:
+    given_up = ledger.begin(ENTRY)
+    ledger.send(given_up)
+    ledger.end(given_up, "not listed", is_sure=False)
+    assert ledger.record([replace(REMOTE, date="2031-01-01T00:00:00+00:00")]).found == ()
+
+
+def test_a_ledger_that_is_being_made_is_empty_until_then(ledger: Ledger) -> None:
+    ledger.path.parent.mkdir()
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert ledger.entries() == []
+    other.execute("COMMIT")
+    other.close()
+
+
+def test_a_ledger_in_use_is_said_to_be(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.begin(ENTRY)
+    monkeypatch.setattr("submissions.ledger.BUSY", 0.1)
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(UserError, match="is in use by another process"):
+        ledger.begin(ENTRY)
+    other.close()
+
+
 def test_many_writers_lose_nothing(ledger: Ledger) -> None:
     def write(number: int) -> None:
         mine = Ledger(ledger.path, SLUG)

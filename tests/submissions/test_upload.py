@@ -73,7 +73,6 @@ def test_a_submission_is_uploaded_confirmed_scored_and_noted(kaggle: KaggleServe
 
 
 START = "take the file first-{marker}.csv"
-LISTED = "Kaggle does not list it 2 s after it was sent"
 # name: what fails, exit code, a line that is shown, what the ledger says, submissions on Kaggle
 FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
     "start refused": (
@@ -88,7 +87,7 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
         1,
         f"Error: Kaggle refuses to {START} (403): are the competition's rules accepted? Kaggle says: You must "
         f"accept the rules. Open https://www.kaggle.com/competitions/{SLUG}/rules, accept them, and run the same "
-        "command again.",
+        "command again. If there is no such page, correct `slug` in the competition file.",
         ["ended"],
         0,
     ),
@@ -117,23 +116,30 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
     "storage fails once": (
         [("PUT", {"status": 500})],
         0,
-        "Kaggle answers 500 to the upload; next attempt in 0 s (2 of 5).",
+        "Kaggle answers 500 where the file is kept; next attempt in 0 s (2 of 5).",
         ["confirmed"],
         1,
     ),
     "storage fails always": (
         [("PUT", {"status": 503, "times": 0})],
         1,
-        f"Error: Kaggle's storage does not take the file (503). {AGAIN} later.",
+        f"Error: Kaggle's storage answers 503, asked to {START}. {AGAIN} later.",
         ["ended"],
         0,
     ),
     "storage redirects": (
         [("PUT", {"kind": "redirect", "times": 0})],
         1,
-        f"Error: Kaggle's storage does not take the file (302). {AGAIN} later.",
+        f"Error: Kaggle's storage answers 302, asked to {START}. {AGAIN} later.",
         ["ended"],
         0,
+    ),
+    "storage does not answer once": (
+        [("PUT", {"kind": "late", "seconds": 1.5})],
+        0,
+        "Kaggle is not reached; next attempt in 0 s (2 of 5).",
+        ["confirmed"],
+        1,
     ),
     "the upload breaks off once": (
         [("PUT body", {"kind": "drop"})],
@@ -196,6 +202,13 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
         [("CreateSubmission", {"kind": "redirect"})],
         0,
         "received '<html>Please sign in</html>'",
+        ["ended", "confirmed"],
+        1,
+    ),
+    "a conflict, of which nobody knows": (
+        [("CreateSubmission", {"status": 409})],
+        0,
+        "Asking Kaggle whether it has the submission.",
         ["ended", "confirmed"],
         1,
     ),
@@ -318,6 +331,21 @@ def test_an_unanswered_submission_is_found_by_its_message_where_kaggle_keeps_no_
     assert len(kaggle.submissions) == 2
 
 
+@pytest.mark.parametrize("message", ["a  mean", "a" * 1001])
+def test_it_is_found_by_any_message(message: str, kaggle: KaggleServer, submittable: Workspace) -> None:
+    kaggle.with_names = False
+    kaggle.fail("CreateSubmission", "drop after")
+    assert "as submission 1000" in run(submittable, "submit", "first", "--message", message)
+    assert len(kaggle.submissions) == 1
+
+
+def test_what_is_listed_late_is_waited_for(kaggle: KaggleServer, submittable: Workspace) -> None:
+    kaggle.listed_after = 1.0
+    kaggle.fail("CreateSubmission", "drop after")
+    assert "as submission 1000" in send(submittable)
+    assert len(kaggle.submissions) == 1
+
+
 def test_another_submission_is_not_taken_for_the_unanswered_one(kaggle: KaggleServer, submittable: Workspace) -> None:
     kaggle.blobs["x"], kaggle.names["x"] = b"x", "first-0123456789abcdef.csv"
     kaggle.fail("CreateSubmission", "drop")
@@ -352,6 +380,24 @@ def test_an_invalid_file_is_not_sent(kaggle: KaggleServer, submittable: Workspac
     assert kaggle.calls == []
 
 
+def test_a_file_that_changes_while_it_is_checked_is_not_sent(
+    kaggle: KaggleServer, submittable: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = submittable.submissions / "mine.csv"
+    path.write_text((submittable.submissions / "first.csv").read_text())
+    validate = upload.validate_submission
+
+    def change(*arguments: object, **options: object) -> object:
+        report = validate(*arguments, **options)  # type: ignore[arg-type]
+        path.write_text(path.read_text().replace("primary", "clear"))
+        return report
+
+    monkeypatch.setattr(upload, "validate_submission", change)
+    shown = run(submittable, "submit", "mine", "--message", "x", code=1)
+    assert "mine.csv is changing while it is read." in shown
+    assert kaggle.calls == []
+
+
 def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittable: Workspace) -> None:
     assert "accepted it as" in run(submittable, "submit", "--message", "x")
     for path in submittable.submissions.iterdir():
@@ -380,6 +426,11 @@ def test_no_submission_is_left_today(kaggle: KaggleServer, submittable: Workspac
     assert "StartSubmissionUpload" not in kaggle.calls
     kaggle.made = 0  # who has never submitted is in no team, and Kaggle says 0 of 0
     send(submittable)
+
+
+def test_no_submission_is_left_at_all(kaggle: KaggleServer, submittable: Workspace) -> None:
+    kaggle.is_spent = True
+    assert "The competition allows the team no more submissions. Nothing was uploaded." in send(submittable, code=1)
 
 
 def test_a_submission_that_cannot_be_scored_ends_with_why(kaggle: KaggleServer, submittable: Workspace) -> None:
@@ -489,7 +540,11 @@ def test_no_network_is_one_line(kaggle: KaggleServer, submittable: Workspace, mo
     )
 
 
-def test_sync_pulls_what_was_submitted_elsewhere(kaggle: KaggleServer, submittable: Workspace) -> None:
+@pytest.mark.parametrize("with_tokens", [True, False])
+def test_sync_pulls_what_was_submitted_elsewhere(
+    with_tokens: bool, kaggle: KaggleServer, submittable: Workspace
+) -> None:
+    kaggle.with_tokens = with_tokens
     send(submittable, "--wait")
     kaggle.score = ("", "")
     for number in range(120):
