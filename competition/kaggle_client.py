@@ -91,7 +91,13 @@ class RemoteSubmission:
 
     @classmethod
     def of(cls, found: Any) -> RemoteSubmission:
-        """Read the client's object."""
+        """Read the client's object.
+
+        Raises:
+            MalformedError: if it lacks what it must have.
+        """
+        if not _is_ref(found.ref):
+            raise MalformedError
         date = found.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(found.date, datetime) else ""
         return cls(
             ref=found.ref,
@@ -194,14 +200,13 @@ class Kaggle:
         request = ApiListSubmissionsRequest()
         request.competition_name, request.page_size, request.page = self.slug, PAGE, 1
         while True:
-            page = self._ask("list the submissions", lambda: self._call("list_submissions", request))
-            found = {each.ref: RemoteSubmission.of(each) for each in page.submissions or []}
+            found, following = self._ask("list the submissions", partial(self._page, request))
             is_new = bool(found.keys() - listed.keys())
             listed |= found
-            if not is_new or not (page.next_page_token or len(found) >= PAGE):
+            if not is_new or not (following or len(found) >= PAGE):
                 return list(listed.values())
             request.page += 1
-            request.page_token = page.next_page_token or ""
+            request.page_token = following
 
     def submission(self, ref: int) -> RemoteSubmission:
         """Return one submission."""
@@ -209,7 +214,7 @@ class Kaggle:
 
         request = ApiGetSubmissionRequest()
         request.ref = ref
-        return RemoteSubmission.of(self._ask(f"show submission {ref}", lambda: self._call("get_submission", request)))
+        return self._ask(f"show submission {ref}", lambda: RemoteSubmission.of(self._call("get_submission", request)))
 
     def limits(self) -> Limits:
         """Return how many submissions were made today and are left."""
@@ -266,10 +271,15 @@ class Kaggle:
             return self._call("create_submission", request)
 
         answer = self._ask("accept the submission", ask, was_not_begun)
-        if not answer.ref:
+        if not _is_ref(answer.ref):
             said = f", but says {clean(answer.message)!r}" if answer.message else ""
             raise UnansweredError(f"Kaggle's answer names no submission{said}.")
         return int(answer.ref)
+
+    def _page(self, request: Any) -> tuple[dict[int, RemoteSubmission], str]:
+        """Return the submissions of a page, by ref, and the token of the next one."""
+        page = self._call("list_submissions", request)
+        return {each.ref: RemoteSubmission.of(each) for each in page.submissions or []}, page.next_page_token or ""
 
     def _call(self, method: str, request: Any) -> Any:
         with self._api.build_kaggle_client() as client:
@@ -356,6 +366,10 @@ def _put(url: str, name: str, content: bytes, progress: bool) -> None:
         answer = requests.put(url, data=body, auth=lambda request: request, **limits)
     if answer.status_code not in (200, 201):
         raise StorageError(answer.status_code)
+
+
+def _is_ref(number: Any) -> bool:
+    return isinstance(number, int) and 0 < number < 2**63
 
 
 def _score(text: Any) -> float | None:

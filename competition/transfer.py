@@ -37,7 +37,12 @@ def receive(response: requests.Response, folder: Path, *, progress: bool) -> Non
     headers = response.headers
     length = "" if "Content-Encoding" in headers else headers.get("Content-Length", "")
     size = int(length) if length.isdecimal() else None
-    identity: dict[str, object] = {"validator": headers.get("ETag") or headers.get("Last-Modified"), "size": size}
+    tag = headers.get("ETag", "")
+    # A weak one does not tell one version of the bytes from another.
+    identity: dict[str, object] = {
+        "validator": tag if tag.startswith('"') else headers.get("Last-Modified"),
+        "size": size,
+    }
     begun = _begun(path, identity)
     if begun and begun == size:
         response.close()
@@ -95,7 +100,8 @@ def _begun(path: Path, identity: dict[str, object]) -> int:
     """Return how many bytes are there of this very file."""
     with suppress(OSError, ValueError):
         if identity["validator"] and json.loads(_marker(path).read_text(encoding="utf-8")) == identity:
-            return path.stat().st_size
+            begun, size = path.stat().st_size, identity["size"]
+            return 0 if isinstance(size, int) and begun > size else begun
     return 0
 
 

@@ -304,7 +304,7 @@ class Ledger:
                         database.execute("ROLLBACK")
                     raise
         except sqlite3.Error as error:
-            if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise UserError(
                     f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
                     "again when it has ended."

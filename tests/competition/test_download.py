@@ -269,6 +269,28 @@ def test_what_goes_wrong_is_said_and_goes_on_later(
     assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == files["train-jpg.tar"]
 
 
+@pytest.mark.parametrize("spoil", ["longer", "another file", "no note", "an odd note"])
+def test_what_cannot_be_gone_on_with_is_fetched_anew(
+    spoil: str, kaggle: KaggleServer, files: dict, workspace: Path
+) -> None:
+    kaggle.files = {name: files[name] for name in ("train-jpg.tar", "train_v2.csv.zip")}
+    kaggle.fail("GET", "half")
+    kaggle.fail("Range", status=503, times=0)
+    run(workspace, code=1)
+    kaggle.faults.clear()
+    (path,) = (workspace / "downloads" / ".partial").glob("*/train-jpg.tar")
+    note = path.with_name(path.name + transfer.MARKER)
+    if spoil == "longer":
+        path.write_bytes(path.read_bytes() + files["train-jpg.tar"])
+    elif spoil == "another file":
+        kaggle.files["train-jpg.tar"] += b"\0" * 1024
+    else:
+        note.write_text("[]" if spoil == "an odd note" else "")
+    run(workspace)
+    assert kaggle.ranges == []
+    assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == kaggle.files["train-jpg.tar"]
+
+
 @pytest.mark.parametrize("name", ["../x.csv", "/etc/passwd", "a/../../b", ".ssh/config", "c:evil", "a\\b", ""])
 def test_a_name_that_leads_outside_is_refused(name: str, tmp_path: Path) -> None:
     listed = [RemoteFile("train_v2.csv.zip", 3), RemoteFile(name, 3)]

@@ -540,6 +540,15 @@ def test_no_network_is_one_line(kaggle: KaggleServer, submittable: Workspace, mo
     )
 
 
+@pytest.mark.parametrize("spoilt", [{"ref": 0}, {"ref": -1}, {"ref": 2**64}, {"status": "MAYBE"}])
+def test_a_list_that_cannot_be_is_one_line(spoilt: dict, kaggle: KaggleServer, submittable: Workspace) -> None:
+    send(submittable)
+    kaggle.submissions[0] |= spoilt
+    assert "Error: Kaggle's answer cannot be read: asked to list the submissions" in run(
+        submittable, "submissions", "sync", code=1
+    )
+
+
 @pytest.mark.parametrize("with_tokens", [True, False])
 def test_sync_pulls_what_was_submitted_elsewhere(
     with_tokens: bool, kaggle: KaggleServer, submittable: Workspace
