@@ -44,9 +44,11 @@ def find_credentials() -> Credentials:
     home, config = Path.home() / ".kaggle", config_folder()
     if value := os.environ.get("KAGGLE_API_TOKEN"):
         path = _existing(value)
+        _check_token(_read(path) if path else value, f"{path}" if path else "KAGGLE_API_TOKEN")
         return Credentials(f"the file {path} that KAGGLE_API_TOKEN names" if path else "KAGGLE_API_TOKEN", path)
     for path in (home / "access_token", home / "access_token.txt"):
         if path.is_file() and _read(path).strip():
+            _check_token(_read(path), str(path))
             return Credentials(str(path), path)
     if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
         return Credentials("KAGGLE_USERNAME and KAGGLE_KEY")
@@ -95,6 +97,11 @@ def _secrets() -> Iterator[str]:
         found = _read_json(path)
         values += [str(found.get(name, "")) for name in ("key", "token", "access_token", "refresh_token")]
     return (value for value in values if len(value) >= SHORTEST)
+
+
+def _check_token(token: str, source: str) -> None:
+    if not (token.strip().isascii() and token.strip().isprintable() and token.strip()):
+        raise UserError(f"{source} holds no token: expected one line of letters. Get a new one at {TOKEN_PAGE}.")
 
 
 def _existing(value: str) -> Path | None:

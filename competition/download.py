@@ -243,7 +243,9 @@ def _safe_parts(file: RemoteFile) -> tuple[str, ...]:
         UserError: if it leads outside, or cannot be a file's name.
     """
     parts = PurePosixPath(file.name).parts
-    if not parts or any(part in ("..", "/") or part.startswith(".") or set(part) & set("\\:\0") for part in parts):
+    if not parts or any(
+        part == "/" or part.startswith(".") or not part.isprintable() or set(part) & set("\\:") for part in parts
+    ):
         raise UserError(f"Kaggle lists a file whose name is refused: {clean(file.name)!r}. Nothing was downloaded.")
     return parts
 

@@ -96,7 +96,7 @@ class RemoteSubmission:
         Raises:
             MalformedError: if it lacks what it must have.
         """
-        if not _is_ref(found.ref):
+        if not _is_ref(found.ref) or not _is_size(found.total_bytes):
             raise MalformedError
         date = found.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(found.date, datetime) else ""
         return cls(
@@ -149,11 +149,9 @@ class Kaggle:
         listed: dict[str, RemoteFile] = {}
         token: str | None = None
         while True:
-            page = self._ask("list the files", partial(self._api.competition_list_files, self.slug, token, PAGE))
-            found = {file.name: RemoteFile(file.name, file.total_bytes) for file in page.files or []}
+            found, token = self._ask("list the files", partial(self._files_of_page, token))
             is_new = bool(found.keys() - listed.keys())
             listed |= found
-            token = page.next_page_token
             if not token or not is_new:
                 return list(listed.values())
 
@@ -200,7 +198,7 @@ class Kaggle:
         request = ApiListSubmissionsRequest()
         request.competition_name, request.page_size, request.page = self.slug, PAGE, 1
         while True:
-            found, following = self._ask("list the submissions", partial(self._page, request))
+            found, following = self._ask("list the submissions", partial(self._submissions_of_page, request))
             is_new = bool(found.keys() - listed.keys())
             listed |= found
             if not is_new or not (following or len(found) >= PAGE):
@@ -276,7 +274,15 @@ class Kaggle:
             raise UnansweredError(f"Kaggle's answer names no submission{said}.")
         return int(answer.ref)
 
-    def _page(self, request: Any) -> tuple[dict[int, RemoteSubmission], str]:
+    def _files_of_page(self, token: str | None) -> tuple[dict[str, RemoteFile], str | None]:
+        """Return the files of a page, by name, and the token of the next one."""
+        page = self._api.competition_list_files(self.slug, token, PAGE)
+        files = {file.name: RemoteFile(file.name, file.total_bytes) for file in page.files or []}
+        if not all(isinstance(file.name, str) and _is_size(file.size) for file in files.values()):
+            raise MalformedError
+        return files, page.next_page_token
+
+    def _submissions_of_page(self, request: Any) -> tuple[dict[int, RemoteSubmission], str]:
         """Return the submissions of a page, by ref, and the token of the next one."""
         page = self._call("list_submissions", request)
         return {each.ref: RemoteSubmission.of(each) for each in page.submissions or []}, page.next_page_token or ""
@@ -370,6 +376,10 @@ def _put(url: str, name: str, content: bytes, progress: bool) -> None:
 
 def _is_ref(number: Any) -> bool:
     return isinstance(number, int) and 0 < number < 2**63
+
+
+def _is_size(number: Any) -> bool:
+    return isinstance(number, int) and 0 <= number < 2**63
 
 
 def _score(text: Any) -> float | None:

@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from competition.errors import UserError
 from competition.kaggle_client import LONGEST_MESSAGE, RemoteSubmission
 from competition.kaggle_errors import clean
@@ -331,17 +333,37 @@ def _version(database: sqlite3.Connection) -> int:
     return int(version)
 
 
+class _Figures(BaseModel, allow_inf_nan=False):
+    metric: str | None = None
+    cross_fitted: float | None = None
+    interval: tuple[float, float] | tuple[None, None] = (None, None)
+
+
+class _Member(BaseModel):
+    name: str
+
+
+class _Recipe(BaseModel):
+    figures: list[_Figures] = []
+    members: list[_Member] = []
+
+
 def what_was_expected(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return what the recipe of a submission says of it, as fields of an entry."""
-    figures: dict[str, Any] = next(iter(recipe.get("figures", [])), {})
-    low, high = figures.get("interval", (None, None))
+    """Return what the recipe of a submission says of it, as fields of an entry.
+
+    Raises:
+        ValueError: if it says something else than a recipe does.
+    """
+    read = _Recipe.model_validate(recipe)
+    figures = read.figures[0] if read.figures else _Figures()
+    low, high = figures.interval
     return {
         "recipe": recipe,
-        "metric": figures.get("metric"),
-        "cross_fitted": figures.get("cross_fitted"),
+        "metric": figures.metric,
+        "cross_fitted": figures.cross_fitted,
         "low": low,
         "high": high,
-        "members": tuple(member["name"] for member in recipe.get("members", [])),
+        "members": tuple(member.name for member in read.members),
     }
 
 

@@ -47,7 +47,7 @@ class Parcel:
         content: what is uploaded: the CSV, or its gzip.
         digest: SHA-256 of the CSV.
         modified: when the CSV was last changed, in seconds since 1970.
-        recipe: how it was made; empty if that is not known.
+        expected: how it was made and what it should score, as fields of an entry of the ledger.
         is_packed: whether `content` is gzip.
     """
 
@@ -55,7 +55,7 @@ class Parcel:
     content: bytes
     digest: str
     modified: int
-    recipe: dict[str, Any]
+    expected: dict[str, Any]
     is_packed: bool
 
     @property
@@ -83,7 +83,7 @@ class Parcel:
             digest=self.digest,
             size=len(self.content),
             message=message,
-            **what_was_expected(self.recipe),
+            **self.expected,
         )
 
 
@@ -132,6 +132,11 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
         there = first(sorted(each.stem for each in workspace.submissions.glob("*.csv"))) or "none"
         raise UserError(f"No submission {path}. In {workspace.submissions} there are: {there}.")
     recipe = read_recipe(path)
+    try:
+        expected = what_was_expected(recipe)
+    except ValueError as error:
+        beside = path.with_suffix(".json")
+        raise UserError(f"The recipe {beside} is damaged. Write the submission again, or remove it.") from error
     # What was asked for when it was written is what it is held to now.
     exclusive = recipe.get("exclusive", True)
     content = path.read_bytes()
@@ -142,7 +147,7 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
     if digest != recipe.get("sha256", digest) or digest != digest_file(path):
         raise UserError(f"{path} is changing while it is read. Run the command again when it is complete.")
     modified = int(path.stat().st_mtime)
-    return Parcel(report, gzip.compress(content, mtime=0) if as_gzip else content, digest, modified, recipe, as_gzip)
+    return Parcel(report, gzip.compress(content, mtime=0) if as_gzip else content, digest, modified, expected, as_gzip)
 
 
 def check_message(message: str) -> str:

@@ -72,3 +72,15 @@ def test_no_credential_stays_in_a_text(home: Path, monkeypatch: pytest.MonkeyPat
     assert redact(text) == "*** " * 6 + "the rest stays"
     monkeypatch.setenv("KAGGLE_API_TOKEN", str(home / "access_token"))
     assert "access_token" in redact(f"{home / 'access_token'}")  # a path is no secret
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00a", b"two\nlines", "schlüssel".encode()])
+def test_what_is_no_token_is_named_and_not_shown(content: bytes, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = home / "access_token"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as raised:
+        find_credentials()
+    assert str(raised.value).startswith(f"{path} holds no token: expected one line")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "two\nlines")
+    with pytest.raises(UserError, match="^KAGGLE_API_TOKEN holds no token"):
+        find_credentials()

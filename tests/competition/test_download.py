@@ -291,7 +291,15 @@ def test_what_cannot_be_gone_on_with_is_fetched_anew(
     assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == kaggle.files["train-jpg.tar"]
 
 
-@pytest.mark.parametrize("name", ["../x.csv", "/etc/passwd", "a/../../b", ".ssh/config", "c:evil", "a\\b", ""])
+@pytest.mark.parametrize("size", [-5, "x", 2**70])
+def test_a_size_that_cannot_be_is_one_line(size: object, kaggle: KaggleServer, files: dict, workspace: Path) -> None:
+    kaggle.files, kaggle.listed = files, {"train-jpg.tar": size}
+    assert "Error: Kaggle's answer cannot be read: asked to list the files" in run(workspace, code=1)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.csv", "/etc/passwd", "a/../../b", ".ssh/config", "c:evil", "a\\b", "", "a\x1b[2Jb"]
+)
 def test_a_name_that_leads_outside_is_refused(name: str, tmp_path: Path) -> None:
     listed = [RemoteFile("train_v2.csv.zip", 3), RemoteFile(name, 3)]
     with pytest.raises(UserError, match="a file whose name is refused"):

@@ -398,6 +398,29 @@ def test_a_file_that_changes_while_it_is_checked_is_not_sent(
     assert kaggle.calls == []
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"figures": None},
+        {"figures": [1]},
+        {"figures": {"a": 1}},
+        {"members": [1]},
+        {"figures": [{"interval": [1]}]},
+        {"figures": [{"cross_fitted": "x"}]},
+        {"figures": [{"cross_fitted": float("nan")}]},
+        {"sha256": None},
+    ],
+)
+def test_a_recipe_that_is_none_is_one_line(odd: dict, kaggle: KaggleServer, submittable: Workspace) -> None:
+    send(submittable)
+    path = submittable.submissions / "first.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **odd}))
+    shown = send(submittable, "--dry-run", "--again", code=1)
+    assert f"The recipe {path} is damaged." in shown or "was changed after it was written" in shown
+    submittable.ledger.unlink()  # what others have to say of it stops no list
+    assert "first-" in run(submittable, "submissions", "sync")
+
+
 def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittable: Workspace) -> None:
     assert "accepted it as" in run(submittable, "submit", "--message", "x")
     for path in submittable.submissions.iterdir():
@@ -540,7 +563,9 @@ def test_no_network_is_one_line(kaggle: KaggleServer, submittable: Workspace, mo
     )
 
 
-@pytest.mark.parametrize("spoilt", [{"ref": 0}, {"ref": -1}, {"ref": 2**64}, {"status": "MAYBE"}])
+@pytest.mark.parametrize(
+    "spoilt", [{"ref": 0}, {"ref": -1}, {"ref": 2**64}, {"status": "MAYBE"}, {"totalBytes": "x"}, {"date": "now"}]
+)
 def test_a_list_that_cannot_be_is_one_line(spoilt: dict, kaggle: KaggleServer, submittable: Workspace) -> None:
     send(submittable)
     kaggle.submissions[0] |= spoilt
