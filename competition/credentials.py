@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -74,7 +75,7 @@ def redact(text: str) -> str:
     """Return `text` without any of the user's credentials, wherever they come from."""
     for secret in sorted(set(_secrets()), key=len, reverse=True):
         text = text.replace(secret, "***")
-    return text
+    return re.sub(r"(?i)\b(basic|bearer)\s+[\w+/=.~-]{8,}", r"\1 ***", text)
 
 
 def config_folder() -> Path:
@@ -90,7 +91,7 @@ def _secrets() -> Iterator[str]:
     home = Path.home() / ".kaggle"
     token = os.environ.get("KAGGLE_API_TOKEN", "")
     named = _existing(token)
-    values = ["" if named else token, os.environ.get("KAGGLE_KEY", "")]
+    values = ["" if named else token.strip(), os.environ.get("KAGGLE_KEY", "")]
     paths = [home / "access_token", home / "access_token.txt", named]
     values += [_read(path).strip() for path in paths if path is not None]
     for path in (config_folder() / "kaggle.json", home / "credentials.json"):
@@ -100,7 +101,8 @@ def _secrets() -> Iterator[str]:
 
 
 def _check_token(token: str, source: str) -> None:
-    if not (token.strip().isascii() and token.strip().isprintable() and token.strip()):
+    token = token.rstrip("\r\n") if source != "KAGGLE_API_TOKEN" else token  # the client strips what is in a file
+    if not (token.isascii() and token.isprintable() and token.strip()):
         raise UserError(f"{source} holds no token: expected one line of letters. Get a new one at {TOKEN_PAGE}.")
 
 

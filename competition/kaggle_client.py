@@ -51,6 +51,7 @@ from competition.kaggle_errors import (
 from competition.transfer import begun_in, receive
 
 PAGE = 100  # items of a list
+ODD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # what reading an odd answer raises
 LONGEST_MESSAGE = 1000  # characters of a message beside a submission that are kept
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ class RemoteSubmission:
         Raises:
             MalformedError: if it lacks what it must have.
         """
-        if not _is_ref(found.ref) or not _is_size(found.total_bytes):
+        if not _is_ref(found.ref):
             raise MalformedError
         date = found.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(found.date, datetime) else ""
         return cls(
@@ -108,7 +109,7 @@ class RemoteSubmission:
             error=clean(found.error_description),
             public=_score(found.public_score),
             private=_score(found.private_score),
-            size=found.total_bytes,
+            size=found.total_bytes if _is_size(found.total_bytes) else 0,
         )
 
 
@@ -277,7 +278,7 @@ class Kaggle:
     def _files_of_page(self, token: str | None) -> tuple[dict[str, RemoteFile], str | None]:
         """Return the files of a page, by name, and the token of the next one."""
         page = self._api.competition_list_files(self.slug, token, PAGE)
-        files = {file.name: RemoteFile(file.name, file.total_bytes) for file in page.files or []}
+        files = {file.name: RemoteFile(file.name, file.total_bytes or 0) for file in page.files or []}
         if not all(isinstance(file.name, str) and _is_size(file.size) for file in files.values()):
             raise MalformedError
         return files, page.next_page_token
@@ -311,7 +312,7 @@ class Kaggle:
             line = UnservedError(f"Kaggle's storage answers {error.status}, asked to {what}. {AGAIN} later.")
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             line, unknown = no_connection(what, error), not was_not_begun(error)
-        except (MalformedError, requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (MalformedError, requests.RequestException, *ODD) as error:
             line, unknown = unreadable(what, error), True
             cause = None if isinstance(error, requests.RequestException) else error
         raise UnansweredError(str(line)) if unknown else line from cause
@@ -355,11 +356,17 @@ def _skip_sign_in() -> None:
 
 
 class _TimeLimits(HTTPAdapter):
-    """Gives up what takes too long; the client itself would wait for ever."""
+    """Gives up what takes too long, and what is to be told a second time; the client itself would wait for ever."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["timeout"] = kwargs.get("timeout") or (CONNECT, READ)
-        return super().send(request, *args, **kwargs)
+        answer = super().send(request, *args, **kwargs)
+        if request.method == "POST" and answer.status_code in (
+            307,
+            308,
+        ):  # the same call would be made again, be it done already or not
+            raise requests.HTTPError("redirected", response=answer)
+        return answer
 
 
 def _put(url: str, name: str, content: bytes, progress: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,38 +33,26 @@ def receive(response: requests.Response, folder: Path, *, progress: bool) -> Non
         requests.RequestException: if the connection breaks; what has come is kept.
         MalformedError: if the answer is none to what was asked.
     """
-    path = folder / _name(response)
-    headers = response.headers
-    length = "" if "Content-Encoding" in headers else headers.get("Content-Length", "")
-    size = int(length) if length.isdecimal() else None
-    tag = headers.get("ETag", "")
-    # A weak one does not tell one version of the bytes from another.
-    identity: dict[str, object] = {
-        "validator": tag if tag.startswith('"') else headers.get("Last-Modified"),
-        "size": size,
-    }
-    begun = _begun(path, identity)
-    if begun and begun == size:
-        response.close()
-        return
-    if begun:
-        response.close()
-        response = _rest(response.url, begun, str(identity["validator"]))
-        begun = begun if response.status_code == requests.codes.partial_content else 0
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(_marker(path), identity)
-    bar: dict[str, Any] = {
-        "total": size,
-        "initial": begun,
-        "unit": "B",
-        "unit_scale": True,
-        "desc": path.name,
-        "leave": False,
-    }
-    with closing(response), path.open("ab" if begun else "wb") as file, tqdm(disable=not progress, **bar) as shown:
-        for chunk in response.iter_content(CHUNK):
-            file.write(chunk)
-            shown.update(len(chunk))
+    with ExitStack() as answers:
+        answers.enter_context(closing(response))
+        path = folder / _name(response)
+        identity = _identity(response)
+        begun, size = _begun(path, identity), identity["size"]
+        if begun and begun == size:
+            return
+        if begun:
+            rest = _rest(response.url, begun, str(identity["validator"]))
+            if rest is None:
+                begun = 0
+            else:
+                response.close()
+                response = answers.enter_context(closing(rest))
+                begun = begun if rest.status_code == requests.codes.partial_content else 0
+        folder.mkdir(parents=True, exist_ok=True)
+        if not begun:  # before the note says what the bytes are
+            path.unlink(missing_ok=True)
+        write_json(_marker(path), identity)
+        _write(response, path, begun, size, progress=progress)
     if size is not None and size != path.stat().st_size:
         raise requests.ConnectionError("The answer ended early.")
 
@@ -80,23 +68,47 @@ def received_in(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix != MARKER] if folder.is_dir() else []
 
 
-def _rest(address: str, begun: int, validator: str) -> requests.Response:
+def _write(response: requests.Response, path: Path, begun: int, size: int | None, *, progress: bool) -> None:
+    bar: dict[str, Any] = {"total": size, "initial": begun, "unit": "B", "unit_scale": True, "desc": path.name}
+    with path.open("ab" if begun else "wb") as file, tqdm(disable=not progress, leave=False, **bar) as shown:
+        for chunk in response.iter_content(CHUNK):
+            file.write(chunk)
+            shown.update(len(chunk))
+
+
+def _identity(response: requests.Response) -> dict[str, Any]:
+    """Return what tells one version of a file from another, None where the answer does not say."""
+    headers = response.headers
+    length = "" if "Content-Encoding" in headers else headers.get("Content-Length", "")
+    tag = headers.get("ETag", "")  # a weak one does not tell bytes apart
+    return {
+        "validator": tag if tag.startswith('"') else headers.get("Last-Modified"),
+        "size": int(length) if length.isdecimal() else None,
+    }
+
+
+def _rest(address: str, begun: int, validator: str) -> requests.Response | None:
+    """Return the answer to a request for the rest, None if parts are not given here.
+
+    Raises:
+        StorageError: if the file is refused for now.
+    """
     headers = {"Range": f"bytes={begun}-", "If-Range": validator, "Accept-Encoding": "identity"}
     # The address is signed: nothing of ~/.netrc belongs to it.
     response = requests.get(
         address, headers=headers, stream=True, timeout=(CONNECT, READ), auth=lambda request: request
     )
-    if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
-        response.close()
-        raise StorageError(response.status_code)
     came = response.headers.get("Content-Range", "")
-    if response.status_code == requests.codes.partial_content and not came.startswith(f"bytes {begun}-"):
-        response.close()
-        raise MalformedError
-    return response
+    is_part = response.status_code == requests.codes.partial_content and came.startswith(f"bytes {begun}-")
+    if is_part or response.status_code == requests.codes.ok:
+        return response
+    response.close()
+    if response.status_code in (requests.codes.requested_range_not_satisfiable, requests.codes.partial_content):
+        return None
+    raise StorageError(response.status_code)
 
 
-def _begun(path: Path, identity: dict[str, object]) -> int:
+def _begun(path: Path, identity: dict[str, Any]) -> int:
     """Return how many bytes are there of this very file."""
     with suppress(OSError, ValueError):
         if identity["validator"] and json.loads(_marker(path).read_text(encoding="utf-8")) == identity:

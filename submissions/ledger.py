@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from competition.errors import UserError
 from competition.kaggle_client import LONGEST_MESSAGE, RemoteSubmission
@@ -172,7 +172,8 @@ class Ledger:
             if not _version(database):  # another process is making it
                 return []
             found = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
-        return sorted(map(_entry, found), key=lambda entry: (entry.begun or entry.when, entry.id))
+            entries = [_entry(row) for row in found]
+        return sorted(entries, key=lambda entry: (entry.begun or entry.when, entry.id))
 
     def begin(self, entry: Entry) -> Entry:
         """Write a new entry, whose file is about to be uploaded."""
@@ -188,8 +189,8 @@ class Ledger:
         """Note that Kaggle has accepted the submission as `ref`, and return the entry."""
         with self._transaction() as database:
             # Another process may have read it in Kaggle's list first, and not have known whose it is.
-            others = (self.competition, ref, entry.id)
-            database.execute("DELETE FROM submissions WHERE competition = ? AND ref = ? AND id <> ?", others)
+            others = "competition = ? AND ref = ? AND id <> ? AND begun IS NULL"
+            database.execute(f"DELETE FROM submissions WHERE {others}", (self.competition, ref, entry.id))
             values = {"stage": "confirmed", "ref": ref, "confirmed": now(), "status": "pending"}
             self._set(database, entry.id, values)
             return self._by_id(database, entry.id)
@@ -305,7 +306,7 @@ class Ledger:
                     if database.in_transaction:
                         database.execute("ROLLBACK")
                     raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, _DamagedError) as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise UserError(
                     f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
@@ -386,6 +387,14 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {**values, "members": json.dumps(entry.members), "recipe": json.dumps(entry.recipe)}
 
 
+class _DamagedError(Exception):
+    """A row holds what was never written."""
+
+
 def _entry(row: sqlite3.Row) -> Entry:
-    values = dict(row)
-    return Entry(**{**values, "members": tuple(json.loads(row["members"])), "recipe": json.loads(row["recipe"])})
+    try:
+        values = dict(row)
+        members, recipe = json.loads(row["members"]), json.loads(row["recipe"])
+        return TypeAdapter(Entry).validate_python({**values, "members": members, "recipe": recipe})
+    except (ValueError, TypeError, LookupError) as error:
+        raise _DamagedError(f"row {row['id']} is damaged") from error

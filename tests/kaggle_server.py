@@ -38,7 +38,8 @@ class Fault:
 
     Attributes:
         kind: "status", "drop" (before anything is done), "drop after", "half" (of the body is read, or sent), "late",
-            "malformed", "redirect", "size" (announce one byte less and send as many), or "whole" (instead of a part).
+            "malformed", "redirect", "size" (announce one byte less and send as many), "whole" (instead of a part), or
+            "again" (done, and redirected to the same address).
         status: of the answer.
         message: in the answer.
         headers: of the answer.
@@ -246,6 +247,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault.kind == "redirect":
             self._send(302, None, {"Location": f"{kaggle.url}/login"})
+            return
+        if fault.kind == "again":
+            act()
+            self._send(307, None, {"Location": f"{kaggle.url}{self.path}"})
             return
         status, answer = act()
         kaggle.pass_by(f"{what} done")

@@ -70,6 +70,7 @@ def test_no_credential_stays_in_a_text(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KAGGLE_KEY", SECRET)  # the beginning of the others
     text = " ".join([*values, SECRET, "the rest stays"])
     assert redact(text) == "*** " * 6 + "the rest stays"
+    assert redact("header Authorization: Basic dXNlcjowZjFl= stays") == "header Authorization: Basic *** stays"
     monkeypatch.setenv("KAGGLE_API_TOKEN", str(home / "access_token"))
     assert "access_token" in redact(f"{home / 'access_token'}")  # a path is no secret
 
@@ -82,5 +83,5 @@ def test_what_is_no_token_is_named_and_not_shown(content: bytes, home: Path, mon
         find_credentials()
     assert str(raised.value).startswith(f"{path} holds no token: expected one line")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "two\nlines")
-    with pytest.raises(UserError, match="^KAGGLE_API_TOKEN holds no token"):
+    with pytest.raises(UserError, match=r"^KAGGLE_API_TOKEN holds no token"):
         find_credentials()

@@ -223,6 +223,11 @@ CASES: dict[str, tuple[list[tuple[str, dict]], int, str]] = {
         0,
         "unpacked from train-jpg.tar",
     ),
+    "broken off, and parts are not given": (
+        [("GET", {"kind": "half"}), ("Range", {"status": 416, "times": 0})],
+        0,
+        "unpacked from train-jpg.tar",
+    ),
     "broken off": (
         [("GET", {"kind": "half", "times": 0})],
         1,
@@ -288,6 +293,29 @@ def test_what_cannot_be_gone_on_with_is_fetched_anew(
         note.write_text("[]" if spoil == "an odd note" else "")
     run(workspace)
     assert kaggle.ranges == []
+    assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == kaggle.files["train-jpg.tar"]
+
+
+def test_bytes_of_an_older_version_are_gone_before_the_note_names_the_newer(
+    kaggle: KaggleServer, files: dict, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kaggle.files = {name: files[name] for name in ("train-jpg.tar", "train_v2.csv.zip")}
+    kaggle.fail("GET", "half")
+    kaggle.fail("Range", status=503, times=0)
+    run(workspace, code=1)
+    kaggle.faults.clear()
+    kaggle.files["train-jpg.tar"] = files["train-jpg.tar"][:512] + b"x" * len(files["train-jpg.tar"])
+    opened = Path.open
+    with monkeypatch.context() as patch:
+
+        def fail(self: Path, mode: str = "r", *arguments: object, **options: object) -> object:
+            if self.name == "train-jpg.tar" and "b" in mode:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return opened(self, mode, *arguments, **options)  # type: ignore[call-overload]
+
+        patch.setattr(Path, "open", fail)
+        run(workspace, "--files", "train-jpg.tar", code=1)
+    run(workspace, "--files", "train-jpg.tar")
     assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == kaggle.files["train-jpg.tar"]
 
 

@@ -145,6 +145,24 @@ def test_a_ledger_of_another_version_is_left_alone(ledger: Ledger) -> None:
     assert ledger.path.read_bytes() == content
 
 
+@pytest.mark.parametrize("change", ["members = '{'", "recipe = 'oops'", "public = 'abc'", "message = x'ff00'"])
+def test_a_damaged_row_is_one_line(change: str, ledger: Ledger) -> None:
+    ledger.begin(ENTRY)
+    database = sqlite3.connect(ledger.path, isolation_level=None)
+    database.execute(f"UPDATE submissions SET {change}")
+    database.close()
+    with pytest.raises(UserError, match="cannot be used: row 1 is damaged"):
+        ledger.entries()
+
+
+def test_no_confirmed_entry_gives_way_to_another(ledger: Ledger) -> None:
+    entries = [ledger.begin(ENTRY), ledger.begin(ENTRY)]
+    ledger.confirm(entries[0], 7)
+    with pytest.raises(UserError, match="UNIQUE constraint"):
+        ledger.confirm(entries[1], 7)
+    assert [each.ref for each in ledger.entries()] == [7, None]
+
+
 def test_a_confirmed_entry_without_a_ref_cannot_be_written(ledger: Ledger) -> None:
     entry = ledger.begin(ENTRY)
     with pytest.raises(UserError, match="CHECK constraint"):

@@ -212,6 +212,13 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
         ["ended", "confirmed"],
         1,
     ),
+    "accepted, and to be told again": (
+        [("CreateSubmission", {"kind": "again", "times": 0})],
+        0,
+        "as submission 1000",
+        ["confirmed"],
+        1,
+    ),
     "not accepted": (
         [("CreateSubmission", {"status": 400, "message": "Wrong columns"})],
         1,
@@ -563,9 +570,7 @@ def test_no_network_is_one_line(kaggle: KaggleServer, submittable: Workspace, mo
     )
 
 
-@pytest.mark.parametrize(
-    "spoilt", [{"ref": 0}, {"ref": -1}, {"ref": 2**64}, {"status": "MAYBE"}, {"totalBytes": "x"}, {"date": "now"}]
-)
+@pytest.mark.parametrize("spoilt", [{"ref": 0}, {"ref": -1}, {"ref": 2**64}, {"status": "MAYBE"}, {"date": "now"}])
 def test_a_list_that_cannot_be_is_one_line(spoilt: dict, kaggle: KaggleServer, submittable: Workspace) -> None:
     send(submittable)
     kaggle.submissions[0] |= spoilt
