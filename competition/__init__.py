@@ -1,1 +1,1 @@
-"""What a competition is: its labels, metric, files and chips. Knows nothing of networks."""
+"""The facts: labels, metric, files, chips as arrays, the door to Kaggle. Knows nothing of networks."""

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.errors import UserError
+from competition.common.errors import UserError
+from competition.common.text import first
 from competition.spec import Competition
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -117,15 +116,3 @@ def read_label_table(path: Path, competition: Competition) -> LabelTable:
             raise UserError(f"{path} must hold 0 or 1 in every label column; see rows {first(names[wrong])}.")
         truth = cells.to_numpy() == "1"
     return LabelTable(tuple(names), truth)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun for a message, such as "1 view" or "8 views"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def first(names: Iterable[object], shown: int = SHOWN) -> str:
-    """Return the first few of `names` for a message, and how many more there are."""
-    listed = [str(name) for name in names]
-    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
-    return ", ".join(listed[:shown]) + more

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from competition.errors import UserError, unknown_name
+from competition.common.errors import UserError, unknown_name
 
 BUILT_IN = Path(__file__).parent
 

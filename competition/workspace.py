@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from competition.errors import UserError
-from competition.files import write_json
-from competition.labels import LabelTable, first, read_label_table, read_table
+from competition.common.errors import UserError
+from competition.common.files import write_json
+from competition.common.text import first
+from competition.labels import LabelTable, read_label_table, read_table
 from competition.spec import Competition, ImageSet
 
 PREPARE = 'Run "python run.py data download", or "python run.py data prepare --from DIR" with the folder of the files'

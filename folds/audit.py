@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tabulate import tabulate
 
-from competition.files import write_json
+from competition.common.files import write_json
 from folds.table import FoldTable
 
 TEXT_WIDTH = 110

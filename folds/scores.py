@@ -1,310 +1,94 @@
-"""The score store: held-out and test scores of every (model, fold), the only handshake between rooms.
-
-Layout under a model's folder:
-
-    fold<k>/heldout.npz   names (num_heldout,), scores float32 (num_heldout, num_labels)
-    fold<k>/test.npz      names (num_test,), scores float32 (num_test, num_labels)
-    fold<k>/scores.json   what they were made with, and the digest of both files; written last, so that
-                          scores without it are not there
-"""
+"""Scores of chips: a row a chip, a column a label; the columns of labels that a specialist does not score are NaN."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.errors import UserError, unknown_name
-from competition.files import checked_name, digest_file, short, write_json
-from competition.workspace import Workspace
-from folds.chip_scores import Scores
-from folds.table import FoldTable
+from competition.common.errors import UserError
+from competition.common.files import replace_atomically
+from competition.spec import Competition
 
-MARKER, FILES = "scores.json", ("heldout.npz", "test.npz")
-FORMAT = 2
+
+def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which labels have scores, bool (num_labels,), for scores (num_chips, num_labels).
+
+    Raises:
+        ValueError: if a label has scores of some of the chips only.
+    """
+    missing = np.isnan(values)
+    if (missing.any(axis=0) & ~missing.all(axis=0)).any():
+        raise ValueError("Scores must be numbers in [0, 1], or NaN for every chip of a label that is not scored.")
+    return ~missing.any(axis=0)
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """What the scores of one (model, fold) were made with.
+class Scores:
+    """Scores of some chips.
 
     Attributes:
-        model: name of the model.
-        fold: fold number that was held out.
-        labels: the labels, in column order.
-        scored: those of them that have scores, in the same order; a specialist's are not all.
-        fold_digest: digest of the fold table.
-        label_digest: digest of the label table.
-        recipe_digest: digest of the resolved recipe and its weights.
-        views: the test-time views that were averaged, the same for held-out and test chips.
-        left_out: chips that were left out as broken.
-        versions: versions of what made them, by package.
+        names: ids of the chips.
+        values: float32 array (num_chips, num_labels), columns in the competition's label order; a column is in [0, 1]
+            throughout or, if its label is not scored, NaN throughout.
     """
 
-    model: str
-    fold: int
-    labels: tuple[str, ...]
-    scored: tuple[str, ...]
-    fold_digest: str
-    label_digest: str
-    recipe_digest: str
-    views: tuple[str, ...]
-    left_out: tuple[str, ...]
-    versions: dict[str, str]
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        if not self.scored or self.scored != tuple(label for label in self.labels if label in self.scored):
-            raise ValueError(f"The labels scored, {self.scored}, must be some of {self.labels}, in that order.")
+        if self.values.ndim != 2 or len(self.names) != len(self.values):
+            raise ValueError(f"{len(self.names)} names do not fit scores of shape {self.values.shape}.")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("Scores name a chip twice.")
+        values = self.values[:, self.scored]
+        if not np.all((values >= 0) & (values <= 1)):
+            raise ValueError("Scores must be numbers in [0, 1].")
 
-    def fits(self, scores: Scores) -> bool:
-        """Whether `scores` has numbers for just the labels scored."""
-        return not scores.names or scores.scored.tolist() == [label in self.scored for label in self.labels]
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which labels have scores, bool (num_labels,); without chips, all."""
+        return scored_labels(self.values)
 
+    def aligned(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the rows of `names` in that order, NaN where a chip has no scores."""
+        row = {name: i for i, name in enumerate(self.names)}
+        rows = np.array([row.get(name, -1) for name in names], dtype=np.int64)
+        values = np.full((len(rows), self.values.shape[1]), np.nan, dtype=np.float32)
+        values[rows >= 0] = self.values[rows[rows >= 0]]
+        return values
 
-@dataclass(frozen=True)
-class FoldScores:
-    """The scores that one training job made: of the chips it held out, and of the test chips."""
+    def write(self, path: Path) -> None:
+        """Write the scores to `path` as `.npz` without pickles, atomically."""
+        with replace_atomically(path) as temporary:
+            np.savez_compressed(temporary, names=np.array(self.names, dtype=np.str_), scores=self.values)
 
-    provenance: Provenance
-    heldout: Scores
-    test: Scores
+    def write_table(self, path: Path, competition: Competition, tags: Sequence[str] | None = None) -> None:
+        """Write the scores to `path` as CSV, atomically: ids, a column for each label scored, and perhaps tags."""
+        import pandas as pd
 
-
-@dataclass(frozen=True)
-class ModelScores:
-    """The scores of a model over its folds.
-
-    Attributes:
-        oof: out-of-fold scores of every chip that any complete repeat held out, in the fold table's order;
-            the mean over complete repeats.
-        test: mean over folds.
-        test_by_fold: the test scores of each fold.
-        recipe_digest: what all folds were made with.
-        left_out: chips that were left out as broken.
-    """
-
-    oof: Scores
-    test: Scores
-    test_by_fold: dict[int, Scores]
-    recipe_digest: str
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ScoreStore:
-    """Reads and writes the scores of every model of a workspace.
-
-    Attributes:
-        root: the folder with one folder a model.
-        labels: the competition's labels; scores in another order are refused.
-        table: the fold table; scores made with another one are refused.
-        label_digest: digest of the label table; scores made with another one are refused. None: any will do.
-    """
-
-    root: Path
-    labels: tuple[str, ...]
-    table: FoldTable
-    label_digest: str | None = None
+        scored = zip(competition.labels, self.values.T, self.scored, strict=True)
+        columns = {label: values for label, values, is_scored in scored if is_scored}
+        last = {} if tags is None else {"tags": tags}
+        with replace_atomically(path) as temporary:
+            table = pd.DataFrame({competition.tables.id_column: self.names, **columns, **last})
+            table.to_csv(temporary, index=False, float_format="%.6f")
 
     @classmethod
-    def of(cls, workspace: Workspace) -> ScoreStore:
-        """Return the store of a workspace.
+    def read(cls, path: Path) -> Scores:
+        """Read scores written by `write`.
 
         Raises:
-            UserError: if it has no fold table.
+            UserError: if the file is missing or damaged.
         """
-        table, labelled = FoldTable.read(workspace.fold_table), workspace.labelled
-        return cls(workspace.runs, workspace.competition.labels, table, labelled.digest)
-
-    def folder(self, model: str, fold: int) -> Path:
-        """Return the folder of one training job."""
-        return self.root / checked_name("model", model) / f"fold{fold}"
-
-    def models(self) -> list[str]:
-        """Return the names of the models with a recipe or scores, sorted; a start that failed has neither."""
-        scored = {path.parent.parent.name for path in self.root.glob(f"*/fold*/{MARKER}")}
-        return sorted({path.parent.name for path in self.root.glob("*/recipe.json")} | scored)
-
-    def is_complete(self, model: str, fold: int) -> bool:
-        """Whether the job has finished and its scores are there."""
-        return (self.folder(model, fold) / MARKER).is_file()
-
-    def folds_of(self, model: str) -> list[int]:
-        """Return the complete folds of a model, sorted."""
-        return [fold for fold in range(self.table.num_folds) if self.is_complete(model, fold)]
-
-    def write(self, scores: FoldScores) -> None:
-        """Write the scores of one job; the completion marker comes last.
-
-        Raises:
-            ValueError: if they do not fit the store's labels or fold table, or the labels said to be scored.
-        """
-        made = scores.provenance
-        if made.labels != self.labels or made.fold_digest != self.table.digest:
-            raise ValueError("Scores were made with other labels or another fold table than the store's.")
-        if not (made.fits(scores.heldout) and made.fits(scores.test)):
-            raise ValueError(f"Scores do not fit the labels said to be scored, {made.scored}.")
-        folder = self.folder(made.model, made.fold)
-        (folder / MARKER).unlink(missing_ok=True)
-        scores.heldout.write(folder / "heldout.npz")
-        scores.test.write(folder / "test.npz")
-        digests = {name: digest_file(folder / name) for name in FILES}
-        write_json(folder / MARKER, {"format": FORMAT, **asdict(made), "files": digests})
-
-    def provenance(self, model: str, fold: int) -> Provenance:
-        """Read what the scores of one job were made with, refusing what does not fit this workspace.
-
-        Raises:
-            UserError: if the job is not complete, or was made with other labels or another fold table.
-        """
-        path = self.folder(model, fold) / MARKER
-        run = f"python run.py fold --model {model} --fold {fold}"
-        again = f'Run "{run} --restart"'
-        if not path.is_file():
-            raise UserError(f"Fold {fold} of '{model}' has no scores yet. Run \"{run}\".")
-        content = _read_marker(path, again)
-        made = content.provenance
-        if (made.model, made.fold) != (model, fold):
-            raise UserError(f"{path} is that of '{made.model}' fold {made.fold}, copied or renamed. {again}.")
-        if self.label_digest not in (None, made.label_digest):
-            raise UserError(
-                f"The labels were changed since '{model}' fold {fold} was trained on them. "
-                f'Run "python run.py train --models {model} --restart", or prepare the data it was trained on.'
-            )
-        if made.fold_digest != self.table.digest:
-            raise UserError(
-                f"Scores of '{model}' fold {fold} were made with another fold table (expected "
-                f"{short(self.table.digest)}, received {short(made.fold_digest)}). "
-                f'Run "python run.py train --models {model} --restart", or restore folds.csv.'
-            )
-        if made.labels != self.labels:
-            raise UserError(
-                f"Scores of '{model}' fold {fold} have other labels or another order than the competition file: "
-                f"{' '.join(made.labels)}. {again}."
-            )
-        return made
-
-    def read(self, model: str, fold: int) -> FoldScores:
-        """Read the scores of one job.
-
-        Raises:
-            UserError: as `provenance`, and if a file was changed since it was written, or has scores of other labels
-                than the provenance says.
-        """
-        made = self.provenance(model, fold)
-        folder = self.folder(model, fold)
-        again = f'Run "python run.py fold --model {model} --fold {fold} --restart"'
-        digests = _read_marker(folder / MARKER, again).files
-        for name in FILES:
-            if not (folder / name).is_file() or digest_file(folder / name) != digests.get(name):
-                raise UserError(f"{folder / name} is missing or was changed after it was written. {again}.")
-        scores = FoldScores(made, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
-        if not (made.fits(scores.heldout) and made.fits(scores.test)):
-            raise UserError(
-                f"The scores in {folder} are not those of the labels that {MARKER} names: expected "
-                f"{', '.join(made.scored)}. {again}."
-            )
-        return scores
-
-    def join(self, model: str) -> ModelScores:
-        """Join the folds of a model into its out-of-fold scores.
-
-        Every repeat of the fold table that is complete is used; at least one must be.
-
-        Raises:
-            UserError: if the model is unknown, no repeat is complete (the missing folds are named), or the folds
-                do not fit one another.
-        """
-        if model not in self.models():
-            raise unknown_name("model", model, self.models())
-        have = self.folds_of(model)
-        k = self.table.k
-        repeats = [range(r * k, (r + 1) * k) for r in range(self.table.num_repeats)]
-        complete = [repeat for repeat in repeats if set(repeat) <= set(have)]
-        if not complete:
-            missing = [fold for fold in repeats[0] if fold not in have]
-            raise UserError(
-                f"'{model}' lacks fold{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))} of {k}. "
-                f'Run "python run.py train --models {model}".'
-            )
-        folds = {fold: self.read(model, fold) for repeat in complete for fold in repeat}
-        self._check_agreement(model, list(folds.values()))
-        left_out = tuple(sorted({name for made in folds.values() for name in made.provenance.left_out}))
-        by_repeat = [self._oof_of([folds[fold] for fold in repeat], model, set(left_out)) for repeat in complete]
-        names = by_repeat[0].names
-        test = {fold: made.test for fold, made in folds.items()}
-        return ModelScores(
-            oof=Scores(names, np.mean([scores.aligned(names) for scores in by_repeat], axis=0)),
-            test=Scores(folds[complete[0][0]].test.names, np.mean([scores.values for scores in test.values()], axis=0)),
-            test_by_fold=test,
-            recipe_digest=next(iter(folds.values())).provenance.recipe_digest,
-            left_out=left_out,
-        )
-
-    def _oof_of(self, repeat: list[FoldScores], model: str, left_out: set[str]) -> Scores:
-        row: dict[str, NDArray[np.float32]] = {}
-        for scores in repeat:
-            fold = scores.provenance.fold
-            held = zip(self.table.image_names, self.table.heldout(fold), strict=True)
-            heldout = {name for name, is_held_out in held if is_held_out}
-            if heldout - left_out != set(scores.heldout.names) - left_out:
-                raise UserError(
-                    f"'{model}' fold {fold} does not score the chips it held out. "
-                    f'Run "python run.py fold --model {model} --fold {fold} --restart".'
-                )
-            row.update(zip(scores.heldout.names, scores.heldout.values, strict=True))
-        names = tuple(name for name in self.table.image_names if name in row and name not in left_out)
-        return Scores(names, np.array([row[name] for name in names], dtype=np.float32))
-
-    @staticmethod
-    def _check_agreement(model: str, folds: list[FoldScores]) -> None:
-        reference = folds[0]
-        for other in folds[1:]:
-            theirs, ours = other.provenance, reference.provenance
-            differing = [
-                what
-                for what, same in {
-                    "recipe": theirs.recipe_digest == ours.recipe_digest,
-                    "labels scored": theirs.scored == ours.scored,
-                    "test-time views": theirs.views == ours.views,
-                    "test chips": other.test.names == reference.test.names,
-                }.items()
-                if not same
-            ]
-            if differing:
-                raise UserError(
-                    f"Folds {ours.fold} and {theirs.fold} of '{model}' differ in {' and '.join(differing)}. "
-                    f'Run "python run.py train --models {model} --restart".'
-                )
-
-
-@dataclass(frozen=True)
-class _Marker:
-    provenance: Provenance
-    files: dict[str, str]
-
-
-def _read_marker(path: Path, again: str) -> _Marker:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if (found := content.pop("format")) != FORMAT:
-            raise UserError(
-                f"{path} was written by another version of the toolkit (format {found}, this one reads {FORMAT}). "
-                f"Use that version, or begin the fold again. {again}."
-            )
-        files = dict(content.pop("files"))
-        for name in ("labels", "scored", "views", "left_out"):
-            content[name] = tuple(content[name])
-        if not all(
-            isinstance(content[name], str) for name in ("model", "fold_digest", "label_digest", "recipe_digest")
-        ):
-            raise TypeError("digest")
-        return _Marker(Provenance(**content), files)
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged. {again}.") from error
+        try:
+            # Opened here, because numpy leaves a damaged file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"Cannot read the scores {path}: {error}.") from error

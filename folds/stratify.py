@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.errors import UserError
+from competition.common.errors import UserError
 
 MAX_SEED = 2**32 - 1  # numpy's RandomState, which iterative-stratification uses, takes no larger one
 DECIMALS = 9  # of a change in the objective of `_refine`; smaller ones are rounding errors

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.errors import UserError
-from competition.files import digest_json, replace_atomically
-from competition.labels import first, read_table
+from competition.common.errors import UserError
+from competition.common.files import digest_json, replace_atomically
+from competition.common.text import first
+from competition.labels import read_table
 from folds.stratify import grouped_stratified_folds, stratified_folds
 
 NAME_COLUMN = "image_name"

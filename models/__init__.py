@@ -1,1 +1,1 @@
-"""Everything that imports Keras: backbones, feature banks, training, prediction, export."""
+"""Everything that imports Keras: from a recipe to scores on disk."""

@@ -1,1 +1,1 @@
-"""Everything after scores exist: cuts, blends, evaluation, submission files. Never imports models."""
+"""Everything after scores exist: rules, blends, stacks, uploads, the ledger. Never imports `models/`."""

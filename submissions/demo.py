@@ -10,7 +10,7 @@ from tabulate import tabulate
 from competition.labels import read_label_table
 from competition.metrics import f_beta
 from competition.spec import load
-from submissions.blend_files import MARKER
+from submissions.members.blend_files import MARKER
 
 NEXT = """These chips are made up: the figures say that the chain works, not how well it would do.
 

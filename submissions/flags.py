@@ -7,13 +7,7 @@ from typing import Any
 
 import click
 
-from competition.command_line import Words
-
-METHODS = (
-    "mean", "geometric", "logit", "rank", "vote", "greedy", "log-loss", "optuna", "log-loss-by-label",
-    "logistic", "ridge", "logistic-all", "lightgbm",
-)  # fmt: skip
-RULES = ("fixed", "uniform", "shrunk", "per-label", "optuna", "expected", "structured")
+from competition.common.command_line import Words
 
 _FLAGS = (
     click.option("--union", type=Words(), default=(), help="labels decided where any member that scores them would"),

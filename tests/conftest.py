@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from competition.prepare import prepare
-from competition.simulate import simulate
+from competition.data.prepare import prepare
+from competition.simulator.simulate import simulate
 from competition.spec import load
 from competition.workspace import Workspace
-from folds.scores import ScoreStore
+from folds.score_store import ScoreStore
 from folds.table import FoldTable, make_table
 from tests import kaggle_server
 
@@ -72,8 +72,9 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     """A Kaggle on the loopback, to which the official client of this process talks, signed in and impatient."""
     from kagglesdk import kaggle_env
 
-    from competition import kaggle_client, kaggle_errors, transfer
-    from submissions import upload
+    from competition.kaggle import client as kaggle_client
+    from competition.kaggle import retries, transfer
+    from submissions.submit import upload
 
     for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
         monkeypatch.delenv(name)
@@ -81,7 +82,7 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_API_TOKEN", kaggle_server.TOKEN)
     for module, name, seconds in [
-        (kaggle_errors, "FIRST_WAIT", 0.01),
+        (retries, "FIRST_WAIT", 0.01),
         (kaggle_client, "READ", 1.0),
         (transfer, "READ", 1.0),
         (upload, "SETTLED", 1.5),  # longer than READ, as in earnest

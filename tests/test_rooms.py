@@ -1,12 +1,16 @@
-"""The rooms and the arrows between them: imports go one way."""
+"""The rooms, the rooms within them, and the arrows between them: imports go one way."""
 
 import ast
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ALLOWED = {
+ROOMS = {
     "competition": set(),
     "folds": {"competition"},
     "models": {"competition", "folds"},
@@ -14,35 +18,232 @@ ALLOWED = {
 }
 KERAS = {"keras", "tensorflow", "jax", "torch"}
 
+# What each place may import of its own room, besides itself. A place is a sub-room or a module beside the sub-rooms,
+# which as a group are written as the room's name.
+BASE = {"competition.common"}
+FACE = {"competition", *BASE}
+CHIPS = {"competition.data", *FACE}
+RECIPES = {"models.recipes", "models.backend"}
+INPUTS = {"models.networks", "models.runs", *RECIPES}
+PREDICT = {"models.inputs", *INPUTS}
+TRAINED = {"models.predict", *PREDICT}
+NAMES = {"submissions.names"}
+DECIDE = {"submissions.measure", *NAMES}
+COMBINE = {"submissions.decide", "submissions.members", *DECIDE}
+PLACES = {
+    "competition.common": set(),
+    "competition": BASE,
+    "competition.data": FACE,
+    "competition.checks": CHIPS,
+    "competition.simulator": CHIPS,
+    "competition.kaggle": CHIPS,
+    "competition.verbs": {"competition.checks", "competition.simulator", "competition.kaggle", *CHIPS},
+    "folds": set(),
+    "folds.verbs": {"folds"},
+    "models.recipes": set(),
+    "models.backend": set(),
+    "models.runs": RECIPES,
+    "models.networks": RECIPES,
+    "models.inputs": INPUTS,
+    "models.predict": PREDICT,
+    "models.train": TRAINED,
+    "models.export": TRAINED,
+    "models.verbs": {"models.train", *TRAINED},
+    "submissions.names": set(),
+    "submissions.flags": NAMES,
+    "submissions.measure": NAMES,
+    "submissions.members": NAMES,
+    "submissions.decide": DECIDE,
+    "submissions.combine": COMBINE,
+    "submissions.choose": {"submissions.combine", *COMBINE},
+    "submissions.submit": {"submissions.decide", *DECIDE},
+    "submissions.demo": {"submissions.members"},
+    "submissions.verbs": {
+        "submissions.choose",
+        "submissions.combine",
+        "submissions.submit",
+        "submissions.flags",
+        *COMBINE,
+    },
+}
+# Modules whose tests are in another file than the like-named one, and where.
+TESTED_IN: dict[str, str] = {
+    "competition.checks.pixels": "competition/checks/test_check.py",
+    "competition.checks.report": "competition/checks/test_check.py",
+    "competition.checks.tables": "competition/checks/test_check.py",
+    "competition.common.command_line": "models/recipes/test_flags.py",
+    "competition.common.errors": "models/recipes/test_recipe.py",
+    "competition.common.progress": "models/inputs/test_feature_bank.py",
+    "competition.common.text": "competition/test_labels.py",
+    "competition.data.extraction": "competition/data/test_archives.py",
+    "competition.flags": "test_chain.py",
+    "competition.kaggle.answers": "submissions/submit/test_upload.py",
+    "competition.kaggle.client": "submissions/submit/test_upload.py",
+    "competition.kaggle.errors": "submissions/submit/test_upload.py",
+    "competition.kaggle.retries": "submissions/submit/test_upload.py",
+    "competition.kaggle.transfer": "competition/kaggle/test_download.py",
+    "competition.simulator.canvas": "competition/simulator/test_render.py",
+    "competition.simulator.contact_sheet": "competition/simulator/test_simulate.py",
+    "competition.simulator.label_rates": "competition/simulator/test_simulate.py",
+    "competition.simulator.scenery": "competition/simulator/test_render.py",
+    "competition.verbs": "test_chain.py",
+    "folds.assign": "folds/test_table.py",
+    "folds.audit": "folds/test_table.py",
+    "folds.provenance": "folds/test_score_store.py",
+    "folds.scores": "folds/test_score_store.py",
+    "folds.verbs": "test_chain.py",
+    "models.backend.load": "models/backend/test_devices.py",
+    "models.backend.openvino": "models/backend/test_runners.py",
+    "models.export.formats": "models/export/test_export.py",
+    "models.export.keras_file": "models/export/test_export.py",
+    "models.export.manifest": "models/export/test_export.py",
+    "models.export.onnx_file": "models/export/test_export.py",
+    "models.export.openvino_file": "models/export/test_export.py",
+    "models.inputs.examples": "models/train/test_fit.py",
+    "models.inputs.fill_banks": "test_chain.py",
+    "models.networks.input_spec": "models/networks/test_backbones.py",
+    "models.networks.layers": "models/networks/test_resize.py",
+    "models.predict.chip_files": "models/predict/test_scorer.py",
+    "models.predict.load_networks": "models/export/test_export.py",
+    "models.predict.trained_model": "models/predict/test_scorer.py",
+    "models.recipes.named": "models/recipes/test_recipe.py",
+    "models.recipes.view_sets": "models/inputs/test_views.py",
+    "models.runs.model_recipe": "models/runs/test_folders.py",
+    "models.train.checkpoints": "models/train/test_fit.py",
+    "models.train.train_folds": "models/train/test_job.py",
+    "models.verbs": "test_chain.py",
+    "submissions.choose.candidates": "submissions/choose/test_compare.py",
+    "submissions.choose.remarks": "submissions/choose/test_blending.py",
+    "submissions.choose.report": "submissions/choose/test_compare.py",
+    "submissions.combine.greedy": "submissions/combine/test_combiners.py",
+    "submissions.combine.means": "submissions/combine/test_combiners.py",
+    "submissions.combine.methods": "submissions/combine/test_combiners.py",
+    "submissions.combine.stack_columns": "submissions/combine/test_combiners.py",
+    "submissions.combine.stacks": "submissions/combine/test_combiners.py",
+    "submissions.combine.weights": "submissions/combine/test_combiners.py",
+    "submissions.decide.log_odds": "submissions/combine/test_combiners.py",
+    "submissions.demo": "test_chain.py",
+    "submissions.flags": "submissions/choose/test_second_level.py",
+    "submissions.measure.bootstrap": "submissions/measure/test_cross_fit.py",
+    "submissions.measure.evaluation": "submissions/measure/test_cross_fit.py",
+    "submissions.measure.fast_metric": "submissions/decide/test_exact_cuts.py",
+    "submissions.measure.reliability": "submissions/decide/test_calibration.py",
+    "submissions.measure.shake_up": "submissions/choose/test_compare.py",
+    "submissions.members.blend_files": "submissions/choose/test_blending.py",
+    "submissions.members.members": "submissions/members/test_coverage.py",
+    "submissions.names": "submissions/decide/test_rules.py",
+    "submissions.submit.entry": "submissions/submit/test_ledger.py",
+    "submissions.submit.parcel": "submissions/submit/test_upload.py",
+    "submissions.verbs": "test_chain.py",
+}
 
-def imported_by(path: Path) -> set[str]:
-    """Return the top-level packages that a file imports anywhere in it."""
-    packages = set()
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    """Return every module of the rooms, by its dotted name."""
+    paths = (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if path.name != "__init__.py")
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the dotted names that a file imports anywhere in it: modules, and what is taken from them."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            packages |= {alias.name.split(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            packages.add(node.module.split(".")[0])
-    return packages
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("room", ALLOWED)
+def modules_imported_by(path: Path) -> set[str]:
+    """Return the modules of the rooms that a file imports."""
+    found = set()
+    for name in imports_of(path):
+        if name.split(".")[0] in ROOMS:
+            known = [name, name.rpartition(".")[0]]
+            found |= {next((module for module in known if module in modules()), name)}
+    return found
+
+
+def place_of(module: str) -> str:
+    """Return the place of a module: its own name where `PLACES` knows that, or else its folder's."""
+    return module if module in PLACES else module.rpartition(".")[0]
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_the_rooms_before_it(room: str) -> None:
-    files = list((ROOT / room).glob("*.py"))
-    assert files
-    for path in files:
-        strangers = imported_by(path) & ALLOWED.keys() - ALLOWED[room] - {room}
-        assert not strangers, f"{path} imports {strangers}"
+    inside = {module: path for module, path in modules().items() if module.split(".")[0] == room}
+    assert len(inside) >= 5
+    for module, path in inside.items():
+        strangers = {name.split(".")[0] for name in imports_of(path)} & ROOMS.keys() - ROOMS[room] - {room}
+        assert not strangers, f"{module} imports {strangers}"
 
 
-@pytest.mark.parametrize("room", sorted(ALLOWED.keys() - {"models"}))
+@pytest.mark.parametrize("place", PLACES)
+def test_a_room_within_a_room_imports_only_those_below_it(place: str) -> None:
+    inside = {module: path for module, path in modules().items() if place_of(module) == place}
+    assert inside, f"{place} has no modules"
+    for module, path in inside.items():
+        for imported in modules_imported_by(path):
+            other = place_of(imported)
+            if other.split(".")[0] == place.split(".", maxsplit=1)[0]:
+                assert other == place or other in PLACES[place], f"{module} imports {imported}"
+
+
+def test_every_module_has_its_place() -> None:
+    assert {place_of(module) for module in modules()} <= PLACES.keys()
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    left = {module: modules_imported_by(path) - {module} for module, path in modules().items()}
+    while leaves := {module for module, imported in left.items() if not imported & left.keys()}:
+        left = {module: imported for module, imported in left.items() if module not in leaves}
+    assert not left, f"circles among {sorted(left)}"
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS.keys() - {"models"}))
 def test_only_models_knows_networks(room: str) -> None:
-    for path in (ROOT / room).glob("*.py"):
-        assert not imported_by(path) & KERAS, path
+    for module, path in modules().items():
+        if module.split(".")[0] == room:
+            assert not {name.split(".")[0] for name in imports_of(path)} & KERAS, module
+
+
+def test_rooms_are_small_enough_to_be_known_by_heart() -> None:
+    sizes = Counter(module.rpartition(".")[0] for module in modules() if module.count(".") == 2)
+    assert {room: size for room, size in sizes.items() if not 3 <= size <= 9} == {}
+    long = {module: lines for module, path in modules().items() if (lines := len(path.read_text().splitlines())) > 300}
+    assert long == {}
+    assert len((ROOT / "run.py").read_text().splitlines()) < 200
+
+
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    def has_own(module: str) -> bool:
+        folder, _, name = module.rpartition(".")
+        return (ROOT / "tests" / folder.replace(".", "/") / f"test_{name}.py").is_file()
+
+    without = {module for module in modules() if not has_own(module)}
+    assert without == TESTED_IN.keys(), "name in TESTED_IN where these are tested, or take out what has its own now"
+    for module, tests in TESTED_IN.items():
+        path = ROOT / "tests" / tests
+        assert path.is_file(), f"{module}: no {tests}"
+
+
+def test_tests_lie_where_what_they_test_lies() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} == set()
+
+
+def test_the_readme_shows_the_rooms_by_their_captions() -> None:
+    shown = dict(re.findall(r"^ *((?:\w+/)+) {2,}(.+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("__init__.py")):
+        caption = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        room = path.parent.relative_to(ROOT)
+        assert caption, room
+        assert "\n" not in caption, f"{room}: one line"
+        assert shown.get(f"{room.name}/") == caption, room
 
 
 def test_nothing_stands_at_the_top_but_what_the_project_names() -> None:
-    known = {*ALLOWED, "tests", "run.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
+    known = {*ROOMS, "tests", "run.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
     ignored = {"workspace", "requirements.lock"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".") and path.suffix != ".egg-info"}
     assert found - ignored - {"__pycache__", "build"} <= known

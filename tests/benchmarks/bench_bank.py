@@ -22,10 +22,11 @@ from tabulate import tabulate
 from competition.metrics import f_beta
 from competition.spec import load
 from competition.workspace import Workspace
-from folds.scores import ScoreStore
+from folds.score_store import ScoreStore
 from folds.table import make_table
-from models.backend import load_backend
-from models.recipes import Recipe, resolve
+from models.backend.load import load_backend
+from models.recipes.named import resolve
+from models.recipes.recipe import Recipe
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -37,7 +38,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 def fold_seconds(workspace: Workspace, recipe: Recipe, fold: int, *, bank: bool) -> float:
     """Return the seconds that a fold takes, by the bank or with the backbone in every epoch."""
-    from models.jobs import Job
+    from models.train.job import Job
 
     with mock.patch.object(Recipe, "on_bank", bank):
         return seconds_of(Job(workspace, ScoreStore.of(workspace), "model", recipe, fold, with_test=False).run)
@@ -80,7 +81,7 @@ def main(
     values = {"images": "jpg", "backbone": backbone, "weights": weights, "input_size": input_size}
     augment = ("d4",) if views == "d4" else ()
     recipe = resolve("mobilenet_v2", {**values, "epochs": epochs, "patience": 0, "views": views, "augment": augment})
-    from models.banks import fill
+    from models.inputs.fill_banks import fill
 
     with tempfile.TemporaryDirectory() as folder:
         spaces = [with_some_chips(Workspace(root, load("planet")), Path(folder) / n, num_chips, folds) for n in "pb"]

@@ -17,15 +17,15 @@ from tabulate import tabulate
 
 from competition.metrics import f_beta
 from competition.spec import Competition, load
-from folds.chip_scores import Scores
+from folds.scores import Scores
 from folds.stratify import stratified_folds
-from submissions.bench import Bench
-from submissions.compare import QUICK, compare
-from submissions.means import sigmoid
-from submissions.members import Member, SharedChips
-from submissions.methods import METHODS, Setting
-from submissions.selection import GreedySelection, MeanTrial
-from submissions.tables import comparison_text
+from submissions.choose.candidates import Bench
+from submissions.choose.compare import QUICK, compare
+from submissions.choose.report import comparison_text
+from submissions.combine.greedy import GreedySelection, MeanTrial
+from submissions.combine.methods import METHODS, Setting
+from submissions.decide.log_odds import sigmoid
+from submissions.members.members import Member, SharedChips
 
 NUM_CHIPS = 40_479
 # How often each label comes in the competition's 40,479 labelled chips.

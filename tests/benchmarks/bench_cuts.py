@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from competition.spec import Competition, load
-from submissions.bench import Bench
-from submissions.compare import QUICK, compare
-from submissions.exact_cuts import CutSearch
-from submissions.rules import CUTS
-from submissions.tables import comparison_text
-from submissions.thresholds import PerLabelCuts
+from submissions.choose.candidates import Bench
+from submissions.choose.compare import QUICK, compare
+from submissions.choose.report import comparison_text
+from submissions.decide.exact_cuts import CutSearch
+from submissions.decide.rules import CUTS
+from submissions.decide.thresholds import PerLabelCuts
 from tests.benchmarks.bench_compare import bench_of
 
 SETS = ("atc_1", "atc_2", "atc_3")

@@ -18,7 +18,7 @@ import click
 import numpy as np
 from tabulate import tabulate
 
-from models.backend import load_backend
+from models.backend.load import load_backend
 
 MATRIX = 4096
 SAMPLE = 4
@@ -28,7 +28,7 @@ def build(name: str, size: int) -> Any:
     """Return a network from chips to pooled features, with random weights."""
     import keras
 
-    from models.backbones import AtRest
+    from models.networks.layers import AtRest
 
     builder = getattr(keras.applications, name)
     backbone = builder(weights=None, include_top=False, input_shape=(size, size, 3))
@@ -44,7 +44,7 @@ def gflop_per_chip(network: Any) -> float:
     """Return twice the multiply-adds of convolutions and dense layers, in 10^9."""
     from keras import layers
 
-    from models.backbones import AtRest
+    from models.networks.layers import AtRest
 
     total = 0.0
     for layer in network.layers:
@@ -69,7 +69,7 @@ def rate(run: Callable[[], object], amount: float) -> float:
 
 def measure(name: str, size: int, num_chips: int, rounds: int) -> list[object]:
     """Return a row: medians over the rounds, and medians of the ratios within each."""
-    from models.accelerate import runner_of
+    from models.backend.runners import runner_of
 
     network = build(name, size)
     rng = np.random.default_rng(0)

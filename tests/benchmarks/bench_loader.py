@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from competition.chip_cache import ChipCache
+from competition.data.chip_cache import ChipCache
 from competition.spec import load
-from models.backbones import Inputs
-from models.batches import Chips, TrainingBatches
-from models.networks import build_network, compile_network
-from models.recipes import Recipe, resolve
-from models.tasks import Task
+from models.inputs.batches import Chips, TrainingBatches
+from models.networks.build import build_network, compile_network
+from models.networks.input_spec import Inputs
+from models.recipes.named import resolve
+from models.recipes.recipe import Recipe
 
 NUM_CHIPS, NUM_LABELS = 2048, 17
 SIZES = (64, 128, 224)
@@ -67,7 +67,7 @@ def seconds_a_batch(folder: Path, recipe: Recipe) -> float:
 
 def seconds_a_step(folder: Path, recipe: Recipe) -> float:
     """Return the seconds that a training step takes when its batch is ready."""
-    task, inputs = Task.of(recipe, load("planet")), Inputs(recipe.input_size, "RGB", (0.0,) * 3, (255.0,) * 3)
+    task, inputs = recipe.task(load("planet")), Inputs(recipe.input_size, "RGB", (0.0,) * 3, (255.0,) * 3)
     network = build_network(recipe, task, inputs)
     compile_network(network, recipe, task, NUM_CHIPS // recipe.batch_size, np.ones((1, NUM_LABELS), bool))
     chips, targets = batches_of(folder, recipe)[0]

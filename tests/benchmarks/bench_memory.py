@@ -18,9 +18,9 @@ from tabulate import tabulate
 
 from competition.spec import load
 from competition.workspace import Workspace
-from folds.scores import ScoreStore
-from models.backend import load_backend
-from models.recipes import resolve
+from folds.score_store import ScoreStore
+from models.backend.load import load_backend
+from models.recipes.named import resolve
 from tests.benchmarks.bench_bank import with_some_chips
 
 RECIPES = {
@@ -34,7 +34,7 @@ RECIPES = {
 
 def train(root: Path, weights: str, kind: str, num_chips: int) -> None:
     """Train a fold on some chips of a workspace."""
-    from models.jobs import Job
+    from models.train.job import Job
 
     name, values = RECIPES[kind]
     if name != "residual":

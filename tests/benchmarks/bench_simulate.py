@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from competition.render import render_chip
-from competition.simulate import draw_labels, encode_jpeg, simulate
+from competition.simulator.label_rates import draw_labels
+from competition.simulator.render import render_chip
+from competition.simulator.simulate import encode_jpeg, simulate
 
 RUNS = 5
 NUM_CHIPS = 300

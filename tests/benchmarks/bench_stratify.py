@@ -20,7 +20,7 @@ from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold
 from tabulate import tabulate
 
 from competition.labels import read_label_table
-from competition.simulate import draw_labels
+from competition.simulator.label_rates import draw_labels
 from competition.spec import load
 from folds.audit import audit
 from folds.stratify import grouped_stratified_folds, stratified_folds

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competition.errors import UserError
-from competition.labels import counted, first, parse_tags, read_label_table, read_table, to_multi_hot, to_tags
+from competition.common.errors import UserError
+from competition.common.text import counted, first
+from competition.labels import parse_tags, read_label_table, read_table, to_multi_hot, to_tags
 from tests.competition.samples import other, planet, write_csv
 
 LABELS = planet().labels

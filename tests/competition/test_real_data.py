@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from competition.checks import check_data
-from competition.prepare import prepare
+from competition.checks.check import check_data
+from competition.data.prepare import prepare
 from tests.competition.samples import planet_workspace
 
 SHARED = Path(os.environ.get("PLANET_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from competition.errors import UserError
+from competition.common.errors import UserError
 from competition.spec import built_in_names, load
 from tests.competition.samples import OTHER, other
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from competition.errors import UserError
+from competition.common.errors import UserError
 from competition.workspace import Layout, Workspace
 from tests.competition.samples import other, pixels, planet, write_chip, write_csv, write_planet
 

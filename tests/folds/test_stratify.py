@@ -11,7 +11,7 @@ from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold
 
-from competition.errors import UserError
+from competition.common.errors import UserError
 from folds.stratify import MAX_SEED, _deal, grouped_stratified_folds, stratified_folds
 
 RATES = [0.9, 0.5, 0.2, 0.05, 0.02, 0.01]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from competition.errors import UserError
+from competition.common.errors import UserError
 from folds.audit import TEXT_WIDTH, Audit, audit, write_table
 from folds.stratify import stratified_folds
 from folds.table import FoldTable, make_table, read_groups

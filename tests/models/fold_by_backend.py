@@ -19,8 +19,8 @@ from keras import layers
 
 from competition.spec import load
 from competition.workspace import Workspace
-from models import heads
-from models.jobs import Job
+from models.networks import heads
+from models.train.job import Job
 from tests.conftest import store_of
 from tests.models import samples
 
@@ -68,8 +68,8 @@ def train_fold(root: Path, weights: Path) -> None:
     common["precision"] = "float32"
     with (
         mock.patch.object(keras.applications, "PlainNet", PlainNet, create=True),
-        mock.patch("models.networks.build_head", from_zero),
-        mock.patch("models.stages.build_head", from_zero),
+        mock.patch("models.networks.build.build_head", from_zero),
+        mock.patch("models.train.stages.build_head", from_zero),
     ):
         for name, values in MODELS.items():
             recipe = samples.tiny_recipe(**common, **values)
@@ -79,9 +79,9 @@ def train_fold(root: Path, weights: Path) -> None:
 def train_on_devices(root: Path, weights: Path, num_devices: int) -> None:
     """Train them on the processor, or with each step's chips dealt to two halves of it."""
     with ExitStack() as stack:
-        stack.enter_context(mock.patch("models.batches.num_gpus", return_value=2))
+        stack.enter_context(mock.patch("models.inputs.batches.num_gpus", return_value=2))
         if num_devices == 2:
-            stack.enter_context(mock.patch("models.devices.num_gpus", return_value=2))
+            stack.enter_context(mock.patch("models.backend.devices.num_gpus", return_value=2))
             if keras.backend.backend() == "tensorflow":
                 import tensorflow
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from competition.spec import load
 from competition.workspace import Workspace
-from models import fit
-from models.backbones import Inputs
-from models.batches import Chips
-from models.jobs import Job
-from models.networks import build_network, compile_network
-from models.recipes import Recipe, resolve
-from models.tasks import Task
+from models.inputs.batches import Chips
+from models.networks.build import build_network, compile_network
+from models.networks.input_spec import Inputs
+from models.recipes.named import resolve
+from models.recipes.recipe import Recipe
+from models.train import fit
+from models.train.job import Job
 from tests.conftest import store_of
 
 PLANET = load("planet")
@@ -53,12 +53,12 @@ def inputs_of(recipe: Recipe, size: int | None = None) -> Inputs:
 
 def built(recipe: Recipe, size: int | None = None, **options: Any) -> keras.Model:
     """Return the network of a recipe."""
-    return build_network(recipe, Task.of(recipe, PLANET), inputs_of(recipe, size), **options)
+    return build_network(recipe, recipe.task(PLANET), inputs_of(recipe, size), **options)
 
 
 def compiled(network: keras.Model, recipe: Recipe, steps_per_epoch: int = 1) -> keras.Model:
     """Return a network with the recipe's loss, optimiser and metric."""
-    task = Task.of(recipe, PLANET)
+    task = recipe.task(PLANET)
     compile_network(network, recipe, task, steps_per_epoch, np.ones((1, len(task.labels)), bool))
     return network
 

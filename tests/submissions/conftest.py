@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from competition.workspace import Workspace
-from submissions.write import write_decided
+from submissions.submit.write import write_decided
 from tests.submissions.samples import blend_of, make_workspace, planet
 
 

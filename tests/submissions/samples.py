@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from competition.spec import Competition
 from competition.workspace import Layout, Workspace
-from folds.scores import FoldScores, Provenance, Scores, ScoreStore
+from folds.provenance import Provenance
+from folds.score_store import FoldScores, ScoreStore
+from folds.scores import Scores
 from folds.table import make_table
-from submissions.blending import Blend, make_bench, make_blend
+from submissions.choose.blending import Blend, make_bench, make_blend
 from tests.competition.samples import other as one_hot
 from tests.competition.samples import planet
 

@@ -1,0 +1,1 @@
+"""What would spoil training or a submission, found before it does."""

@@ -1,0 +1,101 @@
+"""What every verb of the command line shares: one-line errors, `--workspace` and `--competition`, the next command."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from competition.common.errors import UserError
+
+INTERRUPTED = 130
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Verbs(click.Group):
+    """Shows a mistake the user can mend as one line; `--debug` shows where it came from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            if ctx.meta.get("debug"):
+                raise
+            click.echo(f"Error: {_with_flags(str(error), ctx)}", err=True)
+            ctx.exit(1)
+        except OSError as error:  # a disk that is full, read-only or not ours
+            if ctx.meta.get("debug") or isinstance(error, BrokenPipeError):
+                raise
+            click.echo(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt as stopped:
+            said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."
+            click.echo(f"\n{_with_flags(said, ctx)}", err=True)
+            ctx.exit(INTERRUPTED)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of the pipeline."""
+        return list(self.commands)
+
+
+def _with_flags(text: str, ctx: click.Context) -> str:
+    """Add the flags of the workspace to the commands that an error names, so that they can be pasted."""
+    flags = shlex.join(ctx.meta.get("flags", []))
+    return re.sub(r'"(python run\.py [^"]+)"', rf'"\1 {flags}"', text) if flags else text
+
+
+class Words(click.ParamType):
+    """Words joined by commas; "none" stands for no word, where that is allowed.
+
+    Args:
+        kind: what each word is read as.
+        needed: refuse "none".
+    """
+
+    name = "a,b"
+
+    def __init__(self, kind: type = str, *, needed: bool = False) -> None:
+        self.kind = kind
+        self.needed = needed
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """Return the words as a tuple.
+
+        Raises:
+            UserError: if there is none.
+        """
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        if not words or (self.needed and words == ["none"]):
+            flag, none = param.opts[0] if param else self.name, "" if self.needed else ', or "none"'
+            raise UserError(f"{flag}: expected words joined by commas{none}; received {value!r}.")
+        try:
+            return () if words == ["none"] else tuple(self.kind(word) for word in words)
+        except ValueError:
+            self.fail(f"{value!r} is not {self.kind.__name__} values joined by commas", param, ctx)
+
+
+def show_next(command: str) -> None:
+    """Show the command that comes next, in the same workspace."""
+    flags = shlex.join(click.get_current_context().meta.get("flags", []))
+    click.echo(f"Next: python run.py {command} {flags}".rstrip())
+
+
+def shown(value: Any) -> str:
+    """Return a recipe's value as its flag takes it."""
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
+
+
+def as_flags(values: dict[str, Any]) -> str:
+    """Return the flags, each with a space before it, that give a verb these values; None and False need none."""
+
+    def flag(name: str, value: Any) -> str:
+        return f" --{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(shown(value))}")
+
+    return "".join(flag(name, value) for name, value in values.items() if value is not None and value is not False)

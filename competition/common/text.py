@@ -1,0 +1,44 @@
+"""How numbers, names, sizes, digests and times are written for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+
+def readable(size: int) -> str:
+    """Return a number of bytes as it is shown to people."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size / 1000:.0f} kB" if size >= 1000 else f"{size} bytes"
+
+
+def short(digest: str) -> str:
+    """Return the first eight hex digits, as digests are shown to people."""
+    return digest[:8]
+
+
+SHOWN = 5
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun for a message, such as "1 view" or "8 views"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def first(names: Iterable[object], shown: int = SHOWN) -> str:
+    """Return the first few of `names` for a message, and how many more there are."""
+    listed = [str(name) for name in names]
+    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
+    return ", ".join(listed[:shown]) + more
+
+
+def now() -> str:
+    """Return the date and time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def day(when: str) -> str:
+    """Return a time of the ledger for people, in UTC."""
+    return f"{when[:10]} {when[11:16]}" if when else "an unknown day"

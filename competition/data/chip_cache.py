@@ -1,0 +1,275 @@
+"""Chips decoded once into a memory-mapped array, resumable and keyed by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.files import digest_json, replace_atomically, reserve_array
+from competition.common.text import first, short
+from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.spec import ImageSet
+
+BLOCK = 1024  # chips decoded between two records of progress
+PROBED = 5  # chips that decide on the data type of all
+READER = 1  # raise it when the same file would decode to other pixels
+
+# One row a chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
+ROW = np.dtype([("bytes", "<i8"), ("mtime_ns", "<i8"), ("digest", "S32"), ("broken", "?")])
+
+
+@dataclass(frozen=True)
+class ChipCache:
+    """Decoded chips of one split and rendering.
+
+    Attributes:
+        names: ids of the usable chips.
+        left_out: ids of the chips left out as broken.
+        digest: digest of the usable chips' content and of how they were decoded.
+    """
+
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+    digest: str
+    _pixels: NDArray[Any]
+    _rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def chip_shape(self) -> tuple[int, int, int]:
+        """Height, width and number of bands of a chip."""
+        return self._pixels.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 or uint16."""
+        return self._pixels.dtype
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the chips at `positions` of `names` as an array (num_positions, size, size, num_bands)."""
+        # Rows in the order of the file, as neighbouring reads are cheap and far ones are not.
+        order = np.argsort(self._rows[positions])
+        chips = np.empty((len(positions), *self.chip_shape), dtype=self.dtype)
+        chips[order] = self._pixels[self._rows[positions][order]]
+        return chips
+
+
+def open_cache(
+    root: Path,
+    split: str,
+    names: Sequence[str],
+    files: Sequence[Path],
+    images: ImageSet,
+    size: int,
+    *,
+    skip_broken: bool = False,
+    say: Callable[[str], None] = print,
+) -> ChipCache:
+    """Open the cache of some chips, decoding what is not in it yet.
+
+    A chip is decoded again if its file's content changed, or if it was broken. Interrupted, the next call goes on at
+    the last recorded block. Two processes may call it at once: the second waits for the first.
+
+    Args:
+        root: folder of all caches.
+        split: "train" or "test"; part of the cache's name.
+        names: ids of the chips.
+        files: their files, in the same order.
+        images: the rendering they belong to.
+        size: pixels along each side of a decoded chip.
+        skip_broken: leave broken chips out and list them, instead of stopping.
+        say: receives the lines for the user.
+
+    Raises:
+        BrokenChipError: if a chip is broken and `skip_broken` is false.
+        UserError: if the disk is too small.
+    """
+    if not names:
+        raise UserError(f"There are no {split} chips to decode.")
+    folders = images.train if split == "train" else images.test
+    key = digest_json([list(names), folders, images.bands, READER])
+    folder = root / f"{split}-{images.suffix[1:]}-{size}px-{short(key)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        return _Builder(folder, tuple(names), list(files), images, size, say).open(skip_broken)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What most chips of a rendering are.
+
+    Attributes:
+        dtype: uint8 or uint16.
+        size: pixels along the longer side.
+    """
+
+    dtype: np.dtype[Any]
+    size: int
+
+
+def probe(files: Sequence[Path], images: ImageSet) -> Kind:
+    """Return what most of the first chips that can be read are: one of another kind is the odd one out.
+
+    Raises:
+        UserError: if every chip is broken.
+    """
+    found: Counter[Kind] = Counter()
+    for path in files:
+        with suppress(BrokenChipError):
+            chip = read_chip(path, images)
+            found[Kind(chip.dtype, max(chip.shape[:2]))] += 1
+        if found.total() == PROBED:
+            break
+    if not found:
+        raise UserError(f"All {len(files)} chips are broken; the first is {files[0]}.")
+    return found.most_common(1)[0][0]
+
+
+class _Builder:
+    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record a chip."""
+
+    def __init__(
+        self,
+        folder: Path,
+        names: tuple[str, ...],
+        files: list[Path],
+        images: ImageSet,
+        size: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self.names, self.files, self.images, self.size, self.say = names, files, images, size, say
+        self.pixels_path, self.rows_path = folder / "chips.npy", folder / "rows.npy"
+        self.reasons: dict[str, str] = {}
+
+    def open(self, skip_broken: bool) -> ChipCache:
+        rows = self._load_rows()
+        stale = self._stale(rows)
+        if len(stale):
+            rows = self._decode(rows, stale, skip_broken)
+        broken = np.flatnonzero(rows["broken"])
+        if len(broken):
+            self.say(f"Left out {len(broken)} broken chips: {first(self.names[i] for i in broken)}.")
+        usable = np.flatnonzero(~rows["broken"])
+        if not len(usable):
+            raise UserError(f"All {len(rows)} chips are broken: {first(self.names)}.")
+        digest = digest_json([self.size, self.images.bands, READER, [rows["digest"][i].decode() for i in usable]])
+        return ChipCache(
+            names=tuple(self.names[i] for i in usable),
+            left_out=tuple(self.names[i] for i in broken),
+            digest=digest,
+            _pixels=np.load(self.pixels_path, mmap_mode="r", allow_pickle=False),
+            _rows=usable,
+        )
+
+    def _stop(self, broken: NDArray[np.int64]) -> BrokenChipError:
+        reason = self.reasons[self.names[broken[0]]].rstrip(".")
+        others = f" ({len(broken) - 1} more are broken)" if len(broken) > 1 else ""
+        return BrokenChipError(f"{reason}{others}. Mend it, or add --skip-broken to leave it out.")
+
+    def _load_rows(self) -> NDArray[Any]:
+        if self.rows_path.is_file() and self.pixels_path.is_file():
+            rows = np.load(self.rows_path, allow_pickle=False)
+            if rows.dtype == ROW and len(rows) == len(self.names):
+                return rows
+        return np.zeros(len(self.names), dtype=ROW)
+
+    def _stale(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the rows whose file is not the one that was decoded."""
+        stale, touched = [], False
+        for i, path in enumerate(self.files):
+            if not (rows[i]["digest"] and path.is_file()):
+                stale.append(i)
+                continue
+            row, status = rows[i], path.stat()
+            if row["bytes"] == status.st_size and row["mtime_ns"] == status.st_mtime_ns:
+                continue
+            # A copy or a fresh unpacking changes the time and not the content: then the pixels are still right.
+            if row["bytes"] == status.st_size and row["digest"] == _digest(path):
+                rows["mtime_ns"][i] = status.st_mtime_ns
+                touched = True
+                continue
+            stale.append(i)
+        if touched:  # or every opening would read every file again
+            self._save(rows)
+        return np.array(stale, dtype=np.int64)
+
+    def _save(self, rows: NDArray[Any]) -> None:
+        with replace_atomically(self.rows_path) as temporary:
+            np.save(temporary, rows, allow_pickle=False)
+
+    def _decode(self, rows: NDArray[Any], stale: NDArray[np.int64], skip_broken: bool) -> NDArray[Any]:
+        from tqdm import tqdm
+
+        pixels = self._open_pixels()
+        if not self.rows_path.is_file():
+            rows, stale = np.zeros(len(rows), dtype=ROW), np.arange(len(rows))
+        workers = os.cpu_count() or 1
+        with (
+            ThreadPoolExecutor(workers) as pool,
+            tqdm(total=len(stale), unit="chip", desc="decoding", disable=None, leave=False) as bar,
+        ):
+            for start in range(0, len(stale), BLOCK):
+                block = stale[start : start + BLOCK]
+                for i, (row, chip) in zip(block, pool.map(lambda i: self._read(i, pixels.dtype), block), strict=True):
+                    rows[i] = row
+                    if chip is not None:
+                        pixels[i] = chip
+                    bar.update()
+                # Pixels reach the disk before the record that says they are there.
+                pixels.flush()
+                self._save(rows)
+                broken = block[rows["broken"][block]]
+                if len(broken) and not skip_broken:
+                    raise self._stop(broken)
+        return rows
+
+    def _open_pixels(self) -> np.memmap[Any, Any]:
+        """Return the array to fill; a new one, without any record, unless there is one of the right kind."""
+        shape = (len(self.names), self.size, self.size, len(self.images.bands))
+        dtype = probe(self.files, self.images).dtype
+        if self.pixels_path.is_file():
+            pixels: np.memmap[Any, Any] = np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
+            if pixels.shape == shape and pixels.dtype == dtype:
+                return pixels
+        needed, free = int(np.prod(shape)) * dtype.itemsize, shutil.disk_usage(self.pixels_path.parent).free
+        where = self.pixels_path.parent
+        self.say(f"Decoding {len(self.names):,} chips at {self.size} px: {needed / 1e6:,.0f} MB in {where}.")
+        if needed > free:
+            raise UserError(f"The cache needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free.")
+        self.rows_path.unlink(missing_ok=True)
+        reserve_array(self.pixels_path, shape, dtype)
+        return np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
+
+    def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:
+        path = self.files[i]
+        try:
+            # First what the file is: if it changes meanwhile, the record is of the old one, and it is decoded again.
+            status, digest = path.stat(), _digest(path)
+            chip = resize_chip(read_chip(path, self.images), self.size)
+            if chip.dtype != dtype:
+                raise BrokenChipError(f"Broken chip {path}: expected {dtype} as in the others, received {chip.dtype}.")
+        except (BrokenChipError, OSError) as error:
+            reason = f"Broken chip {path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self.reasons[self.names[i]] = reason
+            return (0, 0, b"", True), None
+        return (status.st_size, status.st_mtime_ns, digest, False), chip
+
+
+def _digest(path: Path) -> bytes:
+    # Hex, as NumPy strips zero bytes from the end of byte strings.
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest().encode()

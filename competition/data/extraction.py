@@ -1,0 +1,279 @@
+"""Extracting archives of every format, member by member; what could leave the folder is refused."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+import stat
+import sys
+import tarfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path, PureWindowsPath
+from typing import IO, Any, NoReturn, cast
+
+import py7zr
+from py7zr.exceptions import PasswordRequired
+from tqdm import tqdm
+
+from competition.common.errors import UserError
+from competition.common.text import readable
+
+CHUNK = 1 << 20
+TAR_BLOCK = 512
+TAR_BUFFER = 32 * TAR_BLOCK  # tarfile copies what is left of it at every read
+
+
+def extract(archive: Path, content: Path, progress: bool) -> None:
+    """Write the members of `archive` into the empty folder `content`.
+
+    Raises:
+        UserError: if the archive is damaged, encrypted, hostile or too large for the disk.
+    """
+    by_format = {".7z": _extract_7z, ".zip": _extract_zip}.get(archive.suffix.lower(), _extract_tar)
+    # disable=None: a bar on a terminal, nothing in a log.
+    bar = tqdm(desc=archive.name, unit="B", unit_scale=True, leave=False, disable=None if progress else True)
+    try:
+        with bar:
+            by_format(archive, Destination(archive, content, bar, progress))
+    except UserError:
+        raise
+    except PasswordRequired as error:
+        raise _encrypted(archive) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UserError(f"The disk is full: {archive} could not be unpacked to {content.parent.parent}.") from error
+        raise _damaged(archive, error) from error
+    except Exception as error:  # decoders raise whatever they like on a damaged file
+        raise _damaged(archive, error) from error
+
+
+class Destination:
+    """The folder that members are written to; refuses what would leave it."""
+
+    def __init__(self, archive: Path, folder: Path, bar: Any, progress: bool) -> None:
+        self.archive = archive
+        self.bar = bar
+        self._folder = folder
+        self._progress = progress
+        self._made: set[Path] = set()
+
+    def expect(self, size: int) -> None:
+        """Announce `size` bytes to come and check that the disk has room for them."""
+        free = shutil.disk_usage(self._folder).free
+        if size > free:
+            raise UserError(
+                f"{self.archive} needs {readable(size)} unpacked, but {self._folder.parent.parent} has "
+                f"{readable(free)} free. Make room, or give a --workspace on another disk."
+            )
+        if self._progress:
+            text = f"Unpacking {self.archive.name}: {readable(size)}, {readable(free)} free"
+            tqdm.write(text, file=sys.stderr)  # print() would run into the bar
+        self.bar.reset(size)
+
+    def path(self, member: str) -> Path | None:
+        """Return where `member` goes; None for what macOS adds and for the top folder itself."""
+        # Windows' zip programs write backslashes.
+        parts = [part for part in member.replace("\\", "/").split("/") if part not in ("", ".")]
+        if member.startswith(("/", "\\")) or PureWindowsPath(member).drive or ".." in parts:
+            self.refuse(member, "leads outside the folder")
+        if not parts or any(part in ("__MACOSX", ".DS_Store") or part.startswith("._") for part in parts):
+            return None
+        return self._folder.joinpath(*parts)
+
+    def refuse(self, member: str, why: str) -> NoReturn:
+        """Raise the error for a member that must not be written."""
+        raise UserError(f"{self.archive} is refused: its member {member!r} {why}. Nothing of it was kept.")
+
+    def create(self, path: Path) -> IO[bytes]:
+        """Open a new file for writing."""
+        if path.parent not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(path.parent)
+        try:
+            return path.open("xb")
+        except FileExistsError:
+            self.refuse(str(path.relative_to(self._folder)), "occurs twice")
+
+    def copy(self, member: str, source: IO[bytes]) -> None:
+        """Write one member from an open stream."""
+        path = self.path(member)
+        if path is not None:
+            with self.create(path) as file:
+                shutil.copyfileobj(source, file, CHUNK)
+
+
+def _extract_zip(archive: Path, destination: Destination) -> None:
+    with zipfile.ZipFile(archive) as file:
+        members = [member for member in file.infolist() if not member.is_dir()]
+        for member in members:
+            destination.path(member.filename)
+            if member.flag_bits & 1:
+                raise _encrypted(archive)
+            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+                destination.refuse(member.filename, "is a link or a device")
+        destination.expect(sum(member.file_size for member in members))
+        for member in members:
+            with file.open(member) as source:
+                destination.copy(member.filename, source)
+            destination.bar.update(member.file_size)
+
+
+def _extract_tar(archive: Path, destination: Destination) -> None:
+    # The unpacked size of a .tar.gz is unknown; it is at least about the size of the file.
+    destination.expect(archive.stat().st_size)
+    with archive.open("rb") as raw:
+        counted = cast("IO[bytes]", _Counted(raw, destination.bar))
+        if archive.suffix.lower() == ".tar":
+            _extract_tar_stream(counted, destination)
+        else:
+            # tarfile's own reading of gzip streams checks neither their length nor their CRC.
+            with gzip.GzipFile(fileobj=counted) as stream:
+                _extract_tar_stream(cast("IO[bytes]", _Counted(stream)), destination)
+
+
+def _extract_tar_stream(stream: IO[bytes], destination: Destination) -> None:
+    """Write the members of a tar as they come.
+
+    Not `tarfile.extractall(filter="data")`: that lets links through, whose checks have been outwitted before
+    (CVE-2025-4517), and changes owners and times of every file, which takes half of the time.
+    """
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=TAR_BUFFER) as tar:
+        while (member := tar.next()) is not None:
+            if member.isreg():
+                source = tar.extractfile(member)
+                assert source is not None  # as it is for every regular file
+                destination.copy(member.name, source)
+            elif not member.isdir():
+                destination.refuse(member.name, "is a link or a device")
+            tar.members.clear()  # type: ignore[attr-defined]  # they would pile up
+        end = tar.offset
+    while stream.read(CHUNK):
+        pass
+    if stream.tell() < end + TAR_BLOCK:  # tarfile takes a file cut between two members for a whole one
+        raise EOFError("it ends early")
+
+
+def _extract_7z(archive: Path, destination: Destination) -> None:
+    # Given an open file and not a path, py7zr writes one member after the other, not in threads.
+    with archive.open("rb") as raw, py7zr.SevenZipFile(raw) as file:
+        if file.needs_password():
+            raise _encrypted(archive)
+        members = [member for member in file.list() if not member.is_directory]
+        for member in members:
+            destination.path(member.filename)
+            if member.is_symlink or not member.is_file:
+                destination.refuse(member.filename, "is a link or a device")
+        if len({member.filename for member in members}) < len(members):
+            raise UserError(f"{archive} is refused: it holds two members of one name.")
+        destination.expect(sum(member.uncompressed for member in members))
+        if len(members) == 1 and members[0].filename.lower().endswith(".tar"):
+            _extract_tar_in_7z(file, destination)
+        else:
+            with closing(_IntoFiles(destination)) as files:
+                file.extractall(factory=files)
+
+
+def _extract_tar_in_7z(file: py7zr.SevenZipFile, destination: Destination) -> None:
+    """Feed the one member of a 7z to the tar reader through a pipe, so that the tar takes no room on the disk."""
+    reading, writing = os.pipe()
+
+    def push() -> None:
+        with os.fdopen(writing, "wb") as pipe:
+            file.extractall(factory=_IntoPipe(pipe))
+
+    with ThreadPoolExecutor(1) as pool, os.fdopen(reading, "rb") as stream:
+        pushed = pool.submit(push)
+        try:
+            _extract_tar_stream(cast("IO[bytes]", _Counted(stream, destination.bar)), destination)
+        except Exception:
+            stream.close()  # ends a push that is still under way with BrokenPipeError
+            cause = pushed.exception()
+            if cause is not None and not isinstance(cause, BrokenPipeError):
+                raise cause from None  # the tar ended early because the 7z is damaged
+            raise
+        pushed.result()
+
+
+class _Writer(py7zr.Py7zIO):
+    """Passes what py7zr unpacks to an open file, or nowhere; py7zr only ever writes."""
+
+    def __init__(self, file: IO[bytes] | None, bar: Any = None) -> None:
+        self._file = file
+        self._bar = bar
+
+    def write(self, s: bytes | bytearray) -> int:
+        if self._bar is not None:
+            self._bar.update(len(s))
+        return self._file.write(s) if self._file else len(s)
+
+    def read(self, size: int | None = None) -> bytes:
+        return b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+    def flush(self) -> None:
+        return None
+
+    def size(self) -> int:
+        return 0
+
+
+class _IntoPipe(py7zr.WriterFactory):
+    """Sends the one member of a 7z into a pipe."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+
+    def create(self, filename: str) -> py7zr.Py7zIO:
+        return _Writer(self._pipe)
+
+
+class _IntoFiles(py7zr.WriterFactory):
+    """Sends each member of a 7z into its file; one is open at a time, as py7zr does not close them itself."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._open: IO[bytes] | None = None
+
+    def create(self, filename: str) -> py7zr.Py7zIO:
+        self.close()
+        path = self._destination.path(filename)
+        self._open = None if path is None else self._destination.create(path)
+        return _Writer(self._open, self._destination.bar)
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+
+
+class _Counted:
+    """A readable stream that counts, and shows, the bytes read from it."""
+
+    def __init__(self, stream: Any, bar: Any = None) -> None:
+        self._stream = stream
+        self._bar = bar
+        self._count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(size)
+        self._count += len(data)
+        if self._bar is not None:
+            self._bar.update(len(data))
+        return data
+
+    def tell(self) -> int:
+        return self._count
+
+
+def _encrypted(archive: Path) -> UserError:
+    return UserError(f"{archive} is encrypted. Unpack it yourself and run the command again.")
+
+
+def _damaged(archive: Path, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    return UserError(f"Cannot unpack {archive}: {reason}. It may be incomplete: delete it, and download it again.")

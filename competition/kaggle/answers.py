@@ -1,0 +1,103 @@
+"""What Kaggle answers, checked: files, submissions, limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from competition.kaggle.errors import MalformedError, clean
+
+LONGEST_MESSAGE = 1000  # characters of a message beside a submission that are kept
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a competition: its name, and its size in bytes, 0 if Kaggle does not say."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class RemoteSubmission:
+    """A submission as Kaggle lists it.
+
+    Attributes:
+        ref: Kaggle's number of it, the only proof that it was accepted.
+        file_name: name under which the file was uploaded; "" if Kaggle does not say.
+        message: shown beside it on Kaggle.
+        date: when it was made, ISO, UTC; "" if Kaggle does not say.
+        status: "pending", "complete" or "error".
+        error: why it could not be scored; "" otherwise.
+        public: score on the public part of the test chips; None while there is none.
+        private: score on the private part; None while there is none.
+        size: bytes of the file; 0 if Kaggle does not say.
+    """
+
+    ref: int
+    file_name: str
+    message: str
+    date: str
+    status: str
+    error: str
+    public: float | None
+    private: float | None
+    size: int
+
+    @classmethod
+    def of(cls, found: Any) -> RemoteSubmission:
+        """Read the client's object.
+
+        Raises:
+            MalformedError: if it lacks what it must have.
+        """
+        if not is_ref(found.ref):
+            raise MalformedError
+        date = found.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(found.date, datetime) else ""
+        return cls(
+            ref=found.ref,
+            file_name=clean(found.file_name),
+            message=clean(found.description, LONGEST_MESSAGE),
+            date=date,
+            status=found.status.name.lower(),
+            error=clean(found.error_description),
+            public=_score(found.public_score),
+            private=_score(found.private_score),
+            size=found.total_bytes if is_size(found.total_bytes) else 0,
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many submissions the team has made today, in UTC, and may still make.
+
+    Attributes:
+        made: today.
+        left: now.
+        is_total: the competition allows no more in all, not only today.
+    """
+
+    made: int
+    left: int
+    is_total: bool
+
+
+def is_ref(number: Any) -> bool:
+    """Whether Kaggle's number of a submission can be one."""
+    return isinstance(number, int) and 0 < number < 2**63
+
+
+def is_size(number: Any) -> bool:
+    """Whether a size in bytes can be one."""
+    return isinstance(number, int) and 0 <= number < 2**63
+
+
+def _score(text: Any) -> float | None:
+    """Return a score, which Kaggle gives as text; None if there is none."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,268 @@
+"""Downloading a competition's files: which, whether the disk has room, and each one whole or not at all.
+
+A file that is on its way lies in the folder `.partial/`, where an interrupted download goes on; one that has the size
+Kaggle lists takes its name in the folder itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from tabulate import tabulate
+
+from competition.common.errors import UserError
+from competition.common.files import one_at_a_time
+from competition.common.text import first, readable
+from competition.data.prepare import archive_names, names_in, tables_of
+from competition.kaggle.answers import RemoteFile
+from competition.kaggle.client import Kaggle
+from competition.kaggle.errors import AGAIN, clean
+from competition.kaggle.transfer import begun_in, received_in
+from competition.spec import Competition
+from competition.workspace import Workspace
+
+PARTIAL = ".partial"
+CHIPS_GROW, TABLES_GROW = 2, 20  # times an archive's size; Planet's GeoTIFFs 1.6, its tables 9 to 19
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be downloaded.
+
+    Attributes:
+        folder: receives the files.
+        unpacked_to: receives what is in them.
+        listed: every file of the competition.
+        wanted: the files to have.
+        here: those of them that are in `folder` already.
+        begun: bytes that are there of the others.
+        absent: what is needed, and neither listed nor in `folder`.
+    """
+
+    folder: Path
+    unpacked_to: Path
+    listed: tuple[RemoteFile, ...]
+    wanted: tuple[RemoteFile, ...]
+    here: tuple[RemoteFile, ...]
+    begun: dict[RemoteFile, int]
+    absent: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[RemoteFile, ...]:
+        """The files to download."""
+        return tuple(file for file in self.wanted if file not in self.here)
+
+    @property
+    def to_come(self) -> int:
+        """Bytes to download."""
+        return sum(max(file.size - self.begun.get(file, 0), 0) for file in self.missing)
+
+    @property
+    def unpacked(self) -> int:
+        """About how many bytes the wanted files take when they are unpacked; archives say so only at their end."""
+        return sum(file.size * _growth(file.name) for file in self.wanted)
+
+    def text(self) -> str:
+        """Return a line a file, and the sums."""
+        rows = [[clean(file.name), readable(file.size), self._state(file)] for file in self.listed]
+        table = tabulate(rows, ["file", "size", ""], colalign=("left", "right", "left"))
+        lines = [table, "Everything that is wanted is here."]
+        if self.missing:
+            lines[-1] = (
+                f"To download: {readable(self.to_come)}; unpacked, what is wanted takes about "
+                f"{readable(self.unpacked)} more; free: {readable(free_bytes(self.folder))}."
+            )
+        if self.absent:
+            lines.append(
+                f"Kaggle lists no {first(self.absent)}. Get it from the competition's page or a copy, put it into "
+                f"{self.folder}, archive or folder, and run the same command again."
+            )
+        return "\n".join(lines)
+
+    def check_room(self) -> None:
+        """Refuse a disk that has no room for the archives and what is in them.
+
+        Raises:
+            UserError: if it has not.
+        """
+        if not self.missing:
+            return
+        needed: Counter[int] = Counter()
+        for folder, size in ((self.folder, self.to_come), (self.unpacked_to, self.unpacked)):
+            needed[_existing(folder).stat().st_dev] += size
+        for folder in (self.folder, self.unpacked_to):
+            free = free_bytes(folder)
+            if needed[_existing(folder).stat().st_dev] > free:
+                raise UserError(
+                    f"The disk of {folder} is too small: {readable(self.to_come)} to download and about "
+                    f"{readable(self.unpacked)} unpacked, but {readable(free)} are free. Nothing was downloaded. "
+                    "Make room, choose fewer with --files, or give a --workspace or --to on another disk."
+                )
+
+    def _state(self, file: RemoteFile) -> str:
+        if file not in self.wanted:
+            return "not needed"
+        if file in self.here:
+            return "is here"
+        begun = self.begun.get(file, 0)
+        return f"goes on after {readable(begun)}" if begun else "to download"
+
+
+def make_plan(workspace: Workspace, listed: Sequence[RemoteFile], folder: Path, patterns: Sequence[str] = ()) -> Plan:
+    """Return which of the files that Kaggle lists are wanted, and which are here.
+
+    Args:
+        workspace: receives what is unpacked; its competition names the tables and the chips of its default rendering:
+            these are wanted.
+        listed: every file of the competition.
+        folder: receives the files.
+        patterns: names of wanted files instead, or patterns such as `*.csv.zip`.
+
+    Raises:
+        UserError: if a pattern fits none of them, or none is wanted.
+    """
+    competition = workspace.competition
+    for file in listed:
+        _safe_parts(file)
+    wanted = _matching(listed, patterns) if patterns else _needed(listed, competition)
+    if not wanted:
+        raise UserError(
+            f"Kaggle lists none of the files that competition '{competition.name}' names, but "
+            f"{first(clean(file.name) for file in listed) or 'none'}. Choose with --files."
+        )
+    here = tuple(file for file in wanted if _here(file, folder))
+    begun = {file: begun_in(_partial(file, folder)) for file in wanted if file not in here}
+    absent = () if patterns else _absent(wanted, competition, folder)
+    return Plan(folder, workspace.data, tuple(listed), tuple(wanted), here, begun, absent)
+
+
+def download(plan: Plan, kaggle: Kaggle) -> None:
+    """Download what is missing. A file takes its name when it has the size that Kaggle lists.
+
+    Raises:
+        UserError: if a file cannot be had, or has another size.
+    """
+    with one_at_a_time(plan.folder / PARTIAL / ".lock", "data download"):
+        for number, file in enumerate(plan.missing, 1):
+            if _here(file, plan.folder):  # another process has just brought it
+                continue
+            print(f"{file.name}: {readable(file.size)} ({number} of {len(plan.missing)})", file=sys.stderr)
+            _bring(file, plan.folder, kaggle)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes of the disk on which `folder` is or will be."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
+
+
+def _bring(file: RemoteFile, folder: Path, kaggle: Kaggle) -> None:
+    partial = _partial(file, folder)
+    kaggle.download(file, partial, progress=sys.stderr.isatty())
+    served = received_in(partial)
+    if len(served) != 1:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(f"Kaggle sent no {file.name}. {AGAIN}.")
+    (path,) = served
+    target = _target(file, folder, is_packed=_is_packed(path, file))
+    size = path.stat().st_size
+    if file.size and size != file.size and target.name == _safe_parts(file)[-1]:
+        shutil.rmtree(partial)
+        raise UserError(
+            f"{file.name} has the wrong size: expected {file.size:,} bytes, received {size:,}. What came was removed. "
+            f"{AGAIN}."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    shutil.rmtree(partial)
+
+
+def _is_packed(path: Path, file: RemoteFile) -> bool:
+    """Whether Kaggle sent a table as an archive of it, which it does without saying so in the list."""
+    if path.suffix.lower() != ".zip" or file.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        return False
+
+
+def _needed(listed: Sequence[RemoteFile], competition: Competition) -> list[RemoteFile]:
+    return [file for file in listed if _holds(file, *_default_parts(competition))]
+
+
+def _absent(wanted: Sequence[RemoteFile], competition: Competition, folder: Path) -> tuple[str, ...]:
+    """Return which folders and tables no wanted file holds; Kaggle no longer serves the chips of every competition."""
+    folders, tables = _default_parts(competition)
+    lacking = [name for name in folders if not any(_holds(file, [name], []) for file in wanted)]
+    lacking += [name for name in tables if not any(_holds(file, [], [name]) for file in wanted)]
+    here = names_in(folder, competition) if lacking and folder.is_dir() else set()
+    return tuple(name for name in lacking if name not in here)
+
+
+def _default_parts(competition: Competition) -> tuple[list[str], list[str]]:
+    """Return the names of the folders of chips of the default rendering, and of the tables."""
+    images = competition.image_set(competition.default_images)
+    return [*images.train, *images.test], tables_of(competition)
+
+
+def _holds(file: RemoteFile, folders: Sequence[str], tables: Sequence[str]) -> bool:
+    """Whether a file is one of the tables, a chip of one of the folders, or an archive of either."""
+    *above, last = _safe_parts(file)
+    return last.lower() in archive_names(folders, tables) or bool({*above} & {*folders}) or last in tables
+
+
+def _matching(listed: Sequence[RemoteFile], patterns: Sequence[str]) -> list[RemoteFile]:
+    names = [file.name for file in listed]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError(f"--files: no file of the competition is called {pattern!r}. There are {first(names, 12)}.")
+    return [file for file in listed if any(fnmatchcase(file.name, pattern) for pattern in patterns)]
+
+
+def _growth(name: str) -> int:
+    suffixes = PurePosixPath(name.lower()).suffixes
+    return TABLES_GROW if ".csv" in suffixes and suffixes[-1] != ".csv" else CHIPS_GROW
+
+
+def _safe_parts(file: RemoteFile) -> tuple[str, ...]:
+    """Return the parts of a file's path.
+
+    Raises:
+        UserError: if it leads outside, or cannot be a file's name.
+    """
+    parts = PurePosixPath(file.name).parts
+    if not parts or any(
+        part == "/" or part.startswith(".") or not part.isprintable() or set(part) & set("\\:") for part in parts
+    ):
+        raise UserError(f"Kaggle lists a file whose name is refused: {clean(file.name)!r}. Nothing was downloaded.")
+    return parts
+
+
+def _target(file: RemoteFile, folder: Path, *, is_packed: bool) -> Path:
+    path = folder.joinpath(*_safe_parts(file))
+    return path.with_name(path.name + ".zip") if is_packed else path
+
+
+def _here(file: RemoteFile, folder: Path) -> bool:
+    """Whether the file is in `folder`, with the size that Kaggle lists or as an archive."""
+    path = _target(file, folder, is_packed=False)
+    if path.is_file() and file.size in (0, path.stat().st_size):
+        return True
+    return _target(file, folder, is_packed=True).is_file() and not file.name.lower().endswith(".zip")
+
+
+def _partial(file: RemoteFile, folder: Path) -> Path:
+    return folder / PARTIAL / hashlib.sha256(file.name.encode()).hexdigest()[:16]

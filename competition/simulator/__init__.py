@@ -1,0 +1,1 @@
+"""Made-up Amazon chips, for trials and tests."""

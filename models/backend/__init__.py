@@ -1,0 +1,1 @@
+"""Keras' backend, the devices, and what runs a network."""

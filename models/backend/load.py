@@ -1,0 +1,80 @@
+"""Loading Keras and its backend without the lines that native code prints on the way."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from competition.common.errors import UserError
+from competition.common.files import versions_of
+
+
+def load_backend() -> None:
+    """Import Keras; what its backend's libraries print is shown only if the import fails.
+
+    TensorFlow writes some lines (no CUDA driver, oneDNN is on) before any log level counts, so its standard error is
+    turned aside while it loads.
+    """
+    if "keras" in sys.modules:
+        return
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each fold's functions being traced anew
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with turned_aside(2) as aside:
+            importlib.import_module("keras")
+    except Exception as error:
+        os.write(2, aside)
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
+
+
+def set_seed(seed: int) -> None:
+    """Seed every generator, without the lines of TensorFlow: Keras seeds it with any backend, and may load it now."""
+    import keras
+
+    with turned_aside(2):
+        keras.utils.set_random_seed(seed)
+
+
+@contextmanager
+def turned_aside(*descriptors: int) -> Iterator[bytearray]:
+    """Turn aside what anything in this process, native code included, prints within the block.
+
+    Args:
+        descriptors: 1 for standard output, 2 for standard error.
+
+    Yields:
+        What was printed, once the block has ended.
+    """
+    printed = bytearray()
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    kept = {number: os.dup(number) for number in descriptors}
+    with tempfile.TemporaryFile() as file:
+        for stream in streams:
+            stream.flush()
+        for number in descriptors:
+            os.dup2(file.fileno(), number)
+        try:
+            yield printed
+        finally:
+            for stream in streams:
+                stream.flush()
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
+            file.seek(0)
+            printed.extend(file.read())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes scores, by package, and the backend."""
+    import keras
+
+    backend = keras.backend.backend()
+    # Asked of the module: its distribution may have another name, such as tensorflow-cpu.
+    return {**versions_of("planet-toolkit", "keras", "numpy"), backend: str(sys.modules[backend].__version__)}

@@ -1,0 +1,191 @@
+"""A trained model in one file, for those who have chips of their own and nothing else of the project's making."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.files import replace_atomically
+from competition.common.text import counted
+from competition.workspace import Workspace
+from folds.score_store import ScoreStore
+from folds.scores import Scores
+from models.backend.load import load_backend
+from models.predict.load_networks import networks_of
+from models.predict.trained_model import Trained
+from models.recipes.view_sets import VIEW_SETS
+
+if TYPE_CHECKING:
+    import keras
+
+    from models.export.manifest import Facts
+    from models.networks.input_spec import Inputs
+
+SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "openvino": ".zip"}
+TOLERANCE = 1e-4  # between scores in [0, 1] of the file and of the networks it was made of
+SAMPLED = 4
+
+
+def is_file(model: str) -> bool:
+    """Whether `--model` names an exported file, by its suffix, and not a model of the workspace."""
+    return Path(model).suffix.lower() in SUFFIXES.values()
+
+
+def path_for(output: Path, file_format: str | None) -> Path:
+    """Return the path to write: `output`, with the suffix of the format if it has none.
+
+    Raises:
+        UserError: if the suffix is that of no format, or of another.
+    """
+    if file_format and not output.suffix:
+        return output.with_suffix(SUFFIXES[file_format])
+    fitting = [SUFFIXES[file_format]] if file_format else list(SUFFIXES.values())
+    if output.suffix not in fitting:
+        asked = f"--format {file_format} writes" if file_format else "--output must name"
+        raise UserError(f"{asked} a file that ends in {' or '.join(fitting)}, received {output.name}.")
+    return output
+
+
+def export(
+    workspace: Workspace,
+    store: ScoreStore,
+    model: str,
+    path: Path,
+    cuts: NDArray[np.float64],
+    say: Callable[[str], None],
+) -> None:
+    """Write a model as one network whose scores are the mean over its complete folds and seeds.
+
+    What is written is read back and compared with the networks it was made of before it takes its place.
+
+    Args:
+        workspace: where the model is.
+        store: its scores.
+        model: its name.
+        path: the file; its suffix says the format.
+        cuts: float array (num_labels,), kept with it to decide tags; NaN for labels that are not scored.
+        say: receives a line on what was compared.
+
+    Raises:
+        UserError: if the model is not trained, the format needs what is not installed or does not take the network,
+            or what it scores differs.
+    """
+    load_backend()
+    from models.export.formats import require, write
+
+    require("write", path)
+    require("read", path)
+    trained = Trained.of(workspace, store, model)
+    facts = _facts(trained, workspace, cuts)
+    networks, extractor = networks_of(trained.recipe, trained.task, trained.inputs, list(trained.folders.values()))
+    chips = _made_up_chips(trained.inputs, trained.dtype)
+    with replace_atomically(path) as temporary:
+        write(join(networks, extractor), facts, temporary)
+        difference = _difference(temporary, chips, networks, extractor)
+        if not difference <= TOLERANCE:  # NaN is not either
+            raise UserError(
+                f"{path} was not written: as {path.suffix} the network's scores differ by up to {difference:.0e}, more "
+                f"than {TOLERANCE:.0e}. Export it in another format."
+            )
+    folds, every = len(trained.folders), store.table.num_folds
+    more = "." if folds == every else "; train the others for a better one."
+    say(f"It averages {folds} of {counted(every, 'fold')}{more}")
+    say(f"Read back and compared on {len(chips)} made-up chips: scores differ by {difference:.0e} at most.")
+
+
+def join(networks: Sequence[keras.Model], extractor: keras.Model | None) -> keras.Model:
+    """Return one network from chips to the mean of the scores of several.
+
+    Args:
+        networks: from chips, or from what the extractor makes of them, to scores.
+        extractor: the part that all of them share; None if they share none. It is in the network once.
+    """
+    import keras
+
+    first = extractor or networks[0]
+    features = chips = keras.Input(first.input_shape[1:], name="chips")
+    if extractor:
+        features = extractor(chips)
+    # Under names of their own, as a network cannot have two parts of one name.
+    members = [
+        keras.Model(each.inputs[0], each.outputs[0], name=f"network{number}") for number, each in enumerate(networks)
+    ]
+    scores = [member(features) for member in members]
+    mean = keras.layers.Average(dtype="float32", name="mean")(scores) if len(scores) > 1 else scores[0]
+    return keras.Model(chips, mean, name="model")
+
+
+def predict_with_file(path: Path, folder: Path, *, skip_broken: bool = False) -> tuple[Scores, list[str], Facts]:
+    """Return the scores of every chip in a folder by an exported model, averaged over its views.
+
+    Returns:
+        The scores, NaN for labels that the model does not score, a line for each chip left out as broken, and what the
+        file says of the model.
+
+    Raises:
+        UserError: if the file cannot be read, or the folder holds no chips it can take.
+    """
+    load_backend()
+    from models.export.formats import read
+    from models.predict.chip_files import ChipFiles, chip_files, predict_files
+    from models.predict.scorer import Scorer
+
+    exported, paths = read(path), chip_files(folder)
+    facts = exported.facts
+    files = ChipFiles(paths, facts.images, facts.recipe, facts.inputs, np.dtype(facts.dtype), skip_broken)
+    by = f"{counted(len(facts.folds), 'fold')} of '{facts.model}' ({facts.competition.title})"
+    print(f"Scoring {counted(len(paths), 'chip')} with {path.name}: {by}, {counted(len(facts.views), 'view')}.")
+    scores, broken = predict_files(Scorer([exported.runner_for(files.sample(), print)]), files, facts.views)
+    return Scores(scores.names, facts.task.spread(scores.values)), broken, facts
+
+
+def _facts(trained: Trained, workspace: Workspace, cuts: NDArray[np.float64]) -> Facts:
+    from models.backend.load import versions
+    from models.export.manifest import Facts
+
+    recipe, made = trained.recipe, trained.provenance
+    columns = workspace.competition.label_index
+    return Facts(
+        model=trained.model,
+        competition=workspace.competition,
+        labels=trained.task.labels,
+        cuts={label: float(cuts[columns[label]]) for label in trained.task.labels},
+        inputs=trained.inputs,
+        dtype=trained.dtype,
+        views=VIEW_SETS[recipe.views],
+        # Where the weights lay on this machine is nobody's business.
+        recipe=dataclasses.replace(recipe, weights=Path(recipe.weights).name),
+        folds=tuple(trained.folders),
+        digests={"recipe": made.recipe_digest, "fold table": made.fold_digest, "label table": made.label_digest},
+        versions=versions(),
+    )
+
+
+def _difference(
+    path: Path, chips: NDArray[Any], networks: Sequence[keras.Model], extractor: keras.Model | None
+) -> float:
+    """Return the largest difference between the scores of a file and those of the networks it was made of."""
+    from models.backend.runners import KerasRunner
+    from models.export.formats import read
+    from models.predict.scorer import Scorer
+
+    read_back = read(path, accelerated=False)
+    made = read_back.runner_for(chips, lambda line: None)(chips)
+    by_networks = Scorer([KerasRunner(network) for network in networks], extractor and KerasRunner(extractor))
+    return float(np.abs(made - by_networks([chips])).max())
+
+
+def _made_up_chips(inputs: Inputs, dtype: str) -> NDArray[Any]:
+    """Return chips (SAMPLED, size, size, num_bands) of one colour each, with noise: noise alone looks like no chip."""
+    random = np.random.default_rng(0)
+    shape = (SAMPLED, inputs.size, inputs.size, len(inputs.bands))
+    level = random.uniform(0.1, 0.6, (SAMPLED, 1, 1, shape[-1])) + random.normal(0, 0.05, shape)
+    low, high = np.array(inputs.low), np.array(inputs.high)
+    chips = (low + level * (high - low)).round().clip(0, np.iinfo(dtype).max)
+    return chips.astype(np.uint8 if dtype == "uint8" else np.float32)

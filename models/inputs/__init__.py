@@ -1,0 +1,1 @@
+"""What networks are fed: views, augmentation, batches, feature banks."""

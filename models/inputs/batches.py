@@ -1,0 +1,143 @@
+"""Batches streamed from disk, so that memory does not grow with the data set."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.data.chip_cache import ChipCache
+from models.backend.devices import num_gpus
+from models.inputs.augment import augment, balanced_order, mix
+from models.inputs.views import apply_view
+from models.recipes.recipe import Recipe
+
+HEADS_AT_ONCE = 2048  # chips whose features are scored at once
+
+
+def slices(positions: NDArray[np.int64], size: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield `positions` in slices of `size`, each with where it starts."""
+    for start in range(0, len(positions), size):
+        yield start, positions[start : start + size]
+
+
+class Source(Protocol):
+    """What a network is given of each chip: its pixels, or features made of them."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many chips to predict at once."""
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the chips at `positions` as they are, one row a chip."""
+
+    def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[Any]]:
+        """Yield the chips at `positions` under one view after another."""
+
+    def augmented(self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator) -> NDArray[Any]:
+        """Return the chips at `positions`, each changed at random as the recipe says."""
+
+
+@dataclass(frozen=True)
+class Chips:
+    """Chips of a cache as a network takes them, uint8 or float32 (num_positions, size, size, num_columns).
+
+    Attributes:
+        cache: decoded chips.
+        columns: which of the cache's bands the network takes, in its order.
+        batch_size: how many chips to predict at once.
+    """
+
+    cache: ChipCache
+    columns: tuple[int, ...]
+    batch_size: int
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the chips at `positions` as they are."""
+        return as_network_input(self.cache.read(positions), self.columns)
+
+    def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[Any]]:
+        """Yield the chips at `positions` under one view after another."""
+        chips = self.read(positions)
+        for view in views:
+            yield apply_view(chips, view)
+
+    def augmented(self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator) -> NDArray[Any]:
+        """Return the chips at `positions`, each under its own random view."""
+        chips = self.read(positions)
+        return augment(chips, recipe, random, 255.0 if chips.dtype == np.uint8 else 65535.0)
+
+
+def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[Any]:
+    """Return some bands of the chips, in a data type that every backend takes: uint8, or float32 for 16 bits."""
+    if columns != tuple(range(chips.shape[-1])):
+        chips = chips[..., columns]
+    return chips if chips.dtype == np.uint8 else chips.astype(np.float32)
+
+
+class Batches(keras.utils.PyDataset):
+    """Chips with their labels, in order and unchanged: those of a fold that are held out.
+
+    Args:
+        source: the chips.
+        positions: positions of the chips in the source.
+        truth: bool array (num_chips_in_source, num_labels).
+        batch_size: chips a batch; the last may be smaller.
+    """
+
+    def __init__(self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], batch_size: int) -> None:
+        super().__init__(workers=min(8, os.cpu_count() or 1) if num_gpus() else 1)
+        self.source, self.positions, self.truth, self.batch_size = source, positions, truth, batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.positions) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        positions = self.positions[index * self.batch_size :][: self.batch_size]
+        if num_gpus() > 1:  # they take equal shares: the first chips fill the last batch up
+            positions = np.concatenate([positions, self.positions[: -len(positions) % num_gpus()]])
+        return self.batch(positions, self.truth[positions].astype(np.float32), index)
+
+    def batch(
+        self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return batch `index` as the network is to see it."""
+        return self.source.read(positions), targets
+
+
+class TrainingBatches(Batches):
+    """One epoch of shuffled, augmented chips.
+
+    Order and augmentation depend on (seed, epoch, batch) alone, so that training which was interrupted and resumed
+    sees the same batches as training which was not.
+
+    Args:
+        source: the chips.
+        positions: positions of the training chips in the source.
+        truth: bool array (num_chips_in_source, num_labels).
+        recipe: batch size, augmentation and seed.
+        epoch: number of the epoch, from 0.
+    """
+
+    def __init__(
+        self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
+    ) -> None:
+        random = np.random.default_rng([recipe.seed, epoch])
+        balanced = recipe.sampling == "balanced"
+        order = balanced_order(truth, positions, random) if balanced else random.permutation(positions)
+        super().__init__(source, order, truth, recipe.batch_size)
+        self.recipe, self.epoch = recipe, epoch
+
+    def batch(
+        self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
+    ) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return batch `index`, each chip changed at random, and perhaps mixed with another."""
+        # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that dealt the order.
+        random = np.random.default_rng([self.recipe.seed, self.epoch, index + 1])
+        return mix(self.source.augmented(positions, self.recipe, random), targets, self.recipe, random)

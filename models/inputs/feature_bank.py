@@ -1,0 +1,202 @@
+"""The feature bank: what a frozen backbone makes of every chip under every view, computed once.
+
+Frozen features depend neither on the fold nor on the epoch, the head or the seed: computed once per (chip, view), all
+of these share them. Layout of a bank's folder:
+
+    bank.json       what its features are made with
+    <view>.npy      float16 (num_chips, num_features), rows in the order of the chip cache
+    done.json       by view, how many rows of it are made
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.files import digest_file, digest_json, reserve_array, write_json
+from competition.common.progress import progress_bar
+from competition.common.text import counted, short
+from models.backend.interrupts import check
+from models.backend.runners import runner_of
+from models.inputs.batches import HEADS_AT_ONCE, Chips, slices
+from models.networks.input_spec import Inputs
+from models.recipes.recipe import Recipe
+from models.recipes.view_sets import drawn_views
+
+FORMAT = 1
+SECONDS_A_LINE = 60.0  # where there is no terminal to draw a progress bar on
+LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class FeatureBank:
+    """Features of the chips of one cache, memory-mapped. It is a `Source` of batches.
+
+    Attributes:
+        num_features: length of a feature vector.
+        maps: by view, float16 array (num_chips, num_features).
+    """
+
+    num_features: int
+    maps: dict[str, NDArray[np.float16]]
+
+    @property
+    def batch_size(self) -> int:
+        """How many chips to predict at once."""
+        return HEADS_AT_ONCE
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features (num_positions, num_features) of the chips at `positions` as they are."""
+        return self.under("identity", positions)
+
+    def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+        """Yield the features of the chips at `positions` under one view after another."""
+        for view in views:
+            yield self.under(view, positions)
+
+    def augmented(
+        self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return the features of the chips at `positions`, each under a random view: augmentation at no cost."""
+        views = drawn_views(recipe.augment)
+        drawn = random.integers(len(views), size=len(positions))
+        features = np.empty((len(positions), self.num_features), dtype=np.float32)
+        for number, view in enumerate(views):
+            chosen = drawn == number
+            features[chosen] = self.maps[view][positions[chosen]]
+        return features
+
+    def under(self, view: str, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features of the chips at `positions` under one view."""
+        return self.maps[view][positions].astype(np.float32)
+
+
+def bank_key(recipe: Recipe, inputs: Inputs, chips: Chips) -> dict[str, Any]:
+    """Return everything that the features of some chips depend on."""
+    # Of ImageNet's weights the version of Keras tells, which fetches them by their digest.
+    weights = f"Keras {keras.__version__}" if recipe.weights == "imagenet" else digest_file(recipe.weights_path())
+    values = ("backbone", "input_size", "pooling", "levels", "indices", "new_bands")
+    return {
+        "format": FORMAT,
+        "weights": weights,
+        **{name: getattr(recipe, name) for name in values},
+        "inputs": asdict(inputs),
+        "columns": chips.columns,
+        "chips": chips.cache.digest,
+    }
+
+
+def open_bank(
+    root: Path,
+    extractor: Callable[[], keras.Model],
+    key: dict[str, Any],
+    chips: Chips,
+    views: Sequence[str],
+    say: Callable[[str], None],
+) -> FeatureBank:
+    """Open the bank of some chips, computing the features that are not in it yet.
+
+    Interrupted, the next call goes on at the last recorded block. Two processes may call it at once: the second waits
+    for the first.
+
+    Args:
+        root: folder of all banks.
+        extractor: builds the network from chips to features; called if there is something to compute.
+        key: see `bank_key`.
+        chips: the chips.
+        views: the views asked for.
+        say: receives a line on what is computed, its size, and what it took.
+
+    Raises:
+        UserError: if the disk is too small.
+    """
+    folder = root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        write_json(folder / "bank.json", key)
+        return _Builder(folder, extractor, chips, say).open(sorted(set(views)))
+
+
+class _Builder:
+    """Fills one bank's folder."""
+
+    def __init__(
+        self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips, say: Callable[[str], None]
+    ) -> None:
+        self.folder, self.build, self.chips, self.say = folder, extractor, chips, say
+
+    def open(self, views: Sequence[str]) -> FeatureBank:
+        done = self._done()
+        if missing := [view for view in views if done.get(view, 0) < len(self.chips.cache)]:
+            self._compute(missing, done)
+        maps = {view: np.load(self._path(view), mmap_mode="r", allow_pickle=False) for view in views}
+        return FeatureBank(maps[views[0]].shape[1], maps)
+
+    def _path(self, view: str) -> Path:
+        return self.folder / f"{view}.npy"
+
+    def _done(self) -> dict[str, int]:
+        """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun."""
+        with suppress(OSError, ValueError, TypeError, AttributeError):
+            done = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))
+            return {view: int(rows) for view, rows in done.items() if self._is_whole(self._path(view))}
+        return {}
+
+    def _is_whole(self, path: Path) -> bool:
+        try:
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError):
+            return False
+        return found.ndim == 2 and len(found) == len(self.chips.cache) and found.dtype == np.float16
+
+    def _compute(self, views: list[str], done: dict[str, int]) -> None:
+        cache, extractor = self.chips.cache, self.build()
+        maps = self._open_maps(views, done, extractor.output_shape[-1])
+        runner = runner_of(extractor, self.chips.read(np.arange(min(8, len(cache)))), self.say)
+        left = sum(len(cache) - done.get(view, 0) for view in views)
+        started = said = time.monotonic()
+        with progress_bar(left, "features") as bar:
+            made, first_row = 0, min(done.get(view, 0) for view in views)
+            for _, positions in slices(np.arange(first_row, len(cache)), self.chips.batch_size):
+                behind = [view for view in views if done.get(view, 0) <= positions[-1]]
+                for view, chips in zip(behind, self.chips.views(positions, behind), strict=True):
+                    check()
+                    maps[view][positions] = runner(chips).clip(-LARGEST, LARGEST)
+                    bar.update(len(positions))
+                    made += len(positions)
+                    if bar.disable and (now := time.monotonic()) - said > SECONDS_A_LINE:
+                        said, minutes = now, (now - started) / made * (left - made) / 60
+                        about = counted(round(minutes), "minute")
+                        self.say(f"{made:,} of {counted(left, 'feature vector')}; about {about} to go.")
+                for view in behind:  # the features reach the disk before the record that says they are there
+                    maps[view].flush()
+                    done[view] = int(positions[-1]) + 1
+                write_json(self.folder / "done.json", done)
+        seconds = time.monotonic() - started
+        rate = f"{left / max(seconds, 1e-9):,.0f} chips a second"
+        self.say(f"Made {counted(left, 'feature vector')} in {seconds:,.0f} s, {rate}.")
+
+    def _open_maps(self, views: list[str], done: dict[str, int], size: int) -> dict[str, np.memmap[Any, Any]]:
+        new, count = [view for view in views if view not in done], len(self.chips.cache)
+        needed, free = len(new) * count * size * 2, shutil.disk_usage(self.folder).free
+        self.say(
+            f"Features of {counted(count, 'chip')} under {counted(len(views), 'view')}, {size:,} each: "
+            f"{needed / 1e6:,.0f} MB more in {self.folder}."
+        )
+        if needed > free:
+            raise UserError(f"The feature bank needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free.")
+        for view in new:
+            reserve_array(self._path(view), (count, size), np.dtype(np.float16))
+        return {view: np.load(self._path(view), mmap_mode="r+", allow_pickle=False) for view in views}

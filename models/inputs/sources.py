@@ -1,0 +1,97 @@
+"""Where the chips of a recipe come from: files, chip caches and feature banks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+
+from competition.data.chip_cache import ChipCache, open_cache, probe
+from competition.spec import ImageSet
+from competition.workspace import Workspace
+from models.backend.devices import batch_size_for
+from models.inputs.batches import Chips
+from models.inputs.feature_bank import FeatureBank, bank_key, open_bank
+from models.networks.backbones import build_extractor
+from models.networks.input_spec import Inputs, columns_of
+from models.recipes.recipe import Recipe
+
+
+@dataclass(eq=False)
+class Sources:
+    """The chips of a workspace as one recipe takes them.
+
+    Attributes:
+        workspace: where the chips are.
+        recipe: rendering, bands, input size and backbone.
+        skip_broken: leave broken chips out, instead of stopping.
+        say: receives a line on what is decoded or computed.
+    """
+
+    workspace: Workspace
+    recipe: Recipe
+    skip_broken: bool = False
+    say: Callable[[str], None] = print
+    _found: dict[str, list[Path]] = field(default_factory=dict)
+    _caches: dict[str, ChipCache] = field(default_factory=dict)
+
+    @functools.cached_property
+    def images(self) -> ImageSet:
+        """The rendering."""
+        return self.workspace.competition.image_set(self.recipe.images)
+
+    @functools.cached_property
+    def inputs(self) -> Inputs:
+        """What the network is given. Chips are kept no larger than they are: networks enlarge them."""
+        kind, largest = probe(self._files("train"), self.images), max(size for size, _ in self.recipe.stages)
+        return Inputs.of(self.recipe, self.images, kind.dtype, min(largest, kind.size))
+
+    def names(self, split: str) -> tuple[str, ...]:
+        """Return the ids of the labelled chips ("train") or of those to predict ("test"), if they are there."""
+        if split == "train":
+            return self.workspace.labelled.image_names
+        return self.workspace.test_names_of(self.images)
+
+    def _files(self, split: str) -> list[Path]:
+        if split not in self._found:  # looking through a folder of 40,000 takes half a second
+            self._found[split] = self.workspace.layout.locate(self.images, split, self.names(split))
+        return self._found[split]
+
+    def cache(self, split: str) -> ChipCache:
+        """Return the decoded chips of a split, decoding what is missing."""
+        if split not in self._caches:
+            self._caches[split] = self._open(split)
+        return self._caches[split]
+
+    def _open(self, split: str) -> ChipCache:
+        names, files, size = self.names(split), self._files(split), self.inputs.size
+        root, skip = self.workspace.cache, self.skip_broken
+        return open_cache(root, split, names, files, self.images, size, skip_broken=skip, say=self.say)
+
+    def chips(self, split: str) -> Chips:
+        """Return the chips of a split as a source of batches."""
+        return Chips(self.cache(split), columns_of(self.recipe, self.images), batch_size_for(self.recipe.input_size))
+
+    @functools.cached_property
+    def extractor(self) -> keras.Model:
+        """The recipe's frozen backbone with its pooling."""
+        return build_extractor(self.recipe, self.inputs)
+
+    def bank(self, split: str, views: Sequence[str], recipe: Recipe | None = None) -> FeatureBank:
+        """Return the features of a split's chips under some views, computing what is missing.
+
+        Args:
+            split: "train" or "test".
+            views: the views asked for.
+            recipe: a variant of the recipe with another backbone or input size; default: the recipe.
+        """
+        chips, made_by = self.chips(split), recipe or self.recipe
+        root, key = self.workspace.cache / "features", bank_key(made_by, self.inputs, chips)
+
+        def extractor() -> keras.Model:
+            return self.extractor if recipe is None else build_extractor(made_by, self.inputs)
+
+        return open_bank(root, extractor, key, chips, views, self.say)

@@ -1,0 +1,124 @@
+"""Backbones: from chips to pooled features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from competition.common.errors import UserError, unknown_name
+from models.networks.applications import application, applications
+from models.networks.input_spec import Inputs
+from models.networks.layers import Resize, SpectralIndices
+from models.recipes.recipe import Recipe
+
+OWN = ("two_convolutions", "residual")
+SMALLEST = 8  # pixels: what is left after every halving of our own backbones must be something
+
+
+def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) -> keras.Model:
+    """Return the part of a recipe's network that comes before its head.
+
+    Everything done to pixel values is inside it, so that training, prediction and later use cannot differ.
+
+    Args:
+        recipe: the recipe.
+        inputs: size and bands of the chips, and what their values span.
+        pretrained: load the recipe's weights; False where a checkpoint's are loaded next.
+
+    Returns:
+        A network from chips (num_chips, size, size, num_bands), in the values of the files, to features
+        (num_chips, num_features).
+
+    Raises:
+        UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
+    """
+    bands = (*inputs.bands, *recipe.indices)
+    chips = hidden = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
+    if recipe.indices:
+        hidden = SpectralIndices(inputs.bands, recipe.indices, name="indices")(hidden)
+    hidden = _scale(inputs, len(recipe.indices))(hidden)
+    if inputs.size != recipe.input_size:
+        hidden = Resize(recipe.input_size, dtype="float32", name="resize")(hidden)
+    if recipe.backbone in OWN:
+        return keras.Model(chips, _pooled([_own_backbone(hidden, recipe)], recipe), name="extractor")
+    if recipe.backbone not in (known := [*OWN, *applications()]):
+        raise unknown_name("backbone", recipe.backbone, known)
+    network = application(recipe, bands, pretrained=pretrained)
+    preprocess, pretrained_part = network.get_layer("preprocess"), network.layers[-1]
+    backbone = keras.Model(pretrained_part.inputs, _levels(pretrained_part, recipe.levels), name="backbone")
+    return keras.Model(chips, _pooled(_as_list(backbone(preprocess(hidden))), recipe), name="extractor")
+
+
+def _as_list(maps: Any) -> list[Any]:
+    return list(maps) if isinstance(maps, list | tuple) else [maps]
+
+
+def _pooled(maps: list[Any], recipe: Recipe) -> Any:
+    pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
+    pooled = [pooling[kind](dtype="float32")(features) for features in maps for kind in recipe.pooling]
+    return layers.Concatenate(name="features", dtype="float32")(pooled) if len(pooled) > 1 else pooled[0]
+
+
+def _scale(inputs: Inputs, num_indices: int) -> keras.Layer:
+    """Return the layer that brings each band to 0 to 255; indices are there already."""
+    low = np.array([*inputs.low, *[0.0] * num_indices])
+    high = np.array([*inputs.high, *[255.0] * num_indices])
+    variance = ((high - low) / 255) ** 2
+    return layers.Normalization(mean=low, variance=variance, dtype="float32", name="scale_to_255")
+
+
+def _own_backbone(chips: Any, recipe: Recipe) -> Any:
+    if recipe.weights != "none" or recipe.train != "full":
+        raise UserError(
+            f"Backbone {recipe.backbone!r} has no weights to begin with: it is trained from scratch. "
+            "Give --weights none --train full --solver gradient, or a --backbone of keras.applications."
+        )
+    if recipe.input_size < SMALLEST:
+        raise UserError(f"Backbone {recipe.backbone!r} needs {SMALLEST} px or more. Give a larger --input-size.")
+    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)
+    return _two_convolutions(scaled) if recipe.backbone == "two_convolutions" else _residual(scaled)
+
+
+def _two_convolutions(hidden: Any) -> Any:
+    for filters in (32, 64):
+        hidden = layers.Conv2D(filters, 3, padding="same", activation="relu")(hidden)
+        hidden = layers.MaxPooling2D()(hidden)
+    return hidden
+
+
+def _residual(hidden: Any) -> Any:
+    """Return the features of a plain residual network (He et al. 2016, section 4.2, widened)."""
+
+    def normalised(inputs: Any, filters: int, size: int, strides: int = 1) -> Any:
+        convolved = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(inputs)
+        return layers.BatchNormalization(momentum=0.9)(convolved)
+
+    hidden = layers.Activation("relu")(normalised(hidden, 32, 3))
+    for filters, strides in ((32, 1), (64, 2), (128, 2)):
+        inner = layers.Activation("relu")(normalised(hidden, filters, 3, strides))
+        inner = normalised(inner, filters, 3)
+        same_shape = strides == 1 and hidden.shape[-1] == filters
+        shortcut = hidden if same_shape else normalised(hidden, filters, 1, strides)
+        hidden = layers.Activation("relu")(layers.add([shortcut, inner]))
+    return hidden
+
+
+def _levels(backbone: keras.Model, count: int) -> list[Any]:
+    """Return the last feature map of each of the `count` coarsest resolutions, the coarsest last.
+
+    Raises:
+        UserError: if the backbone has fewer.
+    """
+    coarsest = backbone.output.shape[1]
+    last: dict[int, Any] = {}
+    for layer in backbone.layers:
+        if not isinstance(layer, layers.InputLayer | layers.ZeroPadding2D) and len(layer.output.shape) == 4:
+            last[layer.output.shape[1]] = layer.output
+    last = {size: maps for size, maps in last.items() if size > coarsest}  # not those that weigh channels, of 1 pixel
+    last[coarsest] = backbone.output
+    if count > len(last):
+        raise UserError(f"{backbone.name} has {len(last)} resolutions, received --levels {count}.")
+    return [last[size] for size in sorted(last)[:count]][::-1]

@@ -1,0 +1,1 @@
+"""Trained networks, and the scores they give."""

@@ -1,0 +1,63 @@
+"""The flags of `fold`, `train` and `features`: one for each value of a recipe, and those of the work itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, get_args, get_origin, get_type_hints
+
+import click
+
+from competition.common.command_line import FILE, Words
+from competition.common.errors import UserError
+from models.recipes.recipe import Recipe
+
+
+def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb one flag for each value of a recipe, and the argument `overrides` with the values of those given."""
+    fields = dataclasses.fields(Recipe)
+
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        values = {field.name: options.pop(field.name) for field in fields}
+        verb(*arguments, **options, overrides={name: value for name, value in values.items() if value is not None})
+
+    kinds = get_type_hints(Recipe)
+    for field in reversed(fields):
+        flag, kind = f"--{field.name.replace('_', '-')}", _flag_type(kinds[field.name])
+        wrapped = click.option(flag, field.name, type=kind, help=field.metadata["help"])(wrapped)
+    return wrapped
+
+
+def model_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb `--models`, and `--name` for a variant of one of them."""
+
+    @click.option("--models", type=Words(needed=True), required=True, help="recipes, or models begun with one")
+    @click.option("--name", help="name of this variant, where one model is given")
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, models: tuple[str, ...], name: str | None, **options: Any) -> None:
+        if name and len(models) > 1:
+            raise UserError(f"--models: expected one model with --name, received {', '.join(models)}.")
+        verb(*arguments, models=models, name=name, **options)
+
+    return wrapped
+
+
+def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the flags of training that are no values of a recipe."""
+    for option in (
+        click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
+        click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
+        click.option("--restart", is_flag=True, help="remove what was made of it, and begin again"),
+        click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def _flag_type(kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        one = get_args(kind)[0]
+        return Words(str if get_args(one) else one)  # of known words, the recipe's own check names them
+    return click.Choice(get_args(kind)) if get_args(kind) else kind

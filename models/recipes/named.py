@@ -1,0 +1,96 @@
+"""Named recipes: those that ship and those of the user's own file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from competition.common.errors import UserError, unknown_name
+from models.recipes.recipe import Recipe
+
+BUILT_IN = Path(__file__).parent / "recipes.toml"
+
+
+def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return the values of every named recipe, those of the user's own file merged over the built-in ones.
+
+    Args:
+        extra: a TOML file of recipes. One with a new name that sets `base = "NAME"` starts from that recipe.
+
+    Raises:
+        UserError: if a file is missing, not valid TOML, or names an unknown base or value.
+    """
+    recipes: dict[str, dict[str, Any]] = {}
+    for path in (BUILT_IN, extra) if extra else (BUILT_IN,):
+        for name, values in _read(path).items():
+            base = values.pop("base", name if name in recipes else None)
+            if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
+                raise unknown_name("base recipe", base, list(recipes))
+            recipes[name] = {**(recipes[base] if base else {}), **values}
+    return recipes
+
+
+def resolve(name: str, overrides: dict[str, Any], extra: Path | None = None) -> Recipe:
+    """Return the recipe called `name` with some values replaced.
+
+    Args:
+        name: name of a recipe.
+        overrides: values by field, such as those of the flags given.
+        extra: the user's own recipe file.
+
+    Raises:
+        UserError: if the recipe is unknown or a value is not valid.
+    """
+    recipes = load_recipes(extra)
+    if name not in recipes:
+        raise unknown_name("recipe", name, list(recipes))
+    return recipe_from({**recipes[name], **overrides}, f"recipe {name!r}")
+
+
+def listing(extra: Path | None = None) -> str:
+    """Return a line a recipe with the values in which it differs from the defaults."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
+
+    def shown(value: Any) -> str:
+        return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
+
+    def line(name: str) -> str:
+        own = {key: value for key, value in resolve(name, {}, extra).to_dict().items() if value != defaults[key]}
+        return f"{name:<20} " + "  ".join(f"{key}={shown(value)}" for key, value in own.items())
+
+    return "\n".join(line(name) for name in load_recipes(extra))
+
+
+def recipe_from(values: dict[str, Any], source: str) -> Recipe:
+    """Return a recipe from plain values, checking each one.
+
+    Raises:
+        UserError: if a value is missing, unknown or of the wrong kind; the line names it and `source`.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from competition.spec import describe
+
+    known = {known.name for known in dataclasses.fields(Recipe)}
+    if unknown := sorted(values.keys() - known):
+        raise unknown_name(f"value of {source}", unknown[0], sorted(known))
+    try:
+        return TypeAdapter(Recipe).validate_python(values)
+    except ValidationError as error:
+        # What __post_init__ found concerns no one entry, which describe() calls "file".
+        found = describe(error).removeprefix("file: ").removesuffix(".")
+        raise UserError(f"{source} is not valid: {found}.") from error
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read the recipe file {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    for name in (name for name, values in content.items() if not isinstance(values, dict)):
+        raise UserError(f"{path} must hold one table a recipe, such as [{name}]; received the bare value {name!r}.")
+    return content

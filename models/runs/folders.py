@@ -1,0 +1,145 @@
+"""What lies in a model's folder: its recipe, and one folder a fold that one process at a time may work in.
+
+Layout of a model's folder:
+
+    recipe.json                    the recipe, with every value; written before any long work
+    extractor.weights.h5           the backbone, where it is frozen: the folds share it
+    fold<k>/job.json               what the job is made with: digests of fold table, recipe, labels and chips
+    fold<k>/train.log              what was shown
+    fold<k>/checkpoints/, head/, parts/   what is being made; removed at the end
+    fold<k>/history.json           the finished epochs
+    fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen
+    fold<k>/seed<n>/               the same of further seeds
+    fold<k>/scores.json            see folds/score_store.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from competition.common.errors import UserError
+from competition.common.files import checked_name
+from competition.workspace import Workspace
+from models.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
+PARTS = "parts"  # scores made so far
+EXTRACTOR = "extractor.weights.h5"
+
+
+def remove(workspace: Workspace, model: str, fold: int) -> None:
+    """Remove what was made of one fold of a model, and with the last fold the model.
+
+    Raises:
+        UserError: if another process is at it.
+    """
+    job = workspace.runs / checked_name("model", model) / f"fold{fold}"
+    if job.is_dir():
+        with alone(job):
+            shutil.rmtree(job)
+    _remove_if_empty(job.parent)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a model that has no folds left."""
+    if not any(folder.glob("fold*")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
+    """Return the folder of each seed's network in a job's folder: of the first, that folder itself."""
+    return [folder, *(folder / f"seed{number}" for number in range(1, recipe.seeds))]
+
+
+class BusyError(UserError):
+    """Another process is at the job."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from a job's folder.
+
+    Raises:
+        BusyError: if another process is at it.
+    """
+    try:
+        # Beside the folder, so that removing the folder does not remove the lock that guards it.
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+            yield
+    except Timeout as error:
+        job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
+        raise BusyError(f"Another process is at {job}. Wait for it to end.") from error
+
+
+@contextmanager
+def attempt(folder: Path) -> Iterator[None]:
+    """Work in a job's folder, alone. A start that ends before its first epoch leaves nothing, and binds to nothing.
+
+    Raises:
+        BusyError: if another process is at it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        try:
+            yield
+        except BaseException:
+            if not any(path.is_file() and path.name not in (JOB, LOG) for path in folder.rglob("*")):
+                shutil.rmtree(folder)
+                _remove_if_empty(folder.parent)
+            raise
+
+
+def begun(folder: Path) -> set[int]:
+    """Return the folds of the model in `folder` that were begun."""
+    return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit()}
+
+
+def model_and_fold(path: Path) -> tuple[str, int]:
+    """Return model and fold of the job in whose folder `path` lies, or which is that folder."""
+    job = next(folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name))
+    return job.parent.name, int(job.name[4:])
+
+
+def begin_again(path: Path) -> str:
+    """Return what to do about a file in a model's folder, or in a job's, that is damaged: the command is in it."""
+    if path.name == EXTRACTOR:  # the folds share it
+        return f'Run "python run.py train --models {path.parent.name} --restart"'
+    model, fold = model_and_fold(path)
+    return f'Run "python run.py fold --model {model} --fold {fold} --restart"'
+
+
+def read_job(folder: Path) -> dict[str, Any]:
+    """Return what the job in `folder` is made with.
+
+    Raises:
+        UserError: if that is missing or damaged.
+    """
+    path = folder / JOB
+    try:
+        job: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {**job, "inputs": dict(job["inputs"]), "dtype": str(job["dtype"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is missing or damaged. {begin_again(path)}.") from error
+
+
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Load weights that a job has written.
+
+    Raises:
+        UserError: if the file is missing or damaged.
+    """
+    try:
+        network.load_weights(path)
+    except Exception as error:  # h5py and Keras raise whatever they like on a damaged file
+        raise UserError(f"{path} is missing or damaged. {begin_again(path)}.") from error

@@ -1,0 +1,113 @@
+"""How far the training of one fold has come; read without Keras."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from competition.common.errors import UserError
+from competition.common.files import write_json
+from models.runs.folders import begin_again
+
+STATE = "state.json"
+HEAD = "head"  # folder of the training of the head that comes before fine-tuning
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The figures of one finished epoch; the losses are means over chips, the metric is the competition's.
+
+    `input_size` tells epochs of progressive training apart: those at another size do not compete for the best.
+    """
+
+    number: int
+    loss: float
+    metric: float
+    heldout_loss: float
+    heldout_metric: float
+    learning_rate: float
+    seconds: float
+    input_size: int
+
+
+@dataclass
+class TrainingState:
+    """Where training stands after its last finished epoch.
+
+    Attributes:
+        history: the finished epochs.
+        best: number of the epoch with the best held-out metric; -1 before the first.
+    """
+
+    history: list[Epoch] = field(default_factory=list)
+    best: int = -1
+
+    @property
+    def epochs(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+    @property
+    def best_metric(self) -> float:
+        """The best held-out metric so far."""
+        return self.history[self.best].heldout_metric if self.history else float("-inf")
+
+    @property
+    def waited(self) -> int:
+        """Epochs finished since the best one."""
+        return self.epochs - 1 - self.best
+
+    def add(self, epoch: Epoch) -> bool:
+        """Add a finished epoch; return whether it is the best so far."""
+        better = not self.is_at(epoch.input_size) or epoch.heldout_metric > self.best_metric
+        self.history.append(epoch)
+        if better:
+            self.best = epoch.number
+        return better
+
+    def is_at(self, size: int) -> bool:
+        """Whether the last finished epoch was at an input size."""
+        return bool(self.history) and self.history[-1].input_size == size
+
+    def is_over(self, epochs: int, patience: int) -> bool:
+        """Whether training has reached its last epoch, or has waited too long for a better one."""
+        return self.epochs >= epochs or (patience > 0 and self.waited >= patience)
+
+    def write(self, path: Path) -> None:
+        """Write the state as JSON, atomically."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingState:
+        """Read a state.
+
+        Raises:
+            UserError: if the file is damaged.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            state = cls([Epoch(**epoch) for epoch in content["history"]], content["best"])
+            if not 0 <= state.best < state.epochs:
+                raise ValueError("best")
+            return state
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged. {begin_again(path)}.") from error
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the complete checkpoints of a fold, the latest last."""
+    return sorted(path for path in (folder / "checkpoints").glob("epoch*") if (path / STATE).is_file())
+
+
+def state_of(folder: Path) -> TrainingState:
+    """Return how far the training of a fold has come: of a finished job, or of its latest checkpoint."""
+    if (folder / "history.json").is_file():
+        return TrainingState.read(folder / "history.json")
+    found = checkpoints(folder)
+    return TrainingState.read(found[-1] / STATE) if found else TrainingState()
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a fold has finished an epoch, be it of the head that comes before fine-tuning."""
+    return bool(state_of(folder).epochs or state_of(folder / HEAD).epochs)

@@ -1,0 +1,1 @@
+"""One job: a model learns from all folds but one, then scores what it did not see."""

@@ -1,0 +1,1 @@
+"""Which members, method and rule: compared, chosen, kept and reported."""

@@ -1,0 +1,133 @@
+"""Means of members' scores, of which some may have none of a label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from submissions.decide.log_odds import TINY, logit, sigmoid
+
+if TYPE_CHECKING:
+    from submissions.measure.cross_fit import Combiner
+QUANTILES = np.linspace(0, 1, 1001)
+
+
+def weighted_mean(
+    scores: NDArray[Any],
+    weights: NDArray[np.floating],
+    each: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
+) -> NDArray[np.float64]:
+    """Return the mean (num_chips, num_labels) of members' scores; those without a label have no part in its mean.
+
+    Args:
+        scores: float array (num_members, num_chips, num_labels), NaN where a member scores no label.
+        weights: float array (num_members,) or (num_members, num_labels), not negative.
+        each: what is taken the mean of, of each member's scores.
+
+    Raises:
+        ValueError: if no member scores a label.
+    """
+    has = ~np.isnan(scores[:, :1]).any(axis=1)
+    shares = np.where(has, weights if weights.ndim == 2 else weights[:, None], 0.0)
+    # A label whose only members have no weight is theirs all the same.
+    shares = np.where((shares.sum(axis=0) > 0) | ~has, shares, 1.0)
+    if not has.any(axis=0).all():
+        raise ValueError("A label has no member that scores it.")
+    shares /= shares.sum(axis=0)
+    total = np.zeros(scores.shape[1:])
+    for member, share in zip(scores, shares, strict=True):
+        total += np.where(share > 0, each(member), 0.0) * share
+    return total
+
+
+def _log(scores: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.log(np.maximum(scores, TINY)))
+
+
+SCALES: dict[str, tuple[Callable[[NDArray[Any]], NDArray[Any]], Callable[[NDArray[Any]], NDArray[Any]]]] = {
+    "mean": (np.asarray, np.asarray),
+    "geometric": (_log, np.exp),
+    "logit": (logit, sigmoid),
+}
+
+
+class Mean:
+    """The mean of the scores of the members that score a label, on some scale. Nothing is fitted.
+
+    Args:
+        scale: "mean", "geometric" (the mean of logarithms) or "logit" (the mean of log odds).
+    """
+
+    def __init__(self, scale: str = "mean") -> None:
+        self.there, self.back = SCALES[scale]
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Return itself."""
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
+        return np.asarray(self.back(weighted_mean(scores, np.ones(len(scores)), self.there)), dtype=np.float32)
+
+
+class Union:
+    """Another combiner, but for some labels the largest score of any member, so that one is decided where any would.
+
+    The starting paper wished for this, for models of rare labels.
+
+    Args:
+        combiner: makes the scores of the other labels.
+        union: bool array (num_labels,).
+    """
+
+    def __init__(self, combiner: Combiner, union: ArrayLike) -> None:
+        self.combiner, self.union = combiner, union
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Fit the combiner to scores (num_members, num_chips, num_labels) and truth (num_chips, num_labels)."""
+        self.combiner.fit(scores, truth)
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return scores (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
+        made = self.combiner.predict(scores)
+        return np.where(self.union, np.fmax.reduce(scores, axis=0), made).astype(np.float32)
+
+
+class RankMean:
+    """The mean of the members' ranks of a chip, brought back to the scale of the arithmetic mean.
+
+    What members differ in beside the order of the chips plays no part. Ranks are those among the chips fitted to, so
+    that chips are scored one by one; the scale makes the cuts of other blends fit.
+    """
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Learn the distributions of scores (num_members, num_chips, num_labels)."""
+        self.of_members = _quantiles(scores.swapaxes(0, 1))
+        ranks = weighted_mean(self._ranks(scores), np.ones(len(scores)))
+        self.of_ranks = _quantiles(ranks)
+        self.of_mean = _quantiles(weighted_mean(scores, np.ones(len(scores))))
+        return self
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
+        ranks = weighted_mean(self._ranks(scores), np.ones(len(scores)))
+        labels = range(ranks.shape[1])
+        back = [np.interp(ranks[:, label], self.of_ranks[:, label], self.of_mean[:, label]) for label in labels]
+        return np.stack(back, axis=1).astype(np.float32)
+
+    def _ranks(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        ranks = np.full(scores.shape, np.nan)
+        for member, label in np.ndindex(len(scores), scores.shape[2]):
+            ranks[member, :, label] = np.interp(scores[member, :, label], self.of_members[:, member, label], QUANTILES)
+        return ranks
+
+
+def _quantiles(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the quantiles (len(QUANTILES), ...) of values (num_chips, ...), each a value that occurs."""
+    places = np.round(QUANTILES * (len(values) - 1)).astype(np.int64)
+    ordered: NDArray[Any] = np.sort(values, axis=0)[places]
+    return ordered

@@ -1,0 +1,1 @@
+"""From scores to decided labels: cuts, expected F-beta, calibration."""

@@ -1,0 +1,177 @@
+"""The one evaluation: what scores and decisions are worth on chips that nothing behind them was fitted on.
+
+Whatever makes scores of members' scores (a blend, a stack) or decisions of scores (cuts, a decoder) has `fit` and
+`predict` and is measured here, so that all figures can be laid side by side. The in-sample figure is given beside the
+cross-fitted one; their difference, the optimism, is what tuning and scoring on the same chips would have pretended to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.metrics import by_label, f_beta
+from competition.spec import Metric
+from submissions.measure.bootstrap import bootstrap
+from submissions.measure.evaluation import Evaluation
+
+
+class DecisionRule(Protocol):
+    """Decides labels from scores."""
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Learn from scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
+        ...
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return decisions (num_chips, num_labels)."""
+        ...
+
+
+class Combiner(Protocol):
+    """Makes one matrix of scores of several members' scores."""
+
+    def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+        """Learn from scores (num_members, num_chips, num_labels) and truth (num_chips, num_labels)."""
+        ...
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return scores (num_chips, num_labels)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Combined:
+    """Scores of labelled chips that a combiner made, so that what is decided from them can be believed.
+
+    Attributes:
+        scores: float array (num_chips, num_labels): each chip by a combiner fitted on the other folds.
+        nested: for each fold, float array (num_chips, num_labels): what a rule for that fold may be fitted on: the
+            chips of every other fold, each by a combiner fitted on neither fold. Its own chips play no part.
+        in_sample: float array (num_chips, num_labels), by `fitted`.
+        fitted: the combiner fitted on all chips, the one to use on chips to predict; None for scores as they are.
+        seconds: what fitting and combining took.
+    """
+
+    scores: NDArray[np.floating]
+    nested: Mapping[int, NDArray[np.floating]]
+    in_sample: NDArray[np.floating]
+    fitted: Any = None
+    seconds: float = 0.0
+
+    @classmethod
+    def unlearnt(cls, scores: NDArray[np.floating], folds: NDArray[np.integer], fitted: Any = None) -> Combined:
+        """Return scores (num_chips, num_labels) that no truth was used for, such as a model's own."""
+        return cls(scores, {int(fold): scores for fold in np.unique(folds)}, scores, fitted)
+
+
+def combine(
+    make: Callable[[], Combiner],
+    scores: NDArray[Any],
+    truth: NDArray[np.bool_],
+    folds: NDArray[np.integer],
+    *,
+    final: Combiner | None = None,
+) -> Combined:
+    """Combine members' scores so that no chip's come from a combiner that learnt from its truth.
+
+    One combiner is fitted without each fold, and one without each pair of folds: those make the scores that the rule
+    for a fold is fitted on, which have to be like the ones it decides. With two folds nothing is left without both;
+    the rule for one is then fitted on the in-sample scores of the other.
+
+    Args:
+        make: returns a new, unfitted combiner.
+        scores: float array (num_members, num_chips, num_labels).
+        truth: bool array (num_chips, num_labels).
+        folds: int array (num_chips,).
+        final: the combiner to fit on all chips, where it should differ from what `make` returns (a study on disk).
+
+    Raises:
+        ValueError: if the shapes do not fit, or there are fewer than two folds.
+    """
+    numbers = _folds_of(scores, truth, folds)
+
+    def apart(*out: int) -> list[NDArray[Any]]:
+        """Return the scores of each fold in `out` by a combiner fitted on no such fold."""
+        kept = ~np.isin(folds, out)
+        fitted = make().fit(scores[:, kept], truth[kept])
+        return [fitted.predict(scores[:, folds == fold]) for fold in out]
+
+    start = time.perf_counter()
+    made = np.empty(truth.shape, dtype=np.float32)
+    nested = {fold: np.empty(truth.shape, dtype=np.float32) for fold in numbers}
+    for fold in numbers:
+        (made[folds == fold],) = apart(fold)
+    for one, other in combinations(numbers, 2) if len(numbers) > 2 else ():
+        nested[other][folds == one], nested[one][folds == other] = apart(one, other)
+    if len(numbers) == 2:
+        for fold in numbers:
+            kept = folds != fold
+            nested[fold][kept] = make().fit(scores[:, kept], truth[kept]).predict(scores[:, kept])
+    for fold in numbers:
+        nested[fold][folds == fold] = made[folds == fold]
+    fitted = (make() if final is None else final).fit(scores, truth)
+    in_sample = fitted.predict(scores)
+    return Combined(made, nested, in_sample, fitted, time.perf_counter() - start)
+
+
+def evaluate(
+    name: str,
+    make: Callable[[], DecisionRule],
+    combined: Combined,
+    truth: NDArray[np.bool_],
+    folds: NDArray[np.integer],
+    metric: Metric,
+    *,
+    final: DecisionRule | None = None,
+) -> Evaluation:
+    """Measure a decision rule on scores, cross-fitted and in-sample.
+
+    Args:
+        name: what to show.
+        make: returns a new, unfitted rule.
+        combined: the scores of the chips.
+        truth: bool array (num_chips, num_labels).
+        folds: int array (num_chips,).
+        metric: what to measure.
+        final: the rule to fit on all chips, where it should differ from what `make` returns (a study on disk).
+
+    Raises:
+        ValueError: if the shapes do not fit, or there are fewer than two folds.
+    """
+    start = time.perf_counter()
+    decisions = np.empty(truth.shape, dtype=bool)
+    for fold in _folds_of(combined.scores, truth, folds):
+        held = folds == fold
+        rule = make().fit(combined.nested[fold][~held], truth[~held])
+        decisions[held] = rule.predict(combined.scores[held])
+    fitted = (make() if final is None else final).fit(combined.scores, truth)
+    # Of scores that are nobody's learning, both are the same.
+    flattered = fitted if combined.in_sample is combined.scores else make().fit(combined.in_sample, truth)
+    in_sample = f_beta(truth, flattered.predict(combined.in_sample), metric)
+    return Evaluation(
+        name=name,
+        metric=metric.name,
+        cross_fitted=f_beta(truth, decisions, metric),
+        in_sample=in_sample,
+        resampled=bootstrap(truth, [decisions], metric)[:, 0],
+        labels=by_label(truth, decisions, metric.beta),
+        decisions=decisions,
+        fitted=fitted,
+        seconds=combined.seconds + time.perf_counter() - start,
+    )
+
+
+def _folds_of(scores: NDArray[Any], truth: NDArray[np.bool_], folds: NDArray[np.integer]) -> list[int]:
+    if scores.shape[-2:] != truth.shape or folds.shape != truth.shape[:1]:
+        raise ValueError(f"Shapes do not fit: scores {scores.shape}, truth {truth.shape}, folds {folds.shape}.")
+    numbers = np.unique(folds).tolist()
+    if len(numbers) < 2:
+        raise ValueError(f"Cross-fitting needs at least two folds, received {len(numbers)}.")
+    return numbers

@@ -1,0 +1,78 @@
+"""The shake-up between the public and the private leaderboard, simulated on labelled chips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.spec import Metric
+from submissions.measure.bootstrap import metric_of_draws
+from submissions.measure.fast_metric import SAME
+
+SPLITS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class ShakeUp:
+    """What random splits of the chips into a public and a private part show.
+
+    Attributes:
+        public: share of the chips in the public part.
+        chosen: mean private metric of the chosen decisions.
+        leader: mean private metric of the decisions that lead on the public part, whichever these are in each split.
+        best: share of the splits in which the chosen ones are best, or equal to the best, on the private part.
+        beats: float array (num_decisions,): share of the splits in which the chosen ones beat each other on the private
+            part, equal ones counted half.
+    """
+
+    public: float
+    chosen: float
+    leader: float
+    best: float
+    beats: NDArray[np.float64]
+
+
+def shake_up(
+    truth: NDArray[np.bool_],
+    decisions: Sequence[NDArray[np.bool_]],
+    chosen: int,
+    metric: Metric,
+    public: float,
+    *,
+    splits: int = SPLITS,
+    seed: int = 0,
+) -> ShakeUp:
+    """Split the chips at random, again and again, and compare what leads in public with what is chosen.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        decisions: bool arrays (num_chips, num_labels), cross-fitted.
+        chosen: which of them is chosen.
+        metric: what is measured.
+        public: share of the chips in the public part, between 0 and 1.
+        splits: how many to draw.
+        seed: of the draws.
+
+    Raises:
+        ValueError: if a part would have no chip.
+    """
+    num_public = round(public * len(truth))
+    if not 0 < num_public < len(truth):
+        raise ValueError(f"A share of {public} of {len(truth)} chips leaves a part of the split empty.")
+    random = np.random.default_rng(seed)
+    shown = np.zeros((splits, len(truth)), dtype=np.uint8)
+    for row in shown:
+        row[random.permutation(len(truth))[:num_public]] = 1
+    seen = metric_of_draws(shown, num_public, truth, decisions, metric)
+    kept = metric_of_draws(1 - shown, len(truth) - num_public, truth, decisions, metric)
+    lag = kept[:, [chosen]] - kept
+    return ShakeUp(
+        public=public,
+        chosen=float(kept[:, chosen].mean()),
+        leader=float(kept[np.arange(splits), seen.argmax(axis=1)].mean()),
+        best=float((lag >= -SAME).all(axis=1).mean()),
+        beats=np.asarray(((lag > SAME) + 0.5 * (np.abs(lag) <= SAME)).mean(axis=0)),
+    )

@@ -1,0 +1,1 @@
+"""The models and blends that a blend is made of, and the chips they share."""

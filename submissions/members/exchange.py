@@ -1,0 +1,179 @@
+"""Scores as files that team mates exchange: out-of-fold and test scores of a model or blend, by id.
+
+A CSV file has the competition's id column and a column a label; an `.npz` file the arrays `names`, `scores` and
+`labels`. What a row is, its id says: a labelled chip's scores are out-of-fold, another's are test scores.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError, unknown_name
+from competition.common.files import checked_name, replace_atomically
+from competition.common.text import first
+from competition.labels import read_table
+from competition.spec import Competition
+from competition.workspace import Workspace
+from folds.score_store import ScoreStore
+from folds.scores import Scores
+from submissions.members.blend_files import IMPORTED, blend_names, read_blend, write_blend
+from submissions.members.members import load_member
+
+SUFFIXES = (".csv", ".npz")
+
+
+def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tuple[Scores, Scores]:
+    """Keep scores from files as a member for blends.
+
+    Labels that the files have no column for count as not scored.
+
+    Args:
+        name: of the member.
+        paths: `.csv` or `.npz` files, together one row a chip.
+        workspace: of the competition.
+
+    Returns:
+        The out-of-fold scores and the test scores.
+
+    Raises:
+        UserError: if a file cannot be read or does not fit the competition, or the name is taken.
+    """
+    competition, store = workspace.competition, ScoreStore.of(workspace)
+    _check_name(name, workspace, store)
+    read = [_read(path, competition) for path in paths]
+    if len({tuple(each.scored) for each in read}) > 1:
+        raise UserError(f"{first(paths)} have columns of different labels. Give files with the same.")
+    names, values = [chip for each in read for chip in each.names], np.concatenate([each.values for each in read])
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"Chips are scored twice: {first(chip for chip, times in Counter(names).items() if times > 1)}."
+        )
+    labelled, to_predict = set(store.table.image_names), _to_predict(workspace)
+    both = labelled & to_predict
+    if both & set(names):
+        raise UserError(
+            f"Ids name both a labelled chip and one to predict, so scores cannot be told apart: {first(both)}."
+        )
+    oof, test = (Scores(*_rows(names, values, wanted)) for wanted in (labelled, to_predict))
+    if unknown := [chip for chip in names if chip not in labelled | to_predict]:
+        raise UserError(
+            f"{len(unknown)} of {len(names)} ids are neither of the fold table nor of the sample submission: "
+            f"{first(unknown)}. Leave them out of the file, or prepare the data they are of."
+        )
+    if not oof.names:
+        raise UserError(f"No labelled chip is scored in {first(paths)}: a member needs out-of-fold scores.")
+    about = {
+        "name": name,
+        "method": IMPORTED,
+        "union": [],
+        "members": [],
+        "labels": list(store.labels),
+        "fold_digest": None,  # a team mate's folds are not known, and need not be ours
+        "left_out": [],
+    }
+    write_blend(workspace.blends / name, oof, test, about)
+    return oof, test
+
+
+def export_scores(name: str, path: Path, workspace: Workspace) -> Scores:
+    """Write the out-of-fold and test scores of a model or blend to one `.csv` or `.npz` file.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: if there is no such model or blend, or the file's name ends in something else.
+    """
+    _check_suffix(path)
+    member = load_member(name, workspace, ScoreStore.of(workspace))
+    if common := set(member.oof.names) & set(member.test.names):
+        raise UserError(
+            f"Ids name both a labelled chip and one to predict, so one file cannot hold both: {first(common)}."
+        )
+    scores = Scores(member.oof.names + member.test.names, np.concatenate([member.oof.values, member.test.values]))
+    if path.suffix.lower() == ".csv":
+        scores.write_table(path, workspace.competition)
+        return scores
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+        labels, scored = np.array(workspace.competition.labels), scores.scored
+        np.savez_compressed(
+            file, names=np.array(scores.names, dtype=np.str_), scores=scores.values[:, scored], labels=labels[scored]
+        )
+    return scores
+
+
+def _check_name(name: str, workspace: Workspace, store: ScoreStore) -> None:
+    if checked_name("member", name).endswith(SUFFIXES):
+        raise UserError(f"{name!r} would be taken for a file. Give the scores a --name without a suffix.")
+    taken = name in store.models()
+    if not taken and name in blend_names(workspace.blends):
+        taken = read_blend(workspace.blends / name, store.labels, store.table.digest)[2]["method"] != IMPORTED
+    if taken:
+        raise UserError(f"'{name}' is a model or blend of this workspace. Give the scores another --name.")
+
+
+def _to_predict(workspace: Workspace) -> set[str]:
+    try:
+        return set(workspace.test_names)
+    except UserError:  # there may be none
+        return set()
+
+
+def _rows(
+    names: list[str], values: NDArray[np.float32], wanted: set[str]
+) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    rows = [number for number, name in enumerate(names) if name in wanted]
+    return tuple(names[row] for row in rows), values[rows]
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: expected a file that ends in .csv or .npz.")
+
+
+def _read(path: Path, competition: Competition) -> Scores:
+    """Read the scores of a file; labels without a column are NaN."""
+    _check_suffix(path)
+    names, labels, found = (_read_csv if path.suffix.lower() == ".csv" else _read_arrays)(path, competition)
+    for label in labels:
+        if label not in competition.labels:
+            raise unknown_name(f"label in {path}:", label, list(competition.labels))
+    if len(set(labels)) < len(labels):
+        raise UserError(f"{path} has two columns of one label.")
+    if found.shape != (len(names), len(labels)) or not labels or not names:
+        raise UserError(f"{path} holds {found.shape} scores of {len(names)} ids and {len(labels)} labels.")
+    wrong = ~((found >= 0) & (found <= 1)).all(axis=1)
+    if wrong.any():
+        chips = first(np.array(names)[wrong])
+        raise UserError(f"{path}: expected scores from 0 to 1, and none missing; see {int(wrong.sum())} rows: {chips}.")
+    values = np.full((len(names), len(competition.labels)), np.nan, dtype=np.float32)
+    values[:, [competition.label_index[label] for label in labels]] = found
+    if len(set(names)) < len(names):
+        raise UserError(f"{path} scores a chip twice.")
+    return Scores(tuple(names), values)
+
+
+def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:
+    column = competition.tables.id_column
+    table = read_table(path, [column])
+    labels = [name for name in table.columns if name not in (column, competition.tables.tags_column)]
+    try:
+        found = table[labels].to_numpy(dtype=np.float64)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; expected a number in every label's column.") from error
+    return table[column].tolist(), labels, found
+
+
+def _read_arrays(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            labels = arrays["labels"].tolist() if "labels" in arrays else list(competition.labels)
+            return [str(name) for name in arrays["names"]], labels, arrays["scores"].astype(np.float64)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"Cannot read {path}: {error}. Expected the arrays names, scores and labels.") from error

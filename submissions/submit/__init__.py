@@ -1,0 +1,1 @@
+"""Submission files: written, checked, uploaded once, kept in the ledger."""

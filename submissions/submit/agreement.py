@@ -1,0 +1,132 @@
+"""How far two submissions agree, by the prefix of the ids.
+
+A submission that agrees well with a strong one on `test_*` and badly on `file_*` has its files mixed up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tabulate import tabulate
+
+from competition.common.errors import UserError
+from competition.common.text import first
+from competition.labels import to_multi_hot
+from competition.metrics import f_beta_per_chip
+from competition.spec import Competition
+from submissions.submit.validate import read_rows
+
+GAP = 0.1  # in mean F-beta, below the prefix that agrees best; a mix-up costs .35
+SIGMAS = 3.0
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class PrefixAgreement:
+    """How far two submissions agree on the ids of one prefix.
+
+    Attributes:
+        prefix: the id up to its last "_" and number; the whole table of ids that have none is "".
+        num_rows: ids compared.
+        identical: share of the rows with the same labels.
+        f_beta: mean F-beta of the first submission, if the second were the truth.
+        jaccard: mean share of common labels among those of either.
+        error: standard error of `f_beta`.
+    """
+
+    prefix: str
+    num_rows: int
+    identical: float
+    f_beta: float
+    jaccard: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two submissions agree.
+
+    Attributes:
+        prefixes: by prefix of the ids, the least agreement first.
+        metric: name of the F-beta.
+        not_common: ids that only one of them has.
+    """
+
+    prefixes: tuple[PrefixAgreement, ...]
+    metric: str
+    not_common: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """One line for every prefix that agrees far less than the best."""
+        best = max(self.prefixes, key=lambda each: each.f_beta)
+        return [
+            f"Warning: the submissions agree far less on {low.prefix}_* ({self.metric} {low.f_beta:.3f}) than on "
+            f"{best.prefix}_* ({best.f_beta:.3f}). Their chips or rows may be mixed up there."
+            for low in self.prefixes
+            if best.f_beta - low.f_beta > max(GAP, SIGMAS * np.hypot(low.error, best.error))
+        ]
+
+    def text(self) -> str:
+        """Return the agreement for a terminal."""
+        headers = ["ids", "rows", "identical", self.metric, "Jaccard"]
+        rows = [
+            [f"{each.prefix}_*" if each.prefix else "all", each.num_rows, f"{each.identical:.3f}",
+             f"{each.f_beta:.3f}", f"{each.jaccard:.3f}"]
+            for each in self.prefixes[:SHOWN]
+        ]  # fmt: skip
+        lines = [tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 4)]
+        if len(self.prefixes) > SHOWN:
+            lines.append(f"and {len(self.prefixes) - SHOWN} more prefixes that agree better.")
+        if self.not_common:
+            lines.append(f"{self.not_common} ids are in one of the files only and are not compared.")
+        return "\n".join([*lines, *self.warnings])
+
+
+def agreement(path: Path, other: Path, competition: Competition) -> Agreement:
+    """Compare two submissions.
+
+    Raises:
+        UserError: if one cannot be read as a submission, has an unknown tag, or they have no id in common.
+    """
+    ours, theirs = _read(path, competition), _read(other, competition)
+    names = [name for name in ours if name in theirs]
+    if not names:
+        raise UserError(f"{path} and {other} have no id in common; the first has {first(ours)}.")
+    decided = to_multi_hot((ours[name] for name in names), competition)
+    reference = to_multi_hot((theirs[name] for name in names), competition)
+    prefixes = np.array([_prefix(name) for name in names])
+    metric = competition.metric
+    found = [
+        _compare(str(prefix), decided[prefixes == prefix], reference[prefixes == prefix], metric.beta)
+        for prefix in np.unique(prefixes)
+    ]
+    not_common = len(ours) + len(theirs) - 2 * len(names)
+    return Agreement(tuple(sorted(found, key=lambda each: each.f_beta)), f"F{metric.beta:g}", not_common)
+
+
+def _read(path: Path, competition: Competition) -> dict[str, tuple[str, ...]]:
+    rows, problems = read_rows(path, competition)
+    if rows is None:
+        raise UserError(f"{path} cannot be compared: {'; '.join(problem.text() for problem in problems)}.")
+    return {row.name: row.tags for row in rows}
+
+
+def _prefix(name: str) -> str:
+    found = re.fullmatch(r"(.+)_[0-9]+", name)
+    return found[1] if found else ""
+
+
+def _compare(prefix: str, decided: NDArray[np.bool_], reference: NDArray[np.bool_], beta: float) -> PrefixAgreement:
+    identical = (decided == reference).all(axis=1)
+    f_beta = np.where(identical, 1.0, f_beta_per_chip(reference, decided, beta))  # two empty rows agree
+    either = np.maximum((decided | reference).sum(axis=1), 1)
+    jaccard = np.where(identical, 1.0, (decided & reference).sum(axis=1) / either)
+    error = float(f_beta.std() / np.sqrt(len(f_beta)))
+    return PrefixAgreement(
+        prefix, len(decided), float(identical.mean()), float(f_beta.mean()), float(jaccard.mean()), error
+    )

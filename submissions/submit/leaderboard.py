@@ -1,0 +1,151 @@
+"""The ledger as people read it, and how far cross-fitted scores and the leaderboard agree."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from tabulate import tabulate
+
+from competition.common.text import counted, day
+from competition.kaggle.errors import clean
+from submissions.submit.entry import Entry
+
+FEWEST = 3
+LINE = 1e-9  # of a correlation, to that of a line
+WIDTH = 24  # of a name or a message in the table
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How far cross-fitted scores foretell those of the leaderboard.
+
+    Attributes:
+        count: submissions that have both.
+        pearson: correlation of the scores; None if there are fewer than three, or all are alike.
+        low: lower end of its 95 % interval, by Fisher's transformation, as if the submissions shared neither chips nor
+            models; None for fewer than four, or where they lie on a line.
+        high: upper end of it.
+        spearman: correlation of the ranks.
+        gap: mean of leaderboard less cross-fitted.
+        gap_spread: standard deviation of that difference among submissions.
+    """
+
+    count: int
+    pearson: float | None = None
+    low: float | None = None
+    high: float | None = None
+    spearman: float | None = None
+    gap: float | None = None
+    gap_spread: float | None = None
+
+    def text(self, board: str) -> str:
+        """Return the correlation as one line.
+
+        Args:
+            board: which leaderboard, such as "public".
+        """
+        begin = f"Cross-fitted against {board} score, {counted(self.count, 'different file')} with both: "
+        if self.gap is None or self.gap_spread is None:
+            return f"{begin}{FEWEST} are needed to compare them."
+        apart = (
+            f"{board} is {abs(self.gap):.4f} {'lower' if self.gap < 0 else 'higher'} on average "
+            f"(standard deviation {self.gap_spread:.4f})"
+        )
+        if self.pearson is None or self.spearman is None:
+            return f"{begin}all alike in one of them, so no correlation; {apart}."
+        if self.low is None or self.high is None:
+            interval = "too few for an interval"
+        else:
+            interval = f"95 %, were they independent: {self.low:.2f} to {self.high:.2f}"
+        return f"{begin}Pearson {self.pearson:.2f} ({interval}), Spearman {self.spearman:.2f}; {apart}."
+
+
+def correlate(entries: Sequence[Entry], board: str) -> Correlation:
+    """Compare the cross-fitted scores of submissions with those of a leaderboard, in the metric of the latest.
+
+    Args:
+        entries: of the ledger; a file that was submitted several times counts once.
+        board: "public" or "private".
+    """
+    known = [entry for entry in entries if entry.cross_fitted is not None and getattr(entry, board) is not None]
+    both = {
+        entry.marker or str(entry.ref): (entry.cross_fitted, getattr(entry, board))
+        for entry in known
+        if entry.metric == known[-1].metric
+    }
+    if len(both) < FEWEST:
+        return Correlation(len(both))
+    ours, theirs = np.array(list(both.values()), dtype=float).T
+    gaps = theirs - ours
+    apart = {"gap": float(gaps.mean()), "gap_spread": float(gaps.std(ddof=1))}
+    if min(np.ptp(ours), np.ptp(theirs)) == 0:
+        return Correlation(len(both), **apart)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
+        found = stats.pearsonr(ours, theirs)
+        is_open = len(both) > FEWEST and abs(found.statistic) < 1 - LINE
+        interval = found.confidence_interval() if is_open else (None, None)
+        low, high = (None if end is None else float(end) for end in interval)
+        spearman = float(stats.spearmanr(ours, theirs).statistic)
+    return Correlation(len(both), float(found.statistic), low, high, spearman, **apart)
+
+
+def ledger_text(entries: Sequence[Entry]) -> str:
+    """Return the table of all submissions, the first one first, and the correlations."""
+    if not entries:
+        return 'No submissions yet. "submissions sync" pulls those that were made elsewhere.'
+    rows = [_cells(entry) for entry in entries]
+    header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
+    table = tabulate(rows, header, disable_numparse=True)
+    lines = [_why(entry) for entry in entries if entry.error]
+    if any(entry.stage == "unconfirmed" for entry in entries):
+        lines.append("Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask for it.")
+    if pending := sum(entry.state == "pending" for entry in entries):
+        lines.append(f"{counted(pending, 'submission')} not scored when last seen; `submissions sync` asks again.")
+    lines.append(correlate(entries, "public").text("public"))
+    if any(entry.private is not None for entry in entries):
+        lines.append(correlate(entries, "private").text("private"))
+    return "\n".join([table, "", *lines])
+
+
+def ledger_json(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return all submissions and the correlations for a JSON file."""
+    boards = {board: asdict(correlate(entries, board)) for board in ("public", "private")}
+    return {"submissions": [entry.as_dict() for entry in entries], "correlation": boards}
+
+
+def score_text(entry: Entry) -> str:
+    """Return the scores of one submission beside the cross-fitted one."""
+    scores = [f"{board} {value:.5f}" for board in ("public", "private") if (value := getattr(entry, board)) is not None]
+    if entry.cross_fitted is not None:
+        interval = "" if entry.low is None else f" ({entry.low:.4f} to {entry.high:.4f})"
+        scores.append(f"cross-fitted {entry.metric} {entry.cross_fitted:.4f}{interval}")
+    return ", ".join(scores) or "no score"
+
+
+def _why(entry: Entry) -> str:
+    """Return why an entry was not submitted or not scored, as a line."""
+    what = "was not submitted" if entry.stage == "ended" else "was not scored"
+    return f"{clean(entry.name, WIDTH)} of {day(entry.when)} {what}: {clean(entry.error)}"
+
+
+def _cells(entry: Entry) -> list[str]:
+    interval = "" if entry.low is None else f" ({entry.low:.4f} to {entry.high:.4f})"
+    ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}{interval}"
+    public, private = ("" if value is None else f"{value:.5f}" for value in (entry.public, entry.private))
+    state = entry.state if entry.stage != "ended" else "not submitted"
+    return [
+        day(entry.when),
+        clean(entry.name, WIDTH),
+        "" if entry.ref is None else str(entry.ref),
+        ours,
+        public,
+        private,
+        state,
+        clean(entry.message, WIDTH),
+    ]

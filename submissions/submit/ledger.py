@@ -1,0 +1,269 @@
+"""The ledger: every submission that was begun here, and every one that Kaggle lists, in one SQLite file.
+
+A row goes through these stages; each is on the disk before the step it announces is taken:
+
+    uploading     the file is on its way; nothing is submitted
+    unconfirmed   Kaggle was told to submit it; whether it did is not known
+    confirmed     Kaggle has given it a number, its ref
+    ended         it was not submitted, and `error` says why
+
+So a process that is killed leaves a row that says truly how far it came.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from competition.common.errors import UserError
+from competition.common.text import now
+from competition.kaggle.answers import LONGEST_MESSAGE, RemoteSubmission
+from competition.kaggle.errors import clean
+from competition.workspace import Workspace
+from submissions.submit.entry import DamagedRowError, Entry, Synced, entry_of, row_of, what_was_expected
+
+VERSION = 1
+BUSY = 30.0  # seconds to wait for another process that is writing
+CLOCKS = 3600  # seconds that Kaggle's clock and ours may differ by
+LATEST = 86400  # seconds after an entry was noted as sent that Kaggle may have got it; a computer may have slept
+MARKER = re.compile(r"-([0-9a-f]{16})\.csv")  # in the name of a file that was uploaded from a workspace
+SCHEMA = """
+CREATE TABLE submissions (
+    id INTEGER PRIMARY KEY,
+    competition TEXT NOT NULL,
+    name TEXT NOT NULL,
+    stage TEXT NOT NULL CHECK (stage IN ('uploading', 'unconfirmed', 'confirmed', 'ended')),
+    ref INTEGER,
+    marker TEXT,
+    digest TEXT,
+    size INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    metric TEXT,
+    cross_fitted REAL,
+    low REAL,
+    high REAL,
+    members TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    begun TEXT,
+    sent TEXT,
+    confirmed TEXT,
+    scored TEXT,
+    status TEXT,
+    public REAL,
+    private REAL,
+    error TEXT NOT NULL DEFAULT '',
+    UNIQUE (competition, ref),
+    CHECK ((stage = 'confirmed') = (ref IS NOT NULL))
+);
+"""
+
+
+class Ledger:
+    """The submissions of a workspace.
+
+    Args:
+        path: the SQLite file; made when something is first written.
+        competition: Kaggle's name of the competition, the only one whose entries are seen.
+        recipes: folder of the submissions, whose recipes tell what an entry made elsewhere, or before the ledger was
+            lost, is; None: they are not looked for.
+    """
+
+    def __init__(self, path: Path, competition: str, recipes: Path | None = None) -> None:
+        self.path = path
+        self.competition = competition
+        self._recipes = recipes
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Ledger:
+        """Return the ledger of a workspace."""
+        return cls(workspace.ledger, workspace.competition.slug, workspace.submissions)
+
+    def entries(self) -> list[Entry]:
+        """Return every entry, in the order in which they were begun here or made elsewhere."""
+        if not self.path.exists():
+            return []
+        with self._transaction("DEFERRED") as database:
+            if not _version(database):  # another process is making it
+                return []
+            found = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
+            entries = [entry_of(row) for row in found]
+        return sorted(entries, key=lambda entry: (entry.begun or entry.when, entry.id))
+
+    def begin(self, entry: Entry) -> Entry:
+        """Write a new entry, whose file is about to be uploaded."""
+        values = {**row_of(entry), "stage": "uploading", "begun": now()}
+        with self._transaction() as database:
+            return self._insert(database, values)
+
+    def send(self, entry: Entry) -> None:
+        """Note that Kaggle is about to be told to submit."""
+        self._update(entry, stage="unconfirmed", sent=now())
+
+    def confirm(self, entry: Entry, ref: int) -> Entry:
+        """Note that Kaggle has accepted the submission as `ref`, and return the entry."""
+        with self._transaction() as database:
+            # Another process may have read it in Kaggle's list first, and not have known whose it is.
+            others = "competition = ? AND ref = ? AND id <> ? AND begun IS NULL"
+            database.execute(f"DELETE FROM submissions WHERE {others}", (self.competition, ref, entry.id))
+            values = {"stage": "confirmed", "ref": ref, "confirmed": now(), "status": "pending"}
+            self._set(database, entry.id, values)
+            return self._by_id(database, entry.id)
+
+    def end(self, entry: Entry, why: str, *, is_sure: bool = True) -> None:
+        """Note that nothing was submitted.
+
+        Args:
+            entry: that ends.
+            why: for people.
+            is_sure: Kaggle cannot have it; otherwise it is recognised should Kaggle list it some day.
+        """
+        self._update(entry, stage="ended", error=why, **({"sent": None} if is_sure else {}))
+
+    def record(self, listed: Sequence[RemoteSubmission]) -> Synced:
+        """Take in what Kaggle says of submissions.
+
+        A submission whose ref is not known is that of the entry whose file it is, if one was sent and not confirmed.
+        """
+        found, new, scored = [], 0, 0
+        recipes = self._known_files()
+        with self._transaction() as database:
+            for remote in sorted(listed, key=lambda each: each.ref):
+                entry = self._known(database, remote.ref)
+                if entry is None and (entry := self._unconfirmed(database, remote)):
+                    found.append(entry.id)
+                if entry is None:
+                    entry = self._insert(database, row_of(self._elsewhere(remote, recipes)))
+                    new += 1
+                values = {"stage": "confirmed", "ref": remote.ref, "confirmed": entry.confirmed or remote.date or now()}
+                if remote.status != "pending" or entry.scored is None:  # a list that is older takes nothing back
+                    values |= {"status": remote.status, "error": remote.error}
+                    values |= {"public": remote.public, "private": remote.private}
+                if remote.status == "complete" and entry.scored is None:
+                    values["scored"] = now()
+                    scored += 1
+                self._set(database, entry.id, values)
+            confirmed = tuple(self._by_id(database, number) for number in found)
+        return Synced(confirmed, new, scored)
+
+    def _known(self, database: sqlite3.Connection, ref: int) -> Entry | None:
+        query = "SELECT * FROM submissions WHERE competition = ? AND ref = ?"
+        row = database.execute(query, (self.competition, ref)).fetchone()
+        return entry_of(row) if row else None
+
+    def _unconfirmed(self, database: sqlite3.Connection, remote: RemoteSubmission) -> Entry | None:
+        # "unconfirmed" comes before "ended", whose submission Kaggle lists later than it was waited for.
+        query = (
+            "SELECT * FROM submissions WHERE competition = ? AND stage IN ('unconfirmed', 'ended') "
+            "AND sent IS NOT NULL ORDER BY stage DESC, id"
+        )
+        rows = database.execute(query, (self.competition,)).fetchall()
+        return next((entry for entry in map(entry_of, rows) if _is_same(entry, remote)), None)
+
+    def _elsewhere(self, remote: RemoteSubmission, recipes: dict[str, dict[str, Any]]) -> Entry:
+        """Return an entry for a submission that is not known; the recipe of the same file tells more of it."""
+        found = MARKER.search(remote.file_name)
+        entry = Entry(
+            competition=self.competition,
+            name=remote.file_name or f"submission {remote.ref}",
+            size=remote.size,
+            message=remote.message,
+            stage="confirmed",
+            ref=remote.ref,
+            marker=found[1] if found else None,
+        )
+        return replace(entry, **recipes.get(entry.marker or "", {}))
+
+    def _known_files(self) -> dict[str, dict[str, Any]]:
+        """Return what the recipes of the workspace say of their submissions, by marker."""
+        known = {}
+        for path in self._recipes.glob("*.json") if self._recipes else ():
+            with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # a damaged one stops nobody
+                recipe = json.loads(path.read_text(encoding="utf-8"))
+                digest = recipe["sha256"]
+                known[digest[:16]] = {"name": path.stem, "digest": digest, **what_was_expected(recipe)}
+        return known
+
+    def _by_id(self, database: sqlite3.Connection, number: int) -> Entry:
+        return entry_of(database.execute("SELECT * FROM submissions WHERE id = ?", (number,)).fetchone())
+
+    def _insert(self, database: sqlite3.Connection, values: dict[str, Any]) -> Entry:
+        columns, places = ", ".join(values), ", ".join("?" * len(values))
+        done = database.execute(f"INSERT INTO submissions ({columns}) VALUES ({places})", tuple(values.values()))
+        return self._by_id(database, done.lastrowid or 0)
+
+    def _update(self, entry: Entry, **values: Any) -> None:
+        with self._transaction() as database:
+            self._set(database, entry.id, values)
+
+    def _set(self, database: sqlite3.Connection, number: int, values: dict[str, Any]) -> None:
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        database.execute(f"UPDATE submissions SET {assignments} WHERE id = ?", (*values.values(), number))
+
+    @contextmanager
+    def _transaction(self, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """Yield the database within one transaction, which is on the disk when the block ends, or undone.
+
+        Args:
+            kind: "IMMEDIATE" to write, "DEFERRED" to read, which also a ledger that is read-only allows.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as database:
+                database.row_factory = sqlite3.Row
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute(f"BEGIN {kind}")
+                try:
+                    self._check_version(database, may_make=kind == "IMMEDIATE")
+                    yield database
+                    database.execute("COMMIT")
+                except BaseException:
+                    if database.in_transaction:
+                        database.execute("ROLLBACK")
+                    raise
+        except (sqlite3.Error, DamagedRowError) as error:
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise UserError(
+                    f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
+                    "again when it has ended."
+                ) from error
+            raise UserError(
+                f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away: "
+                '"python run.py submissions sync" makes a new one of what Kaggle lists.'
+            ) from error
+
+    def _check_version(self, database: sqlite3.Connection, *, may_make: bool) -> None:
+        version = _version(database)
+        if version == 0 and may_make:
+            database.execute(SCHEMA)
+            database.execute(f"PRAGMA user_version = {VERSION}")
+        elif version not in (0, VERSION):
+            raise UserError(
+                f"The ledger {self.path} is of version {version}, expected {VERSION}. Use the toolkit that wrote it, "
+                'or move it away: "python run.py submissions sync" makes a new one of what Kaggle lists.'
+            )
+
+
+def _version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
+    """Whether a submission on Kaggle is of the file of an entry, and made when that was sent."""
+    if remote.file_name:
+        found = MARKER.search(remote.file_name)
+        is_same = found is not None and found[1] == entry.marker
+    else:  # the same words, as many bytes
+        words = clean(entry.message, LONGEST_MESSAGE)
+        is_same = remote.message == words and remote.size in (0, entry.size) and bool(remote.date)
+    if not is_same or not remote.date or not entry.sent:
+        return is_same
+    later = datetime.fromisoformat(remote.date).astimezone(UTC) - datetime.fromisoformat(entry.sent)
+    return -CLOCKS < later.total_seconds() < LATEST

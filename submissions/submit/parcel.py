@@ -1,0 +1,127 @@
+"""What is to be uploaded, checked before anything leaves the machine."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from competition.common.errors import UserError
+from competition.common.files import digest_file
+from competition.common.text import first
+from competition.kaggle.credentials import redact
+from competition.workspace import Workspace
+from submissions.submit.entry import Entry, what_was_expected
+from submissions.submit.validate import SubmissionReport, validate_submission
+from submissions.submit.write import read_recipe, submission_path
+
+LONGEST = 60  # characters of a submission's name in the name of the uploaded file
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A checked submission file, ready to be uploaded.
+
+    Attributes:
+        report: what the validator found: nothing.
+        content: what is uploaded: the CSV, or its gzip.
+        digest: SHA-256 of the CSV.
+        modified: when the CSV was last changed, in seconds since 1970.
+        expected: how it was made and what it should score, as fields of an entry of the ledger.
+        is_packed: whether `content` is gzip.
+    """
+
+    report: SubmissionReport
+    content: bytes
+    digest: str
+    modified: int
+    expected: dict[str, Any]
+    is_packed: bool
+
+    @property
+    def path(self) -> Path:
+        """The CSV file."""
+        return self.report.path
+
+    @property
+    def marker(self) -> str:
+        """What makes the file known among all that are on Kaggle."""
+        return self.digest[:16]
+
+    @property
+    def upload_name(self) -> str:
+        """Name of the file on Kaggle."""
+        stem = re.sub(r"[^A-Za-z0-9_.]+", "-", self.path.stem)[:LONGEST].strip("-.") or "submission"
+        return f"{stem}-{self.marker}.csv{'.gz' if self.is_packed else ''}"
+
+    def entry(self, message: str, competition: str) -> Entry:
+        """Return the parcel as an entry of the ledger."""
+        return Entry(
+            competition=competition,
+            name=self.path.stem,
+            marker=self.marker,
+            digest=self.digest,
+            size=len(self.content),
+            message=message,
+            **self.expected,
+        )
+
+
+def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Parcel:
+    """Check a submission and make it ready.
+
+    Args:
+        name: of a submission in the workspace, or the path of a `.csv` file; None: the one written last.
+        workspace: of the competition.
+        as_gzip: upload it compressed.
+
+    Raises:
+        UserError: if there is none, or it is not valid, or was changed after it was written.
+    """
+    path = _latest(workspace) if name is None else submission_path(name, workspace)
+    if not path.is_file():
+        there = first(sorted(each.stem for each in workspace.submissions.glob("*.csv"))) or "none"
+        raise UserError(f"No submission {path}. In {workspace.submissions} there are: {there}.")
+    recipe = read_recipe(path)
+    try:
+        expected = what_was_expected(recipe)
+    except ValueError as error:
+        beside = path.with_suffix(".json")
+        raise UserError(f"The recipe {beside} is damaged. Write the submission again, or remove it.") from error
+    # What was asked for when it was written is what it is held to now.
+    exclusive = recipe.get("exclusive", True)
+    content = path.read_bytes()
+    report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
+    if not report.is_valid:
+        raise report.error()
+    digest = sha256(content).hexdigest()
+    if digest != recipe.get("sha256", digest) or digest != digest_file(path):
+        raise UserError(f"{path} is changing while it is read. Run the command again when it is complete.")
+    modified = int(path.stat().st_mtime)
+    return Parcel(report, gzip.compress(content, mtime=0) if as_gzip else content, digest, modified, expected, as_gzip)
+
+
+def check_message(message: str) -> str:
+    """Return a message that may stand beside a submission.
+
+    Raises:
+        UserError: if it is empty, not one printable line, or holds the user's token.
+    """
+    if redact(message) != message:
+        raise UserError("--message holds a Kaggle token, and everybody in the team would read it. Leave it out.")
+    if not message.strip() or not message.isprintable():
+        raise UserError(f"--message: expected one line of text, received {message!r}.")
+    return message.strip()
+
+
+def _latest(workspace: Workspace) -> Path:
+    paths = list(workspace.submissions.glob("*.csv"))
+    if not paths:
+        raise UserError(
+            f"No submissions in {workspace.submissions}. "
+            'Run "python run.py blend --members MODELS --name NAME", or give the path of a .csv file.'
+        )
+    return max(paths, key=lambda path: path.stat().st_mtime)

@@ -1,0 +1,220 @@
+"""Bringing a submission to Kaggle, once.
+
+A submission is made in three steps: Kaggle names a place for the file, the file is sent there, and Kaggle is told to
+submit it. Only the last one counts, and only the ref that it returns proves it. The ledger notes each step before it is
+taken. Where the last one has no answer, Kaggle's list is asked, until nothing can be on its way any more; the name of
+the uploaded file carries the digest of its content, so that it is found there, also by another machine or without the
+ledger.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from competition.common.errors import UserError
+from competition.common.files import one_at_a_time
+from competition.common.text import day, first
+from competition.kaggle.answers import Limits
+from competition.kaggle.client import Kaggle
+from competition.kaggle.errors import AGAIN, UnansweredError, clean
+from submissions.submit.entry import Entry
+from submissions.submit.ledger import Ledger
+from submissions.submit.parcel import Parcel
+
+ATTEMPTS = 2
+SETTLED = 90.0  # seconds of looking at Kaggle's list until what it does not show is taken for not accepted
+POLL = 5.0  # seconds between two looks at Kaggle's list
+FIRST_LOOK, LAST_LOOK = 5.0, 60.0  # seconds between two looks at a score; they double
+PATIENCE = 1800.0  # seconds to wait for a score
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A submission that Kaggle has confirmed.
+
+    Attributes:
+        entry: of the ledger.
+        limits: before it was made; None if Kaggle does not say.
+        is_earlier: it was made by an earlier attempt, and nothing was uploaded now.
+    """
+
+    entry: Entry
+    limits: Limits | None
+    is_earlier: bool
+
+    def text(self, what: str) -> str:
+        """Return what happened, as a line.
+
+        Args:
+            what: was uploaded, and where to.
+        """
+        if self.is_earlier:
+            begun = day(self.entry.sent or "")
+            return (
+                f"Kaggle has it already: the attempt of {begun} was accepted as {self.entry.ref}. Nothing was uploaded."
+            )
+        left = f"; {self.limits.left - 1} left today" if self.limits and self.limits.left else ""
+        return f"Uploaded {what}. Kaggle has accepted it as submission {self.entry.ref}{left}."
+
+
+def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
+    """Refuse a file that is known to be on Kaggle already, unless it is to be submitted `again`.
+
+    Raises:
+        UserError: if it is.
+    """
+    earlier = [entry for entry in ledger.entries() if entry.marker == parcel.marker and entry.stage == "confirmed"]
+    if earlier and not again:
+        entry = earlier[-1]
+        score = entry.status if entry.public is None else f"public {entry.public:.5f}"
+        same = "" if entry.name in (parcel.path.stem, parcel.upload_name) else f", with the content of {entry.name},"
+        raise UserError(
+            f"{parcel.path.name}{same} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}, "
+            f'{score}). Its score: "python run.py submissions sync". Give --again to submit the same file once more.'
+        )
+
+
+def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, again: bool = False) -> Submitted:
+    """Submit a file, exactly once.
+
+    Args:
+        parcel: the file.
+        message: shown beside it on Kaggle.
+        kaggle: the competition.
+        ledger: of the workspace; one process at a time submits from it.
+        again: submit it even if Kaggle has it.
+
+    Raises:
+        UserError: if it is there already, no submission is left today, or it is not accepted, or not confirmed.
+    """
+    with one_at_a_time(ledger.path.with_name(f".{ledger.path.name}.lock"), "submit"):
+        check_new(parcel, ledger, again=again)  # another process may have submitted it while this one waited
+        for found in _settle(kaggle, ledger):
+            if found.marker == parcel.marker:
+                return Submitted(found, None, is_earlier=True)
+        check_new(parcel, ledger, again=again)
+        limits = _check_limits(kaggle)
+        for _ in range(ATTEMPTS):
+            if entry := _try(parcel, message, kaggle, ledger):
+                return Submitted(entry, limits, is_earlier=False)
+    raise UserError(
+        f"Kaggle has not confirmed {parcel.path.name} in {ATTEMPTS} attempts, and does not list it. "
+        "Run the same command again later; it asks Kaggle first."
+    )
+
+
+def wait_for_score(entry: Entry, kaggle: Kaggle, ledger: Ledger) -> Entry:
+    """Return the entry as it is when Kaggle has scored it, or could not.
+
+    Raises:
+        UserError: if Kaggle cannot be asked, or has not scored it after half an hour.
+    """
+    print(
+        f"Waiting for the score, {PATIENCE / 60:.0f} min at most. Ctrl-C ends the waiting, not the submission.",
+        file=sys.stderr,
+    )
+    later = 'To see its score later, run "python run.py submissions sync".'
+    until, pause = time.monotonic() + PATIENCE, FIRST_LOOK
+    try:
+        while (entry := _look(entry.ref or 0, kaggle, ledger)).status == "pending":
+            if time.monotonic() + pause > until:
+                raise UserError(f"{PATIENCE / 60:.0f} min have passed.")
+            time.sleep(pause)
+            pause = min(2 * pause, LAST_LOOK)
+    except UserError as error:
+        accepted = f"Kaggle has accepted submission {entry.ref}, but its score is not known yet"
+        raise UserError(f"{accepted}: {error} {later}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Stopped waiting. Kaggle has accepted submission {entry.ref}. {later}") from None
+    return entry
+
+
+def _look(ref: int, kaggle: Kaggle, ledger: Ledger) -> Entry:
+    ledger.record([kaggle.submission(ref)])
+    return next(each for each in ledger.entries() if each.ref == ref)
+
+
+def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry | None:
+    """Upload and submit once; return the confirmed entry, None if Kaggle did not answer and does not have it."""
+    entry = ledger.begin(parcel.entry(message, kaggle.slug))
+    try:
+        token = kaggle.upload(parcel.upload_name, parcel.content, parcel.modified, progress=True)
+    except BaseException as error:
+        ledger.end(entry, clean(str(error)) or type(error).__name__)
+        raise
+    try:
+        ref = kaggle.create(token, message, lambda: ledger.send(entry))
+    except UnansweredError as error:
+        happened = str(error).split(f" {AGAIN}")[0]  # which is not for the user yet
+        print(f"{happened}\nAsking Kaggle whether it has the submission.", file=sys.stderr)
+        return next((found for found in _settle(kaggle, ledger) if found.id == entry.id), None)
+    except UserError as error:
+        ledger.end(entry, clean(str(error)))
+        raise
+    try:
+        return ledger.confirm(entry, ref)
+    except UserError as error:
+        raise UserError(f"Kaggle has accepted {parcel.path.name} as {ref}, but: {error}") from error
+
+
+def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
+    """Find out what became of every entry that is not confirmed, and return those that Kaggle has.
+
+    Nobody else is submitting from this workspace. An entry that was sent and is not listed may still be on its way; it
+    is ended when Kaggle has not shown it for `SETTLED` seconds from now on. When it was sent is not asked: the computer
+    may have slept in between.
+    """
+    for entry in _at(ledger, "uploading"):
+        ledger.end(entry, "the process was stopped before it was submitted")
+    found: list[Entry] = []
+    begun, is_announced = time.monotonic(), False
+    while True:
+        asked = time.monotonic()
+        found += _listed(kaggle, ledger)
+        unknown = _at(ledger, "unconfirmed")
+        if asked - begun >= SETTLED:
+            for entry in unknown:
+                ledger.end(entry, f"Kaggle did not list it within {SETTLED:.0f} s", is_sure=False)
+            return tuple(found)
+        if not unknown:
+            return tuple(found)
+        if not is_announced:
+            print(f"Kaggle does not list it yet; looking for another {SETTLED:.0f} s.", file=sys.stderr)
+            is_announced = True
+        time.sleep(POLL)
+
+
+def _listed(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
+    try:
+        return ledger.record(kaggle.submissions()).found
+    except UserError as error:
+        if unknown := _at(ledger, "unconfirmed"):
+            names = first(f"{entry.name} of {day(entry.when)}" for entry in unknown)
+            raise UserError(f"{error} Whether Kaggle has {names} is not known; `submit` asks first.") from error
+        raise
+
+
+def _check_limits(kaggle: Kaggle) -> Limits | None:
+    try:
+        limits = kaggle.limits()
+    except UserError as error:
+        print(f"How many submissions are left today is not known: {error}", file=sys.stderr)
+        return None
+    if limits.left == 0 and limits.is_total:
+        raise UserError("The competition allows the team no more submissions. Nothing was uploaded.")
+    if limits.left == 0 and limits.made > 0:  # both are 0 for who has not submitted anything yet
+        midnight = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0)
+        hours, minutes = divmod(int((midnight - datetime.now(UTC)).total_seconds()) // 60, 60)
+        raise UserError(
+            f"No submissions are left today: {limits.made} were made. Counting begins anew at 00:00 UTC, in {hours} h "
+            f"{minutes} min. Nothing was uploaded."
+        )
+    print(f"Submissions today: {limits.made} made, {limits.left} left.", file=sys.stderr)
+    return limits
+
+
+def _at(ledger: Ledger, stage: str) -> list[Entry]:
+    return [entry for entry in ledger.entries() if entry.stage == stage]

@@ -1,0 +1,356 @@
+"""The cache of decoded chips: right pixels, decoded once, whatever interrupts it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from competition.common.errors import UserError
+from competition.data import chip_cache
+from competition.data.chip_cache import ChipCache, open_cache
+from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.spec import ImageSet, load
+
+PNG = ImageSet(suffix=".png", bands="RGB", train=("train",), test=("test",))
+TIF = ImageSet(suffix=".tif", bands="RGB", train=("train",), test=("test",))
+
+
+def pixels(number: int, size: int = 12, dtype=np.uint8) -> np.ndarray:
+    return np.random.default_rng(number).integers(1, np.iinfo(dtype).max, (size, size, 3)).astype(dtype)
+
+
+def write_chips(folder: Path, count: int, dtype=np.uint8) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"chip_{number:02}.{'png' if dtype == np.uint8 else 'tif'}" for number in range(count)]
+    for number, path in enumerate(files):
+        write_chip(path, pixels(number, dtype=dtype))
+    return files
+
+
+def write_chip(path: Path, chip: np.ndarray) -> None:
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, chip, photometric="rgb")
+    else:
+        Image.fromarray(chip).save(path)
+
+
+def break_chip(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def opened(root: Path, files: list[Path], images: ImageSet = PNG, size: int = 8, **options) -> ChipCache:
+    names = [path.stem for path in files]
+    return open_cache(root, "train", names, files, images, size, **{"say": lambda line: None, **options})
+
+
+def everything(cache: ChipCache) -> np.ndarray:
+    return cache.read(np.arange(len(cache)))
+
+
+def expected(files: list[Path], images: ImageSet = PNG, size: int = 8) -> np.ndarray:
+    return np.stack([resize_chip(read_chip(path, images), size) for path in files])
+
+
+@pytest.fixture
+def files(tmp_path) -> list[Path]:
+    return write_chips(tmp_path / "chips", 10)
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[np.ndarray]:
+    """The chips decoded into a cache since the test began, in the order of their decoding."""
+    chips: list[np.ndarray] = []
+
+    def counting(chip: np.ndarray, size: int) -> np.ndarray:
+        chips.append(chip)
+        return resize_chip(chip, size)
+
+    monkeypatch.setattr(chip_cache, "resize_chip", counting)
+    return chips
+
+
+def test_pixels_are_those_of_the_files_at_the_size_asked_for(tmp_path, files):
+    cache = opened(tmp_path / "cache", files)
+    assert cache.names == tuple(path.stem for path in files)
+    assert (len(cache), cache.chip_shape, cache.dtype, cache.left_out) == (10, (8, 8, 3), np.uint8, ())
+    np.testing.assert_array_equal(everything(cache), expected(files))
+
+
+@pytest.mark.parametrize("rendering", ["jpg", "tif"])
+def test_simulated_chips_of_both_renderings_come_back_as_they_are(tmp_path, simulated, rendering):
+    images = load("planet").image_set(rendering)
+    files = sorted((simulated / images.train[0]).iterdir())[:7]
+    cache = opened(tmp_path, files, images, size=32)
+    assert cache.dtype == (np.uint8 if rendering == "jpg" else np.uint16)
+    np.testing.assert_array_equal(everything(cache), expected(files, images, 32))
+
+
+def test_chips_are_read_in_any_order_and_as_often_as_asked(tmp_path, files):
+    cache = opened(tmp_path / "cache", files)
+    positions = np.array([7, 2, 2, 9, 0])
+    np.testing.assert_array_equal(cache.read(positions), expected([files[i] for i in positions]))
+    assert cache.read(np.array([], dtype=np.int64)).shape == (0, 8, 8, 3)
+
+
+def test_opened_again_it_decodes_nothing(tmp_path, files, decoded):
+    first = opened(tmp_path / "cache", files)
+    assert len(decoded) == 10
+    again = opened(tmp_path / "cache", files)
+    assert len(decoded) == 10
+    assert again.digest == first.digest
+    np.testing.assert_array_equal(everything(again), everything(first))
+
+
+def test_a_changed_file_alone_is_decoded_again(tmp_path, files, decoded):
+    before = opened(tmp_path / "cache", files)
+    write_chip(files[3], pixels(77))
+    after = opened(tmp_path / "cache", files)
+    assert len(decoded) == 11
+    assert after.digest != before.digest
+    np.testing.assert_array_equal(everything(after), expected(files))
+
+
+def test_a_changed_file_of_the_same_length_is_decoded_again(tmp_path, decoded):
+    files = write_chips(tmp_path / "chips", 3, np.uint16)
+    opened(tmp_path / "cache", files, TIF)
+    length = files[1].stat().st_size
+    write_chip(files[1], pixels(77, dtype=np.uint16))
+    os.utime(files[1], ns=(1, 1))
+    assert files[1].stat().st_size == length
+    np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files, TIF)), expected(files, TIF))
+    assert len(decoded) == 4
+
+
+def test_a_touched_file_is_read_once_and_not_decoded_again(tmp_path, files, decoded, monkeypatch):
+    before = opened(tmp_path / "cache", files)
+    os.utime(files[3], ns=(1, 1))
+    read, digest = [], chip_cache._digest
+    monkeypatch.setattr(chip_cache, "_digest", lambda path: read.append(path) or digest(path))
+    for _ in range(2):
+        assert opened(tmp_path / "cache", files).digest == before.digest
+    assert (len(decoded), read) == (10, [files[3]])
+
+
+def test_interrupted_it_goes_on_at_the_last_block(tmp_path, monkeypatch):
+    files = write_chips(tmp_path / "chips", 16)
+    monkeypatch.setattr(chip_cache, "BLOCK", 4)
+    calls = []
+
+    def interrupted(chip: np.ndarray, size: int) -> np.ndarray:
+        calls.append(chip)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return resize_chip(chip, size)
+
+    monkeypatch.setattr(chip_cache, "resize_chip", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        opened(tmp_path / "cache", files)
+    calls[:] = [None] * 10
+    cache = opened(tmp_path / "cache", files)
+    assert len(calls) - 10 == 16 - 8
+    np.testing.assert_array_equal(everything(cache), expected(files))
+
+
+def test_pixels_that_were_removed_are_decoded_again_and_not_black(tmp_path, files):
+    opened(tmp_path / "cache", files)
+    next((tmp_path / "cache").rglob("chips.npy")).unlink()
+    np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files)), expected(files))
+
+
+def test_a_kill_while_the_array_is_made_leaves_nothing_half_made(tmp_path, files, monkeypatch):
+    make = np.lib.format.open_memmap
+
+    def killed(path: Path, **options: object) -> None:
+        Path(path).write_bytes(b"\x93NUMPY")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", killed)
+    with pytest.raises(KeyboardInterrupt):
+        opened(tmp_path / "cache", files)
+    monkeypatch.setattr(np.lib.format, "open_memmap", make)
+    np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files)), expected(files))
+
+
+def test_a_broken_chip_stops_with_a_line_that_names_it_and_the_way_on(tmp_path, files):
+    break_chip(files[4])
+    for _ in range(2):
+        with pytest.raises(BrokenChipError, match=r"chip_04\.png.*Mend it, or add --skip-broken") as caught:
+            opened(tmp_path / "cache", files)
+        assert "\n" not in str(caught.value)
+
+
+def test_more_broken_chips_are_counted(tmp_path, files):
+    for path in files[4:7]:
+        break_chip(path)
+    with pytest.raises(BrokenChipError, match=r"chip_04\.png.*\(2 more are broken\)"):
+        opened(tmp_path / "cache", files)
+
+
+def test_skip_broken_leaves_broken_chips_out_and_lists_them(tmp_path, files):
+    break_chip(files[4])
+    write_chip(files[6], np.zeros((12, 12, 3), np.uint8))
+    lines: list[str] = []
+    cache = opened(tmp_path / "cache", files, skip_broken=True, say=lines.append)
+    assert cache.left_out == ("chip_04", "chip_06")
+    assert "Left out 2 broken chips: chip_04, chip_06." in lines
+    usable = [path for path in files if path.stem not in cache.left_out]
+    assert cache.names == tuple(path.stem for path in usable)
+    np.testing.assert_array_equal(everything(cache), expected(usable))
+    with pytest.raises(BrokenChipError, match="chip_04"):
+        opened(tmp_path / "cache", files)
+
+
+def test_a_mended_chip_is_used(tmp_path, files):
+    whole = opened(tmp_path / "whole", files)
+    content = files[4].read_bytes()
+    break_chip(files[4])
+    opened(tmp_path / "cache", files, skip_broken=True)
+    files[4].write_bytes(content)
+    cache = opened(tmp_path / "cache", files)
+    assert (cache.left_out, cache.digest) == ((), whole.digest)
+    np.testing.assert_array_equal(everything(cache), expected(files))
+
+
+def test_a_chip_that_broke_later_is_not_shown_as_it_was(tmp_path, files):
+    before = opened(tmp_path / "cache", files)
+    break_chip(files[4])
+    with pytest.raises(BrokenChipError, match="chip_04"):
+        opened(tmp_path / "cache", files)
+    after = opened(tmp_path / "cache", files, skip_broken=True)
+    assert after.left_out == ("chip_04",)
+    assert after.digest != before.digest
+    np.testing.assert_array_equal(everything(after), expected([path for path in files if path.stem != "chip_04"]))
+
+
+def test_a_file_that_is_gone_is_a_broken_chip(tmp_path, files):
+    opened(tmp_path / "cache", files)
+    files[2].unlink()
+    with pytest.raises(BrokenChipError, match=r"chip_02\.png: No such file"):
+        opened(tmp_path / "cache", files)
+    assert opened(tmp_path / "cache", files, skip_broken=True).left_out == ("chip_02",)
+
+
+def test_chips_that_are_all_broken_are_refused_in_one_line(tmp_path, files):
+    for path in files:
+        break_chip(path)
+    with pytest.raises(UserError, match=r"All 10 chips are broken; the first is .*chip_00\.png"):
+        opened(tmp_path / "cache", files, skip_broken=True)
+
+
+@pytest.mark.parametrize("odd", [0, 5])
+def test_a_chip_of_another_data_type_is_the_broken_one_wherever_it_lies(tmp_path, odd):
+    files = write_chips(tmp_path / "chips", 8, np.uint16)
+    write_chip(files[odd], pixels(50))
+    with pytest.raises(BrokenChipError, match=rf"chip_0{odd}\.tif: expected uint16 as in the others, received uint8"):
+        opened(tmp_path / "cache", files, TIF)
+    cache = opened(tmp_path / "cache", files, TIF, skip_broken=True)
+    assert (cache.left_out, cache.dtype) == ((f"chip_0{odd}",), np.uint16)
+
+
+def test_chips_that_became_another_data_type_are_all_decoded_again_and_none_is_black(tmp_path):
+    files = write_chips(tmp_path / "chips", 6, np.uint16)
+    opened(tmp_path / "cache", files, TIF)
+    for number, path in enumerate(files[:5]):
+        write_chip(path, pixels(number))
+    cache = opened(tmp_path / "cache", files, TIF, skip_broken=True)
+    assert (cache.left_out, cache.dtype) == (("chip_05",), np.uint8)
+    np.testing.assert_array_equal(everything(cache), expected(files[:5], TIF))
+    write_chip(files[5], pixels(5))
+    np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files, TIF)), expected(files, TIF))
+
+
+def test_the_digest_is_of_the_content_and_of_how_it_was_decoded(tmp_path, files):
+    cache = opened(tmp_path / "cache", files)
+    shutil.copytree(files[0].parent, tmp_path / "copies")
+    copies = [tmp_path / "copies" / path.name for path in files]
+    assert opened(tmp_path / "cache2", copies).digest == cache.digest
+    assert opened(tmp_path / "cache", files, size=6).digest != cache.digest
+    write_chip(copies[0], pixels(77))
+    assert opened(tmp_path / "cache2", copies).digest != cache.digest
+    # The same files under each other's names.
+    assert opened(tmp_path / "cache3", [files[1], files[0], *files[2:]]).digest != cache.digest
+
+
+def test_sizes_splits_and_sets_of_names_have_caches_of_their_own(tmp_path, files):
+    names = [path.stem for path in files]
+    caches = [
+        opened(tmp_path, files),
+        opened(tmp_path, files, size=6),
+        opened(tmp_path, files[:9]),
+        open_cache(tmp_path, "test", names, files, PNG, 8, say=lambda line: None),
+    ]
+    assert [cache.chip_shape[0] for cache in caches] == [8, 6, 8, 8]
+    assert len(list(tmp_path.glob("*/chips.npy"))) == 4
+    np.testing.assert_array_equal(everything(caches[0]), expected(files))
+
+
+def test_threads_at_once_decode_each_chip_once(tmp_path, files, decoded):
+    barrier = threading.Barrier(3)
+
+    def open_one(_: int) -> ChipCache:
+        barrier.wait()
+        return opened(tmp_path / "cache", files)
+
+    with ThreadPoolExecutor(3) as pool:
+        caches = list(pool.map(open_one, range(3)))
+    assert len(decoded) == 10
+    assert len({cache.digest for cache in caches}) == 1
+    for cache in caches:
+        np.testing.assert_array_equal(everything(cache), expected(files))
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from competition.data.chip_cache import open_cache
+from competition.spec import ImageSet
+files = sorted(Path(sys.argv[1]).iterdir())
+images = ImageSet(suffix=".png", bands="RGB", train=("train",), test=("test",))
+print(open_cache(Path(sys.argv[2]), "train", [p.stem for p in files], files, images, 8).digest)
+"""
+
+
+def test_processes_at_once_decode_each_chip_once(tmp_path, files):
+    root = Path(chip_cache.__file__).parents[2]
+    command = [sys.executable, "-c", PROCESS, str(files[0].parent), str(tmp_path / "cache")]
+    started = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    lines = [process.communicate(timeout=60)[0].split("\n") for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    # Whoever comes second finds the work done; each prints the digest last.
+    assert sorted(sum("Decoding" in line for line in output) for output in lines) == [0, 1]
+    assert {output[-2] for output in lines} == {opened(tmp_path / "cache", files).digest}
+
+
+def test_a_disk_that_is_too_small_is_refused_before_decoding(tmp_path, files, decoded, monkeypatch):
+    monkeypatch.setattr(chip_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match="The cache needs"):
+        opened(tmp_path / "cache", files)
+    assert not decoded
+
+
+def test_no_chips_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no train chips"):
+        opened(tmp_path, [])
+
+
+def test_two_renderings_of_one_suffix_do_not_share_pixels(tmp_path, files):
+    other = ImageSet(suffix=".png", bands="RGB", train=("enhanced",), test=("test",))
+    enhanced = [tmp_path / "enhanced" / path.name for path in files]
+    (tmp_path / "enhanced").mkdir()
+    for number, path in enumerate(enhanced):
+        write_chip(path, pixels(100 + number))
+    first = opened(tmp_path / "cache", files)
+    second = opened(tmp_path / "cache", enhanced, other)
+    np.testing.assert_array_equal(everything(first), expected(files))
+    np.testing.assert_array_equal(everything(second), expected(enhanced, other))

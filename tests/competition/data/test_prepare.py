@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from competition.checks.check import check_data
+from competition.common.errors import UserError
+from competition.data import extraction
+from competition.data import prepare as module
+from competition.data.prepare import Item, PreparedReport, prepare
+from competition.workspace import Workspace
+from tests.competition.samples import (
+    archive_of,
+    held,
+    other,
+    pixels,
+    planet_workspace,
+    write_archive,
+    write_chip,
+    write_csv,
+    write_planet,
+)
+
+TABLES = ("train_v2.csv", "sample_submission_v2.csv")
+FOLDERS = ("train-jpg", "test-jpg", "test-jpg-additional")
+
+
+def item(report: PreparedReport, name: str) -> Item:
+    return next(item for item in report.items if item.name == name)
+
+
+def as_archives(source: Path, to: Path) -> Path:
+    """Pack what `write_planet` wrote as Kaggle ships it."""
+    for name in FOLDERS:
+        archive_of(source / name, to / f"{name}.tar.7z")
+    for name in TABLES:
+        write_archive(to / f"{name}.zip", {name: (source / name).read_bytes()})
+    return to
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    return write_planet(tmp_path / "unpacked")
+
+
+@pytest.fixture
+def packed(tmp_path: Path, unpacked: Path) -> Path:
+    return as_archives(unpacked, tmp_path / "packed")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return planet_workspace(tmp_path / "workspace")
+
+
+def test_folders_are_used_where_they_lie(unpacked: Path, workspace: Workspace) -> None:
+    before = held(unpacked)
+    report = prepare(workspace, unpacked, progress=False)
+    assert held(unpacked) == before
+    assert set(held(workspace.data)) == {".lock", "layout.json"}
+    assert item(report, "train-jpg") == Item(
+        "train-jpg", unpacked / "train-jpg", f"used in place: {unpacked / 'train-jpg'}", 6
+    )
+    assert workspace.layout.tables["train_v2.csv"] == unpacked / "train_v2.csv"
+    assert report.missing == ("test_v2_file_mapping.csv", "train-tif-v2", "test-tif-v2")
+
+
+def test_a_source_that_cannot_be_written_is_enough(unpacked: Path, workspace: Workspace) -> None:
+    for folder in [*unpacked.iterdir(), unpacked]:
+        folder.chmod(0o555)
+    try:
+        prepare(workspace, unpacked, progress=False)
+    finally:
+        for folder in [unpacked, *unpacked.iterdir()]:
+            folder.chmod(0o755)
+    assert len(workspace.labelled.image_names) == 6
+
+
+def test_archives_are_unpacked_to_the_workspace(unpacked: Path, packed: Path, workspace: Workspace) -> None:
+    report = prepare(workspace, packed, progress=False)
+    expected = held(unpacked)
+    assert {name: content for name, content in held(workspace.data).items() if name in expected} == expected
+    assert item(report, "test-jpg") == Item(
+        "test-jpg", workspace.data / "test-jpg", "unpacked from test-jpg.tar.7z", files=4
+    )
+    assert len(workspace.test_names) == 7
+    assert check_data(workspace, progress=False).ok
+
+
+def test_the_text_has_a_line_for_each_item_and_the_layout(packed: Path, workspace: Workspace) -> None:
+    report = prepare(workspace, packed, progress=False)
+    lines = report.text().splitlines()
+    assert len(lines) == 8 + 1
+    assert any(line.split() == ["train-jpg", "6", "chips", "unpacked", "from", "train-jpg.tar.7z"] for line in lines)
+    assert any(line.split() == ["train-tif-v2", "missing,", "not", "required"] for line in lines)
+    assert lines[-1] == f"Wrote {workspace.data / 'layout.json'}"
+
+
+def test_an_unpacked_folder_is_preferred_to_its_archive(tmp_path: Path, unpacked: Path, workspace: Workspace) -> None:
+    write_archive(unpacked / "train-jpg.zip", {"train-jpg/strange.jpg": b"x"})
+    write_archive(unpacked / "train_v2.csv.zip", {"train_v2.csv": b"x"})
+    report = prepare(workspace, unpacked, progress=False)
+    assert item(report, "train-jpg").path == unpacked / "train-jpg"
+    assert item(report, "train_v2.csv").path == unpacked / "train_v2.csv"
+
+
+def test_an_archive_is_preferred_to_an_empty_folder(packed: Path, workspace: Workspace) -> None:
+    (packed / "train-jpg").mkdir()
+    assert item(prepare(workspace, packed, progress=False), "train-jpg").files == 6
+
+
+def test_the_data_set_of_a_kaggle_notebook_is_found(tmp_path: Path, unpacked: Path, workspace: Workspace) -> None:
+    # Folders in folders of the same name, and tables too: /kaggle/input/<set>/train-jpg/train-jpg, .../x.csv/x.csv.
+    source = tmp_path / "input"
+    for name in FOLDERS:
+        shutil.copytree(unpacked / name, source / "planets" / name / name)
+    for name in TABLES:
+        (source / "planets" / name).mkdir()
+        shutil.copy(unpacked / name, source / "planets" / name / name)
+    for junk in ("__MACOSX", ".Trash"):
+        (source / junk / "train-jpg").mkdir(parents=True)
+        (source / junk / "train-jpg" / "train_0.jpg").write_bytes(b"junk")
+    report = prepare(workspace, source, progress=False)
+    assert item(report, "train-jpg").path == source / "planets" / "train-jpg" / "train-jpg"
+    assert item(report, "train_v2.csv").path == source / "planets" / "train_v2.csv" / "train_v2.csv"
+
+
+def test_what_lies_deeper_than_four_folders_is_not_found(unpacked: Path, workspace: Workspace, tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "c" / "d" / "e" / "f"
+    shutil.copytree(unpacked, deep)
+    with pytest.raises(UserError, match="holds none of the files"):
+        prepare(workspace, tmp_path / "a", progress=False)
+    assert item(prepare(workspace, tmp_path / "a" / "b" / "c", progress=False), "train-jpg").files == 6
+
+
+def test_a_folder_of_chips_is_not_walked(unpacked: Path, workspace: Workspace) -> None:
+    hidden = unpacked / "train-jpg" / "more" / "test-tif-v2"
+    write_chip(hidden / "test_0.tif", pixels(0, bands=4))
+    assert "test-tif-v2" in prepare(workspace, unpacked, progress=False).missing
+
+
+def test_the_nearest_of_two_folders_is_used_and_the_other_named(unpacked: Path, workspace: Workspace) -> None:
+    shutil.copytree(unpacked / "train-jpg", unpacked / "copy" / "train-jpg")
+    report = prepare(workspace, unpacked, progress=False)
+    assert item(report, "train-jpg").path == unpacked / "train-jpg"
+    assert f"another at {unpacked / 'copy' / 'train-jpg'} was not used" in item(report, "train-jpg").how
+
+
+def test_what_was_unpacked_is_not_unpacked_again(packed: Path, workspace: Workspace) -> None:
+    prepare(workspace, packed, progress=False)
+    before = {path: path.stat().st_ino for path in workspace.data.iterdir() if path.is_dir()}
+    for archive in packed.iterdir():
+        os.utime(archive, (1, 1))  # as a copy has it
+    report = prepare(workspace, packed, progress=False)
+    assert {path: path.stat().st_ino for path in workspace.data.iterdir() if path.is_dir()} == before
+    for name, archive in [("train-jpg", "train-jpg.tar.7z"), ("train_v2.csv", "train_v2.csv.zip")]:
+        assert item(report, name).how == f"unpacked earlier from {archive}"
+
+
+def test_a_changed_archive_is_unpacked_again(packed: Path, unpacked: Path, workspace: Workspace) -> None:
+    prepare(workspace, packed, progress=False)
+    write_chip(unpacked / "test-jpg" / "test_9.jpg", pixels(9))
+    archive_of(unpacked / "test-jpg", packed / "test-jpg.tar.7z")
+    report = prepare(workspace, packed, progress=False)
+    assert item(report, "test-jpg").how == "unpacked again from test-jpg.tar.7z"
+    assert item(report, "test-jpg").files == 5
+    assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
+
+
+def test_a_folder_that_lost_a_file_is_unpacked_again(packed: Path, workspace: Workspace) -> None:
+    prepare(workspace, packed, progress=False)
+    (workspace.data / "train-jpg" / "train_0.jpg").unlink()
+    assert item(prepare(workspace, packed, progress=False), "train-jpg").files == 6
+
+
+def test_archives_kept_in_the_workspace_itself_are_followed(packed: Path, unpacked: Path, workspace: Workspace) -> None:
+    shutil.copytree(packed, workspace.data)
+    prepare(workspace, workspace.data, progress=False)
+    report = prepare(workspace, workspace.data, progress=False)
+    assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
+    write_chip(unpacked / "train-jpg" / "train_9.jpg", pixels(9))
+    archive_of(unpacked / "train-jpg", workspace.data / "train-jpg.tar.7z")
+    assert item(prepare(workspace, workspace.data, progress=False), "train-jpg").files == 7
+
+
+def test_a_second_source_is_merged(tmp_path: Path, packed: Path, workspace: Workspace) -> None:
+    prepare(workspace, packed, progress=False)
+    shutil.rmtree(packed)
+    write_chip(tmp_path / "later" / "train-tif-v2" / "train_0.tif", pixels(0, bands=4))
+    report = prepare(workspace, tmp_path / "later", progress=False)
+    assert item(report, "train-tif-v2").files == 1
+    assert item(report, "train-jpg") == Item(
+        "train-jpg", workspace.data / "train-jpg", f"kept from an earlier prepare: {workspace.data / 'train-jpg'}", 6
+    )
+    assert set(workspace.layout.folders) == {*FOLDERS, "train-tif-v2"}
+    assert len(workspace.test_names) == 7
+
+
+def test_data_that_moved_are_found_anew(tmp_path: Path, unpacked: Path, workspace: Workspace) -> None:
+    prepare(workspace, unpacked, progress=False)
+    shutil.move(unpacked, tmp_path / "moved")
+    report = prepare(workspace, tmp_path / "moved", progress=False)
+    assert item(report, "train-jpg").path == tmp_path / "moved" / "train-jpg"
+
+
+def test_a_workspace_of_another_competition_is_refused_before_anything_is_unpacked(
+    tmp_path: Path, packed: Path, unpacked: Path, workspace: Workspace
+) -> None:
+    prepare(workspace, unpacked, progress=False)
+    before = held(workspace.data)
+    folder = tmp_path / "seabed"
+    write_archive(folder / "dives.zip", {"dives/a.png": b"x"})
+    with pytest.raises(UserError, match="was prepared for competition 'planet', received 'seabed'"):
+        prepare(Workspace(workspace.root, other(tmp_path)), folder, progress=False)
+    assert held(workspace.data) == before
+
+
+def test_nothing_recognisable_says_what_was_looked_for_and_found(tmp_path: Path, workspace: Workspace) -> None:
+    for name in ("holiday.jpg", "notes.txt"):
+        (tmp_path / "source" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "source" / name).write_bytes(b"x")
+    expected = r"Looked for the table train_v2.csv and the chips train-jpg, .*; found holiday.jpg, notes.txt\.$"
+    with pytest.raises(UserError, match=expected):
+        prepare(workspace, tmp_path / "source", progress=False)
+    assert not workspace.root.exists()
+    with pytest.raises(UserError, match=r"No folder .*nowhere. Give --from"):
+        prepare(workspace, tmp_path / "nowhere", progress=False)
+
+
+@pytest.mark.parametrize(("lost", "named"), [("train_v2.csv", "train_v2.csv"), ("train-jpg", "train-jpg")])
+def test_what_is_required_is_named(packed: Path, workspace: Workspace, lost: str, named: str) -> None:
+    next(packed.glob(f"{lost}.*")).unlink()
+    with pytest.raises(UserError, match=f"lacks {named}. Looked for .*; found .*test-jpg"):
+        prepare(workspace, packed, progress=False)
+    assert not workspace.root.exists()
+
+
+def test_a_broken_archive_leaves_the_earlier_layout(packed: Path, workspace: Workspace) -> None:
+    prepare(workspace, packed, progress=False)
+    before = held(workspace.data)
+    (packed / "train-jpg.tar.7z").write_bytes(b"404")
+    with pytest.raises(UserError, match=r"Cannot unpack .*train-jpg.tar.7z"):
+        prepare(workspace, packed, progress=False)
+    assert held(workspace.data) == before
+    assert len(workspace.labelled.image_names) == 6
+
+
+def test_an_interrupted_prepare_is_taken_up_again(
+    packed: Path, unpacked: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = extraction.Destination.create
+
+    def interrupted(self: extraction.Destination, path: Path) -> object:
+        if path.name == "test_2.jpg":
+            raise KeyboardInterrupt
+        return create(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction.Destination, "create", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(workspace, packed, progress=False)
+    assert not (workspace.data / "layout.json").exists()
+    assert not (workspace.data / "test-jpg").exists()
+    with pytest.raises(UserError, match="No data in the workspace"):
+        _ = workspace.layout
+    (workspace.data / ".unpacking-killed" / "content").mkdir(parents=True)  # what kill -9 would leave
+    report = prepare(workspace, packed, progress=False)
+    assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
+    assert item(report, "test-jpg").how == "unpacked from test-jpg.tar.7z"
+    assert not list(workspace.data.glob(".unpacking*"))
+
+
+def test_two_at_once_unpack_once(packed: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked, unpack = [], module.unpack_folder
+
+    def slow(archive: Path, target: Path, *, progress: bool) -> int:
+        unpacked.append(archive.name)
+        time.sleep(0.02)
+        return unpack(archive, target, progress=progress)
+
+    monkeypatch.setattr(module, "unpack_folder", slow)
+    calls = [threading.Thread(target=prepare, args=(workspace, packed), kwargs={"progress": False}) for _ in range(2)]
+    for call in calls:
+        call.start()
+    for call in calls:
+        call.join()
+    assert sorted(unpacked) == sorted(f"{name}.tar.7z" for name in FOLDERS)
+    assert len(workspace.labelled.image_names) == 6
+
+
+def test_waiting_for_another_prepare_is_said(
+    unpacked: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.data.mkdir(parents=True)
+    with FileLock(workspace.data / ".lock"):
+        waiting = threading.Thread(target=prepare, args=(workspace, unpacked), kwargs={"progress": False})
+        waiting.start()
+        time.sleep(0.2)
+        assert not (workspace.data / "layout.json").exists()
+    waiting.join()
+    assert "Waiting for another 'data prepare'" in capsys.readouterr().err
+    assert (workspace.data / "layout.json").exists()
+
+
+def test_another_competition_is_prepared_and_checked(tmp_path: Path) -> None:
+    seabed = other(tmp_path)
+    source = tmp_path / "input"
+    write_csv(source / "tables" / "labels.csv", "id,sand,rock,kelp", {"a": "1,0,1", "b": "0,1,0", "c": "0,0,0"})
+    write_csv(source / "tables" / "sample.csv", "id,sand,rock,kelp", {"x": "0,0,0"})
+    for i, name in enumerate("abc"):
+        write_chip(source / "pictures" / "png" / "dives" / f"{name}.png", pixels(i))
+    write_chip(tmp_path / "x.png", pixels(7))
+    write_archive(source / "pictures" / "dives-to-label.zip", {"x.png": (tmp_path / "x.png").read_bytes()})
+    workspace = Workspace(tmp_path / "workspace", seabed)
+    report = prepare(workspace, source, progress=False)
+    assert [(i.name, i.files) for i in report.items] == [
+        ("labels.csv", None),
+        ("sample.csv", None),
+        ("dives", 3),
+        ("dives-to-label", 1),
+    ]
+    np.testing.assert_array_equal(workspace.labelled.truth.sum(axis=0), [1, 1, 1])
+    check = check_data(workspace, progress=False)
+    assert check.ok, check.text()
+    assert [finding.text for finding in check.findings] == ["labels.csv: chips without a label (1): c."]
+
+
+def test_the_layout_is_written_last(packed: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.Layout, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        prepare(workspace, packed, progress=False)
+    record = json.loads((workspace.data / "unpacked.json").read_text(encoding="utf-8"))
+    assert set(record) == {*TABLES, *FOLDERS}

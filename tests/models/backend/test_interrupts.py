@@ -1,0 +1,120 @@
+"""Ctrl-C is heard even where Python drops the exception."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from models.backend.interrupts import check, deferred, heeded
+from models.predict.scorer import Scorer
+from models.train.fit import _EpochBar, _Watch
+
+
+class Dying:
+    """Does something where Python drops the exception."""
+
+    def __init__(self, last: Callable[[], object]) -> None:
+        self.last = last
+
+    def __del__(self) -> None:
+        self.last()
+
+
+@pytest.fixture(autouse=True)
+def reported(monkeypatch):
+    """The handler of a process started from a terminal; the exceptions that Python dropped and reported."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reported: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: reported.append(dropped.exc_type))
+    yield reported
+    signal.signal(signal.SIGINT, before)
+
+
+def unheard(then: Callable[[], object]) -> None:
+    """Press Ctrl-C where Python drops the exception, and go on."""
+    Dying(lambda: signal.raise_signal(signal.SIGINT))
+    then()
+
+
+def test_an_interrupt_that_was_lost_is_raised_at_the_next_batch_and_not_reported(reported):
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=check)
+    check()
+    assert reported == []
+
+
+def test_other_exceptions_that_were_dropped_are_reported(reported):
+    with heeded():
+        Dying(lambda: 1 / 0)
+    Dying(lambda: int("x"))
+    assert reported == [ZeroDivisionError, ValueError]
+
+
+def test_one_that_is_heard_at_once_is_raised_at_once():
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(signal.SIGINT)
+    check()
+
+
+def test_training_and_prediction_look_for_it_at_every_batch():
+    with pytest.raises(KeyboardInterrupt), heeded(), _EpochBar(3, "epoch") as bar:
+        unheard(then=lambda: bar.on_train_batch_end(0))
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=lambda: Scorer([])([[]]))
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=lambda: _Watch().on_test_batch_end(0))
+
+
+def press(times: int, came_to: list[str], then: Callable[[], object] = lambda: None) -> None:
+    """Press Ctrl-C within native code, and note how far it goes on."""
+    with deferred():
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        came_to.append("what is left of the native code")
+        then()
+    came_to.append("what follows")
+
+
+@pytest.mark.parametrize("then", [check, lambda: None])
+def test_within_native_code_it_waits_for_the_next_batch_or_the_end(then):
+    came_to: list[str] = []
+    with pytest.raises(KeyboardInterrupt), heeded():
+        press(1, came_to, then)
+    assert came_to == ["what is left of the native code"]
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(signal.SIGINT)  # nothing is deferred any more
+
+
+def test_a_second_one_does_not_wait():
+    came_to: list[str] = []
+    with pytest.raises(KeyboardInterrupt), heeded():
+        press(2, came_to)
+    assert came_to == []
+
+
+def test_handlers_are_put_back_and_those_of_others_left_alone():
+    with heeded():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        with heeded():
+            pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with heeded():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_other_threads_do_without():
+    entered = []
+
+    def enter() -> None:
+        with heeded():
+            entered.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert entered == [signal.default_int_handler]

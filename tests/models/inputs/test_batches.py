@@ -1,0 +1,125 @@
+"""Batches: every chip once an epoch, with its labels, and never all chips at once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.backend.devices import batch_size_for
+from models.inputs.augment import augment
+from models.inputs.batches import Batches, Chips, TrainingBatches, as_network_input, slices
+from models.inputs.views import apply_view
+from tests.models.samples import NumberedCache, array_chips, tiny_recipe
+
+NUM_CHIPS = 41
+# The labels of chip i are the binary digits of i, so that a row of labels says whose it is.
+TRUTH = (np.arange(NUM_CHIPS)[:, None] >> np.arange(6) & 1).astype(bool)
+POSITIONS = np.arange(3, NUM_CHIPS)
+
+
+def epoch(number: int, **values) -> TrainingBatches:
+    recipe = tiny_recipe(**{"batch_size": 8, "augment": ("d4", "shifts"), **values})
+    return TrainingBatches(source_of(NumberedCache(NUM_CHIPS)), POSITIONS, TRUTH, recipe, number)
+
+
+def source_of(cache: Any) -> Chips:
+    return Chips(cache, (0, 1, 2), batch_size=4)
+
+
+def order(batches: Batches) -> list[int]:
+    return [int(chip[0, 0, 0]) for i in range(len(batches)) for chip in batches[i][0]]
+
+
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_every_training_chip_comes_once_an_epoch(number):
+    batches = epoch(number)
+    assert sorted(order(batches)) == POSITIONS.tolist()
+    assert [len(batches[i][0]) for i in range(len(batches))] == [8, 8, 8, 8, 6]
+
+
+def test_the_order_differs_between_epochs_and_seeds_and_repeats_for_the_same():
+    assert order(epoch(0)) == order(epoch(0))
+    orders = [order(epoch(0)), order(epoch(1)), order(epoch(2)), order(epoch(0, seed=1)), POSITIONS.tolist()]
+    assert len({tuple(one) for one in orders}) == 5
+
+
+def test_labels_stay_with_their_chips():
+    batches = epoch(4)
+    for i in range(len(batches)):
+        chips, labels = batches[i]
+        assert labels.dtype == np.float32
+        np.testing.assert_array_equal(labels @ 2 ** np.arange(6), chips[:, 0, 0, 0])
+        assert (chips == chips[:, :1, :1, :1]).all()
+
+
+def test_a_batch_depends_on_seed_epoch_and_number_alone():
+    """Whatever was asked for before: resumed training asks for other batches first."""
+    chips = np.random.default_rng(0).integers(0, 255, (NUM_CHIPS, 4, 4, 3)).astype(np.uint8)
+    cache = SimpleNamespace(read=lambda positions: chips[positions])
+    recipe = tiny_recipe(batch_size=8, augment=("d4",))
+
+    def batch(epoch: int, index: int) -> bytes:
+        return TrainingBatches(source_of(cache), POSITIONS, TRUTH, recipe, epoch)[index][0].tobytes()
+
+    assert batch(1, 2) == batch(1, 2)
+    assert len({batch(epoch, index) for epoch in (0, 1) for index in (0, 1, 2)}) == 6
+
+
+def test_views_are_drawn_anew_for_each_batch_and_epoch(monkeypatch):
+    states = []
+
+    def remember(chips, recipe, random, top):
+        states.append(random.bit_generator.state["state"]["state"])
+        return augment(chips, recipe, random, top)
+
+    monkeypatch.setattr("models.inputs.batches.augment", remember)
+    for number in (0, 1):
+        order(epoch(number))
+    dealing = [np.random.default_rng([0, number]).bit_generator.state["state"]["state"] for number in (0, 1)]
+    assert len({*states, *dealing}) == 10 + 2
+
+
+def test_held_out_chips_come_in_order_and_unchanged():
+    cache = NumberedCache(NUM_CHIPS)
+    batches = Batches(source_of(cache), np.array([5, 3, 30]), TRUTH, 2)
+    assert order(batches) == [5, 3, 30]
+    assert cache.asked == [[5, 3], [30]]
+
+
+def test_no_more_chips_are_read_than_a_batch_holds():
+    batches = epoch(0)
+    order(batches)
+    assert max(map(len, batches.source.cache.asked)) == 8
+
+
+def test_the_network_is_given_the_bands_it_asked_for_in_its_order():
+    chips = np.random.default_rng(0).integers(0, 60_000, (2, 4, 4, 4)).astype(np.uint16)
+    given = as_network_input(chips, (2, 1, 0))
+    assert given.dtype == np.float32
+    np.testing.assert_array_equal(given, chips[..., [2, 1, 0]])
+    same = as_network_input(chips.astype(np.uint8), (0, 1, 2, 3))
+    assert (same.dtype, same.shape) == (np.uint8, (2, 4, 4, 4))
+
+
+def test_chips_come_under_one_view_after_another_in_the_order_asked_for():
+    source = array_chips(9)
+    positions = np.array([7, 2, 5])
+    seen = list(source.views(positions, ("identity", "turn90_mirror")))
+    np.testing.assert_array_equal(seen[0], source.read(positions))
+    np.testing.assert_array_equal(seen[1], apply_view(source.read(positions), "turn90_mirror"))
+    assert all(chips.flags.c_contiguous for chips in seen)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 9])
+def test_slices_are_all_of_it_in_its_order(count):
+    positions = np.arange(count)[::-1]
+    parts = list(slices(positions, 4))
+    assert [start for start, _ in parts] == list(range(0, count, 4))
+    assert [number for _, part in parts for number in part] == list(positions)
+
+
+def test_batches_hold_about_as_many_pixels_whatever_the_size():
+    assert [batch_size_for(size) for size in (16, 64, 224, 299, 2000)] == [1024, 512, 41, 23, 8]

@@ -1,0 +1,66 @@
+"""The flags of recipes: what is printed for the next command says what was given."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from competition.common.command_line import Words, as_flags
+from competition.common.errors import UserError
+from models.recipes.flags import model_flags, recipe_flags
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"input_size": 96, "weights": "a folder/some.weights.h5", "augment": ("d4", "flips")},
+        {"dense": (), "warmup": 0.5, "train": "finetune", "progressive": (64, 96), "only_labels": ("blow_down",)},
+    ],
+)
+def test_values_printed_as_flags_are_read_as_the_same_values(given):
+    seen: list[dict[str, Any]] = []
+
+    @click.command()
+    @recipe_flags
+    def verb(overrides: dict[str, Any]) -> None:
+        seen.append(overrides)
+
+    result = CliRunner().invoke(verb, shlex.split(as_flags(given)))
+    assert result.exit_code == 0, result.output
+    assert seen == [given]
+
+
+def test_switches_and_what_was_not_given_are_printed_as_such():
+    given = {"name": None, "no_test": True, "skip_broken": False, "epochs": 0}
+    assert as_flags(given) == " --no-test --epochs 0"
+
+
+@pytest.mark.parametrize("stray", [",", "", " , ,"])
+def test_a_stray_comma_does_not_stand_for_no_word(stray):
+    words = click.Option(["--only-labels"], type=Words())
+    with pytest.raises(UserError, match=r'^--only-labels: expected words joined by commas, or "none"; received '):
+        words.type.convert(stray, words, None)
+    assert words.type.convert("none", words, None) == ()
+    assert words.type.convert("a, b,", words, None) == ("a", "b")
+
+
+def test_where_words_are_needed_none_is_refused():
+    words = click.Option(["--models"], type=Words(needed=True))
+    with pytest.raises(UserError, match=r"^--models: expected words joined by commas; received 'none'\.$"):
+        words.type.convert("none", words, None)
+
+
+def test_one_name_is_not_given_to_several_models():
+    @click.command()
+    @model_flags
+    def verb(models: tuple[str, ...], name: str | None) -> None:
+        click.echo(f"{models} {name}")
+
+    assert CliRunner().invoke(verb, ["--models", "a", "--name", "b"]).output == "('a',) b\n"
+    refused = CliRunner().invoke(verb, ["--models", "a,c", "--name", "b"])
+    assert str(refused.exception) == "--models: expected one model with --name, received a, c."

@@ -1,0 +1,88 @@
+"""The (model x fold) table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from competition.metrics import f_beta
+from competition.spec import Metric
+from folds.score_store import FoldScores
+from folds.scores import Scores
+from folds.table import FoldTable
+from models.runs.model_recipe import record
+from models.runs.progress import STATE, Epoch, TrainingState
+from models.runs.status import table
+from tests.conftest import K, store_of
+from tests.models.samples import tiny_recipe
+
+
+def state(*metrics: float) -> TrainingState:
+    state = TrainingState()
+    for number, metric in enumerate(metrics):
+        state.add(Epoch(number, 0.5, 0.5, 0.5, metric, 1e-3, 1.0, 0))
+    return state
+
+
+def cells(text: str, model: str) -> list[str]:
+    line = next(line for line in text.splitlines() if line.startswith(model))
+    return [cell.strip() for cell in line.removeprefix(model).split("  ") if cell.strip()]
+
+
+def test_without_a_model_it_says_how_to_begin(workspace, store):
+    assert table(workspace, store) == 'No model was begun. Run "python run.py train --models baseline".'
+
+
+def test_it_shows_what_the_scores_of_finished_folds_reach_and_the_epoch_of_begun_ones(trained):
+    """Whatever one view of the first seed's network reached in its best epoch."""
+    store, labelled = store_of(trained), trained.labelled
+    folder = store.folder("other", 1) / "checkpoints/epoch00002"
+    folder.mkdir(parents=True)
+    state(0.3, 0.4).write(folder / STATE)
+    store.folder("other", 2).mkdir()
+    record(trained, "other", tiny_recipe())
+    expected = []
+    for fold in range(K):
+        state(0.9876).write(store.folder("tiny", fold) / "history.json")
+        heldout = store.read("tiny", fold).heldout
+        truth = labelled.truth[[labelled.image_names.index(name) for name in heldout.names]]
+        expected.append(f"{f_beta(truth, heldout.values >= 0.2, trained.competition.metric):.4f}")
+    text = table(trained, store)
+    assert cells(text, "tiny") == ["F2", *expected]
+    assert cells(text, "other") == ["F2", "-", "... epoch 2", "..."]
+    assert "Held-out metric of the scores kept" in text
+
+
+def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
+    store, scored = store_of(trained), ("clear", "water")
+    columns = [trained.competition.label_index[label] for label in scored]
+    made = store.read("tiny", 0)
+    values = np.full_like(made.heldout.values, np.nan)
+    values[:, columns] = made.heldout.values[:, columns]
+    kept, provenance = Scores(made.heldout.names, values), replace(made.provenance, model="rare", scored=scored)
+    store.write(FoldScores(provenance, kept, Scores((), np.zeros((0, 17), dtype=np.float32))))
+    record(trained, "rare", tiny_recipe(only_labels=scored))
+    truth = trained.labelled.truth[[trained.labelled.image_names.index(name) for name in kept.names]]
+    macro = f_beta(truth[:, columns], values[:, columns] >= 0.2, Metric(average="macro", beta=2))
+    assert cells(table(trained, store), "rare") == ["macro F2 of 2 labels", f"{macro:.4f}", "-", "-"]
+
+
+def test_a_start_that_failed_is_no_model(trained):
+    store = store_of(trained)
+    store.folder("failed", 0).mkdir(parents=True)
+    assert "failed" not in table(trained, store)
+
+
+@pytest.mark.parametrize("damage", ["another fold table", "a damaged marker"])
+def test_scores_that_readers_would_refuse_are_shown_as_refused(trained, damage):
+    if damage == "another fold table":
+        table_path = trained.fold_table
+        folds = FoldTable.read(table_path)
+        FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(table_path)
+    else:
+        for path in Path(trained.runs).rglob("scores.json"):
+            path.write_text("{")
+    assert cells(table(trained, store_of(trained)), "tiny") == ["F2", *["refused"] * 3]

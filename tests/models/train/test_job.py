@@ -1,0 +1,635 @@
+"""A job: one model and fold, from chips to scores, whatever comes between."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import run
+from competition.common.errors import UserError
+from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.labels import read_table
+from competition.metrics import f_beta
+from competition.workspace import Workspace
+from folds.score_store import ScoreStore
+from folds.table import FoldTable
+from models.inputs.views import apply_view
+from models.predict.scorer import Scorer
+from models.predict.trained_model import predict_folder
+from models.recipes.view_sets import FLIPS
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, remove
+from models.runs.model_recipe import read_recipe, recipe_of
+from models.runs.progress import HEAD, TrainingState, state_of
+from models.train.fit import train
+from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
+from tests.models import samples
+from tests.models.samples import frozen, tiny_job, tiny_recipe
+
+QUICK = {"epochs": 1, "views": "identity"}
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def heldout_names(workspace: Workspace, fold: int) -> tuple[str, ...]:
+    table = FoldTable.read(workspace.fold_table).ordered_as(workspace.labelled.image_names)
+    return tuple(np.array(table.image_names)[table.heldout(fold)])
+
+
+def decoded(workspace: Workspace, split: str, names: tuple[str, ...], size: int = 16) -> np.ndarray:
+    images = workspace.competition.image_set("jpg")
+    return np.stack(
+        [resize_chip(read_chip(path, images), size) for path in workspace.layout.locate(images, split, names)]
+    )
+
+
+def train_is_not_to_be_called(*_: object, **__: object) -> TrainingState:
+    raise AssertionError("trained again")
+
+
+def interrupted(network, examples, recipe, *others, **options) -> TrainingState:
+    """Stand in for `train`: stop after one epoch."""
+    train(network, examples, dataclasses.replace(recipe, epochs=1), *others, **{**options, "until": 1})
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def begun(workspace, monkeypatch) -> Workspace:
+    """A workspace in which the training of "tiny" fold 0 was interrupted."""
+    with monkeypatch.context() as context:
+        context.setattr("models.train.stages.train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tiny_job(workspace).run()
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    return workspace
+
+
+# What a job makes
+
+
+@pytest.mark.parametrize("fold", range(K))
+def test_scores_are_those_of_the_held_out_and_the_test_chips_in_their_order(trained, fold):
+    scores = store_of(trained).read("tiny", fold)
+    assert scores.heldout.names == heldout_names(trained, fold)
+    assert scores.test.names == trained.test_names
+    sample = read_table(trained.layout.table("sample_submission_v2.csv"), ["image_name"])
+    assert scores.test.names == tuple(sample["image_name"])
+    assert scores.heldout.values.shape == (len(scores.heldout.names), 17)
+    assert scores.test.values.shape == (NUM_TEST, 17)
+
+
+def test_scores_are_the_mean_over_the_same_views_for_held_out_and_test_chips(trained):
+    store = store_of(trained)
+    for fold in range(K):
+        scores, network = store.read("tiny", fold), samples.built(tiny_recipe(seed=9))
+        network.load_weights(trained.runs / f"tiny/fold{fold}" / NETWORK)
+        for split, made in (("train", scores.heldout), ("test", scores.test)):
+            chips = decoded(trained, split, made.names).astype(np.float32)
+            seen = [samples.output_of(network, np.ascontiguousarray(apply_view(chips, view))) for view in FLIPS]
+            np.testing.assert_allclose(made.values, np.mean(seen, axis=0), atol=1e-5)
+            assert not np.allclose(made.values, seen[0], atol=1e-5)
+
+
+def test_the_folds_join_to_a_score_for_every_labelled_chip(trained):
+    joined = store_of(trained).join("tiny")
+    assert joined.oof.names == trained.labelled.image_names
+    assert len(joined.oof.names) == NUM_TRAIN
+    assert joined.left_out == ()
+
+
+def test_provenance_says_what_the_scores_were_made_with(trained):
+    store = store_of(trained)
+    for fold in range(K):
+        made = store.provenance("tiny", fold)
+        assert (made.model, made.fold, made.labels) == ("tiny", fold, trained.competition.labels)
+        assert (made.fold_digest, made.recipe_digest) == (store.table.digest, tiny_recipe().digest())
+        assert (made.views, made.left_out) == (FLIPS, ())
+        assert made.versions.keys() - {"planet-toolkit"} == {"keras", "numpy", keras.backend.backend()}
+        assert made.versions["keras"] == keras.__version__
+
+
+def test_the_recipe_is_saved_with_the_run(trained):
+    assert read_recipe(trained, "tiny") == tiny_recipe()
+    assert json.loads((trained.runs / "tiny" / RECIPE).read_text())["dense"] == [8]
+
+
+def test_a_finished_fold_holds_weights_and_scores_and_no_pickle(trained):
+    folder = trained.runs / "tiny/fold1"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {JOB, LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json"}
+    for name in ("heldout.npz", "test.npz"):
+        with np.load(folder / name, allow_pickle=False) as arrays:
+            assert {arrays[key].dtype.kind for key in arrays} == {"U", "f"}
+        assert {Path(name).suffix for name in zipfile.ZipFile(folder / name).namelist()} == {".npy"}
+    with h5py.File(folder / NETWORK) as file:
+        found: list[str] = []
+        file.visit(found.append)
+    assert any("dense" in name for name in found)
+    assert not any("optimizer" in name for name in found)
+
+
+def test_the_log_file_holds_a_line_an_epoch(trained):
+    lines = (trained.runs / "tiny/fold0" / LOG).read_text().splitlines()
+    assert sum(bool(re.match(r"epoch +\d/2  loss", line)) for line in lines) == 2
+    assert lines[-1].startswith("Wrote ")
+
+
+def test_the_log_ends_with_what_the_scores_that_were_kept_reach(trained):
+    store, labelled = store_of(trained), trained.labelled
+    heldout = store.read("tiny", 0).heldout
+    truth = labelled.truth[[labelled.image_names.index(name) for name in heldout.names]]
+    metric = trained.competition.metric
+    reached = f_beta(truth, heldout.values >= metric.prior_cut, metric)
+    log = (trained.runs / "tiny/fold0" / LOG).read_text()
+    assert f"Held-out F2 {reached:.4f} at cut 0.2, the mean of 4 views." in log
+
+
+def test_the_history_holds_the_best_held_out_metric(trained):
+    state = state_of(trained.runs / "tiny/fold0")
+    assert state.epochs == 2
+    assert state.best_metric == max(epoch.heldout_metric for epoch in state.history) > 0
+
+
+# Doing it again
+
+
+def test_a_job_that_is_done_trains_nothing_and_changes_nothing(trained, monkeypatch, capsys):
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    before = content_of(trained.runs)
+    tiny_job(trained, 1).run()
+    assert re.search(r"'tiny' fold 1 is done: held-out F2 0\.\d{4} at cut 0\.2, the mean of", capsys.readouterr().out)
+    after = content_of(trained.runs)
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    assert changed == {f"tiny/fold1/{LOG}"}
+
+
+def test_scores_that_were_lost_are_made_again_without_training(trained, monkeypatch):
+    store = store_of(trained)
+    before = store.read("tiny", 1)
+    for name in ("scores.json", "test.npz"):
+        (store.folder("tiny", 1) / name).unlink()
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    tiny_job(trained, 1).run()
+    after = store.read("tiny", 1)
+    assert after.provenance == before.provenance
+    np.testing.assert_allclose(after.heldout.values, before.heldout.values, atol=1e-6)
+    np.testing.assert_allclose(after.test.values, before.test.values, atol=1e-6)
+
+
+def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(workspace):
+    with pytest.raises(UserError, match=r"No fold 3\. The fold table has folds 0 to 2"):
+        tiny_job(workspace, 3).run()
+    assert not workspace.runs.exists()
+
+
+def test_restart_removes_the_fold_and_with_the_last_one_the_recipe(trained):
+    folder = trained.runs / "tiny"
+    remove(trained, "tiny", 1)
+    assert store_of(trained).folds_of("tiny") == [0, 2]
+    assert (folder / RECIPE).is_file()
+    remove(trained, "tiny", 0)
+    remove(trained, "tiny", 2)
+    assert not folder.exists()
+
+
+def test_restart_of_a_model_removes_all_of_it_and_of_nothing_nothing(trained):
+    remove(trained, "other", 1)
+    remove(trained, "other", 0)
+    assert store_of(trained).folds_of("tiny") == [0, 1, 2]
+    for fold in range(K):
+        remove(trained, "tiny", fold)
+    assert not (trained.runs / "tiny").exists()
+
+
+def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
+    folder = trained.runs / "tiny/fold1"
+    before = content_of(trained.runs)
+    with alone(folder):
+        for attempt in (tiny_job(trained, 1).run, lambda: remove(trained, "tiny", 1)):
+            with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1\. Wait for it to end\."):
+                attempt()
+    assert content_of(trained.runs) == before
+    tiny_job(trained, 1).run()
+
+
+# Another recipe, other data
+
+
+def test_a_begun_model_keeps_its_recipe(trained):
+    assert recipe_of(trained, "tiny", None, {}) == tiny_recipe()
+    assert recipe_of(trained, "tiny", None, {"epochs": 2, "views": "flips"}) == tiny_recipe()
+    assert recipe_of(trained, "new", "baseline", {"epochs": 7}).epochs == 7
+
+
+def test_a_new_model_takes_the_competitions_first_rendering_unless_told(workspace):
+    assert recipe_of(workspace, "baseline", None, {}).images == "jpg"
+    assert recipe_of(workspace, "baseline", None, {"images": "tif"}).images == "tif"
+
+
+def test_another_recipe_for_a_begun_model_is_refused_with_what_changed(trained):
+    with pytest.raises(UserError) as caught:
+        recipe_of(trained, "tiny", None, {"epochs": 9, "dense": (4,), "views": "flips"})
+    line = str(caught.value)
+    assert "epochs 2 (received 9)" in line
+    assert "dense 8 (received 4)" in line
+    assert "views flips (" not in line
+    assert "\n" not in line
+    with pytest.raises(UserError, match=r"begun with backbone two_convolutions \(received residual\)"):
+        recipe_of(trained, "tiny", "residual", {})
+
+
+def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
+    with pytest.raises(UserError, match=r"Unknown recipe 'none'\. Known: baseline"):
+        recipe_of(trained, "none", None, {})
+    with pytest.raises(UserError, match=r"Unknown model 'none'\. Known: tiny\."):
+        read_recipe(trained, "none")
+    (trained.runs / "tiny" / RECIPE).write_text("{")
+    with pytest.raises(UserError, match=r"recipe\.json is damaged.*--restart"):
+        recipe_of(trained, "tiny", None, {})
+
+
+def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
+    remove(trained, "tiny", 0)
+    with pytest.raises(UserError, match=r"has begun 'tiny' with seed 0 \(received 5\)\..* another --name"):
+        tiny_job(trained, seed=5).run()
+    assert store_of(trained).folds_of("tiny") == [1, 2]
+    assert not (trained.runs / "tiny/fold0").exists()
+
+
+def test_another_fold_table_in_mid_training_is_refused(begun):
+    folds = FoldTable.read(begun.fold_table)
+    FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(begun.fold_table)
+    with pytest.raises(UserError, match=r"begun with another fold table\. Run .*fold --model tiny --fold 0 --restart"):
+        tiny_job(begun).run()
+
+
+def test_another_fold_table_for_a_finished_fold_is_refused(trained):
+    folds = FoldTable.read(trained.fold_table)
+    FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(trained.fold_table)
+    with pytest.raises(UserError, match="made with another fold table"):
+        tiny_job(trained).run()
+
+
+def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chips, tmp_path, monkeypatch):
+    workspace, kaggle = workspace_of_own_chips, tmp_path / "kaggle"
+    with monkeypatch.context() as context:
+        context.setattr("models.train.stages.train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tiny_job(workspace).run()
+    table = kaggle / "train_v2.csv"
+    before = table.read_text()
+    table.write_text(re.sub(r"(train_3),.*", r"\1,haze primary blow_down", before))
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    with pytest.raises(UserError, match=r"begun with another labels\."):
+        tiny_job(Workspace(workspace.root, workspace.competition)).run()
+    table.write_text(before)
+    shutil.copy(kaggle / "train-jpg/train_1.jpg", kaggle / "train-jpg/train_0.jpg")
+    with pytest.raises(UserError, match=r"begun with another training chips\."):
+        tiny_job(Workspace(workspace.root, workspace.competition)).run()
+
+
+def test_a_fold_table_of_other_chips_is_refused(workspace):
+    folds = FoldTable.read(workspace.fold_table)
+    FoldTable(("stranger", *folds.image_names[1:]), folds.folds, folds.k).write(workspace.fold_table)
+    with pytest.raises(UserError, match=r"name other chips: stranger, train_\d+\. Run \"python run.py folds --force\""):
+        tiny_job(workspace).run()
+
+
+# What may be missing or broken
+
+
+def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_without_training_again(
+    workspace_of_own_chips, monkeypatch, capsys
+):
+    workspace = workspace_of_own_chips
+    path = workspace.data / "layout.json"
+    whole = path.read_text()
+    layout = json.loads(whole)
+    layout["folders"] = {name: found for name, found in layout["folders"].items() if "test" not in name}
+    path.write_text(json.dumps(layout))
+    tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
+    before = store_of(workspace).read("tiny", 0)
+    assert (before.test.names, before.test.values.shape) == ((), (0, 17))
+    assert before.heldout.names == heldout_names(workspace, 0)
+    assert "There are no test chips" in capsys.readouterr().out
+    path.write_text(whole)
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
+    after = store_of(workspace).read("tiny", 0)
+    assert after.test.names == workspace.test_names
+    np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
+
+
+def test_beginning_again_keeps_the_recipe_and_removes_nothing_before_it_is_known_to_work(trained):
+    before = content_of(trained.runs)
+    every = range(K)
+    with pytest.raises(UserError, match="epochs must be above 0"):
+        recipe_of(trained, "tiny", None, {"epochs": 0}, restarted=every)
+    assert recipe_of(trained, "tiny", None, {}, restarted=every) == read_recipe(trained, "tiny")
+    assert recipe_of(trained, "tiny", None, {"epochs": 9}, restarted=every).epochs == 9
+    with pytest.raises(UserError, match=r"begun with epochs \d+ \(received 9\)"):
+        recipe_of(trained, "tiny", None, {"epochs": 9}, restarted=[0])
+    assert content_of(trained.runs) == before
+
+
+def test_a_model_cannot_take_the_name_of_a_blend(workspace):
+    (workspace.blends / "first").mkdir(parents=True)
+    with pytest.raises(UserError, match="'first' is a blend"):
+        recipe_of(workspace, "first", "baseline", {})
+
+
+def test_a_start_that_failed_binds_the_model_to_nothing(workspace, capsys):
+    with pytest.raises(UserError, match="asks for bands"):
+        tiny_job(workspace, bands="RGBN").run()
+    assert recipe_of(workspace, "tiny", "baseline", {"epochs": 1}).epochs == 1
+    assert not (workspace.runs / "tiny" / RECIPE).exists()
+    assert not list(workspace.cache.glob("*"))
+
+
+def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, monkeypatch):
+    monkeypatch.setattr("models.inputs.sources.batch_size_for", lambda size: 2)
+    monkeypatch.setattr("models.predict.scorer.BATCHES_A_PART", 2)
+    calls, real = [], Scorer.__call__
+
+    def stopping(scorer, chips):
+        calls.append(scorer)
+        if len(calls) == 8:  # the second batch of the fourth part
+            raise KeyboardInterrupt
+        return real(scorer, chips)
+
+    monkeypatch.setattr(Scorer, "__call__", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        tiny_job(workspace, **QUICK).run()
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    tiny_job(workspace, **QUICK).run()
+    batches = -(-len(heldout_names(workspace, 0)) // 2) + NUM_TEST // 2
+    assert len(calls) == batches + 2  # the part that was interrupted, again
+    resumed = store_of(workspace).read("tiny", 0)
+    assert not (workspace.runs / "tiny/fold0" / PARTS).exists()
+    (workspace.runs / "tiny/fold0/scores.json").unlink()
+    tiny_job(workspace, **QUICK).run()
+    np.testing.assert_allclose(resumed.test.values, store_of(workspace).read("tiny", 0).test.values, atol=1e-6)
+
+
+def test_broken_chips_stop_or_are_left_out_and_recorded(workspace_of_own_chips, tmp_path):
+    workspace, kaggle = workspace_of_own_chips, tmp_path / "kaggle"
+    held = heldout_names(workspace, 0)
+    learnt = next(name for name in workspace.labelled.image_names if name not in held)
+    for path in (f"train-jpg/{held[2]}.jpg", f"train-jpg/{learnt}.jpg", "test-jpg/test_3.jpg"):
+        (kaggle / path).write_bytes(b"half a chip")
+    with pytest.raises(BrokenChipError, match=r"train_\d+\.jpg.*Mend it, or add --skip-broken"):
+        tiny_job(workspace, **QUICK).run()
+    tiny_job(workspace, skip_broken=True, **QUICK).run()
+    scores = store_of(workspace).read("tiny", 0)
+    assert set(scores.provenance.left_out) == {held[2], learnt, "test_3"}
+    assert scores.heldout.names == tuple(name for name in held if name != held[2])
+    assert scores.test.names == tuple(name for name in workspace.test_names if name != "test_3")
+    with pytest.raises(BrokenChipError):
+        predict_folder(workspace, store_of(workspace), "tiny", kaggle / "train-jpg")
+    made, broken = predict_folder(workspace, store_of(workspace), "tiny", kaggle / "train-jpg", skip_broken=True)
+    assert len(broken) == 2
+    np.testing.assert_allclose(made.aligned(scores.heldout.names), scores.heldout.values, atol=1e-5)
+
+
+def test_four_bands_of_16_bits_are_trained_on_and_scored(workspace):
+    job = tiny_job(workspace, images="tif", bands="RGBN", **QUICK)
+    job.run()
+    store = store_of(workspace)
+    assert store.read("tiny", 0).test.names == workspace.test_names
+    inputs = json.loads((job.folder / JOB).read_text())["inputs"]
+    assert inputs["bands"] == "RGBN"
+    assert inputs["low"][3] == workspace.competition.image_set("tif").range["N"][0]
+    folder = workspace.layout.folders["train-tif-v2"]
+    made, _ = predict_folder(workspace, store, "tiny", folder)
+    heldout = store.read("tiny", 0).heldout
+    np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
+
+
+def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny_net, tiny_weights, tmp_path):
+    weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
+    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
+    digest = job.recipe.digest()
+    job.run()
+    weights.unlink()
+    store = store_of(workspace)
+    assert store.provenance("tiny", 0).recipe_digest == digest
+    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"])
+    heldout = store.read("tiny", 0).heldout
+    # The job's scores come from a bank, whose features are float16.
+    np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=2e-3)
+    with h5py.File(job.folder / NETWORK) as head, h5py.File(job.folder.parent / EXTRACTOR) as extractor:
+        found: dict[str, list[str]] = {"head": [], "extractor": []}
+        head.visit(found["head"].append)
+        extractor.visit(found["extractor"].append)
+    assert any("conv" in name for name in found["extractor"])
+    assert not any("conv" in name for name in found["head"])
+
+
+def test_where_pixels_change_their_values_the_frozen_backbone_runs_in_every_epoch(workspace, tiny_net, tiny_weights):
+    job = tiny_job(workspace, **frozen(tiny_weights, augment=("d4", "shifts"), **QUICK))
+    job.run()
+    assert not (workspace.cache / "features").exists()
+    store = store_of(workspace)
+    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"])
+    heldout = store.read("tiny", 0).heldout
+    np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
+
+
+def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, tiny_weights, tmp_path, monkeypatch):
+    weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
+    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
+    monkeypatch.setattr("models.train.stages.train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        job.run()
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    samples.saved(weights, samples.TinyNet())
+    with pytest.raises(UserError, match="begun with another recipe"):
+        job.run()
+
+
+# Fine-tuning, specialists, seeds
+
+
+def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, tiny_weights, monkeypatch):
+    """It has learnt from chips that would now be held out."""
+    job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=2, **QUICK))
+    monkeypatch.setattr("models.train.stages.train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        job.run()
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    assert state_of(job.folder / HEAD).epochs == 1
+    with pytest.raises(UserError, match=r"begun with head_epochs 2 \(received 3\)"):
+        recipe_of(workspace, "tiny", None, {"head_epochs": 3})
+    folds = FoldTable.read(workspace.fold_table)
+    FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(workspace.fold_table)
+    again = dataclasses.replace(job, store=store_of(workspace))
+    with pytest.raises(UserError, match=r"begun with another fold table\."):
+        again.run()
+
+
+def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(workspace, tiny_net, tiny_weights):
+    specialist = {"train": "finetune", "head_epochs": 1, "only_labels": ("water", "clear"), "seeds": 2}
+    job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
+    job.run()
+    assert {path.name for path in job.folder.iterdir()} == {
+        JOB, LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json", "seed1",
+    }  # fmt: skip
+    assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK}
+    store, labels = store_of(workspace), workspace.competition.labels
+    scores = store.read("tiny", 0)
+    assert scores.provenance.scored == ("clear", "water")
+    scored = np.array([label in ("clear", "water") for label in labels])
+    for made in (scores.heldout, scores.test):
+        assert np.isfinite(made.values[:, scored]).all()
+        assert np.isnan(made.values[:, ~scored]).all()
+    chips = decoded(workspace, "test", scores.test.names[:4]).astype(np.float32)
+    seen = []
+    for folder in (job.folder, job.folder / "seed1"):
+        network = samples.built(job.recipe, pretrained=False)
+        network.load_weights(folder / NETWORK)
+        seen.append(samples.output_of(network, chips))
+    assert not np.allclose(seen[0], seen[1], atol=1e-3)
+    np.testing.assert_allclose(scores.test.values[:4][:, scored], np.mean(seen, axis=0), atol=1e-5)
+    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["test-jpg"])
+    np.testing.assert_allclose(made.values, scores.test.aligned(made.names), atol=1e-5)
+
+
+def test_an_unknown_label_of_a_specialist_is_refused_before_anything_is_written(workspace):
+    with pytest.raises(UserError, match="Unknown label of --only-labels 'gold'"):
+        tiny_job(workspace, only_labels=("gold",)).run()
+    assert not workspace.runs.exists()
+    assert not list(workspace.cache.glob("*"))
+
+
+def test_left_out_at_first_test_chips_are_scored_later_without_training(workspace, monkeypatch):
+    job = dataclasses.replace(tiny_job(workspace, **QUICK), with_test=False)
+    job.run()
+    before = store_of(workspace).read("tiny", 0)
+    assert before.test.names == ()
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    tiny_job(workspace, **QUICK).run()
+    after = store_of(workspace).read("tiny", 0)
+    assert after.test.names == workspace.test_names
+    np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
+
+
+def test_a_network_that_was_lost_is_trained_again_from_the_weights_asked_for(workspace, tiny_net, tiny_weights):
+    """Not from random ones, as a training that goes on is given weights by its checkpoint."""
+    job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=1, **QUICK))
+    job.run()
+    before, history = store_of(workspace).read("tiny", 0), state_of(job.folder).history
+    (job.folder / NETWORK).unlink()
+    (job.folder / "scores.json").unlink()
+    job.run()
+    after = store_of(workspace).read("tiny", 0)
+    np.testing.assert_allclose(after.heldout.values, before.heldout.values, atol=1e-3)
+    assert state_of(job.folder).history[0].loss == pytest.approx(history[0].loss, abs=1e-3)
+
+
+# Prediction of folders
+
+
+def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
+    store = store_of(trained)
+    for fold in (1, 2):
+        remove(trained, "tiny", fold)
+    made, broken = predict_folder(trained, store, "tiny", trained.layout.folders["train-jpg"])
+    heldout = store.read("tiny", 0).heldout
+    assert broken == []
+    assert sorted(made.names) == sorted(trained.labelled.image_names)
+    np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
+
+
+def test_a_folder_is_scored_by_the_mean_over_the_folds(trained):
+    store = store_of(trained)
+    made, _ = predict_folder(trained, store, "tiny", trained.layout.folders["test-jpg"])
+    test = store.join("tiny").test
+    assert set(made.names) == {name for name in test.names if name.startswith("test_")}
+    np.testing.assert_allclose(made.values, test.aligned(made.names), atol=1e-5)
+
+
+def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(trained, begun):
+    folder = trained.layout.folders["test-jpg"]
+    with pytest.raises(UserError, match=r"No fold of 'tiny' is trained\. Run \"python run.py train --models tiny\""):
+        predict_folder(begun, store_of(begun), "tiny", folder)
+    with pytest.raises(UserError, match="Unknown model 'none'"):
+        predict_folder(trained, store_of(trained), "none", folder)
+    store = store_of(trained)
+    turned = ScoreStore(store.root, store.labels[::-1], store.table)
+    with pytest.raises(UserError, match="have other labels or another order"):
+        predict_folder(trained, turned, "tiny", folder)
+
+
+# Real interruptions
+
+ENTRY = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_path('run.py', run_name='__main__')"
+)
+EPOCHS = 8
+FLAGS = (
+    "--model", "baseline", "--fold", "0", "--input-size", "16", "--dense", "8", "--batch-size", "1", "--patience", "0",
+    "--epochs", str(EPOCHS), "--views", "identity",
+)  # fmt: skip
+
+
+def started(workspace: Workspace) -> subprocess.Popen[str]:
+    # Not run.py itself: a shell that runs the tests in the background has its children ignore SIGINT.
+    command = [sys.executable, "-c", ENTRY, "fold", "--workspace", str(workspace.root), *FLAGS]
+    root = Path(run.__file__).parent
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_epoch(process: subprocess.Popen[str], log: Path, epoch: int) -> None:
+    deadline = time.monotonic() + 60
+    while not (log.is_file() and f"epoch {epoch:>3}/{EPOCHS}" in log.read_text()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_killed_in_mid_epoch_a_fold_goes_on_and_completes(workspace):
+    folder = workspace.runs / "baseline/fold0"
+    process = started(workspace)
+    wait_for_epoch(process, folder / LOG, 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = state_of(folder)
+    assert 2 <= before.epochs < EPOCHS
+    again = started(workspace)
+    output, errors = again.communicate(timeout=60)
+    assert again.returncode == 0, errors
+    assert f"Going on after epoch {before.epochs};" in output
+    assert "Next: python run.py status" in output
+    after = state_of(folder)
+    assert after.epochs == EPOCHS
+    assert after.history[: before.epochs] == before.history
+    assert store_of(workspace).read("baseline", 0).heldout.names == heldout_names(workspace, 0)
+    assert not (folder / "checkpoints").exists()
+
+
+def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):
+    folder = workspace.runs / "baseline/fold0"
+    process = started(workspace)
+    wait_for_epoch(process, folder / LOG, 1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Stopped. What was finished is kept; run the same command to go on." in errors
+    assert "Traceback" not in errors
+    assert 1 <= state_of(folder).epochs < EPOCHS

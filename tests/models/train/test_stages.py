@@ -1,0 +1,210 @@
+"""Stages: a head on the bank is the head in the network, fine-tuning begins from it, sizes follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from folds.table import FoldTable
+from models.inputs.examples import Examples, Material
+from models.inputs.sources import Sources
+from models.networks.heads import build_head
+from models.recipes.recipe import Recipe
+from models.runs.progress import HEAD, TrainingState, checkpoints, state_of
+from models.train import stages
+from models.train.fit import train
+from models.train.stages import fit_network
+from tests.models import samples
+from tests.models.samples import PLANET, frozen, interrupt_at, moved, output_of, tiny_recipe
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def material_of(workspace, tiny_net, lines) -> Callable[[Recipe], Material]:
+    labelled = workspace.labelled
+    heldout = FoldTable.read(workspace.fold_table).ordered_as(labelled.image_names).heldout(0)
+
+    def material_of(recipe: Recipe) -> Material:
+        task, sources = recipe.task(PLANET), Sources(workspace, recipe, say=lines.append)
+        truth = labelled.truth[:, task.columns]
+        return Material(task, sources, truth, np.flatnonzero(~heldout), np.flatnonzero(heldout))
+
+    return material_of
+
+
+def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
+    backbone = network.get_layer("backbone")
+    return {name: backbone.get_layer(name).get_weights() for name in ("conv", "norm", "last")}
+
+
+# The head
+
+
+def test_a_head_on_the_bank_is_the_head_trained_in_the_whole_network(material_of, tiny_weights, tmp_path):
+    recipe = tiny_recipe(**frozen(tiny_weights, dropout=0.0, augment=(), epochs=3, learning_rate=0.02))
+    material = material_of(recipe)
+    on_bank = fit_network(recipe, material, tmp_path / "bank", [].append)
+    assert on_bank.name == "head"
+    keras.utils.set_random_seed(recipe.seed)
+    bank, chips = material.sources.bank("train", ("identity",)), material.sources.chips("train")
+    examples = Examples(bank, material.truth, material.training, material.heldout)
+    same_start = build_head(recipe, 4, material.task, examples.priors(recipe, material.task))
+    whole = stages._fit_whole(recipe, material, tmp_path / "whole", same_start, [].append)
+    from_features = output_of(on_bank, bank.read(material.heldout))
+    from_chips = output_of(whole, chips.read(material.heldout).astype(np.float32))
+    np.testing.assert_allclose(from_features, from_chips, atol=1e-3)
+    untrained = output_of(same_start, bank.read(material.heldout))
+    assert np.abs(from_features - untrained).max() > 0.01
+    for one, other in zip(state_of(tmp_path / "bank").history, state_of(tmp_path / "whole").history, strict=True):
+        assert one.loss == pytest.approx(other.loss, abs=1e-3)
+        assert one.heldout_loss == pytest.approx(other.heldout_loss, abs=1e-3)
+
+
+def test_a_head_learns_and_is_judged_under_the_views_of_its_recipe(material_of, tiny_weights, tmp_path, workspace):
+    recipe = tiny_recipe(**frozen(tiny_weights, augment=("quarter_turns",), views="flips", epochs=1))
+    fit_network(recipe, material_of(recipe), tmp_path, [].append)
+    made = {path.stem for path in (workspace.cache / "features").glob("*/*.npy")}
+    assert made == {"identity", "turn90", "turn180", "turn270", "mirror", "turn180_mirror"}
+
+
+@pytest.mark.parametrize("solver", ["ridge", "logistic"])
+def test_a_solver_takes_the_place_of_training(material_of, tiny_weights, tmp_path, solver, lines):
+    recipe = tiny_recipe(**frozen(tiny_weights, dense=(), solver=solver, epochs=9))
+    head = fit_network(recipe, material_of(recipe), tmp_path, lines.append)
+    assert [layer.name for layer in head.layers] == ["features", "dropout", "logits", "scores"]
+    assert state_of(tmp_path).epochs == 1
+    assert lines[-1].startswith(f"Fitted by {solver} in ")
+    assert not checkpoints(tmp_path)
+
+
+# Fine-tuning
+
+
+@pytest.fixture
+def starts(monkeypatch) -> list[dict[str, list[np.ndarray]]]:
+    """The weights with which each training started."""
+    found: list[dict[str, list[np.ndarray]]] = []
+    train = stages.train
+
+    def remember(network: keras.Model, *others: Any, **options: Any) -> TrainingState:
+        head = network if network.name == "head" else network.get_layer("head")
+        rest = {} if network is head else layer_weights(network)
+        found.append({"head": head.get_weights(), **rest})
+        state = train(network, *others, **options)
+        found.append({"head": head.get_weights()})
+        return state
+
+    monkeypatch.setattr(stages, "train", remember)
+    return found
+
+
+def finetuned(tiny_weights: str, **values: Any) -> Recipe:
+    quick = {"head_epochs": 2, "epochs": 2, "learning_rate": 0.01, "batch_size": 16}
+    return tiny_recipe(**frozen(tiny_weights, train="finetune"), **{**quick, **values})
+
+
+def test_fine_tuning_begins_from_the_heads_best_weights_and_the_pretrained_backbone(
+    material_of, tiny_weights, tmp_path, starts, workspace
+):
+    recipe = finetuned(tiny_weights, unfrozen=0.34)  # of three layers with weights the last
+    network = fit_network(recipe, material_of(recipe), tmp_path, [].append)
+    head_first, head_last, whole_first, _ = starts
+    assert all(moved(head_first["head"], head_last["head"])[2:])
+    assert not any(moved(head_last["head"], whole_first["head"]))
+    donor = samples.TinyNet()
+    donor.load_weights(tiny_weights)
+    for name in ("conv", "norm", "last"):
+        assert not any(moved(donor.get_layer(name).get_weights(), whole_first[name]))
+    after = layer_weights(network)
+    assert {name: any(moved(whole_first[name], after[name])) for name in after} == {
+        "conv": False, "norm": False, "last": True,
+    }  # fmt: skip
+    assert (state_of(tmp_path / HEAD).epochs, state_of(tmp_path).epochs) == (2, 2)
+    # One view is all that the head needs.
+    assert [path.name for path in (workspace.cache / "features").glob("*/*.npy")] == ["identity.npy"]
+
+
+def test_without_head_epochs_it_begins_at_once(material_of, tiny_weights, tmp_path, starts, workspace):
+    recipe = finetuned(tiny_weights, head_epochs=0, epochs=1)
+    fit_network(recipe, material_of(recipe), tmp_path, [].append)
+    assert len(starts) == 2
+    assert not (workspace.cache / "features").exists()
+
+
+def test_interrupted_anywhere_fine_tuning_is_the_uninterrupted_one(
+    material_of, tiny_weights, tmp_path, monkeypatch, lines
+):
+    recipe = finetuned(tiny_weights)
+    material = material_of(recipe)
+    expected = output_of(
+        fit_network(recipe, material, tmp_path / "whole", [].append),
+        material.sources.chips("train").read(material.heldout).astype(np.float32),
+    )
+    steps = -(-len(material.training) // recipe.batch_size)
+    for step in (steps + 1, steps + 2, steps + 1):  # in the head's second epoch, the whole's first, the whole's second
+        with monkeypatch.context() as context:
+            interrupt_at(context, step)
+            with pytest.raises(KeyboardInterrupt):
+                fit_network(recipe, material, tmp_path / "parts", lines.append)
+    lines.clear()
+    network = fit_network(recipe, material, tmp_path / "parts", lines.append)
+    assert not any("head first" in line for line in lines)
+    assert any(line.startswith("Going on after epoch 1;") for line in lines)
+    chips = material.sources.chips("train").read(material.heldout).astype(np.float32)
+    np.testing.assert_allclose(output_of(network, chips), expected, atol=1e-4)
+
+
+# Sizes
+
+
+def sizes_of(folder: Path) -> list[int]:
+    return [epoch.input_size for epoch in state_of(folder).history]
+
+
+def size_in(network: keras.Model) -> int:
+    return network.get_layer("backbone").input_shape[1]
+
+
+def test_sizes_follow_each_other_and_interrupted_it_goes_on_at_the_size_it_was_at(
+    material_of, tmp_path, monkeypatch, lines
+):
+    kinds = {"backbone": "TinyNet", "pooling": ("avg",), "augment": (), "progressive": (8,), "epochs": 4}
+    recipe = tiny_recipe(**kinds, learning_rate=0.02, schedule="cosine")
+    material, whole, parts = material_of(recipe), tmp_path / "whole", tmp_path / "parts"
+    with monkeypatch.context() as context:
+        seen: list[int] = []
+        context.setattr(
+            stages, "train", lambda *given, **options: seen.append(size_in(given[0])) or train(*given, **options)
+        )
+        network = fit_network(recipe, material, whole, lines.append)
+    assert seen == [8, 16]
+    assert sizes_of(whole) == [8, 8, 16, 16]
+    assert state_of(whole).best in (2, 3)
+    assert [line.split(" weights at ")[1][:5] for line in lines if " weights at " in line] == ["8 px,", "16 px"]
+    rates = [epoch.learning_rate for epoch in state_of(whole).history]
+    np.testing.assert_allclose(rates, 0.01 * (1 + np.cos(np.pi * np.arange(4) / 4)), rtol=1e-3)
+    assert network.input_shape == (None, 16, 16, 3)  # chips of the last size, made smaller in the network
+
+    steps = -(-len(material.training) // recipe.batch_size)
+    for step, done in ((2 * steps + 1, [8, 8]), (steps + 1, [8, 8, 16])):
+        with monkeypatch.context() as context:
+            interrupt_at(context, step)
+            with pytest.raises(KeyboardInterrupt):
+                fit_network(recipe, material, parts, [].append)
+        assert sizes_of(parts) == done
+    lines.clear()
+    fit_network(recipe, material, parts, lines.append)
+    assert not any("at 8 px" in line for line in lines)
+    assert sizes_of(parts) == sizes_of(whole)
+    for one, other in zip(state_of(parts).history, state_of(whole).history, strict=True):
+        assert one.loss == pytest.approx(other.loss, abs=1e-3)
+        assert one.heldout_metric == pytest.approx(other.heldout_metric, abs=1e-3)

@@ -1,0 +1,106 @@
+"""Optuna studies on disk."""
+
+import gc
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from submissions.decide.studies import KEPT_AT_ONCE, open_studies, tune
+
+OPEN_FILES = Path("/proc/self/fd")  # on Linux
+NAMES = ("a", "b")
+COMMON: dict[str, Any] = {"low": 0.0, "high": 1.0, "seed": 0, "study_name": "s"}
+STARTS = [np.array([0.2, 0.2]), np.array([0.4, 0.4])]
+
+
+def bowl(cuts: NDArray[np.float64]) -> float:
+    return -float(((cuts - 0.3) ** 2).sum())
+
+
+def tune_in_another_process(path: str) -> None:
+    tune(bowl, NAMES, STARTS, trials=30, path=Path(path), **COMMON)
+
+
+def kept(path: Path) -> list[Any]:
+    with open_studies(path) as storage:
+        return optuna.load_study(study_name="s", storage=storage).get_trials()
+
+
+def test_the_starts_come_first_and_the_earlier_wins_a_tie(tmp_path: Path) -> None:
+    best = tune(lambda cuts: 1.0, NAMES, STARTS, trials=8, path=tmp_path / "optuna.db", **COMMON)
+    assert best.tolist() == [0.2, 0.2]
+    assert [trial.params for trial in kept(tmp_path / "optuna.db")[:2]] == [{"a": 0.2, "b": 0.2}, {"a": 0.4, "b": 0.4}]
+
+
+@pytest.mark.parametrize("after", [5, KEPT_AT_ONCE + 5])
+def test_an_interrupt_keeps_the_trials_done(tmp_path: Path, after: int) -> None:
+    path, calls = tmp_path / "optuna.db", []
+
+    def interrupted(cuts: NDArray[np.float64]) -> float:
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        calls.append(cuts)
+        return bowl(cuts)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(interrupted, NAMES, STARTS, trials=60, path=path, **COMMON)
+    assert len(kept(path)) == after
+    more: list[Any] = []
+    tune(lambda cuts: more.append(cuts) or bowl(cuts), NAMES, STARTS, trials=60, path=path, **COMMON)  # type: ignore[func-returns-value]
+    assert len(more) == 60 - after
+    assert len(kept(path)) == 60
+    assert not {tuple(cuts) for cuts in more} & {tuple(cuts) for cuts in calls}
+
+
+def test_optuna_stays_quiet_and_leaves_nothing_open(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = optuna.logging.get_verbosity()
+    tune(bowl, NAMES, STARTS, trials=5, path=tmp_path / "optuna.db", **COMMON)
+    gc.collect()  # where Python warns of connections left open, it would do so here
+    assert capfd.readouterr() == ("", "")
+    assert optuna.logging.get_verbosity() == before
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="/proc shows open files on Linux only")
+def test_a_closed_file_of_studies_is_closed(tmp_path: Path) -> None:
+    def is_open() -> bool:
+        return any("optuna.db" in os.path.realpath(path) for path in OPEN_FILES.iterdir())
+
+    with open_studies(tmp_path / "optuna.db") as storage:
+        assert storage.get_all_studies() == []
+        assert is_open()
+    assert not is_open()  # although `storage` still lives
+
+
+def test_processes_share_one_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "optuna.db")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=tune_in_another_process, args=(path,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert len(kept(Path(path))) >= 30
+
+
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(UserError, match=r"Cannot use the studies in .*optuna.db: .*not a database.*Move the file away"):
+        tune(bowl, NAMES, STARTS, trials=3, path=path, **COMMON)
+
+
+def test_an_error_in_the_objective_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
+    def broken(cuts: NDArray[np.float64]) -> float:
+        raise RuntimeError("a mistake in the code")
+
+    with pytest.raises(RuntimeError, match="a mistake in the code") as caught:
+        tune(broken, NAMES, STARTS, trials=3, path=tmp_path / "optuna.db", **COMMON)
+    assert not isinstance(caught.value, UserError)

@@ -1,0 +1,134 @@
+"""Scores from and for team mates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from competition.common.errors import UserError
+from competition.workspace import Workspace
+from folds.score_store import ScoreStore
+from submissions.members.coverage import lack_of_test_scores
+from submissions.members.exchange import export_scores, import_scores
+from submissions.members.members import load_member
+from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, blend_of, make_workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npz", "CSV"])
+def test_what_is_exported_comes_back_and_can_be_blended(workspace: Workspace, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    export_scores("a", path, workspace)
+    oof, test = import_scores("theirs", [path], workspace)
+    own = load_member("a", workspace, ScoreStore.of(workspace))
+    np.testing.assert_allclose(oof.aligned(own.oof.names), own.oof.values, atol=1e-6)
+    np.testing.assert_allclose(test.aligned(own.test.names), own.test.values, atol=1e-6)
+    assert (len(oof.names), len(test.names)) == (NUM_CHIPS, NUM_TEST)
+    blend = blend_of("both", ["theirs", "b"], workspace, cuts="fixed")
+    assert (
+        blend.evaluation.cross_fitted == blend_of("same", ["a", "b"], workspace, cuts="fixed").evaluation.cross_fitted
+    )
+    import_scores("theirs", [path], workspace)  # again replaces
+
+
+def test_scores_survive_a_new_fold_table(workspace: Workspace, tmp_path: Path) -> None:
+    export_scores("a", tmp_path / "a.npz", workspace)
+    import_scores("theirs", [tmp_path / "a.npz"], workspace)
+    rows = workspace.fold_table.read_text().splitlines()
+    workspace.fold_table.write_text("\n".join([rows[0], *reversed(rows[1:])]) + "\n")
+    fresh = Workspace(workspace.root, workspace.competition)
+    assert len(load_member("theirs", fresh, ScoreStore.of(fresh)).oof.names) == NUM_CHIPS
+
+
+def test_a_specialists_missing_labels_stay_missing(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(ScoreStore.of(workspace), "rare", workspace.labelled.truth, scored=["blow_down", "water"])
+    for suffix in ("csv", "npz"):
+        export_scores("rare", tmp_path / f"rare.{suffix}", workspace)
+        oof, _ = import_scores(f"rare-{suffix}", [tmp_path / f"rare.{suffix}"], workspace)
+        assert oof.scored.sum() == 2
+
+
+def test_two_files_make_one_member_and_oof_alone_is_enough_for_figures(workspace: Workspace, tmp_path: Path) -> None:
+    export_scores("a", tmp_path / "a.csv", workspace)
+    table = pd.read_csv(tmp_path / "a.csv")
+    is_train = table.image_name.str.startswith("train")
+    table[is_train].to_csv(tmp_path / "oof.csv", index=False)
+    table[~is_train].to_csv(tmp_path / "test.csv", index=False)
+    oof, test = import_scores("two", [tmp_path / "oof.csv", tmp_path / "test.csv"], workspace)
+    assert (len(oof.names), len(test.names)) == (NUM_CHIPS, NUM_TEST)
+    import_scores("half", [tmp_path / "oof.csv"], workspace)
+    lacking = lack_of_test_scores([load_member("half", workspace, ScoreStore.of(workspace))], workspace)
+    assert 'Import these too: "python run.py scores import FILES --name half"' in lacking
+    with pytest.raises(UserError, match="needs out-of-fold scores"):
+        import_scores("none", [tmp_path / "test.csv"], workspace)
+
+
+def changed(workspace: Workspace, folder: Path, how: str) -> Path:
+    path = folder / "a.csv"
+    export_scores("a", path, workspace)
+    table = pd.read_csv(path)
+    if how == "nan":
+        table.loc[3, "water"] = np.nan
+    elif how == "range":
+        table.loc[3, "water"] = 1.5
+    elif how == "word":
+        table["water"] = table["water"].astype(object)
+        table.loc[3, "water"] = "wet"
+    elif how == "label":
+        table = table.rename(columns={"water": "watr"})
+    elif how == "id":
+        table.loc[3, "image_name"] = "train_x"
+    elif how == "twice":
+        table.loc[3, "image_name"] = table.loc[4, "image_name"]
+    elif how == "column":
+        table = table.drop(columns="image_name")
+    elif how == "empty":
+        table = table.iloc[:0]
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        ("nan", r"expected a number|expected scores from 0 to 1, and none missing; see 1 rows: train_"),
+        ("range", r"expected scores from 0 to 1, and none missing; see 1 rows: train_"),
+        ("word", r"expected a number in every label's column"),
+        ("label", r"'watr'.*Known: .*water"),
+        ("id", r"1 of 340 ids are neither of the fold table nor of the sample submission: train_x\."),
+        ("twice", "scores a chip twice"),
+        ("column", "lacks columns"),
+        ("empty", "of 0 ids"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_and_nothing_is_kept(
+    workspace: Workspace, tmp_path: Path, how: str, line: str
+) -> None:
+    with pytest.raises(UserError, match=line):
+        import_scores("theirs", [changed(workspace, tmp_path, how)], workspace)
+    assert not (workspace.blends / "theirs").exists()
+
+
+def test_names_and_files_that_cannot_be_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+    export_scores("a", tmp_path / "a.npz", workspace)
+    blend_of("mine", ["a", "b"], workspace, cuts="fixed")
+    for name in ("a", "mine"):
+        with pytest.raises(UserError, match=f"'{name}' is a model or blend of this workspace"):
+            import_scores(name, [tmp_path / "a.npz"], workspace)
+    with pytest.raises(UserError, match=r"ends in \.csv or \.npz"):
+        export_scores("a", tmp_path / "a.txt", workspace)
+    (tmp_path / "bad.npz").write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"Cannot read .*bad.npz"):
+        import_scores("theirs", [tmp_path / "bad.npz"], workspace)
+    with pytest.raises(UserError, match="No file"):
+        import_scores("theirs", [tmp_path / "no.csv"], workspace)
+    np.savez(tmp_path / "pickled.npz", names=np.array([{}], dtype=object), scores=np.zeros((1, 17)))
+    with pytest.raises(UserError, match=r"Cannot read .*pickled.npz"):
+        import_scores("theirs", [tmp_path / "pickled.npz"], workspace)
