@@ -16,11 +16,13 @@ import competition.verbs
 import folds.verbs
 import models.verbs
 import submissions.verbs
-from competition.common.command_line import FILE, FOLDER, Verbs
+from competition.common.command_line import FILE, FOLDER, Verbs, show_next
+from competition.common.errors import spelled
 from competition.flags import in_workspace
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
+    from models.predict.predictions import Predictions
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -33,40 +35,38 @@ def main() -> None:
 @in_workspace
 @click.option("--model", required=True, help="a trained model, or a file that `export` wrote")
 @click.option("--images", type=FOLDER, required=True, help="folder of chips")
-@click.option("--output", type=FILE, required=True, help="CSV file to write: image_name and one column a label")
+@click.option("--output", type=FILE, required=True, help="CSV file to write: ids and one column per label")
 @click.option("--tags", is_flag=True, help="add a column with the decided tags")
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
 def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: bool, skip_broken: bool) -> None:
     """Score any folder of chips with a trained model, averaged over its folds and views."""
     from competition.common.files import check_writable
-    from competition.common.text import counted
-    from competition.labels import to_tags
     from folds.score_store import ScoreStore
-    from models.export import export
-    from models.predict import trained_model as trained
+    from models.export.export import is_file
+    from models.export.predict_with_file import predict_with_file
+    from models.predict.trained_model import predict_folder
 
     check_writable(output)
-    competition, cuts = workspace.competition, None
-    if export.is_file(model):
-        scores, left_out, facts = export.predict_with_file(Path(model), images, skip_broken=skip_broken)
-        competition, cuts = facts.competition, facts.cuts_of_all
+    if is_file(model):
+        predictions = predict_with_file(Path(model), images, skip_broken=skip_broken)
     else:
-        store = ScoreStore.of(workspace)
-        scores, left_out = trained.predict_folder(workspace, store, model, images, skip_broken=skip_broken)
-    scored, decided = scores.scored, None
-    if tags:
-        from submissions.choose.cuts import cuts_of
-        from submissions.decide.decisions import decide
+        predictions = predict_folder(workspace, ScoreStore.of(workspace), model, images, skip_broken=skip_broken)
+    predictions.write(output, _tags_of(predictions, model, workspace) if tags else None)
+    click.echo(predictions.text(output))
 
-        cuts = cuts_of(model, workspace) if cuts is None else cuts
-        decided = to_tags(decide(scores.values, cuts, competition), competition)
-        low, high = min(cuts[scored]), max(cuts[scored])
-        whole = ", one of every exclusive group" if scored.all() else ""
-        click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
-    scores.write_table(output, competition, decided)
-    for line in left_out:
-        click.echo(f"Left out: {line}")
-    click.echo(f"Wrote {output}: {counted(len(scores.names), 'chip')}.")
+
+def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list[str]:
+    """Return the tags decided for each chip, and say by which cuts."""
+    from competition.labels import to_tags
+    from submissions.choose.cuts import cuts_of
+    from submissions.decide.decisions import decide
+
+    scores, competition = predictions.scores, predictions.competition
+    cuts = cuts_of(model, workspace) if predictions.cuts is None else predictions.cuts
+    low, high = min(cuts[scores.scored]), max(cuts[scores.scored])
+    whole = ", one of every exclusive group" if scores.scored.all() else ""
+    click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
+    return to_tags(decide(scores.values, cuts, competition), competition)
 
 
 @click.command()
@@ -87,12 +87,12 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
 
     path = path_for(output, file_format)
     check_writable(path)
-    export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace), click.echo)
-    click.echo(f"Wrote {path}: {path.stat().st_size / 1e6:,.1f} MB.")
+    report = export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace))
+    click.echo(report.text())
     if not (workspace.runs / model / CUTS).is_file():
-        fixed = workspace.competition.metric.prior_cut
-        click.echo(f"Every label is decided at {fixed:.2g}; `thresholds --model {model}` may find better cuts.")
-    click.echo(f"Next: python run.py predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags")
+        better, fixed = spelled(f"thresholds --model {model}"), workspace.competition.metric.prior_cut
+        click.echo(f'Every label is decided at {fixed:.2g}; "{better}" may find better cuts.')
+    show_next(f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags")
 
 
 @click.command()
@@ -116,7 +116,7 @@ def demo(workspace: Path) -> None:
     ]
     for words, *paths in chain:
         arguments = [*words.split(), *paths]
-        click.secho(f"\n$ python run.py {shlex.join(arguments)}", bold=True)
+        click.secho(f"\n$ {spelled(shlex.join(arguments))}", bold=True)
         if code := main(arguments, standalone_mode=False):
             sys.exit(code)
     click.secho("\nWhat was made", bold=True)

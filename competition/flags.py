@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from competition.common.command_line import FOLDER
+from competition.common.errors import FLAGS
 
 
 def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
@@ -20,16 +21,13 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
     @click.option("--debug", is_flag=True, help="show where an error came from")
     @functools.wraps(verb)
     def wrapped(workspace: Path, competition: str, debug: bool, **options: Any) -> None:
-        from competition.spec import load
         from competition.workspace import Workspace
 
         context = click.get_current_context()
         context.meta["debug"] = debug
         given = {"--workspace": str(workspace), "--competition": competition}
         defaults = {"--workspace": "workspace", "--competition": "planet"}
-        context.meta["flags"] = [
-            part for flag in given if given[flag] != defaults[flag] for part in (flag, given[flag])
-        ]
-        verb(Workspace(workspace, load(competition)), **options)
+        context.meta[FLAGS] = [part for flag in given if given[flag] != defaults[flag] for part in (flag, given[flag])]
+        verb(Workspace.open(workspace, competition), **options)
 
     return wrapped

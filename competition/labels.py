@@ -1,4 +1,4 @@
-"""Labels as words, as sets, and as multi-hot rows; the tables that hold them."""
+"""Labels as words, as sets, and as multi-hot rows; tables of ids and of labelled chips."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.text import first
+from competition.label_table import content_of, parse_rows
 from competition.spec import Competition
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ def to_multi_hot(tag_sets: Iterable[Iterable[str]], competition: Competition) ->
         UserError: if a tag is not a label of the competition.
     """
     column = competition.label_index
-    rows = [frozenset(tags) for tags in tag_sets]
-    if unknown := frozenset().union(*rows) - column.keys():
+    rows = [tuple(tags) for tags in tag_sets]
+    place = {tags: number for number, tags in enumerate(dict.fromkeys(rows))}  # few are different
+    if unknown := frozenset(chain.from_iterable(place)) - column.keys():
         raise UserError(f"Unknown tags: {', '.join(sorted(unknown))}. Known: {', '.join(competition.labels)}.")
-    multi_hot = np.zeros((len(rows), len(column)), dtype=bool)
-    for row, tags in enumerate(rows):
-        multi_hot[row, [column[tag] for tag in tags]] = True
-    return multi_hot
+    multi_hot = np.zeros((len(place), len(column)), dtype=bool)
+    for tags, number in place.items():
+        multi_hot[number, [column[tag] for tag in tags]] = True
+    return multi_hot[[place[tags] for tags in rows]]
 
 
 def to_tags(multi_hot: NDArray[np.bool_], competition: Competition) -> list[str]:
@@ -93,26 +95,16 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
 
 
 def read_label_table(path: Path, competition: Competition) -> LabelTable:
-    """Read labelled chips, as words in one column or as one 0/1 column a label.
+    """Read labelled chips, as words in one column or as one 0/1 column per label.
+
+    Args:
+        path: the CSV file, plain or zipped.
+        competition: names the columns and the labels.
 
     Raises:
-        UserError: if a column is missing, an id is repeated, a tag is unknown, or a cell is not 0 or 1.
+        UserError: if the file cannot be used; the line names every problem, how often it occurs and where it begins.
     """
-    tables = competition.tables
-    columns = [tables.tags_column] if tables.tags_column else list(competition.labels)
-    table = read_table(path, [tables.id_column, *columns])
-    names = table[tables.id_column]
-    if names.duplicated().any():
-        raise UserError(f"{path} repeats ids: {first(names[names.duplicated()])}.")
-    if tables.tags_column:
-        try:
-            truth = to_multi_hot((parse_tags(text) for text in table[tables.tags_column]), competition)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-    else:
-        cells = table[columns]
-        wrong = ~cells.isin(["0", "1"]).all(axis=1)
-        if wrong.any():
-            raise UserError(f"{path} must hold 0 or 1 in every label column; see rows {first(names[wrong])}.")
-        truth = cells.to_numpy() == "1"
-    return LabelTable(tuple(names), truth)
+    table = parse_rows(content_of(path), competition)
+    if problems := [*table.problems, *table.repeated_ids(), *table.unknown_tags(competition)]:
+        raise UserError(f"{path} cannot be used: {'; '.join(problem.text() for problem in problems)}.")
+    return LabelTable(table.names, to_multi_hot(table.tags, competition))

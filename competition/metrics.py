@@ -5,6 +5,7 @@ Rows are chips, columns labels. A fraction 0/0 counts as 0, as with scikit-learn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,24 +92,33 @@ def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float) -> LabelMetric
 
 
 def average_precision(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
-    """Return the average precision of every label, NaN where no chip carries it (scikit-learn's definition)."""
+    """Return the average precision of every label, NaN where no chip carries it.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        scores: float array (num_chips, num_labels), without NaN.
+
+    Returns:
+        Float array (num_labels,) in [0, 1], or NaN.
+
+    Raises:
+        ValueError: if the shapes differ or a score is NaN.
+    """
+    from sklearn.metrics import average_precision_score
+
     truth, scores = _matched(truth, scores, dtype=np.float64)
-    return np.array([_average_precision(truth[:, i], scores[:, i]) for i in range(truth.shape[1])])
+    return _by_label(average_precision_score, truth, scores, most=len(truth))
 
 
 def roc_auc(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
     """Return the area under the ROC curve of every label, NaN where all or none of the chips carry it.
 
-    By ranks (Mann and Whitney), ties counted half.
+    Args, result and errors are those of `average_precision`.
     """
-    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
 
     truth, scores = _matched(truth, scores, dtype=np.float64)
-    carried = truth.sum(axis=0)
-    others = len(truth) - carried
-    ranks = rankdata(scores, axis=0)
-    above = np.where(truth, ranks, 0).sum(axis=0) - carried * (carried + 1) / 2
-    return np.divide(above, carried * others, out=np.full(truth.shape[1], np.nan), where=carried * others > 0)
+    return _by_label(roc_auc_score, truth, scores, most=len(truth) - 1)
 
 
 def macro(values: NDArray[np.float64]) -> float:
@@ -117,15 +127,12 @@ def macro(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _average_precision(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    if not truth.any():
-        return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(truth[order])
-    # Chips of equal score enter together: keep only the last position of each run of ties.
-    last = np.append(np.diff(scores[order]) != 0, True)
-    hits, reached = hits[last], np.arange(1, len(scores) + 1)[last]
-    return float(np.sum(np.diff(hits, prepend=0) / hits[-1] * (hits / reached)))
+def _by_label(
+    metric: Callable[..., float], truth: NDArray[np.bool_], scores: NDArray[np.float64], most: int
+) -> NDArray[np.float64]:
+    """Return a metric of every label that one chip carries at least and `most` at most, NaN for the others."""
+    pairs = zip(truth.T, scores.T, strict=True)
+    return np.array([metric(carried, score) if 1 <= carried.sum() <= most else np.nan for carried, score in pairs])
 
 
 def _counts(truth: NDArray[Any], decisions: NDArray[Any], axis: int | None) -> tuple[Any, Any, Any]:

@@ -48,7 +48,7 @@ class Metric(_Frozen):
 
 
 class Tables(_Frozen):
-    """The CSV files. With `tags_column` tags are words in one column, otherwise there is a 0/1 column a label."""
+    """The CSV files. With `tags_column` tags are words in one column, otherwise there is one 0/1 column per label."""
 
     train: FolderName
     sample_submission: FolderName
@@ -61,7 +61,7 @@ class ImageSet(_Frozen):
 
     Attributes:
         suffix: file suffix; a chip's file is its id plus this.
-        bands: one letter a band in the order of the files, such as "RGB" or "BGRN".
+        bands: one letter per band, in the order of the files, such as "RGB" or "BGRN".
         train: folders of the labelled chips.
         test: folders of the chips to predict.
         renamed: optional table with columns `old` (the name on disk) and `new` (the right name).

@@ -68,7 +68,7 @@ def prepare(workspace: Workspace, source: Path) -> None:
 
 @data.command()
 @in_workspace
-@click.option("--sample", type=click.IntRange(min=1), help="decode only this many chips a folder; default: all")
+@click.option("--sample", type=click.IntRange(min=1), help="decode only so many chips of each folder; default: all")
 def check(workspace: Workspace, sample: int | None) -> None:
     """Look for what would spoil training or a submission; exits with 1 if it finds any."""
     from competition.checks.check import check_data
@@ -87,14 +87,14 @@ def check(workspace: Workspace, sample: int | None) -> None:
 @click.option("--size", type=int, default=64, show_default=True, help="pixels along each side")
 @click.option("--seed", type=int, default=0, show_default=True, help="the same seed gives the same bytes")
 @click.option("--tif", is_flag=True, help="write four-band GeoTIFFs too")
-@click.option("--rare-boost", type=float, default=1.0, show_default=True, help="how much oftener rare labels come")
+@click.option("--rare-boost", type=float, default=1.0, show_default=True, help="how much more often rare labels occur")
 @click.option("--debug", is_flag=True, help="show where an error came from")
 def simulate(folder: Path, debug: bool, **options: Any) -> None:
     """Make Amazon chips up, for a trial without Kaggle's data."""
     from competition.simulator.simulate import simulate as simulate_chips
 
     click.get_current_context().meta["debug"] = debug
-    simulate_chips(folder, **options, progress=True)
+    simulate_chips(folder, **options)
     click.echo(f"Wrote {options['num_train']:,} labelled chips and {options['num_test']:,} to predict to {folder}.")
     show_next(f"data prepare --from {shlex.quote(str(folder))}")
 

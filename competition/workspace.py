@@ -16,19 +16,20 @@ Layout of a workspace:
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import write_json
+from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
 from competition.labels import LabelTable, read_label_table, read_table
-from competition.spec import Competition, ImageSet
+from competition.spec import Competition, ImageSet, load
 
-PREPARE = 'Run "python run.py data download", or "python run.py data prepare --from DIR" with the folder of the files'
+PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Workspace:
 
     root: Path
     competition: Competition
+
+    @classmethod
+    def open(cls, root: Path | str = "workspace", competition: str = "planet") -> Workspace:
+        """Return the workspace in a folder, as the command line does.
+
+        Args:
+            root: the folder; it need not exist yet.
+            competition: a name that ships with the toolkit, or the path of a `.toml` file.
+
+        Raises:
+            UserError: if there is no such competition, or its file is not valid.
+        """
+        return cls(Path(root), load(competition))
 
     @property
     def data(self) -> Path:
@@ -60,12 +74,12 @@ class Workspace:
 
     @property
     def runs(self) -> Path:
-        """One folder a model."""
+        """One folder per model."""
         return self.root / "runs"
 
     @property
     def blends(self) -> Path:
-        """One folder a blend."""
+        """One folder per blend."""
         return self.root / "blends"
 
     @property
@@ -146,8 +160,8 @@ class Layout:
         """
         if name not in self.tables:
             raise UserError(
-                f"{name} is not in the workspace. Add it, or {name}.zip, to the folder of Kaggle's files and "
-                'run "python run.py data prepare --from DIR" again.'
+                f"{name} is not in the workspace. Add it, or {name}.zip, to the folder of Kaggle's files.",
+                command="data prepare --from DIR",
             )
         return self.tables[name]
 
@@ -162,12 +176,12 @@ class Layout:
             UserError: if no folder of it was found, or two files carry one id.
         """
         folders = images.train if split == "train" else images.test
-        found = [self.folders[name] for name in folders if name in self.folders]
-        if not found:
-            raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found. {PREPARE}.")
+        present = [self.folders[name] for name in folders if name in self.folders]
+        if not present:
+            raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found.", command=PREPARE)
         right_name, suffix = self._right_names(images, split), images.suffix.lower()
         files: dict[str, Path] = {}
-        for entry in [entry for folder in found for entry in os.scandir(folder)]:  # which knows the kind of each
+        for entry in [entry for folder in present for entry in os.scandir(folder)]:  # which knows the kind of each
             # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
             if entry.name.startswith(".") or not entry.name.lower().endswith(suffix) or not entry.is_file():
                 continue
@@ -186,8 +200,8 @@ class Layout:
         files = self.files(images, split)
         if missing := [name for name in names if name not in files]:
             raise UserError(
-                f"{len(missing)} of {len(names)} {split} chips have no {images.suffix} file: {first(missing)}. "
-                'Run "python run.py data check" to see what is there.'
+                f"{len(missing)} of {len(names)} {split} chips have no {images.suffix} file: {first(missing)}.",
+                command={"to see what is there": "data check"},
             )
         return [files[name] for name in names]
 
@@ -195,13 +209,13 @@ class Layout:
         """Write the layout to `path` as JSON, atomically; what lies beside it is named relative to it."""
         base = path.parent.resolve()
 
-        def name(found: Path) -> str:
-            found = found.resolve()
-            return str(found.relative_to(base) if found.is_relative_to(base) else found)
+        def relative(place: Path) -> str:
+            place = place.resolve()
+            return str(place.relative_to(base) if place.is_relative_to(base) else place)
 
         groups = {"folders": self.folders, "tables": self.tables}
-        paths = {group: {key: name(found) for key, found in members.items()} for group, members in groups.items()}
-        write_json(path, {"competition": self.competition, **paths})
+        paths = {group: {name: relative(place) for name, place in members.items()} for group, members in groups.items()}
+        write_record(path, {"competition": self.competition, **paths}, version=FORMAT)
 
     @classmethod
     def read(cls, path: Path, competition: Competition) -> Layout:
@@ -211,42 +225,41 @@ class Layout:
             UserError: if it is missing or belongs to another competition, or a path in it is gone.
         """
         if not path.is_file():
-            raise UserError(f"No data in the workspace {path.parent.parent}. {PREPARE}.")
+            raise UserError(f"No data in the workspace {path.parent.parent}.", command=PREPARE)
         layout = cls._parse(path, competition)
-        found = [*layout.folders.values(), *layout.tables.values()]
-        if gone := [place for place in found if not place.exists()]:
-            raise UserError(f"Data that were prepared are gone: {first(gone)}. {PREPARE}.")
+        places = [*layout.folders.values(), *layout.tables.values()]
+        if gone := [place for place in places if not place.exists()]:
+            raise UserError(f"Data that were prepared are gone: {first(gone)}.", command=PREPARE)
         return layout
 
     @classmethod
     def read_what_is_left(cls, path: Path, competition: Competition) -> Layout:
-        """Read a layout to add to it: empty if there is none, and without the paths that are gone.
+        """Read a layout to add to it: empty if there is none or it is damaged, and without the paths that are gone.
 
         Raises:
             UserError: if it belongs to another competition.
         """
-        if not path.is_file():
+        try:
+            layout = cls._parse(path, competition)
+        except DamagedError:
             return cls(competition.name, {}, {})
-        layout = cls._parse(path, competition)
         folders = {name: place for name, place in layout.folders.items() if place.exists()}
         tables = {name: place for name, place in layout.tables.items() if place.exists()}
         return cls(competition.name, folders, tables)
 
     @classmethod
     def _parse(cls, path: Path, competition: Competition) -> Layout:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            owner: str = content["competition"]
-            folders = {name: path.parent / found for name, found in content["folders"].items()}
-            tables = {name: path.parent / found for name, found in content["tables"].items()}
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is damaged. Delete it. {PREPARE}.") from error
-        if owner != competition.name:
+        def parse(content: dict[str, Any]) -> Layout:
+            groups = ({name: path.parent / place for name, place in content[g].items()} for g in ("folders", "tables"))
+            return cls(str(content["competition"]), *groups)
+
+        layout = read_record(path, parse, version=FORMAT, command=PREPARE)
+        if layout.competition != competition.name:
             raise UserError(
-                f"The workspace {path.parent.parent} was prepared for competition {owner!r}, "
+                f"The workspace {path.parent.parent} was prepared for competition {layout.competition!r}, "
                 f"received {competition.name!r}. Give --competition or another --workspace."
             )
-        return cls(owner, folders, tables)
+        return layout
 
     def _right_names(self, images: ImageSet, split: str) -> dict[str, str]:
         if images.renamed is None or (split == "train" and images.renamed not in self.tables):

@@ -1,29 +1,53 @@
-"""Dealing a workspace's labelled chips into folds, once."""
+"""Assigning the labelled chips of a workspace to folds, once."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.text import short
 from competition.workspace import Workspace
-from folds.audit import audit, write_table
+from folds.audit import Audit, audit, write_table
 from folds.table import FoldTable, make_table, read_groups
 
 
-def deal(workspace: Workspace, *, k: int, seed: int, repeats: int, group: str | None, force: bool) -> str:
-    """Deal the labelled chips of a workspace into folds, and write the table and its audit.
+@dataclass(frozen=True)
+class AssignedFolds:
+    """The fold table that was written, and how good it is.
+
+    Attributes:
+        table: the folds.
+        audit: how well they hold the labels' shares.
+        path: of the table.
+    """
+
+    table: FoldTable
+    audit: Audit
+    path: Path
+
+    def text(self) -> str:
+        """Return the audit and what was written, for a terminal."""
+        return f"{self.audit.text()}\nWrote {self.path}, digest {short(self.table.digest)}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return {"path": str(self.path), "digest": self.table.digest, "audit": self.audit.as_dict()}
+
+
+def assign_folds(
+    workspace: Workspace, *, k: int, seed: int = 0, repeats: int = 1, group: str | None = None, force: bool = False
+) -> AssignedFolds:
+    """Assign the labelled chips of a workspace to folds, and write the table and its audit.
 
     Args:
         workspace: the chips, and where the table goes.
-        k: folds a repeat.
+        k: number of folds in each repeat.
         seed: of the shuffling.
-        repeats: whole rounds of k folds.
+        repeats: how many times every chip is held out, each time in other folds.
         group: a column of the training table, or the path of a CSV file, that says which chips stay together.
         force: replace another fold table.
-
-    Returns:
-        The audit, for a terminal.
 
     Raises:
         UserError: if the data, k or the groups are not right, or there is another fold table.
@@ -39,6 +63,7 @@ def deal(workspace: Workspace, *, k: int, seed: int, repeats: int, group: str | 
         raise UserError(
             f"{path} holds other folds. Keep them, or replace them with --force: runs made with them are refused then."
         )
-    audited = audit(table, labelled.truth, workspace.competition.labels)
-    write_table(table, audited, path, settings={"k": k, "seed": seed, "repeats": repeats, "group": group})
-    return f"{audited.text()}\nWrote {path}, digest {short(table.digest)}."
+    assigned = AssignedFolds(table, audit(table, labelled.truth, workspace.competition.labels), path)
+    settings = {"k": k, "seed": seed, "repeats": repeats, "group": group}
+    write_table(table, assigned.audit, path, settings=settings)
+    return assigned

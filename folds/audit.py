@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tabulate import tabulate
 
-from competition.common.files import write_json
+from competition.common.records import write_record
 from folds.table import FoldTable
 
+FORMAT = 1  # of `folds.json`
 TEXT_WIDTH = 110
 MAX_FOLDS_SHOWN = 10  # one by one in `Audit.text`; of more, the extremes
 MAX_LABEL_WIDTH = 20
@@ -63,7 +64,7 @@ class Audit:
     def worst(self) -> tuple[str, int, float] | None:
         """Label, fold and relative deviation farthest from 0; None where every label is absent or too rare.
 
-        Those are left out because no way to deal them could help.
+        Those are left out because no other folds could help.
         """
         judged = np.flatnonzero(self.support >= self.k)
         if not len(judged):
@@ -72,7 +73,7 @@ class Audit:
         fold, column = divmod(int(np.abs(deviation).argmax()), len(judged))
         return self.labels[judged[column]], fold, float(deviation[fold, column])
 
-    def to_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the audit for JSON; the relative shares of a label that no chip carries are None."""
         worst = self.worst
         shares = self.relative_share.T.round(6).tolist()
@@ -173,17 +174,17 @@ def write_table(table: FoldTable, audit: Audit, path: Path, *, settings: dict[st
         path: the CSV; the JSON goes to the same name with the suffix `.json`.
         settings: how the table was made, such as the seed and where groups came from.
     """
-    about = {
-        "digest": table.digest,
+    content = {
+        "fold_digest": table.digest,
         "k": table.k,
         "repeats": table.num_repeats,
         "settings": settings,
-        "audit": audit.to_dict(),
+        "audit": audit.as_dict(),
     }
     # The CSV is what everything reads, so it goes last: killed in between, a first run leaves no table and is simply
     # run again, and a later run leaves the old table, with which the scores on disk still agree. The JSON is then of
     # a table that is not there, which its digest shows. The other way round, a new table would pass for the old.
-    write_json(path.with_suffix(".json"), about)
+    write_record(path.with_suffix(".json"), content, version=FORMAT)
     table.write(path)
 
 

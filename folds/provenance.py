@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from competition.common.errors import UserError
+from competition.common.records import read_record
 from folds.scores import Scores
 
 FORMAT = 2
@@ -58,28 +57,24 @@ class Marker:
     files: dict[str, str]
 
 
-def read_marker(path: Path, again: str) -> Marker:
+def read_marker(path: Path, command: str) -> Marker:
     """Read a fold's `scores.json`.
 
+    Args:
+        path: of the file.
+        command: what makes it again.
+
     Raises:
-        UserError: if it is damaged or of another format; the line ends with what to do, `again`.
+        UserError: if it is damaged or of another format.
     """
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if (found := content.pop("format")) != FORMAT:
-            raise UserError(
-                f"{path} was written by another version of the toolkit (format {found}, this one reads {FORMAT}). "
-                f"Use that version, or begin the fold again. {again}."
-            )
+
+    def parse(content: dict[str, Any]) -> Marker:
         files = dict(content.pop("files"))
         for name in ("labels", "scored", "views", "left_out"):
             content[name] = tuple(content[name])
-        if not all(
-            isinstance(content[name], str) for name in ("model", "fold_digest", "label_digest", "recipe_digest")
-        ):
-            raise TypeError("digest")
+        for name in ("model", "fold_digest", "label_digest", "recipe_digest"):
+            if not isinstance(content[name], str):
+                raise TypeError(f"{name} is no text")
         return Marker(Provenance(**content), files)
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged. {again}.") from error
+
+    return read_record(path, parse, version=FORMAT, command=command)

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
-from competition.common.files import checked_name, digest_file, write_json
+from competition.common.files import checked_name, digest_file
+from competition.common.records import write_record
 from competition.common.text import short
 from competition.workspace import Workspace
-from folds.provenance import FORMAT, Provenance, read_marker
+from folds.provenance import FORMAT, Marker, Provenance, read_marker
 from folds.scores import Scores
 from folds.table import FoldTable
 
@@ -61,7 +62,7 @@ class ScoreStore:
     """Reads and writes the scores of every model of a workspace.
 
     Attributes:
-        root: the folder with one folder a model.
+        root: the folder with one folder per model.
         labels: the competition's labels; scores in another order are refused.
         table: the fold table; scores made with another one are refused.
         label_digest: digest of the label table; scores made with another one are refused. None: any will do.
@@ -105,17 +106,17 @@ class ScoreStore:
         Raises:
             ValueError: if they do not fit the store's labels or fold table, or the labels said to be scored.
         """
-        made = scores.provenance
-        if made.labels != self.labels or made.fold_digest != self.table.digest:
+        provenance = scores.provenance
+        if provenance.labels != self.labels or provenance.fold_digest != self.table.digest:
             raise ValueError("Scores were made with other labels or another fold table than the store's.")
-        if not (made.fits(scores.heldout) and made.fits(scores.test)):
-            raise ValueError(f"Scores do not fit the labels said to be scored, {made.scored}.")
-        folder = self.folder(made.model, made.fold)
+        if not (provenance.fits(scores.heldout) and provenance.fits(scores.test)):
+            raise ValueError(f"Scores do not fit the labels said to be scored, {provenance.scored}.")
+        folder = self.folder(provenance.model, provenance.fold)
         (folder / MARKER).unlink(missing_ok=True)
         scores.heldout.write(folder / "heldout.npz")
         scores.test.write(folder / "test.npz")
         digests = {name: digest_file(folder / name) for name in FILES}
-        write_json(folder / MARKER, {"format": FORMAT, **asdict(made), "files": digests})
+        write_record(folder / MARKER, {**asdict(provenance), "files": digests}, version=FORMAT)
 
     def provenance(self, model: str, fold: int) -> Provenance:
         """Read what the scores of one job were made with, refusing what does not fit this workspace.
@@ -123,32 +124,7 @@ class ScoreStore:
         Raises:
             UserError: if the job is not complete, or was made with other labels or another fold table.
         """
-        path = self.folder(model, fold) / MARKER
-        run = f"python run.py fold --model {model} --fold {fold}"
-        again = f'Run "{run} --restart"'
-        if not path.is_file():
-            raise UserError(f"Fold {fold} of '{model}' has no scores yet. Run \"{run}\".")
-        content = read_marker(path, again)
-        made = content.provenance
-        if (made.model, made.fold) != (model, fold):
-            raise UserError(f"{path} is that of '{made.model}' fold {made.fold}, copied or renamed. {again}.")
-        if self.label_digest not in (None, made.label_digest):
-            raise UserError(
-                f"The labels were changed since '{model}' fold {fold} was trained on them. "
-                f'Run "python run.py train --models {model} --restart", or prepare the data it was trained on.'
-            )
-        if made.fold_digest != self.table.digest:
-            raise UserError(
-                f"Scores of '{model}' fold {fold} were made with another fold table (expected "
-                f"{short(self.table.digest)}, received {short(made.fold_digest)}). "
-                f'Run "python run.py train --models {model} --restart", or restore folds.csv.'
-            )
-        if made.labels != self.labels:
-            raise UserError(
-                f"Scores of '{model}' fold {fold} have other labels or another order than the competition file: "
-                f"{' '.join(made.labels)}. {again}."
-            )
-        return made
+        return self._marker(model, fold).provenance
 
     def read(self, model: str, fold: int) -> FoldScores:
         """Read the scores of one job.
@@ -157,20 +133,51 @@ class ScoreStore:
             UserError: as `provenance`, and if a file was changed since it was written, or has scores of other labels
                 than the provenance says.
         """
-        made = self.provenance(model, fold)
-        folder = self.folder(model, fold)
-        again = f'Run "python run.py fold --model {model} --fold {fold} --restart"'
-        digests = read_marker(folder / MARKER, again).files
+        marker, folder, restart = self._marker(model, fold), self.folder(model, fold), _restart(model, fold)
         for name in FILES:
-            if not (folder / name).is_file() or digest_file(folder / name) != digests.get(name):
-                raise UserError(f"{folder / name} is missing or was changed after it was written. {again}.")
-        scores = FoldScores(made, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
-        if not (made.fits(scores.heldout) and made.fits(scores.test)):
+            if not (folder / name).is_file() or digest_file(folder / name) != marker.files.get(name):
+                raise UserError(f"{folder / name} is missing or was changed after it was written.", command=restart)
+        provenance = marker.provenance
+        scores = FoldScores(provenance, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
+        if not (provenance.fits(scores.heldout) and provenance.fits(scores.test)):
             raise UserError(
                 f"The scores in {folder} are not those of the labels that {MARKER} names: expected "
-                f"{', '.join(made.scored)}. {again}."
+                f"{', '.join(provenance.scored)}.",
+                command=restart,
             )
         return scores
+
+    def _marker(self, model: str, fold: int) -> Marker:
+        path, restart = self.folder(model, fold) / MARKER, _restart(model, fold)
+        if not path.is_file():
+            raise UserError(
+                f"Fold {fold} of '{model}' has no scores yet.", command=f"fold --model {model} --fold {fold}"
+            )
+        marker = read_marker(path, restart)
+        provenance = marker.provenance
+        if (provenance.model, provenance.fold) != (model, fold):
+            owner = f"'{provenance.model}' fold {provenance.fold}"
+            raise UserError(f"{path} is that of {owner}, copied or renamed.", command=restart)
+        if self.label_digest not in (None, provenance.label_digest):
+            raise UserError(
+                f"The labels were changed since '{model}' fold {fold} was trained on them.",
+                command=f"train --models {model} --restart",
+                otherwise="prepare the data it was trained on",
+            )
+        if provenance.fold_digest != self.table.digest:
+            raise UserError(
+                f"Scores of '{model}' fold {fold} were made with another fold table (expected "
+                f"{short(self.table.digest)}, received {short(provenance.fold_digest)}).",
+                command=f"train --models {model} --restart",
+                otherwise="restore folds.csv",
+            )
+        if provenance.labels != self.labels:
+            raise UserError(
+                f"Scores of '{model}' fold {fold} have other labels or another order than the competition file: "
+                f"{' '.join(provenance.labels)}.",
+                command=restart,
+            )
+        return marker
 
     def join(self, model: str) -> ModelScores:
         """Join the folds of a model into its out-of-fold scores.
@@ -190,15 +197,15 @@ class ScoreStore:
         if not complete:
             missing = [fold for fold in repeats[0] if fold not in have]
             raise UserError(
-                f"'{model}' lacks fold{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))} of {k}. "
-                f'Run "python run.py train --models {model}".'
+                f"'{model}' lacks fold{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))} of {k}.",
+                command=f"train --models {model}",
             )
         folds = {fold: self.read(model, fold) for repeat in complete for fold in repeat}
         self._check_agreement(model, list(folds.values()))
-        left_out = tuple(sorted({name for made in folds.values() for name in made.provenance.left_out}))
+        left_out = tuple(sorted({name for scores in folds.values() for name in scores.provenance.left_out}))
         by_repeat = [self._oof_of([folds[fold] for fold in repeat], model, set(left_out)) for repeat in complete]
         names = by_repeat[0].names
-        test = {fold: made.test for fold, made in folds.items()}
+        test = {fold: scores.test for fold, scores in folds.items()}
         return ModelScores(
             oof=Scores(names, np.mean([scores.aligned(names) for scores in by_repeat], axis=0)),
             test=Scores(folds[complete[0][0]].test.names, np.mean([scores.values for scores in test.values()], axis=0)),
@@ -215,8 +222,8 @@ class ScoreStore:
             heldout = {name for name, is_held_out in held if is_held_out}
             if heldout - left_out != set(scores.heldout.names) - left_out:
                 raise UserError(
-                    f"'{model}' fold {fold} does not score the chips it held out. "
-                    f'Run "python run.py fold --model {model} --fold {fold} --restart".'
+                    f"'{model}' fold {fold} does not score the chips it held out.",
+                    command=_restart(model, fold),
                 )
             row.update(zip(scores.heldout.names, scores.heldout.values, strict=True))
         names = tuple(name for name in self.table.image_names if name in row and name not in left_out)
@@ -239,6 +246,10 @@ class ScoreStore:
             ]
             if differing:
                 raise UserError(
-                    f"Folds {ours.fold} and {theirs.fold} of '{model}' differ in {' and '.join(differing)}. "
-                    f'Run "python run.py train --models {model} --restart".'
+                    f"Folds {ours.fold} and {theirs.fold} of '{model}' differ in {' and '.join(differing)}.",
+                    command=f"train --models {model} --restart",
                 )
+
+
+def _restart(model: str, fold: int) -> str:
+    return f"fold --model {model} --fold {fold} --restart"

@@ -1,4 +1,4 @@
-"""Scores of chips: a row a chip, a column a label; the columns of labels that a specialist does not score are NaN."""
+"""Scores of chips: one row per chip, one column per label; columns of labels that are not scored are NaN."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, unknown_name
 from competition.common.files import replace_atomically
 from competition.spec import Competition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -54,6 +57,25 @@ class Scores:
     def scored(self) -> NDArray[np.bool_]:
         """Which labels have scores, bool (num_labels,); without chips, all."""
         return scored_labels(self.values)
+
+    def frame(self, competition: Competition) -> pd.DataFrame:
+        """Return the scores as a pandas frame: one row per chip, named by its id, one column per label."""
+        import pandas as pd
+
+        return pd.DataFrame(self.values, index=pd.Index(self.names, name="chip"), columns=list(competition.labels))
+
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame, competition: Competition) -> Scores:
+        """Return the scores in a frame such as that of `frame`; a label without a column is not scored.
+
+        Raises:
+            UserError: if a column is no label of the competition.
+            ValueError: if a score is not a number in [0, 1], or a chip comes twice.
+        """
+        for name in (name for name in frame.columns if name not in competition.labels):
+            raise unknown_name("label", str(name), list(competition.labels))
+        values = frame.reindex(columns=list(competition.labels)).to_numpy(dtype=np.float32)
+        return cls(tuple(map(str, frame.index)), values)
 
     def aligned(self, names: Sequence[str]) -> NDArray[np.float32]:
         """Return the rows of `names` in that order, NaN where a chip has no scores."""

@@ -1,5 +1,8 @@
 """Folds that hold every label at its share, of single chips or of whole groups of chips.
 
+Single chips are left to iterative-stratification. Groups are ours: that library ignores them, and scikit-learn's
+`StratifiedGroupKFold` knows one label per chip.
+
 Source: Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011.
 """
 
@@ -18,7 +21,7 @@ DECIMALS = 9  # of a change in the objective of `_refine`; smaller ones are roun
 
 
 def stratified_folds(truth: ArrayLike, k: int, seed: int) -> NDArray[np.int64]:
-    """Deal chips into `k` folds, each label in its share.
+    """Assign chips to `k` folds, so that each fold has its share of every label.
 
     Source: `iterstrat.ml_stratifiers.MultilabelStratifiedKFold`, which with `shuffle=True` and
     `random_state=seed` gives the same folds.
@@ -48,11 +51,10 @@ def stratified_folds(truth: ArrayLike, k: int, seed: int) -> NDArray[np.int64]:
 
 
 def grouped_stratified_folds(truth: ArrayLike, groups: Sequence[Any], k: int, seed: int) -> NDArray[np.int64]:
-    """Deal whole groups of chips into `k` folds, each label in its share and the folds of one size.
+    """Assign whole groups of chips to `k` folds of one size, each with its share of every label.
 
-    Source: Sechidis et al. (2011), figure 1; differs from it in that a group is dealt at once, largest first, that the
-    number of chips is treated as one more label, and that single groups are then moved as long as that helps.
-    (`MultilabelStratifiedKFold.split` takes `groups` too, and ignores them.)
+    Source: Sechidis et al. (2011), figure 1; differs from it in that a group is assigned at once, largest first, that
+    the number of chips is treated as one more label, and that single groups are then moved as long as that helps.
 
     Args:
         truth: bool array (num_chips, num_labels).
@@ -75,12 +77,12 @@ def grouped_stratified_folds(truth: ArrayLike, groups: Sequence[Any], k: int, se
         raise UserError(f"{k} folds need at least {k} groups; there are {num_groups}. Choose a smaller k.")
     counts = np.zeros((num_groups, truth.shape[1] + 1), dtype=np.int64)
     np.add.at(counts, group_of_chip, np.column_stack([truth, np.ones(len(truth), dtype=bool)]))
-    folds = _deal(counts, k, np.random.default_rng(seed))
+    folds = _assign(counts, k, np.random.default_rng(seed))
     return _refine(counts, folds, k)[group_of_chip]
 
 
-def _deal(counts: NDArray[np.int64], k: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Deal groups by the rarest remaining label, largest first, to the fold that wants the label most.
+def _assign(counts: NDArray[np.int64], k: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Assign groups by the rarest remaining label, largest first, to the fold that wants the label most.
 
     A fold without groups wants every label, and chips, at least as much as any other, so the first `k` groups go to
     `k` folds and none stays empty.
@@ -119,11 +121,11 @@ def _refine(counts: NDArray[np.int64], folds: NDArray[np.int64], k: int) -> NDAr
 
     The objective is the sum over folds and columns of the squared relative deviation from a k-th of the column's total.
     It rises with every move that empties a fold. On the competition's labels this lowers the objective by a tenth to a
-    third; swaps of two groups lowered it by 1 to 7 % more, in six times the time. Starting from a random deal instead
+    third; swaps of two groups lowered it by 1 to 7 % more, in six times the time. Starting from random folds instead
     gave worse folds where the chips of a group are alike.
 
     Args:
-        counts: int64 array (num_groups, num_labels + 1), as for `_deal`.
+        counts: int64 array (num_groups, num_labels + 1), as for `_assign`.
         folds: int64 array (num_groups,), where the groups are now; left as it is.
         k: number of folds.
 

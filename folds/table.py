@@ -1,6 +1,6 @@
 """The fold table: who is held out when, on disk.
 
-`folds.csv` has a row a chip, with columns `image_name`, `fold` and, for further repeats, `fold_repeat1`,
+`folds.csv` has one row per chip, with columns `image_name`, `fold` and, for further repeats, `fold_repeat1`,
 `fold_repeat2`, ... Fold numbers are unique over repeats: repeat r uses r * k to r * k + k - 1. Written by hand, its
 rows may be in any order and it may have other columns. `folds.json` beside it says how it was made and how good it is.
 """
@@ -131,7 +131,7 @@ class FoldTable:
             UserError: if the file is missing or is not a fold table; the text says what to mend.
         """
         if not path.exists():
-            raise UserError(f'No fold table at {path}. Run "python run.py folds --k 5 --seed 0".')
+            raise UserError(f"No fold table at {path}.", command="folds --k 5 --seed 0")
         table = read_table(path, [NAME_COLUMN, _fold_column(0)])
         try:
             columns = _fold_columns(list(table.columns))
@@ -152,7 +152,7 @@ def make_table(
     repeats: int = 1,
     groups: Sequence[Any] | None = None,
 ) -> FoldTable:
-    """Deal chips into stratified folds, `repeats` times over.
+    """Assign chips to stratified folds, `repeats` times over.
 
     Repeat 0 uses `seed` as it is, so that others can make the same folds. Repeat r uses a number drawn from
     `SeedSequence([seed, r])`: with seed + r, repeat 1 of seed 0 would be repeat 0 of seed 1. More repeats leave the

@@ -31,11 +31,21 @@ def recipes(recipes: Path | None) -> None:
 @click.option("--name", help="name of this variant of the recipe; default: the recipe's")
 @job_flags
 @recipe_flags
-def fold(workspace: Workspace, model: str, fold: int, name: str | None, **options: Any) -> None:
+def fold(
+    workspace: Workspace,
+    model: str,
+    fold: int,
+    name: str | None,
+    overrides: dict[str, Any],
+    recipes: Path | None,
+    **options: bool,
+) -> None:
     """Train one model on all folds but one, and score the chips it did not see."""
+    from models.runs.model_recipe import ModelRequest
     from models.train.train_folds import train_folds
 
-    train_folds(workspace, model, name, fold, **options)
+    request = ModelRequest(model, name, overrides, recipes, verb=f"fold --fold {fold} --model")
+    train_folds(workspace, request, fold, **options)
     show_next("status")
 
 
@@ -44,12 +54,21 @@ def fold(workspace: Workspace, model: str, fold: int, name: str | None, **option
 @model_flags
 @job_flags
 @recipe_flags
-def train(workspace: Workspace, models: tuple[str, ...], name: str | None, **options: Any) -> None:
+def train(
+    workspace: Workspace,
+    models: tuple[str, ...],
+    name: str | None,
+    overrides: dict[str, Any],
+    recipes: Path | None,
+    **options: bool,
+) -> None:
     """Train models on every fold; folds that are done are left as they are."""
+    from models.runs.model_recipe import ModelRequest
     from models.train.train_folds import train_folds
 
-    done = [train_folds(workspace, model, name, None, **options) for model in models]
-    show_next(f"thresholds --model {name or models[0]}" if done[0] else "status")
+    requests = [ModelRequest(model, name, overrides, recipes) for model in models]
+    are_whole = [train_folds(workspace, request, **options) for request in requests]
+    show_next(f"thresholds --model {requests[0].model}" if are_whole[0] else "status")
 
 
 @click.command()
@@ -59,28 +78,32 @@ def train(workspace: Workspace, models: tuple[str, ...], name: str | None, **opt
 @click.option("--no-test", is_flag=True, help="the labelled chips only")
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
 @recipe_flags
-def features(workspace: Workspace, models: tuple[str, ...], name: str | None, **options: Any) -> None:
+def features(
+    workspace: Workspace,
+    models: tuple[str, ...],
+    name: str | None,
+    overrides: dict[str, Any],
+    recipes: Path | None,
+    **options: bool,
+) -> None:
     """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
-    from models.inputs.fill_banks import fill
-    from models.runs.model_recipe import recipe_of
+    from models.inputs.fill_banks import fill_banks
+    from models.runs.model_recipe import ModelRequest, recipe_of
 
-    recipes, overrides = options.pop("recipes"), options.pop("overrides")
     for model in models:
-        known, verb = model if name else None, "features --models"
-        recipe = recipe_of(workspace, name or model, known, overrides, recipes, verb=verb)
-        fill(workspace, name or model, recipe, **options)
-    given = {"name": name, "recipes": recipes, **overrides, **options}
-    show_next(f"train --models {','.join(models)}{as_flags(given)}")
+        request = ModelRequest(model, name, overrides, recipes, verb="features --models")
+        fill_banks(workspace, request.model, recipe_of(workspace, request), **options)
+    flags = as_flags({"name": name, "recipes": recipes, **overrides, **options})
+    show_next(f"train --models {','.join(models)}{flags}")
 
 
 @click.command()
 @in_workspace
 def status(workspace: Workspace) -> None:
     """Show how far every model has come on every fold."""
-    from folds.score_store import ScoreStore
-    from models.runs.status import table
+    from models.runs.status import status_of
 
-    click.echo(table(workspace, ScoreStore.of(workspace)))
+    click.echo(status_of(workspace).text())
 
 
 VERBS = (recipes, fold, train, features, status)

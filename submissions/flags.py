@@ -1,4 +1,4 @@
-"""Flags that the verbs on members share. Names are written out, so that `--help` need not import what they name."""
+"""Flags that the verbs on scores share. They know names only, so that `--help` need not import what they name."""
 
 from __future__ import annotations
 
@@ -8,45 +8,50 @@ from typing import Any
 import click
 
 from competition.common.command_line import Words
+from submissions.names import CALIBRATIONS, EXTRAS, PLATT
 
-_FLAGS = (
-    click.option("--union", type=Words(), default=(), help="labels decided where any member that scores them would"),
+OF_GROUP = ("--exclusive/--any-of-group", "--one-weather/--any-weather")  # the latter: before they had their names
+with_trials = click.option(
+    "--trials", type=click.IntRange(min=1), default=200, show_default=True, help="size of each Optuna study"
+)
+_BLEND_FLAGS = (
     click.option(
-        "--extras", type=Words(), default=(), help="columns for stacks: groups,entropy,spread,neighbours; default: none"
+        "--union", type=Words(), default=(), help="decide these labels wherever any member that scores them would"
     ),
     click.option(
-        "--one-weather/--any-weather",
+        "--extras", type=Words(), default=(), help=f"further columns for stacks, of {', '.join(EXTRAS)}; default: none"
+    ),
+    click.option(
+        *OF_GROUP,
         "exclusive",
         default=None,
-        help="one label of each exclusive group for every chip, or any number of them",
+        help="give every chip exactly one label of each exclusive group, or any number",
     ),
-    click.option("--alone", is_flag=True, help="no company for labels that stand alone, such as cloudy"),
+    click.option("--alone", is_flag=True, help="let labels that stand alone, such as cloudy, have no company"),
     click.option(
         "--calibration",
-        type=click.Choice(["platt", "beta", "isotonic"]),
-        default="platt",
+        type=click.Choice(CALIBRATIONS),
+        default=PLATT,
         show_default=True,
-        help="of the scores from which expected and structured decide",
+        help="how scores are calibrated for the rules expected and structured",
     ),
-    click.option(
-        "--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study"
-    ),
+    with_trials,
 )
 
 
-def bench_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """Add the flags on how members are combined and decided, whatever the method."""
-    for flag in reversed(_FLAGS):
+def blend_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags on how members are combined and labels decided, whatever the method."""
+    for flag in reversed(_BLEND_FLAGS):
         verb = flag(verb)
     return verb
 
 
 def shown(options: dict[str, Any]) -> str:
-    """Return the flags of `bench_flags` as they were given, to repeat them in a command."""
+    """Return the flags of `blend_flags` as they were given, to repeat them in a command; all but `--trials`."""
     words = {"--union": options["union"], "--extras": options["extras"]}
     flags = [f" {flag} {','.join(given)}" for flag, given in words.items() if given]
     if options["exclusive"] is not None:
-        flags.append(" --one-weather" if options["exclusive"] else " --any-weather")
-    if options["calibration"] != "platt":
+        flags.append(" --exclusive" if options["exclusive"] else " --any-of-group")
+    if options["calibration"] != PLATT:
         flags.append(f" --calibration {options['calibration']}")
     return "".join([*flags, " --alone" if options["alone"] else ""])

@@ -1,9 +1,20 @@
-"""The names of methods and rules, written once, so that `--help` need not import what they name."""
+"""The names of methods, rules and the like, written once, so that `--help` need not import what they name."""
 
 from __future__ import annotations
 
+MEAN, VOTE = "mean", "vote"
+STACKS = ("logistic", "ridge", "logistic-all", "lightgbm")
 METHODS = (
-    "mean", "geometric", "logit", "rank", "vote", "greedy", "log-loss", "optuna", "log-loss-by-label",
-    "logistic", "ridge", "logistic-all", "lightgbm",
+    MEAN, "geometric", "logit", "rank", VOTE, "greedy", "log-loss", "optuna", "log-loss-by-label", *STACKS,
 )  # fmt: skip
-RULES = ("fixed", "uniform", "shrunk", "per-label", "optuna", "expected", "structured")
+EXTRAS = ("groups", "entropy", "spread", "neighbours")  # further columns of stacks
+SLOW = ("logistic-all", "lightgbm")  # minutes, with 20 members and 40,000 chips
+
+FIXED = "fixed"  # the prior cut, which others must beat
+TUNED = "optuna"
+CUT_RULES = (FIXED, "uniform", "shrunk", "per-label", TUNED)  # the simplest first
+DECODERS = ("expected", "structured")
+RULES = (*CUT_RULES, *DECODERS)
+
+PLATT = "platt"
+CALIBRATIONS = (PLATT, "beta", "isotonic")

@@ -13,27 +13,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from competition.common.command_line import FILE, Verbs, Words, show_next
+from competition.common.errors import UserError
 from competition.flags import in_workspace
-from submissions.flags import bench_flags, shown
+from submissions.flags import OF_GROUP, blend_flags, shown, with_trials
 from submissions.names import METHODS, RULES
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
 
+RULE = ("--rule", "--cuts")  # the latter: before it had its name
+as_json_flag = click.option("--json", "as_json", is_flag=True, help="everything that is known, as JSON")
+
 
 @click.command()
 @in_workspace
 @click.option("--model", required=True, help="a model with all its folds, or a blend")
-@click.option("--trials", type=click.IntRange(min=1), default=200, show_default=True, help="Optuna's, of each study")
+@with_trials
 def thresholds(workspace: Workspace, model: str, trials: int) -> None:
     """Find cuts for a model's scores, and show what they are worth on folds they did not see."""
     from submissions.choose.cuts import make_cuts
-    from submissions.choose.report import cuts_text
     from submissions.members.coverage import after_cuts
 
-    made = make_cuts(model, workspace, trials=trials)
-    click.echo(cuts_text(made, workspace.competition))
-    click.echo(f"Wrote {made.path}; studies in {workspace.studies}.")
+    chosen = make_cuts(model, workspace, trials=trials)
+    click.echo(chosen.text())
+    click.echo(f"Wrote {chosen.path}; studies in {workspace.studies}.")
     if command := after_cuts(model, workspace):
         show_next(command)
 
@@ -46,9 +49,12 @@ def scores() -> None:
 @scores.command(name="import")
 @in_workspace
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--name", required=True, help="what the member is to be called")
+@click.option("--name", required=True, help="name of the member")
 def import_scores(workspace: Workspace, files: tuple[Path, ...], name: str) -> None:
-    """Take in a member's scores, CSV or NPZ: a row a chip, labelled (out-of-fold) or to predict, as its id says."""
+    """Take in a member's scores from CSV or NPZ files with one row per chip.
+
+    A labelled chip's scores are out-of-fold; those of others are of chips to predict. The ids say which is which.
+    """
     from submissions.members import exchange
 
     oof, test = exchange.import_scores(name, files, workspace)
@@ -72,95 +78,121 @@ def export_scores(workspace: Workspace, name: str, output: Path) -> None:
 
 @click.command()
 @in_workspace
-@click.option("--members", type=Words(needed=True), help="default: every model with all its folds, and imported scores")
-@click.option("--methods", type=Words(), help=f"of {', '.join(METHODS)}; default: all but the slowest two; all; none")
-@click.option("--cuts", type=Words(needed=True), help=f"of {', '.join(RULES)}; default: all but optuna")
+@click.option(
+    "--members",
+    type=Words(needed=True),
+    help="models and blends; default: every model with all its folds, and imported scores",
+)
+@click.option(
+    "--methods",
+    type=Words(),
+    help=f"ways of combining them, of {', '.join(METHODS)}; all; none; default: all but the last two",
+)
+@click.option(
+    *RULE, "rules", type=Words(needed=True), help=f"decision rules, of {', '.join(RULES)}; default: all but optuna"
+)
 @click.option("--top", type=click.IntRange(min=0), default=30, show_default=True, help="rows to show; 0: all")
-@click.option("--public", type=click.FloatRange(0, 1, True, True), help="simulate the shake-up; Planet's was 0.34")
-@bench_flags
+@click.option(
+    "--public",
+    type=click.FloatRange(0, 1, True, True),
+    help="simulate the shake-up, with this share of the chips public; Planet's was 0.34",
+)
+@blend_flags
 def compare(
     workspace: Workspace,
     members: tuple[str, ...] | None,
     methods: tuple[str, ...] | None,
-    cuts: tuple[str, ...] | None,
+    rules: tuple[str, ...] | None,
     top: int,
     public: float | None,
+    trials: int,
     **options: Any,
 ) -> None:
     """Show every model, blend and stack by every decision rule, cross-fitted, and which to submit."""
-    from submissions.choose.blending import make_bench
+    from submissions.choose.candidates import make_candidates
     from submissions.choose.compare import compare as compare_all
     from submissions.choose.compare import known_members
-    from submissions.choose.report import comparison_text
+    from submissions.decide.studies import Tuning
 
-    members = members or known_members(workspace, click.echo)
-    bench = make_bench(members, workspace, **options)
-    compared = compare_all(bench, methods, cuts, progress=True)
-    shaken = compared.shake_up(public) if public else None
-    for line in bench.chips.notes:
+    members = members or known_members(workspace)
+    tuning = Tuning(trials, workspace.studies, title="compare")
+    candidates = make_candidates(members, workspace, tuning=tuning, **options)
+    comparison = compare_all(candidates, methods, rules)
+    shaken = comparison.shake_up(public) if public else None
+    for line in candidates.chips.notes:
         click.echo(line)
-    click.echo(comparison_text(compared, shaken, top))
+    click.echo(comparison.text(top=top, shaken=shaken))
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 
 
 @click.command()
 @in_workspace
-@click.option("--members", type=Words(needed=True), required=True, help="models and blends, of all labels together")
-@click.option("--name", required=True, help="name of the blend and of its submission")
-@click.option("--auto", is_flag=True, help="choose members, method and cuts: the simplest within an error of the best")
-@click.option("--method", type=click.Choice(METHODS), help="default: mean")
 @click.option(
-    "--cuts", type=click.Choice(["auto", *RULES]), help="default: auto, the simplest within an error of the best"
+    "--members", type=Words(needed=True), required=True, help="models and blends that score all labels together"
 )
-@bench_flags
+@click.option("--name", required=True, help="name of the blend and of its submission")
+@click.option("--auto", is_flag=True, help="choose members, method and rule: the simplest within an error of the best")
+@click.option("--method", type=click.Choice(METHODS), help="how members are combined; default: mean")
+@click.option(
+    *RULE,
+    "rule",
+    type=click.Choice(["auto", *RULES]),
+    help="how labels are decided; default: auto, the simplest rule for cuts within an error of the best",
+)
+@blend_flags
 def blend(
     workspace: Workspace,
     members: tuple[str, ...],
     name: str,
     auto: bool,
     method: str | None,
-    cuts: str | None,
+    rule: str | None,
+    trials: int,
     **options: Any,
 ) -> None:
     """Blend or stack models, decide the tags of the test chips, and write and check the submission."""
-    from competition.common.errors import UserError
-    from submissions.choose.blending import make_bench, make_best, make_blend
-    from submissions.choose.report import blend_text, comparison_text
+    from submissions.choose.blending import make_best, make_blend
+    from submissions.choose.candidates import make_candidates
+    from submissions.decide.studies import Tuning
     from submissions.submit.write import write_decided
 
-    if auto and (method or cuts):
-        raise UserError("--auto chooses the method and the cuts. Leave out --method and --cuts, or --auto.")
+    if auto and (method or rule):
+        raise UserError("--auto chooses the method and the rule. Leave out --method and --rule, or --auto.")
     if options["exclusive"] is None:
         options["exclusive"] = not auto
-    bench = make_bench(members, workspace, title=name, **options)
+    tuning = Tuning(trials, workspace.studies, title=name)
+    candidates = make_candidates(members, workspace, tuning=tuning, **options)
     if auto:
-        made, compared = make_best(name, bench, workspace, progress=True)
-        click.echo(comparison_text(compared, top=10))
+        blended = make_best(name, candidates, workspace)
     else:
-        made = make_blend(name, bench, workspace, method=method or "mean", cuts=cuts or "auto")
-    click.echo(blend_text(made, workspace.competition))
-    if made.lacking:
-        raise UserError(made.lacking)
-    report, notes = write_decided(name, made.test, made.candidate.evaluation.fitted, workspace, made.about)
-    for line in notes:
-        click.echo(line)
-    click.echo(report.text())
-    show_next(f"submit {name} --message '{made.candidate.evaluation.name}'")
+        blended = make_blend(name, candidates, workspace, method=method or "mean", rule=rule or "auto")
+    click.echo(blended.text())
+    if blended.lacking:
+        raise blended.lacking
+    click.echo(write_decided(blended.test, blended.evaluation.fitted, workspace, blended.provenance).text())
+    show_next(f"submit {name} --message '{blended.evaluation.name}'")
 
 
 @click.command()
 @in_workspace
 @click.argument("name")
 @click.option("--against", help="another submission, by name or path: show how far the two agree, by id prefix")
-@click.option("--any-weather", is_flag=True, help="allow any number of labels of an exclusive group on a chip")
-def validate(workspace: Workspace, name: str, against: str | None, any_weather: bool) -> None:
+@click.option(
+    *OF_GROUP,
+    "exclusive",
+    default=None,
+    help="require one label of each exclusive group for every chip, or allow any number; default: as written",
+)
+def validate(workspace: Workspace, name: str, against: str | None, exclusive: bool | None) -> None:
     """Check a submission, given by name or path, against the sample submission; exits with 1 if it does not fit."""
     from submissions.submit.agreement import agreement
+    from submissions.submit.provenance import read_provenance
     from submissions.submit.validate import validate_submission
-    from submissions.submit.write import read_recipe, submission_path
+    from submissions.submit.write import submission_path
 
     path, competition = submission_path(name, workspace), workspace.competition
-    exclusive = not any_weather and read_recipe(path).get("exclusive", True)
+    asked = read_provenance(path).get("exclusive", True)
+    exclusive = asked if exclusive is None else exclusive
     report = validate_submission(path, competition, workspace.test_names, exclusive=exclusive)
     click.echo(report.text())
     if against:
@@ -176,36 +208,36 @@ def validate(workspace: Workspace, name: str, against: str | None, any_weather: 
 @click.option("--message", required=True, help="shown beside the submission on Kaggle")
 @click.option("--again", is_flag=True, help="submit a file that was submitted before")
 @click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
-@click.option("--gzip", "as_gzip", is_flag=True, help="upload the file compressed")
+@click.option("--gzip", "as_gzip", is_flag=True, help="compress the file for the upload")
 @click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
 def submit(
     workspace: Workspace, name: str | None, message: str, again: bool, wait: bool, as_gzip: bool, dry_run: bool
 ) -> None:
     """Check a submission, by name or path, and upload it to Kaggle, once; default: the one written last."""
-    from competition.common.text import readable
     from competition.kaggle.client import Kaggle
     from submissions.submit import upload
-    from submissions.submit.leaderboard import score_text
     from submissions.submit.ledger import Ledger
     from submissions.submit.parcel import check_message, pack
 
-    message = check_message(message)
+    message, slug = check_message(message), workspace.competition.slug
     parcel, ledger = pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
     click.echo(parcel.report.text())
     upload.check_new(parcel, ledger, again=again)
-    what = f"{parcel.upload_name} ({readable(len(parcel.content))}) to {workspace.competition.slug}"
     if dry_run:
-        click.echo(f"Dry run: {what} would be submitted with the message {message!r}. Nothing has left this machine.")
+        click.echo(
+            f"Dry run: {parcel.text(slug)} would be submitted with the message {message!r}. "
+            "Nothing has left this machine."
+        )
         click.echo("Kaggle was not asked how many submissions are left, nor whether it has the file already.")
         return
-    kaggle = Kaggle(workspace.competition.slug)
-    done = upload.submit(parcel, message, kaggle, ledger, again=again)
-    click.echo(done.text(what))
+    kaggle = Kaggle(slug)
+    submitted = upload.submit(parcel, message, kaggle, ledger, again=again)
+    click.echo(submitted.text())
     if not wait:
         show_next("submissions sync")
         return
-    entry = upload.wait_for_score(done.entry, kaggle, ledger)
-    click.echo(f"{entry.ref}: {score_text(entry)}; {entry.state}{': ' if entry.error else ''}{entry.error}.")
+    entry = upload.wait_for_score(submitted.entry, kaggle, ledger)
+    click.echo(entry.text())
     if entry.status != "complete":
         sys.exit(1)
 
@@ -217,7 +249,7 @@ def submissions() -> None:
 
 @submissions.command(name="list")
 @in_workspace
-@click.option("--json", "as_json", is_flag=True, help="everything that is known, as JSON")
+@as_json_flag
 def list_submissions(workspace: Workspace, as_json: bool) -> None:
     """Show the ledger: every submission, its cross-fitted score and its scores on Kaggle."""
     _show_ledger(workspace, as_json)
@@ -225,7 +257,7 @@ def list_submissions(workspace: Workspace, as_json: bool) -> None:
 
 @submissions.command()
 @in_workspace
-@click.option("--json", "as_json", is_flag=True, help="everything that is known, as JSON")
+@as_json_flag
 def sync(workspace: Workspace, as_json: bool) -> None:
     """Pull the scores of every submission from Kaggle, also of those made elsewhere, and show the ledger."""
     from competition.common.text import counted
@@ -233,8 +265,7 @@ def sync(workspace: Workspace, as_json: bool) -> None:
     from submissions.submit.ledger import Ledger
 
     listed = Kaggle(workspace.competition.slug).submissions()
-    synced = Ledger.of(workspace).record(listed)
-    news = f"{synced.new} made elsewhere, {synced.scored} newly scored, {len(synced.found)} newly confirmed"
+    news = Ledger.of(workspace).record(listed).text()
     click.echo(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.", err=as_json)
     _show_ledger(workspace, as_json)
 
@@ -242,11 +273,11 @@ def sync(workspace: Workspace, as_json: bool) -> None:
 def _show_ledger(workspace: Workspace, as_json: bool) -> None:
     import json
 
-    from submissions.submit.leaderboard import ledger_json, ledger_text
+    from submissions.submit.leaderboard import Standings
     from submissions.submit.ledger import Ledger
 
-    entries = Ledger.of(workspace).entries()
-    click.echo(json.dumps(ledger_json(entries), indent=2, ensure_ascii=False) if as_json else ledger_text(entries))
+    standings = Standings(Ledger.of(workspace).entries())
+    click.echo(json.dumps(standings.as_dict(), indent=2, ensure_ascii=False) if as_json else standings.text())
 
 
 VERBS = (thresholds, scores, compare, blend, validate, submit, submissions)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tenacity import wait_exponential
 
+from competition.common.progress import reporter
 from competition.data.prepare import prepare
 from competition.simulator.simulate import simulate
 from competition.spec import load
@@ -23,7 +25,7 @@ NUM_TRAIN, NUM_TEST, CHIP_SIZE, K = 60, 24, 32, 3
 def prepared_in(root: Path, source: Path) -> Workspace:
     """Return a new workspace at `root` with the data of `source`, used in place, and K folds."""
     workspace = Workspace(root, load("planet"))
-    prepare(workspace, source, progress=False)
+    prepare(workspace, source)
     labelled = workspace.labelled
     make_table(labelled.image_names, labelled.truth, k=K, seed=0).write(workspace.fold_table)
     return workspace
@@ -82,7 +84,6 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_API_TOKEN", kaggle_server.TOKEN)
     for module, name, seconds in [
-        (retries, "FIRST_WAIT", 0.01),
         (kaggle_client, "READ", 1.0),
         (transfer, "READ", 1.0),
         (upload, "SETTLED", 1.5),  # longer than READ, as in earnest
@@ -90,6 +91,15 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
         (upload, "FIRST_LOOK", 0.01),
     ]:
         monkeypatch.setattr(module, name, seconds)
+    monkeypatch.setattr(retries, "DOUBLING", wait_exponential(0.01, retries.LONGEST_WAIT))
     with kaggle_server.KaggleServer().running() as server:
         monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.url)
         yield server
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the reporter is given to say, as long as the test runs."""
+    said: list[str] = []
+    monkeypatch.setattr(reporter, "say", said.append)
+    return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -72,6 +73,15 @@ def test_from_simulated_archives_to_a_checked_submission(simulated: Path, tmp_pa
     assert "is done" in run("fold", "--model", "baseline", "--fold", 1, *here)
     assert "baseline" in run("status", *here)
     run("thresholds", "--model", "baseline", "--trials", 5, *here)
+    shown = run("compare", "--rule", "fixed,uniform", "--exclusive", *here)
+    assert sorted(re.findall(r"^[* ] (baseline alone, [a-z]+)", shown, re.M)) == [
+        "baseline alone, fixed",
+        "baseline alone, uniform",
+    ]
+    assert re.search(r"^Chosen: baseline alone, .*, the simplest within one standard error of the best\.$", shown, re.M)
+    assert "choosing like this in each fold by the chips of the others gives" in shown
+    advice = f"Next: python run.py blend --auto --members baseline --name best --exclusive --workspace '{here[1]}'"
+    assert shown.splitlines()[-1] == advice
     shown = run("blend", "--members", "baseline", "--name", "first", "--trials", 5, *here)
     assert "first.csv is valid: 24 rows" in shown
     assert "identical" in run("validate", "first", "--against", "first", *here)
@@ -103,7 +113,7 @@ def test_frozen_features_serve_heads_specialists_and_predictions(
     command = f"train --models tiny --name first --recipes {recipes} --input-size 16 --no-test"
     assert f"Next: python run.py {command}" in run(*first, "--no-test", *here)
     made = run("features", "--models", "tiny", "--recipes", recipes, "--input-size", 16, "--views", "flips", *here)
-    assert "60 labelled chips holds 4 features a view" in made
+    assert "60 labelled chips holds 4 features per view" in made
     assert "24 chips to predict is complete" in made
     assert "Next: python run.py train --models tiny" in made
     monkeypatch.setattr("models.inputs.feature_bank.runner_of", None)  # nothing is left to compute
@@ -205,7 +215,7 @@ def test_planet32_from_kaggles_archives_to_61191_rows(tmp_path: Path) -> None:
     run_process("fold", "--model", "baseline", "--fold", 3, *recipe, *here)
     run_process("train", "--models", "baseline", *recipe, *here)
     run_process("thresholds", "--model", "baseline", *here)
-    run_process("blend", "--members", "baseline", "--name", "first", "--any-weather", *here)
+    run_process("blend", "--members", "baseline", "--name", "first", "--any-of-group", *here)
     blend = json.loads((tmp_path / "workspace" / "blends" / "first" / "blend.json").read_text())
     assert blend["chips"] == 36037
     assert blend["figures"][0]["interval"][0] > 0.857  # ExtraTrees on raw pixels

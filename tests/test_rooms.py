@@ -68,73 +68,22 @@ PLACES = {
 }
 # Modules whose tests are in another file than the like-named one, and where.
 TESTED_IN: dict[str, str] = {
-    "competition.checks.pixels": "competition/checks/test_check.py",
-    "competition.checks.report": "competition/checks/test_check.py",
-    "competition.checks.tables": "competition/checks/test_check.py",
-    "competition.common.command_line": "models/recipes/test_flags.py",
-    "competition.common.errors": "models/recipes/test_recipe.py",
-    "competition.common.progress": "models/inputs/test_feature_bank.py",
-    "competition.common.text": "competition/test_labels.py",
     "competition.data.extraction": "competition/data/test_archives.py",
     "competition.flags": "test_chain.py",
     "competition.kaggle.answers": "submissions/submit/test_upload.py",
     "competition.kaggle.client": "submissions/submit/test_upload.py",
     "competition.kaggle.errors": "submissions/submit/test_upload.py",
-    "competition.kaggle.retries": "submissions/submit/test_upload.py",
     "competition.kaggle.transfer": "competition/kaggle/test_download.py",
     "competition.simulator.canvas": "competition/simulator/test_render.py",
-    "competition.simulator.contact_sheet": "competition/simulator/test_simulate.py",
-    "competition.simulator.label_rates": "competition/simulator/test_simulate.py",
     "competition.simulator.scenery": "competition/simulator/test_render.py",
     "competition.verbs": "test_chain.py",
-    "folds.assign": "folds/test_table.py",
-    "folds.audit": "folds/test_table.py",
-    "folds.provenance": "folds/test_score_store.py",
-    "folds.scores": "folds/test_score_store.py",
     "folds.verbs": "test_chain.py",
-    "models.backend.load": "models/backend/test_devices.py",
     "models.backend.openvino": "models/backend/test_runners.py",
-    "models.export.formats": "models/export/test_export.py",
-    "models.export.keras_file": "models/export/test_export.py",
-    "models.export.manifest": "models/export/test_export.py",
-    "models.export.onnx_file": "models/export/test_export.py",
-    "models.export.openvino_file": "models/export/test_export.py",
-    "models.inputs.examples": "models/train/test_fit.py",
-    "models.inputs.fill_banks": "test_chain.py",
-    "models.networks.input_spec": "models/networks/test_backbones.py",
-    "models.networks.layers": "models/networks/test_resize.py",
-    "models.predict.chip_files": "models/predict/test_scorer.py",
-    "models.predict.load_networks": "models/export/test_export.py",
-    "models.predict.trained_model": "models/predict/test_scorer.py",
-    "models.recipes.named": "models/recipes/test_recipe.py",
-    "models.recipes.view_sets": "models/inputs/test_views.py",
-    "models.runs.model_recipe": "models/runs/test_folders.py",
-    "models.train.checkpoints": "models/train/test_fit.py",
-    "models.train.train_folds": "models/train/test_job.py",
+    "models.export.keras_file": "models/export/test_formats.py",
+    "models.export.onnx_file": "models/export/test_formats.py",
+    "models.export.openvino_file": "models/export/test_formats.py",
+    "models.predict.load_networks": "models/predict/test_trained_model.py",
     "models.verbs": "test_chain.py",
-    "submissions.choose.candidates": "submissions/choose/test_compare.py",
-    "submissions.choose.remarks": "submissions/choose/test_blending.py",
-    "submissions.choose.report": "submissions/choose/test_compare.py",
-    "submissions.combine.greedy": "submissions/combine/test_combiners.py",
-    "submissions.combine.means": "submissions/combine/test_combiners.py",
-    "submissions.combine.methods": "submissions/combine/test_combiners.py",
-    "submissions.combine.stack_columns": "submissions/combine/test_combiners.py",
-    "submissions.combine.stacks": "submissions/combine/test_combiners.py",
-    "submissions.combine.weights": "submissions/combine/test_combiners.py",
-    "submissions.decide.log_odds": "submissions/combine/test_combiners.py",
-    "submissions.demo": "test_chain.py",
-    "submissions.flags": "submissions/choose/test_second_level.py",
-    "submissions.measure.bootstrap": "submissions/measure/test_cross_fit.py",
-    "submissions.measure.evaluation": "submissions/measure/test_cross_fit.py",
-    "submissions.measure.fast_metric": "submissions/decide/test_exact_cuts.py",
-    "submissions.measure.reliability": "submissions/decide/test_calibration.py",
-    "submissions.measure.shake_up": "submissions/choose/test_compare.py",
-    "submissions.members.blend_files": "submissions/choose/test_blending.py",
-    "submissions.members.members": "submissions/members/test_coverage.py",
-    "submissions.names": "submissions/decide/test_rules.py",
-    "submissions.submit.entry": "submissions/submit/test_ledger.py",
-    "submissions.submit.parcel": "submissions/submit/test_upload.py",
-    "submissions.verbs": "test_chain.py",
 }
 
 
@@ -215,6 +164,46 @@ def test_rooms_are_small_enough_to_be_known_by_heart() -> None:
     assert len((ROOT / "run.py").read_text().splitlines()) < 200
 
 
+def functions_of(path: Path) -> Iterator[ast.FunctionDef]:
+    """Yield every function and method of a file."""
+    yield from (
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)
+    )
+
+
+def lines_of_code(function: ast.FunctionDef) -> int:
+    """Return how many lines a function has, without its docstring and blank lines."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return sum(1 + statement.end_lineno - statement.lineno for statement in body)
+
+
+def test_functions_are_short_and_take_few_arguments() -> None:
+    for module, path in modules().items():
+        for function in functions_of(path):
+            where = f"{module}.{function.name}"
+            assert lines_of_code(function) <= 40, f"{where}: {lines_of_code(function)} lines"
+            arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+            given = [argument for argument in arguments if argument.arg not in ("self", "cls")]
+            # The arguments of a verb are its flags.
+            assert len(given) <= 8 or module.endswith(".verbs"), f"{where}: {len(given)} arguments"
+
+
+def test_commands_are_written_in_one_place() -> None:
+    for module, path in modules().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        docs = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, documented) and ast.get_docstring(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+                assert "python run.py" not in node.value or module == "competition.common.errors", (
+                    f"{module}:{node.lineno}"
+                )
+
+
 def test_every_module_has_a_test_file_of_its_name() -> None:
     def has_own(module: str) -> bool:
         folder, _, name = module.rpartition(".")
@@ -242,8 +231,38 @@ def test_the_readme_shows_the_rooms_by_their_captions() -> None:
         assert shown.get(f"{room.name}/") == caption, room
 
 
+def map_of_files() -> str:
+    """Return every file by the first line of its docstring, as the README shows them."""
+    lines = []
+    for folder in dict.fromkeys(path.parent for path in modules().values()):
+        lines.append(f"{folder.relative_to(ROOT)}/")
+        inside = [path for path in modules().values() if path.parent == folder]
+        for path in inside:
+            caption = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0]
+            lines.append(f"  {path.name:<20} {caption}")
+    return "\n".join(lines)
+
+
+def test_the_readme_shows_every_file_by_what_it_says_of_itself() -> None:
+    shown = re.search(r"<!-- map -->\n```\n(.*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    assert shown
+    assert shown[1] == map_of_files(), "python -m tests.test_rooms writes it anew"
+
+
+def write_map() -> None:
+    """Write the map of files into the README."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    new = f"<!-- map -->\n```\n{map_of_files()}\n```"
+    path.write_text(re.sub(r"<!-- map -->\n```\n.*?\n```", lambda _: new, text, flags=re.S), encoding="utf-8")
+
+
 def test_nothing_stands_at_the_top_but_what_the_project_names() -> None:
     known = {*ROOMS, "tests", "run.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
     ignored = {"workspace", "requirements.lock"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".") and path.suffix != ".egg-info"}
     assert found - ignored - {"__pycache__", "build"} <= known
+
+
+if __name__ == "__main__":
+    write_map()

@@ -10,6 +10,7 @@ from competition.checks.pixels import BandFit, ChipScan, compare_renderings, sca
 from competition.checks.report import SEVERITIES, CheckReport, ChipCount, Finding, Severity, about
 from competition.checks.tables import check_ids, check_labels, check_renaming
 from competition.common.errors import UserError
+from competition.label_table import content_of, parse_rows
 from competition.labels import read_table
 from competition.spec import ImageSet
 from competition.workspace import Workspace
@@ -23,18 +24,17 @@ REASONS = 4  # why chips are broken, one line each
 ENOUGH = 8  # chips compared, for such a share to mean something
 
 
-def check_data(workspace: Workspace, *, progress: bool = True, sample: int | None = None) -> CheckReport:
+def check_data(workspace: Workspace, *, sample: int | None = None) -> CheckReport:
     """Check tables, files and pixels of a prepared workspace.
 
     Args:
         workspace: where `prepare` wrote a layout.
-        progress: show bars on a terminal.
         sample: decode only so many chips of each rendering and split; None decodes all.
 
     Raises:
         UserError: if `data prepare` was not run, or was run for another competition.
     """
-    checks = _Checks(workspace, progress, sample)
+    checks = _Checks(workspace, sample)
     checks.tables()
     for name, images in workspace.competition.images.items():
         checks.renaming(name, images)
@@ -54,33 +54,36 @@ def check_data(workspace: Workspace, *, progress: bool = True, sample: int | Non
 
 
 class _Checks:
-    """Collects counts and findings, one method a subject; each uses what the ones before it have read."""
+    """Collects counts and findings, one method per subject; each uses what the ones before it have read."""
 
-    def __init__(self, workspace: Workspace, progress: bool, sample: int | None) -> None:
+    def __init__(self, workspace: Workspace, sample: int | None) -> None:
         self.findings: list[Finding] = []
         self.chips: list[ChipCount] = []
         self.support: dict[str, int] = {}
         self.ids: dict[str, list[str]] = {}  # of the tables, by split
         self._competition = workspace.competition
         self._layout = workspace.layout
-        self._progress = progress
         self._sample = sample
         self._files: dict[tuple[str, str], dict[str, Path]] = {}  # by rendering and split
 
     def tables(self) -> None:
         """Check the table of labels and the sample submission."""
         tables = self._competition.tables
-        columns = [tables.tags_column] if tables.tags_column else list(self._competition.labels)
-        train = self._read(tables.train, [tables.id_column, *columns])
-        if train is not None:
-            self.ids["train"] = train[tables.id_column].tolist()
-            truth, found = check_labels(train, self._competition)
-            self.support = dict(zip(self._competition.labels, truth.sum(axis=0).tolist(), strict=True))
-            self.findings += found
+        try:
+            labelled = parse_rows(content_of(self._layout.table(tables.train)), self._competition)
+        except UserError as error:
+            self.findings.append(Finding("error", str(error)))
+        else:
+            truth, findings = check_labels(labelled, self._competition)
+            self.findings += findings
+            if labelled.is_table:
+                self.ids["train"] = list(labelled.names)
+                self.support = dict(zip(self._competition.labels, truth.sum(axis=0).tolist(), strict=True))
         if tables.sample_submission not in self._layout.tables:
             text = f"No {tables.sample_submission}: a submission will list the test files in the order of their ids."
             self.findings.append(Finding("note", text))
             return
+        columns = [tables.tags_column] if tables.tags_column else self._competition.labels
         sample = self._read(tables.sample_submission, [tables.id_column, *columns])
         if sample is not None:
             self.ids["test"] = sample[tables.id_column].tolist()
@@ -112,7 +115,7 @@ class _Checks:
             return
         self._files[name, split] = files
         self.findings += self._against_table(name, images, split)
-        scan = scan_chips(files, images, sample=self._sample, progress=self._progress, title=f"{name} {split}")
+        scan = scan_chips(files, images, sample=self._sample, title=f"{name} {split}")
         self.findings += _judge_scan(scan, f"{name} {split}")
         listed = len(self.ids[split]) if split in self.ids else None
         kinds = tuple(kind for kind, _ in scan.kinds.most_common())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +10,10 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from competition.common.progress import reporter
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.spec import ImageSet
 
@@ -59,17 +59,14 @@ class BandFit:
     strangers: tuple[str, ...]
 
 
-def scan_chips(
-    files: Mapping[str, Path], images: ImageSet, *, sample: int | None = None, progress: bool = True, title: str = ""
-) -> ChipScan:
+def scan_chips(files: Mapping[str, Path], images: ImageSet, *, sample: int | None = None, title: str = "") -> ChipScan:
     """Decode chips in threads and keep what is wrong with them, not the chips.
 
     Args:
         files: chip files by id.
         images: the rendering they belong to.
         sample: decode only so many, spread evenly over `files`.
-        progress: show a bar on a terminal.
-        title: the bar's.
+        title: of the bar.
     """
 
     def look(name: str) -> tuple[str, str, str, bool]:
@@ -83,10 +80,7 @@ def scan_chips(
     scan = ChipScan()
     names = spread(list(files), sample)
     # Reading waits on the disk, and the decoders let other threads run.
-    with (
-        ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
-        tqdm(total=len(names), desc=title, unit=" chips", leave=False, disable=None if progress else True) as bar,
-    ):
+    with ThreadPoolExecutor(2 * cpu_count()) as pool, reporter.bar(len(names), title) as bar:
         for start in range(0, len(names), BATCH):
             for name, problem, kind, is_constant in pool.map(look, names[start : start + BATCH]):
                 scan.decoded += 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tabulate import tabulate
 
-from competition.common.text import first
+from competition.common.text import counted, first
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -87,10 +87,19 @@ class CheckReport:
         parts = [f"{self.title} in {self.root}", self._chip_table(), self._label_table(), findings, self._verdict()]
         return "\n\n".join(part for part in parts if part)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON."""
+        return {**asdict(self), "root": str(self.root), "ok": self.ok}
+
     def _chip_table(self) -> str:
         rows = [
-            [c.rendering, c.split, _number(c.listed), _number(c.files), _number(c.decoded), first(c.kinds, shown=2)]
-            for c in self.chips
+            [
+                chips.rendering,
+                chips.split,
+                *map(_number, (chips.listed, chips.files, chips.decoded)),
+                first(chips.kinds, shown=2),
+            ]
+            for chips in self.chips
         ]
         headers = ["images", "split", "in table", "files", "decoded", "height x width x bands"]
         align = ("left", "left", "right", "right", "right", "left")
@@ -104,7 +113,7 @@ class CheckReport:
 
     def _verdict(self) -> str:
         counts = Counter(finding.severity for finding in self.findings)
-        said = ", ".join(f"{counts[s]} {s}{'' if counts[s] == 1 else 's'}" for s in SEVERITIES)
+        said = ", ".join(counted(counts[severity], severity) for severity in SEVERITIES)
         return f"Ready: {said}." if self.ok else f"Not ready: {said}. Errors spoil training or a submission."
 
 

@@ -1,4 +1,4 @@
-"""Reading the tables: ids, tags, the rules that labels keep, and right names."""
+"""What is wrong with the tables: ids, tags, the rules that labels keep, and right names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from competition.checks.report import Finding, about
 from competition.common.text import first
-from competition.labels import parse_tags
+from competition.label_table import LabelRows
+from competition.labels import to_multi_hot
 from competition.spec import Competition, ImageSet
 
 if TYPE_CHECKING:
@@ -30,24 +31,26 @@ def check_ids(name: str, ids: Sequence[str]) -> Iterator[Finding]:
     yield from about("error", f"{name}: repeated ids", [value for value, n in Counter(ids).items() if n > 1])
 
 
-def check_labels(table: pd.DataFrame, competition: Competition) -> tuple[NDArray[np.bool_], list[Finding]]:
-    """Find what is wrong in a table of labels, where `read_label_table` would stop at the first error.
+def check_labels(table: LabelRows, competition: Competition) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Find what is wrong in a table of labels, and what is odd though it can be used.
 
     Args:
-        table: the table of labels as text.
+        table: the table of labels.
         competition: its labels and their rules.
 
     Returns:
-        Bool array (num_chips, num_labels) of what could be read, and the findings.
+        Bool array (num_chips, num_labels) of what can be read, and the findings.
     """
-    tables = competition.tables
-    name, ids = tables.train, table[tables.id_column].to_numpy(dtype=object)
-    findings = list(check_ids(name, ids.tolist()))
-    read = _read_tags if tables.tags_column else _read_columns
-    truth, found = read(table, competition, ids)
-    findings += [*found, *_check_rules(truth, competition, ids)]
+    name, ids = competition.tables.train, np.array(table.names, dtype=object)
+    problems = [*table.problems, *table.repeated_ids(), *table.unknown_tags(competition)]
+    findings = [Finding("error", f"{name}: {problem.text()}.") for problem in problems]
+    repeating = [chip for chip, tags in zip(table.names, table.tags, strict=True) if len(set(tags)) < len(tags)]
+    findings += about("note", f"{name}: chips that repeat a tag, which changes nothing", repeating)
+    known = frozenset(competition.labels)
+    truth = to_multi_hot(([tag for tag in tags if tag in known] for tags in table.tags), competition)
+    findings += _check_rules(truth, competition, ids)
     unused = [label for label, column in competition.label_index.items() if not truth[:, column].any()]
-    if unused:
+    if unused and table.is_table:
         findings.append(Finding("warning", f"{name}: no chip carries {first(unused)}; that cannot be learned."))
     return truth, findings
 
@@ -81,36 +84,6 @@ def check_renaming(
 
 def _without(names: Sequence[str], known: set[str]) -> list[str]:
     return [name for name in names if name not in known]
-
-
-def _read_tags(
-    table: pd.DataFrame, competition: Competition, ids: NDArray[Any]
-) -> tuple[NDArray[np.bool_], list[Finding]]:
-    name, texts = competition.tables.train, table[competition.tables.tags_column].tolist()
-    truth = np.zeros((len(ids), len(competition.labels)), dtype=bool)
-    unknown: Counter[str] = Counter()
-    with_unknown, repeating = [], []
-    for row, text in enumerate(texts):
-        tags = parse_tags(text)
-        if strange := tags - competition.label_index.keys():
-            unknown.update(strange)
-            with_unknown.append(ids[row])
-        if len(text.split()) > len(tags):
-            repeating.append(ids[row])
-        truth[row, [competition.label_index[tag] for tag in tags - strange]] = True
-    listed = first(f"{tag} ({count:,}x)" for tag, count in unknown.most_common())
-    findings = about("error", f"{name}: chips with unknown tags {listed}", with_unknown)
-    findings += about("note", f"{name}: chips that repeat a tag, which changes nothing", repeating)
-    return truth, findings
-
-
-def _read_columns(
-    table: pd.DataFrame, competition: Competition, ids: NDArray[Any]
-) -> tuple[NDArray[np.bool_], list[Finding]]:
-    cells = table[list(competition.labels)].to_numpy(dtype=object)
-    wrong = ~np.isin(cells, ["0", "1"]).all(axis=1)
-    text = f"{competition.tables.train}: chips with label cells other than 0 and 1"
-    return cells == "1", about("error", text, ids[wrong])
 
 
 def _check_rules(truth: NDArray[np.bool_], competition: Competition, ids: NDArray[Any]) -> Iterator[Finding]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, spelled
 
 INTERRUPTED = 130
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -26,7 +25,7 @@ class Verbs(click.Group):
         except UserError as error:
             if ctx.meta.get("debug"):
                 raise
-            click.echo(f"Error: {_with_flags(str(error), ctx)}", err=True)
+            click.echo(f"Error: {error}", err=True)
             ctx.exit(1)
         except OSError as error:  # a disk that is full, read-only or not ours
             if ctx.meta.get("debug") or isinstance(error, BrokenPipeError):
@@ -35,18 +34,12 @@ class Verbs(click.Group):
             ctx.exit(1)
         except KeyboardInterrupt as stopped:
             said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."
-            click.echo(f"\n{_with_flags(said, ctx)}", err=True)
+            click.echo(f"\n{said}", err=True)
             ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the pipeline."""
         return list(self.commands)
-
-
-def _with_flags(text: str, ctx: click.Context) -> str:
-    """Add the flags of the workspace to the commands that an error names, so that they can be pasted."""
-    flags = shlex.join(ctx.meta.get("flags", []))
-    return re.sub(r'"(python run\.py [^"]+)"', rf'"\1 {flags}"', text) if flags else text
 
 
 class Words(click.ParamType):
@@ -83,8 +76,7 @@ class Words(click.ParamType):
 
 def show_next(command: str) -> None:
     """Show the command that comes next, in the same workspace."""
-    flags = shlex.join(click.get_current_context().meta.get("flags", []))
-    click.echo(f"Next: python run.py {command} {flags}".rstrip())
+    click.echo(f"Next: {spelled(command)}")
 
 
 def shown(value: Any) -> str:

@@ -1,13 +1,56 @@
-"""The one exception for what the user can mend."""
+"""The one exception for what the user can mend, and the one place that writes the commands that mend it."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
+
+import click
+
+FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
+
+
+def spelled(command: str) -> str:
+    """Return a command as it is typed, with the flags of the workspace that the verb at work was given.
+
+    Args:
+        command: verb and flags, such as "train --models resnet50".
+    """
+    context = click.get_current_context(silent=True)
+    flags = shlex.join(context.meta.get(FLAGS, [])) if context else ""
+    return f"python run.py {command} {flags}".rstrip()
+
 
 class UserError(ValueError):
-    """Bad input that the user can mend; its text is the one line that `run.py` shows.
+    """Bad input that the user can mend; as text it is the one line that `run.py` shows.
 
-    The text says what happened, what was expected, what was received, and the command that mends it.
+    Args:
+        text: what happened, what was expected, and what was received, in whole sentences.
+        command: the command that mends it, without "python run.py"; or several, by what each is for.
+        otherwise: what else mends it, to follow on "or".
+
+    Example:
+        >>> print(UserError("No fold table.", command="folds --k 5", otherwise="restore folds.csv"))
+        No fold table. Run "python run.py folds --k 5", or restore folds.csv.
+        >>> print(UserError("'m' was begun otherwise.", command={"to go on": "train", "for a variant": "fold"}))
+        'm' was begun otherwise. To go on, run "python run.py train"; for a variant, run "python run.py fold".
     """
+
+    def __init__(self, text: str, *, command: str | Mapping[str, str] = "", otherwise: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.command = command
+        self.otherwise = otherwise
+
+    def __str__(self) -> str:
+        if not self.command:
+            return self.text
+        if isinstance(self.command, str):
+            advice = f'Run "{spelled(self.command)}"'
+        else:
+            ways = "; ".join(f'{purpose}, run "{spelled(command)}"' for purpose, command in self.command.items())
+            advice = ways[0].upper() + ways[1:]
+        return f"{self.text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> UserError:

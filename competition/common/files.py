@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from competition.common.errors import UserError
-
-if TYPE_CHECKING:
-    import numpy as np
+from competition.common.progress import reporter
+from competition.common.text import readable
 
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
@@ -68,16 +67,72 @@ def check_writable(path: Path) -> None:
 
 
 @contextmanager
-def replace_folder_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; move it to `path`, which must not exist, if the block succeeds."""
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; it takes the place of `path`, which may exist, if the block succeeds.
+
+    The old folder stays until the new one is complete; if the process is killed between the two renames, the next call
+    brings it back, and removes what was half made. One process at a time may replace a folder.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    old = path.with_name(f".{path.name}.old")
+    restore_folder(path)
+    for half in path.parent.glob(f".{glob.escape(path.name)}.new.*"):
+        shutil.rmtree(half, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        temporary.rename(path)
+        if path.exists():
+            path.rename(old)
+        try:
+            temporary.rename(path)
+        except BaseException:
+            restore_folder(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def restore_folder(path: Path) -> None:
+    """Bring back a folder that a killed `replace_folder` had moved aside, or remove it where the new one is there."""
+    old = path.with_name(f".{path.name}.old")
+    if old.exists() and not path.exists():
+        old.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_room(
+    needed: int, folder: Path, what: str, advice: str = "Make room, or give a --workspace on another disk."
+) -> None:
+    """Refuse work for whose result the disk has no room.
+
+    Args:
+        needed: bytes.
+        folder: where they are to lie; it need not exist yet.
+        what: needs them, as the beginning of the line.
+        advice: the end of the line.
+
+    Raises:
+        UserError: if less is free.
+    """
+    if needed > (free := free_bytes(folder)):
+        raise UserError(f"{what} needs {readable(needed)}, but {folder} has {readable(free)} free. {advice}")
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes are free where `folder` is, or will be."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def disk_of(folder: Path) -> int:
+    """Return the number of the disk on which `folder` is, or will be."""
+    return _existing(folder).stat().st_dev
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 @contextmanager
@@ -93,23 +148,12 @@ def one_at_a_time(lock: Path, verb: str) -> Iterator[None]:
     try:
         held.acquire(timeout=0)
     except Timeout:
-        print(f"Waiting for another '{verb}' at work in {lock.parent}", file=sys.stderr)
+        reporter.note(f"Waiting for another '{verb}' at work in {lock.parent}")
         held.acquire()
     try:
         yield
     finally:
         held.release()
-
-
-def reserve_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Make the `.npy` file of an array of zeros, all its room on the disk taken, to be filled through a memory map."""
-    import numpy as np
-
-    with replace_atomically(path) as temporary:
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-        if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
-            with temporary.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
 
 
 def write_text(path: Path, text: str) -> None:

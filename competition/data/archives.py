@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from competition.common.errors import UserError
+from competition.common.files import replace_folder
 from competition.common.text import first
 from competition.data.extraction import extract
 
@@ -22,7 +23,7 @@ TABLE_SUFFIXES = (".zip", ".7z")
 STAGING = ".unpacking-"
 
 
-def unpack_folder(archive: Path, target: Path, *, progress: bool = True) -> int:
+def unpack_folder(archive: Path, target: Path) -> int:
     """Unpack an archive of files to the folder `target`, replacing it.
 
     The files lie in `target` itself, whether the archive holds them bare, in a folder, or in a folder of a folder.
@@ -30,7 +31,6 @@ def unpack_folder(archive: Path, target: Path, *, progress: bool = True) -> int:
     Args:
         archive: `.tar.7z`, `.7z`, `.zip`, `.tar`, `.tar.gz` or `.tgz`.
         target: the folder; on failure it is left as it was.
-        progress: announce sizes and show a bar on a terminal.
 
     Returns:
         Number of files in `target`.
@@ -38,35 +38,26 @@ def unpack_folder(archive: Path, target: Path, *, progress: bool = True) -> int:
     Raises:
         UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no single folder.
     """
-    with _unpacked(archive, target.parent, progress) as content:
+    with _unpacked(archive, target.parent) as content:
         folder = _folder_of_files(content, target.name, archive)
         count = sum(entry.is_file() for entry in os.scandir(folder))
-        if target.exists():
-            # The old folder goes where the context manager deletes it; it comes back if the new one cannot take over.
-            old = content.parent / "old"
-            target.rename(old)
-            try:
-                folder.rename(target)
-            except BaseException:
-                old.rename(target)
-                raise
-        else:
-            folder.rename(target)
+        with replace_folder(target) as new:
+            new.rmdir()
+            folder.rename(new)
     return count
 
 
-def unpack_file(archive: Path, target: Path, *, progress: bool = True) -> None:
+def unpack_file(archive: Path, target: Path) -> None:
     """Unpack the one file called `target.name`, or else the only file, of an archive to `target`, replacing it.
 
     Args:
         archive: as for `unpack_folder`.
         target: the file; on failure it is left as it was.
-        progress: announce sizes and show a bar on a terminal.
 
     Raises:
         UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no such file.
     """
-    with _unpacked(archive, target.parent, progress) as content:
+    with _unpacked(archive, target.parent) as content:
         files = [path for path in content.rglob("*") if path.is_file()]
         wanted = [path for path in files if path.name == target.name] or files
         if len(wanted) != 1:
@@ -82,14 +73,14 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def _unpacked(archive: Path, beside: Path, progress: bool) -> Iterator[Path]:
+def _unpacked(archive: Path, beside: Path) -> Iterator[Path]:
     """Yield a temporary folder with the content of `archive`; remove what the block has not moved away."""
     beside.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=beside))
     try:
         content = staging / "content"  # mkdtemp makes a private folder; this one has the usual permissions
         content.mkdir()
-        extract(archive, content, progress)
+        extract(archive, content)
         yield content
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +13,14 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from joblib import cpu_count
 from numpy.typing import NDArray
 
+from competition.common.arrays import fill, opened, reserve
 from competition.common.errors import UserError
-from competition.common.files import digest_json, replace_atomically, reserve_array
-from competition.common.text import first, short
+from competition.common.files import digest_json, replace_atomically
+from competition.common.progress import reporter
+from competition.common.text import counted, first, readable, short
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.spec import ImageSet
 
@@ -27,7 +28,7 @@ BLOCK = 1024  # chips decoded between two records of progress
 PROBED = 5  # chips that decide on the data type of all
 READER = 1  # raise it when the same file would decode to other pixels
 
-# One row a chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
+# One row per chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
 ROW = np.dtype([("bytes", "<i8"), ("mtime_ns", "<i8"), ("digest", "S32"), ("broken", "?")])
 
 
@@ -78,7 +79,6 @@ def open_cache(
     size: int,
     *,
     skip_broken: bool = False,
-    say: Callable[[str], None] = print,
 ) -> ChipCache:
     """Open the cache of some chips, decoding what is not in it yet.
 
@@ -93,7 +93,6 @@ def open_cache(
         images: the rendering they belong to.
         size: pixels along each side of a decoded chip.
         skip_broken: leave broken chips out and list them, instead of stopping.
-        say: receives the lines for the user.
 
     Raises:
         BrokenChipError: if a chip is broken and `skip_broken` is false.
@@ -106,7 +105,7 @@ def open_cache(
     folder = root / f"{split}-{images.suffix[1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        return _Builder(folder, tuple(names), list(files), images, size, say).open(skip_broken)
+        return _Builder(folder, tuple(names), list(files), images, size).open(skip_broken)
 
 
 @dataclass(frozen=True)
@@ -128,31 +127,24 @@ def probe(files: Sequence[Path], images: ImageSet) -> Kind:
     Raises:
         UserError: if every chip is broken.
     """
-    found: Counter[Kind] = Counter()
+    kinds: Counter[Kind] = Counter()
     for path in files:
         with suppress(BrokenChipError):
             chip = read_chip(path, images)
-            found[Kind(chip.dtype, max(chip.shape[:2]))] += 1
-        if found.total() == PROBED:
+            kinds[Kind(chip.dtype, max(chip.shape[:2]))] += 1
+        if kinds.total() == PROBED:
             break
-    if not found:
+    if not kinds:
         raise UserError(f"All {len(files)} chips are broken; the first is {files[0]}.")
-    return found.most_common(1)[0][0]
+    return kinds.most_common(1)[0][0]
 
 
 class _Builder:
-    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record a chip."""
+    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record of each chip."""
 
-    def __init__(
-        self,
-        folder: Path,
-        names: tuple[str, ...],
-        files: list[Path],
-        images: ImageSet,
-        size: int,
-        say: Callable[[str], None],
-    ) -> None:
-        self.names, self.files, self.images, self.size, self.say = names, files, images, size, say
+    def __init__(self, folder: Path, names: tuple[str, ...], files: list[Path], images: ImageSet, size: int) -> None:
+        self.names, self.files, self.images, self.size = names, files, images, size
+        self.shape = (len(names), size, size, len(images.bands))
         self.pixels_path, self.rows_path = folder / "chips.npy", folder / "rows.npy"
         self.reasons: dict[str, str] = {}
 
@@ -163,7 +155,7 @@ class _Builder:
             rows = self._decode(rows, stale, skip_broken)
         broken = np.flatnonzero(rows["broken"])
         if len(broken):
-            self.say(f"Left out {len(broken)} broken chips: {first(self.names[i] for i in broken)}.")
+            reporter.say(f"Left out {len(broken)} broken chips: {first(self.names[i] for i in broken)}.")
         usable = np.flatnonzero(~rows["broken"])
         if not len(usable):
             raise UserError(f"All {len(rows)} chips are broken: {first(self.names)}.")
@@ -182,11 +174,11 @@ class _Builder:
         return BrokenChipError(f"{reason}{others}. Mend it, or add --skip-broken to leave it out.")
 
     def _load_rows(self) -> NDArray[Any]:
-        if self.rows_path.is_file() and self.pixels_path.is_file():
-            rows = np.load(self.rows_path, allow_pickle=False)
-            if rows.dtype == ROW and len(rows) == len(self.names):
-                return rows
-        return np.zeros(len(self.names), dtype=ROW)
+        """Return the record of each chip; nothing is recorded where either file is missing or damaged."""
+        rows = opened(self.rows_path, (len(self.names),), ROW)
+        if rows is None or opened(self.pixels_path, self.shape) is None:
+            return np.zeros(len(self.names), dtype=ROW)
+        return np.array(rows)
 
     def _stale(self, rows: NDArray[Any]) -> NDArray[np.int64]:
         """Return the rows whose file is not the one that was decoded."""
@@ -213,47 +205,40 @@ class _Builder:
             np.save(temporary, rows, allow_pickle=False)
 
     def _decode(self, rows: NDArray[Any], stale: NDArray[np.int64], skip_broken: bool) -> NDArray[Any]:
-        from tqdm import tqdm
-
         pixels = self._open_pixels()
         if not self.rows_path.is_file():
             rows, stale = np.zeros(len(rows), dtype=ROW), np.arange(len(rows))
-        workers = os.cpu_count() or 1
-        with (
-            ThreadPoolExecutor(workers) as pool,
-            tqdm(total=len(stale), unit="chip", desc="decoding", disable=None, leave=False) as bar,
-        ):
-            for start in range(0, len(stale), BLOCK):
-                block = stale[start : start + BLOCK]
-                for i, (row, chip) in zip(block, pool.map(lambda i: self._read(i, pixels.dtype), block), strict=True):
-                    rows[i] = row
-                    if chip is not None:
-                        pixels[i] = chip
-                    bar.update()
-                # Pixels reach the disk before the record that says they are there.
-                pixels.flush()
-                self._save(rows)
-                broken = block[rows["broken"][block]]
-                if len(broken) and not skip_broken:
-                    raise self._stop(broken)
+
+        def decode(block: NDArray[np.int64]) -> Iterator[int]:
+            for i, (row, chip) in zip(block, pool.map(lambda i: self._read(i, pixels.dtype), block), strict=True):
+                rows[i] = row
+                if chip is not None:
+                    pixels[i] = chip
+                yield 1
+
+        def record(block: NDArray[np.int64]) -> None:
+            self._save(rows)
+            broken = block[rows["broken"][block]]
+            if len(broken) and not skip_broken:
+                raise self._stop(broken)
+
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            fill(stale, BLOCK, [pixels], decode, record, total=len(stale), title="decoding")
         return rows
 
-    def _open_pixels(self) -> np.memmap[Any, Any]:
+    def _open_pixels(self) -> np.memmap:
         """Return the array to fill; a new one, without any record, unless there is one of the right kind."""
-        shape = (len(self.names), self.size, self.size, len(self.images.bands))
         dtype = probe(self.files, self.images).dtype
-        if self.pixels_path.is_file():
-            pixels: np.memmap[Any, Any] = np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
-            if pixels.shape == shape and pixels.dtype == dtype:
-                return pixels
-        needed, free = int(np.prod(shape)) * dtype.itemsize, shutil.disk_usage(self.pixels_path.parent).free
-        where = self.pixels_path.parent
-        self.say(f"Decoding {len(self.names):,} chips at {self.size} px: {needed / 1e6:,.0f} MB in {where}.")
-        if needed > free:
-            raise UserError(f"The cache needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free.")
-        self.rows_path.unlink(missing_ok=True)
-        reserve_array(self.pixels_path, shape, dtype)
-        return np.load(self.pixels_path, mmap_mode="r+", allow_pickle=False)
+        pixels = opened(self.pixels_path, self.shape, dtype, "r+")
+        if pixels is None:
+            size = readable(int(np.prod(self.shape)) * dtype.itemsize)
+            where = self.pixels_path.parent
+            reporter.say(f"Decoding {counted(len(self.names), 'chip')} at {self.size} px: {size} in {where}.")
+            self.rows_path.unlink(missing_ok=True)
+            reserve(self.pixels_path, self.shape, dtype, "The chip cache")
+            pixels = opened(self.pixels_path, self.shape, dtype, "r+")
+            assert pixels is not None  # as it was just made
+        return pixels
 
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:
         path = self.files[i]

@@ -24,7 +24,7 @@ class BrokenChipError(UserError):
 def read_chip(path: Path, images: ImageSet, *, grey_as_colours: bool = True) -> NDArray[Any]:
     """Decode one chip.
 
-    JPEG (CMYK is converted), PNG, and TIFF with any compression, 8 or 16 bits a band.
+    JPEG (CMYK is converted), PNG, and TIFF with any compression, 8 or 16 bits per band.
 
     Args:
         path: the file.
@@ -49,7 +49,7 @@ def read_chip(path: Path, images: ImageSet, *, grey_as_colours: bool = True) -> 
     if chip.ndim != 3 or chip.shape[2] != len(images.bands):
         raise BrokenChipError(f"Broken chip {path}: expected {len(images.bands)} bands, received shape {chip.shape}.")
     if chip.dtype not in (np.uint8, np.uint16):
-        raise BrokenChipError(f"Broken chip {path}: expected 8 or 16 bits a band, received {chip.dtype}.")
+        raise BrokenChipError(f"Broken chip {path}: expected 8 or 16 bits per band, received {chip.dtype}.")
     if not chip.any():
         raise BrokenChipError(f"Broken chip {path}: every pixel is 0.")
     return chip

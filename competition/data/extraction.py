@@ -7,7 +7,6 @@ import gzip
 import os
 import shutil
 import stat
-import sys
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +16,10 @@ from typing import IO, Any, NoReturn, cast
 
 import py7zr
 from py7zr.exceptions import PasswordRequired
-from tqdm import tqdm
 
 from competition.common.errors import UserError
+from competition.common.files import check_room, free_bytes
+from competition.common.progress import reporter
 from competition.common.text import readable
 
 CHUNK = 1 << 20
@@ -27,18 +27,16 @@ TAR_BLOCK = 512
 TAR_BUFFER = 32 * TAR_BLOCK  # tarfile copies what is left of it at every read
 
 
-def extract(archive: Path, content: Path, progress: bool) -> None:
+def extract(archive: Path, content: Path) -> None:
     """Write the members of `archive` into the empty folder `content`.
 
     Raises:
         UserError: if the archive is damaged, encrypted, hostile or too large for the disk.
     """
     by_format = {".7z": _extract_7z, ".zip": _extract_zip}.get(archive.suffix.lower(), _extract_tar)
-    # disable=None: a bar on a terminal, nothing in a log.
-    bar = tqdm(desc=archive.name, unit="B", unit_scale=True, leave=False, disable=None if progress else True)
     try:
-        with bar:
-            by_format(archive, Destination(archive, content, bar, progress))
+        with reporter.bar(None, archive.name, "B") as bar:
+            by_format(archive, Destination(archive, content, bar))
     except UserError:
         raise
     except PasswordRequired as error:
@@ -54,24 +52,18 @@ def extract(archive: Path, content: Path, progress: bool) -> None:
 class Destination:
     """The folder that members are written to; refuses what would leave it."""
 
-    def __init__(self, archive: Path, folder: Path, bar: Any, progress: bool) -> None:
+    def __init__(self, archive: Path, folder: Path, bar: Any) -> None:
         self.archive = archive
         self.bar = bar
         self._folder = folder
-        self._progress = progress
-        self._made: set[Path] = set()
+        self._folders: set[Path] = set()  # those that are there
 
     def expect(self, size: int) -> None:
         """Announce `size` bytes to come and check that the disk has room for them."""
-        free = shutil.disk_usage(self._folder).free
-        if size > free:
-            raise UserError(
-                f"{self.archive} needs {readable(size)} unpacked, but {self._folder.parent.parent} has "
-                f"{readable(free)} free. Make room, or give a --workspace on another disk."
-            )
-        if self._progress:
-            text = f"Unpacking {self.archive.name}: {readable(size)}, {readable(free)} free"
-            tqdm.write(text, file=sys.stderr)  # print() would run into the bar
+        workspace_data = self._folder.parent.parent
+        check_room(size, workspace_data, f"{self.archive}, unpacked,")
+        free = readable(free_bytes(workspace_data))
+        reporter.note(f"Unpacking {self.archive.name}: {readable(size)}, {free} free")
         self.bar.reset(size)
 
     def path(self, member: str) -> Path | None:
@@ -90,9 +82,9 @@ class Destination:
 
     def create(self, path: Path) -> IO[bytes]:
         """Open a new file for writing."""
-        if path.parent not in self._made:
+        if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
+            self._folders.add(path.parent)
         try:
             return path.open("xb")
         except FileExistsError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import digest_file, one_at_a_time, write_json
+from competition.common.files import digest_file, one_at_a_time
+from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
 from competition.data.archives import FOLDER_SUFFIXES, TABLE_SUFFIXES, remove_leftovers, unpack_file, unpack_folder
 from competition.spec import Competition
 from competition.workspace import Layout, Workspace
 
-DEPTH = 4
+DEPTH = 4  # folders below the source that are searched
+FORMAT = 1  # of `unpacked.json`
 
 
 class IncompleteError(UserError):
@@ -57,8 +58,16 @@ class PreparedReport:
         """Names of what was not found; none of it is required."""
         return tuple(item.name for item in self.items if item.path is None)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was found, for JSON."""
+        items = {
+            item.name: {"path": item.path and str(item.path), "how": item.how, "files": item.files}
+            for item in self.items
+        }
+        return {"layout": str(self.layout), "items": items}
+
     def text(self) -> str:
-        """Return a line per item."""
+        """Return one line per item."""
         width = max(len(item.name) for item in self.items)
         counts = ["" if item.files is None else f"{item.files:,} chips" for item in self.items]
         wide = max(map(len, counts))
@@ -69,8 +78,8 @@ class PreparedReport:
 
 
 @dataclass
-class _Found:
-    """What lies in the source: paths by the name in the competition file, nearest to the source first."""
+class _Content:
+    """What lies in the source folder: paths by the name in the competition file, nearest to the source first."""
 
     unpacked: dict[str, list[Path]] = field(default_factory=dict)
     archives: dict[str, list[Path]] = field(default_factory=dict)
@@ -87,7 +96,7 @@ class _Found:
                 self.unpacked |= {path.name: others} if others else {}
 
 
-def prepare(workspace: Workspace, source: Path, *, progress: bool = True) -> PreparedReport:
+def prepare(workspace: Workspace, source: Path) -> PreparedReport:
     """Find the competition's chips and tables in `source` and write down where they are.
 
     What is unpacked already is used where it lies and never copied or changed; archives are unpacked to the
@@ -96,7 +105,6 @@ def prepare(workspace: Workspace, source: Path, *, progress: bool = True) -> Pre
     Args:
         workspace: receives `data/layout.json`, written last, and what is unpacked.
         source: the folder with Kaggle's files, possibly in folders up to four deep; may be read-only.
-        progress: announce what is unpacked and show bars on a terminal.
 
     Raises:
         IncompleteError: if the table of labels or the labelled chips are not to be found.
@@ -107,17 +115,17 @@ def prepare(workspace: Workspace, source: Path, *, progress: bool = True) -> Pre
     earlier = Layout.read_what_is_left(layout_path, competition)
     if not source.is_dir():
         raise UserError(f"No folder {source}. Give --from the folder that holds Kaggle's files.")
-    found = _search(source, competition)
-    _require(found, earlier, source, competition)
+    content = _search(source, competition)
+    _require(content, earlier, source, competition)
     workspace.data.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(workspace.data / ".lock", "data prepare"):
         earlier = Layout.read_what_is_left(layout_path, competition)  # another process may just have written it
         remove_leftovers(workspace.data)
-        unpacker = _Unpacker(workspace.data, progress)
-        found.forget(unpacker.unpacked)
-        tables = [_place(name, found, earlier.tables.get(name), unpacker, None) for name in tables_of(competition)]
+        unpacker = _Unpacker(workspace.data)
+        content.forget(unpacker.unpacked)
+        tables = [_place(name, content, earlier.tables.get(name), unpacker, None) for name in tables_of(competition)]
         folders = [
-            _place(name, found, earlier.folders.get(name), unpacker, suffixes)
+            _place(name, content, earlier.folders.get(name), unpacker, suffixes)
             for name, suffixes in _folders(competition).items()
         ]
         Layout(
@@ -155,28 +163,28 @@ def _folders(competition: Competition) -> dict[str, tuple[str, ...]]:
     return folders
 
 
-def _search(source: Path, competition: Competition) -> _Found:
+def _search(root: Path, competition: Competition) -> _Content:
     """Look for the folders, tables and archives, level by level; a folder that holds its chips is not walked."""
-    found = _Found()
+    content = _Content()
     folders, tables = _folders(competition), set(tables_of(competition))
     archives = archive_names(folders, tables)
-    level = [source]
+    level = [root]
     for _ in range(DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             if folder.name in folders and any(_chips(folder, folders[folder.name])):
-                found.unpacked.setdefault(folder.name, []).append(folder)
+                content.unpacked.setdefault(folder.name, []).append(folder)
                 continue
             for entry in _entries(folder):
                 path = Path(entry.path)
                 if entry.is_dir():
                     below.append(path)
                 elif entry.name in tables:
-                    found.unpacked.setdefault(entry.name, []).append(path)
+                    content.unpacked.setdefault(entry.name, []).append(path)
                 elif name := archives.get(entry.name.lower()):
-                    found.archives.setdefault(name, []).append(path)
+                    content.archives.setdefault(name, []).append(path)
         level = below
-    return found
+    return content
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -199,8 +207,8 @@ def _chips(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
         return
 
 
-def _require(found: _Found, earlier: Layout, source: Path, competition: Competition) -> None:
-    names = found.names
+def _require(content: _Content, earlier: Layout, source: Path, competition: Competition) -> None:
+    names = content.names
     table = competition.tables.train
     folders = competition.image_set(competition.default_images).train
     wanted = f"Looked for the table {table} and the chips {', '.join(folders)}, unpacked or as archives"
@@ -216,12 +224,12 @@ def _require(found: _Found, earlier: Layout, source: Path, competition: Competit
 
 
 def _place(
-    name: str, found: _Found, earlier: Path | None, unpacker: _Unpacker, suffixes: tuple[str, ...] | None
+    name: str, content: _Content, earlier: Path | None, unpacker: _Unpacker, suffixes: tuple[str, ...] | None
 ) -> Item:
     """Decide where one folder or table is: unpacked in the source, in an archive there, or where it was before."""
-    if unpacked := found.unpacked.get(name):
+    if unpacked := content.unpacked.get(name):
         item = unpacked[0], f"used in place: {unpacked[0]}", unpacked[1:]
-    elif archives := found.archives.get(name):
+    elif archives := content.archives.get(name):
         how = unpacker.unpack(name, archives[0], is_folder=suffixes is not None)
         item = unpacker.data / name, how, archives[1:]
     elif earlier is not None:
@@ -237,9 +245,8 @@ def _place(
 class _Unpacker:
     """Unpacks archives to the workspace and remembers which; what is there from the same archive is left alone."""
 
-    def __init__(self, data: Path, progress: bool) -> None:
+    def __init__(self, data: Path) -> None:
         self.data = data
-        self._progress = progress
         self._record = data / "unpacked.json"
 
     @property
@@ -257,11 +264,11 @@ class _Unpacker:
         if target.exists() and _count(target) == earlier.get("files") and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
         if is_folder:
-            unpack_folder(archive, target, progress=self._progress)
+            unpack_folder(archive, target)
         else:
-            unpack_file(archive, target, progress=self._progress)
+            unpack_file(archive, target)
         record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target)}
-        write_json(self._record, record)
+        write_record(self._record, record, version=FORMAT)
         return f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
 
     @staticmethod
@@ -272,11 +279,13 @@ class _Unpacker:
         return bool(stamp["size"] == earlier.get("size") and digest_file(archive) == earlier.get("sha256"))
 
     def _read(self) -> dict[str, dict[str, Any]]:
+        def parse(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+            return {name: dict(about) for name, about in content.items()}
+
         try:
-            record = json.loads(self._record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_record(self._record, parse, version=FORMAT)
+        except DamagedError:
             return {}  # unpacking anew is always safe
-        return record if isinstance(record, dict) else {}
 
 
 def _count(path: Path) -> int:

@@ -47,25 +47,27 @@ class RemoteSubmission:
     size: int
 
     @classmethod
-    def of(cls, found: Any) -> RemoteSubmission:
+    def of(cls, answer: Any) -> RemoteSubmission:
         """Read the client's object.
 
         Raises:
             MalformedError: if it lacks what it must have.
         """
-        if not is_ref(found.ref):
+        if not is_ref(answer.ref):
             raise MalformedError
-        date = found.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(found.date, datetime) else ""
+        date = (
+            answer.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(answer.date, datetime) else ""
+        )
         return cls(
-            ref=found.ref,
-            file_name=clean(found.file_name),
-            message=clean(found.description, LONGEST_MESSAGE),
+            ref=answer.ref,
+            file_name=clean(answer.file_name),
+            message=clean(answer.description, LONGEST_MESSAGE),
             date=date,
-            status=found.status.name.lower(),
-            error=clean(found.error_description),
-            public=_score(found.public_score),
-            private=_score(found.private_score),
-            size=found.total_bytes if is_size(found.total_bytes) else 0,
+            status=answer.status.name.lower(),
+            error=clean(answer.error_description),
+            public=_score(answer.public_score),
+            private=_score(answer.private_score),
+            size=answer.total_bytes if is_size(answer.total_bytes) else 0,
         )
 
 

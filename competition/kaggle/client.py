@@ -24,6 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.kaggle.answers import Limits, RemoteFile, RemoteSubmission, is_ref, is_size
 from competition.kaggle.credentials import find_credentials
 from competition.kaggle.errors import (
@@ -64,7 +65,7 @@ class Kaggle:
         self.slug = slug
         self._credentials = find_credentials()
         if warning := self._credentials.warning():
-            print(warning, file=sys.stderr)
+            reporter.note(warning)
         self._api = self._connect()
 
     def files(self) -> list[RemoteFile]:
@@ -72,21 +73,19 @@ class Kaggle:
         listed: dict[str, RemoteFile] = {}
         token: str | None = None
         while True:
-            found, token = self._ask("list the files", partial(self._files_of_page, token))
-            is_new = bool(found.keys() - listed.keys())
-            listed |= found
+            page, token = self._ask("list the files", partial(self._files_of_page, token))
+            is_new = bool(page.keys() - listed.keys())
+            listed |= page
             if not token or not is_new:
                 return list(listed.values())
 
-    def download(self, file: RemoteFile, folder: Path, *, progress: bool) -> None:
+    def download(self, file: RemoteFile, folder: Path) -> None:
         """Bring a file to a folder of its own, going on where an earlier call was interrupted.
 
         Args:
             file: the file; that its size is the listed one is for the caller to check.
             folder: receives it, under the name it is served by, and a note beside it.
-            progress: show a bar.
         """
-
         from kagglesdk.competitions.types.competition_api_service import ApiDownloadDataFileRequest
 
         request = ApiDownloadDataFileRequest()
@@ -95,7 +94,7 @@ class Kaggle:
         def bring() -> None:
             with self._api.build_kaggle_client() as client:
                 answer = client.competitions.competition_api_client.download_data_file(request)
-                receive(answer, folder, progress=progress)
+                receive(answer, folder)
 
         there = begun_in(folder)
         try:
@@ -121,10 +120,10 @@ class Kaggle:
         request = ApiListSubmissionsRequest()
         request.competition_name, request.page_size, request.page = self.slug, PAGE, 1
         while True:
-            found, following = self._ask("list the submissions", partial(self._submissions_of_page, request))
-            is_new = bool(found.keys() - listed.keys())
-            listed |= found
-            if not is_new or not (following or len(found) >= PAGE):
+            page, following = self._ask("list the submissions", partial(self._submissions_of_page, request))
+            is_new = bool(page.keys() - listed.keys())
+            listed |= page
+            if not is_new or not (following or len(page) >= PAGE):
                 return list(listed.values())
             request.page += 1
             request.page_token = following
@@ -140,17 +139,16 @@ class Kaggle:
     def limits(self) -> Limits:
         """Return how many submissions were made today and are left."""
         call = self._api.competition_get_submission_limits
-        found = self._ask("say how many submissions are left", lambda: call(self.slug))
-        return Limits(found.num_today, found.num_allowed_now, bool(found.limited_by_total))
+        limits = self._ask("say how many submissions are left", lambda: call(self.slug))
+        return Limits(limits.num_today, limits.num_allowed_now, bool(limits.limited_by_total))
 
-    def upload(self, name: str, content: bytes, modified: int, *, progress: bool) -> str:
+    def upload(self, name: str, content: bytes, modified: int) -> str:
         """Bring a file to where submissions are made from, and return its token; this submits nothing.
 
         Args:
             name: of the file, as Kaggle is to show it.
             content: of the file.
             modified: when it was last changed, in seconds since 1970.
-            progress: show a bar on a terminal.
         """
         from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
 
@@ -162,7 +160,7 @@ class Kaggle:
             start = self._call("start_submission_upload", request)
             if not start.token or not start.create_url:
                 raise MalformedError
-            send(start.create_url, name, content, progress)
+            send(start.create_url, name, content)
             return str(start.token)
 
         return self._ask(f"take the file {name}", bring)
@@ -208,7 +206,8 @@ class Kaggle:
     def _submissions_of_page(self, request: Any) -> tuple[dict[int, RemoteSubmission], str]:
         """Return the submissions of a page, by ref, and the token of the next one."""
         page = self._call("list_submissions", request)
-        return {each.ref: RemoteSubmission.of(each) for each in page.submissions or []}, page.next_page_token or ""
+        listed = {submission.ref: RemoteSubmission.of(submission) for submission in page.submissions or []}
+        return listed, page.next_page_token or ""
 
     def _call(self, method: str, request: Any) -> Any:
         with self._api.build_kaggle_client() as client:
@@ -269,10 +268,10 @@ class Kaggle:
 
 def _skip_sign_in() -> None:
     """Let the client's package be empty: importing it signs in, without a time limit, and hides whether it could."""
-    if "kaggle" not in sys.modules and (found := find_spec("kaggle")):
+    if "kaggle" not in sys.modules and (spec := find_spec("kaggle")):
         package = ModuleType("kaggle")
-        package.__path__ = list(found.submodule_search_locations or ())
-        package.__spec__ = found
+        package.__path__ = list(spec.submodule_search_locations or ())
+        package.__spec__ = spec
         package.__version__ = version("kaggle")  # type: ignore[attr-defined]
         sys.modules["kaggle"] = package
 

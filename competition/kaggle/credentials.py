@@ -95,8 +95,8 @@ def _secrets() -> Iterator[str]:
     paths = [home / "access_token", home / "access_token.txt", named]
     values += [_read(path).strip() for path in paths if path is not None]
     for path in (config_folder() / "kaggle.json", home / "credentials.json"):
-        found = _read_json(path)
-        values += [str(found.get(name, "")) for name in ("key", "token", "access_token", "refresh_token")]
+        content = _read_json(path)
+        values += [str(content.get(name, "")) for name in ("key", "token", "access_token", "refresh_token")]
     return (value for value in values if len(value) >= SHORTEST)
 
 

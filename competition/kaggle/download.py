@@ -1,14 +1,14 @@
 """Downloading a competition's files: which, whether the disk has room, and each one whole or not at all.
 
-A file that is on its way lies in the folder `.partial/`, where an interrupted download goes on; one that has the size
-Kaggle lists takes its name in the folder itself.
+Ours, as the official client throws away what has come when the rest is refused once (see `client`). A file on its way
+lies in the folder `.partial/`, where an interrupted download goes on; one that has the size Kaggle lists takes its name
+in the folder itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 from tabulate import tabulate
 
 from competition.common.errors import UserError
-from competition.common.files import one_at_a_time
+from competition.common.files import check_room, disk_of, free_bytes, one_at_a_time
+from competition.common.progress import reporter
 from competition.common.text import first, readable
 from competition.data.prepare import archive_names, names_in, tables_of
 from competition.kaggle.answers import RemoteFile
@@ -30,6 +31,7 @@ from competition.spec import Competition
 from competition.workspace import Workspace
 
 PARTIAL = ".partial"
+ROOM = "Nothing was downloaded. Make room, choose fewer with --files, or give a --workspace or --to on another disk."
 CHIPS_GROW, TABLES_GROW = 2, 20  # times an archive's size; Planet's GeoTIFFs 1.6, its tables 9 to 19
 
 
@@ -71,7 +73,7 @@ class Plan:
         return sum(file.size * _growth(file.name) for file in self.wanted)
 
     def text(self) -> str:
-        """Return a line a file, and the sums."""
+        """Return one line per file, and the sums."""
         rows = [[clean(file.name), readable(file.size), self._state(file)] for file in self.listed]
         table = tabulate(rows, ["file", "size", ""], colalign=("left", "right", "left"))
         lines = [table, "Everything that is wanted is here."]
@@ -95,17 +97,13 @@ class Plan:
         """
         if not self.missing:
             return
-        needed: Counter[int] = Counter()
-        for folder, size in ((self.folder, self.to_come), (self.unpacked_to, self.unpacked)):
-            needed[_existing(folder).stat().st_dev] += size
-        for folder in (self.folder, self.unpacked_to):
-            free = free_bytes(folder)
-            if needed[_existing(folder).stat().st_dev] > free:
-                raise UserError(
-                    f"The disk of {folder} is too small: {readable(self.to_come)} to download and about "
-                    f"{readable(self.unpacked)} unpacked, but {readable(free)} are free. Nothing was downloaded. "
-                    "Make room, choose fewer with --files, or give a --workspace or --to on another disk."
-                )
+        sizes = [(self.folder, self.to_come), (self.unpacked_to, self.unpacked)]
+        needed: Counter[int] = Counter()  # by disk
+        for folder, size in sizes:
+            needed[disk_of(folder)] += size
+        what = f"The download, {readable(self.to_come)} to come and about {readable(self.unpacked)} unpacked,"
+        for folder, _ in sizes:
+            check_room(needed[disk_of(folder)], folder, what, ROOM)
 
     def _state(self, file: RemoteFile) -> str:
         if file not in self.wanted:
@@ -154,22 +152,13 @@ def download(plan: Plan, kaggle: Kaggle) -> None:
         for number, file in enumerate(plan.missing, 1):
             if _here(file, plan.folder):  # another process has just brought it
                 continue
-            print(f"{file.name}: {readable(file.size)} ({number} of {len(plan.missing)})", file=sys.stderr)
+            reporter.note(f"{file.name}: {readable(file.size)} ({number} of {len(plan.missing)})")
             _bring(file, plan.folder, kaggle)
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free bytes of the disk on which `folder` is or will be."""
-    return shutil.disk_usage(_existing(folder)).free
-
-
-def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
 
 
 def _bring(file: RemoteFile, folder: Path, kaggle: Kaggle) -> None:
     partial = _partial(file, folder)
-    kaggle.download(file, partial, progress=sys.stderr.isatty())
+    kaggle.download(file, partial)
     served = received_in(partial)
     if len(served) != 1:
         shutil.rmtree(partial, ignore_errors=True)

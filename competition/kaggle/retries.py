@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity.stop import stop_base
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.kaggle.errors import ATTEMPTS, MalformedError, StorageError, never_connected, retry_after, status_of
 
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds; the waits double
+LONGEST_WAIT = 60.0  # seconds
+DOUBLING = wait_exponential(multiplier=1.0, max=LONGEST_WAIT)  # 1, 2, 4 ... seconds
 BUSY = (429, 500, 502, 503, 504)
 T = TypeVar("T")
 
@@ -27,7 +29,11 @@ def persist(function: Callable[[], T], may_repeat: Callable[[BaseException], boo
         may_repeat: whether an error can pass, and a further call does no harm.
     """
     return Retrying(
-        retry=retry_if_exception(may_repeat), stop=_is_enough, wait=_wait, before_sleep=_announce, reraise=True
+        retry=retry_if_exception(may_repeat),
+        stop=stop_after_attempt(ATTEMPTS) | _AskedForTooLong(),
+        wait=_wait,
+        before_sleep=_announce,
+        reraise=True,
     )(function)
 
 
@@ -49,13 +55,18 @@ def was_not_begun(error: BaseException) -> bool:
     return never_connected(error)
 
 
+def _asked(state: RetryCallState) -> float:
+    """Return the seconds that Kaggle asks to wait, 0 if it does not."""
+    return retry_after(_error(state))
+
+
 def _wait(state: RetryCallState) -> float:
-    asked = retry_after(_error(state))
-    return asked or min(FIRST_WAIT * 2 ** (state.attempt_number - 1), LONGEST_WAIT)
+    return _asked(state) or DOUBLING(state)
 
 
-def _is_enough(state: RetryCallState) -> bool:
-    return state.attempt_number >= ATTEMPTS or _wait(state) > LONGEST_WAIT
+class _AskedForTooLong(stop_base):
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return _asked(retry_state) > LONGEST_WAIT
 
 
 def _announce(state: RetryCallState) -> None:
@@ -71,7 +82,7 @@ def _announce(state: RetryCallState) -> None:
     else:
         why = "gives no readable answer"
     wait = state.next_action.sleep if state.next_action else 0.0
-    print(f"Kaggle {why}; next attempt in {wait:.0f} s ({state.attempt_number + 1} of {ATTEMPTS}).", file=sys.stderr)
+    reporter.note(f"Kaggle {why}; next attempt in {wait:.0f} s ({state.attempt_number + 1} of {ATTEMPTS}).")
 
 
 def _error(state: RetryCallState) -> BaseException | None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import io
-import json
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
-from tqdm import tqdm
+from tqdm.utils import CallbackIOWrapper
 
-from competition.common.files import write_json
+from competition.common.progress import reporter
+from competition.common.records import DamagedError, read_record, write_record
 from competition.kaggle.errors import CONNECT, READ, MalformedError, StorageError
 
 MARKER = ".partial"  # suffix of the note, beside a file on its way, of which file it is
+FORMAT = 1  # of the note
 CHUNK = 2**16  # bytes; where a connection breaks, what has come of the last one is lost
 
 
-def receive(response: requests.Response, folder: Path, *, progress: bool) -> None:
+def receive(response: requests.Response, folder: Path) -> None:
     """Write the body of an answer to a folder, going on after what is there of the same file.
 
     Which file it is, is told by its ETag, or the time of its last change, and its size.
@@ -27,7 +28,6 @@ def receive(response: requests.Response, folder: Path, *, progress: bool) -> Non
     Args:
         response: to a plain GET, streamed, not read yet; its address may be asked for a part.
         folder: receives the file, under the last name in the address, and a note beside it.
-        progress: show a bar.
 
     Raises:
         StorageError: if the rest is refused.
@@ -52,16 +52,16 @@ def receive(response: requests.Response, folder: Path, *, progress: bool) -> Non
         folder.mkdir(parents=True, exist_ok=True)
         if not begun:  # before the note says what the bytes are
             path.unlink(missing_ok=True)
-        write_json(_marker(path), identity)
-        _write(response, path, begun, size, progress=progress)
+        write_record(_marker(path), identity, version=FORMAT)
+        _write(response, path, begun, size)
     if size is not None and size != path.stat().st_size:
         raise requests.ConnectionError("The answer ended early.")
 
 
-def send(url: str, name: str, content: bytes, progress: bool) -> None:
+def send(url: str, name: str, content: bytes) -> None:
     """Send a file to the address that Kaggle named; whatever is not a clear success is a StorageError."""
-    bar: dict[str, Any] = {"total": len(content), "unit": "B", "unit_scale": True, "desc": name, "leave": False}
-    with tqdm.wrapattr(io.BytesIO(content), "read", disable=None if progress else True, **bar) as body:
+    with reporter.bar(len(content), name, "B") as bar:
+        body = CallbackIOWrapper(bar.update, io.BytesIO(content), "read")
         # A redirect followed as a GET would answer 200, and nothing would be there.
         # Nothing of ~/.netrc belongs to an address that is signed.
         limits: dict[str, Any] = {"timeout": (CONNECT, READ), "allow_redirects": False}
@@ -81,12 +81,12 @@ def received_in(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix != MARKER] if folder.is_dir() else []
 
 
-def _write(response: requests.Response, path: Path, begun: int, size: int | None, *, progress: bool) -> None:
-    bar: dict[str, Any] = {"total": size, "initial": begun, "unit": "B", "unit_scale": True, "desc": path.name}
-    with path.open("ab" if begun else "wb") as file, tqdm(disable=not progress, leave=False, **bar) as shown:
+def _write(response: requests.Response, path: Path, begun: int, size: int | None) -> None:
+    with path.open("ab" if begun else "wb") as file, reporter.bar(size, path.name, "B") as bar:
+        bar.update(begun)
         for chunk in response.iter_content(CHUNK):
             file.write(chunk)
-            shown.update(len(chunk))
+            bar.update(len(chunk))
 
 
 def _identity(response: requests.Response) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def _rest(address: str, begun: int, validator: str) -> requests.Response | None:
 
 def _begun(path: Path, identity: dict[str, Any]) -> int:
     """Return how many bytes are there of this very file."""
-    with suppress(OSError, ValueError):
-        if identity["validator"] and json.loads(_marker(path).read_text(encoding="utf-8")) == identity:
+    with suppress(OSError, DamagedError):
+        if identity["validator"] and read_record(_marker(path), dict, version=FORMAT) == identity:
             begun, size = path.stat().st_size, identity["size"]
             return 0 if isinstance(size, int) and begun > size else begun
     return 0

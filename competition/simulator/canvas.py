@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 Floats = NDArray[np.float32]
 Colour = Sequence[float] | NDArray[np.floating]
 
-# Cycles a chip of each kind of noise; "fractal" holds all scales, as clouds and hills do.
+# Cycles per chip of each kind of noise; "fractal" holds all scales, as clouds and hills do.
 NOISE_BANDS = {"broad": (1.0, 3.0), "patch": (3.0, 8.0), "mottle": (8.0, 24.0), "canopy": (18.0, 60.0)}
 NOISE_KINDS = (*NOISE_BANDS, "fractal")
 NOISE_VARIANTS = 6
@@ -26,8 +26,8 @@ NOISE_VARIANTS = 6
 def _noise_bank(size: int) -> dict[str, Floats]:
     """Return textures (variants, size, size) by kind: tileable, mean 0, standard deviation 1.
 
-    They are made once a size and then only rolled and flipped, because filtering fresh noise for every chip would
-    take most of the time. Their own fixed seed keeps chips apart from the number of chips made before.
+    They are made once for each size and then only rolled and flipped: filtering fresh noise for every chip would take
+    most of the time. Their own fixed seed keeps chips apart from the number of chips made before.
     """
     rng = np.random.default_rng(20170420)
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :]) * size
@@ -75,7 +75,7 @@ def spot(
         centre: (x, y) in unit coordinates.
         radius: mean radius in chip widths.
         texture: noise (size, size) that makes the rim irregular.
-        roughness: how far the rim strays, in radii a standard deviation of `texture`.
+        roughness: how far the rim strays, in radii per standard deviation of `texture`.
         stretch: length over width.
         angle: direction of the length in radians.
     """
@@ -108,7 +108,7 @@ class Layer:
         self.size = size
         self._fine = 4 if size <= 48 else 3 if size <= 96 else 2
         side = size * self._fine
-        # Pillow's name for four plain bytes a pixel; "RGBA" would be averaged as colour and opacity.
+        # Pillow's name for four plain bytes per pixel; "RGBA" would be averaged as colour and opacity.
         self._colours = Image.new("CMYK", (side, side), 0)
         self._coverage = Image.new("L", (side, side), 0)
         self._colour_pen, self._coverage_pen = ImageDraw.Draw(self._colours), ImageDraw.Draw(self._coverage)

@@ -23,7 +23,7 @@ COMPANIONS = {
 
 
 def contact_sheet(path: Path, size: int = 128, seed: int = 1) -> None:
-    """Write a labelled grid with one typical chip a label, and one chip in false colours that show the NIR band.
+    """Write a labelled grid with one typical chip for each label, and one chip in false colours that show the NIR band.
 
     Args:
         path: the JPEG to write.

@@ -47,8 +47,10 @@ def draw_labels(num_chips: int, rng: np.random.Generator, rare_boost: float = 1.
         rng: source of the draws.
         rare_boost: multiplies the rate of each of `RARE_LABELS` in every situation, up to a rate of one half; a rate
             of 0 stays 0. Other labels keep their rates. Small sets may still lack a label.
+
     Returns:
-        Bool array (num_chips, 17), in the order of `LABELS`; exactly one weather label a row, `cloudy` always alone.
+        Bool array (num_chips, 17), in the order of `LABELS`; each row has exactly one weather label, and `cloudy`
+        always stands alone.
     """
     draws = rng.random((num_chips, 1 + len(GROUND_RATES)))
     table = {label: np.zeros(num_chips, bool) for label in LABELS}

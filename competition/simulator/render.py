@@ -32,6 +32,7 @@ def render_chip(labels_row: NDArray[np.bool_] | Sequence[bool], size: int, rng: 
         labels_row: bool (17,), in the order of `LABELS`. Without a weather label the sky is clear.
         size: width and height in pixels.
         rng: source of everything that varies; a fixed number of draws is taken from it.
+
     Returns:
         Float32 array (size, size, 4) in [0, 1]: bands B, G, R, NIR as the eye sees them in the real chips.
     """

@@ -1,7 +1,7 @@
 """A made-up data set in Kaggle's layout, for the demonstration and the tests.
 
 Frequencies and co-occurrences of labels follow the 40,479 labelled chips of the competition; the pictures are drawn by
-`competition.render`. No real picture is used.
+`competition.simulator.render`. No real picture is used.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image
-from tqdm import tqdm
 
 from competition import spec
 from competition.common.errors import UserError
-from competition.common.files import replace_folder_atomically, write_text
+from competition.common.files import replace_folder, write_text
+from competition.common.progress import reporter
 from competition.simulator.canvas import Floats
 from competition.simulator.label_rates import Bools, draw_labels
 from competition.simulator.render import LABELS, render_chip
@@ -41,7 +41,6 @@ def simulate(
     seed: int = 0,
     tif: bool = False,
     rare_boost: float = 1.0,
-    progress: bool = False,
 ) -> None:
     """Write a made-up data set in Kaggle's layout, all of it or nothing.
 
@@ -57,25 +56,21 @@ def simulate(
         tif: also write four-band GeoTIFFs. As in the real data, those of `file_*` chips carry wrong names, which
             `test_v2_file_mapping.csv` puts right.
         rare_boost: see `draw_labels`.
-        progress: show a progress bar, if this is a terminal.
+
     Raises:
         UserError: if an argument is out of range or `root` holds something.
     """
     _check_arguments(root, num_train, num_test, size, seed, rare_boost)
-    if root.is_dir():
-        root.rmdir()  # empty, or it would have been refused
-    with replace_folder_atomically(root) as folder:
-        _fill(folder, num_train, num_test, size, seed, tif, rare_boost, progress)
+    with replace_folder(root) as folder:
+        _fill(folder, num_train, num_test, size, seed, tif, rare_boost)
 
 
-def _fill(
-    root: Path, num_train: int, num_test: int, size: int, seed: int, tif: bool, rare_boost: float, progress: bool
-) -> None:
+def _fill(root: Path, num_train: int, num_test: int, size: int, seed: int, tif: bool, rare_boost: float) -> None:
     num_additional = round(num_test / 3)
     counts = {TRAIN: num_train, TEST: num_test - num_additional, TEST_ADDITIONAL: num_additional}
     misnamed = _misname(num_additional, seed)
     tags: dict[str, str] = {}
-    with tqdm(total=num_train + num_test, unit="chip", disable=None if progress else True) as bar:
+    with reporter.bar(num_train + num_test, "drawing") as bar:
         for split, count in counts.items():
             for folders in (JPEG_FOLDERS, TIFF_FOLDERS) if tif else (JPEG_FOLDERS,):
                 (root / folders[split]).mkdir(parents=True, exist_ok=True)

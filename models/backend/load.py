@@ -9,19 +9,28 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from competition.common.errors import UserError
 from competition.common.files import versions_of
+
+BACKENDS = ("tensorflow", "jax", "torch")  # each is an extra of the project; the first is Keras' own choice
 
 
 def load_backend() -> None:
     """Import Keras; what its backend's libraries print is shown only if the import fails.
 
+    Everything that needs Keras begins here, and imports the modules that import it afterwards.
+
     TensorFlow writes some lines (no CUDA driver, oneDNN is on) before any log level counts, so its standard error is
     turned aside while it loads.
+
+    Raises:
+        UserError: if no backend is installed, or the one asked for does not load.
     """
     if "keras" in sys.modules:
         return
+    _choose_backend()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each fold's functions being traced anew
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -31,6 +40,25 @@ def load_backend() -> None:
         os.write(2, aside)
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
+
+
+def _choose_backend() -> None:
+    """Let Keras take a backend that is installed, where none is asked for.
+
+    Raises:
+        UserError: if none is installed, or the one asked for is not.
+    """
+    installed = [name for name in BACKENDS if find_spec(name)]
+    asked = os.environ.get("KERAS_BACKEND")
+    if asked in BACKENDS and asked not in installed:
+        raise UserError(f"The backend {asked} is not installed. Install it by 'pip install -e \".[{asked}]\"'.")
+    if not installed:
+        raise UserError(
+            "Training and predicting need a backend of Keras, and none is installed. Install one by "
+            f"'pip install -e \".[{BACKENDS[0]}]\"', or {' or '.join(BACKENDS[1:])} in its place."
+        )
+    if not asked and BACKENDS[0] not in installed:
+        os.environ["KERAS_BACKEND"] = installed[0]
 
 
 def set_seed(seed: int) -> None:

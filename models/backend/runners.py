@@ -1,7 +1,7 @@
 """Networks run by OpenVINO where there is no GPU: several times as fast as by Keras, with the same results.
 
 OpenVINO holds the weights in the layout that its kernels want, merges batch normalisations and activations into the
-convolutions, and runs one chip a core, so that no core waits for another.
+convolutions, and runs one chip per core, so that no core waits for another.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.progress import reporter
 from models.backend.devices import batch_size_for, jit_compile, num_gpus
 from models.backend.interrupts import check, deferred
 from models.backend.openvino import OpenVinoRunner, nhwc_pixels
@@ -24,9 +25,7 @@ Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
 TOLERANCE = 1e-3
 
 
-def runner_of(
-    network: keras.Model, sample: NDArray[Any], say: Callable[[str], None], *, accelerated: bool = True
-) -> Runner:
+def runner_of(network: keras.Model, sample: NDArray[Any], *, accelerated: bool = True) -> Runner:
     """Return what runs a network: OpenVINO where that is of use and gives the same, Keras otherwise.
 
     A runner takes chips (num_chips, size, size, num_bands) in the values of the files, and returns the network's
@@ -36,7 +35,6 @@ def runner_of(
         network: any network of one input and one output.
         sample: some chips (num_chips, size, size, num_bands), at least one, on which both must agree. The runner takes
             chips of their size.
-        say: is given one line, of what runs the network and why.
         accelerated: False leaves it to Keras.
     """
     by_keras = KerasRunner(network)
@@ -49,27 +47,27 @@ def runner_of(
             reason = f"OpenVINO does not take it: {shorten(str(error), 240)}"
         else:
             if difference <= TOLERANCE:  # not so for NaN
-                say(f"{network.name} is run by OpenVINO; its results equal Keras' to {difference:.0e}.")
+                reporter.say(f"{network.name} is run by OpenVINO; its results equal Keras' to {difference:.0e}.")
                 return by_openvino
             reason = f"OpenVINO's results differ by {difference:.0e}, more than {TOLERANCE:.0e}"
-    say(f"{network.name} is run by Keras: {reason}.")
+    reporter.say(f"{network.name} is run by Keras: {reason}.")
     return by_keras
 
 
-def largest_difference(made: NDArray[Any], expected: NDArray[Any]) -> float:
+def largest_difference(outputs: NDArray[Any], expected: NDArray[Any]) -> float:
     """Return how far apart two outputs of a network are, by the chip on which they differ most.
 
     The difference of a chip is the Euclidean norm of the difference over the norm of what was expected: features near
     0 beside large ones have errors of the large ones' size, so a ratio for each of them would say nothing.
 
     Args:
-        made: array (num_chips, num_outputs).
+        outputs: array (num_chips, num_outputs).
         expected: array of the same shape.
 
     Returns:
         A number of 0 or more; NaN if there is any in either.
     """
-    differences = np.linalg.norm(np.subtract(made, expected, dtype=np.float64), axis=1)
+    differences = np.linalg.norm(np.subtract(outputs, expected, dtype=np.float64), axis=1)
     norms = np.linalg.norm(expected.astype(np.float64), axis=1)
     return float(np.max(differences / np.maximum(norms, np.finfo(np.float32).tiny)))
 
@@ -98,8 +96,8 @@ class KerasRunner:
             batch = chips[start : start + batch_size]
             padding = np.zeros((batch_size - len(batch), *batch.shape[1:]), dtype=batch.dtype)
             with deferred():
-                made = self._network.predict_on_batch(np.concatenate([batch, padding]) if len(padding) else batch)
-            outputs[start : start + batch_size] = made[: len(batch)]
+                padded = self._network.predict_on_batch(np.concatenate([batch, padding]) if len(padding) else batch)
+            outputs[start : start + batch_size] = padded[: len(batch)]
         return outputs
 
 

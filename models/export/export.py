@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +13,18 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
+from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from folds.scores import Scores
 from models.backend.load import load_backend
 from models.predict.load_networks import networks_of
 from models.predict.trained_model import Trained
-from models.recipes.view_sets import VIEW_SETS
 
 if TYPE_CHECKING:
     import keras
 
-    from models.export.manifest import Facts
+    from models.export.manifest import Manifest
     from models.networks.input_spec import Inputs
 
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "openvino": ".zip"}
@@ -52,14 +52,42 @@ def path_for(output: Path, file_format: str | None) -> Path:
     return output
 
 
-def export(
-    workspace: Workspace,
-    store: ScoreStore,
-    model: str,
-    path: Path,
-    cuts: NDArray[np.float64],
-    say: Callable[[str], None],
-) -> None:
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and how far it is from the networks it was made of.
+
+    Attributes:
+        path: the file.
+        size: of it, in bytes.
+        averaged: number of folds whose networks it averages.
+        num_folds: number of folds there are.
+        compared: number of chips on which the file was compared with the networks.
+        difference: the largest between their scores.
+    """
+
+    path: Path
+    size: int
+    averaged: int
+    num_folds: int
+    compared: int
+    difference: float
+
+    def text(self) -> str:
+        """Return the report for people."""
+        more = "." if self.averaged == self.num_folds else "; train the others for a better one."
+        return (
+            f"It averages {self.averaged} of {counted(self.num_folds, 'fold')}{more}\n"
+            f"Read back and compared on {self.compared} made-up chips: "
+            f"scores differ by {self.difference:.0e} at most.\n"
+            f"Wrote {self.path}: {self.size / 1e6:,.1f} MB."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same as values for JSON."""
+        return {**dataclasses.asdict(self), "path": str(self.path)}
+
+
+def export(workspace: Workspace, store: ScoreStore, model: str, path: Path, cuts: NDArray[np.float64]) -> ExportReport:
     """Write a model as one network whose scores are the mean over its complete folds and seeds.
 
     What is written is read back and compared with the networks it was made of before it takes its place.
@@ -70,7 +98,6 @@ def export(
         model: its name.
         path: the file; its suffix says the format.
         cuts: float array (num_labels,), kept with it to decide tags; NaN for labels that are not scored.
-        say: receives a line on what was compared.
 
     Raises:
         UserError: if the model is not trained, the format needs what is not installed or does not take the network,
@@ -82,21 +109,18 @@ def export(
     require("write", path)
     require("read", path)
     trained = Trained.of(workspace, store, model)
-    facts = _facts(trained, workspace, cuts)
     networks, extractor = networks_of(trained.recipe, trained.task, trained.inputs, list(trained.folders.values()))
     chips = _made_up_chips(trained.inputs, trained.dtype)
     with replace_atomically(path) as temporary:
-        write(join(networks, extractor), facts, temporary)
+        write(join(networks, extractor), _manifest(trained, cuts), temporary)
         difference = _difference(temporary, chips, networks, extractor)
         if not difference <= TOLERANCE:  # NaN is not either
             raise UserError(
                 f"{path} was not written: as {path.suffix} the network's scores differ by up to {difference:.0e}, more "
                 f"than {TOLERANCE:.0e}. Export it in another format."
             )
-    folds, every = len(trained.folders), store.table.num_folds
-    more = "." if folds == every else "; train the others for a better one."
-    say(f"It averages {folds} of {counted(every, 'fold')}{more}")
-    say(f"Read back and compared on {len(chips)} made-up chips: scores differ by {difference:.0e} at most.")
+    averaged, num_folds = len(trained.folders), store.table.num_folds
+    return ExportReport(path, path.stat().st_size, averaged, num_folds, len(chips), difference)
 
 
 def join(networks: Sequence[keras.Model], extractor: keras.Model | None) -> keras.Model:
@@ -114,55 +138,35 @@ def join(networks: Sequence[keras.Model], extractor: keras.Model | None) -> kera
         features = extractor(chips)
     # Under names of their own, as a network cannot have two parts of one name.
     members = [
-        keras.Model(each.inputs[0], each.outputs[0], name=f"network{number}") for number, each in enumerate(networks)
+        keras.Model(network.inputs[0], network.outputs[0], name=f"network{number}")
+        for number, network in enumerate(networks)
     ]
     scores = [member(features) for member in members]
     mean = keras.layers.Average(dtype="float32", name="mean")(scores) if len(scores) > 1 else scores[0]
     return keras.Model(chips, mean, name="model")
 
 
-def predict_with_file(path: Path, folder: Path, *, skip_broken: bool = False) -> tuple[Scores, list[str], Facts]:
-    """Return the scores of every chip in a folder by an exported model, averaged over its views.
-
-    Returns:
-        The scores, NaN for labels that the model does not score, a line for each chip left out as broken, and what the
-        file says of the model.
-
-    Raises:
-        UserError: if the file cannot be read, or the folder holds no chips it can take.
-    """
-    load_backend()
-    from models.export.formats import read
-    from models.predict.chip_files import ChipFiles, chip_files, predict_files
-    from models.predict.scorer import Scorer
-
-    exported, paths = read(path), chip_files(folder)
-    facts = exported.facts
-    files = ChipFiles(paths, facts.images, facts.recipe, facts.inputs, np.dtype(facts.dtype), skip_broken)
-    by = f"{counted(len(facts.folds), 'fold')} of '{facts.model}' ({facts.competition.title})"
-    print(f"Scoring {counted(len(paths), 'chip')} with {path.name}: {by}, {counted(len(facts.views), 'view')}.")
-    scores, broken = predict_files(Scorer([exported.runner_for(files.sample(), print)]), files, facts.views)
-    return Scores(scores.names, facts.task.spread(scores.values)), broken, facts
-
-
-def _facts(trained: Trained, workspace: Workspace, cuts: NDArray[np.float64]) -> Facts:
+def _manifest(trained: Trained, cuts: NDArray[np.float64]) -> Manifest:
     from models.backend.load import versions
-    from models.export.manifest import Facts
+    from models.export.manifest import Manifest
 
-    recipe, made = trained.recipe, trained.provenance
-    columns = workspace.competition.label_index
-    return Facts(
+    recipe, provenance, task = trained.recipe, trained.provenance, trained.task
+    return Manifest(
         model=trained.model,
-        competition=workspace.competition,
-        labels=trained.task.labels,
-        cuts={label: float(cuts[columns[label]]) for label in trained.task.labels},
+        competition=task.competition,
+        labels=task.labels,
+        cuts=dict(zip(task.labels, cuts[task.columns].tolist(), strict=True)),
         inputs=trained.inputs,
         dtype=trained.dtype,
-        views=VIEW_SETS[recipe.views],
+        views=recipe.test_views,
         # Where the weights lay on this machine is nobody's business.
         recipe=dataclasses.replace(recipe, weights=Path(recipe.weights).name),
         folds=tuple(trained.folders),
-        digests={"recipe": made.recipe_digest, "fold table": made.fold_digest, "label table": made.label_digest},
+        digests={
+            "recipe": provenance.recipe_digest,
+            "fold table": provenance.fold_digest,
+            "label table": provenance.label_digest,
+        },
         versions=versions(),
     )
 
@@ -175,10 +179,10 @@ def _difference(
     from models.export.formats import read
     from models.predict.scorer import Scorer
 
-    read_back = read(path, accelerated=False)
-    made = read_back.runner_for(chips, lambda line: None)(chips)
+    with reporter.silent():
+        by_file = read(path, accelerated=False).runner_for(chips)
     by_networks = Scorer([KerasRunner(network) for network in networks], extractor and KerasRunner(extractor))
-    return float(np.abs(made - by_networks([chips])).max())
+    return float(np.abs(by_file(chips) - by_networks([chips])).max())
 
 
 def _made_up_chips(inputs: Inputs, dtype: str) -> NDArray[Any]:

@@ -1,7 +1,7 @@
-"""One network and its facts in one file, in each of the formats that networks are passed on in.
+"""One network and its manifest in one file, in each of the formats that networks are passed on in.
 
-    .keras   Keras' own: for any backend. A zip archive, the facts in its member planet.json.
-    .onnx    ONNX: for ONNX Runtime and most else. The facts are its metadata "planet".
+    .keras   Keras' own: for any backend. A zip archive, the manifest in its member planet.json.
+    .onnx    ONNX: for ONNX Runtime and most else. The manifest is its metadata "planet".
     .zip     OpenVINO: its network.xml and network.bin, and planet.json.
 
 Whoever reads a file runs nothing that is in it: only layers of Keras and of this project, no Lambda layer and no
@@ -21,7 +21,7 @@ import keras
 from competition.common.errors import UserError
 from models.backend.load import turned_aside
 from models.export.keras_file import OF_KERAS, read_keras, write_keras
-from models.export.manifest import Exported, Facts
+from models.export.manifest import Exported, Manifest
 from models.export.onnx_file import read_onnx, write_onnx
 from models.export.openvino_file import OF_OPENVINO, read_openvino, write_openvino
 
@@ -56,8 +56,8 @@ def require(action: str, path: Path) -> None:
         )
 
 
-def write(network: keras.Model, facts: Facts, path: Path) -> None:
-    """Write a network and its facts in the format that the suffix of `path` names.
+def write(network: keras.Model, manifest: Manifest, path: Path) -> None:
+    """Write a network and its manifest in the format that the suffix of `path` names.
 
     Raises:
         UserError: if the format does not take the network.
@@ -66,12 +66,14 @@ def write(network: keras.Model, facts: Facts, path: Path) -> None:
     try:
         with turned_aside(1, 2), warnings.catch_warnings():  # TensorFlow's, which Keras may load only now
             warnings.simplefilter("ignore")
-            writer(network, facts, path)
+            writer(network, manifest, path)
     except (OSError, UserError):
         raise
     except Exception as error:  # exporters raise whatever they like on a layer that they do not know
         reason = " ".join(str(error).split())[:300]
-        raise UserError(f"'{facts.model}' cannot be written as {path.suffix}: {reason}. Use a .keras file.") from error
+        raise UserError(
+            f"'{manifest.model}' cannot be written as {path.suffix}: {reason}. Use a .keras file."
+        ) from error
 
 
 def read(path: Path, *, accelerated: bool = True) -> Exported:
@@ -86,7 +88,7 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
             that is not installed.
     """
     if not path.is_file():
-        raise UserError(f'No file {path}. Write it by "python run.py export --model MODEL --output {path}".')
+        raise UserError(f"No file {path}.", command={"to write it": f"export --model MODEL --output {path}"})
     if (kind := _kind(path)) not in (None, path.suffix):
         raise UserError(
             f"{path} holds a {kind} model under another name: expected {kind} at its end, received {path.suffix}. "

@@ -20,18 +20,18 @@ from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 from models.recipes.view_sets import D4
 
-FACTS = "planet.json"
+MANIFEST = "planet.json"
 
 FORMAT: Literal[1] = 1
 LARGEST = 2**20  # bytes of the JSON; it takes a few thousand
 LARGEST_CHIP = 8192  # pixels along each side
 
 
-class Facts(BaseModel):
-    """The facts of an exported model; within its file they are JSON.
+class Manifest(BaseModel):
+    """The manifest of an exported model; within its file it is JSON.
 
     Attributes:
-        format: of these facts.
+        format: of the manifest.
         model: name of the model.
         competition: labels, exclusive groups and all else that deciding tags asks for, and the renderings.
         labels: the labels scored, in the order of the network's scores; a specialist's are not all.
@@ -61,7 +61,7 @@ class Facts(BaseModel):
     versions: dict[str, str]
 
     @model_validator(mode="after")
-    def _check(self) -> Facts:
+    def _check(self) -> Manifest:
         known = self.competition.labels
         if self.labels != tuple(label for label in known if label in self.labels):
             raise ValueError("labels must be the competition's, in its order")
@@ -92,22 +92,22 @@ class Facts(BaseModel):
         return np.array([self.cuts.get(label, np.nan) for label in self.competition.labels])
 
     def text(self) -> str:
-        """Return the facts as JSON."""
+        """Return the manifest as JSON."""
         return self.model_dump_json(indent=2)
 
     @classmethod
-    def read(cls, text: str | bytes) -> Facts:
-        """Return the facts that `text` has written.
+    def read(cls, text: str | bytes) -> Manifest:
+        """Return the manifest that `text` has written.
 
         Raises:
-            UserError: if they are damaged, or of another format; the line does not name the file.
+            UserError: if it is damaged, or of another format; the line does not name the file.
         """
         if len(text) > LARGEST:
-            raise UserError(f"its facts are larger than {LARGEST:,} bytes")
+            raise UserError(f"its manifest is larger than {LARGEST:,} bytes")
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise UserError(f"its facts are not valid: {describe(error).removesuffix('.')}"[:300]) from error
+            raise UserError(f"its manifest is not valid: {describe(error).removesuffix('.')}"[:300]) from error
 
 
 @dataclass(frozen=True)
@@ -115,27 +115,26 @@ class Exported:
     """A network read from a file.
 
     Attributes:
-        facts: what the file says of it.
-        runner_for: returns what runs it, given some chips (num_chips, size, size, num_bands) as a sample and what
-            receives a line on what runs it.
+        manifest: what the file says of it.
+        runner_for: returns what runs it, given some chips (num_chips, size, size, num_bands) as a sample.
     """
 
-    facts: Facts
-    runner_for: Callable[[NDArray[Any], Callable[[str], None]], Runner]
+    manifest: Manifest
+    runner_for: Callable[[NDArray[Any]], Runner]
 
 
 def stored_members(path: Path, names: set[str]) -> zipfile.ZipFile:
     """Open an archive that holds just the members `names`, none of them compressed: none can be larger than it is."""
     archive = zipfile.ZipFile(path)
-    found = [member.filename for member in archive.infolist()]
-    stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
-    if sorted(found) != sorted(names) or not stored:
+    members = archive.infolist()
+    received = sorted(member.filename for member in members)
+    if received != sorted(names) or any(member.compress_type != zipfile.ZIP_STORED for member in members):
         archive.close()
-        raise UserError(f"expected the members {', '.join(sorted(names))}, received {', '.join(sorted(found))[:100]}")
+        raise UserError(f"expected the members {', '.join(sorted(names))}, received {', '.join(received)[:100]}")
     return archive
 
 
-def facts_in(archive: zipfile.ZipFile) -> Facts:
-    """Return the facts in an archive."""
-    with archive.open(FACTS) as member:
-        return Facts.read(member.read(LARGEST + 1))
+def manifest_in(archive: zipfile.ZipFile) -> Manifest:
+    """Return the manifest in an archive."""
+    with archive.open(MANIFEST) as member:
+        return Manifest.read(member.read(LARGEST + 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from models.backend.devices import batch_size_for
 from models.backend.interrupts import check
 from models.backend.runners import Runner
-from models.export.manifest import Exported, Facts
+from models.export.manifest import Exported, Manifest
 
 KEY = "planet"
 
@@ -36,13 +36,13 @@ def as_onnx(network: keras.Model) -> Any:
     onnx, tf2onnx = importlib.import_module("onnx"), importlib.import_module("tf2onnx")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     frozen = _frozen(network)
-    (given,), (made,) = frozen.inputs, frozen.outputs
+    (chips,), (scores,) = frozen.inputs, frozen.outputs
     graph, _ = tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(add_shapes=True),
         name=network.name,
-        input_names=[given.name],
-        output_names=[made.name],
-        tensors_to_rename={given.name: "chips", made.name: "scores"},
+        input_names=[chips.name],
+        output_names=[scores.name],
+        tensors_to_rename={chips.name: "chips", scores.name: "scores"},
         custom_op_handlers={"Erfc": (_erfc, [])},
         opset=OPSET,
     )
@@ -77,10 +77,10 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     context.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
-def write_onnx(network: keras.Model, facts: Facts, path: Path) -> None:
-    """Write a network and its facts as an `.onnx` file."""
+def write_onnx(network: keras.Model, manifest: Manifest, path: Path) -> None:
+    """Write a network and its manifest as an `.onnx` file."""
     graph = as_onnx(network)
-    graph.metadata_props.add(key=KEY, value=facts.text())
+    graph.metadata_props.add(key=KEY, value=manifest.text())
     path.write_bytes(graph.SerializeToString())
 
 
@@ -93,23 +93,23 @@ def read_onnx(path: Path) -> Exported:
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     if KEY not in metadata:
-        raise UserError("it has no facts of a model")
-    facts = Facts.read(metadata[KEY])
-    size, bands, labels = facts.inputs.size, len(facts.inputs.bands), len(facts.labels)
+        raise UserError("it has no manifest of a model")
+    manifest = Manifest.read(metadata[KEY])
+    size, bands, labels = manifest.inputs.size, len(manifest.inputs.bands), len(manifest.labels)
     shapes = [list(end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())]
     if shapes != [[size, size, bands], [labels]]:
-        raise UserError("its network takes other chips, or scores other labels, than its facts say")
+        raise UserError("its network takes other chips, or scores other labels, than its manifest says")
 
     def run(chips: NDArray[Any]) -> NDArray[np.float32]:
-        made = [np.zeros((0, labels), dtype=np.float32)]
+        scores = [np.zeros((0, labels), dtype=np.float32)]
         for start in range(0, len(chips), batch := batch_size_for(size)):
             check()
             batch_of_chips = chips[start : start + batch].astype(np.float32)
-            made += session.run(None, {session.get_inputs()[0].name: batch_of_chips})
-        return np.concatenate(made)
+            scores += session.run(None, {session.get_inputs()[0].name: batch_of_chips})
+        return np.concatenate(scores)
 
-    def runner_for(sample: NDArray[Any], say: Callable[[str], None]) -> Runner:
-        say(f"{path.name} is run by ONNX Runtime {onnxruntime.__version__}.")
+    def runner_for(sample: NDArray[Any]) -> Runner:
+        reporter.say(f"{path.name} is run by ONNX Runtime {onnxruntime.__version__}.")
         return run
 
-    return Exported(facts, runner_for)
+    return Exported(manifest, runner_for)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,17 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
+from competition.common.progress import reporter
 from models.backend.openvino import OpenVinoRunner, import_openvino
 from models.backend.runners import Runner
-from models.export.manifest import FACTS, Exported, Facts, facts_in, stored_members
+from models.export.manifest import MANIFEST, Exported, Manifest, manifest_in, stored_members
 
 XML, BIN = "network.xml", "network.bin"
-OF_OPENVINO = {XML, BIN, FACTS}
+OF_OPENVINO = {XML, BIN, MANIFEST}
 
 
-def write_openvino(network: keras.Model, facts: Facts, path: Path) -> None:
-    """Write a network and its facts as a `.zip` of OpenVINO's two files."""
+def write_openvino(network: keras.Model, manifest: Manifest, path: Path) -> None:
+    """Write a network and its manifest as a `.zip` of OpenVINO's two files."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         import_openvino()
@@ -29,7 +29,7 @@ def write_openvino(network: keras.Model, facts: Facts, path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             archive.write(folder / XML, XML)
             archive.write(folder / BIN, BIN)
-            archive.writestr(FACTS, facts.text())
+            archive.writestr(MANIFEST, manifest.text())
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class _Converted:
 def read_openvino(path: Path) -> Exported:
     """Read a `.zip` of OpenVINO's files; raises whatever OpenVINO does on a damaged one."""
     with stored_members(path, OF_OPENVINO) as archive:
-        facts = facts_in(archive)
-        network = _Converted(archive.read(XML), archive.read(BIN), (None, len(facts.labels)))
-    size, bands = facts.inputs.size, len(facts.inputs.bands)
-    runner = OpenVinoRunner(network, (size, size, bands), facts.recipe.input_size**2)
+        manifest = manifest_in(archive)
+        network = _Converted(archive.read(XML), archive.read(BIN), (None, len(manifest.labels)))
+    size, bands = manifest.inputs.size, len(manifest.inputs.bands)
+    runner = OpenVinoRunner(network, (size, size, bands), manifest.recipe.input_size**2)
 
-    def runner_for(sample: NDArray[Any], say: Callable[[str], None]) -> Runner:
-        say(f"{path.name} is run by OpenVINO.")
+    def runner_for(sample: NDArray[Any]) -> Runner:
+        reporter.say(f"{path.name} is run by OpenVINO.")
         return runner
 
-    return Exported(facts, runner_for)
+    return Exported(manifest, runner_for)

@@ -94,7 +94,7 @@ def _photometric(chips: NDArray[Any], jitter: float, random: np.random.Generator
             # Clipping, which has nothing to clip, is twice as fast as checking.
             result[i, ..., band] = tables[i, band].take(chips[i, ..., band], mode="clip")
         return result
-    gains = np.tile(gains, chips.shape[2])  # one a value of a row: loops over rows are longer than over bands
+    gains = np.tile(gains, chips.shape[2])  # one per value of a row: loops over rows are longer than over bands
     for i, chip in enumerate(chips):  # one by one, as what lies between then stays in the processor's cache
         rows = chip.reshape(len(chip), -1).astype(np.float32)
         changed = _changed(rows, means[i], gains[i], contrasts[i], gammas[i], top).reshape(chip.shape)
@@ -140,7 +140,8 @@ def mix(
     Each chip is mixed with the one before it, the first with the last: a training batch is in random order. Where a
     recipe has both mixup and cutmix, each batch has one of them, as likely as the other.
 
-    Source: mixup, Zhang et al., ICLR 2018, with one weight ~ Beta(alpha, alpha) a pair; cutmix, Yun et al., ICCV 2019.
+    Sources: mixup, Zhang et al., ICLR 2018, with one weight ~ Beta(alpha, alpha) for each pair; cutmix, Yun et al.,
+    ICCV 2019.
 
     Args:
         chips: array (num_chips, size, size, num_bands), or for mixup features (num_chips, num_features).
@@ -210,7 +211,7 @@ def balanced_order(
     one or two labels, all. The even places of the epoch go to chips drawn uniformly without replacement. The odd
     places go in equal shares to the rare labels; a label's share to the chips that carry it, each of which comes as
     often as the others, give or take once. So a batch of an even number of chips has half of its places for rare
-    labels, and a chip that carries one may come many times an epoch. Without any positive, the order is uniform.
+    labels, and a chip that carries one may come many times in an epoch. Without any positive, the order is uniform.
 
     Args:
         truth: bool array (num_chips_in_source, num_labels).
@@ -230,7 +231,7 @@ def balanced_order(
     shares = np.full(len(rare), places // len(rare))
     shares[: places % len(rare)] += 1  # what is left over goes to the rarest
     drawn = [
-        _dealt(positions[truth[positions, label]], share, random) for label, share in zip(rare, shares, strict=True)
+        _evenly(positions[truth[positions, label]], share, random) for label, share in zip(rare, shares, strict=True)
     ]
     uniform = order[: len(order) - places]
     order = np.empty_like(order)
@@ -238,7 +239,7 @@ def balanced_order(
     return order
 
 
-def _dealt(positions: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+def _evenly(positions: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
     """Return `count` of the positions, each as often as the others, give or take once."""
     rounds = count // len(positions) + 1
     return np.concatenate([random.permutation(positions) for _ in range(rounds)])[:count]

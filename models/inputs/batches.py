@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.data.chip_cache import ChipCache
@@ -35,7 +35,7 @@ class Source(Protocol):
         """How many chips to predict at once."""
 
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the chips at `positions` as they are, one row a chip."""
+        """Return the chips at `positions` as they are, one row per chip."""
 
     def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[Any]]:
         """Yield the chips at `positions` under one view after another."""
@@ -88,11 +88,11 @@ class Batches(keras.utils.PyDataset):
         source: the chips.
         positions: positions of the chips in the source.
         truth: bool array (num_chips_in_source, num_labels).
-        batch_size: chips a batch; the last may be smaller.
+        batch_size: chips per batch; the last may be smaller.
     """
 
     def __init__(self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], batch_size: int) -> None:
-        super().__init__(workers=min(8, os.cpu_count() or 1) if num_gpus() else 1)
+        super().__init__(workers=min(8, cpu_count()) if num_gpus() else 1)
         self.source, self.positions, self.truth, self.batch_size = source, positions, truth, batch_size
 
     def __len__(self) -> int:
@@ -109,6 +109,23 @@ class Batches(keras.utils.PyDataset):
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Return batch `index` as the network is to see it."""
         return self.source.read(positions), targets
+
+
+def drawn_order(
+    positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
+) -> NDArray[np.int64]:
+    """Return the positions of the training chips in the order of an epoch; balanced, a chip may come several times.
+
+    Args:
+        positions: of the training chips in their source.
+        truth: bool array (num_chips_in_source, num_labels).
+        recipe: sampling and seed.
+        epoch: number of the epoch, from 0.
+    """
+    random = np.random.default_rng([recipe.seed, epoch])
+    if recipe.sampling == "balanced":
+        return balanced_order(truth, positions, random)
+    return random.permutation(positions)
 
 
 class TrainingBatches(Batches):
@@ -128,16 +145,13 @@ class TrainingBatches(Batches):
     def __init__(
         self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
     ) -> None:
-        random = np.random.default_rng([recipe.seed, epoch])
-        balanced = recipe.sampling == "balanced"
-        order = balanced_order(truth, positions, random) if balanced else random.permutation(positions)
-        super().__init__(source, order, truth, recipe.batch_size)
+        super().__init__(source, drawn_order(positions, truth, recipe, epoch), truth, recipe.batch_size)
         self.recipe, self.epoch = recipe, epoch
 
     def batch(
         self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Return batch `index`, each chip changed at random, and perhaps mixed with another."""
-        # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that dealt the order.
+        # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that drew the order.
         random = np.random.default_rng([self.recipe.seed, self.epoch, index + 1])
         return mix(self.source.augmented(positions, self.recipe, random), targets, self.recipe, random)

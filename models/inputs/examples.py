@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
+from competition.common.errors import UserError
+from competition.common.text import first
 from competition.task import Task
-from models.inputs.batches import Source, TrainingBatches
+from folds.table import FoldTable
+from models.inputs.batches import Source, drawn_order
 from models.inputs.sources import Sources
 from models.networks.heads import Priors
 from models.recipes.recipe import Recipe, softmax_groups
@@ -16,67 +20,87 @@ from models.recipes.recipe import Recipe, softmax_groups
 
 @dataclass(frozen=True)
 class Examples:
-    """The labelled chips of one fold.
-
-    Attributes:
-        source: the chips, or features of them.
-        truth: bool array (num_chips_in_source, num_labels).
-        training: positions of the chips to learn from.
-        heldout: positions of the chips held out.
-    """
-
-    source: Source
-    truth: NDArray[np.bool_]
-    training: NDArray[np.int64]
-    heldout: NDArray[np.int64]
-
-    def steps_per_epoch(self, recipe: Recipe) -> int:
-        """Return the number of training steps an epoch."""
-        return -(-len(self.training) // recipe.batch_size)
-
-    def priors(self, recipe: Recipe, task: Task) -> Priors:
-        """Return how often the labels occur among the training chips, and in the batches where those are balanced.
-
-        Args:
-            recipe: sampling, batches and seed.
-            task: the labels scored, of which some may share a softmax.
-        """
-        # A label of a softmax has no absence of its own: the others of its group are that.
-        shared = [column for group in softmax_groups(recipe, task) for column in group]
-        among_chips = _logits(self.truth[self.training], shared)
-        if recipe.sampling == "uniform":
-            return Priors(among_chips)
-        shown = TrainingBatches(self.source, self.training, self.truth, recipe, 0).positions
-        return Priors(among_chips, _logits(self.truth[shown], shared))
-
-
-def _logits(truth: NDArray[np.bool_], shared: list[int]) -> NDArray[np.float32]:
-    """Return the logits (num_labels,) of frequencies, as if one more chip carried each label and one more did not.
-
-    Args:
-        truth: bool array (num_chips, num_labels).
-        shared: columns that share a softmax, whose logits are the logarithms alone.
-    """
-    frequency = (truth.sum(axis=0) + 1) / (len(truth) + 2)
-    absence = 1 - frequency
-    absence[shared] = 1
-    return np.log(frequency / absence).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What the network of one fold learns from.
+    """The labelled chips of one fold, from which a network learns.
 
     Attributes:
         task: the labels to score.
-        sources: the chips.
-        truth: bool array (num_chips, num_scored_labels).
+        source: the chips, or features of them.
+        truth: bool array (num_chips_in_source, num_scored_labels).
         training: positions of the chips to learn from.
         heldout: positions of the chips held out.
     """
 
     task: Task
-    sources: Sources
+    source: Source
     truth: NDArray[np.bool_]
     training: NDArray[np.int64]
     heldout: NDArray[np.int64]
+
+    @classmethod
+    def of_fold(cls, sources: Sources, table: FoldTable, fold: int) -> Examples:
+        """Return the labelled chips of a workspace, those of one fold held out.
+
+        Raises:
+            UserError: if the fold table is of other chips, or leaves none to learn from or to hold out.
+        """
+        workspace, cache = sources.workspace, sources.cache("train")
+        competition, labelled = workspace.competition, workspace.labelled
+        if strangers := sorted(set(table.image_names) ^ set(labelled.image_names)):
+            raise UserError(
+                f"folds.csv and {competition.tables.train} name other chips: {first(strangers)}.",
+                command="folds --force",
+            )
+        row = {name: i for i, name in enumerate(labelled.image_names)}
+        held_names = {name for name, held in zip(table.image_names, table.heldout(fold), strict=True) if held}
+        is_held = np.array([name in held_names for name in cache.names])
+        if is_held.all() or not is_held.any():
+            raise UserError(f"Fold {fold} leaves no chips to {'learn from' if is_held.all() else 'hold out'}.")
+        task = sources.recipe.task(competition)
+        truth = labelled.truth[[row[name] for name in cache.names]][:, task.columns]
+        return cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
+
+    @property
+    def training_truth(self) -> NDArray[np.bool_]:
+        """The labels (num_training_chips, num_scored_labels) of the chips to learn from."""
+        return self.truth[self.training]
+
+    def steps_per_epoch(self, recipe: Recipe) -> int:
+        """Return the number of training steps per epoch."""
+        return -(-len(self.training) // recipe.batch_size)
+
+    def priors(self, recipe: Recipe) -> Priors:
+        """Return how often the labels occur among the training chips, and in the batches where those are balanced.
+
+        Args:
+            recipe: sampling, seed, and whether exclusive labels share a softmax.
+        """
+        shared = [column for group in softmax_groups(recipe, self.task) for column in group]
+        among_chips = _logits(self.training_truth, shared)
+        if recipe.sampling == "uniform":
+            return Priors(among_chips)
+        drawn = drawn_order(self.training, self.truth, recipe, 0)
+        return Priors(among_chips, _logits(self.truth[drawn], shared))
+
+
+def smoothed_frequency(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the frequency of each label, as if one more chip carried it and one more did not: never 0 or 1.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+    """
+    frequency: NDArray[np.float64] = (truth.sum(axis=0) + 1) / (len(truth) + 2)
+    return frequency
+
+
+def _logits(truth: NDArray[np.bool_], shared: list[int]) -> NDArray[np.float32]:
+    """Return the logits (num_labels,) whose scores are the labels' frequencies.
+
+    Args:
+        truth: bool array (num_chips, num_labels).
+        shared: columns that share a softmax: their logits are the logarithms alone, as a label of a softmax has no
+            absence of its own.
+    """
+    frequency = smoothed_frequency(truth)
+    logits = logit(frequency)
+    logits[shared] = np.log(frequency[shared])
+    return logits.astype(np.float32)

@@ -10,8 +10,6 @@ of these share them. Layout of a bank's folder:
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -24,19 +22,18 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
-from competition.common.files import digest_file, digest_json, reserve_array, write_json
-from competition.common.progress import progress_bar
-from competition.common.text import counted, short
+from competition.common.arrays import fill, opened, reserve
+from competition.common.files import check_room, digest_file, digest_json
+from competition.common.progress import reporter
+from competition.common.records import DamagedError, read_record, write_record
+from competition.common.text import counted, readable, short
 from models.backend.interrupts import check
 from models.backend.runners import runner_of
-from models.inputs.batches import HEADS_AT_ONCE, Chips, slices
+from models.inputs.batches import HEADS_AT_ONCE, Chips
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
-from models.recipes.view_sets import drawn_views
 
 FORMAT = 1
-SECONDS_A_LINE = 60.0  # where there is no terminal to draw a progress bar on
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -70,7 +67,7 @@ class FeatureBank:
         self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """Return the features of the chips at `positions`, each under a random view: augmentation at no cost."""
-        views = drawn_views(recipe.augment)
+        views = recipe.drawn_views
         drawn = random.integers(len(views), size=len(positions))
         features = np.empty((len(positions), self.num_features), dtype=np.float32)
         for number, view in enumerate(views):
@@ -104,7 +101,6 @@ def open_bank(
     key: dict[str, Any],
     chips: Chips,
     views: Sequence[str],
-    say: Callable[[str], None],
 ) -> FeatureBank:
     """Open the bank of some chips, computing the features that are not in it yet.
 
@@ -117,7 +113,6 @@ def open_bank(
         key: see `bank_key`.
         chips: the chips.
         views: the views asked for.
-        say: receives a line on what is computed, its size, and what it took.
 
     Raises:
         UserError: if the disk is too small.
@@ -125,17 +120,15 @@ def open_bank(
     folder = root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        write_json(folder / "bank.json", key)
-        return _Builder(folder, extractor, chips, say).open(sorted(set(views)))
+        write_record(folder / "bank.json", key, version=FORMAT)
+        return _Builder(folder, extractor, chips).open(sorted(set(views)))
 
 
 class _Builder:
     """Fills one bank's folder."""
 
-    def __init__(
-        self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips, say: Callable[[str], None]
-    ) -> None:
-        self.folder, self.build, self.chips, self.say = folder, extractor, chips, say
+    def __init__(self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips) -> None:
+        self.folder, self.build, self.chips = folder, extractor, chips
 
     def open(self, views: Sequence[str]) -> FeatureBank:
         done = self._done()
@@ -149,54 +142,49 @@ class _Builder:
 
     def _done(self) -> dict[str, int]:
         """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun."""
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            done = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))
-            return {view: int(rows) for view, rows in done.items() if self._is_whole(self._path(view))}
+
+        def parse(content: dict[str, Any]) -> dict[str, int]:
+            return {view: int(rows) for view, rows in content.items() if self._is_whole(view)}
+
+        with suppress(DamagedError):
+            return read_record(self.folder / "done.json", parse, version=FORMAT)
         return {}
 
-    def _is_whole(self, path: Path) -> bool:
-        try:
-            found = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError):
-            return False
-        return found.ndim == 2 and len(found) == len(self.chips.cache) and found.dtype == np.float16
+    def _is_whole(self, view: str) -> bool:
+        return opened(self._path(view), (len(self.chips.cache), None), np.dtype(np.float16)) is not None
 
     def _compute(self, views: list[str], done: dict[str, int]) -> None:
         cache, extractor = self.chips.cache, self.build()
         maps = self._open_maps(views, done, extractor.output_shape[-1])
-        runner = runner_of(extractor, self.chips.read(np.arange(min(8, len(cache)))), self.say)
-        left = sum(len(cache) - done.get(view, 0) for view in views)
-        started = said = time.monotonic()
-        with progress_bar(left, "features") as bar:
-            made, first_row = 0, min(done.get(view, 0) for view in views)
-            for _, positions in slices(np.arange(first_row, len(cache)), self.chips.batch_size):
-                behind = [view for view in views if done.get(view, 0) <= positions[-1]]
-                for view, chips in zip(behind, self.chips.views(positions, behind), strict=True):
-                    check()
-                    maps[view][positions] = runner(chips).clip(-LARGEST, LARGEST)
-                    bar.update(len(positions))
-                    made += len(positions)
-                    if bar.disable and (now := time.monotonic()) - said > SECONDS_A_LINE:
-                        said, minutes = now, (now - started) / made * (left - made) / 60
-                        about = counted(round(minutes), "minute")
-                        self.say(f"{made:,} of {counted(left, 'feature vector')}; about {about} to go.")
-                for view in behind:  # the features reach the disk before the record that says they are there
-                    maps[view].flush()
-                    done[view] = int(positions[-1]) + 1
-                write_json(self.folder / "done.json", done)
-        seconds = time.monotonic() - started
-        rate = f"{left / max(seconds, 1e-9):,.0f} chips a second"
-        self.say(f"Made {counted(left, 'feature vector')} in {seconds:,.0f} s, {rate}.")
+        runner = runner_of(extractor, self.chips.read(np.arange(min(8, len(cache)))))
 
-    def _open_maps(self, views: list[str], done: dict[str, int], size: int) -> dict[str, np.memmap[Any, Any]]:
-        new, count = [view for view in views if view not in done], len(self.chips.cache)
-        needed, free = len(new) * count * size * 2, shutil.disk_usage(self.folder).free
-        self.say(
-            f"Features of {counted(count, 'chip')} under {counted(len(views), 'view')}, {size:,} each: "
-            f"{needed / 1e6:,.0f} MB more in {self.folder}."
+        def compute(rows: NDArray[np.int64]) -> Iterator[int]:
+            behind = [view for view in views if done.get(view, 0) <= rows[-1]]
+            for view, chips in zip(behind, self.chips.views(rows, behind), strict=True):
+                check()
+                maps[view][rows] = runner(chips).clip(-LARGEST, LARGEST)
+                yield len(rows)
+
+        def record(rows: NDArray[np.int64]) -> None:
+            done.update({view: max(done.get(view, 0), int(rows[-1]) + 1) for view in views})
+            write_record(self.folder / "done.json", done, version=FORMAT)
+
+        positions = np.arange(min(done.get(view, 0) for view in views), len(cache))
+        total, started = sum(len(cache) - done.get(view, 0) for view in views), time.monotonic()
+        block, arrays = self.chips.batch_size, list(maps.values())
+        fill(positions, block, arrays, compute, record, total=total, title="features", unit="feature vector")
+        seconds = time.monotonic() - started
+        rate = f"{total / max(seconds, 1e-9):,.0f} chips a second"
+        reporter.say(f"Made {counted(total, 'feature vector')} in {seconds:,.0f} s, {rate}.")
+
+    def _open_maps(self, views: list[str], done: dict[str, int], size: int) -> dict[str, np.memmap]:
+        new, shape = [view for view in views if view not in done], (len(self.chips.cache), size)
+        needed = len(new) * int(np.prod(shape)) * 2
+        reporter.say(
+            f"Features of {counted(shape[0], 'chip')} under {counted(len(views), 'view')}, {size:,} each: "
+            f"{readable(needed)} more in {self.folder}."
         )
-        if needed > free:
-            raise UserError(f"The feature bank needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free.")
+        check_room(needed, self.folder, "The feature bank")
         for view in new:
-            reserve_array(self._path(view), (count, size), np.dtype(np.float16))
+            reserve(self._path(view), shape, np.dtype(np.float16), "The feature bank")
         return {view: np.load(self._path(view), mmap_mode="r+", allow_pickle=False) for view in views}

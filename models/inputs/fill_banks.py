@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.workspace import Workspace
 from models.backend.interrupts import heeded
 from models.backend.load import load_backend
 from models.recipes.recipe import Recipe
-from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 
-def fill(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool = False, no_test: bool = False) -> None:
+def fill_banks(
+    workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool = False, no_test: bool = False
+) -> None:
     """Compute the features of every chip under every view that training and prediction will ask for.
+
+    Args:
+        workspace: the chips.
+        model: name of the model, for messages.
+        recipe: its recipe.
+        skip_broken: leave broken chips out, instead of stopping.
+        no_test: the labelled chips only.
 
     Raises:
         UserError: if the recipe's network does not learn from features.
@@ -24,13 +33,13 @@ def fill(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool 
     load_backend()
     from models.inputs.sources import Sources
 
-    views = {"identity", *drawn_views(recipe.augment), *VIEW_SETS[recipe.views]}
+    views = {"identity", *recipe.drawn_views, *recipe.test_views}
     with heeded():
         sources = Sources(workspace, recipe, skip_broken)
         bank = sources.bank("train", sorted(views))
-        print(
-            f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features a view."
+        reporter.say(
+            f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features per view."
         )
         if not no_test and sources.names("test"):
-            sources.bank("test", VIEW_SETS[recipe.views])
-            print(f"The bank of {len(sources.cache('test')):,} chips to predict is complete.")
+            sources.bank("test", recipe.test_views)
+            reporter.say(f"The bank of {len(sources.cache('test')):,} chips to predict is complete.")

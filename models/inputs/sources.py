@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,14 +28,12 @@ class Sources:
         workspace: where the chips are.
         recipe: rendering, bands, input size and backbone.
         skip_broken: leave broken chips out, instead of stopping.
-        say: receives a line on what is decoded or computed.
     """
 
     workspace: Workspace
     recipe: Recipe
     skip_broken: bool = False
-    say: Callable[[str], None] = print
-    _found: dict[str, list[Path]] = field(default_factory=dict)
+    _paths: dict[str, list[Path]] = field(default_factory=dict)
     _caches: dict[str, ChipCache] = field(default_factory=dict)
 
     @functools.cached_property
@@ -56,9 +54,9 @@ class Sources:
         return self.workspace.test_names_of(self.images)
 
     def _files(self, split: str) -> list[Path]:
-        if split not in self._found:  # looking through a folder of 40,000 takes half a second
-            self._found[split] = self.workspace.layout.locate(self.images, split, self.names(split))
-        return self._found[split]
+        if split not in self._paths:  # looking through a folder of 40,000 takes half a second
+            self._paths[split] = self.workspace.layout.locate(self.images, split, self.names(split))
+        return self._paths[split]
 
     def cache(self, split: str) -> ChipCache:
         """Return the decoded chips of a split, decoding what is missing."""
@@ -69,7 +67,7 @@ class Sources:
     def _open(self, split: str) -> ChipCache:
         names, files, size = self.names(split), self._files(split), self.inputs.size
         root, skip = self.workspace.cache, self.skip_broken
-        return open_cache(root, split, names, files, self.images, size, skip_broken=skip, say=self.say)
+        return open_cache(root, split, names, files, self.images, size, skip_broken=skip)
 
     def chips(self, split: str) -> Chips:
         """Return the chips of a split as a source of batches."""
@@ -94,4 +92,4 @@ class Sources:
         def extractor() -> keras.Model:
             return self.extractor if recipe is None else build_extractor(made_by, self.inputs)
 
-        return open_bank(root, extractor, key, chips, views, self.say)
+        return open_bank(root, extractor, key, chips, views)

@@ -42,7 +42,7 @@ def application(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True
 
     Args:
         recipe: gives the backbone, its weights, the input size and what new bands' filters start from.
-        bands: a name a band, in the order of the chips' bands, such as "RGBN" or ("R", "G", "B", "N", "ndvi").
+        bands: one name per band, in the order of the chips' bands, such as "RGBN" or ("R", "G", "B", "N", "ndvi").
         pretrained: load the recipe's weights; False where a checkpoint's are loaded next.
 
     Returns:
@@ -84,8 +84,8 @@ def _build(builder: Builder, weights: str | None, shape: tuple[int, int, int], *
 def _inner_preprocessing(network: keras.Model) -> list[keras.Layer]:
     """Return copies of the preprocessing layers that a network begins with, in float32 under any policy."""
     kinds = (layers.Rescaling, layers.Normalization)
-    found = itertools.takewhile(lambda layer: isinstance(layer, kinds), network.layers[1:])
-    return [type(layer).from_config({**layer.get_config(), "dtype": "float32"}) for layer in found]
+    inner = itertools.takewhile(lambda layer: isinstance(layer, kinds), network.layers[1:])
+    return [type(layer).from_config({**layer.get_config(), "dtype": "float32"}) for layer in inner]
 
 
 def _preprocessing(
@@ -93,14 +93,14 @@ def _preprocessing(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return what becomes of R, G and B: the channel that the network sees each in, its factor and its offset.
 
-    Every preprocessing of keras.applications is one straight line a band, at times with the bands in another order,
+    Every preprocessing of keras.applications is one straight line per band, at times with the bands in another order,
     so that black and three pure colours say everything of it.
     """
     pixels = np.concatenate([np.zeros((1, 3)), 255 * np.eye(3)]).reshape(4, 1, 1, 3)
-    made = importlib.import_module(builder.__module__).preprocess_input(pixels)
+    values = importlib.import_module(builder.__module__).preprocess_input(pixels)
     for layer in inner:
-        made = layer(made)
-    black, *colours = np.float64(keras.ops.convert_to_numpy(made)).reshape(4, 3)
+        values = layer(values)
+    black, *colours = np.float64(keras.ops.convert_to_numpy(values)).reshape(4, 3)
     change = (np.array(colours) - black) / 255
     channels = np.abs(change).argmax(axis=1)
     return channels, change[range(3), channels], black[channels]

@@ -17,7 +17,7 @@ from models.backend.devices import jit_compile, precision
 from models.backend.load import set_seed
 from models.networks.backbones import OWN, build_extractor
 from models.networks.f_beta import FBeta
-from models.networks.heads import build_head
+from models.networks.heads import build_head, softmax_groups_of
 from models.networks.input_spec import Inputs
 from models.networks.layers import AtRest
 from models.networks.losses import make_loss
@@ -85,7 +85,7 @@ def compile_network(
         network: the network.
         recipe: the recipe.
         task: gives the metric.
-        steps_per_epoch: training steps an epoch, for the learning-rate schedule.
+        steps_per_epoch: training steps per epoch, for the learning-rate schedule.
         truth: bool array (num_training_chips, num_labels), for the weights of rare labels.
 
     Raises:
@@ -93,7 +93,7 @@ def compile_network(
     """
     network.compile(
         optimizer=make_optimizer(recipe, steps_per_epoch, backbone_variables(network, recipe)),
-        loss=make_loss(recipe, task, truth),
+        loss=make_loss(recipe, task, truth, softmax_groups_of(network)),
         metrics=[FBeta(task.metric, len(task.labels))],
         jit_compile=jit_compile(),
     )

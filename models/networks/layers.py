@@ -95,8 +95,8 @@ class SpectralIndices(layers.Layer):
 
     def call(self, chips: Any) -> Any:
         """Return the bands and the indices, (num_chips, height, width, num_bands + num_indices)."""
-        made = [self._index(chips, *INDICES[name]) for name in self.indices]
-        return ops.concatenate([chips, *made], axis=-1)
+        indices = [self._index(chips, *INDICES[name]) for name in self.indices]
+        return ops.concatenate([chips, *indices], axis=-1)
 
     def _index(self, chips: Any, *pair: str) -> Any:
         first, second = (chips[..., self.bands.index(band), None] for band in pair)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from competition.spec import Metric
 from competition.task import Task
-from models.recipes.recipe import Columns, Recipe, softmax_groups
+from models.recipes.recipe import Columns, Recipe
 
 EPSILON = 1e-7  # Keras' own, so that the plain loss is Keras'
 MARGIN = 0.05  # score below which an absent label costs nothing, of the asymmetric loss
@@ -39,13 +39,14 @@ def balanced_weights(truth: NDArray[np.bool_]) -> NDArray[np.float32]:
     return (weights / np.average(weights, weights=counts)).astype(np.float32)
 
 
-def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_]) -> keras.losses.Loss:
+def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_], groups: Columns) -> keras.losses.Loss:
     """Return the loss of a recipe.
 
     Args:
         recipe: the loss and its values.
         task: the labels that are scored, and the metric that a soft F-beta follows.
         truth: bool array (num_training_chips, num_labels) of the labels that are scored.
+        groups: columns of each group that shares a softmax in the network.
 
     Raises:
         UserError: if the recipe asks for what the loss cannot do.
@@ -56,14 +57,14 @@ def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_]) -> keras.los
     if recipe.loss == "soft_f_beta":
         return SoftFBeta(task.metric)
     weights = balanced_weights(truth) if recipe.class_weights == "balanced" else np.ones(len(task.labels), np.float32)
-    crossentropy = CrossEntropy(recipe, weights, softmax_groups(recipe, task))
+    crossentropy = CrossEntropy(recipe, weights, groups)
     if recipe.loss == "crossentropy_and_f_beta":
         return Sum(crossentropy, SoftFBeta(task.metric))
     return crossentropy
 
 
 class CrossEntropy(keras.losses.Loss):
-    """Cross-entropy of the scores, plain, focal or asymmetric: a value a chip, the mean over its labels.
+    """Cross-entropy of the scores, plain, focal or asymmetric: one value per chip, the mean over its labels.
 
     Sources: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017 (balanced by `weights`, not by its alpha);
     Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, with gamma+ = 0.
@@ -121,11 +122,11 @@ class CrossEntropy(keras.losses.Loss):
 
 
 class SoftFBeta(keras.losses.Loss):
-    """1 - F-beta of scores counted as if they were shares of decisions: the competition's own average, a value a chip.
+    """1 - F-beta, by the competition's own average, of scores counted as if they were shares of decisions.
 
-    Averaged over chips, each chip has its own value. Averaged over labels, or pooled, the batch has one, which each of
-    its chips is given. As in the metric, nothing decided where nothing is carried counts as 0: chips (or labels in a
-    batch) without positives teach nothing, which is why `crossentropy_and_f_beta` exists.
+    Each chip is given one value. Averaged over chips, that is its own; averaged over labels, or pooled, the batch has
+    one value for all of its chips. As in the metric, nothing decided where nothing is carried counts as 0: chips (or
+    labels in a batch) without positives teach nothing, which is why `crossentropy_and_f_beta` exists.
 
     Args:
         metric: average and beta.

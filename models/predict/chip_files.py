@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,19 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.progress import progress_bar
-from competition.common.text import first
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.spec import ImageSet
-from folds.scores import Scores
-from models.backend.devices import batch_size_for
 from models.inputs.batches import as_network_input
-from models.inputs.views import apply_view
 from models.networks.input_spec import Inputs, columns_of
-from models.predict.scorer import Scorer
 from models.recipes.recipe import Recipe
 
 SAMPLED = 4
@@ -50,6 +44,21 @@ def chip_files(folder: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Some chips that were read.
+
+    Attributes:
+        names: their ids.
+        chips: of each, as the networks take it.
+        broken: a line for each file that could not be read.
+    """
+
+    names: list[str] = field(default_factory=list)
+    chips: list[NDArray[Any]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class ChipFiles:
     """Files of chips to be scored, decoded as they are needed.
 
@@ -71,23 +80,30 @@ class ChipFiles:
     skip_broken: bool = False
     resized: set[str] = field(default_factory=set)
 
-    def batches(self, size: int) -> Iterator[list[NDArray[Any] | BrokenChipError]]:
-        """Yield the chips in slices of `size`, a broken one as the error it gave.
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield the chips in slices of `size`.
 
         Raises:
             BrokenChipError: if a chip is broken and `skip_broken` is false.
             UserError: if a chip is of another data type.
         """
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(cpu_count()) as pool:
             for start in range(0, len(self.paths), size):
-                yield list(pool.map(self._load, self.paths[start : start + size]))
+                batch, paths = Batch(), self.paths[start : start + size]
+                for path, chip in zip(paths, pool.map(self._load, paths), strict=True):
+                    if isinstance(chip, BrokenChipError):
+                        batch.broken.append(str(chip))
+                    else:
+                        batch.names.append(path.stem)
+                        batch.chips.append(chip)
+                yield batch
 
     def sample(self) -> NDArray[Any]:
         """Return a few of the chips, or one of zeros where the first are broken."""
+        if chips := next(self.batches(SAMPLED)).chips:
+            return np.stack(chips)
         size, columns = self.inputs.size, len(self.inputs.bands)
-        chips = [chip for chip in next(self.batches(SAMPLED)) if not isinstance(chip, BrokenChipError)]
-        nothing = as_network_input(np.zeros((1, size, size, columns), dtype=self.dtype), tuple(range(columns)))
-        return np.stack(chips) if chips else nothing
+        return as_network_input(np.zeros((1, size, size, columns), dtype=self.dtype), tuple(range(columns)))
 
     def _load(self, path: Path) -> NDArray[Any] | BrokenChipError:
         try:
@@ -104,41 +120,3 @@ class ChipFiles:
         if (height, width) != (size, size):
             self.resized.add(f"{width} x {height}")
         return as_network_input(resize_chip(chip, size), columns_of(self.recipe, self.images))
-
-
-def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str]) -> tuple[Scores, list[str]]:
-    """Return the scores of chip files.
-
-    Args:
-        scorer: the networks of one model.
-        files: the chips.
-        views: test-time views.
-
-    Returns:
-        The scores, and a line for each chip left out.
-
-    Raises:
-        BrokenChipError: if a chip is broken and is not to be left out.
-        UserError: if every chip is broken.
-    """
-    names, scores, broken, paths, told = [], [], [], iter(files.paths), False
-    with progress_bar(len(files.paths), "predicting") as bar:
-        for batch in files.batches(batch_size_for(files.recipe.input_size)):
-            whole = []
-            for chip, path in zip(batch, paths, strict=False):
-                if isinstance(chip, BrokenChipError):
-                    broken.append(str(chip))
-                else:
-                    whole.append(chip)
-                    names.append(path.stem)
-            if files.resized and not told:
-                told, size = True, files.inputs.size
-                others = first(sorted(files.resized))
-                bar.write(f"Chips of {others} pixels are resized to {size} x {size}, what the model was trained on.")
-            if whole:
-                chips = np.stack(whole)
-                scores.append(scorer(apply_view(chips, view) for view in views))
-            bar.update(len(batch))
-    if not names:
-        raise UserError(f"All {len(files.paths)} chips are broken. {broken[0]}")
-    return Scores(tuple(names), np.concatenate(scores)), broken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,6 @@ def scorer_of(
     inputs: Inputs,
     folders: Sequence[Path],
     sample: NDArray[Any],
-    say: Callable[[str], None],
 ) -> Scorer:
     """Return what scores chips with the networks that were trained in some jobs' folders of one model.
 
@@ -81,7 +80,6 @@ def scorer_of(
         inputs: what the networks are given.
         folders: the jobs' folders.
         sample: some chips as the networks take them, to check a faster way of running them.
-        say: receives a line on what runs them.
 
     Raises:
         UserError: if a file of weights is missing or damaged.
@@ -92,5 +90,5 @@ def scorer_of(
 
     networks, extractor = networks_of(recipe, task, inputs, folders)
     if extractor:
-        return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in networks], runner_of(extractor, sample, say))
-    return Scorer([runner_of(network, sample, say) for network in networks])
+        return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in networks], runner_of(extractor, sample))
+    return Scorer([runner_of(network, sample) for network in networks])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.files import replace_atomically
-from competition.common.progress import progress_bar
+from competition.common.progress import reporter
 from models.backend.interrupts import check
 from models.backend.runners import Runner
 from models.inputs.batches import Source, slices
@@ -40,13 +40,13 @@ class Scorer:
         Returns:
             Float32 array (num_chips, num_labels) in [0, 1].
         """
-        made = []
+        scores = []
         for chips in under_views:
             check()
-            given = self.extractor(chips) if self.extractor else chips
-            made += [network(given) for network in self.networks]
+            inputs = self.extractor(chips) if self.extractor else chips
+            scores += [network(inputs) for network in self.networks]
         # The mean of numbers in [0, 1] may leave it by rounding.
-        return np.mean(made, axis=0, dtype=np.float64).clip(0, 1).astype(np.float32)
+        return np.mean(scores, axis=0, dtype=np.float64).clip(0, 1).astype(np.float32)
 
 
 def predict_in_parts(
@@ -67,7 +67,7 @@ def predict_in_parts(
     """
     parts = []
     folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar(len(positions), title) as bar:
+    with reporter.bar(len(positions), title) as bar:
         for start, part in slices(positions, BATCHES_A_PART * source.batch_size):
             path = folder / f"{start}.npy"
             if path.is_file():

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.provenance import Provenance
 from folds.score_store import ScoreStore
-from folds.scores import Scores
 from models.backend.load import load_backend
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
-from models.recipes.view_sets import VIEW_SETS
 from models.runs.folders import read_job
 from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
     from models.networks.input_spec import Inputs
+    from models.predict.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -59,39 +59,36 @@ class Trained:
 
         recipe, folds = read_recipe(workspace, model), store.folds_of(model)
         if not folds:
-            raise UserError(f"No fold of '{model}' is trained. Run \"python run.py train --models {model}\".")
-        made = [store.provenance(model, fold) for fold in folds]  # refuses other labels, or another order of them
-        for fold, one in zip(folds, made, strict=True):
-            if one.recipe_digest != made[0].recipe_digest:
+            raise UserError(f"No fold of '{model}' is trained.", command=f"train --models {model}")
+        every = [store.provenance(model, fold) for fold in folds]  # refuses other labels, or another order of them
+        for fold, provenance in zip(folds, every, strict=True):
+            if provenance.recipe_digest != every[0].recipe_digest:
                 raise UserError(
-                    f"Folds {folds[0]} and {fold} of '{model}' were trained with different recipes. "
-                    f'Run "python run.py fold --model {model} --fold {fold} --restart".'
+                    f"Folds {folds[0]} and {fold} of '{model}' were trained with different recipes.",
+                    command=f"fold --model {model} --fold {fold} --restart",
                 )
         folders = {fold: store.folder(model, fold) for fold in folds}
         job, task = read_job(folders[folds[0]]), recipe.task(workspace.competition)
-        return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, made[0])
+        return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, every[0])
 
 
 def predict_folder(
     workspace: Workspace, store: ScoreStore, model: str, folder: Path, *, skip_broken: bool = False
-) -> tuple[Scores, list[str]]:
+) -> Predictions:
     """Return the scores of every chip in a folder, averaged over the model's complete folds and views.
-
-    Returns:
-        The scores, NaN for labels that the model does not score, and a line for each chip left out as broken.
 
     Raises:
         UserError: if the model is not trained, or the folder holds no chips it can take.
     """
     load_backend()
-    from models.predict.chip_files import ChipFiles, chip_files, predict_files
+    from models.predict.chip_files import ChipFiles, chip_files
+    from models.predict.predictions import predict_files
 
-    made = Trained.of(workspace, store, model)
-    recipe, task, folders = made.recipe, made.task, list(made.folders.values())
-    images, views = workspace.competition.image_set(recipe.images), VIEW_SETS[recipe.views]
-    files = ChipFiles(chip_files(folder), images, recipe, made.inputs, np.dtype(made.dtype), skip_broken)
+    trained = Trained.of(workspace, store, model)
+    recipe, folders = trained.recipe, list(trained.folders.values())
+    images, views = workspace.competition.image_set(recipe.images), recipe.test_views
+    files = ChipFiles(chip_files(folder), images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken)
     by = f"{counted(len(folders), 'fold')} of '{model}', {counted(len(views), 'view')}"
-    print(f"Scoring {counted(len(files.paths), 'chip')} with {by}.")
-    scorer = scorer_of(recipe, task, made.inputs, folders, files.sample(), print)
-    scores, broken = predict_files(scorer, files, views)
-    return Scores(scores.names, task.spread(scores.values)), broken
+    reporter.say(f"Scoring {counted(len(files.paths), 'chip')} with {by}.")
+    scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample())
+    return predict_files(scorer, files, views, trained.task)

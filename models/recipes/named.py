@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from competition.common.command_line import shown
 from competition.common.errors import UserError, unknown_name
 from models.recipes.recipe import Recipe
 
@@ -32,7 +34,7 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
     return recipes
 
 
-def resolve(name: str, overrides: dict[str, Any], extra: Path | None = None) -> Recipe:
+def resolve(name: str, overrides: Mapping[str, Any], extra: Path | None = None) -> Recipe:
     """Return the recipe called `name` with some values replaced.
 
     Args:
@@ -50,11 +52,8 @@ def resolve(name: str, overrides: dict[str, Any], extra: Path | None = None) -> 
 
 
 def listing(extra: Path | None = None) -> str:
-    """Return a line a recipe with the values in which it differs from the defaults."""
+    """Return one line per recipe: the values in which it differs from the defaults."""
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
-
-    def shown(value: Any) -> str:
-        return (",".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
 
     def line(name: str) -> str:
         own = {key: value for key, value in resolve(name, {}, extra).to_dict().items() if value != defaults[key]}
@@ -73,15 +72,15 @@ def recipe_from(values: dict[str, Any], source: str) -> Recipe:
 
     from competition.spec import describe
 
-    known = {known.name for known in dataclasses.fields(Recipe)}
+    known = {field.name for field in dataclasses.fields(Recipe)}
     if unknown := sorted(values.keys() - known):
         raise unknown_name(f"value of {source}", unknown[0], sorted(known))
     try:
         return TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:
-        # What __post_init__ found concerns no one entry, which describe() calls "file".
-        found = describe(error).removeprefix("file: ").removesuffix(".")
-        raise UserError(f"{source} is not valid: {found}.") from error
+        # What __post_init__ refuses concerns no one entry, which describe() calls "file".
+        mistakes = describe(error).removeprefix("file: ").removesuffix(".")
+        raise UserError(f"{source} is not valid: {mistakes}.") from error
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
@@ -92,5 +91,5 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from error
     for name in (name for name, values in content.items() if not isinstance(values, dict)):
-        raise UserError(f"{path} must hold one table a recipe, such as [{name}]; received the bare value {name!r}.")
+        raise UserError(f"{path} must hold one table per recipe, such as [{name}]; received the bare value {name!r}.")
     return content

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_file, digest_json
+from competition.common.text import counted
+from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS, drawn_views
 
 if TYPE_CHECKING:
     from competition.spec import Competition
@@ -67,7 +69,7 @@ class Recipe:
     learning_rate: float = _value("peak learning rate", 1e-3)
     schedule: Literal["constant", "cosine"] = _value("learning rate over the epochs", "constant")
     warmup: float = _value("epochs over which the learning rate rises to its peak", 0.0)
-    weight_decay: float = _value("decay of the kernels a step, as a share of the learning rate", 0.0)
+    weight_decay: float = _value("decay of the kernels per step, as a share of the learning rate", 0.0)
     clip: float = _value("largest norm of all gradients together; 0: any", 0.0)
     ema: float = _value("momentum of the moving average of weights that is judged and kept; 0: none", 0.0)
     head_epochs: int = _value("finetune: epochs of the head alone, before", 5)
@@ -76,7 +78,7 @@ class Recipe:
     batch_norm: Literal["frozen", "learnt"] = _value("finetune: batch-norm layers of the backbone", "frozen")
     precision: Literal["auto", "float32", "mixed"] = _value("auto: mixed (bfloat16) where a GPU has it", "auto")
     # The chips of a step.
-    batch_size: int = _value("chips a step", 64)
+    batch_size: int = _value("chips per step", 64)
     epochs: int = _value("passes over the training chips", 20)
     patience: int = _value("epochs without a better held-out metric before training stops; 0: never stops", 5)
     progressive: tuple[int, ...] = _value("input sizes of the first epochs, such as 128; all get equal shares", ())
@@ -96,8 +98,6 @@ class Recipe:
     seed: int = _value("seed of weights, order and augmentation", 0)
 
     def __post_init__(self) -> None:
-        from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
-
         for name, value in self.to_dict().items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise UserError(f"{name} must be a finite number, received {value}.")
@@ -120,6 +120,14 @@ class Recipe:
         for name in ("dense", "progressive"):
             if any(number < 1 for number in getattr(self, name)):
                 raise UserError(f"{name} needs whole numbers above 0, received {getattr(self, name)}.")
+        if self.views not in VIEW_SETS:
+            raise unknown_name("set of views", self.views, list(VIEW_SETS))
+        for name in (name for name in self.augment if name not in AUGMENTATIONS):
+            raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse values that do not go with each other."""
         if not self.pooling or ("flatten" in self.pooling and len(self.pooling) > 1):
             raise UserError(
                 f"pooling must be avg, max, both of these, or flatten; received {','.join(self.pooling) or 'none'}."
@@ -141,10 +149,6 @@ class Recipe:
             self._check_soft_f_beta()
         if self.epochs <= len(self.progressive):
             raise UserError(f"{len(self.progressive) + 1} input sizes need as many epochs, received {self.epochs}.")
-        if self.views not in VIEW_SETS:
-            raise unknown_name("set of views", self.views, list(VIEW_SETS))
-        for name in (name for name in self.augment if name not in AUGMENTATIONS):
-            raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
 
     def _check_soft_f_beta(self) -> None:
         for name, neutral in (("label_smoothing", 0.0), ("class_weights", "none")):
@@ -183,10 +187,32 @@ class Recipe:
         return set(self.augment) <= {"d4", "flips", "quarter_turns"}
 
     @property
+    def test_views(self) -> tuple[str, ...]:
+        """The views over which scores are averaged at test time."""
+        return VIEW_SETS[self.views]
+
+    @property
+    def drawn_views(self) -> tuple[str, ...]:
+        """The views among which augmentation draws, each as often as the others."""
+        return drawn_views(self.augment)
+
+    @property
     def stages(self) -> list[tuple[int, int]]:
         """The input sizes one after another, each with the number of epochs after which it ends."""
         sizes = [*self.progressive, self.input_size]
         return [(size, round(self.epochs * number / len(sizes))) for number, size in enumerate(sizes, 1)]
+
+    def stage_after(self, epochs: int) -> tuple[int, int]:
+        """Return the input size that follows a number of finished epochs, and after how many epochs it ends."""
+        return next((stage for stage in self.stages if epochs < stage[1]), self.stages[-1])
+
+    def summary(self) -> str:
+        """Return what is trained and for how long, in one line."""
+        kinds = {"head": "frozen", "finetune": "fine-tuned", "full": "pretrained"}
+        weights = "from scratch" if self.weights == "none" else kinds[self.train]
+        bands, sizes = " + ".join([self.bands, *self.indices]), ", ".join(str(size) for size, _ in self.stages)
+        how = f"at most {counted(self.epochs, 'epoch')}" if self.solver == "gradient" else f"solved by {self.solver}"
+        return f"{self.backbone} {weights}, {bands} at {sizes} px, {how}."
 
     def task(self, competition: Competition) -> Task:
         """Return what the recipe's networks score: all labels, or those of a specialist.

@@ -19,8 +19,8 @@ FLIPS = ("identity", "mirror", "turn180_mirror", "turn180")  # none, left-right,
 
 VIEW_SETS: dict[str, tuple[str, ...]] = {"identity": ("identity",), "flips": FLIPS, "d4": tuple(D4)}
 
-# The views among which an augmentation draws one a chip and epoch. The last two leave a chip in its place; what they do
-# is in models/augment.py.
+# The views among which an augmentation draws, anew for each chip and epoch. The last two leave a chip in its place:
+# what they do is in models/inputs/augment.py.
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "d4": tuple(D4),
     "flips": FLIPS,

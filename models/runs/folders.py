@@ -1,4 +1,4 @@
-"""What lies in a model's folder: its recipe, and one folder a fold that one process at a time may work in.
+"""What lies in a model's folder: its recipe, and one folder per fold, in which one process at a time works.
 
 Layout of a model's folder:
 
@@ -15,7 +15,6 @@ Layout of a model's folder:
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from competition.common.errors import UserError
 from competition.common.files import checked_name
+from competition.common.records import read_record
 from competition.workspace import Workspace
 from models.recipes.recipe import Recipe
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import keras
 
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
+FORMAT = 1  # of recipe.json, job.json and the training state
 PARTS = "parts"  # scores made so far
 EXTRACTOR = "extractor.weights.h5"
 
@@ -106,17 +107,17 @@ def begun(folder: Path) -> set[int]:
 
 
 def model_and_fold(path: Path) -> tuple[str, int]:
-    """Return model and fold of the job in whose folder `path` lies, or which is that folder."""
-    job = next(folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name))
-    return job.parent.name, int(job.name[4:])
+    """Return model and fold of the job in whose folder `path` lies, or which is that folder; "" and -1 if none is."""
+    job = next((folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name)), None)
+    return (job.parent.name, int(job.name[4:])) if job else ("", -1)
 
 
-def begin_again(path: Path) -> str:
-    """Return what to do about a file in a model's folder, or in a job's, that is damaged: the command is in it."""
+def restart_command(path: Path) -> str:
+    """Return the command that makes a damaged file in a model's folder, or in a job's, again; "" for other files."""
     if path.name == EXTRACTOR:  # the folds share it
-        return f'Run "python run.py train --models {path.parent.name} --restart"'
+        return f"train --models {path.parent.name} --restart"
     model, fold = model_and_fold(path)
-    return f'Run "python run.py fold --model {model} --fold {fold} --restart"'
+    return f"fold --model {model} --fold {fold} --restart" if model else ""
 
 
 def read_job(folder: Path) -> dict[str, Any]:
@@ -125,12 +126,11 @@ def read_job(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: if that is missing or damaged.
     """
-    path = folder / JOB
-    try:
-        job: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {**job, "inputs": dict(job["inputs"]), "dtype": str(job["dtype"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is missing or damaged. {begin_again(path)}.") from error
+
+    def parse(content: dict[str, Any]) -> dict[str, Any]:
+        return {**content, "inputs": dict(content["inputs"]), "dtype": str(content["dtype"])}
+
+    return read_record(folder / JOB, parse, version=FORMAT, command=restart_command(folder))
 
 
 def load_weights(network: keras.Model, path: Path) -> None:
@@ -142,4 +142,4 @@ def load_weights(network: keras.Model, path: Path) -> None:
     try:
         network.load_weights(path)
     except Exception as error:  # h5py and Keras raise whatever they like on a damaged file
-        raise UserError(f"{path} is missing or damaged. {begin_again(path)}.") from error
+        raise UserError(f"{path} is missing or damaged.", command=restart_command(path)) from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from competition.common.errors import UserError
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from competition.common.errors import UserError, spelled
 from competition.common.text import counted
 from competition.labels import LabelTable
 from competition.metrics import f_beta
@@ -11,28 +14,71 @@ from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
 from models.runs.model_recipe import read_recipe
-from models.runs.progress import state_of
+from models.runs.training_state import state_of
 
 
-def table(workspace: Workspace, store: ScoreStore) -> str:
-    """Return the (model x fold) table as text: what the scores of finished folds reach, the epoch of begun ones."""
-    from tabulate import tabulate
+@dataclass(frozen=True)
+class ModelStatus:
+    """How far one model has come.
 
-    models = store.models()
-    if not models:
-        return 'No model was begun. Run "python run.py train --models baseline".'
+    Attributes:
+        model: its name.
+        metric: what it is judged by.
+        folds: by fold what its scores reach, how many epochs are finished, or what is wrong.
+    """
+
+    model: str
+    metric: str
+    folds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far every model of a workspace has come.
+
+    Attributes:
+        cut: the cut at which held-out scores are judged.
+        num_folds: number of folds.
+        models: one entry per model.
+    """
+
+    cut: float
+    num_folds: int
+    models: tuple[ModelStatus, ...]
+
+    def text(self) -> str:
+        """Return the (model x fold) table for people."""
+        from tabulate import tabulate
+
+        if not self.models:
+            return f'No model was begun. Run "{spelled("train --models baseline")}".'
+        headers = ["model", "metric", *(f"fold {fold}" for fold in range(self.num_folds))]
+        rows = [[status.model, status.metric, *status.folds] for status in self.models]
+        legend = (
+            f"Held-out metric of the scores kept, the mean over views and seeds, at cut "
+            f"{self.cut:.2g}; ... is begun, not done; - not begun;\n"
+            "refused was made with other folds or labels, or is damaged."
+        )
+        return f"{tabulate(rows, headers=headers, disable_numparse=True)}\n{legend}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the status as values that JSON knows."""
+        return asdict(self)
+
+
+def status_of(workspace: Workspace) -> Status:
+    """Return how far every model has come: what the scores of finished folds reach, the epoch of begun ones.
+
+    Raises:
+        UserError: if the workspace has no fold table.
+    """
+    store = ScoreStore.of(workspace)
     folds = range(store.table.num_folds)
-    rows = [
-        [model, _metric(workspace, model), *(_cell(workspace, store, model, fold) for fold in folds)]
-        for model in models
-    ]
-    headers = ["model", "metric", *(f"fold {fold}" for fold in folds)]
-    legend = (
-        f"Held-out metric of the scores kept, the mean over views and seeds, at cut "
-        f"{workspace.competition.metric.prior_cut:.2g}; ... is begun, not done; - not begun;\n"
-        "refused was made with other folds or labels, or is damaged."
+    models = tuple(
+        ModelStatus(model, _metric(workspace, model), tuple(_cell(workspace, store, model, fold) for fold in folds))
+        for model in store.models()
     )
-    return f"{tabulate(rows, headers=headers, disable_numparse=True)}\n{legend}"
+    return Status(workspace.competition.metric.prior_cut, len(folds), models)
 
 
 def reached(heldout: Scores, task: Task, labelled: LabelTable) -> float:

@@ -1,30 +1,32 @@
-"""Checkpoints: the state after each epoch, written whole or not at all."""
+"""Weights on the disk: the state after each epoch, and finished networks; each written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from competition.common.errors import UserError
-from competition.common.files import replace_folder_atomically
+from competition.common.files import check_room, replace_folder
+from models.networks.build import save_weights
 from models.networks.optimizers import averaged
 from models.runs.folders import load_weights
-from models.runs.progress import STATE, TrainingState, checkpoints
+from models.runs.training_state import STATE, TrainingState, checkpoints
 
 LATEST, BEST = "latest.weights.h5", "best.weights.h5"
 
 
 def resume(network: keras.Model, folder: Path) -> TrainingState:
     """Load the latest checkpoint into a network; return the state after it, or a new one where there is none."""
-    found = checkpoints(folder)
-    if not found:
+    paths = checkpoints(folder)
+    if not paths:
         return TrainingState()
-    load_weights(network, found[-1] / LATEST)
-    return TrainingState.read(found[-1] / STATE)
+    load_weights(network, paths[-1] / LATEST)
+    return TrainingState.read(paths[-1] / STATE)
 
 
 def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, folder: Path) -> None:
@@ -33,15 +35,11 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     Raises:
         UserError: if the disk has no room for it.
     """
-    # HDF5 brings Python down if the disk fills up under it.
     variables = [*network.variables, *network.optimizer.variables]
-    needed = 2 * sum(int(np.prod(variable.shape)) * 4 for variable in variables)
-    if needed > (free := shutil.disk_usage(folder).free):
-        raise UserError(f"A checkpoint needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free at {folder}.")
+    check_room(2 * _size_of(variables), folder, "A checkpoint")
     before = checkpoints(folder)
     target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
-    shutil.rmtree(target, ignore_errors=True)
-    with replace_folder_atomically(target) as temporary:
+    with replace_folder(target) as temporary:
         network.save_weights(temporary / LATEST)
         if better and network.optimizer.use_ema:
             with averaged(network):
@@ -51,6 +49,24 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
         state.write(temporary / STATE)
     for old in before:
         shutil.rmtree(old)
+
+
+def write_network(network: keras.Model, path: Path) -> None:
+    """Write the weights of a finished network, or of a part of one.
+
+    Raises:
+        UserError: if the disk has no room for them.
+    """
+    check_room(_size_of(network.variables), path.parent, "The network")
+    save_weights(network, path)
+
+
+def _size_of(variables: Sequence[Any]) -> int:
+    """Return the bytes of variables in a file, for which there must be room: a full disk brings HDF5 down, and Python.
+
+    Weights are float32, whatever the network computes in.
+    """
+    return sum(int(np.prod(variable.shape)) * 4 for variable in variables)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +10,30 @@ import keras
 import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from models.backend.interrupts import check, deferred
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples
 from models.networks.optimizers import averaged
 from models.recipes.recipe import Recipe
 from models.runs.folders import load_weights, model_and_fold
-from models.runs.progress import Epoch, TrainingState, checkpoints
+from models.runs.training_state import Epoch, TrainingState, checkpoints
 from models.train.checkpoints import BEST, resume, write_checkpoint
 
+FEATURES = 0  # the input size that epochs on the feature bank are recorded with
 
-def train(
-    network: keras.Model,
-    examples: Examples,
-    recipe: Recipe,
-    folder: Path,
-    metric_name: str,
-    say: Callable[[str], None],
-    *,
-    size: int = 0,
-    until: int | None = None,
-) -> TrainingState:
-    """Train a network on one fold and leave it with the weights of its best epoch.
+
+def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path) -> TrainingState:
+    """Train a network to the end of its input size; after the last size leave it with the weights of its best epoch.
 
     After each epoch the whole state (weights, optimiser, history, best epoch) is written to a new folder and renamed,
     and the one before is removed: a kill at any moment costs the epoch it fell in and nothing else.
 
     Args:
-        network: the compiled network.
+        network: the compiled network, of the input size that follows the epochs finished in `folder`.
         examples: the chips to learn from and those held out.
-        recipe: epochs, patience and batches.
+        recipe: epochs, input sizes, patience and batches.
         folder: the job's folder; checkpoints go to `checkpoints/` in it.
-        metric_name: name of the metric in the lines shown.
-        say: receives a line an epoch.
-        size: input size of the network; epochs at another size do not compete for the best.
-        until: number of epochs after which this size ends; default: the recipe's last.
 
     Returns:
         The state after the last epoch.
@@ -53,27 +41,30 @@ def train(
     Raises:
         UserError: if the loss is no longer a number.
     """
+    metric = examples.task.metric.name
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(network, folder)
-    last = recipe.epochs if until is None else until
+    size, last = recipe.stage_after(state.epochs)
+    if recipe.on_bank:
+        size = FEATURES
     if state.is_at(size):
-        say(f"Going on after epoch {state.epochs}; best {metric_name} so far {state.best_metric:.4f}.")
+        reporter.say(f"Going on after epoch {state.epochs}; best {metric} so far {state.best_metric:.4f}.")
     patience = recipe.patience if last == recipe.epochs else 0
     while not state.is_over(last, patience if state.is_at(size) else 0):
         epoch = _one_epoch(network, examples, recipe, state.epochs, size)
         # The last step's weights show in the held-out loss alone.
         if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
-            lower = f"{model_and_fold(folder)[0]} --learning-rate {recipe.learning_rate / 10:g}"
+            lower = f"--learning-rate {recipe.learning_rate / 10:g}"
             raise UserError(
-                f"The loss became {loss} in epoch {epoch.number + 1}. Begin again with a lower learning rate than "
-                f'{recipe.learning_rate:g}: run "python run.py train --models {lower} --restart".'
+                f"The loss became {loss} in epoch {epoch.number + 1} with a learning rate of {recipe.learning_rate:g}.",
+                command={"to begin again": f"train --models {model_and_fold(folder)[0]} {lower} --restart"},
             )
         better = state.add(epoch)
         write_checkpoint(network, state, better, folder)
-        say(_line(epoch, recipe.epochs, metric_name, better))
+        reporter.say(_line(epoch, recipe.epochs, metric, better))
     if last == recipe.epochs:
         if state.epochs < last:
-            say(f"Stopped: no better {metric_name} in {state.waited} epochs.")
+            reporter.say(f"Stopped: no better {metric} in {state.waited} epochs.")
         load_weights(network, checkpoints(folder)[-1] / BEST)
     return state
 
@@ -87,11 +78,12 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
     # JAX and torch build the metrics from a first batch, which several workers do not give back to `fit`.
     network._symbolic_build(data_batch=batches[0])
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
-    with _EpochBar(len(batches), f"epoch {number + 1}/{recipe.epochs}") as bar:
+    with reporter.bar(len(batches), f"epoch {number + 1}/{recipe.epochs}", "step") as bar:
+        watch = Watch(bar)
         with deferred():
-            learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+            learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[watch]).history
         with averaged(network), deferred():
-            figures = network.evaluate(heldout, verbose=0, return_dict=True, callbacks=[_Watch()])
+            figures = network.evaluate(heldout, verbose=0, return_dict=True, callbacks=[watch])
     return Epoch(
         number=number,
         loss=float(learnt["loss"][0]),
@@ -104,33 +96,27 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
     )
 
 
-class _Watch(keras.callbacks.Callback):
-    """Ends a long evaluation when Ctrl-C was pressed."""
+class Watch(keras.callbacks.Callback):
+    """Moves the bar of an epoch on, and ends training or a long evaluation when Ctrl-C was pressed.
 
-    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        check()
+    Args:
+        bar: counts training steps.
+    """
 
-
-class _EpochBar(keras.callbacks.Callback):
-    """A progress bar over the steps of an epoch, shown on a terminal only."""
-
-    def __init__(self, steps: int, title: str) -> None:
+    def __init__(self, bar: Any) -> None:
         super().__init__()
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=steps, desc=title, unit="batch", disable=None, leave=False)
-
-    def __enter__(self) -> _EpochBar:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.close()
+        self.bar = bar
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count a step, and show its loss."""
         check()
         self.bar.update()
         if logs and not self.bar.disable:
             self.bar.set_postfix_str(f"loss {float(logs['loss']):.4f}", refresh=False)
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look for a Ctrl-C."""
+        check()
 
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:

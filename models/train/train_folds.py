@@ -2,58 +2,49 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from competition.common.files import checked_name
+from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.runs.folders import BusyError, begun, remove
-from models.runs.model_recipe import recipe_of
+from models.runs.model_recipe import ModelRequest, recipe_of
 from models.train.job import Job
 
 
 def train_folds(
     workspace: Workspace,
-    model: str,
-    name: str | None,
-    fold: int | None,
+    request: ModelRequest,
+    fold: int | None = None,
     *,
-    restart: bool,
-    recipes: Path | None,
-    skip_broken: bool,
-    no_test: bool,
-    overrides: dict[str, Any],
+    restart: bool = False,
+    skip_broken: bool = False,
+    no_test: bool = False,
 ) -> bool:
     """Train a model on one fold, or on all of them, one after another; return whether all have scores now.
 
     Args:
         workspace: chips, labels and runs.
-        model: a recipe, or a model begun with one.
-        name: name of the variant; None: the recipe's.
+        request: the model, and the values given by flags.
         fold: the fold; None: all, leaving those that another process is at.
         restart: remove what was made first.
-        recipes: the user's own recipe file.
         skip_broken: leave broken chips out, instead of stopping.
         no_test: score held-out chips only.
-        overrides: the recipe's values given by flags.
     """
-    store, label = ScoreStore.of(workspace), name or model
-    every, verb = range(store.table.num_folds), "train --models" if fold is None else f"fold --fold {fold} --model"
-    chosen, again = every if fold is None else [fold], set[int]()
+    store, model = ScoreStore.of(workspace), request.model
+    every = range(store.table.num_folds)
+    restarted = set[int]()
     if restart:  # all of it: also the folds of a fold table that had more of them
-        again = {*every, *begun(workspace.runs / checked_name("model", label))} if fold is None else {fold}
-    recipe = recipe_of(workspace, label, model if name else None, overrides, recipes, again, verb)
+        restarted = {*every, *begun(store.folder(model, 0).parent)} if fold is None else {fold}
+    recipe = recipe_of(workspace, request, restarted)
     # Refuse weights that are not there and unknown labels, before anything is removed.
     recipe.digest()
     recipe.task(workspace.competition)
-    for number in sorted(again):
-        remove(workspace, label, number)
-    for number in chosen:
+    for number in sorted(restarted):
+        remove(workspace, model, number)
+    for number in every if fold is None else [fold]:
         try:
-            Job(workspace, store, label, recipe, number, skip_broken, with_test=not no_test).run()
+            Job(workspace, store, model, recipe, number, skip_broken, with_test=not no_test).run()
         except BusyError as busy:
             if fold is not None:
                 raise
-            print(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
-    return store.folds_of(label) == list(every)
+            reporter.say(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
+    return store.folds_of(model) == list(every)

@@ -1,22 +1,29 @@
-"""Where every blend, stack and model is measured alike: on the same chips and folds, decided in the same way."""
+"""Candidates for a submission, all measured alike: on the same chips and folds, decided in the same way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
+from competition.labels import to_multi_hot
+from competition.workspace import Workspace
+from folds.score_store import ScoreStore
 from submissions.combine.means import Mean
-from submissions.combine.methods import MEAN, METHODS, VOTE, Setting, make_combiner
+from submissions.combine.methods import METHODS, Setting, make_combiner
 from submissions.combine.vote import MAJORITY
+from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import Obedient
-from submissions.decide.rules import CUTS, FIXED, cut_rules, display_name, make_rule, numbers_fitted
-from submissions.decide.thresholds import FixedCut
-from submissions.measure.cross_fit import Combined, Combiner, DecisionRule, combine, evaluate
-from submissions.measure.evaluation import Evaluation
-from submissions.members.members import Member, SharedChips
+from submissions.decide.rules import cut_rules, display_name, make_rule, numbers_fitted
+from submissions.decide.studies import IN_MEMORY, Tuning
+from submissions.measure.cross_fit import Combined, Combiner, CrossFit, DecisionRule
+from submissions.measure.evaluation import Evaluation, simplest_within_error
+from submissions.members.coverage import check_all_scored
+from submissions.members.members import Member, SharedChips, load_members, share
+from submissions.names import CUT_RULES, FIXED, MEAN, PLATT, VOTE
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +53,20 @@ class Candidate:
             return numbers * num_members, num_members
         return METHODS[self.method].numbers(num_members, num_labels) + numbers, num_members
 
+    def as_dict(self, reference: Evaluation) -> dict[str, Any]:
+        """Return what it is and its figures, for JSON, with the difference to a reference."""
+        members = [member.name for member in self.members]
+        return {"members": members, "method": self.method, "rule": self.rule, **self.evaluation.as_dict(reference)}
+
 
 @dataclass(frozen=True, eq=False)
-class Bench:
-    """Measures candidates made of some members.
+class Candidates:
+    """Makes candidates of some members, and measures them.
 
     Attributes:
         members: that candidates are made of.
         chips: that all of them have scored.
-        setting: what combiners are made with.
+        setting: what combiners and rules are made with.
         exclusive: give every chip exactly one label of each exclusive group.
         alone: let a label that stands alone have no company.
     """
@@ -66,71 +78,109 @@ class Bench:
     alone: bool = False
 
     @cached_property
+    def cross_fit(self) -> CrossFit:
+        """Fits and measures on these chips."""
+        return CrossFit(self.chips.truth, self.chips.folds, self.setting.competition.metric)
+
+    @cached_property
     def reference(self) -> Evaluation:
         """What others are compared with: the mean of all members at the prior cut."""
         (reference,) = self.blends(MEAN, [FIXED])
         return reference.evaluation
-
-    def blends(self, method: str, rules: Sequence[str]) -> list[Candidate]:
-        """Measure a blend or stack of all members by each rule; a vote is by rules for cuts alone."""
-        if method != VOTE:
-            return self._candidates(self.members, method, rules, self._combined(method, FIXED), method)
-        return [
-            self._candidate(self.members, VOTE, rule, self._combined(VOTE, rule), VOTE)
-            for rule in rules
-            if rule in CUTS
-        ]
-
-    def singles(self, number: int, rules: Sequence[str]) -> list[Candidate]:
-        """Measure one of the members by itself, which must score every label."""
-        member, scores = self.members[number], self.chips.scores[number]
-        combined = Combined.unlearnt(scores, self.chips.folds, Mean())
-        return self._candidates((member,), MEAN, rules, combined, f"{member.name} alone")
 
     @property
     def whole(self) -> list[int]:
         """The numbers of the members that score every label."""
         return [number for number, member in enumerate(self.members) if member.oof.scored.all()]
 
-    def evaluate(self, name: str, make: Callable[[], DecisionRule], combined: Combined, **final: Any) -> Evaluation:
-        """Evaluate decisions on scores of these chips, with the competition's rules as the last step."""
+    def blends(self, method: str, rules: Sequence[str]) -> list[Candidate]:
+        """Measure a blend or stack of all members by each rule; of a vote, by the rules that find cuts."""
+        if method == VOTE:
+            cutting = [rule for rule in rules if rule in CUT_RULES]
+            return [self._measure(self.members, VOTE, rule, self._combined(VOTE, rule), VOTE) for rule in cutting]
+        combined = self._combined(method)
+        return [self._measure(self.members, method, rule, combined, method) for rule in rules]
 
-        def obedient(rule: DecisionRule) -> Obedient:
-            return Obedient(rule, self.setting.competition, exclusive=self.exclusive, alone=self.alone)
+    def singles(self, number: int, rules: Sequence[str]) -> list[Candidate]:
+        """Measure one of the members by itself, which must score every label, by each rule."""
+        member = self.members[number]
+        combined = self.cross_fit.as_they_are(self.chips.scores[number], Mean())
+        return [self._measure((member,), MEAN, rule, combined, f"{member.name} alone") for rule in rules]
 
-        chips, metric = self.chips, self.setting.competition.metric
-        last = {key: obedient(rule) for key, rule in final.items()}
-        return evaluate(name, lambda: obedient(make()), combined, chips.truth, chips.folds, metric, **last)
-
-    def _candidates(
-        self, members: tuple[Member, ...], method: str, rules: Sequence[str], combined: Combined, title: str
-    ) -> list[Candidate]:
-        return [self._candidate(members, method, rule, combined, title) for rule in rules]
-
-    def _candidate(
+    def _measure(
         self, members: tuple[Member, ...], method: str, rule: str, combined: Combined, title: str
     ) -> Candidate:
-        setting = self.setting
-        name = f"{title}, {display_name(rule, setting.competition.metric)}"
-        if method == VOTE:
-            found = self.evaluate(name, lambda: FixedCut(MAJORITY), combined)
-        else:
-            make = partial(make_rule, rule, setting.competition, calibration=setting.calibration, trials=setting.trials)
-            found = self.evaluate(name, make, combined, final=make(studies=setting.studies, title=setting.title))
-        return Candidate(members, method, rule, combined, found)
+        """Measure decisions on scores of these chips, with the competition's rules as the last step."""
+        competition = self.setting.competition
 
-    def _combined(self, method: str, rule: str) -> Combined:
-        """Combine all members; `rule` finds the cuts of a vote's."""
-        scores, truth, folds = self.chips.scores, self.chips.truth, self.chips.folds
+        def obedient(tuning: Tuning) -> Obedient:
+            if method == VOTE:
+                decides: DecisionRule = FixedRule(MAJORITY)
+            else:
+                decides = make_rule(rule, competition, tuning, self.setting.calibration)
+            return Obedient(decides, competition, exclusive=self.exclusive, alone=self.alone)
 
-        def make(studies: Path | None = None) -> Combiner:
-            competition, setting = self.setting.competition, replace(self.setting, studies=studies)
-            cuts = cut_rules(competition, trials=setting.trials, studies=studies, title=setting.title)
-            return make_combiner(method, setting, cuts[rule])
+        tuning = self.setting.tuning
+        name = f"{title}, {display_name(rule, competition.metric)}"
+        make = partial(obedient, tuning.in_memory)
+        with threadpool_limits(1):  # rules are fitted to one label's scores: threads would wait for each other
+            evaluation = self.cross_fit.evaluate(name, make, combined, final=obedient(tuning))
+        return Candidate(members, method, rule, combined, evaluation)
+
+    def _combined(self, method: str, rule: str = FIXED) -> Combined:
+        """Combine all members; `rule` finds the cuts of those of a vote."""
+
+        def make(setting: Setting) -> Combiner:
+            return make_combiner(method, setting, cut_rules(setting.competition, setting.tuning)[rule])
 
         learns = rule != FIXED if method == VOTE else METHODS[method].numbers(1, 1) > 0
-        final = make(self.setting.studies)
+        final = make(self.setting)
         if learns:
-            return combine(make, scores, truth, folds, final=final)
-        fitted = final.fit(scores, truth)
-        return Combined.unlearnt(fitted.predict(scores), folds, fitted)
+            return self.cross_fit.combine(partial(make, self.setting.in_memory), self.chips.scores, final=final)
+        fitted = final.fit(self.chips.scores, self.chips.truth)
+        return self.cross_fit.as_they_are(fitted.predict(self.chips.scores), fitted)
+
+
+def make_candidates(
+    member_names: Sequence[str],
+    workspace: Workspace,
+    *,
+    exclusive: bool | None = None,
+    alone: bool = False,
+    union: Sequence[str] = (),
+    extras: Sequence[str] = (),
+    calibration: str = PLATT,
+    tuning: Tuning = IN_MEMORY,
+) -> Candidates:
+    """Load members and bring them to the chips that they share.
+
+    Args:
+        member_names: models and blends.
+        workspace: of the competition.
+        exclusive: give every chip exactly one label of each exclusive group; None: do not.
+        alone: let a label that stands alone have no company.
+        union: labels that are decided where any member that scores them would.
+        extras: further columns of stacks.
+        calibration: of the scores that a decoder takes.
+        tuning: how Optuna tunes.
+
+    Raises:
+        UserError: if a member does not fit, no member scores a label, or there is no such label or extra column.
+    """
+    competition, store = workspace.competition, ScoreStore.of(workspace)
+    (joined,) = to_multi_hot([union], competition)
+    members = load_members(member_names, workspace, store)
+    check_all_scored(members, competition)
+    setting = Setting(competition, tuple(member_names), joined, tuple(extras), calibration, tuning)
+    setting.columns()  # refuses what it does not know
+    return Candidates(members, share(members, workspace, store.table), setting, bool(exclusive), alone)
+
+
+def simplest(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the simplest candidate within one standard error of the best.
+
+    Args:
+        candidates: of the same chips, the simplest first.
+    """
+    evaluation = simplest_within_error([candidate.evaluation for candidate in candidates])
+    return next(candidate for candidate in candidates if candidate.evaluation is evaluation)

@@ -5,48 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from competition.common.errors import UserError, unknown_name
+from competition.common.progress import reporter
 from competition.metrics import f_beta
-from competition.spec import Metric
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from submissions.choose.candidates import Bench, Candidate
-from submissions.combine.methods import METHODS, SLOW, VOTE
-from submissions.decide.rules import FIXED, default_rules, make_rule
+from submissions.choose.candidates import Candidate, Candidates, simplest
+from submissions.choose.report import CHOICE, evaluation_table
+from submissions.decide.rules import default_rules, make_rule
 from submissions.measure.bootstrap import bootstrap
-from submissions.measure.evaluation import Difference, Evaluation, simplest_of, simplest_within_error
-from submissions.measure.shake_up import ShakeUp, shake_up
+from submissions.measure.evaluation import Difference, Evaluation, simplest_of
+from submissions.measure.shake_up import SPLITS, ShakeUp, shake_up
 from submissions.members.blend_files import IMPORTED, blend_names
-from submissions.members.members import SharedChips, load_member
+from submissions.members.members import load_member
+from submissions.names import FIXED, METHODS, SLOW, VOTE
 
 QUICK = tuple(method for method in METHODS if method not in SLOW)
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Candidates for a submission.
+    """Candidates for a submission, and which of them to submit.
 
     Attributes:
         candidates: the simplest first.
-        best: the candidate of the highest cross-fitted metric.
         chosen: the simplest candidate within one standard error of the best.
-        reference: what differences are to: the mean of all members at the prior cut.
-        chips: that were measured.
-        metric: what was measured.
+        source: made the candidates.
     """
 
     candidates: tuple[Candidate, ...]
-    best: Candidate
     chosen: Candidate
-    reference: Evaluation
-    chips: SharedChips
-    metric: Metric
+    source: Candidates
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate of the highest cross-fitted metric."""
+        return max(self.candidates, key=lambda candidate: candidate.evaluation.cross_fitted)
+
+    @property
+    def reference(self) -> Evaluation:
+        """What differences are to: the mean of all members at the prior cut."""
+        return self.source.reference
 
     def choosing(self) -> tuple[float, Difference]:
         """Return what choosing is worth, and how much better than the reference: fold by fold, on what others chose.
@@ -54,78 +59,120 @@ class Comparison:
         The best of many is partly the luckiest. Each fold is decided by what the chips of the other folds would have
         chosen, so that this figure is free of that luck; the chosen one's own is not.
         """
-        truth, folds = self.chips.truth, self.chips.folds
-        decisions = [each.evaluation.decisions for each in self.candidates]
-        made = np.empty(truth.shape, dtype=bool)
+        fit, decisions = self.source.cross_fit, self._decisions
+        truth, folds, metric = fit.truth, fit.folds, fit.metric
+        decided = np.empty(truth.shape, dtype=bool)
         for fold in np.unique(folds):
             held = folds == fold
-            others = [decided[~held] for decided in decisions]
-            values = np.array([f_beta(truth[~held], decided, self.metric) for decided in others])
-            made[held] = decisions[simplest_of(values, bootstrap(truth[~held], others, self.metric))][held]
-        value, drawn = f_beta(truth, made, self.metric), bootstrap(truth, [made], self.metric)[:, 0]
-        error = float(np.std(drawn - self.reference.resampled, ddof=1))
+            others = [candidate[~held] for candidate in decisions]
+            values = np.array([f_beta(truth[~held], other, metric) for other in others])
+            decided[held] = decisions[simplest_of(values, bootstrap(truth[~held], others, metric))][held]
+        value, resampled = f_beta(truth, decided, metric), bootstrap(truth, [decided], metric)[:, 0]
+        error = float(np.std(resampled - self.reference.resampled, ddof=1))
         return value, Difference(value - self.reference.cross_fitted, error)
 
     def shake_up(self, public: float) -> ShakeUp:
         """Simulate what a public leaderboard of this share of the chips would do to the choice."""
-        decisions = [each.evaluation.decisions for each in self.candidates]
-        return shake_up(self.chips.truth, decisions, self.candidates.index(self.chosen), self.metric, public)
+        fit = self.source.cross_fit
+        return shake_up(fit.truth, self._decisions, self.candidates.index(self.chosen), fit.metric, public)
+
+    def text(self, *, top: int = 0, shaken: ShakeUp | None = None) -> str:
+        """Return the table of the candidates, the best first, and which of them to submit.
+
+        Args:
+            top: how many rows to show, beside the chosen one and the reference; 0: all.
+            shaken: what `shake_up` returned, if it is to be shown.
+        """
+        evaluations = [candidate.evaluation for candidate in self.candidates]
+        chosen, reference = self.chosen.evaluation, self.reference
+        order = sorted(range(len(evaluations)), key=lambda number: -evaluations[number].cross_fitted)
+        always = (chosen.name, reference.name)
+        shown = [
+            number for place, number in enumerate(order) if not top or place < top or evaluations[number].name in always
+        ]
+        beaten = {} if shaken is None else {"beaten": [f"{shaken.beats[number]:.0%}" for number in shown]}
+        lines = [evaluation_table([evaluations[number] for number in shown], reference, chosen, beaten)]
+        if len(shown) < len(order):
+            lines.append(f"{len(order) - len(shown)} worse ones are not shown; --top 0 shows all.")
+        value, over = self.choosing()
+        lines += [
+            CHOICE.format(chosen.name),
+            f"The best of {len(order)} is partly the luckiest: choosing like this in each fold by the chips of the "
+            f"others gives {value:.4f}, {over.value:+.4f} ± {over.error:.4f} against {reference.name}.",
+        ]
+        if shaken is not None:
+            lines.append(
+                f"Shake-up: {SPLITS:,} random splits, {shaken.public:.0%} of the chips public and the rest private. "
+                f"In private the chosen one is the best in {shaken.best:.0%} of them, {shaken.chosen:.4f} in the mean; "
+                f"what leads in public gets {shaken.leader:.4f}. `beaten`: how often the chosen one beats a row in "
+                "private."
+            )
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison, for JSON."""
+        value, over = self.choosing()
+        return {
+            "candidates": [candidate.as_dict(self.reference) for candidate in self.candidates],
+            "chosen": self.chosen.evaluation.name,
+            "choosing": {"cross_fitted": value, "difference": over.value, "standard_error": over.error},
+        }
+
+    @property
+    def _decisions(self) -> list[Any]:
+        return [candidate.evaluation.decisions for candidate in self.candidates]
 
 
-def known_members(workspace: Workspace, say: Callable[[str], None]) -> tuple[str, ...]:
-    """Return the models with all their folds and the imported scores; `say` is told which models are left out.
+def known_members(workspace: Workspace) -> tuple[str, ...]:
+    """Return the models with all their folds and the imported scores, and say which models are left out.
 
     Raises:
         UserError: if there is none.
     """
-    store, found = ScoreStore.of(workspace), []
+    store, names = ScoreStore.of(workspace), []
     for name in [*store.models(), *blend_names(workspace.blends)]:
         try:
-            member = load_member(name, workspace, store)
+            provenance = load_member(name, workspace, store).provenance
         except UserError as error:
-            say(f"Left out: {error}")
+            reporter.say(f"Left out: {error}")
             continue
-        if member.made["kind"] == "model" or member.made["method"] == IMPORTED:
-            found.append(name)
-    if not found:
-        raise UserError('No model has all its folds yet. Run "python run.py train --models MODEL".')
-    return tuple(found)
+        if provenance["kind"] == "model" or provenance["method"] == IMPORTED:
+            names.append(name)
+    if not names:
+        raise UserError("No model has all its folds yet.", command="train --models MODEL")
+    return tuple(names)
 
 
-def compare(
-    bench: Bench, methods: Sequence[str] | None = None, rules: Sequence[str] | None = None, *, progress: bool = False
-) -> Comparison:
+def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Sequence[str] | None = None) -> Comparison:
     """Measure every member that scores all labels and every method, by every rule.
 
     Args:
-        bench: measures.
+        source: makes and measures the candidates.
         methods: to combine all members by, or "all"; None: all but the slowest. With one member none is used.
         rules: to decide by; None: all but Optuna. The prior cut is always among them.
-        progress: show a bar.
 
     Raises:
         UserError: if there is no such method or rule, or a rule does not serve the competition's metric.
     """
-    competition = bench.setting.competition
-    methods = QUICK if methods is None else tuple(METHODS) if tuple(methods) == ("all",) else methods
+    competition = source.setting.competition
+    methods = QUICK if methods is None else METHODS if tuple(methods) == ("all",) else methods
     for method in (method for method in methods if method not in METHODS):
         raise unknown_name("method of blending", method, ["all", *METHODS])
     rules = [FIXED, *(rule for rule in rules or default_rules(competition) if rule != FIXED)]
     for rule in rules:
         make_rule(rule, competition)  # refuses what cannot serve, before the work
-    kinds: list[Callable[[], list[Candidate]]] = [partial(bench.singles, number, rules) for number in bench.whole]
-    if len(bench.members) > 1:
+    jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, rules) for number in source.whole]
+    if len(source.members) > 1:
         # Cuts by label for every member of a vote are worth less than they take.
         few = [rule for rule in rules if rule in (FIXED, "uniform")]
-        kinds += [partial(bench.blends, method, few if method == VOTE else rules) for method in methods]
-
-    # A thread each; the slowest begin first, lest they be waited for.
-    with threadpool_limits(1):
-        done = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(delayed(kind)() for kind in kinds[::-1])
-        shown = tqdm(done, total=len(kinds), unit=" blends", leave=False, disable=None if progress else True)
-        measured = list(shown)[::-1]
-    candidates = sorted((each for found in measured for each in found), key=lambda each: each.simplicity)
-    best = max(candidates, key=lambda each: each.evaluation.cross_fitted)
-    found = simplest_within_error([each.evaluation for each in candidates])
-    chosen = next(each for each in candidates if each.evaluation is found)
-    return Comparison(tuple(candidates), best, chosen, bench.reference, bench.chips, competition.metric)
+        jobs += [partial(source.blends, method, few if method == VOTE else rules) for method in methods]
+    measured = []
+    # One thread for each job; the slowest begin first, lest they be waited for.
+    with threadpool_limits(1), reporter.bar(len(jobs), unit="blend") as bar:
+        parallel = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+        for by_rule in parallel(delayed(job)() for job in jobs[::-1]):
+            measured.append(by_rule)
+            bar.update()
+    in_order = [candidate for by_rule in measured[::-1] for candidate in by_rule]
+    candidates = sorted(in_order, key=lambda candidate: candidate.simplicity)
+    return Comparison(tuple(candidates), simplest(candidates), source)

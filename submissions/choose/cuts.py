@@ -1,9 +1,8 @@
-"""The cuts of one model or blend: made, kept beside its scores, and read again while they fit."""
+"""The cuts of one model or blend: chosen, kept beside its scores, and read again while they fit."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,21 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.files import write_json
-from competition.common.text import short
+from competition.common.records import read_record, write_record
+from competition.common.text import counted, short
 from competition.spec import Competition
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from folds.scores import Scores, scored_labels
-from submissions.decide.rules import FIXED, cut_rules, display_name
-from submissions.decide.thresholds import TRIALS, FixedCut
-from submissions.measure.cross_fit import Combined, evaluate
+from folds.scores import Scores
+from submissions.choose.report import CHOICE, evaluation_table, label_table
+from submissions.decide.cut_rules import FixedRule
+from submissions.decide.rules import cut_rules, display_name
+from submissions.decide.studies import IN_MEMORY, Tuning
+from submissions.measure.cross_fit import CrossFit
 from submissions.measure.evaluation import Evaluation, Ranking, simplest_within_error
-from submissions.members.members import load_member, share
+from submissions.members.members import Member, load_member, share
+from submissions.names import FIXED
 
 FILE = "cuts.json"
 FORMAT = 1
+HALF = "fixed 0.5"  # shown beside the prior cut, where that is another
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,29 +38,56 @@ class ChosenCuts:
     """Cuts of one model or blend.
 
     Attributes:
-        labels: that have scores; of a specialist, not all. Everything below is of these.
+        member: the model or blend.
+        task: the labels that it scores; everything below is of these.
         rule: which of `evaluations` was chosen.
         evaluations: of every rule for cuts; the first is the prior cut.
         ranking: of the scores.
-        path: the file written.
         notes: lines that say which chips are missing.
     """
 
-    labels: tuple[str, ...]
+    member: Member
+    task: Task
     rule: str
     evaluations: dict[str, Evaluation]
     ranking: Ranking
-    path: Path
     notes: tuple[str, ...]
 
     @property
+    def path(self) -> Path:
+        """The file that keeps them."""
+        return self.member.folder / FILE
+
+    @property
     def cuts(self) -> NDArray[np.float64]:
-        """The cuts chosen, (len(labels),)."""
+        """The cuts chosen, (num_scored,)."""
         chosen: NDArray[np.float64] = self.evaluations[self.rule].fitted.cuts
         return chosen
 
+    def text(self) -> str:
+        """Return everything to show of them."""
+        chosen, labels = self.evaluations[self.rule], self.task.labels
+        lines = [*self.notes, evaluation_table(self.evaluations.values(), self.evaluations[FIXED], chosen)]
+        if not self.task.is_whole:
+            scored = f"{counted(len(labels), 'label')} that {'is' if len(labels) == 1 else 'are'} scored"
+            lines.append(f"{chosen.metric} is the mean over the {scored}.")
+        lines.append(CHOICE.format(chosen.name))
+        if self.task.competition.exclusive and self.task.is_whole:
+            lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
+        return "\n".join([*lines, "", label_table(chosen, self.ranking, self.task)])
 
-def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> ChosenCuts:
+    def as_dict(self) -> dict[str, Any]:
+        """Return the cuts and the figures of every rule, for JSON."""
+        return {
+            "rule": self.rule,
+            "metric": self.task.metric.name,
+            "scores": digest_scores(self.member.oof),
+            "cuts": by_label(self.cuts, self.task.labels),
+            "figures": [evaluation.as_dict(self.evaluations[FIXED]) for evaluation in self.evaluations.values()],
+        }
+
+
+def make_cuts(name: str, workspace: Workspace, *, trials: int = IN_MEMORY.trials) -> ChosenCuts:
     """Compare the rules for cuts on the scores of a model or blend, choose one, and keep its cuts.
 
     Args:
@@ -70,65 +100,45 @@ def make_cuts(name: str, workspace: Workspace, *, trials: int = TRIALS) -> Chose
     """
     store = ScoreStore.of(workspace)
     member = load_member(name, workspace, store)
-    chips = share([member], workspace, store.table)
-    compared = compare_cuts(
-        chips.scores[0],
-        chips.truth,
-        chips.folds,
-        workspace.competition,
-        trials=trials,
-        studies=workspace.studies,
-        title=name,
-    )
-    chosen = simplest_within_error(list(compared.values()))
-    rule = next(name for name, each in compared.items() if each is chosen)
-    path = write_cuts(member.folder, rule, compared, member.oof, workspace.competition)
-    scored = member.oof.scored
-    ranking = Ranking.of(chips.scores[0][:, scored], chips.truth[:, scored])
-    return ChosenCuts(Task.of(workspace.competition, scored).labels, rule, compared, ranking, path, chips.notes)
+    chips, scored = share([member], workspace, store.table), member.oof.scored
+    scores, truth = chips.scores[0][:, scored], chips.truth[:, scored]
+    task, tuning = Task.of(workspace.competition, scored), Tuning(trials, workspace.studies, title=name)
+    evaluations = compare_cuts(scores, CrossFit(truth, chips.folds, task.metric), task, tuning)
+    chosen = simplest_within_error(list(evaluations.values()))
+    rule = next(rule for rule, evaluation in evaluations.items() if evaluation is chosen)
+    cuts = ChosenCuts(member, task, rule, evaluations, Ranking.of(scores, truth), chips.notes)
+    write_record(cuts.path, cuts.as_dict(), version=FORMAT)
+    return cuts
 
 
 def compare_cuts(
-    scores: NDArray[Any],
-    truth: NDArray[np.bool_],
-    folds: NDArray[np.integer],
-    competition: Competition,
-    *,
-    trials: int = TRIALS,
-    studies: Path | None = None,
-    title: str = "cuts",
+    scores: NDArray[Any], cross_fit: CrossFit, task: Task, tuning: Tuning = IN_MEMORY
 ) -> dict[str, Evaluation]:
     """Evaluate every rule for cuts and the cut 0.5 on one model's scores; without the competition's rules.
 
-    The study of all chips is kept in `studies`; those without one fold are made anew in memory, which is quicker than
-    keeping them.
+    A study of all chips is kept on disk; those without one fold are made anew in memory, which is quicker than keeping
+    them.
 
     Args:
-        scores: float array (num_chips, num_labels); labels without scores, NaN for every chip, play no part.
-        truth: bool array (num_chips, num_labels).
-        folds: int array (num_chips,).
-        competition: gives labels and metric.
-        trials: size of every Optuna study.
-        studies: the SQLite file that keeps the study.
-        title: how the study's name begins.
+        scores: float array (num_chips, num_scored), of the labels of `task`.
+        cross_fit: measures on the chips and these labels.
+        task: the labels scored.
+        tuning: how Optuna tunes.
 
     Returns:
-        Evaluations of the labels scored by rule, the simplest first.
+        Evaluations by rule, the simplest first.
     """
-    scored = scored_labels(scores)
-    metric, scores, truth = Task.of(competition, scored).metric, scores[:, scored], truth[:, scored]
-    rules = cut_rules(competition, trials=trials)
-    final = cut_rules(competition, trials=trials, studies=studies, title=title)
+    competition, metric = task.competition, task.metric
+    scored = np.isin(competition.labels, task.labels)
+    rules, final = cut_rules(competition, tuning.in_memory), cut_rules(competition, tuning)
     if metric.prior_cut != 0.5:
-        half = {"fixed 0.5": lambda _: FixedCut(0.5)}
+        half = {HALF: lambda _: FixedRule(0.5)}
         rules = {FIXED: rules[FIXED], **half, **rules}
         final.update(half)
-    plain = Combined.unlearnt(scores, folds)
+    plain = cross_fit.as_they_are(scores)
     return {
-        name: evaluate(
-            display_name(name, metric), partial(make, scored), plain, truth, folds, metric, final=final[name](scored)
-        )
-        for name, make in rules.items()
+        rule: cross_fit.evaluate(display_name(rule, metric), partial(make, scored), plain, final=final[rule](scored))
+        for rule, make in rules.items()
     }
 
 
@@ -155,79 +165,39 @@ def cuts_of(name: str, workspace: Workspace) -> NDArray[np.float64]:
     # Looked at before the scores, which a model that is not trained on all folds does not have yet.
     if not any((root / name / FILE).is_file() for root in (workspace.runs, workspace.blends)):
         return np.full(len(workspace.competition.labels), workspace.competition.metric.prior_cut)
-    member = load_member(name, workspace, ScoreStore.of(workspace))
-    return read_cuts(member.folder, name, member.oof, workspace.competition)
+    return read_cuts(load_member(name, workspace, ScoreStore.of(workspace)), workspace.competition)
 
 
-def write_cuts(
-    folder: Path, rule: str, evaluations: dict[str, Evaluation], scores: Scores, competition: Competition
-) -> Path:
-    """Write the cuts of one rule into the folder of the model or blend they are for, atomically.
-
-    Args:
-        folder: of the model or blend.
-        rule: which of `evaluations` gives the cuts.
-        evaluations: of every rule; all figures are kept.
-        scores: the out-of-fold scores that the cuts were made for.
-        competition: gives labels and metric.
-
-    Returns:
-        The path written.
-    """
-    path, task = folder / FILE, Task.of(competition, scores.scored)
-    content = {
-        "format": FORMAT,
-        "rule": rule,
-        "metric": task.metric.name,
-        "scores": digest_scores(scores),
-        "cuts": by_label(evaluations[rule].fitted.cuts, task.labels),
-        "figures": [each.figures(evaluations[FIXED]) for each in evaluations.values()],
-    }
-    write_json(path, content)
-    return path
-
-
-def read_cuts(folder: Path, model: str, scores: Scores, competition: Competition) -> NDArray[np.float64]:
+def read_cuts(member: Member, competition: Competition) -> NDArray[np.float64]:
     """Read the cuts of a model or blend, float array (num_labels,) in the competition's label order.
 
     Labels without scores have no cut: NaN.
 
-    Args:
-        folder: of the model or blend.
-        model: its name.
-        scores: its out-of-fold scores as they are now.
-        competition: gives labels and metric.
-
     Raises:
         UserError: if there are no cuts, or they were made for other scores, labels or another metric.
     """
-    path, again = folder / FILE, f'Run "python run.py thresholds --model {model}"'
+    path, again = member.folder / FILE, f"thresholds --model {member.name}"
     if not path.is_file():
-        raise UserError(f"'{model}' has no cuts yet. {again}.")
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise KeyError("format")
-        found: dict[str, Any] = {
-            "metric": content["metric"],
-            "labels": set(content["cuts"]),
-            "scores": content["scores"],
-        }
+        raise UserError(f"'{member.name}' has no cuts yet.", command=again)
+
+    def parse(content: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
         cuts = {label: float(cut) for label, cut in content["cuts"].items()}
         if not all(0 <= cut <= 1 for cut in cuts.values()):  # NaN fails too
-            raise ValueError("cuts")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged. {again}.") from error
-    task = Task.of(competition, scores.scored)
+            raise ValueError("a cut is not in [0, 1]")
+        return cuts, {"metric": content["metric"], "labels": set(cuts), "scores": content["scores"]}
+
+    cuts, received = read_record(path, parse, version=FORMAT, command=again)
+    task = Task.of(competition, member.oof.scored)
     expected: dict[str, Any] = {
         "metric": task.metric.name,
         "labels": set(task.labels),
-        "scores": digest_scores(scores),
+        "scores": digest_scores(member.oof),
     }
-    if differing := [what for what in expected if expected[what] != found[what]]:
-        detail = f" (expected {short(expected['scores'])}, received {short(found['scores'])})"
+    if differing := [what for what in expected if expected[what] != received[what]]:
+        detail = f" (expected {short(expected['scores'])}, received {short(received['scores'])})"
         raise UserError(
-            f"The cuts of '{model}' were made for other {' and '.join(differing)}"
-            f"{detail if differing == ['scores'] else ''}. {again}."
+            f"The cuts of '{member.name}' were made for other {' and '.join(differing)}"
+            f"{detail if differing == ['scores'] else ''}.",
+            command=again,
         )
     return np.array([cuts.get(label, np.nan) for label in competition.labels])

@@ -1,4 +1,4 @@
-"""Members that score some of the labels only: what they are judged by, and what a blend needs beside them."""
+"""Members that score some of the labels only: what they are worth on those."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 
 from competition.task import Task
-from submissions.choose.candidates import Bench, Candidate
-from submissions.decide.rules import FIXED, cut_rules
-from submissions.measure.cross_fit import Combined, evaluate
+from submissions.choose.candidates import Candidate, Candidates
+from submissions.choose.report import label_table
+from submissions.decide.rules import cut_rules
+from submissions.measure.cross_fit import CrossFit
 from submissions.measure.evaluation import Evaluation, Ranking
+from submissions.names import FIXED
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,30 +21,37 @@ class Specialist:
 
     Attributes:
         name: of the member.
-        labels: that it scores, in the competition's order.
+        task: the labels that it scores, and what judges them.
         evaluation: on these labels.
         ranking: of its scores of these labels.
     """
 
     name: str
-    labels: tuple[str, ...]
+    task: Task
     evaluation: Evaluation
     ranking: Ranking
 
-    def figures(self) -> dict[str, Any]:
-        """Return the figures for a JSON file."""
-        return {"labels": list(self.labels), **self.evaluation.figures(), **self.ranking.figures()}
+    def text(self) -> str:
+        """Return the figures for a terminal."""
+        table = label_table(self.evaluation, self.ranking, self.task)
+        return f"{self.name} alone, by cuts, on the labels that it scores:\n\n{table}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures, for JSON."""
+        return {"labels": list(self.task.labels), **self.evaluation.as_dict(), **self.ranking.as_dict()}
 
 
-def evaluate_specialists(candidate: Candidate, bench: Bench) -> tuple[Specialist, ...]:
+def evaluate_specialists(candidate: Candidate, candidates: Candidates) -> tuple[Specialist, ...]:
     """Evaluate every member that does not score all labels on those that it scores, by cuts alone."""
-    competition, chips = bench.setting.competition, bench.chips
-    rules = cut_rules(competition, trials=bench.setting.trials)
-    make_cuts, found = rules.get(candidate.rule, rules[FIXED]), []
+    competition, chips = candidates.setting.competition, candidates.chips
+    rules = cut_rules(competition, candidates.setting.tuning.in_memory)
+    make_rule, specialists = rules.get(candidate.rule, rules[FIXED]), []
     for member in (member for member in candidate.members if not member.oof.scored.all()):
         scored = member.oof.scored
         scores, truth = member.oof.aligned(chips.names)[:, scored], chips.truth[:, scored]
-        plain, task = Combined.unlearnt(scores, chips.folds), Task.of(competition, scored)
-        each = evaluate(f"{member.name} alone", partial(make_cuts, scored), plain, truth, chips.folds, task.metric)
-        found.append(Specialist(member.name, task.labels, each, Ranking.of(scores, truth)))
-    return tuple(found)
+        task = Task.of(competition, scored)
+        cross_fit = CrossFit(truth, chips.folds, task.metric)
+        make = partial(make_rule, scored)
+        evaluation = cross_fit.evaluate(f"{member.name} alone", make, cross_fit.as_they_are(scores))
+        specialists.append(Specialist(member.name, task, evaluation, Ranking.of(scores, truth)))
+    return tuple(specialists)

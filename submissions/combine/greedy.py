@@ -2,6 +2,9 @@
 
 Source: Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004: selection with replacement, begun with
 the best few members, bagged over random halves of the members, and cut where its metric was highest.
+
+Ours on purpose: what libraries offer computes mean and metric anew for every trial, which takes twenty times as long
+(`tests/benchmarks/bench_compare.py`), and knows no members that score some of the labels only.
 """
 
 from __future__ import annotations

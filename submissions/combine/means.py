@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
-from submissions.decide.log_odds import TINY, logit, sigmoid
+from submissions.decide.log_odds import TINY, log_odds
 
 if TYPE_CHECKING:
     from submissions.measure.cross_fit import Combiner
+
 QUANTILES = np.linspace(0, 1, 1001)
 
 
 def weighted_mean(
     scores: NDArray[Any],
     weights: NDArray[np.floating],
-    each: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
+    scale: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> NDArray[np.float64]:
     """Return the mean (num_chips, num_labels) of members' scores; those without a label have no part in its mean.
 
     Args:
         scores: float array (num_members, num_chips, num_labels), NaN where a member scores no label.
         weights: float array (num_members,) or (num_members, num_labels), not negative.
-        each: what is taken the mean of, of each member's scores.
+        scale: brings a member's scores to the scale on which the mean is taken.
 
     Raises:
         ValueError: if no member scores a label.
@@ -39,7 +41,7 @@ def weighted_mean(
     shares /= shares.sum(axis=0)
     total = np.zeros(scores.shape[1:])
     for member, share in zip(scores, shares, strict=True):
-        total += np.where(share > 0, each(member), 0.0) * share
+        total += np.where(share > 0, scale(member), 0.0) * share
     return total
 
 
@@ -47,10 +49,11 @@ def _log(scores: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.log(np.maximum(scores, TINY)))
 
 
+# By name, what brings scores to a scale and back.
 SCALES: dict[str, tuple[Callable[[NDArray[Any]], NDArray[Any]], Callable[[NDArray[Any]], NDArray[Any]]]] = {
     "mean": (np.asarray, np.asarray),
     "geometric": (_log, np.exp),
-    "logit": (logit, sigmoid),
+    "logit": (log_odds, expit),
 }
 
 
@@ -62,7 +65,7 @@ class Mean:
     """
 
     def __init__(self, scale: str = "mean") -> None:
-        self.there, self.back = SCALES[scale]
+        self.to_scale, self.from_scale = SCALES[scale]
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Return itself."""
@@ -70,7 +73,8 @@ class Mean:
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
-        return np.asarray(self.back(weighted_mean(scores, np.ones(len(scores)), self.there)), dtype=np.float32)
+        mean = weighted_mean(scores, np.ones(len(scores)), self.to_scale)
+        return np.asarray(self.from_scale(mean), dtype=np.float32)
 
 
 class Union:
@@ -93,8 +97,8 @@ class Union:
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return scores (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
-        made = self.combiner.predict(scores)
-        return np.where(self.union, np.fmax.reduce(scores, axis=0), made).astype(np.float32)
+        combined = self.combiner.predict(scores)
+        return np.where(self.union, np.fmax.reduce(scores, axis=0), combined).astype(np.float32)
 
 
 class RankMean:
@@ -104,26 +108,29 @@ class RankMean:
     that chips are scored one by one; the scale makes the cuts of other blends fit.
     """
 
+    # Not by scikit-learn's QuantileTransformer, which puts quantiles between the scores that occur: it moves the F2 of
+    # real scores by up to .0002, and takes twice as long for 20 models and 40,000 chips.
+
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Learn the distributions of scores (num_members, num_chips, num_labels)."""
         self.of_members = _quantiles(scores.swapaxes(0, 1))
-        ranks = weighted_mean(self._ranks(scores), np.ones(len(scores)))
-        self.of_ranks = _quantiles(ranks)
+        self.of_ranks = _quantiles(self._mean_ranks(scores))
         self.of_mean = _quantiles(weighted_mean(scores, np.ones(len(scores))))
         return self
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
-        ranks = weighted_mean(self._ranks(scores), np.ones(len(scores)))
+        ranks = self._mean_ranks(scores)
         labels = range(ranks.shape[1])
         back = [np.interp(ranks[:, label], self.of_ranks[:, label], self.of_mean[:, label]) for label in labels]
         return np.stack(back, axis=1).astype(np.float32)
 
-    def _ranks(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+    def _mean_ranks(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the mean ranks (num_chips, num_labels), from 0 to 1, by the members that score a label."""
         ranks = np.full(scores.shape, np.nan)
         for member, label in np.ndindex(len(scores), scores.shape[2]):
             ranks[member, :, label] = np.interp(scores[member, :, label], self.of_members[:, member, label], QUANTILES)
-        return ranks
+        return weighted_mean(ranks, np.ones(len(scores)))
 
 
 def _quantiles(values: NDArray[Any]) -> NDArray[Any]:

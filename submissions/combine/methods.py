@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,18 +18,16 @@ from submissions.combine.stack_columns import Columns
 from submissions.combine.stacks import Boosting, Logistic, Ridge
 from submissions.combine.vote import Vote
 from submissions.combine.weights import LogLossWeights, TunedWeights
-from submissions.decide.calibration import PLATT
-from submissions.decide.rules import MakeCuts
-from submissions.decide.thresholds import TRIALS
+from submissions.decide.rules import MakeCutRule
+from submissions.decide.studies import IN_MEMORY, Tuning
 from submissions.measure.cross_fit import Combiner
 from submissions.members.members import Member
-
-MEAN, VOTE = "mean", "vote"
+from submissions.names import MEAN, PLATT, VOTE
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What combiners are made with.
+    """What combiners and rules are made with.
 
     Attributes:
         competition: gives labels, groups and metric.
@@ -38,9 +35,7 @@ class Setting:
         union: bool array (num_labels,): labels decided where any member that scores them would.
         extras: further columns of stacks, see `Columns`.
         calibration: of the scores that a decoder takes, see `Calibration`.
-        trials: size of every Optuna study.
-        studies: the SQLite file that keeps studies; None keeps them in memory.
-        title: how a study's name begins.
+        tuning: how Optuna tunes weights and cuts.
     """
 
     competition: Competition
@@ -48,9 +43,12 @@ class Setting:
     union: NDArray[np.bool_]
     extras: tuple[str, ...] = ()
     calibration: str = PLATT
-    trials: int = TRIALS
-    studies: Path | None = None
-    title: str = "weights"
+    tuning: Tuning = IN_MEMORY
+
+    @property
+    def in_memory(self) -> Setting:
+        """The same, with no study kept."""
+        return replace(self, tuning=self.tuning.in_memory)
 
     def columns(self) -> Columns:
         """Return new columns for a stack."""
@@ -62,12 +60,12 @@ class Method(NamedTuple):
 
     Attributes:
         about: one line on it.
-        make: returns a new, unfitted combiner; the vote needs rules for the cuts of its members.
+        make: returns a new, unfitted combiner; the vote needs what makes rules for the cuts of its members.
         numbers: how many numbers it fits, by the number of members and of labels: what makes it simple or not.
     """
 
     about: str
-    make: Callable[[Setting, MakeCuts], Combiner]
+    make: Callable[[Setting, MakeCutRule], Combiner]
     numbers: Callable[[int, int], float] = lambda members, labels: 0
 
 
@@ -76,7 +74,7 @@ METHODS: dict[str, Method] = {
     "geometric": Method("mean of logarithms", lambda setting, _: Mean("geometric")),
     "logit": Method("mean of log odds", lambda setting, _: Mean("logit")),
     "rank": Method("mean of ranks", lambda setting, _: RankMean()),
-    VOTE: Method("majority of the members by their own cuts", lambda setting, cuts: Vote(cuts, setting.union)),
+    VOTE: Method("majority of the members by their own cuts", lambda setting, make: Vote(make, setting.union)),
     "greedy": Method(
         "greedy selection with replacement",
         lambda setting, _: GreedySelection(setting.competition.metric),
@@ -87,13 +85,7 @@ METHODS: dict[str, Method] = {
     ),
     "optuna": Method(
         "weights by Optuna",
-        lambda setting, _: TunedWeights(
-            setting.competition.metric,
-            setting.members,
-            trials=setting.trials,
-            studies=setting.studies,
-            title=setting.title,
-        ),
+        lambda setting, _: TunedWeights(setting.competition.metric, setting.members, setting.tuning),
         lambda members, labels: members,
     ),
     "log-loss-by-label": Method(
@@ -122,20 +114,23 @@ METHODS: dict[str, Method] = {
         lambda members, labels: math.inf,
     ),
 }
-STACKS = ("logistic", "ridge", "logistic-all", "lightgbm")
-SLOW = ("logistic-all", "lightgbm")  # minutes, with 20 members and 40,000 chips
 
 
-def make_combiner(method: str, setting: Setting, make_cuts: MakeCuts) -> Combiner:
+def make_combiner(method: str, setting: Setting, make_rule: MakeCutRule) -> Combiner:
     """Return a new combiner.
+
+    Args:
+        method: one of `METHODS`.
+        setting: what it is made with.
+        make_rule: makes the rule for the cuts of each member of a vote.
 
     Raises:
         UserError: if there is no such method.
     """
     if method not in METHODS:
         raise unknown_name("method of blending", method, list(METHODS))
-    made = METHODS[method].make(setting, make_cuts)
-    return Union(made, setting.union) if setting.union.any() and method != VOTE else made
+    combiner = METHODS[method].make(setting, make_rule)
+    return Union(combiner, setting.union) if setting.union.any() and method != VOTE else combiner
 
 
 def score_test(combiner: Combiner, members: Sequence[Member], names: Sequence[str]) -> NDArray[np.float32]:

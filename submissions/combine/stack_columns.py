@@ -1,4 +1,4 @@
-"""What a stack learns from: the members' log odds, and columns that tell more of a chip than one label's scores."""
+"""What a stack learns from: the members' log odds, and columns that tell more about a chip than one label's scores."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from competition.common.errors import unknown_name
 from submissions.combine.means import weighted_mean
-from submissions.decide.log_odds import logit
+from submissions.decide.log_odds import TINY, log_odds
+from submissions.names import EXTRAS
 
 NEIGHBOURS = 30
-EXTRAS = ("groups", "entropy", "spread", "neighbours")
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Columns:
 
             self.truth = truth
             number = min(NEIGHBOURS, len(truth) - 1)
-            self.search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(logit(mean))
+            self.search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(log_odds(mean))
         return self._table(scores, mean, None)
 
     def of(self, scores: NDArray[Any]) -> Table:
         """Return the columns of chips that were not fitted to."""
         mean = _mean(scores)
-        return self._table(scores, mean, logit(mean))
+        return self._table(scores, mean, log_odds(mean))
 
     def _table(self, scores: NDArray[Any], mean: NDArray[np.float32], asked: NDArray[np.float32] | None) -> Table:
         filled = np.where(np.isnan(scores), mean, scores).astype(np.float32)
@@ -83,7 +83,7 @@ class Columns:
         if "groups" in self.extras and self.groups:
             extra.append(np.stack([mean[:, group].sum(axis=1) for group in self.groups], axis=1))
         if "entropy" in self.extras:
-            sure = np.clip(mean, 1e-6, 1 - 1e-6)
+            sure = np.clip(mean, TINY, 1 - TINY)
             extra.append(-(sure * np.log(sure) + (1 - sure) * np.log(1 - sure)).mean(axis=1, keepdims=True))
         if "spread" in self.extras:
             extra.append(filled.std(axis=0))
@@ -91,7 +91,7 @@ class Columns:
             # Asked for nothing, it tells those of the chips fitted to, each without itself.
             nearest = self.search.kneighbors(asked, return_distance=False)
             extra.append(self.truth[nearest].mean(axis=1))
-        members = logit(filled).astype(np.float32).swapaxes(0, 1)
+        members = log_odds(filled).astype(np.float32).swapaxes(0, 1)
         return Table(members, np.concatenate(extra, axis=1).astype(np.float32))
 
 

@@ -1,11 +1,12 @@
 """Stacks: models that learn from members' scores what a label's score should be.
 
 What a stack learns from must be out-of-fold scores, and what it makes of the chips it learnt from is flattering: it is
-always judged, and given cuts, on chips that it did not learn from (see submissions/evaluate.py).
+always judged, and given cuts, on chips that it did not learn from (see `CrossFit`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -59,9 +60,9 @@ class Stack:
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return scores (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
-        made = weighted_mean(scores, np.ones(len(scores)))
-        made[:, self.learnt] = self._predict(self.columns.of(scores))
-        return np.clip(made, 0, 1).astype(np.float32)
+        stacked = weighted_mean(scores, np.ones(len(scores)))
+        stacked[:, self.learnt] = self._predict(self.columns.of(scores))
+        return np.clip(stacked, 0, 1).astype(np.float32)
 
     def _fit(self, table: Table, truth: NDArray[np.bool_]) -> None:
         raise NotImplementedError
@@ -78,18 +79,21 @@ class Ridge(Stack):
     it is its residual over what its leverage leaves (Allen's PRESS).
     """
 
+    # Not by scikit-learn's RidgeCV, which gives the same scores to a millionth but factors the columns anew in float64:
+    # cross-fitted with 20 models and 40,479 chips, it takes 95 s, and this 34 s.
+
     def _fit(self, table: Table, truth: NDArray[np.bool_]) -> None:
-        made, carried = table.of_all(), truth[:, self.learnt].astype(np.float32)
-        self.center, self.scale = made.mean(axis=0), np.maximum(made.std(axis=0), 1e-6)
+        columns, carried = table.of_all(), truth[:, self.learnt].astype(np.float32)
+        self.center, self.scale = columns.mean(axis=0), np.maximum(columns.std(axis=0), 1e-6)
         self.prior = carried.mean(axis=0)
-        made = (made - self.center) / self.scale
-        variances, axes = np.linalg.eigh((made.T @ made).astype(np.float64))
-        turned = made @ axes.astype(np.float32)
+        columns = (columns - self.center) / self.scale
+        variances, axes = np.linalg.eigh((columns.T @ columns).astype(np.float64))
+        turned = columns @ axes.astype(np.float32)
         projected = (turned.T @ (carried - self.prior)).astype(np.float64)
         best = np.inf
         for penalty in PENALTIES:
             shrunk = 1 / (np.maximum(variances, 0) + penalty)
-            left = 1 - 1 / len(made) - np.square(turned) @ shrunk.astype(np.float32)
+            left = 1 - 1 / len(columns) - np.square(turned) @ shrunk.astype(np.float32)
             weights = (shrunk[:, None] * projected).astype(np.float32)
             error = float(np.square((carried - self.prior - turned @ weights) / left[:, None]).mean())
             if error < best:
@@ -123,8 +127,8 @@ class Logistic(Stack):
         self.models = dict(zip(self.learnt, _side_by_side(fit, self.learnt), strict=True))
 
     def _predict(self, table: Table) -> NDArray[np.floating]:
-        made = [model.predict_proba(self._columns(table, label))[:, 1] for label, model in self.models.items()]
-        return np.stack(made, axis=1) if made else np.zeros((len(table.members), 0))
+        scores = [model.predict_proba(self._columns(table, label))[:, 1] for label, model in self.models.items()]
+        return np.stack(scores, axis=1) if scores else np.zeros((len(table.members), 0))
 
     def _columns(self, table: Table, label: int) -> NDArray[np.float32]:
         return table.of_label(label) if self.own else table.of_all()
@@ -139,25 +143,26 @@ class Boosting(Stack):
     def _fit(self, table: Table, truth: NDArray[np.bool_]) -> None:
         import lightgbm
 
-        made = table.of_all()
+        columns = table.of_all()
         watched = np.random.default_rng(0).permutation(len(truth)) % WATCHED == 0
-        binned = lightgbm.Dataset(made[~watched], free_raw_data=False, params=TREES).construct()
+        binned = lightgbm.Dataset(columns[~watched], free_raw_data=False, params=TREES).construct()
         every = list(range(int((~watched).sum())))
 
         def fit(label: int) -> Any:
             learning = binned.subset(every).construct().set_label(truth[~watched, label])
-            judge = lightgbm.Dataset(made[watched], truth[watched, label], reference=binned, params=TREES)
+            judge = lightgbm.Dataset(columns[watched], truth[watched, label], reference=binned, params=TREES)
             stop = lightgbm.early_stopping(CALM, verbose=False)
             return lightgbm.train(TREES, learning, ROUNDS, valid_sets=[judge], callbacks=[stop])
 
         self.models = _side_by_side(fit, self.learnt)
 
     def _predict(self, table: Table) -> NDArray[np.floating]:
-        made = table.of_all()
-        scores = [model.predict(made) for model in self.models]
-        return np.stack(scores, axis=1) if scores else np.zeros((len(made), 0))
+        columns = table.of_all()
+        scores = [model.predict(columns) for model in self.models]
+        return np.stack(scores, axis=1) if scores else np.zeros((len(columns), 0))
 
 
-def _side_by_side(fit: Any, labels: NDArray[np.intp]) -> list[Any]:
+def _side_by_side(fit: Callable[[int], Any], labels: NDArray[np.intp]) -> list[Any]:
+    """Return the models that `fit` makes of labels, several at once."""
     with threadpool_limits(1):
         return list(Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(label) for label in labels))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from folds.scores import scored_labels
 from submissions.decide.decisions import at_or_above
-from submissions.decide.rules import MakeCuts
+from submissions.decide.rules import MakeCutRule
 from submissions.members.members import Member
 
 MAJORITY = 0.5
@@ -37,7 +37,7 @@ class Vote:
 
     cuts: NDArray[np.float64]
 
-    def __init__(self, make_rule: MakeCuts, union: ArrayLike = False) -> None:
+    def __init__(self, make_rule: MakeCutRule, union: ArrayLike = False) -> None:
         self.make_rule = make_rule
         self.union = union
 
@@ -66,18 +66,18 @@ class Vote:
         Raises:
             ValueError: if no member scores a label.
         """
-        made = np.empty(voters[0][0].shape, dtype=np.float32)
+        scores = np.empty(voters[0][0].shape, dtype=np.float32)
         for label, union in enumerate(np.broadcast_to(self.union, self.cuts.shape[1])):
             ballots = [
-                _Ballot([scores[:, label] for scores in folds], cuts[label])
+                _Ballot([fold[:, label] for fold in folds], cuts[label])
                 for folds, cuts in zip(voters, self.cuts, strict=True)
                 if not np.isnan(cuts[label])
             ]
             if not ballots:
                 raise ValueError("A label has no member that scores it.")
             together = [_count([ballot]) for ballot in ballots] if union else [_count(ballots)]
-            made[:, label] = np.max(together, axis=0)
-        return made
+            scores[:, label] = np.max(together, axis=0)
+        return scores
 
 
 class _Ballot(NamedTuple):
@@ -89,17 +89,19 @@ class _Ballot(NamedTuple):
 
 def _count(ballots: Sequence[_Ballot]) -> NDArray[np.float32]:
     """Return the vote (num_chips,) of members on one label."""
-    each = lcm(*(len(ballot.folds) for ballot in ballots))  # votes of a member: whole numbers, so that ties are exact
+    # Votes of one member: a whole number for each of its folds, so that ties are exact.
+    per_member = lcm(*(len(ballot.folds) for ballot in ballots))
     votes = np.zeros(len(ballots[0].folds[0]), dtype=np.int64)
     mean = np.zeros(len(votes))
     for folds, cut in ballots:
         for scores in folds:
-            votes += each // len(folds) * at_or_above(scores, cut)
+            votes += per_member // len(folds) * at_or_above(scores, cut)
             mean += scores.astype(np.float64) / (len(folds) * len(ballots))
-    return _vote_score(votes, each * len(ballots), mean, float(np.mean([ballot.cut for ballot in ballots])))
+    return _vote_score(votes, per_member * len(ballots), mean, float(np.mean([ballot.cut for ballot in ballots])))
 
 
 def _vote_score(votes: NDArray[np.int64], total: int, mean: NDArray[np.float64], cut: float) -> NDArray[np.float32]:
+    """Return the score that stands for votes (num_chips,) of a total, the voters' mean score (num_chips,) and cut."""
     above = at_or_above(mean, cut)
     room = np.where(above, 1 - cut, cut)  # to the end of the scale that the mean lies towards
     margin = np.divide(mean - cut, room, out=np.zeros_like(mean), where=room > 0)  # -1 to 1

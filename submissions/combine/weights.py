@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +12,8 @@ from competition.spec import Metric
 from submissions.combine.greedy import MeanTrial
 from submissions.combine.means import weighted_mean
 from submissions.decide.log_odds import TINY
-from submissions.decide.studies import name_study, tune
+from submissions.decide.studies import Tuning, tune
 
-TRIALS = 200
 LEAST = 1e-3  # weight that Optuna gives a member, before the weights are made to sum to 1
 
 
@@ -60,7 +58,7 @@ def _least_log_loss(likely: NDArray[np.float32]) -> NDArray[np.float64]:
         return -float(np.log(mixed).mean(dtype=np.float64)), -(likely @ (1 / mixed)).astype(np.float64) / len(mixed)
 
     num_members = len(likely)
-    found = minimize(
+    optimum = minimize(
         loss,
         np.full(num_members, 1 / num_members),
         jac=True,
@@ -73,7 +71,7 @@ def _least_log_loss(likely: NDArray[np.float32]) -> NDArray[np.float64]:
         },
         options={"ftol": 1e-6, "maxiter": 100},
     )
-    weights = np.clip(found.x, 0, 1)
+    weights = np.clip(optimum.x, 0, 1)
     return np.asarray(weights / weights.sum())
 
 
@@ -83,44 +81,28 @@ class TunedWeights:
     Args:
         metric: what to raise.
         members: their names, under which a study keeps the weights.
-        trials: size of the study.
-        seed: of Optuna's sampler.
-        studies: the SQLite file that keeps the study; None keeps it in memory.
-        title: how the study's name begins, see `name_study`.
+        tuning: how Optuna tunes.
     """
 
     weights: NDArray[np.float64]
 
-    def __init__(
-        self,
-        metric: Metric,
-        members: Sequence[str],
-        *,
-        trials: int = TRIALS,
-        seed: int = 0,
-        studies: Path | None = None,
-        title: str = "weights",
-    ) -> None:
-        self.metric, self.members, self.trials, self.seed = metric, tuple(members), trials, seed
-        self.studies, self.title = studies, title
+    def __init__(self, metric: Metric, members: Sequence[str], tuning: Tuning) -> None:
+        self.metric, self.members, self.tuning = metric, tuple(members), tuning
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Fit to scores (num_members, num_chips, num_labels) and truth (num_chips, num_labels)."""
-        trial, starts = MeanTrial(scores, truth, self.metric), [np.ones(len(scores))]
-        starts.append(np.maximum(LogLossWeights().fit(scores, truth).weights, LEAST))
-        starts[1] /= starts[1].max()
-        found = tune(
+        trial = MeanTrial(scores, truth, self.metric)
+        likely = np.maximum(LogLossWeights().fit(scores, truth).weights, LEAST)
+        tuned = tune(
             lambda weights: trial.weighted(weights / weights.sum()),
             self.members,
-            starts,
+            [np.ones(len(scores)), likely / likely.max()],
+            self.tuning,
             low=LEAST,
             high=1.0,
-            trials=self.trials,
-            seed=self.seed,
-            study_name=name_study(self.title, self.metric, self.members, self.seed, scores, truth),
-            path=self.studies,
+            study_name=self.tuning.name_study(self.metric, self.members, scores, truth),
         )
-        self.weights = found / found.sum()
+        self.weights = tuned / tuned.sum()
         return self
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:

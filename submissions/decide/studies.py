@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +26,54 @@ BUSY_SECONDS = 60  # how long to wait for another process that writes to the fil
 KEPT_AT_ONCE = 25
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """How Optuna tunes.
+
+    Attributes:
+        trials: size of every study; a study on disk is topped up to it.
+        path: the SQLite file that keeps the studies; None keeps them in memory.
+        title: how a study's name begins.
+        seed: of the sampler.
+    """
+
+    trials: int = 200
+    path: Path | None = None
+    title: str = "study"
+    seed: int = 0
+
+    @property
+    def in_memory(self) -> Tuning:
+        """The same, keeping nothing."""
+        return replace(self, path=None)
+
+    def name_study(self, metric: Metric, names: Sequence[str], scores: NDArray[Any], truth: NDArray[np.bool_]) -> str:
+        """Return a study's name, which ends in a digest: a study is never carried on with other scores or names.
+
+        Args:
+            metric: what is raised.
+            names: of the numbers tuned.
+            scores: float array (..., num_chips, num_labels).
+            truth: bool array (num_chips, num_labels).
+        """
+        content = hashlib.sha256(scores.astype(np.float32).tobytes())
+        content.update(np.packbits(truth).tobytes())
+        settings = [list(scores.shape), metric.name, list(names), self.seed]
+        return f"{self.title} {metric.name} {digest_json([content.hexdigest(), settings])[:16]}"
+
+
+IN_MEMORY = Tuning()
+
+
 def tune(
     objective: Callable[[NDArray[np.float64]], float],
     names: Sequence[str],
     starts: Sequence[NDArray[np.float64]],
+    tuning: Tuning,
     *,
     low: float,
     high: float,
-    trials: int,
-    seed: int,
     study_name: str,
-    path: Path | None = None,
 ) -> NDArray[np.float64]:
     """Return the numbers with the highest `objective` that Optuna finds (tree-structured Parzen estimator).
 
@@ -46,45 +85,40 @@ def tune(
         names: of the numbers.
         starts: arrays (len(names),) that are tried first, so that the result is never worse than they are; the
             earlier ones win ties.
+        tuning: how many trials, and where they are kept; the trials of this study in the file count.
         low: the least each number may be.
         high: the most each number may be.
-        trials: size of the study; the trials of this name in the file count.
-        seed: of the sampler.
-        study_name: of the study.
-        path: the SQLite file; None keeps nothing.
+        study_name: of the study, see `Tuning.name_study`.
 
     Returns:
         Float array (len(names),).
 
     Raises:
         UserError: if the file cannot be used.
+
+    Example:
+        >>> far = np.array([0.9])
+        >>> nearest = tune(lambda x: -abs(x[0] - 0.3), ["x"], [far], Tuning(trials=9), low=0, high=1, study_name="s")
+        >>> abs(nearest - 0.3) < abs(far - 0.3)
+        array([ True])
     """
     import optuna
 
     def run(trial: optuna.Trial) -> float:
         return objective(np.array([trial.suggest_float(name, low, high) for name in names]))
 
-    with _quiet(), _kept(path, study_name) as (known, keep):
+    with _QUIET, _kept(tuning.path, study_name) as (known, keep):
         # The seed moves on with the trials known, lest a study that is topped up draw the same numbers again.
-        sampler = optuna.samplers.TPESampler(seed=seed + len(known), multivariate=True)
+        sampler = optuna.samplers.TPESampler(seed=tuning.seed + len(known), multivariate=True)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials(known)
         for start in starts:
             study.enqueue_trial(dict(zip(names, map(float, start), strict=True)), skip_if_exists=True)
         waiting = len(study.get_trials(deepcopy=False)) - len(known)
-        study.optimize(run, n_trials=max(trials - len(known), waiting), callbacks=[lambda _, trial: keep(trial)])
+        num_trials = max(tuning.trials - len(known), waiting)
+        study.optimize(run, n_trials=num_trials, callbacks=[lambda _, trial: keep(trial)])
         best = study.best_trial.params
     return np.array([best[name] for name in names])
-
-
-def name_study(
-    title: str, metric: Metric, names: Sequence[str], seed: int, scores: NDArray[Any], truth: NDArray[np.bool_]
-) -> str:
-    """Return a study's name, which ends in a digest: a study is never carried on with other scores or names."""
-    content = hashlib.sha256(scores.astype(np.float32).tobytes())
-    content.update(np.packbits(truth).tobytes())
-    settings = [list(scores.shape), metric.name, list(names), seed]
-    return f"{title} {metric.name} {digest_json([content.hexdigest(), settings])[:16]}"
 
 
 @contextmanager
@@ -145,17 +179,39 @@ def _kept(path: Path | None, study_name: str) -> Iterator[tuple[list[Any], Calla
             flush()
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back Optuna's report of every trial and its notes about experimental arguments."""
-    import optuna
+class _Quiet:
+    """Keeps back Optuna's report of every trial and its notes about experimental arguments, in whichever threads.
 
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a warning is how it tells of Ctrl-C
-    try:
-        with warnings.catch_warnings():
+    Both settings are of the whole process: the first study to begin makes them, and the last to end takes them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._studies = 0
+        self._warnings = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        import optuna
+
+        with self._lock:
+            self._studies += 1
+            if self._studies > 1:
+                return
+            self._verbosity = optuna.logging.get_verbosity()
+            optuna.logging.set_verbosity(optuna.logging.ERROR)  # a warning is how it tells of Ctrl-C
+            self._warnings = warnings.catch_warnings()
+            self._warnings.__enter__()
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
+
+    def __exit__(self, *_: object) -> None:
+        import optuna
+
+        with self._lock:
+            self._studies -= 1
+            if not self._studies:
+                self._warnings.__exit__(None, None, None)
+                optuna.logging.set_verbosity(self._verbosity)
+
+
+_QUIET = _Quiet()

@@ -39,6 +39,12 @@ def bootstrap(
 
     Returns:
         Float array (resamples, len(decisions)).
+
+    Example:
+        >>> truth = np.array([[True], [True], [False], [True]])
+        >>> drawn = bootstrap(truth, [truth, ~truth], Metric(average="micro", beta=2))
+        >>> drawn.shape, drawn.mean(axis=0).round(1).tolist()
+        ((1000, 2), [1.0, 0.0])
     """
     times = _times_drawn(len(truth), resamples, seed)
     return metric_of_draws(times, len(truth), truth, decisions, metric)
@@ -60,14 +66,14 @@ def metric_of_draws(
         decisions: bool arrays (num_chips, num_labels).
         metric: what to measure.
     """
-    per_block, found = max(1, NUMBERS_AT_ONCE // len(truth)), []
+    per_block, values = max(1, NUMBERS_AT_ONCE // len(truth)), []
     for first in range(0, len(decisions), DECISIONS_AT_ONCE):
         some = decisions[first : first + DECISIONS_AT_ONCE]
         addends = np.stack([_addends(truth, decided, metric) for decided in some])
         starts = range(0, len(times), per_block)
         blocks = [times[start : start + per_block].astype(addends.dtype) @ addends for start in starts]
-        found.append(_metric_of_sums(np.concatenate(blocks, axis=1), size, metric).T)
-    return np.concatenate(found, axis=1)
+        values.append(_metric_of_sums(np.concatenate(blocks, axis=1), size, metric).T)
+    return np.concatenate(values, axis=1)
 
 
 @lru_cache(maxsize=1)  # 40 MB for 40,000 chips; every evaluation of the same chips draws the same

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any, Protocol, Self
 
@@ -65,113 +66,126 @@ class Combined:
     fitted: Any = None
     seconds: float = 0.0
 
-    @classmethod
-    def unlearnt(cls, scores: NDArray[np.floating], folds: NDArray[np.integer], fitted: Any = None) -> Combined:
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """Labelled chips in folds, on which combiners and rules are fitted and measured.
+
+    Attributes:
+        truth: bool array (num_chips, num_labels).
+        folds: int array (num_chips,).
+        metric: what is measured.
+
+    Raises:
+        ValueError: if the shapes do not fit, or there are fewer than two folds.
+
+    Example:
+        >>> from submissions.decide.cut_rules import UniformRule
+        >>> truth = np.array([[True], [False], [True], [False]])
+        >>> chips = CrossFit(truth, np.array([0, 0, 1, 1]), Metric(beta=2))
+        >>> scores = chips.as_they_are(np.array([[0.9], [0.1], [0.6], [0.4]]))
+        >>> evaluation = chips.evaluate("uniform", lambda: UniformRule(chips.metric), scores)
+        >>> evaluation.in_sample, evaluation.cross_fitted  # the cut of the first two also takes the last
+        (0.5, 0.5)
+    """
+
+    truth: NDArray[np.bool_]
+    folds: NDArray[np.integer]
+    metric: Metric
+
+    def __post_init__(self) -> None:
+        if self.folds.shape != self.truth.shape[:1]:
+            raise ValueError(f"Shapes do not fit: truth {self.truth.shape}, folds {self.folds.shape}.")
+        if len(self._numbers) < 2:
+            raise ValueError(f"Cross-fitting needs at least two folds, received {len(self._numbers)}.")
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        return np.unique(self.folds).tolist()
+
+    def as_they_are(self, scores: NDArray[np.floating], fitted: Any = None) -> Combined:
         """Return scores (num_chips, num_labels) that no truth was used for, such as a model's own."""
-        return cls(scores, {int(fold): scores for fold in np.unique(folds)}, scores, fitted)
+        return Combined(scores, dict.fromkeys(self._numbers, scores), scores, fitted)
 
+    def combine(self, make: Callable[[], Combiner], scores: NDArray[Any], *, final: Combiner | None = None) -> Combined:
+        """Combine members' scores so that no chip's come from a combiner that learnt from its truth.
 
-def combine(
-    make: Callable[[], Combiner],
-    scores: NDArray[Any],
-    truth: NDArray[np.bool_],
-    folds: NDArray[np.integer],
-    *,
-    final: Combiner | None = None,
-) -> Combined:
-    """Combine members' scores so that no chip's come from a combiner that learnt from its truth.
+        One combiner is fitted without each fold, and one without each pair of folds: those make the scores that the
+        rule for a fold is fitted on, which have to be like the ones it decides. With two folds nothing is left without
+        both; the rule for one is then fitted on the in-sample scores of the other.
 
-    One combiner is fitted without each fold, and one without each pair of folds: those make the scores that the rule
-    for a fold is fitted on, which have to be like the ones it decides. With two folds nothing is left without both;
-    the rule for one is then fitted on the in-sample scores of the other.
+        Args:
+            make: returns a new, unfitted combiner.
+            scores: float array (num_members, num_chips, num_labels).
+            final: the combiner to fit on all chips, where it should differ from what `make` returns (a study on disk).
 
-    Args:
-        make: returns a new, unfitted combiner.
-        scores: float array (num_members, num_chips, num_labels).
-        truth: bool array (num_chips, num_labels).
-        folds: int array (num_chips,).
-        final: the combiner to fit on all chips, where it should differ from what `make` returns (a study on disk).
+        Raises:
+            ValueError: if the shapes do not fit.
+        """
+        self._check(scores)
+        start = time.perf_counter()
+        truth, folds, numbers = self.truth, self.folds, self._numbers
 
-    Raises:
-        ValueError: if the shapes do not fit, or there are fewer than two folds.
-    """
-    numbers = _folds_of(scores, truth, folds)
+        def without(*out: int) -> Combiner:
+            """Return a combiner fitted on the folds that are not in `out`."""
+            kept = ~np.isin(folds, out)
+            return make().fit(scores[:, kept], truth[kept])
 
-    def apart(*out: int) -> list[NDArray[Any]]:
-        """Return the scores of each fold in `out` by a combiner fitted on no such fold."""
-        kept = ~np.isin(folds, out)
-        fitted = make().fit(scores[:, kept], truth[kept])
-        return [fitted.predict(scores[:, folds == fold]) for fold in out]
+        def of_fold(combiner: Combiner, fold: int) -> NDArray[np.float32]:
+            return combiner.predict(scores[:, folds == fold])
 
-    start = time.perf_counter()
-    made = np.empty(truth.shape, dtype=np.float32)
-    nested = {fold: np.empty(truth.shape, dtype=np.float32) for fold in numbers}
-    for fold in numbers:
-        (made[folds == fold],) = apart(fold)
-    for one, other in combinations(numbers, 2) if len(numbers) > 2 else ():
-        nested[other][folds == one], nested[one][folds == other] = apart(one, other)
-    if len(numbers) == 2:
+        combined = np.empty(truth.shape, dtype=np.float32)
+        nested = {fold: np.empty(truth.shape, dtype=np.float32) for fold in numbers}
         for fold in numbers:
-            kept = folds != fold
-            nested[fold][kept] = make().fit(scores[:, kept], truth[kept]).predict(scores[:, kept])
-    for fold in numbers:
-        nested[fold][folds == fold] = made[folds == fold]
-    fitted = (make() if final is None else final).fit(scores, truth)
-    in_sample = fitted.predict(scores)
-    return Combined(made, nested, in_sample, fitted, time.perf_counter() - start)
+            combiner = without(fold)
+            combined[folds == fold] = nested[fold][folds == fold] = of_fold(combiner, fold)
+            if len(numbers) == 2:
+                (other,) = set(numbers) - {fold}
+                nested[fold][folds == other] = of_fold(combiner, other)
+        for one, other in combinations(numbers, 2) if len(numbers) > 2 else ():
+            combiner = without(one, other)
+            nested[other][folds == one] = of_fold(combiner, one)
+            nested[one][folds == other] = of_fold(combiner, other)
+        fitted = (make() if final is None else final).fit(scores, truth)
+        return Combined(combined, nested, fitted.predict(scores), fitted, time.perf_counter() - start)
 
+    def evaluate(
+        self, name: str, make: Callable[[], DecisionRule], combined: Combined, *, final: DecisionRule | None = None
+    ) -> Evaluation:
+        """Measure a decision rule on scores, cross-fitted and in-sample.
 
-def evaluate(
-    name: str,
-    make: Callable[[], DecisionRule],
-    combined: Combined,
-    truth: NDArray[np.bool_],
-    folds: NDArray[np.integer],
-    metric: Metric,
-    *,
-    final: DecisionRule | None = None,
-) -> Evaluation:
-    """Measure a decision rule on scores, cross-fitted and in-sample.
+        Args:
+            name: what to show.
+            make: returns a new, unfitted rule.
+            combined: the scores of the chips.
+            final: the rule to fit on all chips, where it should differ from what `make` returns (a study on disk).
 
-    Args:
-        name: what to show.
-        make: returns a new, unfitted rule.
-        combined: the scores of the chips.
-        truth: bool array (num_chips, num_labels).
-        folds: int array (num_chips,).
-        metric: what to measure.
-        final: the rule to fit on all chips, where it should differ from what `make` returns (a study on disk).
+        Raises:
+            ValueError: if the shapes do not fit.
+        """
+        self._check(combined.scores)
+        start = time.perf_counter()
+        truth, metric = self.truth, self.metric
+        decisions = np.empty(truth.shape, dtype=bool)
+        for fold in self._numbers:
+            held = self.folds == fold
+            rule = make().fit(combined.nested[fold][~held], truth[~held])
+            decisions[held] = rule.predict(combined.scores[held])
+        fitted = (make() if final is None else final).fit(combined.scores, truth)
+        # Of scores that are nobody's learning, both are the same.
+        flattered = fitted if combined.in_sample is combined.scores else make().fit(combined.in_sample, truth)
+        return Evaluation(
+            name=name,
+            metric=metric.name,
+            cross_fitted=f_beta(truth, decisions, metric),
+            in_sample=f_beta(truth, flattered.predict(combined.in_sample), metric),
+            resampled=bootstrap(truth, [decisions], metric)[:, 0],
+            labels=by_label(truth, decisions, metric.beta),
+            decisions=decisions,
+            fitted=fitted,
+            seconds=combined.seconds + time.perf_counter() - start,
+        )
 
-    Raises:
-        ValueError: if the shapes do not fit, or there are fewer than two folds.
-    """
-    start = time.perf_counter()
-    decisions = np.empty(truth.shape, dtype=bool)
-    for fold in _folds_of(combined.scores, truth, folds):
-        held = folds == fold
-        rule = make().fit(combined.nested[fold][~held], truth[~held])
-        decisions[held] = rule.predict(combined.scores[held])
-    fitted = (make() if final is None else final).fit(combined.scores, truth)
-    # Of scores that are nobody's learning, both are the same.
-    flattered = fitted if combined.in_sample is combined.scores else make().fit(combined.in_sample, truth)
-    in_sample = f_beta(truth, flattered.predict(combined.in_sample), metric)
-    return Evaluation(
-        name=name,
-        metric=metric.name,
-        cross_fitted=f_beta(truth, decisions, metric),
-        in_sample=in_sample,
-        resampled=bootstrap(truth, [decisions], metric)[:, 0],
-        labels=by_label(truth, decisions, metric.beta),
-        decisions=decisions,
-        fitted=fitted,
-        seconds=combined.seconds + time.perf_counter() - start,
-    )
-
-
-def _folds_of(scores: NDArray[Any], truth: NDArray[np.bool_], folds: NDArray[np.integer]) -> list[int]:
-    if scores.shape[-2:] != truth.shape or folds.shape != truth.shape[:1]:
-        raise ValueError(f"Shapes do not fit: scores {scores.shape}, truth {truth.shape}, folds {folds.shape}.")
-    numbers = np.unique(folds).tolist()
-    if len(numbers) < 2:
-        raise ValueError(f"Cross-fitting needs at least two folds, received {len(numbers)}.")
-    return numbers
+    def _check(self, scores: NDArray[Any]) -> None:
+        if scores.shape[-2:] != self.truth.shape:
+            raise ValueError(f"Shapes do not fit: scores {scores.shape}, truth {self.truth.shape}.")

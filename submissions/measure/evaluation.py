@@ -63,8 +63,8 @@ class Evaluation:
         error = float(np.std(self.resampled - other.resampled, ddof=1))
         return Difference(self.cross_fitted - other.cross_fitted, error)
 
-    def figures(self, reference: Evaluation | None = None) -> dict[str, Any]:
-        """Return the figures for a JSON file, with the difference to a reference."""
+    def as_dict(self, reference: Evaluation | None = None) -> dict[str, Any]:
+        """Return the figures, for JSON, with the difference to a reference."""
         names = ("name", "metric", "cross_fitted", "in_sample", "optimism")
         figures = {**{name: getattr(self, name) for name in names}, "interval": list(self.interval)}
         if reference is None:
@@ -90,8 +90,8 @@ class Ranking:
         """Return the ranking of scores (num_chips, num_labels) against truth of the same shape."""
         return cls(average_precision(truth, scores), roc_auc(truth, scores))
 
-    def figures(self) -> dict[str, float | None]:
-        """Return the means over labels for a JSON file, None where there is no label to take it of."""
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the means over labels, for JSON; None where there is no label to take it of."""
         means = {"macro_average_precision": macro(self.average_precision), "macro_roc_auc": macro(self.roc_auc)}
         return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
 
@@ -105,8 +105,9 @@ def simplest_within_error(evaluations: Sequence[Evaluation]) -> Evaluation:
     Args:
         evaluations: of the same chips, the simplest first.
     """
-    values, resampled = [each.cross_fitted for each in evaluations], [each.resampled for each in evaluations]
-    return evaluations[simplest_of(np.array(values), np.stack(resampled, axis=1))]
+    values = np.array([evaluation.cross_fitted for evaluation in evaluations])
+    resampled = np.stack([evaluation.resampled for evaluation in evaluations], axis=1)
+    return evaluations[simplest_of(values, resampled)]
 
 
 def simplest_of(values: NDArray[np.floating], resampled: NDArray[np.floating]) -> int:
@@ -115,6 +116,11 @@ def simplest_of(values: NDArray[np.floating], resampled: NDArray[np.floating]) -
     Args:
         values: float array (num,), of the simplest first.
         resampled: float array (num_resamples, num), of the same bootstrapped sets of chips.
+
+    Example:
+        >>> values, noise = np.array([0.90, 0.92, 0.93]), np.array([[-0.005], [0.005]])
+        >>> simplest_of(values, values + noise * [1, 3, 5])  # the last two are .010 ± .014 apart
+        1
     """
     best = int(values.argmax())
     errors = np.std(resampled[:, [best]] - resampled, axis=0, ddof=1)

@@ -20,6 +20,11 @@ class DecidedMetric:
     Args:
         truth: bool array (num_chips, num_labels).
         metric: the metric.
+
+    Example:
+        >>> metric_of = DecidedMetric(np.array([[True, False], [True, True]]), Metric(beta=2))
+        >>> metric_of(np.array([[True, True], [False, True]]))  # one row per label
+        1.0
     """
 
     def __init__(self, truth: NDArray[np.bool_], metric: Metric) -> None:

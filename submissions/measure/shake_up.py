@@ -24,8 +24,8 @@ class ShakeUp:
         chosen: mean private metric of the chosen decisions.
         leader: mean private metric of the decisions that lead on the public part, whichever these are in each split.
         best: share of the splits in which the chosen ones are best, or equal to the best, on the private part.
-        beats: float array (num_decisions,): share of the splits in which the chosen ones beat each other on the private
-            part, equal ones counted half.
+        beats: float array (num_decisions,): share of the splits in which the chosen ones beat each of the decisions
+            on the private part; equal ones count half.
     """
 
     public: float
@@ -58,6 +58,12 @@ def shake_up(
 
     Raises:
         ValueError: if a part would have no chip.
+
+    Example:
+        >>> truth = np.array([[True, False], [False, True], [True, True]])
+        >>> shaken = shake_up(truth, [truth, ~truth], 0, Metric(beta=2), 0.34, splits=9)
+        >>> shaken.chosen, shaken.best, shaken.beats
+        (1.0, 1.0, array([0.5, 1. ]))
     """
     num_public = round(public * len(truth))
     if not 0 < num_public < len(truth):

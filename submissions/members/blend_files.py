@@ -9,17 +9,14 @@ Layout of a blend's folder:
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from competition.common.errors import UserError
-from competition.common.files import digest_file, replace_folder_atomically, versions_of, write_json
+from competition.common.files import digest_file, replace_folder, versions_of
+from competition.common.records import read_record, write_record
 from competition.common.text import now, short
 from folds.scores import Scores
 
@@ -27,6 +24,7 @@ MARKER = "blend.json"
 FORMAT = 2
 IMPORTED = "imported"  # the method of scores that came from files
 FILES = ("oof.npz", "test.npz")
+NEEDED = ("method", "union", "members", "labels", "fold_digest", "left_out")
 
 
 def blend_names(root: Path) -> list[str]:
@@ -34,29 +32,29 @@ def blend_names(root: Path) -> list[str]:
     return sorted(path.parent.name for path in root.glob("*/" + MARKER) if not path.parent.name.startswith("."))
 
 
-def write_blend(folder: Path, oof: Scores, test: Scores, about: dict[str, Any]) -> dict[str, Any]:
+def write_blend(folder: Path, oof: Scores, test: Scores, provenance: dict[str, Any]) -> dict[str, Any]:
     """Write a blend; a blend that is there stays until the new one is complete.
 
     Args:
         folder: of the blend.
         oof: scores of the labelled chips.
         test: scores of the chips to predict.
-        about: what `blend.json` says beside the format, versions, date and digests of the files.
+        provenance: how it was made: what `blend.json` says beside the versions, date and digests of the files.
 
     Returns:
-        The content of `blend.json`.
+        All that `blend.json` says, without what makes it a record.
     """
-    with _replaced(folder) as temporary:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{folder.name}.lock"), replace_folder(folder) as temporary:
         oof.write(temporary / "oof.npz")
         test.write(temporary / "test.npz")
         content = {
-            "format": FORMAT,
-            **about,
+            **provenance,
             "versions": versions_of("planet-toolkit", "numpy", "optuna"),
             "made": now(),
             "files": {name: digest_file(temporary / name) for name in FILES},
         }
-        write_json(temporary / MARKER, content)
+        write_record(temporary / MARKER, content, version=FORMAT)
     return content
 
 
@@ -66,40 +64,29 @@ def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple
     Raises:
         UserError: if it is damaged, or was made with other labels or another fold table.
     """
-    again = f'Run "python run.py blend" (or "scores import") for \'{folder.name}\' again'
-    try:
-        content: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise KeyError("format")
-        damaged = [name for name in FILES if digest_file(folder / name) != content["files"][name]]
-        made_with, received = tuple(content["labels"]), content["fold_digest"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"The blend {folder} is damaged ({error}). {again}.") from error
-    if damaged:
-        raise UserError(f"{folder / damaged[0]} was changed after it was written. {again}.")
-    if made_with != labels:
-        raise UserError(f"The blend '{folder.name}' has other labels or another order than the competition. {again}.")
+    again = {
+        "to make it again": f"blend --members MEMBERS --name {folder.name}",
+        "if it was imported": f"scores import FILES --name {folder.name}",
+    }
+    content = read_record(folder / MARKER, _whole, version=FORMAT, command=again)
+    for name in FILES:
+        if not (folder / name).is_file() or digest_file(folder / name) != content["files"][name]:
+            raise UserError(f"{folder / name} is missing or was changed after it was written.", command=again)
+    if tuple(content["labels"]) != labels:
+        text = f"The blend '{folder.name}' has other labels or another order than the competition."
+        raise UserError(text, command=again)
+    received = content["fold_digest"]
     if received not in (None, fold_digest):  # imported scores are of no fold table of ours
         raise UserError(
             f"The blend '{folder.name}' was made with another fold table (expected {short(fold_digest)}, "
-            f"received {short(received)}). {again}, or restore folds.csv."
+            f"received {short(received)}).",
+            command=again,
+            otherwise="restore folds.csv",
         )
     return Scores.read(folder / "oof.npz"), Scores.read(folder / "test.npz"), content
 
 
-@contextmanager
-def _replaced(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of `folder`, which may exist, if the block succeeds."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):
-        old, new = (folder.parent / f".{folder.name}.{which}" for which in ("old", "new"))
-        if old.exists() and not folder.exists():  # killed between the two renames below
-            old.rename(folder)
-        for leftover in (old, new):
-            shutil.rmtree(leftover, ignore_errors=True)
-        with replace_folder_atomically(new) as temporary:
-            yield temporary
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+def _whole(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of `blend.json` if it says what a member of another blend must say."""
+    needed = {key: content[key] for key in NEEDED}
+    return {**content, **needed, "files": {name: content["files"][name] for name in FILES}}

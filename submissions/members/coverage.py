@@ -68,38 +68,37 @@ def shared_test_names(members: Sequence[Member], workspace: Workspace) -> tuple[
     return tuple(name for name in workspace.test_names if name in common)
 
 
-def lack_of_test_scores(members: Sequence[Member], workspace: Workspace) -> str:
-    """Return the line that says which members lack scores of chips to predict, and what mends it; "" if none does.
+def lack_of_test_scores(members: Sequence[Member], workspace: Workspace) -> UserError | None:
+    """Return the error that says which members lack scores of chips to predict, and what mends it; None if none does.
 
     Chips that a member left out as broken need no scores.
     """
     try:
         names = workspace.test_names
     except UserError as error:
-        return str(error)
+        return error
     broken = {name for member in members for name in member.left_out}
     scored = [set(member.test.names) | broken for member in members]
     lacking = [member for member, known in zip(members, scored, strict=True) if not known.issuperset(names)]
     if not lacking:
-        return ""
+        return None
     chips = [name for name in names if not all(name in known for known in scored)]
-    models = sorted({name for member in lacking for name in _models_in(member.made)})
+    models = sorted({name for member in lacking for name in _models_in(member.provenance)})
     blends = [member.name for member in lacking if member.name not in models]
     there = workspace.test_names_of(workspace.competition.image_set(workspace.competition.default_images))
+    by = names_of(lacking)
+    text = f"No submission: {len(chips)} of {len(names)} chips to predict have no scores by {by}: {first(chips)}."
     if not models:
-        return (
-            f"No submission: {len(chips)} of {len(names)} chips to predict have no scores by {names_of(lacking)}: "
-            f'{first(chips)}. Import these too: "python run.py scores import FILES --name {lacking[0].name}".'
-        )
-    prepare = "" if there else '"python run.py data prepare --from DIR" with these chips, then '
-    blend = f"; then blend {' and '.join(blends)} again" if blends else ""
-    return (
-        f"No submission: {len(chips)} of {len(names)} chips to predict have no scores by {names_of(lacking)}: "
-        f'{first(chips)}. Run {prepare}"python run.py train --models {",".join(models)}", which keeps what is trained '
-        f"and scores them{blend}."
-    )
+        return UserError(text, command={"to import these too": f"scores import FILES --name {lacking[0].name}"})
+    if blends:
+        text = f"{text} Once they are scored, blend {' and '.join(blends)} again."
+    prepare = {} if there else {"to have these chips at hand": "data prepare --from DIR"}
+    train = {"to score them, keeping what is trained": f"train --models {','.join(models)}"}
+    return UserError(text, command=prepare | train)
 
 
-def _models_in(made: dict[str, Any]) -> set[str]:
+def _models_in(provenance: dict[str, Any]) -> set[str]:
     """Return the names of the models that a member is made of."""
-    return {made["name"]} if made["kind"] == "model" else set().union(*map(_models_in, made["members"]))
+    if provenance["kind"] == "model":
+        return {provenance["name"]}
+    return set().union(*map(_models_in, provenance["members"]))

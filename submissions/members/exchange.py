@@ -1,6 +1,6 @@
 """Scores as files that team mates exchange: out-of-fold and test scores of a model or blend, by id.
 
-A CSV file has the competition's id column and a column a label; an `.npz` file the arrays `names`, `scores` and
+A CSV file has the competition's id column and one column per label; an `.npz` file the arrays `names`, `scores` and
 `labels`. What a row is, its id says: a labelled chip's scores are out-of-fold, another's are test scores.
 """
 
@@ -35,7 +35,7 @@ def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tup
 
     Args:
         name: of the member.
-        paths: `.csv` or `.npz` files, together one row a chip.
+        paths: `.csv` or `.npz` files, together one row per chip.
         workspace: of the competition.
 
     Returns:
@@ -44,31 +44,45 @@ def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tup
     Raises:
         UserError: if a file cannot be read or does not fit the competition, or the name is taken.
     """
-    competition, store = workspace.competition, ScoreStore.of(workspace)
-    _check_name(name, workspace, store)
-    read = [_read(path, competition) for path in paths]
-    if len({tuple(each.scored) for each in read}) > 1:
+    read = [_read(path, workspace.competition) for path in paths]
+    if len({tuple(scores.scored) for scores in read}) > 1:
         raise UserError(f"{first(paths)} have columns of different labels. Give files with the same.")
-    names, values = [chip for each in read for chip in each.names], np.concatenate([each.values for each in read])
-    if len(set(names)) < len(names):
-        raise UserError(
-            f"Chips are scored twice: {first(chip for chip, times in Counter(names).items() if times > 1)}."
-        )
+    names = tuple(name for scores in read for name in scores.names)
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:
+        raise UserError(f"Chips are scored twice: {first(repeated)}.")
+    return keep_scores(name, Scores(names, np.concatenate([scores.values for scores in read])), workspace)
+
+
+def keep_scores(name: str, scores: Scores, workspace: Workspace) -> tuple[Scores, Scores]:
+    """Keep scores of one's own as a member for blends.
+
+    Args:
+        name: of the member.
+        scores: of labelled chips, made without their labels, and of chips to predict; the ids tell which is which.
+        workspace: of the competition.
+
+    Returns:
+        The out-of-fold scores and the test scores.
+
+    Raises:
+        UserError: if the scores do not fit the competition, or the name is taken.
+    """
+    store = ScoreStore.of(workspace)
+    _check_name(name, workspace, store)
     labelled, to_predict = set(store.table.image_names), _to_predict(workspace)
-    both = labelled & to_predict
-    if both & set(names):
+    if both := labelled & to_predict & set(scores.names):
         raise UserError(
             f"Ids name both a labelled chip and one to predict, so scores cannot be told apart: {first(both)}."
         )
-    oof, test = (Scores(*_rows(names, values, wanted)) for wanted in (labelled, to_predict))
-    if unknown := [chip for chip in names if chip not in labelled | to_predict]:
+    if unknown := [chip for chip in scores.names if chip not in labelled | to_predict]:
         raise UserError(
-            f"{len(unknown)} of {len(names)} ids are neither of the fold table nor of the sample submission: "
-            f"{first(unknown)}. Leave them out of the file, or prepare the data they are of."
+            f"{len(unknown)} of {len(scores.names)} ids are neither of the fold table nor of the sample submission: "
+            f"{first(unknown)}. Leave them out, or prepare the data they are of."
         )
+    oof, test = (_of_chips(scores, wanted) for wanted in (labelled, to_predict))
     if not oof.names:
-        raise UserError(f"No labelled chip is scored in {first(paths)}: a member needs out-of-fold scores.")
-    about = {
+        raise UserError(f"No labelled chip is scored by '{name}': a member needs out-of-fold scores.")
+    provenance = {
         "name": name,
         "method": IMPORTED,
         "union": [],
@@ -77,7 +91,7 @@ def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tup
         "fold_digest": None,  # a team mate's folds are not known, and need not be ours
         "left_out": [],
     }
-    write_blend(workspace.blends / name, oof, test, about)
+    write_blend(workspace.blends / name, oof, test, provenance)
     return oof, test
 
 
@@ -125,11 +139,9 @@ def _to_predict(workspace: Workspace) -> set[str]:
         return set()
 
 
-def _rows(
-    names: list[str], values: NDArray[np.float32], wanted: set[str]
-) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    rows = [number for number, name in enumerate(names) if name in wanted]
-    return tuple(names[row] for row in rows), values[rows]
+def _of_chips(scores: Scores, wanted: set[str]) -> Scores:
+    rows = [number for number, name in enumerate(scores.names) if name in wanted]
+    return Scores(tuple(scores.names[row] for row in rows), scores.values[rows])
 
 
 def _check_suffix(path: Path) -> None:
@@ -140,20 +152,20 @@ def _check_suffix(path: Path) -> None:
 def _read(path: Path, competition: Competition) -> Scores:
     """Read the scores of a file; labels without a column are NaN."""
     _check_suffix(path)
-    names, labels, found = (_read_csv if path.suffix.lower() == ".csv" else _read_arrays)(path, competition)
+    names, labels, scores = (_read_csv if path.suffix.lower() == ".csv" else _read_arrays)(path, competition)
     for label in labels:
         if label not in competition.labels:
             raise unknown_name(f"label in {path}:", label, list(competition.labels))
     if len(set(labels)) < len(labels):
         raise UserError(f"{path} has two columns of one label.")
-    if found.shape != (len(names), len(labels)) or not labels or not names:
-        raise UserError(f"{path} holds {found.shape} scores of {len(names)} ids and {len(labels)} labels.")
-    wrong = ~((found >= 0) & (found <= 1)).all(axis=1)
+    if scores.shape != (len(names), len(labels)) or not labels or not names:
+        raise UserError(f"{path} holds {scores.shape} scores of {len(names)} ids and {len(labels)} labels.")
+    wrong = ~((scores >= 0) & (scores <= 1)).all(axis=1)
     if wrong.any():
         chips = first(np.array(names)[wrong])
         raise UserError(f"{path}: expected scores from 0 to 1, and none missing; see {int(wrong.sum())} rows: {chips}.")
     values = np.full((len(names), len(competition.labels)), np.nan, dtype=np.float32)
-    values[:, [competition.label_index[label] for label in labels]] = found
+    values[:, [competition.label_index[label] for label in labels]] = scores
     if len(set(names)) < len(names):
         raise UserError(f"{path} scores a chip twice.")
     return Scores(tuple(names), values)
@@ -164,10 +176,10 @@ def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str
     table = read_table(path, [column])
     labels = [name for name in table.columns if name not in (column, competition.tables.tags_column)]
     try:
-        found = table[labels].to_numpy(dtype=np.float64)
+        scores = table[labels].to_numpy(dtype=np.float64)
     except ValueError as error:
         raise UserError(f"{path}: {error}; expected a number in every label's column.") from error
-    return table[column].tolist(), labels, found
+    return table[column].tolist(), labels, scores
 
 
 def _read_arrays(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:

@@ -30,7 +30,7 @@ class Member:
         oof: scores of labelled chips, each by networks that did not train on it.
         test: scores of the chips to predict.
         test_by_fold: test scores of each fold's network; of a blend, which has no folds, `test` alone.
-        made: what it was made of, for the records.
+        provenance: how it was made, for the records.
         left_out: chips that were left out as broken.
     """
 
@@ -39,7 +39,7 @@ class Member:
     oof: Scores
     test: Scores
     test_by_fold: dict[int, Scores]
-    made: dict[str, Any]
+    provenance: dict[str, Any]
     left_out: tuple[str, ...]
 
 
@@ -53,6 +53,7 @@ class SharedChips:
         truth: bool array (num_chips, num_labels).
         folds: int array (num_chips,): the fold, of the first repeat, that holds each chip out.
         notes: lines that say which chips are missing.
+        fold_digest: of the fold table.
     """
 
     names: tuple[str, ...]
@@ -60,6 +61,7 @@ class SharedChips:
     truth: NDArray[np.bool_]
     folds: NDArray[np.int64]
     notes: tuple[str, ...]
+    fold_digest: str
 
 
 def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
@@ -70,23 +72,26 @@ def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
     """
     if name in store.models():
         model = store.join(name)
-        made = {
+        provenance = {
             "name": name,
             "kind": "model",
             "recipe_digest": model.recipe_digest,
             "folds": sorted(model.test_by_fold),
             "scored": [label for label, has in zip(store.labels, model.oof.scored, strict=True) if has],
         }
-        return Member(name, workspace.runs / name, model.oof, model.test, model.test_by_fold, made, model.left_out)
+        return Member(
+            name, workspace.runs / name, model.oof, model.test, model.test_by_fold, provenance, model.left_out
+        )
     if name not in blend_names(workspace.blends):
         raise unknown_name("model or blend", name, [*store.models(), *blend_names(workspace.blends)])
     folder = workspace.blends / name
     oof, test, content = read_blend(folder, store.labels, store.table.digest)
-    made = {"name": name, "kind": "blend", **{key: content[key] for key in ("method", "union", "members", "files")}}
-    return Member(name, folder, oof, test, {0: test}, made, tuple(content["left_out"]))
+    kept = {key: content[key] for key in ("method", "union", "members", "files")}
+    provenance = {"name": name, "kind": "blend", **kept}
+    return Member(name, folder, oof, test, {0: test}, provenance, tuple(content["left_out"]))
 
 
-def load_members(names: Sequence[str], workspace: Workspace, store: ScoreStore) -> list[Member]:
+def load_members(names: Sequence[str], workspace: Workspace, store: ScoreStore) -> tuple[Member, ...]:
     """Load the members of a blend.
 
     Raises:
@@ -96,7 +101,7 @@ def load_members(names: Sequence[str], workspace: Workspace, store: ScoreStore) 
         raise UserError("A blend needs at least one member.")
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
         raise UserError(f"Members are named twice: {', '.join(repeated)}.")
-    return [load_member(name, workspace, store) for name in names]
+    return tuple(load_member(name, workspace, store) for name in names)
 
 
 def share(members: Sequence[Member], workspace: Workspace, table: FoldTable) -> SharedChips:
@@ -120,6 +125,7 @@ def share(members: Sequence[Member], workspace: Workspace, table: FoldTable) -> 
         truth=workspace.labelled.truth[[row[name] for name in names]],
         folds=table.folds[0][kept],
         notes=tuple(_missing(members, common, table)),
+        fold_digest=table.digest,
     )
 
 

@@ -6,8 +6,9 @@ A submission that agrees well with a strong one on `test_*` and badly on `file_*
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from competition.common.text import first
 from competition.labels import to_multi_hot
 from competition.metrics import f_beta_per_chip
 from competition.spec import Competition
-from submissions.submit.validate import read_rows
+from submissions.submit.validate import read_submission
 
 GAP = 0.1  # in mean F-beta, below the prefix that agrees best; a mix-up costs .35
 SIGMAS = 3.0
@@ -45,6 +46,11 @@ class PrefixAgreement:
     jaccard: float
     error: float
 
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """The three measures of agreement."""
+        return self.identical, self.f_beta, self.jaccard
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -63,7 +69,7 @@ class Agreement:
     @property
     def warnings(self) -> list[str]:
         """One line for every prefix that agrees far less than the best."""
-        best = max(self.prefixes, key=lambda each: each.f_beta)
+        best = max(self.prefixes, key=lambda prefix: prefix.f_beta)
         return [
             f"Warning: the submissions agree far less on {low.prefix}_* ({self.metric} {low.f_beta:.3f}) than on "
             f"{best.prefix}_* ({best.f_beta:.3f}). Their chips or rows may be mixed up there."
@@ -75,16 +81,19 @@ class Agreement:
         """Return the agreement for a terminal."""
         headers = ["ids", "rows", "identical", self.metric, "Jaccard"]
         rows = [
-            [f"{each.prefix}_*" if each.prefix else "all", each.num_rows, f"{each.identical:.3f}",
-             f"{each.f_beta:.3f}", f"{each.jaccard:.3f}"]
-            for each in self.prefixes[:SHOWN]
-        ]  # fmt: skip
+            [f"{of.prefix}_*" if of.prefix else "all", of.num_rows, *(f"{share:.3f}" for share in of.shares)]
+            for of in self.prefixes[:SHOWN]
+        ]
         lines = [tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 4)]
         if len(self.prefixes) > SHOWN:
             lines.append(f"and {len(self.prefixes) - SHOWN} more prefixes that agree better.")
         if self.not_common:
             lines.append(f"{self.not_common} ids are in one of the files only and are not compared.")
         return "\n".join([*lines, *self.warnings])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the agreement, for JSON."""
+        return {**asdict(self), "warnings": self.warnings}
 
 
 def agreement(path: Path, other: Path, competition: Competition) -> Agreement:
@@ -101,24 +110,24 @@ def agreement(path: Path, other: Path, competition: Competition) -> Agreement:
     reference = to_multi_hot((theirs[name] for name in names), competition)
     prefixes = np.array([_prefix(name) for name in names])
     metric = competition.metric
-    found = [
+    by_prefix = [
         _compare(str(prefix), decided[prefixes == prefix], reference[prefixes == prefix], metric.beta)
         for prefix in np.unique(prefixes)
     ]
     not_common = len(ours) + len(theirs) - 2 * len(names)
-    return Agreement(tuple(sorted(found, key=lambda each: each.f_beta)), f"F{metric.beta:g}", not_common)
+    return Agreement(tuple(sorted(by_prefix, key=lambda of: of.f_beta)), f"F{metric.beta:g}", not_common)
 
 
 def _read(path: Path, competition: Competition) -> dict[str, tuple[str, ...]]:
-    rows, problems = read_rows(path, competition)
-    if rows is None:
-        raise UserError(f"{path} cannot be compared: {'; '.join(problem.text() for problem in problems)}.")
-    return {row.name: row.tags for row in rows}
+    table = read_submission(path, competition)
+    if not table.is_table:
+        raise UserError(f"{path} cannot be compared: {'; '.join(problem.text() for problem in table.problems)}.")
+    return dict(zip(table.names, table.tags, strict=True))
 
 
 def _prefix(name: str) -> str:
-    found = re.fullmatch(r"(.+)_[0-9]+", name)
-    return found[1] if found else ""
+    match = re.fullmatch(r"(.+)_[0-9]+", name)
+    return match[1] if match else ""
 
 
 def _compare(prefix: str, decided: NDArray[np.bool_], reference: NDArray[np.bool_], beta: float) -> PrefixAgreement:

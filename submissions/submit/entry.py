@@ -1,4 +1,4 @@
-"""A row of the ledger."""
+"""An entry of the ledger, and the row that keeps it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import sqlite3
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+
+# Fields that are called otherwise where they are kept: in ledgers and lists since before they had their names.
+COLUMNS = {"provenance": "recipe"}
+AS_JSON = ("members", "provenance")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the ledger.
+    """A submission, as the ledger knows it.
 
     Attributes:
         id: of the row; 0 before it is written.
@@ -26,8 +30,8 @@ class Entry:
         message: shown beside the submission on Kaggle.
         metric: name of the metric of `cross_fitted`.
         cross_fitted: the score expected, with `low` and `high`, its 95 % interval; None where it is not known.
-        members: names of the models and blends it was made of.
-        recipe: how it was made.
+        members: names of the models and blends that it was made of.
+        provenance: how it was made.
         begun, sent, confirmed, scored: when, ISO, UTC; None if not.
         status: Kaggle's: "pending", "complete" or "error"; None before it is confirmed.
         public, private: scores; None while there are none.
@@ -47,7 +51,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     members: tuple[str, ...] = ()
-    recipe: dict[str, Any] | None = None
+    provenance: dict[str, Any] | None = None
     begun: str | None = None
     sent: str | None = None
     confirmed: str | None = None
@@ -68,9 +72,19 @@ class Entry:
         """How far it has come, for people."""
         return self.status or self.stage if self.stage == "confirmed" else self.stage
 
+    def text(self) -> str:
+        """Return its scores on Kaggle beside the cross-fitted one, and how far it has come, as one line."""
+        on_boards = {"public": self.public, "private": self.private}
+        scores = [f"{board} {score:.5f}" for board, score in on_boards.items() if score is not None]
+        if self.cross_fitted is not None:
+            interval = "" if self.low is None else f" ({self.low:.4f} to {self.high:.4f})"
+            scores.append(f"cross-fitted {self.metric} {self.cross_fitted:.4f}{interval}")
+        return f"{self.ref}: {', '.join(scores) or 'no score'}; {self.state}{': ' if self.error else ''}{self.error}."
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the entry for a JSON file."""
-        return asdict(self)
+        """Return the entry, for JSON."""
+        values = asdict(self)
+        return {COLUMNS.get(name, name): value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -78,69 +92,36 @@ class Synced:
     """What Kaggle's list has brought.
 
     Attributes:
-        found: unconfirmed entries that Kaggle has, now confirmed.
+        confirmed: entries that were unconfirmed, and that Kaggle has.
         new: number of entries that were made elsewhere and not known.
         scored: number of entries that have a score since.
     """
 
-    found: tuple[Entry, ...]
+    confirmed: tuple[Entry, ...]
     new: int
     scored: int
 
-
-class _Figures(BaseModel, allow_inf_nan=False):
-    metric: str | None = None
-    cross_fitted: float | None = None
-    interval: tuple[float, float] | tuple[None, None] = (None, None)
-
-
-class _Member(BaseModel):
-    name: str
-
-
-class _Recipe(BaseModel):
-    figures: list[_Figures] = []
-    members: list[_Member] = []
-
-
-def what_was_expected(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return what the recipe of a submission says of it, as fields of an entry.
-
-    Raises:
-        ValueError: if it says something else than a recipe does.
-    """
-    read = _Recipe.model_validate(recipe)
-    figures = read.figures[0] if read.figures else _Figures()
-    low, high = figures.interval
-    return {
-        "recipe": recipe,
-        "metric": figures.metric,
-        "cross_fitted": figures.cross_fitted,
-        "low": low,
-        "high": high,
-        "members": tuple(member.name for member in read.members),
-    }
+    def text(self) -> str:
+        """Return what is new, as part of a line."""
+        return f"{self.new} made elsewhere, {self.scored} newly scored, {len(self.confirmed)} newly confirmed"
 
 
 def row_of(entry: Entry) -> dict[str, Any]:
     """Return the columns of an entry's row, all but its id."""
     values = {field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "id"}
-    return {**values, "members": json.dumps(entry.members), "recipe": json.dumps(entry.recipe)}
-
-
-class DamagedRowError(Exception):
-    """A row holds what was never written."""
+    values |= {name: json.dumps(values[name]) for name in AS_JSON}
+    return {COLUMNS.get(name, name): value for name, value in values.items()}
 
 
 def entry_of(row: sqlite3.Row) -> Entry:
     """Return the entry of a row.
 
     Raises:
-        DamagedRowError: if the row holds what was never written.
+        sqlite3.DataError: if the row holds what was never written.
     """
     try:
-        values = dict(row)
-        members, recipe = json.loads(row["members"]), json.loads(row["recipe"])
-        return TypeAdapter(Entry).validate_python({**values, "members": members, "recipe": recipe})
+        values = {field.name: row[COLUMNS.get(field.name, field.name)] for field in fields(Entry)}
+        values |= {name: json.loads(values[name]) for name in AS_JSON}
+        return TypeAdapter(Entry).validate_python(values)
     except (ValueError, TypeError, LookupError) as error:
-        raise DamagedRowError(f"row {row['id']} is damaged") from error
+        raise sqlite3.DataError(f"row {row['id']} is damaged") from error

@@ -1,4 +1,4 @@
-"""The ledger as people read it, and how far cross-fitted scores and the leaderboard agree."""
+"""The submissions as people read them, and how far cross-fitted scores foretell the leaderboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from competition.common.text import counted, day
 from competition.kaggle.errors import clean
 from submissions.submit.entry import Entry
 
-FEWEST = 3
+BOARDS = ("public", "private")
+FEWEST = 3  # submissions, to compare their scores with a leaderboard
 LINE = 1e-9  # of a correlation, to that of a line
 WIDTH = 24  # of a name or a message in the table
 
@@ -87,45 +88,44 @@ def correlate(entries: Sequence[Entry], board: str) -> Correlation:
         return Correlation(len(both), **apart)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.NearConstantInputWarning)
-        found = stats.pearsonr(ours, theirs)
-        is_open = len(both) > FEWEST and abs(found.statistic) < 1 - LINE
-        interval = found.confidence_interval() if is_open else (None, None)
+        pearson = stats.pearsonr(ours, theirs)
+        is_open = len(both) > FEWEST and abs(pearson.statistic) < 1 - LINE
+        interval = pearson.confidence_interval() if is_open else (None, None)
         low, high = (None if end is None else float(end) for end in interval)
         spearman = float(stats.spearmanr(ours, theirs).statistic)
-    return Correlation(len(both), float(found.statistic), low, high, spearman, **apart)
+    return Correlation(len(both), float(pearson.statistic), low, high, spearman, **apart)
 
 
-def ledger_text(entries: Sequence[Entry]) -> str:
-    """Return the table of all submissions, the first one first, and the correlations."""
-    if not entries:
-        return 'No submissions yet. "submissions sync" pulls those that were made elsewhere.'
-    rows = [_cells(entry) for entry in entries]
-    header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
-    table = tabulate(rows, header, disable_numparse=True)
-    lines = [_why(entry) for entry in entries if entry.error]
-    if any(entry.stage == "unconfirmed" for entry in entries):
-        lines.append("Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask for it.")
-    if pending := sum(entry.state == "pending" for entry in entries):
-        lines.append(f"{counted(pending, 'submission')} not scored when last seen; `submissions sync` asks again.")
-    lines.append(correlate(entries, "public").text("public"))
-    if any(entry.private is not None for entry in entries):
-        lines.append(correlate(entries, "private").text("private"))
-    return "\n".join([table, "", *lines])
+@dataclass(frozen=True)
+class Standings:
+    """All submissions of a competition.
 
+    Attributes:
+        entries: of the ledger, the first one first.
+    """
 
-def ledger_json(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return all submissions and the correlations for a JSON file."""
-    boards = {board: asdict(correlate(entries, board)) for board in ("public", "private")}
-    return {"submissions": [entry.as_dict() for entry in entries], "correlation": boards}
+    entries: Sequence[Entry]
 
+    def text(self) -> str:
+        """Return the table of the submissions, and the correlations."""
+        if not self.entries:
+            return 'No submissions yet. "submissions sync" pulls those that were made elsewhere.'
+        header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
+        table = tabulate([_cells(entry) for entry in self.entries], header, disable_numparse=True)
+        lines = [_why(entry) for entry in self.entries if entry.error]
+        if any(entry.stage == "unconfirmed" for entry in self.entries):
+            lines.append("Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask for it.")
+        if pending := sum(entry.state == "pending" for entry in self.entries):
+            lines.append(f"{counted(pending, 'submission')} not scored when last seen; `submissions sync` asks again.")
+        lines.append(correlate(self.entries, "public").text("public"))
+        if any(entry.private is not None for entry in self.entries):
+            lines.append(correlate(self.entries, "private").text("private"))
+        return "\n".join([table, "", *lines])
 
-def score_text(entry: Entry) -> str:
-    """Return the scores of one submission beside the cross-fitted one."""
-    scores = [f"{board} {value:.5f}" for board in ("public", "private") if (value := getattr(entry, board)) is not None]
-    if entry.cross_fitted is not None:
-        interval = "" if entry.low is None else f" ({entry.low:.4f} to {entry.high:.4f})"
-        scores.append(f"cross-fitted {entry.metric} {entry.cross_fitted:.4f}{interval}")
-    return ", ".join(scores) or "no score"
+    def as_dict(self) -> dict[str, Any]:
+        """Return all submissions and the correlations, for JSON."""
+        boards = {board: asdict(correlate(self.entries, board)) for board in BOARDS}
+        return {"submissions": [entry.as_dict() for entry in self.entries], "correlation": boards}
 
 
 def _why(entry: Entry) -> str:

@@ -12,11 +12,10 @@ So a process that is killed leaves a row that says truly how far it came.
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +26,8 @@ from competition.common.text import now
 from competition.kaggle.answers import LONGEST_MESSAGE, RemoteSubmission
 from competition.kaggle.errors import clean
 from competition.workspace import Workspace
-from submissions.submit.entry import DamagedRowError, Entry, Synced, entry_of, row_of, what_was_expected
+from submissions.submit.entry import Entry, Synced, entry_of, row_of
+from submissions.submit.provenance import known_submissions
 
 VERSION = 1
 BUSY = 30.0  # seconds to wait for another process that is writing
@@ -71,14 +71,14 @@ class Ledger:
     Args:
         path: the SQLite file; made when something is first written.
         competition: Kaggle's name of the competition, the only one whose entries are seen.
-        recipes: folder of the submissions, whose recipes tell what an entry made elsewhere, or before the ledger was
-            lost, is; None: they are not looked for.
+        submissions: folder of the submissions, whose provenance tells what an entry made elsewhere, or before the
+            ledger was lost, is; None: it is not looked for.
     """
 
-    def __init__(self, path: Path, competition: str, recipes: Path | None = None) -> None:
+    def __init__(self, path: Path, competition: str, submissions: Path | None = None) -> None:
         self.path = path
         self.competition = competition
-        self._recipes = recipes
+        self._submissions = submissions
 
     @classmethod
     def of(cls, workspace: Workspace) -> Ledger:
@@ -92,8 +92,8 @@ class Ledger:
         with self._transaction("DEFERRED") as database:
             if not _version(database):  # another process is making it
                 return []
-            found = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
-            entries = [entry_of(row) for row in found]
+            rows = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
+            entries = [entry_of(row) for row in rows]
         return sorted(entries, key=lambda entry: (entry.begun or entry.when, entry.id))
 
     def begin(self, entry: Entry) -> Entry:
@@ -131,15 +131,15 @@ class Ledger:
 
         A submission whose ref is not known is that of the entry whose file it is, if one was sent and not confirmed.
         """
-        found, new, scored = [], 0, 0
-        recipes = self._known_files()
+        confirmed, new, scored = [], 0, 0
+        files = self._known_files()
         with self._transaction() as database:
-            for remote in sorted(listed, key=lambda each: each.ref):
+            for remote in sorted(listed, key=lambda remote: remote.ref):
                 entry = self._known(database, remote.ref)
                 if entry is None and (entry := self._unconfirmed(database, remote)):
-                    found.append(entry.id)
+                    confirmed.append(entry.id)
                 if entry is None:
-                    entry = self._insert(database, row_of(self._elsewhere(remote, recipes)))
+                    entry = self._insert(database, row_of(self._elsewhere(remote, files)))
                     new += 1
                 values = {"stage": "confirmed", "ref": remote.ref, "confirmed": entry.confirmed or remote.date or now()}
                 if remote.status != "pending" or entry.scored is None:  # a list that is older takes nothing back
@@ -149,8 +149,8 @@ class Ledger:
                     values["scored"] = now()
                     scored += 1
                 self._set(database, entry.id, values)
-            confirmed = tuple(self._by_id(database, number) for number in found)
-        return Synced(confirmed, new, scored)
+            entries = tuple(self._by_id(database, number) for number in confirmed)
+        return Synced(entries, new, scored)
 
     def _known(self, database: sqlite3.Connection, ref: int) -> Entry | None:
         query = "SELECT * FROM submissions WHERE competition = ? AND ref = ?"
@@ -166,9 +166,9 @@ class Ledger:
         rows = database.execute(query, (self.competition,)).fetchall()
         return next((entry for entry in map(entry_of, rows) if _is_same(entry, remote)), None)
 
-    def _elsewhere(self, remote: RemoteSubmission, recipes: dict[str, dict[str, Any]]) -> Entry:
-        """Return an entry for a submission that is not known; the recipe of the same file tells more of it."""
-        found = MARKER.search(remote.file_name)
+    def _elsewhere(self, remote: RemoteSubmission, files: dict[str, dict[str, Any]]) -> Entry:
+        """Return an entry for a submission that is not known; the provenance of the same file tells more of it."""
+        marker = MARKER.search(remote.file_name)
         entry = Entry(
             competition=self.competition,
             name=remote.file_name or f"submission {remote.ref}",
@@ -176,19 +176,14 @@ class Ledger:
             message=remote.message,
             stage="confirmed",
             ref=remote.ref,
-            marker=found[1] if found else None,
+            marker=marker[1] if marker else None,
         )
-        return replace(entry, **recipes.get(entry.marker or "", {}))
+        return replace(entry, **files.get(entry.marker or "", {}))
 
     def _known_files(self) -> dict[str, dict[str, Any]]:
-        """Return what the recipes of the workspace say of their submissions, by marker."""
-        known = {}
-        for path in self._recipes.glob("*.json") if self._recipes else ():
-            with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # a damaged one stops nobody
-                recipe = json.loads(path.read_text(encoding="utf-8"))
-                digest = recipe["sha256"]
-                known[digest[:16]] = {"name": path.stem, "digest": digest, **what_was_expected(recipe)}
-        return known
+        """Return what is known of the submissions in the workspace, by marker."""
+        known = known_submissions(self._submissions) if self._submissions else {}
+        return {digest[:16]: fields for digest, fields in known.items()}
 
     def _by_id(self, database: sqlite3.Connection, number: int) -> Entry:
         return entry_of(database.execute("SELECT * FROM submissions WHERE id = ?", (number,)).fetchone())
@@ -227,15 +222,15 @@ class Ledger:
                     if database.in_transaction:
                         database.execute("ROLLBACK")
                     raise
-        except (sqlite3.Error, DamagedRowError) as error:
+        except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise UserError(
                     f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
                     "again when it has ended."
                 ) from error
             raise UserError(
-                f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away: "
-                '"python run.py submissions sync" makes a new one of what Kaggle lists.'
+                f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away.",
+                command={"to make a new one of what Kaggle lists": "submissions sync"},
             ) from error
 
     def _check_version(self, database: sqlite3.Connection, *, may_make: bool) -> None:
@@ -246,7 +241,8 @@ class Ledger:
         elif version not in (0, VERSION):
             raise UserError(
                 f"The ledger {self.path} is of version {version}, expected {VERSION}. Use the toolkit that wrote it, "
-                'or move it away: "python run.py submissions sync" makes a new one of what Kaggle lists.'
+                "or move it away.",
+                command={"to make a new one of what Kaggle lists": "submissions sync"},
             )
 
 
@@ -258,8 +254,8 @@ def _version(database: sqlite3.Connection) -> int:
 def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
     """Whether a submission on Kaggle is of the file of an entry, and made when that was sent."""
     if remote.file_name:
-        found = MARKER.search(remote.file_name)
-        is_same = found is not None and found[1] == entry.marker
+        marker = MARKER.search(remote.file_name)
+        is_same = marker is not None and marker[1] == entry.marker
     else:  # the same words, as many bytes
         words = clean(entry.message, LONGEST_MESSAGE)
         is_same = remote.message == words and remote.size in (0, entry.size) and bool(remote.date)

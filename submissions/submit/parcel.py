@@ -11,12 +11,13 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
-from competition.common.text import first
+from competition.common.text import first, readable
 from competition.kaggle.credentials import redact
 from competition.workspace import Workspace
-from submissions.submit.entry import Entry, what_was_expected
+from submissions.submit.entry import Entry
+from submissions.submit.provenance import read_provenance, what_is_known
 from submissions.submit.validate import SubmissionReport, validate_submission
-from submissions.submit.write import read_recipe, submission_path
+from submissions.submit.write import submission_path
 
 LONGEST = 60  # characters of a submission's name in the name of the uploaded file
 
@@ -26,11 +27,11 @@ class Parcel:
     """A checked submission file, ready to be uploaded.
 
     Attributes:
-        report: what the validator found: nothing.
+        report: what the validator found: no problems.
         content: what is uploaded: the CSV, or its gzip.
         digest: SHA-256 of the CSV.
         modified: when the CSV was last changed, in seconds since 1970.
-        expected: how it was made and what it should score, as fields of an entry of the ledger.
+        known: how it was made and what it should score, as fields of an entry of the ledger.
         is_packed: whether `content` is gzip.
     """
 
@@ -38,7 +39,7 @@ class Parcel:
     content: bytes
     digest: str
     modified: int
-    expected: dict[str, Any]
+    known: dict[str, Any]
     is_packed: bool
 
     @property
@@ -57,17 +58,14 @@ class Parcel:
         stem = re.sub(r"[^A-Za-z0-9_.]+", "-", self.path.stem)[:LONGEST].strip("-.") or "submission"
         return f"{stem}-{self.marker}.csv{'.gz' if self.is_packed else ''}"
 
+    def text(self, competition: str) -> str:
+        """Return what goes where, as part of a line; `competition` is Kaggle's name of it."""
+        return f"{self.upload_name} ({readable(len(self.content))}) to {competition}"
+
     def entry(self, message: str, competition: str) -> Entry:
         """Return the parcel as an entry of the ledger."""
-        return Entry(
-            competition=competition,
-            name=self.path.stem,
-            marker=self.marker,
-            digest=self.digest,
-            size=len(self.content),
-            message=message,
-            **self.expected,
-        )
+        own = {"name": self.path.stem, "marker": self.marker, "digest": self.digest, "size": len(self.content)}
+        return Entry(competition=competition, message=message, **{**self.known, **own})
 
 
 def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Parcel:
@@ -83,25 +81,26 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
     """
     path = _latest(workspace) if name is None else submission_path(name, workspace)
     if not path.is_file():
-        there = first(sorted(each.stem for each in workspace.submissions.glob("*.csv"))) or "none"
+        there = first(sorted(other.stem for other in workspace.submissions.glob("*.csv"))) or "none"
         raise UserError(f"No submission {path}. In {workspace.submissions} there are: {there}.")
-    recipe = read_recipe(path)
-    try:
-        expected = what_was_expected(recipe)
-    except ValueError as error:
-        beside = path.with_suffix(".json")
-        raise UserError(f"The recipe {beside} is damaged. Write the submission again, or remove it.") from error
+    provenance = read_provenance(path)
     # What was asked for when it was written is what it is held to now.
-    exclusive = recipe.get("exclusive", True)
+    exclusive = provenance.get("exclusive", True)
     content = path.read_bytes()
     report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
     if not report.is_valid:
         raise report.error()
     digest = sha256(content).hexdigest()
-    if digest != recipe.get("sha256", digest) or digest != digest_file(path):
+    if digest != provenance.get("sha256", digest) or digest != digest_file(path):
         raise UserError(f"{path} is changing while it is read. Run the command again when it is complete.")
-    modified = int(path.stat().st_mtime)
-    return Parcel(report, gzip.compress(content, mtime=0) if as_gzip else content, digest, modified, expected, as_gzip)
+    return Parcel(
+        report=report,
+        content=gzip.compress(content, mtime=0) if as_gzip else content,
+        digest=digest,
+        modified=int(path.stat().st_mtime),
+        known=what_is_known(provenance),
+        is_packed=as_gzip,
+    )
 
 
 def check_message(message: str) -> str:
@@ -121,7 +120,8 @@ def _latest(workspace: Workspace) -> Path:
     paths = list(workspace.submissions.glob("*.csv"))
     if not paths:
         raise UserError(
-            f"No submissions in {workspace.submissions}. "
-            'Run "python run.py blend --members MODELS --name NAME", or give the path of a .csv file.'
+            f"No submissions in {workspace.submissions}.",
+            command="blend --members MODELS --name NAME",
+            otherwise="give the path of a .csv file",
         )
     return max(paths, key=lambda path: path.stat().st_mtime)

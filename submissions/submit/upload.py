@@ -9,13 +9,14 @@ ledger.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import one_at_a_time
+from competition.common.progress import reporter
 from competition.common.text import day, first
 from competition.kaggle.answers import Limits
 from competition.kaggle.client import Kaggle
@@ -37,27 +38,32 @@ class Submitted:
 
     Attributes:
         entry: of the ledger.
+        parcel: what was uploaded.
         limits: before it was made; None if Kaggle does not say.
         is_earlier: it was made by an earlier attempt, and nothing was uploaded now.
     """
 
     entry: Entry
+    parcel: Parcel
     limits: Limits | None
     is_earlier: bool
 
-    def text(self, what: str) -> str:
-        """Return what happened, as a line.
-
-        Args:
-            what: was uploaded, and where to.
-        """
+    def text(self) -> str:
+        """Return what happened, as a line."""
         if self.is_earlier:
             begun = day(self.entry.sent or "")
             return (
                 f"Kaggle has it already: the attempt of {begun} was accepted as {self.entry.ref}. Nothing was uploaded."
             )
         left = f"; {self.limits.left - 1} left today" if self.limits and self.limits.left else ""
-        return f"Uploaded {what}. Kaggle has accepted it as submission {self.entry.ref}{left}."
+        return (
+            f"Uploaded {self.parcel.text(self.entry.competition)}. Kaggle has accepted it as submission "
+            f"{self.entry.ref}{left}."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what happened, for JSON."""
+        return {"submission": self.entry.as_dict(), "is_earlier": self.is_earlier}
 
 
 def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
@@ -73,7 +79,8 @@ def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
         same = "" if entry.name in (parcel.path.stem, parcel.upload_name) else f", with the content of {entry.name},"
         raise UserError(
             f"{parcel.path.name}{same} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}, "
-            f'{score}). Its score: "python run.py submissions sync". Give --again to submit the same file once more.'
+            f"{score}). Give --again to submit the same file once more.",
+            command={"to see its score": "submissions sync"},
         )
 
 
@@ -92,14 +99,14 @@ def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, agai
     """
     with one_at_a_time(ledger.path.with_name(f".{ledger.path.name}.lock"), "submit"):
         check_new(parcel, ledger, again=again)  # another process may have submitted it while this one waited
-        for found in _settle(kaggle, ledger):
-            if found.marker == parcel.marker:
-                return Submitted(found, None, is_earlier=True)
+        for earlier in _settle(kaggle, ledger):
+            if earlier.marker == parcel.marker:
+                return Submitted(earlier, parcel, None, is_earlier=True)
         check_new(parcel, ledger, again=again)
         limits = _check_limits(kaggle)
         for _ in range(ATTEMPTS):
             if entry := _try(parcel, message, kaggle, ledger):
-                return Submitted(entry, limits, is_earlier=False)
+                return Submitted(entry, parcel, limits, is_earlier=False)
     raise UserError(
         f"Kaggle has not confirmed {parcel.path.name} in {ATTEMPTS} attempts, and does not list it. "
         "Run the same command again later; it asks Kaggle first."
@@ -112,36 +119,35 @@ def wait_for_score(entry: Entry, kaggle: Kaggle, ledger: Ledger) -> Entry:
     Raises:
         UserError: if Kaggle cannot be asked, or has not scored it after half an hour.
     """
-    print(
-        f"Waiting for the score, {PATIENCE / 60:.0f} min at most. Ctrl-C ends the waiting, not the submission.",
-        file=sys.stderr,
-    )
-    later = 'To see its score later, run "python run.py submissions sync".'
+    minutes = f"{PATIENCE / 60:.0f} min"
+    reporter.note(f"Waiting for the score, {minutes} at most. Ctrl-C ends the waiting, not the submission.")
+    later = {"to see its score later": "submissions sync"}
     until, pause = time.monotonic() + PATIENCE, FIRST_LOOK
     try:
         while (entry := _look(entry.ref or 0, kaggle, ledger)).status == "pending":
             if time.monotonic() + pause > until:
-                raise UserError(f"{PATIENCE / 60:.0f} min have passed.")
+                raise UserError(f"{minutes} have passed.")
             time.sleep(pause)
             pause = min(2 * pause, LAST_LOOK)
     except UserError as error:
         accepted = f"Kaggle has accepted submission {entry.ref}, but its score is not known yet"
-        raise UserError(f"{accepted}: {error} {later}") from error
+        raise UserError(f"{accepted}: {error}", command=later) from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"Stopped waiting. Kaggle has accepted submission {entry.ref}. {later}") from None
+        stopped = UserError(f"Stopped waiting. Kaggle has accepted submission {entry.ref}.", command=later)
+        raise KeyboardInterrupt(str(stopped)) from None
     return entry
 
 
 def _look(ref: int, kaggle: Kaggle, ledger: Ledger) -> Entry:
     ledger.record([kaggle.submission(ref)])
-    return next(each for each in ledger.entries() if each.ref == ref)
+    return next(entry for entry in ledger.entries() if entry.ref == ref)
 
 
 def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry | None:
     """Upload and submit once; return the confirmed entry, None if Kaggle did not answer and does not have it."""
     entry = ledger.begin(parcel.entry(message, kaggle.slug))
     try:
-        token = kaggle.upload(parcel.upload_name, parcel.content, parcel.modified, progress=True)
+        token = kaggle.upload(parcel.upload_name, parcel.content, parcel.modified)
     except BaseException as error:
         ledger.end(entry, clean(str(error)) or type(error).__name__)
         raise
@@ -149,8 +155,8 @@ def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry 
         ref = kaggle.create(token, message, lambda: ledger.send(entry))
     except UnansweredError as error:
         happened = str(error).split(f" {AGAIN}")[0]  # which is not for the user yet
-        print(f"{happened}\nAsking Kaggle whether it has the submission.", file=sys.stderr)
-        return next((found for found in _settle(kaggle, ledger) if found.id == entry.id), None)
+        reporter.note(f"{happened}\nAsking Kaggle whether it has the submission.")
+        return next((listed for listed in _settle(kaggle, ledger) if listed.id == entry.id), None)
     except UserError as error:
         ledger.end(entry, clean(str(error)))
         raise
@@ -169,27 +175,27 @@ def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
     """
     for entry in _at(ledger, "uploading"):
         ledger.end(entry, "the process was stopped before it was submitted")
-    found: list[Entry] = []
+    confirmed: list[Entry] = []
     begun, is_announced = time.monotonic(), False
     while True:
         asked = time.monotonic()
-        found += _listed(kaggle, ledger)
+        confirmed += _listed(kaggle, ledger)
         unknown = _at(ledger, "unconfirmed")
         if asked - begun >= SETTLED:
             for entry in unknown:
                 ledger.end(entry, f"Kaggle did not list it within {SETTLED:.0f} s", is_sure=False)
-            return tuple(found)
+            return tuple(confirmed)
         if not unknown:
-            return tuple(found)
+            return tuple(confirmed)
         if not is_announced:
-            print(f"Kaggle does not list it yet; looking for another {SETTLED:.0f} s.", file=sys.stderr)
+            reporter.note(f"Kaggle does not list it yet; looking for another {SETTLED:.0f} s.")
             is_announced = True
         time.sleep(POLL)
 
 
 def _listed(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:
     try:
-        return ledger.record(kaggle.submissions()).found
+        return ledger.record(kaggle.submissions()).confirmed
     except UserError as error:
         if unknown := _at(ledger, "unconfirmed"):
             names = first(f"{entry.name} of {day(entry.when)}" for entry in unknown)
@@ -201,7 +207,7 @@ def _check_limits(kaggle: Kaggle) -> Limits | None:
     try:
         limits = kaggle.limits()
     except UserError as error:
-        print(f"How many submissions are left today is not known: {error}", file=sys.stderr)
+        reporter.note(f"How many submissions are left today is not known: {error}")
         return None
     if limits.left == 0 and limits.is_total:
         raise UserError("The competition allows the team no more submissions. Nothing was uploaded.")
@@ -212,7 +218,7 @@ def _check_limits(kaggle: Kaggle) -> Limits | None:
             f"No submissions are left today: {limits.made} were made. Counting begins anew at 00:00 UTC, in {hours} h "
             f"{minutes} min. Nothing was uploaded."
         )
-    print(f"Submissions today: {limits.made} made, {limits.left} left.", file=sys.stderr)
+    reporter.note(f"Submissions today: {limits.made} made, {limits.left} left.")
     return limits
 
 

@@ -2,6 +2,10 @@
 
 Run with `python -m tests.benchmarks.bench_compare [--models 20] [--methods all]`. Scores are simulated: labels come as
 often as in the competition, members share most of what they get wrong, and each is near F2 .92, as good networks are.
+
+Measured on two cores: `--methods mean,greedy,optuna,ridge,logistic` takes 156 s for 150 candidates, all quick methods
+230 s for 182, LightGBM by six rules 157 s, within 1 GB. A trial of greedy selection is 20 times as fast as the mean and
+the metric computed anew, and 9 times as fast as with a running sum.
 """
 
 from __future__ import annotations
@@ -13,18 +17,17 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from tabulate import tabulate
 
 from competition.metrics import f_beta
 from competition.spec import Competition, load
 from folds.scores import Scores
 from folds.stratify import stratified_folds
-from submissions.choose.candidates import Bench
+from submissions.choose.candidates import Candidates
 from submissions.choose.compare import QUICK, compare
-from submissions.choose.report import comparison_text
 from submissions.combine.greedy import GreedySelection, MeanTrial
 from submissions.combine.methods import METHODS, Setting
-from submissions.decide.log_odds import sigmoid
 from submissions.members.members import Member, SharedChips
 
 NUM_CHIPS = 40_479
@@ -52,21 +55,23 @@ def draw(num_models: int, competition: Competition) -> tuple[NDArray[np.float32]
     scores = []
     for own in OWN * (0.8 + 0.03 * np.arange(num_models)):
         noise = random.normal(scale=own, size=truth.shape)
-        scores.append(sigmoid(prior + SIGNAL * (seen + noise) / (SHARED**2 + own**2)).astype(np.float32))  # calibrated
+        scores.append(expit(prior + SIGNAL * (seen + noise) / (SHARED**2 + own**2)).astype(np.float32))  # calibrated
     return np.stack(scores), truth
 
 
-def bench_of(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> Bench:
-    """Return a bench of members with these scores."""
+def candidates_of(
+    scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition, k: int = 5
+) -> Candidates:
+    """Return what makes candidates of members with these scores."""
     names = tuple(f"train_{i}" for i in range(len(truth)))
     nothing = Scores((), np.empty((0, truth.shape[1]), dtype=np.float32))
     members = tuple(
         Member(f"m{i}", Path(), Scores(names, own), nothing, {}, {"name": f"m{i}", "kind": "model"}, ())
         for i, own in enumerate(scores)
     )
-    chips = SharedChips(names, scores, truth, stratified_folds(truth, 5, seed=0), ())
-    setting = Setting(competition, tuple(each.name for each in members), np.zeros(truth.shape[1], dtype=bool))
-    return Bench(members, chips, setting)
+    chips = SharedChips(names, scores, truth, stratified_folds(truth, k, seed=0), (), "")
+    setting = Setting(competition, tuple(member.name for member in members), np.zeros(truth.shape[1], dtype=bool))
+    return Candidates(members, chips, setting)
 
 
 def print_greedy(scores: NDArray[np.float32], truth: NDArray[np.bool_], competition: Competition) -> None:
@@ -115,9 +120,9 @@ def main(models: int, methods: str) -> None:
     scores, truth = draw(models, competition)
     chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
     start = time.perf_counter()
-    compared = compare(bench_of(scores, truth, competition), chosen)
+    compared = compare(candidates_of(scores, truth, competition), chosen)
     seconds = time.perf_counter() - start
-    print(comparison_text(compared, top=25))
+    print(compared.text(top=25))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = [["models", models], ["candidates", len(compared.candidates)], ["seconds", f"{seconds:.0f}"],
             ["peak MB", f"{peak:,.0f}"]]  # fmt: skip

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from competition.spec import Competition, load
-from submissions.choose.candidates import Bench
+from submissions.choose.candidates import Candidates
 from submissions.choose.compare import QUICK, compare
-from submissions.choose.report import comparison_text
+from submissions.decide.cut_rules import PerLabelRule
 from submissions.decide.exact_cuts import CutSearch
-from submissions.decide.rules import CUTS
-from submissions.decide.thresholds import PerLabelCuts
-from tests.benchmarks.bench_compare import bench_of
+from submissions.names import FIXED
+from tests.benchmarks.bench_compare import candidates_of
 
 SETS = ("atc_1", "atc_2", "atc_3")
 SECOND = "atc_1_v2"  # another model on the chips of atc_1
@@ -44,23 +43,23 @@ def main() -> int:
         scores = {name: arrays[name] for name in (*SETS, SECOND)}
         truth = {name: arrays[f"{name}__y"] for name in (*SETS, SECOND)}
     for name in SETS:
-        bench = bench_of(scores[name][None], truth[name], competition)
+        candidates = candidates_of(scores[name][None], truth[name], competition)
         print(f"\n{name}, {len(truth[name])} chips, 5 stratified folds:")
-        print(comparison_text(compare(bench)))
-        print_rules(bench)
+        print(compare(candidates).text())
+        print_rules(candidates)
         print_race(scores[name], truth[name], competition)
-    bench = bench_of(np.stack([scores[SETS[0]], scores[SECOND]]), truth[SETS[0]], competition)
+    candidates = candidates_of(np.stack([scores[SETS[0]], scores[SECOND]]), truth[SETS[0]], competition)
     print(f"\n{SETS[0]} (m0) and {SECOND} (m1), blended:")
-    compared = compare(bench, (*QUICK, "logistic-all", "lightgbm"))
-    print(comparison_text(compared, compared.shake_up(0.34)))
+    compared = compare(candidates, (*QUICK, "logistic-all", "lightgbm"))
+    print(compared.text(shaken=compared.shake_up(0.34)))
     return 0
 
 
-def print_rules(bench: Bench) -> None:
+def print_rules(candidates: Candidates) -> None:
     """Print what the competition's rules cost at the prior cut."""
-    (plain,) = bench.singles(0, CUTS[:1])
+    (plain,) = candidates.singles(0, (FIXED,))
     for exclusive, alone in ((True, False), (False, True), (True, True)):
-        (bound,) = replace(bench, exclusive=exclusive, alone=alone).singles(0, CUTS[:1])
+        (bound,) = replace(candidates, exclusive=exclusive, alone=alone).singles(0, (FIXED,))
         value, error = bound.evaluation.over(plain.evaluation)
         print(f"exclusive={exclusive!s:<5} alone={alone!s:<5} {value:+.4f} ± {error:.4f} against cuts alone")
 
@@ -71,7 +70,7 @@ def print_race(scores: NDArray[np.float32], truth: NDArray[np.bool_], competitio
     search = CutSearch(scores, truth, metric)
 
     def exact() -> float:
-        return search.value(PerLabelCuts(metric).fit(scores, truth).cuts)
+        return search.value(PerLabelRule(metric).fit(scores, truth).cuts)
 
     def tpe() -> float:
         optuna.logging.set_verbosity(optuna.logging.ERROR)

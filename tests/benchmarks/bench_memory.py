@@ -3,6 +3,9 @@
 Run with `python -m tests.benchmarks.bench_memory --weights mobilenet_v2_notop.weights.h5 --workspace DIR`, a workspace
 with data. Each measurement is a process of its own. Counted is memory of its own (RssAnon, read 20 times a second,
 Linux): pages of memory-mapped files, which the system gives back whenever it needs them, are not.
+
+Measured with 9,000, 18,000 and 36,000 chips: a head on the bank peaks at 671, 680 and 677 MB, training from scratch at
+974, 1,077 and 1,085 MB.
 """
 
 from __future__ import annotations

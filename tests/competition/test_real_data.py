@@ -22,8 +22,8 @@ pytestmark = [
 
 def test_full_size_chips_are_used_in_place_and_their_flaws_found(tmp_path: Path) -> None:
     workspace = planet_workspace(tmp_path)
-    prepare(workspace, SHARED / "planet256", progress=False)
-    report = check_data(workspace, progress=False)
+    prepare(workspace, SHARED / "planet256")
+    report = check_data(workspace)
     found = {finding.text for finding in report.findings}
     assert report.ok
     assert "tif train: of 5 chips compared, those that show another scene than their jpg (1): train_0." in found
@@ -33,9 +33,9 @@ def test_full_size_chips_are_used_in_place_and_their_flaws_found(tmp_path: Path)
 
 def test_kaggles_archives_are_unpacked_and_their_flaws_found(tmp_path: Path) -> None:
     workspace = planet_workspace(tmp_path)
-    report = prepare(workspace, SHARED / "planet32", progress=False)
+    report = prepare(workspace, SHARED / "planet32")
     assert [item.files for item in report.items if item.files] == [36037, 40669, 20522]
-    check = check_data(workspace, progress=False, sample=500)
+    check = check_data(workspace, sample=500)
     assert check.ok
     assert [finding.text for finding in check.findings] == [
         "train_v2.csv: chips with none of clear, partly_cloudy, haze, cloudy (1): train_24448.",

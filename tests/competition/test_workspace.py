@@ -53,7 +53,7 @@ def test_a_layout_of_another_competition_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_layout_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r'No data in the workspace .*Run "python run.py data download", or'):
+    with pytest.raises(UserError, match=r'No data in the workspace .*, run "python run.py data download"; to use'):
         _ = Workspace(tmp_path, planet()).layout
     assert Layout.read_what_is_left(tmp_path / "layout.json", planet()) == Layout("planet", {}, {})
 
@@ -64,18 +64,26 @@ def test_data_that_are_gone_are_named_and_left_out(tmp_path: Path) -> None:
     layout_of(source).write(path)
     shutil.rmtree(source / "test-jpg")
     (source / "train_v2.csv").unlink()
-    with pytest.raises(UserError, match=r"are gone: .*test-jpg, .*train_v2.csv. Run"):
+    with pytest.raises(UserError, match=r"are gone: .*test-jpg, .*train_v2.csv. To bring the files from Kaggle, run"):
         Layout.read(path, planet())
     left = Layout.read_what_is_left(path, planet())
     assert set(left.folders) == {"train-jpg", "test-jpg-additional"}
     assert set(left.tables) == {"sample_submission_v2.csv"}
 
 
+def test_a_layout_of_before_records_had_digests_is_read(tmp_path: Path) -> None:
+    layout, path = layout_of(write_planet(tmp_path / "source")), tmp_path / "layout.json"
+    layout.write(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({name: content[name] for name in ("competition", "folders", "tables")}))
+    assert Layout.read(path, planet()) == layout
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"competition": "planet", "folders": [], "tables": {}}'])
 def test_a_damaged_layout_is_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "layout.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=r"layout.json is damaged. Delete it. Run"):
+    with pytest.raises(UserError, match=r"layout.json is damaged: .*\. To bring the files from Kaggle, run"):
         Layout.read(path, planet())
 
 
@@ -90,7 +98,7 @@ def test_chips_are_located_in_the_order_asked(tmp_path: Path) -> None:
 def test_chips_without_a_file_are_named(tmp_path: Path) -> None:
     layout = layout_of(write_planet(tmp_path))
     with pytest.raises(
-        UserError, match=r'2 of 3 train chips have no .jpg file: train_77, x. Run "python run.py data c'
+        UserError, match=r'no .jpg file: train_77, x. To see what is there, run "python run.py data check"'
     ):
         layout.locate(JPG, "train", ("train_77", "train_0", "x"))
     with pytest.raises(UserError, match="No train chips: none of the folders train-tif-v2 was found"):

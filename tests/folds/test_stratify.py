@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold
 
 from competition.common.errors import UserError
-from folds.stratify import MAX_SEED, _deal, grouped_stratified_folds, stratified_folds
+from folds.stratify import MAX_SEED, _assign, grouped_stratified_folds, stratified_folds
 
 RATES = [0.9, 0.5, 0.2, 0.05, 0.02, 0.01]
 QUICK = settings(max_examples=40, deadline=None)
@@ -119,10 +119,10 @@ def test_without_labels_fold_sizes_differ_by_a_group_at_most(chips, seed):
 
 @QUICK
 @given(chips(), seeds)
-def test_the_rarest_label_is_dealt_within_one(chips, seed):
+def test_the_rarest_label_is_assigned_within_one(chips, seed):
     truth, k = chips
     counts = np.column_stack([truth, np.ones(len(truth))]).astype(np.int64)
-    for folds in (stratified_folds(truth, k, seed), _deal(counts, k, np.random.default_rng(seed))):
+    for folds in (stratified_folds(truth, k, seed), _assign(counts, k, np.random.default_rng(seed))):
         support = truth.sum(axis=0)
         if support.any():
             rarest = np.flatnonzero(support == support[support > 0].min())
@@ -130,26 +130,26 @@ def test_the_rarest_label_is_dealt_within_one(chips, seed):
             assert min(spreads) <= 1
 
 
-def test_dealing_stratifies_before_any_move():
+def test_assigning_stratifies_before_any_move():
     truth = simulated(4000)
     counts = np.column_stack([truth, np.ones(4000)]).astype(np.int64)
-    folds = _deal(counts, 5, np.random.default_rng(0))
+    folds = _assign(counts, 5, np.random.default_rng(0))
     positives = np.array([counts[folds == fold].sum(axis=0) for fold in range(5)])
     assert np.ptp(positives, axis=0).max() <= 3
 
 
-def test_large_groups_are_dealt_first():
-    folds = _deal(np.array([[1], [1], [1], [5], [1], [1]]), 2, np.random.default_rng(0))
+def test_large_groups_are_assigned_first():
+    folds = _assign(np.array([[1], [1], [1], [5], [1], [1]]), 2, np.random.default_rng(0))
     assert np.bincount(folds, weights=[1, 1, 1, 5, 1, 1]).tolist() == [5, 5]
 
 
-def test_moves_better_what_dealing_left():
+def test_moves_better_what_assigning_left():
     truth = simulated(2000)
     groups = np.arange(2000) // 10
     counts = np.column_stack([truth, np.ones(2000)]).reshape(200, 10, -1).sum(axis=1).astype(np.int64)
     pairs = []
     for seed in range(8):
-        dealt = _deal(counts, 5, np.random.default_rng(seed))[groups]
+        dealt = _assign(counts, 5, np.random.default_rng(seed))[groups]
         moved = grouped_stratified_folds(truth, groups, 5, seed)
         pairs.append((objective(truth, dealt, 5), objective(truth, moved, 5)))
     assert all(after <= before for before, after in pairs)

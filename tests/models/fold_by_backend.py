@@ -2,7 +2,8 @@
 
 Batches are made as for two GPUs, by several workers. With DEVICES 2 two halves of the processor pass for GPUs.
 
-Nothing in it is left to the backend's own chance: heads begin at zero, and there is no dropout.
+Nothing in it is left to the backend's own chance: heads begin at zero, and there is no dropout. All batches are of one
+size, as JAX compiles anew for another.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from models.train.job import Job
 from tests.conftest import store_of
 from tests.models import samples
 
+BATCH = 14  # the 41 chips to learn from, and one again, as for two GPUs, are three of them
 MODELS: dict[str, dict[str, Any]] = {
     "head": {"train": "head", "epochs": 3, "mixup": 0.3, "weight_decay": 0.01},
     "finetune": {
         "train": "finetune",
         "epochs": 3,
+        "head_epochs": 2,
         "augment": ("d4", "photometric"),
         "ema": 0.8,
         "clip": 1.0,
@@ -65,7 +68,7 @@ def train_fold(root: Path, weights: Path) -> None:
         return head
 
     common = {"backbone": "PlainNet", "weights": str(weights), "pooling": ("avg", "max"), "dense": (), "dropout": 0.0}
-    common["precision"] = "float32"
+    common |= {"precision": "float32", "batch_size": BATCH}
     with (
         mock.patch.object(keras.applications, "PlainNet", PlainNet, create=True),
         mock.patch("models.networks.build.build_head", from_zero),
@@ -77,7 +80,7 @@ def train_fold(root: Path, weights: Path) -> None:
 
 
 def train_on_devices(root: Path, weights: Path, num_devices: int) -> None:
-    """Train them on the processor, or with each step's chips dealt to two halves of it."""
+    """Train them on the processor, or with each step's chips shared by two halves of it."""
     with ExitStack() as stack:
         stack.enter_context(mock.patch("models.inputs.batches.num_gpus", return_value=2))
         if num_devices == 2:

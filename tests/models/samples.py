@@ -21,11 +21,13 @@ from models.networks.build import build_network, compile_network
 from models.networks.input_spec import Inputs
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
-from models.train import fit
+from models.train.fit import Watch
 from models.train.job import Job
 from tests.conftest import store_of
 
 PLANET = load("planet")
+# For another process in which JAX compiles what runs once.
+COMPILE_QUICKLY = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
 NUM_LABELS = len(PLANET.labels)
 TINY = {"images": "jpg", "input_size": 16, "dense": (8,), "dropout": 0.25, "batch_size": 16, "epochs": 2, "patience": 0}
 
@@ -136,6 +138,11 @@ def array_chips(count: int, size: int = 16, batch_size: int = 4, digest: str = "
     return Chips(ArrayCache(pixels, digest), (0, 1, 2), batch_size)
 
 
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file in a folder, by its path in it."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def fill_weights(network: keras.Model, value: float) -> None:
     """Give every weight of a network one value."""
     network.set_weights([np.full_like(weights, value) for weights in network.get_weights()])
@@ -148,11 +155,11 @@ def moved(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> list
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Make a Ctrl-C come at the end of training step `step`, from 1."""
-    on_batch, steps = fit._EpochBar.on_train_batch_end, itertools.count(1)
+    on_batch, steps = Watch.on_train_batch_end, itertools.count(1)
 
-    def interrupt(bar: Any, batch: int, logs: Any = None) -> None:
+    def interrupt(watch: Watch, batch: int, logs: Any = None) -> None:
         if next(steps) == step:
             raise KeyboardInterrupt
-        on_batch(bar, batch, logs)
+        on_batch(watch, batch, logs)
 
-    monkeypatch.setattr(fit._EpochBar, "on_train_batch_end", interrupt)
+    monkeypatch.setattr(Watch, "on_train_batch_end", interrupt)

@@ -16,8 +16,8 @@ from tests.submissions.samples import blend_of, make_workspace, planet
 def written(tmp_path_factory) -> Path:
     """A workspace with a blend and its submission, `first`. Not to be changed."""
     workspace = make_workspace(tmp_path_factory.mktemp("written"))
-    made = blend_of("first", ["a", "b"], workspace)
-    write_decided("first", made.test, made.candidate.evaluation.fitted, workspace, made.about)
+    blend = blend_of("first", ["a", "b"], workspace)
+    write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
     return workspace.root
 
 

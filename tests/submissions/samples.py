@@ -17,7 +17,9 @@ from folds.provenance import Provenance
 from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
 from folds.table import make_table
-from submissions.choose.blending import Blend, make_bench, make_blend
+from submissions.choose.blending import Blend, make_blend
+from submissions.choose.candidates import make_candidates
+from submissions.decide.studies import Tuning
 from tests.competition.samples import other as one_hot
 from tests.competition.samples import planet
 
@@ -54,12 +56,17 @@ def ids_to_predict() -> tuple[str, ...]:
     return tuple(f"{'file' if i % 4 == 1 else 'test'}_{(i * 7) % NUM_TEST}" for i in range(NUM_TEST))
 
 
-def make_workspace(root: Path, models: Sequence[str] = ("a", "b"), competition: Competition | None = None) -> Workspace:
+def make_workspace(
+    root: Path,
+    models: Sequence[str] = ("a", "b"),
+    competition: Competition | None = None,
+    num_chips: int = NUM_CHIPS,
+) -> Workspace:
     """Make a workspace with labels, a sample submission, a fold table and the scores of some models."""
     competition = competition or planet()
     workspace = Workspace(root / "workspace", competition)
-    names = tuple(f"train_{i}" for i in range(NUM_CHIPS))
-    truth = draw_truth(competition, NUM_CHIPS)
+    names = tuple(f"train_{i}" for i in range(num_chips))
+    truth = draw_truth(competition, num_chips)
     tables = competition.tables
     files = {name: workspace.data / name for name in (tables.train, tables.sample_submission)}
     workspace.data.mkdir(parents=True)
@@ -80,13 +87,15 @@ def blend_of(
     workspace: Workspace,
     *,
     method: str = "mean",
-    cuts: str = "auto",
+    rule: str = "auto",
     exclusive: bool = True,
+    trials: int = 5,
     **options: Any,
 ) -> Blend:
     """Make a blend of members, as the verb does."""
-    bench = make_bench(members, workspace, exclusive=exclusive, title=name, **options)
-    return make_blend(name, bench, workspace, method=method, cuts=cuts)
+    tuning = Tuning(trials, workspace.studies, title=name)
+    candidates = make_candidates(members, workspace, exclusive=exclusive, tuning=tuning, **options)
+    return make_blend(name, candidates, workspace, method=method, rule=rule)
 
 
 def add_model(

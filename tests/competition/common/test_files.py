@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from competition.common.errors import UserError
 from competition.common.files import (
+    check_room,
     check_writable,
+    checked_name,
     digest_file,
     digest_json,
+    free_bytes,
+    one_at_a_time,
     replace_atomically,
-    replace_folder_atomically,
+    replace_folder,
+    restore_folder,
+    versions_of,
     write_json,
     write_text,
 )
@@ -67,7 +76,7 @@ def test_files_get_the_permissions_of_an_ordinary_open(tmp_path: Path, mask: int
 
 def test_an_exception_leaves_no_folder(tmp_path: Path) -> None:
     def failing() -> None:
-        with replace_folder_atomically(tmp_path / "folder") as temporary:
+        with replace_folder(tmp_path / "folder") as temporary:
             (temporary / "half.txt").write_text("half", encoding="utf-8")
             raise ValueError("stop")
 
@@ -77,10 +86,110 @@ def test_an_exception_leaves_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
-    with replace_folder_atomically(tmp_path / "folder") as temporary:
+    with replace_folder(tmp_path / "folder") as temporary:
         (temporary / "file.txt").write_text("text", encoding="utf-8")
         assert not (tmp_path / "folder").exists()
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "file.txt"]
+
+
+def write_folder(path: Path, text: str) -> None:
+    with replace_folder(path) as temporary:
+        (temporary / "file.txt").write_text(text, encoding="utf-8")
+
+
+def text_in(path: Path) -> str:
+    return (path / "file.txt").read_text(encoding="utf-8")
+
+
+def test_a_folder_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    write_folder(path, "old")
+    (path / "gone.txt").touch()
+    with replace_folder(path) as temporary:
+        (temporary / "file.txt").write_text("new", encoding="utf-8")
+        assert text_in(path) == "old"
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["folder", "file.txt"]
+    assert text_in(path) == "new"
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process: nothing is tidied up after it."""
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_killed_at_any_rename_the_next_call_finds_a_whole_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    path, rename, done = tmp_path / "folder", Path.rename, []
+    write_folder(path, "old")
+
+    def killed(self: Path, target: Path) -> Path:
+        if len(done) >= renames:
+            raise KilledError
+        done.append(target)
+        return rename(self, target)
+
+    def remove(folder: Path, **_: object) -> None:
+        if len(done) == 2:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        patch.setattr(shutil, "rmtree", remove)
+        with pytest.raises(KilledError):
+            write_folder(path, "half")
+    with monkeypatch.context() as patch:  # a reader comes first
+        patch.setattr(shutil, "rmtree", lambda folder, **_: None)
+        restore_folder(path)
+    assert text_in(path) == ("half" if renames == 2 else "old")
+    write_folder(path, "new")
+    assert text_in(path) == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_room_is_measured_where_the_folder_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=5000))
+    folder = tmp_path / "not" / "there yet"
+    assert free_bytes(folder) == 5000
+    check_room(5000, folder, "It")
+    with pytest.raises(UserError, match=rf"^It needs 6 kB, but {folder} has 5 kB free\. Make room, or give a --work"):
+        check_room(6000, folder, "It")
+    with pytest.raises(UserError, match=r"5 kB free\. Delete something\.$"):
+        check_room(6000, folder, "It", "Delete something.")
+    assert set(asked) == {tmp_path}
+
+
+def test_whoever_waits_for_another_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    order = []
+
+    def work() -> None:
+        with one_at_a_time(tmp_path / ".lock", "prepare"):
+            order.append("second")
+
+    with one_at_a_time(tmp_path / ".lock", "prepare"):
+        second = threading.Thread(target=work)
+        second.start()
+        second.join(0.2)
+        order.append("first")
+    second.join()
+    assert order == ["first", "second"]
+    assert capsys.readouterr().err == f"Waiting for another 'prepare' at work in {tmp_path}\n"
+
+
+@pytest.mark.parametrize("name", ["a", "A-1.b_c", "0" * 100])
+def test_names_that_can_be_files_are_taken(name: str) -> None:
+    assert checked_name("model", name) == name
+
+
+@pytest.mark.parametrize("name", ["", ".a", "-a", "a/b", "a b", "ä", "a\n", "0" * 101])
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"cannot name a model: use up to 100 letters"):
+        checked_name("model", name)
+
+
+def test_versions_are_those_of_what_is_installed() -> None:
+    assert versions_of("pytest", "no-such-package") == {"pytest": pytest.__version__}
 
 
 def test_json_is_readable_and_its_digest_ignores_the_order_of_keys(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def break_chip(path: Path) -> None:
 
 def opened(root: Path, files: list[Path], images: ImageSet = PNG, size: int = 8, **options) -> ChipCache:
     names = [path.stem for path in files]
-    return open_cache(root, "train", names, files, images, size, **{"say": lambda line: None, **options})
+    return open_cache(root, "train", names, files, images, size, **options)
 
 
 def everything(cache: ChipCache) -> np.ndarray:
@@ -168,6 +168,18 @@ def test_pixels_that_were_removed_are_decoded_again_and_not_black(tmp_path, file
     np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files)), expected(files))
 
 
+@pytest.mark.parametrize("name", ["chips.npy", "rows.npy"])
+@pytest.mark.parametrize("damage", ["empty", "cut short", "no array"])
+def test_a_damaged_file_is_made_again(tmp_path, files, name, damage):
+    digest = opened(tmp_path / "cache", files).digest
+    path = next((tmp_path / "cache").rglob(name))
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut short": content[: len(content) // 2], "no array": b"?" * 999}[damage])
+    cache = opened(tmp_path / "cache", files)
+    assert cache.digest == digest
+    np.testing.assert_array_equal(everything(cache), expected(files))
+
+
 def test_a_kill_while_the_array_is_made_leaves_nothing_half_made(tmp_path, files, monkeypatch):
     make = np.lib.format.open_memmap
 
@@ -197,11 +209,10 @@ def test_more_broken_chips_are_counted(tmp_path, files):
         opened(tmp_path / "cache", files)
 
 
-def test_skip_broken_leaves_broken_chips_out_and_lists_them(tmp_path, files):
+def test_skip_broken_leaves_broken_chips_out_and_lists_them(tmp_path, files, lines):
     break_chip(files[4])
     write_chip(files[6], np.zeros((12, 12, 3), np.uint8))
-    lines: list[str] = []
-    cache = opened(tmp_path / "cache", files, skip_broken=True, say=lines.append)
+    cache = opened(tmp_path / "cache", files, skip_broken=True)
     assert cache.left_out == ("chip_04", "chip_06")
     assert "Left out 2 broken chips: chip_04, chip_06." in lines
     usable = [path for path in files if path.stem not in cache.left_out]
@@ -288,7 +299,7 @@ def test_sizes_splits_and_sets_of_names_have_caches_of_their_own(tmp_path, files
         opened(tmp_path, files),
         opened(tmp_path, files, size=6),
         opened(tmp_path, files[:9]),
-        open_cache(tmp_path, "test", names, files, PNG, 8, say=lambda line: None),
+        open_cache(tmp_path, "test", names, files, PNG, 8),
     ]
     assert [cache.chip_shape[0] for cache in caches] == [8, 6, 8, 8]
     assert len(list(tmp_path.glob("*/chips.npy"))) == 4
@@ -333,8 +344,8 @@ def test_processes_at_once_decode_each_chip_once(tmp_path, files):
 
 
 def test_a_disk_that_is_too_small_is_refused_before_decoding(tmp_path, files, decoded, monkeypatch):
-    monkeypatch.setattr(chip_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
-    with pytest.raises(UserError, match="The cache needs"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match=r"The chip cache needs 2 kB, but .* has 100 bytes free\. Make room"):
         opened(tmp_path / "cache", files)
     assert not decoded
 

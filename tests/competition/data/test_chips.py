@@ -150,7 +150,7 @@ def test_the_wrong_number_of_bands_is_refused(tmp_path: Path) -> None:
 
 def test_values_that_are_not_8_or_16_bits_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels(0).astype(np.float32), photometric="rgb")
-    with pytest.raises(BrokenChipError, match="expected 8 or 16 bits a band, received float32"):
+    with pytest.raises(BrokenChipError, match="expected 8 or 16 bits per band, received float32"):
         read_chip(tmp_path / "a.tif", rendering(".tif"))
 
 

@@ -63,7 +63,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_folders_are_used_where_they_lie(unpacked: Path, workspace: Workspace) -> None:
     before = held(unpacked)
-    report = prepare(workspace, unpacked, progress=False)
+    report = prepare(workspace, unpacked)
     assert held(unpacked) == before
     assert set(held(workspace.data)) == {".lock", "layout.json"}
     assert item(report, "train-jpg") == Item(
@@ -77,7 +77,7 @@ def test_a_source_that_cannot_be_written_is_enough(unpacked: Path, workspace: Wo
     for folder in [*unpacked.iterdir(), unpacked]:
         folder.chmod(0o555)
     try:
-        prepare(workspace, unpacked, progress=False)
+        prepare(workspace, unpacked)
     finally:
         for folder in [unpacked, *unpacked.iterdir()]:
             folder.chmod(0o755)
@@ -85,18 +85,18 @@ def test_a_source_that_cannot_be_written_is_enough(unpacked: Path, workspace: Wo
 
 
 def test_archives_are_unpacked_to_the_workspace(unpacked: Path, packed: Path, workspace: Workspace) -> None:
-    report = prepare(workspace, packed, progress=False)
+    report = prepare(workspace, packed)
     expected = held(unpacked)
     assert {name: content for name, content in held(workspace.data).items() if name in expected} == expected
     assert item(report, "test-jpg") == Item(
         "test-jpg", workspace.data / "test-jpg", "unpacked from test-jpg.tar.7z", files=4
     )
     assert len(workspace.test_names) == 7
-    assert check_data(workspace, progress=False).ok
+    assert check_data(workspace).ok
 
 
 def test_the_text_has_a_line_for_each_item_and_the_layout(packed: Path, workspace: Workspace) -> None:
-    report = prepare(workspace, packed, progress=False)
+    report = prepare(workspace, packed)
     lines = report.text().splitlines()
     assert len(lines) == 8 + 1
     assert any(line.split() == ["train-jpg", "6", "chips", "unpacked", "from", "train-jpg.tar.7z"] for line in lines)
@@ -107,14 +107,14 @@ def test_the_text_has_a_line_for_each_item_and_the_layout(packed: Path, workspac
 def test_an_unpacked_folder_is_preferred_to_its_archive(tmp_path: Path, unpacked: Path, workspace: Workspace) -> None:
     write_archive(unpacked / "train-jpg.zip", {"train-jpg/strange.jpg": b"x"})
     write_archive(unpacked / "train_v2.csv.zip", {"train_v2.csv": b"x"})
-    report = prepare(workspace, unpacked, progress=False)
+    report = prepare(workspace, unpacked)
     assert item(report, "train-jpg").path == unpacked / "train-jpg"
     assert item(report, "train_v2.csv").path == unpacked / "train_v2.csv"
 
 
 def test_an_archive_is_preferred_to_an_empty_folder(packed: Path, workspace: Workspace) -> None:
     (packed / "train-jpg").mkdir()
-    assert item(prepare(workspace, packed, progress=False), "train-jpg").files == 6
+    assert item(prepare(workspace, packed), "train-jpg").files == 6
 
 
 def test_the_data_set_of_a_kaggle_notebook_is_found(tmp_path: Path, unpacked: Path, workspace: Workspace) -> None:
@@ -128,7 +128,7 @@ def test_the_data_set_of_a_kaggle_notebook_is_found(tmp_path: Path, unpacked: Pa
     for junk in ("__MACOSX", ".Trash"):
         (source / junk / "train-jpg").mkdir(parents=True)
         (source / junk / "train-jpg" / "train_0.jpg").write_bytes(b"junk")
-    report = prepare(workspace, source, progress=False)
+    report = prepare(workspace, source)
     assert item(report, "train-jpg").path == source / "planets" / "train-jpg" / "train-jpg"
     assert item(report, "train_v2.csv").path == source / "planets" / "train_v2.csv" / "train_v2.csv"
 
@@ -137,65 +137,65 @@ def test_what_lies_deeper_than_four_folders_is_not_found(unpacked: Path, workspa
     deep = tmp_path / "a" / "b" / "c" / "d" / "e" / "f"
     shutil.copytree(unpacked, deep)
     with pytest.raises(UserError, match="holds none of the files"):
-        prepare(workspace, tmp_path / "a", progress=False)
-    assert item(prepare(workspace, tmp_path / "a" / "b" / "c", progress=False), "train-jpg").files == 6
+        prepare(workspace, tmp_path / "a")
+    assert item(prepare(workspace, tmp_path / "a" / "b" / "c"), "train-jpg").files == 6
 
 
 def test_a_folder_of_chips_is_not_walked(unpacked: Path, workspace: Workspace) -> None:
     hidden = unpacked / "train-jpg" / "more" / "test-tif-v2"
     write_chip(hidden / "test_0.tif", pixels(0, bands=4))
-    assert "test-tif-v2" in prepare(workspace, unpacked, progress=False).missing
+    assert "test-tif-v2" in prepare(workspace, unpacked).missing
 
 
 def test_the_nearest_of_two_folders_is_used_and_the_other_named(unpacked: Path, workspace: Workspace) -> None:
     shutil.copytree(unpacked / "train-jpg", unpacked / "copy" / "train-jpg")
-    report = prepare(workspace, unpacked, progress=False)
+    report = prepare(workspace, unpacked)
     assert item(report, "train-jpg").path == unpacked / "train-jpg"
     assert f"another at {unpacked / 'copy' / 'train-jpg'} was not used" in item(report, "train-jpg").how
 
 
 def test_what_was_unpacked_is_not_unpacked_again(packed: Path, workspace: Workspace) -> None:
-    prepare(workspace, packed, progress=False)
+    prepare(workspace, packed)
     before = {path: path.stat().st_ino for path in workspace.data.iterdir() if path.is_dir()}
     for archive in packed.iterdir():
         os.utime(archive, (1, 1))  # as a copy has it
-    report = prepare(workspace, packed, progress=False)
+    report = prepare(workspace, packed)
     assert {path: path.stat().st_ino for path in workspace.data.iterdir() if path.is_dir()} == before
     for name, archive in [("train-jpg", "train-jpg.tar.7z"), ("train_v2.csv", "train_v2.csv.zip")]:
         assert item(report, name).how == f"unpacked earlier from {archive}"
 
 
 def test_a_changed_archive_is_unpacked_again(packed: Path, unpacked: Path, workspace: Workspace) -> None:
-    prepare(workspace, packed, progress=False)
+    prepare(workspace, packed)
     write_chip(unpacked / "test-jpg" / "test_9.jpg", pixels(9))
     archive_of(unpacked / "test-jpg", packed / "test-jpg.tar.7z")
-    report = prepare(workspace, packed, progress=False)
+    report = prepare(workspace, packed)
     assert item(report, "test-jpg").how == "unpacked again from test-jpg.tar.7z"
     assert item(report, "test-jpg").files == 5
     assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
 
 
 def test_a_folder_that_lost_a_file_is_unpacked_again(packed: Path, workspace: Workspace) -> None:
-    prepare(workspace, packed, progress=False)
+    prepare(workspace, packed)
     (workspace.data / "train-jpg" / "train_0.jpg").unlink()
-    assert item(prepare(workspace, packed, progress=False), "train-jpg").files == 6
+    assert item(prepare(workspace, packed), "train-jpg").files == 6
 
 
 def test_archives_kept_in_the_workspace_itself_are_followed(packed: Path, unpacked: Path, workspace: Workspace) -> None:
     shutil.copytree(packed, workspace.data)
-    prepare(workspace, workspace.data, progress=False)
-    report = prepare(workspace, workspace.data, progress=False)
+    prepare(workspace, workspace.data)
+    report = prepare(workspace, workspace.data)
     assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
     write_chip(unpacked / "train-jpg" / "train_9.jpg", pixels(9))
     archive_of(unpacked / "train-jpg", workspace.data / "train-jpg.tar.7z")
-    assert item(prepare(workspace, workspace.data, progress=False), "train-jpg").files == 7
+    assert item(prepare(workspace, workspace.data), "train-jpg").files == 7
 
 
 def test_a_second_source_is_merged(tmp_path: Path, packed: Path, workspace: Workspace) -> None:
-    prepare(workspace, packed, progress=False)
+    prepare(workspace, packed)
     shutil.rmtree(packed)
     write_chip(tmp_path / "later" / "train-tif-v2" / "train_0.tif", pixels(0, bands=4))
-    report = prepare(workspace, tmp_path / "later", progress=False)
+    report = prepare(workspace, tmp_path / "later")
     assert item(report, "train-tif-v2").files == 1
     assert item(report, "train-jpg") == Item(
         "train-jpg", workspace.data / "train-jpg", f"kept from an earlier prepare: {workspace.data / 'train-jpg'}", 6
@@ -205,21 +205,21 @@ def test_a_second_source_is_merged(tmp_path: Path, packed: Path, workspace: Work
 
 
 def test_data_that_moved_are_found_anew(tmp_path: Path, unpacked: Path, workspace: Workspace) -> None:
-    prepare(workspace, unpacked, progress=False)
+    prepare(workspace, unpacked)
     shutil.move(unpacked, tmp_path / "moved")
-    report = prepare(workspace, tmp_path / "moved", progress=False)
+    report = prepare(workspace, tmp_path / "moved")
     assert item(report, "train-jpg").path == tmp_path / "moved" / "train-jpg"
 
 
 def test_a_workspace_of_another_competition_is_refused_before_anything_is_unpacked(
     tmp_path: Path, packed: Path, unpacked: Path, workspace: Workspace
 ) -> None:
-    prepare(workspace, unpacked, progress=False)
+    prepare(workspace, unpacked)
     before = held(workspace.data)
     folder = tmp_path / "seabed"
     write_archive(folder / "dives.zip", {"dives/a.png": b"x"})
     with pytest.raises(UserError, match="was prepared for competition 'planet', received 'seabed'"):
-        prepare(Workspace(workspace.root, other(tmp_path)), folder, progress=False)
+        prepare(Workspace(workspace.root, other(tmp_path)), folder)
     assert held(workspace.data) == before
 
 
@@ -229,26 +229,26 @@ def test_nothing_recognisable_says_what_was_looked_for_and_found(tmp_path: Path,
         (tmp_path / "source" / name).write_bytes(b"x")
     expected = r"Looked for the table train_v2.csv and the chips train-jpg, .*; found holiday.jpg, notes.txt\.$"
     with pytest.raises(UserError, match=expected):
-        prepare(workspace, tmp_path / "source", progress=False)
+        prepare(workspace, tmp_path / "source")
     assert not workspace.root.exists()
     with pytest.raises(UserError, match=r"No folder .*nowhere. Give --from"):
-        prepare(workspace, tmp_path / "nowhere", progress=False)
+        prepare(workspace, tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("lost", "named"), [("train_v2.csv", "train_v2.csv"), ("train-jpg", "train-jpg")])
 def test_what_is_required_is_named(packed: Path, workspace: Workspace, lost: str, named: str) -> None:
     next(packed.glob(f"{lost}.*")).unlink()
     with pytest.raises(UserError, match=f"lacks {named}. Looked for .*; found .*test-jpg"):
-        prepare(workspace, packed, progress=False)
+        prepare(workspace, packed)
     assert not workspace.root.exists()
 
 
 def test_a_broken_archive_leaves_the_earlier_layout(packed: Path, workspace: Workspace) -> None:
-    prepare(workspace, packed, progress=False)
+    prepare(workspace, packed)
     before = held(workspace.data)
     (packed / "train-jpg.tar.7z").write_bytes(b"404")
     with pytest.raises(UserError, match=r"Cannot unpack .*train-jpg.tar.7z"):
-        prepare(workspace, packed, progress=False)
+        prepare(workspace, packed)
     assert held(workspace.data) == before
     assert len(workspace.labelled.image_names) == 6
 
@@ -266,13 +266,13 @@ def test_an_interrupted_prepare_is_taken_up_again(
     with monkeypatch.context() as patch:
         patch.setattr(extraction.Destination, "create", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            prepare(workspace, packed, progress=False)
+            prepare(workspace, packed)
     assert not (workspace.data / "layout.json").exists()
     assert not (workspace.data / "test-jpg").exists()
     with pytest.raises(UserError, match="No data in the workspace"):
         _ = workspace.layout
     (workspace.data / ".unpacking-killed" / "content").mkdir(parents=True)  # what kill -9 would leave
-    report = prepare(workspace, packed, progress=False)
+    report = prepare(workspace, packed)
     assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
     assert item(report, "test-jpg").how == "unpacked from test-jpg.tar.7z"
     assert not list(workspace.data.glob(".unpacking*"))
@@ -281,13 +281,13 @@ def test_an_interrupted_prepare_is_taken_up_again(
 def test_two_at_once_unpack_once(packed: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     unpacked, unpack = [], module.unpack_folder
 
-    def slow(archive: Path, target: Path, *, progress: bool) -> int:
+    def slow(archive: Path, target: Path) -> int:
         unpacked.append(archive.name)
         time.sleep(0.02)
-        return unpack(archive, target, progress=progress)
+        return unpack(archive, target)
 
     monkeypatch.setattr(module, "unpack_folder", slow)
-    calls = [threading.Thread(target=prepare, args=(workspace, packed), kwargs={"progress": False}) for _ in range(2)]
+    calls = [threading.Thread(target=prepare, args=(workspace, packed)) for _ in range(2)]
     for call in calls:
         call.start()
     for call in calls:
@@ -301,7 +301,7 @@ def test_waiting_for_another_prepare_is_said(
 ) -> None:
     workspace.data.mkdir(parents=True)
     with FileLock(workspace.data / ".lock"):
-        waiting = threading.Thread(target=prepare, args=(workspace, unpacked), kwargs={"progress": False})
+        waiting = threading.Thread(target=prepare, args=(workspace, unpacked))
         waiting.start()
         time.sleep(0.2)
         assert not (workspace.data / "layout.json").exists()
@@ -320,7 +320,7 @@ def test_another_competition_is_prepared_and_checked(tmp_path: Path) -> None:
     write_chip(tmp_path / "x.png", pixels(7))
     write_archive(source / "pictures" / "dives-to-label.zip", {"x.png": (tmp_path / "x.png").read_bytes()})
     workspace = Workspace(tmp_path / "workspace", seabed)
-    report = prepare(workspace, source, progress=False)
+    report = prepare(workspace, source)
     assert [(i.name, i.files) for i in report.items] == [
         ("labels.csv", None),
         ("sample.csv", None),
@@ -328,14 +328,27 @@ def test_another_competition_is_prepared_and_checked(tmp_path: Path) -> None:
         ("dives-to-label", 1),
     ]
     np.testing.assert_array_equal(workspace.labelled.truth.sum(axis=0), [1, 1, 1])
-    check = check_data(workspace, progress=False)
+    check = check_data(workspace)
     assert check.ok, check.text()
     assert [finding.text for finding in check.findings] == ["labels.csv: chips without a label (1): c."]
+
+
+def test_what_an_earlier_version_unpacked_is_left_alone(packed: Path, workspace: Workspace) -> None:
+    prepare(workspace, packed)
+    record = workspace.data / "unpacked.json"
+    content = json.loads(record.read_text(encoding="utf-8"))
+    record.write_text(json.dumps({name: content[name] for name in (*TABLES, *FOLDERS)}))
+    report = prepare(workspace, packed)
+    assert {item.how.split(" from ")[0] for item in report.items if item.path} == {"unpacked earlier"}
+    record.write_text(json.dumps({**content, "train-jpg": {}}))  # which its digest tells
+    report = prepare(workspace, packed)
+    assert {item.how.split(" from ")[0] for item in report.items if item.path} == {"unpacked"}
+    assert json.loads(json.dumps(report.as_dict()))["items"]["train-jpg"]["files"] == 6
 
 
 def test_the_layout_is_written_last(packed: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Layout, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        prepare(workspace, packed, progress=False)
+        prepare(workspace, packed)
     record = json.loads((workspace.data / "unpacked.json").read_text(encoding="utf-8"))
-    assert set(record) == {*TABLES, *FOLDERS}
+    assert record.keys() - {"format", "digest"} == {*TABLES, *FOLDERS}

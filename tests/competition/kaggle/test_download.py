@@ -143,11 +143,11 @@ def test_a_disk_that_is_too_small_is_said_before_the_start(
     kaggle: KaggleServer, files: dict, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kaggle.files = files
-    monkeypatch.setattr("competition.kaggle.download.shutil.disk_usage", lambda _: SimpleNamespace(free=3000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=3000))
     shown = run(workspace, code=1)
     assert re.search(
-        r"Error: The disk of .*downloads is too small: [\d.]+ [kM]B to download and about [\d.]+ [kM]B unpacked, "
-        r"but 3 kB are free\. Nothing was downloaded\.",
+        r"Error: The download, [\d.]+ [kM]B to come and about [\d.]+ [kM]B unpacked, needs [\d.]+ [kM]B, "
+        r"but .*downloads has 3 kB free\. Nothing was downloaded\. Make room, choose fewer with --files",
         shown,
     )
     assert "DownloadDataFile" not in kaggle.calls

@@ -1,3 +1,5 @@
+"""What a simulated chip shows: each label, and the same scene whatever the labels."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
+from competition.common.progress import reporter
 from models.backend.interrupts import check, deferred, heeded
 from models.predict.scorer import Scorer
-from models.train.fit import _EpochBar, _Watch
+from models.train.fit import Watch
 
 
 class Dying:
@@ -61,12 +62,13 @@ def test_one_that_is_heard_at_once_is_raised_at_once():
 
 
 def test_training_and_prediction_look_for_it_at_every_batch():
-    with pytest.raises(KeyboardInterrupt), heeded(), _EpochBar(3, "epoch") as bar:
-        unheard(then=lambda: bar.on_train_batch_end(0))
+    watch = Watch(reporter.bar(3))
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(then=lambda: watch.on_train_batch_end(0))
     with pytest.raises(KeyboardInterrupt), heeded():
         unheard(then=lambda: Scorer([])([[]]))
     with pytest.raises(KeyboardInterrupt), heeded():
-        unheard(then=lambda: _Watch().on_test_batch_end(0))
+        unheard(then=lambda: watch.on_test_batch_end(0))
 
 
 def press(times: int, came_to: list[str], then: Callable[[], object] = lambda: None) -> None:

@@ -54,11 +54,6 @@ def by_openvino(extractor) -> OpenVinoRunner:
     return OpenVinoRunner(extractor, (SIZE, SIZE, 3))
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
 @ONLY_TENSORFLOW
 @pytest.mark.parametrize("num_chips", [0, 1, A_REQUEST, A_REQUEST + 1, 9 * A_REQUEST - 1])
 def test_any_number_of_chips_gives_what_keras_gives_in_their_order(extractor, by_openvino, num_chips):
@@ -85,7 +80,7 @@ def test_chips_of_another_size_are_refused(by_openvino):
 @ONLY_TENSORFLOW
 @pytest.mark.parametrize("backbone", ["two_convolutions", "residual"])
 def test_whole_networks_are_run_by_openvino_silently_leaving_nothing_behind(
-    backbone, said, capfd, tmp_path, monkeypatch
+    backbone, lines, capfd, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     recipe = samples.tiny_recipe(backbone=backbone)
@@ -94,10 +89,10 @@ def test_whole_networks_are_run_by_openvino_silently_leaving_nothing_behind(
         recipe.task(load("planet")),
         Inputs.of(recipe, load("planet").images["jpg"], np.dtype("uint8"), SIZE),
     )
-    runner = runner_of(network, chips_of(3), said.append)
+    runner = runner_of(network, chips_of(3))
     assert isinstance(runner, OpenVinoRunner)
-    assert len(said) == 1
-    assert "network is run by OpenVINO; its results equal Keras' to " in said[0]
+    assert len(lines) == 1
+    assert "network is run by OpenVINO; its results equal Keras' to " in lines[0]
     np.testing.assert_allclose(runner(chips_of(70)), network.predict_on_batch(chips_of(70)), atol=1e-5)
     # TensorFlow keeps the code that it has made of ours until Python ends.
     assert [path for path in tmp_path.iterdir() if "autograph" not in path.name] == []
@@ -105,12 +100,12 @@ def test_whole_networks_are_run_by_openvino_silently_leaving_nothing_behind(
 
 
 @ONLY_TENSORFLOW
-def test_an_extractor_of_several_levels_that_enlarges_chips_is_run_by_openvino(said, tiny_net, tiny_weights):
+def test_an_extractor_of_several_levels_that_enlarges_chips_is_run_by_openvino(lines, tiny_net, tiny_weights):
     values = {"backbone": tiny_net, "weights": tiny_weights, "train": "head", "input_size": 2 * SIZE}
     recipe = samples.tiny_recipe(**values, levels=2, pooling=("avg", "max"))
     network = build_extractor(recipe, Inputs(SIZE, "RGB", (0.0,) * 3, (255.0,) * 3))
-    runner = runner_of(network, chips_of(3), said.append)
-    assert isinstance(runner, OpenVinoRunner), said
+    runner = runner_of(network, chips_of(3))
+    assert isinstance(runner, OpenVinoRunner), lines
     assert runner._chips_a_request == A_REQUEST // 4
     np.testing.assert_allclose(runner(chips_of(9)), network.predict_on_batch(chips_of(9)), rtol=1e-4, atol=1e-5)
 
@@ -121,7 +116,7 @@ def test_nothing_is_reported_over_the_network(by_openvino):
 
 
 @ONLY_TENSORFLOW
-def test_a_layer_that_cannot_be_converted_leaves_it_to_keras(said):
+def test_a_layer_that_cannot_be_converted_leaves_it_to_keras(lines):
     import tensorflow
 
     class Strange(layers.Layer):
@@ -131,38 +126,38 @@ def test_a_layer_that_cannot_be_converted_leaves_it_to_keras(said):
             )
 
     chips = keras.Input((SIZE, SIZE, 3))
-    runner = runner_of(keras.Model(chips, Strange()(chips), name="strange"), chips_of(2), said.append)
-    assert len(said) == 1
-    assert said[0].startswith("strange is run by Keras: OpenVINO does not take it: ")
+    runner = runner_of(keras.Model(chips, Strange()(chips), name="strange"), chips_of(2))
+    assert len(lines) == 1
+    assert lines[0].startswith("strange is run by Keras: OpenVINO does not take it: ")
     np.testing.assert_allclose(runner(chips_of(5)), chips_of(5).mean((1, 2)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("factor", [1.01, np.nan])
-def test_results_that_differ_leave_it_to_keras(extractor, said, monkeypatch, factor):
+def test_results_that_differ_leave_it_to_keras(extractor, lines, monkeypatch, factor):
     monkeypatch.setattr(runners, "_reason_against", lambda: None)
     monkeypatch.setattr(
         runners,
         "OpenVinoRunner",
         lambda network, shape, pixels: lambda chips: network.predict_on_batch(chips) * factor,
     )
-    assert isinstance(runner_of(extractor, chips_of(2), said.append), KerasRunner)
-    assert said == [f"extractor is run by Keras: OpenVINO's results differ by {abs(factor - 1):.0e}, more than 1e-03."]
+    assert isinstance(runner_of(extractor, chips_of(2)), KerasRunner)
+    assert lines == [f"extractor is run by Keras: OpenVINO's results differ by {abs(factor - 1):.0e}, more than 1e-03."]
 
 
 @pytest.mark.parametrize(
     ("accelerated", "gpu", "installed", "reason"),
     [(False, False, True, "as asked"), (True, True, True, "GPU"), (True, False, False, "pip install")],
 )
-def test_keras_runs_it_where_it_is_asked_to_or_must(extractor, said, monkeypatch, accelerated, gpu, installed, reason):
+def test_keras_runs_it_where_it_is_asked_to_or_must(extractor, lines, monkeypatch, accelerated, gpu, installed, reason):
     monkeypatch.setattr(runners, "num_gpus", lambda: int(gpu))
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     if not installed:
         monkeypatch.setitem(sys.modules, "openvino", None)
-    runner = runner_of(extractor, chips_of(2), said.append, accelerated=accelerated)
+    runner = runner_of(extractor, chips_of(2), accelerated=accelerated)
     assert isinstance(runner, KerasRunner)
-    assert len(said) == 1
-    assert said[0].startswith("extractor is run by Keras: ")
-    assert reason in said[0]
+    assert len(lines) == 1
+    assert lines[0].startswith("extractor is run by Keras: ")
+    assert reason in lines[0]
 
 
 class Request:
@@ -223,11 +218,11 @@ def test_a_request_that_fails_is_an_error(by_openvino, monkeypatch):
         by_openvino(chips_of(20 * A_REQUEST))
 
 
-def test_what_jax_exports_is_not_tried(extractor, said, monkeypatch):
+def test_what_jax_exports_is_not_tried(extractor, lines, monkeypatch):
     monkeypatch.setattr(runners, "num_gpus", lambda: 0)
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    assert isinstance(runner_of(extractor, chips_of(2), said.append), KerasRunner)
-    assert "KERAS_BACKEND=tensorflow" in said[0]
+    assert isinstance(runner_of(extractor, chips_of(2)), KerasRunner)
+    assert "KERAS_BACKEND=tensorflow" in lines[0]
 
 
 class Recorder:

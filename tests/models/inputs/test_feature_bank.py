@@ -53,10 +53,9 @@ class Bank:
         self.built = 0
         self.run: list[int] = []
         self.fail_after = 10**9
-        self.lines: list[str] = []
         monkeypatch.setattr(features, "runner_of", self.runner_of)
 
-    def runner_of(self, network: keras.Model, sample: np.ndarray, say: Any) -> Any:
+    def runner_of(self, network: keras.Model, sample: np.ndarray) -> Any:
         assert 0 < len(sample) <= 8
 
         def run(chips: np.ndarray) -> np.ndarray:
@@ -72,7 +71,7 @@ class Bank:
         return self.extractor
 
     def open(self, chips: Chips, views: tuple[str, ...] = VIEWS, key: dict[str, Any] | None = None) -> FeatureBank:
-        return open_bank(self.root, self.build, key or {**KEY, "chips": "chips"}, chips, views, self.lines.append)
+        return open_bank(self.root, self.build, key or {**KEY, "chips": "chips"}, chips, views)
 
     @property
     def folder(self) -> Path:
@@ -102,19 +101,19 @@ def assert_complete(made: FeatureBank, extractor: keras.Model, chips: Chips, vie
 # What it holds
 
 
-def test_it_holds_what_the_extractor_makes_of_every_chip_under_each_view(bank, extractor):
+def test_it_holds_what_the_extractor_makes_of_every_chip_under_each_view(bank, extractor, lines):
     chips = array_chips(COUNT)
     made = bank.open(chips)
     assert_complete(made, extractor, chips)
     assert made.num_features == 5
     assert not np.allclose(made.under("mirror", np.arange(COUNT)), made.under("identity", np.arange(COUNT)), atol=1e-2)
-    assert "10 chips under 3 views, 5 each" in bank.lines[0]
+    assert "10 chips under 3 views, 5 each" in lines[0]
 
 
-def test_one_chip_and_one_view_are_named_as_one(bank):
+def test_one_chip_and_one_view_are_named_as_one(bank, lines):
     bank.open(array_chips(1), ("identity",))
-    assert bank.lines[0].startswith("Features of 1 chip under 1 view, 5 each: ")
-    assert bank.lines[-1].startswith("Made 1 feature vector in ")
+    assert lines[0].startswith("Features of 1 chip under 1 view, 5 each: ")
+    assert lines[-1].startswith("Made 1 feature vector in ")
 
 
 def test_it_is_mapped_and_not_read(bank):
@@ -165,10 +164,10 @@ def test_opened_again_it_computes_nothing(bank, extractor):
     assert (bank.built, len(bank.run)) == (1, runs)
 
 
-def test_without_a_terminal_lines_say_how_far_it_has_come(bank, monkeypatch):
-    monkeypatch.setattr(features, "SECONDS_A_LINE", 0.0)
+def test_without_a_terminal_lines_say_how_far_it_has_come(bank, monkeypatch, lines):
+    monkeypatch.setattr("competition.common.progress.SECONDS_A_LINE", 0.0)
     bank.open(array_chips(COUNT, batch_size=4))
-    told = [line for line in bank.lines if "to go" in line]
+    told = [line for line in lines if "to go" in line]
     assert told[0] == f"4 of {3 * COUNT} feature vectors; about 0 minutes to go."
     assert len(told) == 3 * 3
 
@@ -233,7 +232,7 @@ def test_without_a_record_of_it_what_is_there_is_made_anew(bank, extractor, text
 def test_a_disk_that_is_too_small_is_refused_before_anything_is_reserved(bank, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1000, 800, 200))
-    with pytest.raises(UserError, match=r"The feature bank needs 0 MB, and 0 MB are free"):
+    with pytest.raises(UserError, match=r"The feature bank needs 300 bytes, but .* has 200 bytes free"):
         bank.open(array_chips(COUNT))
     assert not list(bank.root.rglob("*.npy"))
     assert bank.run == []

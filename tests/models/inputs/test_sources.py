@@ -15,7 +15,7 @@ from tests.models.samples import frozen, output_of, tiny_recipe
 
 
 def sources_of(workspace: Workspace, **values: Any) -> Sources:
-    return Sources(workspace, tiny_recipe(**values), say=[].append)
+    return Sources(workspace, tiny_recipe(**values))
 
 
 @pytest.mark.parametrize(("input_size", "expected"), [(16, 16), (CHIP_SIZE, CHIP_SIZE), (96, CHIP_SIZE)])

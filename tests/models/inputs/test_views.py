@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.inputs.views import apply_view
-from models.recipes.view_sets import D4, FLIPS, VIEW_SETS
+from models.recipes.view_sets import D4, FLIPS
 
 CHIP = np.arange(5 * 5 * 2, dtype=np.uint16).reshape(1, 5, 5, 2)
 
@@ -63,13 +63,6 @@ def test_views_move_whole_pixels_within_their_chip(view):
     for before, after in zip(chips, seen, strict=True):
         # As many as there were, each with all of its bands.
         assert sorted(map(tuple, after.reshape(-1, 2))) == sorted(map(tuple, before.reshape(-1, 2)))
-
-
-def test_view_sets_begin_with_the_chip_as_it_is_and_repeat_none():
-    assert VIEW_SETS["identity"] == ("identity",)
-    for views in VIEW_SETS.values():
-        assert views[0] == "identity"
-        assert len(set(views)) == len(views)
 
 
 @pytest.mark.parametrize("view", D4)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-
 import keras
 import numpy as np
 import pytest
 
 from competition.common.errors import UserError
 from models.networks.backbones import build_extractor
-from models.networks.input_spec import Inputs, columns_of
-from models.networks.layers import AtRest
+from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
-from tests.models import samples
 from tests.models.samples import PLANET, chips_for, frozen, inputs_of, output_of, tiny_recipe
 
 JPG, TIF = PLANET.image_set("jpg"), PLANET.image_set("tif")
@@ -94,30 +89,6 @@ def test_networks_that_keras_scales_otherwise_with_imagenet_weights_are_refused(
     assert "EfficientNetB1" not in str(caught.value)
 
 
-def test_bands_are_found_in_the_order_asked_for():
-    assert columns_of(tiny_recipe(images="tif", bands="RGB"), TIF) == (2, 1, 0)
-    assert columns_of(tiny_recipe(images="tif", bands="NR"), TIF) == (3, 2)
-
-
-@pytest.mark.parametrize("bands", ["RGBN", ""])
-def test_bands_that_the_chips_lack_are_refused(bands):
-    with pytest.raises(UserError, match=f"asks for bands '{bands}'; the .jpg chips have 'RGB'. Give --bands"):
-        columns_of(tiny_recipe(bands=bands), JPG)
-
-
-# Training
-
-
-def test_a_network_at_rest_keeps_its_statistics_and_drops_nothing_while_others_learn(tiny_net, tiny_weights):
-    extractor = extractor_of(tiny_recipe(**frozen(tiny_weights)))
-    at_rest, chips = AtRest(extractor), chips_for(extractor, 8)
-    before = extractor.get_weights()
-    learning = keras.ops.convert_to_numpy(at_rest(chips, training=True))
-    np.testing.assert_array_equal(learning, output_of(extractor, chips))
-    assert not samples.moved(before, extractor.get_weights()).count(True)
-    assert not np.array_equal(learning, keras.ops.convert_to_numpy(extractor(chips, training=True)))
-
-
 # Pixel values
 
 
@@ -141,14 +112,3 @@ def test_8_bit_values_reach_the_network_as_they_are():
         inputs = Inputs.of(recipe, images, np.dtype(np.uint8), 16)
         chips = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.float32)
         np.testing.assert_allclose(scaled(recipe, inputs, chips), chips, atol=1e-4)
-
-
-def test_bands_without_a_range_span_their_data_type():
-    images = TIF.model_copy(update={"range": {"N": (100.0, 200.0)}})
-    inputs = Inputs.of(tiny_recipe(images="tif", bands="RN"), images, np.dtype(np.uint16), 16)
-    assert (inputs.low, inputs.high) == ((0.0, 100.0), (65535.0, 200.0))
-
-
-def test_inputs_come_back_from_json_as_they_were():
-    inputs = inputs_of(tiny_recipe(images="tif", bands="RGBN"))
-    assert Inputs.from_dict(json.loads(json.dumps(asdict(inputs)))) == inputs

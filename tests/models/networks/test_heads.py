@@ -63,14 +63,6 @@ def test_a_head_begins_with_the_labels_frequencies():
 # Balanced batches
 
 
-def test_the_shift_is_added_while_training_and_only_then():
-    shift = np.array([1.0, -2.0], dtype=np.float32)
-    layer, logits = PriorShift(shift), np.array([[0.5, 0.25], [3.0, 4.0]], dtype=np.float32)
-    np.testing.assert_allclose(ops.convert_to_numpy(layer(logits, training=True)), logits + shift)
-    np.testing.assert_array_equal(ops.convert_to_numpy(layer(logits, training=False)), logits)
-    assert layer.trainable_weights == []
-
-
 def test_the_shift_is_saved_with_the_head_and_uniform_batches_have_none(tmp_path):
     rising = np.arange(NUM_LABELS, dtype=np.float32)
     head = head_of(sampling="balanced", priors=Priors(-rising, 0 * rising))
@@ -80,20 +72,3 @@ def test_the_shift_is_saved_with_the_head_and_uniform_batches_have_none(tmp_path
     assert not any(moved(head.get_weights(), other.get_weights()))
     np.testing.assert_array_equal(other.get_layer("prior_shift").get_weights()[0], np.arange(NUM_LABELS))
     assert not any(isinstance(layer, PriorShift) for layer in head_of().layers)
-
-
-def test_trained_on_balanced_batches_scores_stay_near_the_true_frequencies():
-    """Half of what is shown carries a label that one chip in twenty does: the scores must not say a half."""
-    random, frequency, shown = np.random.default_rng(0), 0.05, 0.5
-    truth = (random.random((2000, 1)) < shown).astype(np.float32)
-    features = random.normal(size=(2000, 2)).astype(np.float32)  # that tell nothing
-    means = {}
-    for name, odds in (("with", (shown / (1 - shown)) / (frequency / (1 - frequency))), ("without", 1.0)):
-        chips = keras.Input((2,))
-        logits = PriorShift(np.array([np.log(odds)], dtype=np.float32))(layers.Dense(1)(chips))
-        network = keras.Model(chips, layers.Activation("sigmoid")(logits))
-        network.compile(optimizer=keras.optimizers.Adam(0.05), loss="binary_crossentropy", jit_compile=False)
-        network.fit(features, truth, batch_size=200, epochs=20, verbose=0)
-        means[name] = float(output_of(network, features).mean())
-    assert abs(means["with"] - frequency) < 0.01
-    assert abs(means["without"] - shown) < 0.05

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, get_args, get_type_hints
 
 import keras
@@ -31,11 +30,15 @@ LOSSES = get_args(get_type_hints(Recipe)["loss"])
 
 
 def chips(count: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return truth, one weather a chip, and scores."""
+    """Return truth, one weather per chip, and scores."""
     random = np.random.default_rng(seed)
     truth = random.random((count, NUM_LABELS)) < 0.3
     truth[:, WEATHER] = np.eye(len(WEATHER), dtype=bool)[random.integers(len(WEATHER), size=count)]
     return truth, random.uniform(0.001, 0.999, truth.shape).astype(np.float32)
+
+
+def loss_of(recipe: Recipe, task: Task, truth: np.ndarray) -> keras.losses.Loss:
+    return make_loss(recipe, task, truth, softmax_groups(recipe, task))
 
 
 def judged(
@@ -43,7 +46,7 @@ def judged(
 ) -> np.ndarray:
     """Return the loss of each chip."""
     recipe = tiny_recipe(**values)
-    loss = make_loss(recipe, recipe.task(competition), np.asarray(truth if weigh_by is None else weigh_by) > 0)
+    loss = loss_of(recipe, recipe.task(competition), np.asarray(truth if weigh_by is None else weigh_by) > 0)
     given = (ops.convert_to_tensor(np.float32(part)) for part in (truth, scores))
     return ops.convert_to_numpy(loss.call(*given))
 
@@ -60,14 +63,14 @@ def test_the_plain_loss_is_that_of_keras():
     scores[0, :4] = [0, 1, 1e-8, 1 - 6e-8]
     theirs = ops.convert_to_numpy(keras.losses.binary_crossentropy(np.float32(truth), scores))
     assert judged(truth, scores) == pytest.approx(theirs, abs=1e-6)
-    loss = make_loss(tiny_recipe(), WHOLE, truth)
+    loss = loss_of(tiny_recipe(), WHOLE, truth)
     assert float(loss(np.float32(truth), scores)) == pytest.approx(theirs.mean(), abs=1e-6)
 
 
 def test_scores_of_a_network_that_are_wrong_beyond_the_clipping_still_learn():
     logits = tf.Variable([[-40.0] * NUM_LABELS])
     with tf.GradientTape() as tape:
-        value = make_loss(tiny_recipe(), WHOLE, np.ones((1, NUM_LABELS), bool))(
+        value = loss_of(tiny_recipe(), WHOLE, np.ones((1, NUM_LABELS), bool))(
             np.ones((1, NUM_LABELS), np.float32), ScoreLayer()(logits)
         )
     assert tape.gradient(value, logits).numpy() == pytest.approx(-1 / NUM_LABELS)
@@ -144,7 +147,7 @@ def test_mixed_targets_cost_the_mixture_of_what_they_are_mixed_of(loss, groups):
 def test_values_and_gradients_are_finite_at_the_ends(loss, groups, average, gamma, target):
     scores = tf.Variable(np.float32([[end] * NUM_LABELS for end in (0, 1, 1e-9, 0.05, 1 - 6e-8)]))
     truth = np.full(scores.shape, target, np.float32)
-    made = make_loss(
+    made = loss_of(
         tiny_recipe(loss=loss, groups=groups, gamma=gamma), Task(averaged_by(average), PLANET.labels), truth > 0
     )
     with tf.GradientTape() as tape:
@@ -156,7 +159,7 @@ def test_values_and_gradients_are_finite_at_the_ends(loss, groups, average, gamm
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_are_float32_whatever_the_scores_are(loss):
     truth, scores = chips()
-    made = make_loss(tiny_recipe(loss=loss), WHOLE, truth)
+    made = loss_of(tiny_recipe(loss=loss), WHOLE, truth)
     assert made(truth.astype(np.uint8), ops.cast(scores, "bfloat16")).dtype == "float32"
 
 
@@ -199,25 +202,6 @@ def test_soft_f_beta_alone_refuses_what_it_cannot_do(values):
 # Groups
 
 
-def test_scores_of_a_group_sum_to_one_and_the_others_are_sigmoids():
-    logits = np.random.default_rng(0).normal(0, 30, (50, NUM_LABELS)).astype(np.float32)
-    scores = ops.convert_to_numpy(ScoreLayer([WEATHER])(logits)).astype(np.float64)
-    assert scores[:, WEATHER].sum(axis=1) == pytest.approx(1, abs=1e-5)
-    powers = np.exp(logits[:, WEATHER] - logits[:, WEATHER].max(axis=1, keepdims=True))
-    assert scores[:, WEATHER] == pytest.approx(powers / powers.sum(axis=1, keepdims=True), abs=1e-6)
-    assert scores[:, GROUND] == pytest.approx(1 / (1 + np.exp(-logits[:, GROUND].astype(np.float64))), abs=1e-6)
-
-
-def test_scores_are_float32_under_mixed_precision_and_survive_saving():
-    layer = ScoreLayer([WEATHER], name="scores", dtype="mixed_bfloat16")
-    logits = ops.cast(np.random.default_rng(0).normal(0, 3, (4, NUM_LABELS)), "bfloat16")
-    config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
-    again = keras.saving.deserialize_keras_object(config)
-    assert (again.name, again.groups) == ("scores", (WEATHER,))
-    assert layer(logits).dtype == again(logits).dtype == "float32"
-    assert np.array_equal(layer(logits), again(logits))
-
-
 def test_a_group_shares_a_softmax_if_all_of_it_is_scored():
     recipe = tiny_recipe(groups="softmax")
     assert softmax_groups(recipe, WHOLE) == PLANET.exclusive_columns
@@ -231,7 +215,7 @@ def test_a_group_shares_a_softmax_if_all_of_it_is_scored():
 def test_truth_has_a_column_for_each_label_scored():
     recipe = tiny_recipe(only_labels=("water", "road"))
     with pytest.raises(ValueError, match="17 columns for 2 labels"):
-        make_loss(recipe, recipe.task(PLANET), chips()[0])
+        loss_of(recipe, recipe.task(PLANET), chips()[0])
 
 
 def test_a_group_costs_its_categorical_loss():
@@ -283,7 +267,7 @@ def test_a_chip_without_a_label_of_a_group_says_nothing_of_it_and_with_several_t
 def test_scores_that_follow_the_gradient_of_a_loss_come_to_the_truth(loss, groups):
     truth, _ = chips(6)
     recipe = tiny_recipe(loss=loss, groups=groups)
-    scores, made = ScoreLayer(softmax_groups(recipe, WHOLE)), make_loss(recipe, WHOLE, truth)
+    scores, made = ScoreLayer(softmax_groups(recipe, WHOLE)), loss_of(recipe, WHOLE, truth)
     logits = tf.Variable(np.zeros(truth.shape, np.float32))
     for _ in range(40):
         with tf.GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""Recipes: flags over a user's file over the built-in ones, and one line for each mistake."""
+"""Recipes: what their values may be, what follows from them, and their digests."""
 
 from __future__ import annotations
 
@@ -16,97 +16,9 @@ from hypothesis import strategies as st
 
 from competition.common.errors import UserError
 from models.recipes.flags import recipe_flags
-from models.recipes.named import load_recipes, recipe_from, resolve
+from models.recipes.named import recipe_from, resolve
 from models.recipes.recipe import Recipe
-
-BUILT_IN = {
-    "baseline", "residual", "vgg16", "inception_v3", "resnet50", "densenet121", "mobilenet_v2", "efficientnet_v2_b0",
-    "convnext_tiny",
-}  # fmt: skip
-
-
-def saved(tmp_path, text):
-    path = tmp_path / "recipes.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_every_built_in_recipe_is_valid():
-    assert load_recipes().keys() >= BUILT_IN
-    for name in load_recipes():
-        assert isinstance(resolve(name, {}), Recipe)
-
-
-def test_the_papers_head_loss_and_optimiser_are_the_defaults():
-    recipe = resolve("resnet50", {})
-    assert (recipe.backbone, recipe.weights, recipe.train) == ("ResNet50", "imagenet", "head")
-    assert (recipe.pooling, len(recipe.dense), recipe.loss, recipe.optimizer) == (
-        ("avg",), 2, "binary_crossentropy", "adam",
-    )  # fmt: skip
-    assert (recipe.input_size, resolve("inception_v3", {}).input_size) == (224, 299)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"epochs": 3}, 3), ({"dense": (5, 4)}, (5, 4)), ({"dense": ()}, ()), ({"augment": ()}, ()),
-        ({"learning_rate": 0.5}, 0.5), ({"views": "identity"}, "identity"), ({"weights": "some.h5"}, "some.h5"),
-    ],
-)  # fmt: skip
-def test_flags_override_the_recipe(value, expected):
-    (name,) = value
-    recipe = resolve("vgg16", value)
-    assert getattr(recipe, name) == expected
-    assert recipe == dataclasses.replace(resolve("vgg16", {}), **value)
-
-
-def test_a_users_file_adds_recipes_and_changes_built_in_ones(tmp_path):
-    path = saved(
-        tmp_path,
-        """
-        [mine]
-        base = "resnet50"
-        epochs = 3
-        [vgg16]
-        dropout = 0.1
-        [scratch]
-        backbone = "residual"
-        weights = "none"
-        train = "full"
-        dense = [7]
-        [child]
-        base = "mine"
-        seed = 4
-        """,
-    )
-    assert resolve("mine", {}, path) == dataclasses.replace(resolve("resnet50", {}), epochs=3)
-    assert resolve("vgg16", {}, path) == dataclasses.replace(resolve("vgg16", {}), dropout=0.1)
-    assert resolve("scratch", {}, path).dense == (7,)
-    assert resolve("child", {}, path) == dataclasses.replace(resolve("resnet50", {}), epochs=3, seed=4)
-    assert resolve("mine", {"epochs": 9}, path).epochs == 9
-    assert resolve("resnet50", {}, path) == resolve("resnet50", {})
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ('[mine]\nbase = "resnet5"', r"Unknown base recipe 'resnet5'\. Known: .*resnet50"),
-        ('[mine]\nbase = ["vgg16"]', r"Unknown base recipe"),
-        ("epochs = 3", r"must hold one table a recipe, such as \[epochs\]"),
-        ("[mine", r"recipes\.toml is not valid TOML"),
-        ("[mine]\nepochs = 3", r"recipe 'mine' is not valid: backbone: Field required"),
-        ('[mine]\nbase = "vgg16"\nepoch = 3', r"Unknown value of recipe 'mine' 'epoch'\. Known: .*epochs"),
-    ],
-)
-def test_mistakes_in_a_users_file_are_named_in_one_line(tmp_path, text, line):
-    with pytest.raises(UserError, match=line) as caught:
-        resolve("mine", {}, saved(tmp_path, text))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_recipe_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"Cannot read the recipe file .*none\.toml: No such file"):
-        load_recipes(tmp_path / "none.toml")
+from tests.models.samples import tiny_recipe
 
 
 @pytest.mark.parametrize(
@@ -208,12 +120,6 @@ def test_input_sizes_share_the_epochs_and_the_recipes_own_comes_last(progressive
     assert stages[-1][1] == epochs
 
 
-def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(UserError, match="Unknown recipe 'resnet5'") as caught:
-        resolve("resnet5", {})
-    assert all(name in str(caught.value) for name in BUILT_IN)
-
-
 def test_a_saved_recipe_comes_back_as_it_was():
     recipe = resolve("baseline", {"dense": (5,), "augment": ("flips", "shifts")})
     assert recipe_from(json.loads(json.dumps(recipe.to_dict())), "saved") == recipe
@@ -249,3 +155,22 @@ def test_a_weights_file_that_is_not_there_is_named(tmp_path):
 
 def test_every_value_has_a_line_of_help():
     assert all(field.metadata["help"] for field in dataclasses.fields(Recipe))
+
+
+def test_the_summary_names_bands_indices_and_how_long_it_takes():
+    recipe = tiny_recipe(images="tif", bands="RGBN", indices=("ndvi", "ndwi"), epochs=1)
+    assert recipe.summary() == "two_convolutions from scratch, RGBN + ndvi + ndwi at 16 px, at most 1 epoch."
+    solved = {"solver": "ridge", "dense": (), "train": "head", "weights": "imagenet", "backbone": "VGG16"}
+    assert tiny_recipe(**solved).summary() == "VGG16 frozen, RGB at 16 px, solved by ridge."
+
+
+def test_a_stage_follows_the_epochs_that_are_finished():
+    recipe = resolve("residual", {"progressive": (16, 32), "epochs": 6})
+    assert [recipe.stage_after(epochs)[0] for epochs in range(8)] == [16, 16, 32, 32, 64, 64, 64, 64]
+    assert [recipe.stage_after(epochs)[1] for epochs in range(8)] == [2, 2, 4, 4, 6, 6, 6, 6]
+
+
+def test_the_views_of_a_recipe_are_those_of_its_names():
+    recipe = resolve("resnet50", {"views": "flips", "augment": ("quarter_turns",)})
+    assert recipe.test_views == ("identity", "mirror", "turn180_mirror", "turn180")
+    assert set(recipe.drawn_views) == {"identity", "turn90", "turn180", "turn270"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from competition.spec import Metric
 from folds.score_store import FoldScores
 from folds.scores import Scores
 from folds.table import FoldTable
-from models.runs.model_recipe import record
-from models.runs.progress import STATE, Epoch, TrainingState
-from models.runs.status import table
+from models.runs.model_recipe import record_recipe
+from models.runs.status import status_of
+from models.runs.training_state import STATE, Epoch, TrainingState
 from tests.conftest import K, store_of
 from tests.models.samples import tiny_recipe
 
@@ -32,8 +33,8 @@ def cells(text: str, model: str) -> list[str]:
     return [cell.strip() for cell in line.removeprefix(model).split("  ") if cell.strip()]
 
 
-def test_without_a_model_it_says_how_to_begin(workspace, store):
-    assert table(workspace, store) == 'No model was begun. Run "python run.py train --models baseline".'
+def test_without_a_model_it_says_how_to_begin(workspace):
+    assert status_of(workspace).text() == 'No model was begun. Run "python run.py train --models baseline".'
 
 
 def test_it_shows_what_the_scores_of_finished_folds_reach_and_the_epoch_of_begun_ones(trained):
@@ -43,17 +44,20 @@ def test_it_shows_what_the_scores_of_finished_folds_reach_and_the_epoch_of_begun
     folder.mkdir(parents=True)
     state(0.3, 0.4).write(folder / STATE)
     store.folder("other", 2).mkdir()
-    record(trained, "other", tiny_recipe())
+    record_recipe(trained, "other", tiny_recipe())
     expected = []
     for fold in range(K):
         state(0.9876).write(store.folder("tiny", fold) / "history.json")
         heldout = store.read("tiny", fold).heldout
         truth = labelled.truth[[labelled.image_names.index(name) for name in heldout.names]]
         expected.append(f"{f_beta(truth, heldout.values >= 0.2, trained.competition.metric):.4f}")
-    text = table(trained, store)
+    text = status_of(trained).text()
     assert cells(text, "tiny") == ["F2", *expected]
     assert cells(text, "other") == ["F2", "-", "... epoch 2", "..."]
     assert "Held-out metric of the scores kept" in text
+    values = json.loads(json.dumps(status_of(trained).as_dict()))
+    assert (values["cut"], values["num_folds"]) == (0.2, K)
+    assert values["models"][1] == {"model": "tiny", "metric": "F2", "folds": expected}
 
 
 def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
@@ -64,16 +68,16 @@ def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
     values[:, columns] = made.heldout.values[:, columns]
     kept, provenance = Scores(made.heldout.names, values), replace(made.provenance, model="rare", scored=scored)
     store.write(FoldScores(provenance, kept, Scores((), np.zeros((0, 17), dtype=np.float32))))
-    record(trained, "rare", tiny_recipe(only_labels=scored))
+    record_recipe(trained, "rare", tiny_recipe(only_labels=scored))
     truth = trained.labelled.truth[[trained.labelled.image_names.index(name) for name in kept.names]]
     macro = f_beta(truth[:, columns], values[:, columns] >= 0.2, Metric(average="macro", beta=2))
-    assert cells(table(trained, store), "rare") == ["macro F2 of 2 labels", f"{macro:.4f}", "-", "-"]
+    assert cells(status_of(trained).text(), "rare") == ["macro F2 of 2 labels", f"{macro:.4f}", "-", "-"]
 
 
 def test_a_start_that_failed_is_no_model(trained):
     store = store_of(trained)
     store.folder("failed", 0).mkdir(parents=True)
-    assert "failed" not in table(trained, store)
+    assert "failed" not in status_of(trained).text()
 
 
 @pytest.mark.parametrize("damage", ["another fold table", "a damaged marker"])
@@ -85,4 +89,4 @@ def test_scores_that_readers_would_refuse_are_shown_as_refused(trained, damage):
     else:
         for path in Path(trained.runs).rglob("scores.json"):
             path.write_text("{")
-    assert cells(table(trained, store_of(trained)), "tiny") == ["F2", *["refused"] * 3]
+    assert cells(status_of(trained).text(), "tiny") == ["F2", *["refused"] * 3]

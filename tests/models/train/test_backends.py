@@ -15,14 +15,26 @@ import pytest
 from competition.spec import load
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from models.runs.progress import state_of
+from models.runs.training_state import state_of
 from tests.conftest import store_of
 from tests.models import fold_by_backend
 from tests.models.samples import saved
 
 ROOT = Path(__file__).parents[3]
+# What XLA compiles is run a few times only.
+QUICKLY = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+# One backend needs no other, and TensorFlow takes seconds to import.
+ALONE = """
+import os, runpy, sys
 
+class OtherBackends:
+    def find_spec(self, name, *_):
+        if name in {"tensorflow", "jax", "torch"} - {os.environ["KERAS_BACKEND"]}:
+            raise ImportError(f"{name} is not there")
 
+sys.meta_path.insert(0, OtherBackends())
+runpy.run_module("tests.models.fold_by_backend", run_name="__main__")
+"""
 ONLY_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow with others")
 
 
@@ -56,10 +68,10 @@ def test_a_fold_trained_on_two_devices_is_the_one_trained_on_one(prepared, tmp_p
 def begun_elsewhere(
     prepared: Path, root: Path, weights: Path, num_devices: int, **variables: str
 ) -> subprocess.Popen[bytes]:
-    """Begin the training in another process, as a backend is chosen once a process."""
+    """Begin the training in another process, as a process has one backend."""
     shutil.copytree(prepared, root)
-    command = [sys.executable, "-m", "tests.models.fold_by_backend", str(root), str(weights), str(num_devices)]
-    given = {**os.environ, **variables}
+    command = [sys.executable, "-c", ALONE, str(root), str(weights), str(num_devices)]
+    given = {**os.environ, **variables, "XLA_FLAGS": f"{QUICKLY} {variables.get('XLA_FLAGS', '')}"}
     return subprocess.Popen(command, cwd=ROOT, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -18,6 +18,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import run
 from competition.common.errors import UserError
@@ -25,25 +26,20 @@ from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.labels import read_table
 from competition.metrics import f_beta
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
 from folds.table import FoldTable
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, remove
-from models.runs.model_recipe import read_recipe, recipe_of
-from models.runs.progress import HEAD, TrainingState, state_of
+from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
 from tests.models import samples
-from tests.models.samples import frozen, tiny_job, tiny_recipe
+from tests.models.samples import content_of, frozen, tiny_job, tiny_recipe
 
 QUICK = {"epochs": 1, "views": "identity"}
-
-
-def content_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def heldout_names(workspace: Workspace, fold: int) -> tuple[str, ...]:
@@ -62,9 +58,9 @@ def train_is_not_to_be_called(*_: object, **__: object) -> TrainingState:
     raise AssertionError("trained again")
 
 
-def interrupted(network, examples, recipe, *others, **options) -> TrainingState:
+def interrupted(network, examples, recipe, folder) -> TrainingState:
     """Stand in for `train`: stop after one epoch."""
-    train(network, examples, dataclasses.replace(recipe, epochs=1), *others, **{**options, "until": 1})
+    train(network, examples, dataclasses.replace(recipe, epochs=1, progressive=()), folder)
     raise KeyboardInterrupt
 
 
@@ -121,11 +117,6 @@ def test_provenance_says_what_the_scores_were_made_with(trained):
         assert (made.views, made.left_out) == (FLIPS, ())
         assert made.versions.keys() - {"planet-toolkit"} == {"keras", "numpy", keras.backend.backend()}
         assert made.versions["keras"] == keras.__version__
-
-
-def test_the_recipe_is_saved_with_the_run(trained):
-    assert read_recipe(trained, "tiny") == tiny_recipe()
-    assert json.loads((trained.runs / "tiny" / RECIPE).read_text())["dense"] == [8]
 
 
 def test_a_finished_fold_holds_weights_and_scores_and_no_pickle(trained):
@@ -197,25 +188,6 @@ def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(worksp
     assert not workspace.runs.exists()
 
 
-def test_restart_removes_the_fold_and_with_the_last_one_the_recipe(trained):
-    folder = trained.runs / "tiny"
-    remove(trained, "tiny", 1)
-    assert store_of(trained).folds_of("tiny") == [0, 2]
-    assert (folder / RECIPE).is_file()
-    remove(trained, "tiny", 0)
-    remove(trained, "tiny", 2)
-    assert not folder.exists()
-
-
-def test_restart_of_a_model_removes_all_of_it_and_of_nothing_nothing(trained):
-    remove(trained, "other", 1)
-    remove(trained, "other", 0)
-    assert store_of(trained).folds_of("tiny") == [0, 1, 2]
-    for fold in range(K):
-        remove(trained, "tiny", fold)
-    assert not (trained.runs / "tiny").exists()
-
-
 def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
     folder = trained.runs / "tiny/fold1"
     before = content_of(trained.runs)
@@ -228,47 +200,6 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
 
 
 # Another recipe, other data
-
-
-def test_a_begun_model_keeps_its_recipe(trained):
-    assert recipe_of(trained, "tiny", None, {}) == tiny_recipe()
-    assert recipe_of(trained, "tiny", None, {"epochs": 2, "views": "flips"}) == tiny_recipe()
-    assert recipe_of(trained, "new", "baseline", {"epochs": 7}).epochs == 7
-
-
-def test_a_new_model_takes_the_competitions_first_rendering_unless_told(workspace):
-    assert recipe_of(workspace, "baseline", None, {}).images == "jpg"
-    assert recipe_of(workspace, "baseline", None, {"images": "tif"}).images == "tif"
-
-
-def test_another_recipe_for_a_begun_model_is_refused_with_what_changed(trained):
-    with pytest.raises(UserError) as caught:
-        recipe_of(trained, "tiny", None, {"epochs": 9, "dense": (4,), "views": "flips"})
-    line = str(caught.value)
-    assert "epochs 2 (received 9)" in line
-    assert "dense 8 (received 4)" in line
-    assert "views flips (" not in line
-    assert "\n" not in line
-    with pytest.raises(UserError, match=r"begun with backbone two_convolutions \(received residual\)"):
-        recipe_of(trained, "tiny", "residual", {})
-
-
-def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
-    with pytest.raises(UserError, match=r"Unknown recipe 'none'\. Known: baseline"):
-        recipe_of(trained, "none", None, {})
-    with pytest.raises(UserError, match=r"Unknown model 'none'\. Known: tiny\."):
-        read_recipe(trained, "none")
-    (trained.runs / "tiny" / RECIPE).write_text("{")
-    with pytest.raises(UserError, match=r"recipe\.json is damaged.*--restart"):
-        recipe_of(trained, "tiny", None, {})
-
-
-def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
-    remove(trained, "tiny", 0)
-    with pytest.raises(UserError, match=r"has begun 'tiny' with seed 0 \(received 5\)\..* another --name"):
-        tiny_job(trained, seed=5).run()
-    assert store_of(trained).folds_of("tiny") == [1, 2]
-    assert not (trained.runs / "tiny/fold0").exists()
 
 
 def test_another_fold_table_in_mid_training_is_refused(begun):
@@ -303,13 +234,6 @@ def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chip
         tiny_job(Workspace(workspace.root, workspace.competition)).run()
 
 
-def test_a_fold_table_of_other_chips_is_refused(workspace):
-    folds = FoldTable.read(workspace.fold_table)
-    FoldTable(("stranger", *folds.image_names[1:]), folds.folds, folds.k).write(workspace.fold_table)
-    with pytest.raises(UserError, match=r"name other chips: stranger, train_\d+\. Run \"python run.py folds --force\""):
-        tiny_job(workspace).run()
-
-
 # What may be missing or broken
 
 
@@ -320,6 +244,7 @@ def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_w
     path = workspace.data / "layout.json"
     whole = path.read_text()
     layout = json.loads(whole)
+    layout.pop("digest")  # or it would be one that was damaged
     layout["folders"] = {name: found for name, found in layout["folders"].items() if "test" not in name}
     path.write_text(json.dumps(layout))
     tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
@@ -335,28 +260,10 @@ def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_w
     np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
 
 
-def test_beginning_again_keeps_the_recipe_and_removes_nothing_before_it_is_known_to_work(trained):
-    before = content_of(trained.runs)
-    every = range(K)
-    with pytest.raises(UserError, match="epochs must be above 0"):
-        recipe_of(trained, "tiny", None, {"epochs": 0}, restarted=every)
-    assert recipe_of(trained, "tiny", None, {}, restarted=every) == read_recipe(trained, "tiny")
-    assert recipe_of(trained, "tiny", None, {"epochs": 9}, restarted=every).epochs == 9
-    with pytest.raises(UserError, match=r"begun with epochs \d+ \(received 9\)"):
-        recipe_of(trained, "tiny", None, {"epochs": 9}, restarted=[0])
-    assert content_of(trained.runs) == before
-
-
-def test_a_model_cannot_take_the_name_of_a_blend(workspace):
-    (workspace.blends / "first").mkdir(parents=True)
-    with pytest.raises(UserError, match="'first' is a blend"):
-        recipe_of(workspace, "first", "baseline", {})
-
-
 def test_a_start_that_failed_binds_the_model_to_nothing(workspace, capsys):
     with pytest.raises(UserError, match="asks for bands"):
         tiny_job(workspace, bands="RGBN").run()
-    assert recipe_of(workspace, "tiny", "baseline", {"epochs": 1}).epochs == 1
+    assert recipe_of(workspace, ModelRequest("baseline", "tiny", {"epochs": 1})).epochs == 1
     assert not (workspace.runs / "tiny" / RECIPE).exists()
     assert not list(workspace.cache.glob("*"))
 
@@ -401,7 +308,8 @@ def test_broken_chips_stop_or_are_left_out_and_recorded(workspace_of_own_chips, 
     assert scores.test.names == tuple(name for name in workspace.test_names if name != "test_3")
     with pytest.raises(BrokenChipError):
         predict_folder(workspace, store_of(workspace), "tiny", kaggle / "train-jpg")
-    made, broken = predict_folder(workspace, store_of(workspace), "tiny", kaggle / "train-jpg", skip_broken=True)
+    predictions = predict_folder(workspace, store_of(workspace), "tiny", kaggle / "train-jpg", skip_broken=True)
+    made, broken = predictions.scores, predictions.left_out
     assert len(broken) == 2
     np.testing.assert_allclose(made.aligned(scores.heldout.names), scores.heldout.values, atol=1e-5)
 
@@ -415,7 +323,7 @@ def test_four_bands_of_16_bits_are_trained_on_and_scored(workspace):
     assert inputs["bands"] == "RGBN"
     assert inputs["low"][3] == workspace.competition.image_set("tif").range["N"][0]
     folder = workspace.layout.folders["train-tif-v2"]
-    made, _ = predict_folder(workspace, store, "tiny", folder)
+    made = predict_folder(workspace, store, "tiny", folder).scores
     heldout = store.read("tiny", 0).heldout
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
 
@@ -428,7 +336,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
     weights.unlink()
     store = store_of(workspace)
     assert store.provenance("tiny", 0).recipe_digest == digest
-    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"])
+    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"]).scores
     heldout = store.read("tiny", 0).heldout
     # The job's scores come from a bank, whose features are float16.
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=2e-3)
@@ -445,7 +353,7 @@ def test_where_pixels_change_their_values_the_frozen_backbone_runs_in_every_epoc
     job.run()
     assert not (workspace.cache / "features").exists()
     store = store_of(workspace)
-    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"])
+    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"]).scores
     heldout = store.read("tiny", 0).heldout
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
 
@@ -474,7 +382,7 @@ def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, ti
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     assert state_of(job.folder / HEAD).epochs == 1
     with pytest.raises(UserError, match=r"begun with head_epochs 2 \(received 3\)"):
-        recipe_of(workspace, "tiny", None, {"head_epochs": 3})
+        recipe_of(workspace, ModelRequest("tiny", overrides={"head_epochs": 3}))
     folds = FoldTable.read(workspace.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(workspace.fold_table)
     again = dataclasses.replace(job, store=store_of(workspace))
@@ -505,7 +413,7 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
         seen.append(samples.output_of(network, chips))
     assert not np.allclose(seen[0], seen[1], atol=1e-3)
     np.testing.assert_allclose(scores.test.values[:4][:, scored], np.mean(seen, axis=0), atol=1e-5)
-    made, _ = predict_folder(workspace, store, "tiny", workspace.layout.folders["test-jpg"])
+    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["test-jpg"]).scores
     np.testing.assert_allclose(made.values, scores.test.aligned(made.names), atol=1e-5)
 
 
@@ -539,40 +447,6 @@ def test_a_network_that_was_lost_is_trained_again_from_the_weights_asked_for(wor
     after = store_of(workspace).read("tiny", 0)
     np.testing.assert_allclose(after.heldout.values, before.heldout.values, atol=1e-3)
     assert state_of(job.folder).history[0].loss == pytest.approx(history[0].loss, abs=1e-3)
-
-
-# Prediction of folders
-
-
-def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
-    store = store_of(trained)
-    for fold in (1, 2):
-        remove(trained, "tiny", fold)
-    made, broken = predict_folder(trained, store, "tiny", trained.layout.folders["train-jpg"])
-    heldout = store.read("tiny", 0).heldout
-    assert broken == []
-    assert sorted(made.names) == sorted(trained.labelled.image_names)
-    np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
-
-
-def test_a_folder_is_scored_by_the_mean_over_the_folds(trained):
-    store = store_of(trained)
-    made, _ = predict_folder(trained, store, "tiny", trained.layout.folders["test-jpg"])
-    test = store.join("tiny").test
-    assert set(made.names) == {name for name in test.names if name.startswith("test_")}
-    np.testing.assert_allclose(made.values, test.aligned(made.names), atol=1e-5)
-
-
-def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(trained, begun):
-    folder = trained.layout.folders["test-jpg"]
-    with pytest.raises(UserError, match=r"No fold of 'tiny' is trained\. Run \"python run.py train --models tiny\""):
-        predict_folder(begun, store_of(begun), "tiny", folder)
-    with pytest.raises(UserError, match="Unknown model 'none'"):
-        predict_folder(trained, store_of(trained), "none", folder)
-    store = store_of(trained)
-    turned = ScoreStore(store.root, store.labels[::-1], store.table)
-    with pytest.raises(UserError, match="have other labels or another order"):
-        predict_folder(trained, turned, "tiny", folder)
 
 
 # Real interruptions
@@ -611,11 +485,10 @@ def test_killed_in_mid_epoch_a_fold_goes_on_and_completes(workspace):
     process.communicate()
     before = state_of(folder)
     assert 2 <= before.epochs < EPOCHS
-    again = started(workspace)
-    output, errors = again.communicate(timeout=60)
-    assert again.returncode == 0, errors
-    assert f"Going on after epoch {before.epochs};" in output
-    assert "Next: python run.py status" in output
+    again = CliRunner().invoke(run.main, ["fold", "--workspace", str(workspace.root), *FLAGS])
+    assert again.exit_code == 0, again.output
+    assert f"Going on after epoch {before.epochs};" in again.output
+    assert "Next: python run.py status" in again.output
     after = state_of(folder)
     assert after.epochs == EPOCHS
     assert after.history[: before.epochs] == before.history

@@ -13,7 +13,7 @@ from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.networks.heads import build_head
 from models.recipes.recipe import Recipe
-from models.runs.progress import state_of
+from models.runs.training_state import state_of
 from models.train import solvers
 from models.train.solvers import RIDGE_PENALTIES, _Probe, solve
 from tests.models.samples import PLANET, compiled, output_of, tiny_recipe
@@ -53,7 +53,7 @@ def truth(bank) -> np.ndarray:
 def fitted(bank: FeatureBank, truth: np.ndarray, folder: Path, solver: str, **values: Any) -> keras.Model:
     recipe = recipe_for(solver, **values)
     head = compiled(build_head(recipe, SIZE, recipe.task(PLANET)), recipe)
-    solve(head, bank, Examples(bank, truth, TRAINING, HELDOUT), recipe, folder, "F2", [].append)
+    solve(head, Examples(recipe.task(PLANET), bank, truth, TRAINING, HELDOUT), recipe, folder)
     return head
 
 
@@ -128,7 +128,7 @@ def test_least_squares_is_the_closed_form_up_to_calibration(bank, truth, monkeyp
     """One penalty, all features in memory, a view under the other."""
     monkeypatch.setattr(solvers, "PART", 64)
     monkeypatch.setattr(solvers, "RIDGE_PENALTIES", np.array([0.3]))
-    monkeypatch.setattr(solvers, "_platt", lambda made, truth, odds: (1.0, 0.0))
+    monkeypatch.setattr(solvers, "_platt", lambda answers, truth, odds: (1.0, 0.0))
     probe = probe_of(bank, truth)
     kernel, bias = probe.ridge()
     mean, scale = bank.read(probe.kept).mean(axis=0), bank.read(probe.kept).std(axis=0) + 1e-3
@@ -170,7 +170,7 @@ def test_products_too_close_to_singular_for_float32_are_solved_too(weakest):
 
 
 def test_each_label_has_the_penalty_that_is_best_on_the_chips_set_aside(bank, truth, monkeypatch):
-    monkeypatch.setattr(solvers, "_platt", lambda made, truth, odds: (1.0, 0.0))
+    monkeypatch.setattr(solvers, "_platt", lambda answers, truth, odds: (1.0, 0.0))
     probe = probe_of(bank, truth)
     chosen, frequency, seen = probe.ridge()[0], truth[probe.kept].mean(axis=0), probe._under(probe.aside, "identity")
 

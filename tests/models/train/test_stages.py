@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,35 +11,36 @@ import keras
 import numpy as np
 import pytest
 
+from competition.workspace import Workspace
 from folds.table import FoldTable
-from models.inputs.examples import Examples, Material
+from models.inputs.examples import Examples
 from models.inputs.sources import Sources
 from models.networks.heads import build_head
 from models.recipes.recipe import Recipe
-from models.runs.progress import HEAD, TrainingState, checkpoints, state_of
+from models.runs.training_state import HEAD, TrainingState, checkpoints, state_of
 from models.train import stages
 from models.train.fit import train
 from models.train.stages import fit_network
 from tests.models import samples
-from tests.models.samples import PLANET, frozen, interrupt_at, moved, output_of, tiny_recipe
+from tests.models.samples import frozen, interrupt_at, moved, output_of, tiny_recipe
+
+
+class Fold:
+    """A fold as a recipe takes it."""
+
+    def __init__(self, workspace: Workspace, recipe: Recipe) -> None:
+        self.sources = Sources(workspace, recipe)
+        self.examples = Examples.of_fold(self.sources, FoldTable.read(workspace.fold_table), 0)
+        self.heldout = self.sources.chips("train").read(self.examples.heldout).astype(np.float32)
+
+    def fit(self, folder: Path) -> keras.Model:
+        """Return the network, trained in a folder."""
+        return fit_network(self.sources.recipe, self.examples, self.sources, folder)
 
 
 @pytest.fixture
-def lines() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def material_of(workspace, tiny_net, lines) -> Callable[[Recipe], Material]:
-    labelled = workspace.labelled
-    heldout = FoldTable.read(workspace.fold_table).ordered_as(labelled.image_names).heldout(0)
-
-    def material_of(recipe: Recipe) -> Material:
-        task, sources = recipe.task(PLANET), Sources(workspace, recipe, say=lines.append)
-        truth = labelled.truth[:, task.columns]
-        return Material(task, sources, truth, np.flatnonzero(~heldout), np.flatnonzero(heldout))
-
-    return material_of
+def fold_of(workspace, tiny_net) -> Callable[[Recipe], Fold]:
+    return functools.partial(Fold, workspace)
 
 
 def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
@@ -49,37 +51,36 @@ def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
 # The head
 
 
-def test_a_head_on_the_bank_is_the_head_trained_in_the_whole_network(material_of, tiny_weights, tmp_path):
+def test_a_head_on_the_bank_is_the_head_trained_in_the_whole_network(fold_of, tiny_weights, tmp_path):
     recipe = tiny_recipe(**frozen(tiny_weights, dropout=0.0, augment=(), epochs=3, learning_rate=0.02))
-    material = material_of(recipe)
-    on_bank = fit_network(recipe, material, tmp_path / "bank", [].append)
+    fold = fold_of(recipe)
+    on_bank = fold.fit(tmp_path / "bank")
     assert on_bank.name == "head"
     keras.utils.set_random_seed(recipe.seed)
-    bank, chips = material.sources.bank("train", ("identity",)), material.sources.chips("train")
-    examples = Examples(bank, material.truth, material.training, material.heldout)
-    same_start = build_head(recipe, 4, material.task, examples.priors(recipe, material.task))
-    whole = stages._fit_whole(recipe, material, tmp_path / "whole", same_start, [].append)
-    from_features = output_of(on_bank, bank.read(material.heldout))
-    from_chips = output_of(whole, chips.read(material.heldout).astype(np.float32))
+    bank, examples = fold.sources.bank("train", ("identity",)), fold.examples
+    same_start = build_head(recipe, 4, examples.task, examples.priors(recipe))
+    whole = stages._fit_whole(recipe, examples, fold.sources.inputs, tmp_path / "whole", same_start)
+    from_features = output_of(on_bank, bank.read(examples.heldout))
+    from_chips = output_of(whole, fold.heldout)
     np.testing.assert_allclose(from_features, from_chips, atol=1e-3)
-    untrained = output_of(same_start, bank.read(material.heldout))
+    untrained = output_of(same_start, bank.read(examples.heldout))
     assert np.abs(from_features - untrained).max() > 0.01
     for one, other in zip(state_of(tmp_path / "bank").history, state_of(tmp_path / "whole").history, strict=True):
         assert one.loss == pytest.approx(other.loss, abs=1e-3)
         assert one.heldout_loss == pytest.approx(other.heldout_loss, abs=1e-3)
 
 
-def test_a_head_learns_and_is_judged_under_the_views_of_its_recipe(material_of, tiny_weights, tmp_path, workspace):
+def test_a_head_learns_and_is_judged_under_the_views_of_its_recipe(fold_of, tiny_weights, tmp_path, workspace):
     recipe = tiny_recipe(**frozen(tiny_weights, augment=("quarter_turns",), views="flips", epochs=1))
-    fit_network(recipe, material_of(recipe), tmp_path, [].append)
+    fold_of(recipe).fit(tmp_path)
     made = {path.stem for path in (workspace.cache / "features").glob("*/*.npy")}
     assert made == {"identity", "turn90", "turn180", "turn270", "mirror", "turn180_mirror"}
 
 
 @pytest.mark.parametrize("solver", ["ridge", "logistic"])
-def test_a_solver_takes_the_place_of_training(material_of, tiny_weights, tmp_path, solver, lines):
+def test_a_solver_takes_the_place_of_training(fold_of, tiny_weights, tmp_path, solver, lines):
     recipe = tiny_recipe(**frozen(tiny_weights, dense=(), solver=solver, epochs=9))
-    head = fit_network(recipe, material_of(recipe), tmp_path, lines.append)
+    head = fold_of(recipe).fit(tmp_path)
     assert [layer.name for layer in head.layers] == ["features", "dropout", "logits", "scores"]
     assert state_of(tmp_path).epochs == 1
     assert lines[-1].startswith(f"Fitted by {solver} in ")
@@ -113,10 +114,10 @@ def finetuned(tiny_weights: str, **values: Any) -> Recipe:
 
 
 def test_fine_tuning_begins_from_the_heads_best_weights_and_the_pretrained_backbone(
-    material_of, tiny_weights, tmp_path, starts, workspace
+    fold_of, tiny_weights, tmp_path, starts, workspace
 ):
     recipe = finetuned(tiny_weights, unfrozen=0.34)  # of three layers with weights the last
-    network = fit_network(recipe, material_of(recipe), tmp_path, [].append)
+    network = fold_of(recipe).fit(tmp_path)
     head_first, head_last, whole_first, _ = starts
     assert all(moved(head_first["head"], head_last["head"])[2:])
     assert not any(moved(head_last["head"], whole_first["head"]))
@@ -133,34 +134,29 @@ def test_fine_tuning_begins_from_the_heads_best_weights_and_the_pretrained_backb
     assert [path.name for path in (workspace.cache / "features").glob("*/*.npy")] == ["identity.npy"]
 
 
-def test_without_head_epochs_it_begins_at_once(material_of, tiny_weights, tmp_path, starts, workspace):
+def test_without_head_epochs_it_begins_at_once(fold_of, tiny_weights, tmp_path, starts, workspace):
     recipe = finetuned(tiny_weights, head_epochs=0, epochs=1)
-    fit_network(recipe, material_of(recipe), tmp_path, [].append)
+    fold_of(recipe).fit(tmp_path)
     assert len(starts) == 2
     assert not (workspace.cache / "features").exists()
 
 
-def test_interrupted_anywhere_fine_tuning_is_the_uninterrupted_one(
-    material_of, tiny_weights, tmp_path, monkeypatch, lines
-):
+@pytest.mark.usefixtures("built_once")
+def test_interrupted_anywhere_fine_tuning_is_the_uninterrupted_one(fold_of, tiny_weights, tmp_path, monkeypatch, lines):
     recipe = finetuned(tiny_weights)
-    material = material_of(recipe)
-    expected = output_of(
-        fit_network(recipe, material, tmp_path / "whole", [].append),
-        material.sources.chips("train").read(material.heldout).astype(np.float32),
-    )
-    steps = -(-len(material.training) // recipe.batch_size)
+    fold = fold_of(recipe)
+    expected = output_of(fold.fit(tmp_path / "whole"), fold.heldout)
+    steps = fold.examples.steps_per_epoch(recipe)
     for step in (steps + 1, steps + 2, steps + 1):  # in the head's second epoch, the whole's first, the whole's second
         with monkeypatch.context() as context:
             interrupt_at(context, step)
             with pytest.raises(KeyboardInterrupt):
-                fit_network(recipe, material, tmp_path / "parts", lines.append)
+                fold.fit(tmp_path / "parts")
     lines.clear()
-    network = fit_network(recipe, material, tmp_path / "parts", lines.append)
+    network = fold.fit(tmp_path / "parts")
     assert not any("head first" in line for line in lines)
     assert any(line.startswith("Going on after epoch 1;") for line in lines)
-    chips = material.sources.chips("train").read(material.heldout).astype(np.float32)
-    np.testing.assert_allclose(output_of(network, chips), expected, atol=1e-4)
+    np.testing.assert_allclose(output_of(network, fold.heldout), expected, atol=1e-4)
 
 
 # Sizes
@@ -174,18 +170,19 @@ def size_in(network: keras.Model) -> int:
     return network.get_layer("backbone").input_shape[1]
 
 
+@pytest.mark.usefixtures("built_once")
 def test_sizes_follow_each_other_and_interrupted_it_goes_on_at_the_size_it_was_at(
-    material_of, tmp_path, monkeypatch, lines
+    fold_of, tmp_path, monkeypatch, lines
 ):
     kinds = {"backbone": "TinyNet", "pooling": ("avg",), "augment": (), "progressive": (8,), "epochs": 4}
     recipe = tiny_recipe(**kinds, learning_rate=0.02, schedule="cosine")
-    material, whole, parts = material_of(recipe), tmp_path / "whole", tmp_path / "parts"
+    fold, whole, parts = fold_of(recipe), tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as context:
         seen: list[int] = []
         context.setattr(
             stages, "train", lambda *given, **options: seen.append(size_in(given[0])) or train(*given, **options)
         )
-        network = fit_network(recipe, material, whole, lines.append)
+        network = fold.fit(whole)
     assert seen == [8, 16]
     assert sizes_of(whole) == [8, 8, 16, 16]
     assert state_of(whole).best in (2, 3)
@@ -194,15 +191,15 @@ def test_sizes_follow_each_other_and_interrupted_it_goes_on_at_the_size_it_was_a
     np.testing.assert_allclose(rates, 0.01 * (1 + np.cos(np.pi * np.arange(4) / 4)), rtol=1e-3)
     assert network.input_shape == (None, 16, 16, 3)  # chips of the last size, made smaller in the network
 
-    steps = -(-len(material.training) // recipe.batch_size)
+    steps = fold.examples.steps_per_epoch(recipe)
     for step, done in ((2 * steps + 1, [8, 8]), (steps + 1, [8, 8, 16])):
         with monkeypatch.context() as context:
             interrupt_at(context, step)
             with pytest.raises(KeyboardInterrupt):
-                fit_network(recipe, material, parts, [].append)
+                fold.fit(parts)
         assert sizes_of(parts) == done
     lines.clear()
-    fit_network(recipe, material, parts, lines.append)
+    fold.fit(parts)
     assert not any("at 8 px" in line for line in lines)
     assert sizes_of(parts) == sizes_of(whole)
     for one, other in zip(state_of(parts).history, state_of(whole).history, strict=True):

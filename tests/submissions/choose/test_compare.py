@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError
 from competition.metrics import f_beta
-from competition.spec import Metric
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from submissions.choose.blending import make_bench, make_best
-from submissions.choose.candidates import Bench
-from submissions.choose.compare import QUICK, compare, known_members
-from submissions.choose.report import comparison_text
-from submissions.combine.methods import METHODS, VOTE
-from submissions.combine.stack_columns import EXTRAS
-from submissions.decide.rules import CUTS, RULES, default_rules
-from submissions.measure.shake_up import shake_up
-from tests.benchmarks.bench_compare import bench_of
+from submissions.choose.blending import make_best
+from submissions.choose.candidates import Candidates, make_candidates
+from submissions.choose.compare import QUICK, Comparison, compare, known_members
+from submissions.combine.methods import METHODS
+from submissions.decide.rules import default_rules
+from submissions.decide.studies import Tuning
+from submissions.names import CUT_RULES, EXTRAS, RULES, VOTE
+from tests.benchmarks.bench_compare import candidates_of
 from tests.submissions.samples import add_model, draw_scores, draw_truth, make_workspace, one_hot, planet
 
 
@@ -30,14 +30,14 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path)
 
 
-def on_noise(seed: int) -> Bench:
-    """Return a bench of three members that know how often labels come, and nothing of a chip."""
+def on_noise(seed: int) -> Candidates:
+    """Return candidates of three members that know how often labels come, and nothing of a chip; in three folds."""
     random = np.random.default_rng(seed)
     share = np.linspace(0.05, 0.7, 17)
     truth = random.random((240, 17)) < share
     logits = np.log(share / (1 - share)) + random.normal(scale=0.5, size=(3, 240, 17))
-    bench = bench_of((1 / (1 + np.exp(-logits))).astype(np.float32), truth, planet())
-    return replace(bench, setting=replace(bench.setting, trials=10))
+    candidates = candidates_of((1 / (1 + np.exp(-logits))).astype(np.float32), truth, planet(), k=3)
+    return replace(candidates, setting=replace(candidates.setting, tuning=Tuning(trials=10)))
 
 
 @pytest.fixture(scope="module")
@@ -46,56 +46,87 @@ def of_noise() -> list[dict[tuple[str, str], tuple[float, float, float]]]:
 
     The mean meets every rule; every other method, whose cost is its own fit, those that cut at once.
     """
-    found = []
+    draws = []
     for seed in range(2):
-        bench = on_noise(seed)
-        truth, metric = bench.chips.truth, bench.setting.competition.metric
+        candidates = on_noise(seed)
+        truth, metric = candidates.chips.truth, candidates.setting.competition.metric
         constant = np.broadcast_to(truth.mean(axis=0), truth.shape)
         chance = max(f_beta(truth, constant >= cut, metric) for cut in np.linspace(0, 1, 101))
-        made = {}
+        figures = {}
         for method in METHODS:
-            for each in bench.blends(method, RULES if method == "mean" else CUTS[:-1]):
-                made[method, each.rule] = (each.evaluation.cross_fitted, each.evaluation.in_sample, chance)
-        found.append(made)
-    return found
+            with threadpool_limits(1):
+                measured = candidates.blends(method, RULES if method == "mean" else CUT_RULES[:-1])
+            for candidate in measured:
+                evaluation = candidate.evaluation
+                figures[method, candidate.rule] = (evaluation.cross_fitted, evaluation.in_sample, chance)
+        draws.append(figures)
+    return draws
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_on_noise_nothing_cross_fitted_is_above_chance(method: str, of_noise: list) -> None:
     for rule in RULES:
-        draws = [made[method, rule] for made in of_noise if (method, rule) in made]
+        draws = [draw[method, rule] for draw in of_noise if (method, rule) in draw]
         lead = np.mean([cross_fitted - chance for cross_fitted, _, chance in draws] or [0])
         assert lead < 0.01, rule
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].numbers(3, 17) > 0])
 def test_on_noise_what_is_fitted_looks_better_than_it_is(method: str, of_noise: list) -> None:
-    gaps = [made[method, "per-label"][1] - made[method, "per-label"][0] for made in of_noise]
+    gaps = [draw[method, "per-label"][1] - draw[method, "per-label"][0] for draw in of_noise]
     assert np.mean(gaps) > 0.005
 
 
-def test_every_model_and_method_meets_every_rule(workspace: Workspace) -> None:
-    bench = make_bench(["a", "b"], workspace, trials=3)
-    compared = compare(bench)
-    names = {each.evaluation.name for each in compared.candidates}
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """Two models, compared by every quick method and rule."""
+    return compare(candidates_in(make_workspace(tmp_path_factory.mktemp("compared"), num_chips=150)))
+
+
+def candidates_in(workspace: Workspace) -> Candidates:
+    return make_candidates(["a", "b"], workspace, tuning=Tuning(trials=3))
+
+
+def test_every_model_and_method_meets_every_rule(compared: Comparison) -> None:
+    names = {candidate.evaluation.name for candidate in compared.candidates}
     rules = ["fixed 0.2", *default_rules(planet())[1:]]
     titles = [method for method in QUICK if method != VOTE] + ["a alone", "b alone"]
     assert names == {f"{title}, {rule}" for title in titles for rule in rules} | {"vote, fixed 0.2", "vote, uniform"}
-    simplicity = [each.simplicity for each in compared.candidates]
+    simplicity = [candidate.simplicity for candidate in compared.candidates]
     assert simplicity == sorted(simplicity)
     lag = compared.best.evaluation.over(compared.chosen.evaluation)
     assert 0 <= lag.value <= max(lag.error, 1e-12)
     assert compared.reference.name == "mean, fixed 0.2"
-    text = comparison_text(compared, compared.shake_up(0.34), top=5)
-    assert f"Chosen: {compared.chosen.evaluation.name}" in text
-    assert "mean, fixed 0.2" in text
-    assert "worse ones are not shown" in text
+
+
+def test_the_table_shows_the_best_and_always_the_chosen_one_and_the_reference(compared: Comparison) -> None:
+    text = compared.text(top=5, shaken=compared.shake_up(0.34))
+    table, advice = text.split("\n\n")
+    rows = [line.removeprefix("*").strip().split("  ")[0] for line in table.splitlines()[2:]]
+    by_value = sorted(compared.candidates, key=lambda candidate: -candidate.evaluation.cross_fitted)
+    assert rows[:5] == [candidate.evaluation.name for candidate in by_value[:5]]
+    assert set(rows[5:]) <= {compared.chosen.evaluation.name, "mean, fixed 0.2"}
+    assert {compared.chosen.evaluation.name, "mean, fixed 0.2"} <= set(rows)
+    assert [line for line in table.splitlines() if line.startswith("* ")] == [
+        line for line in table.splitlines() if f" {compared.chosen.evaluation.name} " in line
+    ]
+    assert f"{len(compared.candidates) - len(rows)} worse ones are not shown; --top 0 shows all." in advice
+    assert f"Chosen: {compared.chosen.evaluation.name}, the simplest within one standard error of the best." in advice
+    assert "beaten" in table.splitlines()[0]
+    assert "not shown" not in compared.text()
+
+
+def test_a_comparison_is_a_record_of_all_candidates(compared: Comparison) -> None:
+    record = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
+    assert record["chosen"] in {candidate["name"] for candidate in record["candidates"]}
+    assert len(record["candidates"]) == len(compared.candidates)
+    assert record["choosing"]["cross_fitted"] == compared.choosing()[0]
 
 
 def test_a_comparison_repeats_itself(workspace: Workspace) -> None:
-    first, second = (compare(make_bench(["a", "b"], workspace, trials=3), ["greedy", "optuna"]) for _ in range(2))
-    assert [each.evaluation.cross_fitted for each in first.candidates] == [
-        each.evaluation.cross_fitted for each in second.candidates
+    first, second = (compare(candidates_in(workspace), ["greedy", "optuna"], ["uniform"]) for _ in range(2))
+    assert [candidate.evaluation.cross_fitted for candidate in first.candidates] == [
+        candidate.evaluation.cross_fitted for candidate in second.candidates
     ]
 
 
@@ -106,54 +137,31 @@ def test_the_simplest_is_chosen_where_nothing_is_gained() -> None:
 
 
 def test_what_cannot_be_compared_is_named(workspace: Workspace, tmp_path: Path) -> None:
-    bench = make_bench(["a", "b"], workspace)
     with pytest.raises(UserError, match=r"Unknown method of blending 'meen'. Known: all, geometric"):
-        compare(bench, ["meen"])
+        compare(candidates_in(workspace), ["meen"])
     with pytest.raises(UserError, match="Unknown decision rule 'best'"):
-        compare(bench, ["mean"], ["best"])
-    with pytest.raises(UserError, match="Unknown extra column 'wether'"):
-        make_bench(["a", "b"], workspace, extras=["wether"])
+        compare(candidates_in(workspace), ["mean"], ["best"])
     other = make_workspace(tmp_path / "other", competition=one_hot(tmp_path))
-    assert {each.rule for each in compare(make_bench(["a", "b"], other), ["mean"]).candidates} <= set(CUTS)
+    assert {candidate.rule for candidate in compare(candidates_in(other), ["mean"]).candidates} <= set(CUT_RULES)
 
 
-def test_models_without_all_folds_are_left_out_with_a_line(workspace: Workspace) -> None:
+def test_models_without_all_folds_are_left_out_with_a_line(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     add_model(ScoreStore.of(workspace), "half", workspace.labelled.truth, folds=[0])
-    said: list[str] = []
-    assert known_members(workspace, said.append) == ("a", "b")
-    assert len(said) == 1
-    assert "'half' lacks folds 1, 2 of 3" in said[0]
+    assert known_members(workspace) == ("a", "b")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("Left out: 'half' lacks folds 1, 2 of 3.")
 
 
 def test_the_best_is_written_as_a_blend(workspace: Workspace) -> None:
-    bench = make_bench(["a", "b"], workspace, trials=3)
-    blend, compared = make_best("best", bench, workspace, methods=["mean", "ridge"])
-    assert blend.evaluation is compared.chosen.evaluation
+    blend = make_best("best", candidates_in(workspace), workspace, methods=["mean", "ridge"])
+    assert blend.comparison
+    assert blend.evaluation is blend.comparison.chosen.evaluation
+    assert blend.text().startswith(blend.comparison.text(top=10))
     assert (workspace.blends / "best" / "blend.json").is_file()
-    assert blend.about["method"] == compared.chosen.method
+    assert blend.provenance["method"] == blend.comparison.chosen.method
     assert len(blend.test.names) == len(workspace.test_names)
-
-
-@pytest.mark.parametrize("average", ["samples", "macro", "micro"])
-def test_a_shake_up_is_that_of_plain_splits(average: str) -> None:
-    metric = Metric(average=average, beta=2)
-    truth = draw_truth(planet(), 200)
-    decisions = [draw_scores(truth, seed, 1.5) >= 0.3 for seed in range(3)]
-    found = shake_up(truth, decisions, 0, metric, 0.34, splits=50, seed=3)
-    random = np.random.default_rng(3)
-    beats, leader = np.zeros(3), []
-    for _ in range(50):
-        shown = np.zeros(200, dtype=bool)
-        shown[random.permutation(200)[:68]] = True
-        public = [f_beta(truth[shown], decided[shown], metric) for decided in decisions]
-        private = [f_beta(truth[~shown], decided[~shown], metric) for decided in decisions]
-        beats += [private[0] > other for other in private]
-        leader.append(private[int(np.argmax(public))])
-    assert found.leader == pytest.approx(np.mean(leader))
-    np.testing.assert_allclose(found.beats[1:], beats[1:] / 50)
-    assert found.beats[0] == 0.5
-    with pytest.raises(ValueError, match="leaves a part of the split empty"):
-        shake_up(truth, decisions, 0, metric, 0.001)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -164,8 +172,10 @@ def test_specialists_constant_members_and_labels_nobody_carries_are_taken_as_the
     scores = np.stack([draw_scores(truth, 0), np.full(truth.shape, 0.3, dtype=np.float32), draw_scores(truth, 2)])
     scores[0, :, 1] = 0  # never
     scores[2, :, 4:] = np.nan  # a specialist
-    bench = bench_of(scores, truth, planet())
-    bench = replace(bench, setting=replace(bench.setting, trials=3, extras=EXTRAS))
-    for each in bench.blends(method, RULES):
-        assert np.isfinite(each.combined.scores).all()
-        assert 0 < each.evaluation.cross_fitted <= 1
+    candidates = candidates_of(scores, truth, planet(), k=3)
+    setting = replace(candidates.setting, tuning=Tuning(trials=3), extras=EXTRAS)
+    with threadpool_limits(1):
+        measured = replace(candidates, setting=setting).blends(method, RULES)
+    for candidate in measured:
+        assert np.isfinite(candidate.combined.scores).all()
+        assert 0 < candidate.evaluation.cross_fitted <= 1

@@ -14,7 +14,6 @@ from folds.score_store import ScoreStore
 from run import main
 from submissions.choose.blending import Blend
 from submissions.choose.cuts import cuts_of, make_cuts
-from submissions.choose.report import blend_text, cuts_text
 from submissions.decide.decisions import decide
 from tests.submissions.samples import NUM_TEST, add_model, blend_of, make_workspace, planet
 
@@ -32,8 +31,8 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_a_specialist_counts_for_its_own_labels_only(workspace: Workspace) -> None:
-    blend = blend_of("mixed", ["a", "b", "rare"], workspace, cuts="fixed")
-    plain = blend_of("plain", ["a", "b"], workspace, cuts="fixed")
+    blend = blend_of("mixed", ["a", "b", "rare"], workspace, rule="fixed")
+    plain = blend_of("plain", ["a", "b"], workspace, rule="fixed")
     store, names = ScoreStore.of(workspace), workspace.test_names
     for ours, theirs in ((blend.oof, plain.oof), (blend.test, plain.test)):
         assert ours.scored.all()
@@ -43,20 +42,20 @@ def test_a_specialist_counts_for_its_own_labels_only(workspace: Workspace) -> No
 
 
 def test_a_vote_asks_a_specialist_about_its_own_labels_only(workspace: Workspace) -> None:
-    how = {"method": "vote", "cuts": "uniform", "exclusive": False}
+    how = {"method": "vote", "rule": "uniform", "exclusive": False}
     blend, plain = (
         blend_of("mixed", ["a", "b", "rare"], workspace, **how),
         blend_of("plain", ["a", "b"], workspace, **how),
     )
     np.testing.assert_array_equal(blend.test.values[:, OTHERS], plain.test.values[:, OTHERS])
     assert (blend.test.values[:, COLUMNS] != plain.test.values[:, COLUMNS]).any()
-    assert set(blend.about["member_cuts"]["rare"]) == set(RARE)
-    assert len(blend.about["member_cuts"]["a"]) == 17
+    assert set(blend.provenance["member_cuts"]["rare"]) == set(RARE)
+    assert len(blend.provenance["member_cuts"]["a"]) == 17
 
 
 @pytest.mark.parametrize("method", ["mean", "vote"])
 def test_a_union_decides_where_any_member_does(workspace: Workspace, method: str) -> None:
-    how = {"method": method, "cuts": "fixed", "exclusive": False}
+    how = {"method": method, "rule": "fixed", "exclusive": False}
     blend = blend_of("joined", ["a", "rare"], workspace, union=RARE, **how)
     apart = blend_of("apart", ["a", "rare"], workspace, **how)
     members = [ScoreStore.of(workspace).join(name).oof.values for name in ("a", "rare")]
@@ -66,34 +65,21 @@ def test_a_union_decides_where_any_member_does(workspace: Workspace, method: str
     np.testing.assert_array_equal(decided[:, joined], by_any[:, joined])
     rest = np.setdiff1d(np.arange(17), joined)
     np.testing.assert_array_equal(blend.oof.values[:, rest], apart.oof.values[:, rest])
-    assert blend.about["union"] == list(RARE)
+    assert blend.provenance["union"] == list(RARE)
     assert "Decided where any member that scores it would: blow_down, conventional_mine." in blend.notes
     assert "no effect" not in " ".join(blend.notes)
 
 
-@pytest.mark.parametrize("method", ["mean", "vote"])
-def test_a_union_without_effect_is_said(workspace: Workspace, method: str) -> None:
-    how = {"method": method, "cuts": "fixed"}
-    blend = blend_of("joined", ["a", "rare"], workspace, union=("blow_down", "clear", "water"), **how)
-    plain = blend_of("plain", ["a", "rare"], workspace, union=("blow_down",), **how)
-    assert "--union has no effect on clear, water, which one member alone scores." in blend.notes
-    assert "Decided where any member that scores it would: blow_down." in blend.notes
-    for ours, theirs in ((blend.oof, plain.oof), (blend.test, plain.test)):
-        np.testing.assert_allclose(ours.values, theirs.values, atol=1e-6)
-    alone = blend_of("alone", ["a"], workspace, union=("water",), **how)
-    assert "--union has no effect on water, which one member alone scores." in alone.notes
-
-
 def test_a_specialist_is_shown_on_its_own_labels(workspace: Workspace) -> None:
-    blend = blend_of("mixed", ["a", "b", "rare"], workspace, cuts="fixed")
+    blend = blend_of("mixed", ["a", "b", "rare"], workspace, rule="fixed")
     assert [each.name for each in blend.others] == ["a alone, fixed 0.2", "b alone, fixed 0.2"]
     (rare,) = blend.specialists
     scores, truth = ScoreStore.of(workspace).join("rare").oof.values[:, COLUMNS], workspace.labelled.truth[:, COLUMNS]
     expected = by_label(truth, scores >= np.float32(0.2), 2)
     np.testing.assert_array_equal(rare.evaluation.labels.f_beta, expected.f_beta)
     assert rare.evaluation.cross_fitted == expected.f_beta.mean()
-    assert rare.labels == RARE
-    text = blend_text(blend, workspace.competition)
+    assert rare.task.labels == RARE
+    text = blend.text()
     own = text.split("rare alone, by cuts, on the labels that it scores:")[1]
     assert all(label in own for label in RARE)
     assert "water" not in own
@@ -132,38 +118,33 @@ def test_a_label_without_any_scores_is_named_with_what_to_add(workspace: Workspa
 def test_members_that_score_all_labels_together_need_nobody_who_does_alone(workspace: Workspace) -> None:
     rest = [label for label in planet().labels if label not in RARE]
     add_model(ScoreStore.of(workspace), "rest", workspace.labelled.truth, 8, scored=rest)
-    blend = blend_of("both", ["rest", "rare"], workspace, cuts="fixed")
+    blend = blend_of("both", ["rest", "rare"], workspace, rule="fixed")
     assert blend.oof.scored.all()
     assert blend.others == ()
     assert [each.name for each in blend.specialists] == ["rest", "rare"]
     assert "over" not in " ".join(blend.notes)
-    blend_text(blend, workspace.competition)
+    blend.text()
 
 
 def test_a_blend_with_a_specialist_can_be_a_member(workspace: Workspace) -> None:
-    inner = blend_of("inner", ["a", "rare"], workspace, cuts="fixed", union=RARE)
-    outer: Blend = blend_of("outer", ["inner", "b", "rare"], workspace, cuts="fixed")
+    inner = blend_of("inner", ["a", "rare"], workspace, rule="fixed", union=RARE)
+    outer: Blend = blend_of("outer", ["inner", "b", "rare"], workspace, rule="fixed")
     rare = ScoreStore.of(workspace).join("rare").oof.values
     b = ScoreStore.of(workspace).join("b").oof.values
     np.testing.assert_allclose(outer.oof.values[:, COLUMNS], (inner.oof.values + b + rare)[:, COLUMNS] / 3, atol=1e-6)
-    assert outer.about["members"][0]["union"] == list(RARE)
-    assert [made["name"] for made in outer.about["members"][0]["members"]] == ["a", "rare"]
-
-
-def test_an_unknown_label_lists_the_known_ones(workspace: Workspace) -> None:
-    with pytest.raises(UserError, match=r"Unknown .*: blowdown. Known: agriculture, .*, water"):
-        blend_of("x", ["a", "rare"], workspace, union=["blowdown", "water"])
+    assert outer.provenance["members"][0]["union"] == list(RARE)
+    assert [made["name"] for made in outer.provenance["members"][0]["members"]] == ["a", "rare"]
 
 
 def test_a_specialists_cuts_are_made_and_kept_for_its_labels(workspace: Workspace) -> None:
-    made = make_cuts("rare", workspace, trials=5)
-    content = strict_json(made.path)
-    assert tuple(content["cuts"]) == made.labels == RARE
+    chosen = make_cuts("rare", workspace, trials=5)
+    content = strict_json(chosen.path)
+    assert tuple(content["cuts"]) == chosen.task.labels == RARE
     assert {each["metric"] for each in content["figures"]} == {"macro F2"}
     cuts = cuts_of("rare", workspace)
-    np.testing.assert_array_equal(cuts[COLUMNS], made.cuts)
+    np.testing.assert_array_equal(cuts[COLUMNS], chosen.cuts)
     assert np.isnan(cuts[OTHERS]).all()
-    text = cuts_text(made, workspace.competition)
+    text = chosen.text()
     assert "macro F2 is the mean over the 2 labels that are scored" in text
     assert "water" not in text
     assert "exclusive" not in text
@@ -171,7 +152,7 @@ def test_a_specialists_cuts_are_made_and_kept_for_its_labels(workspace: Workspac
     decided = decide(scores, cuts, workspace.competition)
     assert not decided[:, OTHERS].any()
     truth = workspace.labelled.truth[:, COLUMNS]
-    assert made.evaluations[made.rule].in_sample == by_label(truth, decided[:, COLUMNS], 2).f_beta.mean()
+    assert chosen.evaluations[chosen.rule].in_sample == by_label(truth, decided[:, COLUMNS], 2).f_beta.mean()
 
 
 def run(workspace: Workspace, *arguments: str, code: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""Means and votes."""
+"""The vote, and unions of members."""
 
 from fractions import Fraction
 from math import prod
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from competition.metrics import by_label
 from submissions.combine.means import Mean, Union
 from submissions.combine.vote import Vote
+from submissions.decide.cut_rules import FixedRule
 from submissions.decide.rules import cut_rules
-from submissions.decide.thresholds import FixedCut
 from tests.submissions.samples import draw_scores, draw_truth, planet
 
 Scores = NDArray[np.float32]
@@ -21,7 +21,7 @@ STEPS = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])  # exact in binary, 
 
 
 def fitted_vote(cuts: NDArray[np.float64]) -> Vote:
-    vote = Vote(lambda _: FixedCut(0.0))
+    vote = Vote(lambda _: FixedRule(0.0))
     vote.cuts = cuts
     return vote
 
@@ -69,13 +69,6 @@ def test_a_member_has_one_voice_whatever_its_number_of_folds() -> None:
     vote = fitted_vote(np.full((3, 1), 0.5))
     assert vote.count([[no], [no], [yes] * 5])[0, 0] < 0.5
     assert vote.count([[yes], [yes], [no] * 5])[0, 0] >= 0.5
-
-
-def test_the_mean_is_the_mean() -> None:
-    members = np.stack([draw_scores(draw_truth(planet(), 50), seed) for seed in range(3)])
-    expected = [[sum(float(member[i, j]) for member in members) / 3 for j in range(17)] for i in range(50)]
-    np.testing.assert_allclose(Mean().predict(members), expected, atol=1e-7)
-    np.testing.assert_array_equal(Mean().predict(members[:1]), members[0])
 
 
 def test_a_vote_of_one_is_its_decisions() -> None:
@@ -132,7 +125,7 @@ def test_means_and_votes_are_over_the_members_that_score_a_label(
 ) -> None:
     scores, cuts, union = drawn
     mean = Union(Mean(), union).predict(scores)
-    vote = Vote(lambda _: FixedCut(0.0), union)
+    vote = Vote(lambda _: FixedRule(0.0), union)
     vote.cuts = cuts
     voted = vote.predict(scores)
     assert ((voted >= 0) & (voted <= 1)).all()
@@ -160,7 +153,7 @@ def test_a_union_is_the_logical_or_of_the_members_decisions() -> None:
 
 def test_in_a_union_a_member_has_the_say_of_the_majority_of_its_folds() -> None:
     yes, no = (np.full((1, 1), score, dtype=np.float32) for score in (0.9, 0.1))
-    vote = Vote(lambda _: FixedCut(0.0), True)
+    vote = Vote(lambda _: FixedRule(0.0), True)
     vote.cuts = np.full((2, 1), 0.5)
     assert vote.count([[no] * 5, [yes, yes, no]])[0, 0] >= 0.5
     assert vote.count([[no] * 5, [yes, no, no]])[0, 0] < 0.5

@@ -15,7 +15,7 @@ PLANET = planet()
 UNIT = st.one_of(st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.floats(0, 1, width=32)).map(np.float32)
 SCORES = hnp.arrays(np.float32, st.tuples(st.integers(0, 12), st.just(17)), elements=UNIT)
 CUTS = hnp.arrays(np.float64, 17, elements=st.floats(0, 1))
-WEATHER = list(PLANET.exclusive_columns[0])
+GROUP = list(PLANET.exclusive_columns[0])
 
 
 def tags(**scores: float) -> NDArray[np.float32]:
@@ -32,13 +32,13 @@ def decided(scores: NDArray[np.float32], cuts: float = 0.2, competition: Competi
 
 @settings(deadline=None)
 @given(SCORES, CUTS)
-def test_every_chip_gets_one_weather_label_and_the_others_by_their_cuts(
+def test_every_chip_gets_one_label_of_the_group_and_the_others_by_their_cuts(
     scores: NDArray[np.float32], cuts: NDArray[np.float64]
 ) -> None:
     decisions = decide(scores, cuts, PLANET)
-    assert (decisions[:, WEATHER].sum(axis=1) == 1).all()
-    ground = [i for i in range(17) if i not in WEATHER]
-    np.testing.assert_array_equal(decisions[:, ground], scores[:, ground] >= cuts[ground].astype(np.float32))
+    assert (decisions[:, GROUP].sum(axis=1) == 1).all()
+    others = [i for i in range(17) if i not in GROUP]
+    np.testing.assert_array_equal(decisions[:, others], scores[:, others] >= cuts[others].astype(np.float32))
 
 
 @settings(deadline=None)
@@ -63,16 +63,16 @@ def test_with_alone_cloudy_has_no_company(
     cloudy = decisions[:, PLANET.label_index["cloudy"]]
     assert (decisions[cloudy].sum(axis=1) == 1).all()
     if exclusive:
-        assert (decisions[:, WEATHER].sum(axis=1) == 1).all()
+        assert (decisions[:, GROUP].sum(axis=1) == 1).all()
 
 
-def test_the_weather_label_of_the_highest_score_wins_whatever_its_cut() -> None:
+def test_the_groups_label_of_the_highest_score_wins_whatever_its_cut() -> None:
     assert decided(tags(haze=0.1, clear=0.05, primary=0.9)) == {"haze", "primary"}
     assert decided(tags(haze=0.9, clear=0.8)) == {"haze"}
     assert decided(tags(haze=0.9, clear=0.8), exclusive=False) == {"haze", "clear"}
 
 
-def test_a_tie_of_weather_goes_to_the_first_of_the_group() -> None:
+def test_a_tie_within_the_group_goes_to_the_first_of_the_group() -> None:
     assert decided(tags(cloudy=0.5, partly_cloudy=0.5)) == {"partly_cloudy"}
     assert decided(tags()) == {"clear"}
 
@@ -85,7 +85,7 @@ def test_an_empty_chip_gets_the_label_nearest_to_its_cut() -> None:
 
 
 @pytest.mark.parametrize(("cloudy", "expected"), [(0.9, {"cloudy"}), (0.3, {"primary", "clear"})])
-def test_with_several_weather_labels_cloudy_stands_alone_or_goes(cloudy: float, expected: set[str]) -> None:
+def test_with_several_labels_of_the_group_cloudy_stands_alone_or_goes(cloudy: float, expected: set[str]) -> None:
     scores = tags(cloudy=cloudy, primary=0.8, clear=0.4)
     assert decided(scores, exclusive=False, alone=True) == expected
     assert decided(scores, exclusive=False) == {"cloudy", "primary", "clear"}
@@ -109,11 +109,11 @@ def test_labels_without_scores_are_not_decided_and_the_others_by_what_they_need(
     part[:, list(unscored)] = np.nan
     decisions = decide(part, cuts, PLANET, alone=alone)
     scored = [i for i in range(17) if i not in unscored]
-    by_cuts = scored if unscored & set(WEATHER) else [i for i in scored if i not in WEATHER]
+    by_cuts = scored if unscored & set(GROUP) else [i for i in scored if i not in GROUP]
     assert not decisions[:, list(unscored)].any()
     np.testing.assert_array_equal(decisions[:, by_cuts], scores[:, by_cuts] >= cuts[by_cuts].astype(np.float32))
-    if not unscored & set(WEATHER):
-        assert (decisions[:, WEATHER].sum(axis=1) == 1).all()
+    if not unscored & set(GROUP):
+        assert (decisions[:, GROUP].sum(axis=1) == 1).all()
 
 
 def test_scores_of_some_chips_only_are_not_decided() -> None:

@@ -1,23 +1,16 @@
-"""Decision rules and methods by name."""
+"""Decision rules by name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from submissions import names
-from submissions.combine.methods import METHODS, Setting, make_combiner
-from submissions.decide.rules import RULES, cut_rules, default_rules, make_rule, numbers_fitted
-from submissions.decide.thresholds import FixedCut
+from submissions.decide.rules import default_rules, make_rule, numbers_fitted
+from submissions.decide.studies import Tuning
+from submissions.names import RULES
 from tests.submissions.samples import draw_scores, draw_truth, one_hot, planet
-
-
-def test_the_flags_name_all_rules_and_methods() -> None:
-    assert names.RULES == RULES
-    assert set(names.METHODS) == set(METHODS)
 
 
 def test_rules_are_named_from_the_simplest_on() -> None:
@@ -30,7 +23,7 @@ def test_rules_are_named_from_the_simplest_on() -> None:
 def test_every_rule_decides_better_than_the_cut_a_half(name: str) -> None:
     truth = draw_truth(planet(), 600)
     scores = draw_scores(truth, signal=2.0)
-    rule = make_rule(name, planet(), trials=3).fit(scores[:300], truth[:300])
+    rule = make_rule(name, planet(), Tuning(trials=3)).fit(scores[:300], truth[:300])
     decided = rule.predict(scores[300:])
     assert decided.shape == truth[300:].shape
     hits = (decided & truth[300:]).sum(axis=1)
@@ -43,26 +36,10 @@ def test_every_rule_decides_better_than_the_cut_a_half(name: str) -> None:
 def test_a_decoder_of_means_over_chips_is_not_for_other_metrics(tmp_path: Path) -> None:
     competition = one_hot(tmp_path)
     assert "expected" not in default_rules(competition)
-    with pytest.raises(UserError, match=r"--cuts expected maximises a mean over chips, and .* metric is a macro mean"):
+    with pytest.raises(UserError, match=r"--rule expected maximises a mean over chips, and .* metric is a macro mean"):
         make_rule("expected", competition)
 
 
-def test_unknown_names_list_the_known_ones() -> None:
+def test_an_unknown_rule_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"Unknown decision rule 'best'. Known: expected, fixed"):
         make_rule("best", planet())
-    setting = Setting(planet(), ("a",), np.zeros(17, dtype=bool))
-    with pytest.raises(UserError, match=r"Unknown method of blending 'stack'. Known: geometric, greedy"):
-        make_combiner("stack", setting, lambda _: FixedCut(0.2))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_union_takes_the_largest_score_whatever_the_method(method: str) -> None:
-    truth = draw_truth(planet(), 300)
-    scores = np.stack([draw_scores(truth, seed) for seed in range(3)])
-    union = np.arange(17) == 5
-    setting = Setting(planet(), ("a", "b", "c"), union, trials=3)
-    made = make_combiner(method, setting, cut_rules(planet())["fixed"]).fit(scores, truth).predict(scores)
-    if method == "vote":
-        np.testing.assert_array_equal(made[:, 5] >= 0.5, (scores[:, :, 5] >= np.float32(0.2)).any(axis=0))
-    else:
-        np.testing.assert_array_equal(made[:, 5], scores[:, :, 5].max(axis=0))

@@ -3,6 +3,8 @@
 import gc
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from submissions.decide.studies import KEPT_AT_ONCE, open_studies, tune
+from submissions.decide.studies import KEPT_AT_ONCE, Tuning, open_studies, tune
 
 OPEN_FILES = Path("/proc/self/fd")  # on Linux
 NAMES = ("a", "b")
-COMMON: dict[str, Any] = {"low": 0.0, "high": 1.0, "seed": 0, "study_name": "s"}
+COMMON: dict[str, Any] = {"low": 0.0, "high": 1.0, "study_name": "s"}
 STARTS = [np.array([0.2, 0.2]), np.array([0.4, 0.4])]
 
 
@@ -25,7 +27,7 @@ def bowl(cuts: NDArray[np.float64]) -> float:
 
 
 def tune_in_another_process(path: str) -> None:
-    tune(bowl, NAMES, STARTS, trials=30, path=Path(path), **COMMON)
+    tune(bowl, NAMES, STARTS, Tuning(30, Path(path)), **COMMON)
 
 
 def kept(path: Path) -> list[Any]:
@@ -34,7 +36,7 @@ def kept(path: Path) -> list[Any]:
 
 
 def test_the_starts_come_first_and_the_earlier_wins_a_tie(tmp_path: Path) -> None:
-    best = tune(lambda cuts: 1.0, NAMES, STARTS, trials=8, path=tmp_path / "optuna.db", **COMMON)
+    best = tune(lambda cuts: 1.0, NAMES, STARTS, Tuning(8, tmp_path / "optuna.db"), **COMMON)
     assert best.tolist() == [0.2, 0.2]
     assert [trial.params for trial in kept(tmp_path / "optuna.db")[:2]] == [{"a": 0.2, "b": 0.2}, {"a": 0.4, "b": 0.4}]
 
@@ -50,21 +52,41 @@ def test_an_interrupt_keeps_the_trials_done(tmp_path: Path, after: int) -> None:
         return bowl(cuts)
 
     with pytest.raises(KeyboardInterrupt):
-        tune(interrupted, NAMES, STARTS, trials=60, path=path, **COMMON)
+        tune(interrupted, NAMES, STARTS, Tuning(35, path), **COMMON)
     assert len(kept(path)) == after
     more: list[Any] = []
-    tune(lambda cuts: more.append(cuts) or bowl(cuts), NAMES, STARTS, trials=60, path=path, **COMMON)  # type: ignore[func-returns-value]
-    assert len(more) == 60 - after
-    assert len(kept(path)) == 60
+    tune(lambda cuts: more.append(cuts) or bowl(cuts), NAMES, STARTS, Tuning(35, path), **COMMON)  # type: ignore[func-returns-value]
+    assert len(more) == 35 - after
+    assert len(kept(path)) == 35
     assert not {tuple(cuts) for cuts in more} & {tuple(cuts) for cuts in calls}
 
 
 def test_optuna_stays_quiet_and_leaves_nothing_open(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = optuna.logging.get_verbosity()
-    tune(bowl, NAMES, STARTS, trials=5, path=tmp_path / "optuna.db", **COMMON)
+    tune(bowl, NAMES, STARTS, Tuning(5, tmp_path / "optuna.db"), **COMMON)
     gc.collect()  # where Python warns of connections left open, it would do so here
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == before
+
+
+def test_a_study_that_ends_leaves_another_one_quiet() -> None:
+    begun, verbosity = threading.Event(), []
+    with ThreadPoolExecutor() as pool:
+
+        def short(cuts: NDArray[np.float64]) -> float:
+            assert begun.wait(30)
+            return 0.0
+
+        ending = pool.submit(tune, short, NAMES, STARTS[:1], Tuning(1), **COMMON)
+
+        def long(cuts: NDArray[np.float64]) -> float:
+            begun.set()
+            ending.result(30)
+            verbosity.append(optuna.logging.get_verbosity())
+            return 0.0
+
+        pool.submit(tune, long, NAMES, STARTS[:1], Tuning(1), **COMMON).result(30)
+    assert verbosity == [optuna.logging.ERROR]
 
 
 @pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="/proc shows open files on Linux only")
@@ -94,7 +116,7 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(UserError, match=r"Cannot use the studies in .*optuna.db: .*not a database.*Move the file away"):
-        tune(bowl, NAMES, STARTS, trials=3, path=path, **COMMON)
+        tune(bowl, NAMES, STARTS, Tuning(3, path), **COMMON)
 
 
 def test_an_error_in_the_objective_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
@@ -102,5 +124,5 @@ def test_an_error_in_the_objective_is_not_taken_for_one_of_the_file(tmp_path: Pa
         raise RuntimeError("a mistake in the code")
 
     with pytest.raises(RuntimeError, match="a mistake in the code") as caught:
-        tune(broken, NAMES, STARTS, trials=3, path=tmp_path / "optuna.db", **COMMON)
+        tune(broken, NAMES, STARTS, Tuning(3, tmp_path / "optuna.db"), **COMMON)
     assert not isinstance(caught.value, UserError)

@@ -57,7 +57,7 @@ def test_a_specialist_is_blended_beside_the_first_that_makes_a_submission_of_it(
     add(workspace, "rest", scored=REST)
     command = after_cuts("rare", workspace)
     assert command == "blend --members rest,rare --name rest-with-rare"
-    assert "rest-with-rare.csv is valid" in run(workspace, *command.split(), "--cuts", "fixed")
+    assert "rest-with-rare.csv is valid" in run(workspace, *command.split(), "--rule", "fixed")
     assert after_cuts("rest-with-rare", workspace) == "blend --members rest-with-rare --name rest-with-rare-alone"
 
 
@@ -78,7 +78,7 @@ def test_a_model_without_scores_of_the_test_chips_predicts_them_first_if_they_ar
 def test_a_blend_of_members_without_test_scores_shows_its_figures_and_writes_nothing(
     workspace: Workspace, there: bool
 ) -> None:
-    run(workspace, "blend", "--members", "a,b", "--name", "ab", "--cuts", "fixed")
+    run(workspace, "blend", "--members", "a,b", "--name", "ab", "--rule", "fixed")
     before = (workspace.blends / "ab/blend.json").read_bytes()
     if there:
         add_test_chips(workspace)
@@ -100,21 +100,23 @@ def test_a_blend_of_members_without_test_scores_shows_its_figures_and_writes_not
 
 
 def test_of_a_member_that_is_a_blend_the_models_are_named(workspace: Workspace) -> None:
-    blend_of("inner", ["a", "b"], workspace, cuts="fixed")
+    blend_of("inner", ["a", "b"], workspace, rule="fixed")
     sample = workspace.data / "sample_submission_v2.csv"
     sample.write_text(sample.read_text() + "new_chip,clear primary\n")
     add_test_chips(workspace)
-    lacking = blend_of("outer", ["inner", "a"], reopened(workspace), cuts="fixed").lacking
-    assert f"1 of {NUM_TEST + 1} chips to predict have no scores by 'inner' and 'a': new_chip. Run" in lacking
-    assert '"python run.py train --models a,b"' in lacking
-    assert lacking.endswith("; then blend inner again.")
+    lacking = blend_of("outer", ["inner", "a"], reopened(workspace), rule="fixed").lacking
+    assert f"1 of {NUM_TEST + 1} chips to predict have no scores by 'inner' and 'a': new_chip. Once they" in str(
+        lacking
+    )
+    assert '"python run.py train --models a,b"' in str(lacking)
+    assert "Once they are scored, blend inner again. To score them" in str(lacking)
 
 
 def test_without_any_chips_to_predict_the_figures_are_shown(workspace: Workspace) -> None:
     Layout("planet", {}, {"train_v2.csv": workspace.layout.tables["train_v2.csv"]}).write(
         workspace.data / "layout.json"
     )
-    shown = run(workspace, "blend", "--members", "a,b", "--name", "ab", "--cuts", "fixed", code=1)
+    shown = run(workspace, "blend", "--members", "a,b", "--name", "ab", "--rule", "fixed", code=1)
     assert "* mean, fixed 0.2" in shown
     assert "Error: No test chips" in shown
     assert not (workspace.blends / "ab").exists()

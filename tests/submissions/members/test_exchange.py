@@ -31,9 +31,9 @@ def test_what_is_exported_comes_back_and_can_be_blended(workspace: Workspace, tm
     np.testing.assert_allclose(oof.aligned(own.oof.names), own.oof.values, atol=1e-6)
     np.testing.assert_allclose(test.aligned(own.test.names), own.test.values, atol=1e-6)
     assert (len(oof.names), len(test.names)) == (NUM_CHIPS, NUM_TEST)
-    blend = blend_of("both", ["theirs", "b"], workspace, cuts="fixed")
+    blend = blend_of("both", ["theirs", "b"], workspace, rule="fixed")
     assert (
-        blend.evaluation.cross_fitted == blend_of("same", ["a", "b"], workspace, cuts="fixed").evaluation.cross_fitted
+        blend.evaluation.cross_fitted == blend_of("same", ["a", "b"], workspace, rule="fixed").evaluation.cross_fitted
     )
     import_scores("theirs", [path], workspace)  # again replaces
 
@@ -65,7 +65,7 @@ def test_two_files_make_one_member_and_oof_alone_is_enough_for_figures(workspace
     assert (len(oof.names), len(test.names)) == (NUM_CHIPS, NUM_TEST)
     import_scores("half", [tmp_path / "oof.csv"], workspace)
     lacking = lack_of_test_scores([load_member("half", workspace, ScoreStore.of(workspace))], workspace)
-    assert 'Import these too: "python run.py scores import FILES --name half"' in lacking
+    assert 'To import these too, run "python run.py scores import FILES --name half".' in str(lacking)
     with pytest.raises(UserError, match="needs out-of-fold scores"):
         import_scores("none", [tmp_path / "test.csv"], workspace)
 
@@ -118,7 +118,7 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_kept(
 
 def test_names_and_files_that_cannot_be_are_refused(workspace: Workspace, tmp_path: Path) -> None:
     export_scores("a", tmp_path / "a.npz", workspace)
-    blend_of("mine", ["a", "b"], workspace, cuts="fixed")
+    blend_of("mine", ["a", "b"], workspace, rule="fixed")
     for name in ("a", "mine"):
         with pytest.raises(UserError, match=f"'{name}' is a model or blend of this workspace"):
             import_scores(name, [tmp_path / "a.npz"], workspace)

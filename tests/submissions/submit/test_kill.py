@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,19 +14,8 @@ from competition.workspace import Workspace
 from run import main
 from submissions.submit.ledger import Ledger
 from tests.kaggle_server import SIGNATURE, TOKEN, KaggleServer
+from tests.submissions.submit.killable import Submission
 
-ROOT = Path(__file__).parents[3]
-# What a user runs, but for how long it takes until nothing can be on its way any more; what was started in the
-# background, as tests may be, would not hear Ctrl-C.
-IMPATIENT = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from run import main
-from competition.kaggle import client, transfer
-from submissions.submit import upload
-upload.SETTLED, upload.POLL, client.READ, transfer.READ = {0}, 0.1, {1}, {1}
-main()
-"""
 QUESTIONS = ("IntrospectToken", "ListSubmissions", "GetSubmissionLimits")  # they change nothing
 POINTS = [
     *(f"{call} received" for call in QUESTIONS),
@@ -41,19 +27,10 @@ POINTS = [
 ]
 
 
-def start(
-    kaggle: KaggleServer, workspace: Workspace, home: Path, *flags: str, settled: float = 3, read: float = 60
-) -> subprocess.Popen:
+def start(kaggle: KaggleServer, workspace: Workspace, home: Path, *flags: str, **seconds: float) -> Submission:
     """Begin to submit in a process of its own."""
-    command = [sys.executable, "-c", IMPATIENT.format(settled, read), "submit", "first", "--message", "a mean", *flags]
-    return subprocess.Popen(
-        [*command, "--workspace", str(workspace.root)],
-        env=kaggle.environment(home),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = ["submit", "first", "--message", "a mean", *flags, "--workspace", str(workspace.root)]
+    return Submission(kaggle, home, command, **seconds)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -62,9 +39,9 @@ def test_killed_anywhere_it_is_submitted_once(
 ) -> None:
     kaggle.stop_at = point
     killed = start(kaggle, submittable, tmp_path, "--wait")
-    assert kaggle.reached.wait(30), killed.communicate(timeout=1)
-    os.kill(killed.pid, signal.SIGKILL)
-    shown = killed.communicate()[0]
+    assert kaggle.reached.wait(30), killed.shown(1)
+    killed.send(signal.SIGKILL)
+    shown = killed.shown()
     assert not [secret for secret in (TOKEN, SIGNATURE, "blob-token") if secret in shown]
     entries = Ledger.of(submittable).entries()
     sure = [entry.ref for entry in entries if entry.stage == "confirmed"]
@@ -86,13 +63,13 @@ def test_what_is_accepted_long_after_the_kill_is_waited_for(
     kaggle.stop_at = "CreateSubmission received"
     killed = start(kaggle, submittable, tmp_path)
     assert kaggle.reached.wait(30)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    killed.send(signal.SIGKILL)
+    killed.shown()
     second = start(kaggle, submittable, tmp_path, settled=20)
     while kaggle.calls.count("ListSubmissions") < 4:  # it has looked, and has not found it
-        assert second.poll() is None
+        assert second.is_running
     kaggle.go_on.set()
-    shown, _ = second.communicate(timeout=60)
+    shown = second.shown()
     assert "Kaggle does not list it yet; looking for another" in shown
     assert "was accepted as 1000. Nothing was uploaded." in shown
     assert len(kaggle.submissions) == 1
@@ -103,13 +80,11 @@ def test_two_at_once_submit_once(kaggle: KaggleServer, submittable: Workspace, t
     first = start(kaggle, submittable, tmp_path)
     assert kaggle.reached.wait(30)
     second = start(kaggle, submittable, tmp_path)
-    assert second.stdout
-    while "Waiting for another 'submit'" not in (line := second.stdout.readline()):
-        assert line, "The second one did not wait."
+    second.wait_until_shown("Waiting for another 'submit'")
     kaggle.go_on.set()
-    assert "accepted it as submission 1000" in first.communicate(timeout=60)[0]
-    assert "was submitted already" in second.communicate(timeout=60)[0]
-    assert (first.returncode, second.returncode) == (0, 1)
+    assert "accepted it as submission 1000" in first.shown()
+    assert "was submitted already" in second.shown()
+    assert (first.code, second.code) == (0, 1)
     assert len(kaggle.submissions) == 1
 
 
@@ -119,11 +94,11 @@ def test_a_computer_that_slept_while_it_submitted_submits_once(
     kaggle.stop_at = "CreateSubmission received"
     process = start(kaggle, submittable, tmp_path, settled=3, read=1)
     assert kaggle.reached.wait(30)
-    process.send_signal(signal.SIGSTOP)
+    process.send(signal.SIGSTOP)
     time.sleep(3.5)
-    process.send_signal(signal.SIGCONT)
+    process.send(signal.SIGCONT)
     threading.Timer(1.5, kaggle.go_on.set).start()  # after the answer was given up
-    assert "accepted it as submission 1000" in process.communicate(timeout=60)[0]
+    assert "accepted it as submission 1000" in process.shown()
     assert len(kaggle.submissions) == 1
 
 
@@ -134,9 +109,9 @@ def test_an_interruption_leaves_what_is_true(kaggle: KaggleServer, submittable: 
         kaggle.go_on.clear()
         stopped = start(kaggle, submittable, tmp_path)
         assert kaggle.reached.wait(30)
-        stopped.send_signal(signal.SIGINT)
-        shown, _ = stopped.communicate(timeout=30)
+        stopped.send(signal.SIGINT)
+        shown = stopped.shown()
         assert "Stopped. What was finished is kept; run the same command to go on." in shown
-        assert stopped.returncode == 130
+        assert stopped.code == 130
         assert Ledger.of(submittable).entries()[-1].stage == stage
         kaggle.go_on.set()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from submissions.submit.entry import Entry
-from submissions.submit.leaderboard import correlate, ledger_json, ledger_text
+from submissions.submit.leaderboard import Standings, correlate
 
 
 def entries_of(ours: list[float], theirs: list[float]) -> list[Entry]:
@@ -47,7 +47,7 @@ def test_the_correlation_is_that_of_numpy_with_fishers_interval() -> None:
 def test_what_cannot_be_told_is_not_told(ours: list[float], theirs: list[float], text: str) -> None:
     entries = entries_of(ours, theirs)
     assert text in correlate(entries, "public").text("public")
-    json.dumps(ledger_json(entries), allow_nan=False)
+    json.dumps(Standings(entries).as_dict(), allow_nan=False)
 
 
 def test_a_file_submitted_again_counts_once() -> None:
@@ -65,6 +65,6 @@ def test_scores_of_another_metric_are_left_out() -> None:
 
 def test_words_from_elsewhere_cannot_reach_the_terminal() -> None:
     entry = Entry("planet", "a\x1b[2Jb", 1, "red\x1b[31m\r\n" + "x" * 100, "confirmed", 1, status="complete")
-    text = ledger_text([entry])
+    text = Standings([entry]).text()
     assert "\x1b" not in text
     assert "x" * 25 not in text

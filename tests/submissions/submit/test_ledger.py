@@ -15,7 +15,9 @@ from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 
 SLUG = "planet"
-ENTRY = Entry(competition=SLUG, name="first", size=10, message="a mean", marker="0123456789abcdef", recipe={"a": [1]})
+ENTRY = Entry(
+    competition=SLUG, name="first", size=10, message="a mean", marker="0123456789abcdef", provenance={"a": [1]}
+)
 REMOTE = RemoteSubmission(7, "first-0123456789abcdef.csv", "a mean", "", "pending", "", None, None, 10)
 
 
@@ -40,8 +42,8 @@ def test_a_listed_submission_is_that_of_the_entry_that_was_sent(ledger: Ledger) 
     assert ledger.record([REMOTE]).new == 1  # an entry that was not sent cannot be it
     ledger.send(first)
     other = replace(REMOTE, ref=8, file_name="second-ffff456789abcdef.csv")
-    assert ledger.record([other]).found == ()
-    (found,) = ledger.record([replace(REMOTE, ref=9), other]).found
+    assert ledger.record([other]).confirmed == ()
+    (found,) = ledger.record([replace(REMOTE, ref=9), other]).confirmed
     assert (found.id, found.ref) == (first.id, 9)
     assert ledger.record([replace(REMOTE, ref=10)]).new == 1
 
@@ -60,7 +62,7 @@ def test_what_was_given_up_is_recognised_when_kaggle_lists_it_late(ledger: Ledge
         ledger.send(entry)
     ledger.end(refused, "the deadline has passed")
     ledger.end(given_up, "not listed", is_sure=False)
-    assert [found.id for found in ledger.record([REMOTE]).found] == [given_up.id]
+    assert [found.id for found in ledger.record([REMOTE]).confirmed] == [given_up.id]
     assert [(each.stage, each.error) for each in ledger.entries()] == [
         ("ended", "the deadline has passed"),
         ("confirmed", ""),
@@ -86,7 +88,7 @@ def test_another_days_submission_of_the_file_is_not_the_entrys(ledger: Ledger) -
     given_up = ledger.begin(ENTRY)
     ledger.send(given_up)
     ledger.end(given_up, "not listed", is_sure=False)
-    assert ledger.record([replace(REMOTE, date="2031-01-01T00:00:00+00:00")]).found == ()
+    assert ledger.record([replace(REMOTE, date="2031-01-01T00:00:00+00:00")]).confirmed == ()
 
 
 def test_a_ledger_that_is_being_made_is_empty_until_then(ledger: Ledger) -> None:

@@ -44,7 +44,7 @@ def test_a_good_file_has_no_problems_and_a_summary(tmp_path: Path) -> None:
     assert report.num_rows == 5
     assert report.mean_tags == pytest.approx(11 / 5)
     assert report.shares[planet().label_index["primary"]] == 3 / 5
-    assert "is valid: 5 rows, 2.20 labels a row" in report.text()
+    assert "is valid: 5 rows, 2.20 labels per row" in report.text()
     assert "primary 60.00%, clear 40.00%" in report.text()
 
 
@@ -79,7 +79,7 @@ BAD = {
     "repeated column": ("image_name,tags,tags\n", r"repeated columns: 1 \('tags'\)"),
     "torn": (changed("test_1,cloudy", "test_1"), r"rows without 2 cells: 1 \(line 4: 1 cells\)"),
     "comma in tags": (changed("clear primary", "clear,primary"), r"rows without 2 cells: 1 \(line 2: 3 cells\)"),
-    "blank line": (changed("test_1,cloudy\n", "test_1,cloudy\n\n"), r"rows without 2 cells: 1 \(line 5: 0 cells\)"),
+    "blank line": (changed("test_1,cloudy\n", "test_1,cloudy\n\n"), r"blank lines: 1 \(line 5\)"),
     "BOM": ("\ufeff" + GOOD, "a byte order mark before the first column's name: 1"),
     "archive": (b"PK\x03\x04\x00\x00\xff\xfe", "not a CSV file: 1"),
     "zero bytes": (b"image_name,tags\n\0\0\n", r"not a CSV file: 1 \(it holds a zero byte\)"),
@@ -132,7 +132,7 @@ def test_windows_line_ends_and_quotes_are_fine(tmp_path: Path) -> None:
 
 def test_a_long_row_is_cut_short(tmp_path: Path) -> None:
     report = check(tmp_path, changed("haze primary water", "haze " + "x" * 500))
-    assert len(report.text()) < 200
+    assert len(report.text()) < 500
 
 
 def test_one_column_a_label_may_stand_in_any_order(tmp_path: Path) -> None:
@@ -149,7 +149,10 @@ def test_one_column_a_label_may_stand_in_any_order(tmp_path: Path) -> None:
         (lambda text: text.replace("b,1,0,0", "b,1,,01"), r"not 0 or 1: 2 \(line 2: rock ''; line 2: kelp '01'\)"),
         (lambda text: text.replace("b,1,0,0", "b,1,0,1.0"), r"not 0 or 1: 1 \(line 2: kelp '1.0'\)"),
         (lambda text: text.replace("b,1,0,0", "b,0,0,0"), r"rows without a label: 1 \(line 2: 'b,0,0,0'\)"),
-        (lambda text: text.replace("rock", "stone"), r"missing columns: 1 \('rock'\). extra columns: 1 \('stone'\)"),
+        (
+            lambda text: text.replace("rock", "stone"),
+            r"missing columns: 1 \('rock'\), received .*\. extra columns: 1 \('stone'\)",
+        ),
     ],
 )
 def test_a_bad_one_hot_file_is_refused(tmp_path: Path, change: Callable[[str], str], text: str) -> None:

@@ -1,4 +1,4 @@
-"""The rules for cuts."""
+"""The rules that decide by cuts."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from competition.metrics import f_beta
 from competition.spec import Metric
-from submissions.choose.cuts import compare_cuts
+from submissions.decide.cut_rules import FixedRule, PerLabelRule, ShrunkRule, TunedRule, UniformRule
 from submissions.decide.decisions import at_or_above
 from submissions.decide.exact_cuts import CutSearch
-from submissions.decide.studies import open_studies
-from submissions.decide.thresholds import FixedCut, PerLabelCuts, ShrunkCuts, TunedCuts, UniformCut
-from tests.submissions.samples import draw_scores, draw_truth, fold_numbers, planet
+from submissions.decide.studies import Tuning, open_studies
+from tests.submissions.samples import draw_scores, draw_truth, planet
 
 METRICS = st.builds(
     Metric, average=st.sampled_from(["samples", "macro", "micro"]), beta=st.sampled_from([0.5, 1.0, 2.0])
@@ -41,7 +40,7 @@ def test_the_uniform_cut_is_the_best_of_all_steps_and_ties_go_to_the_prior_cut(p
     values = [f_beta(truth, scores >= np.float32(step), metric) for step in steps]
     best = [step for step, value in zip(steps, values, strict=True) if value > max(values) - 1e-12]
     nearest = min(best, key=lambda step: abs(step - metric.prior_cut))
-    assert UniformCut(metric).fit(scores, truth).cuts.tolist() == [nearest] * scores.shape[1]
+    assert UniformRule(metric).fit(scores, truth).cuts.tolist() == [nearest] * scores.shape[1]
 
 
 def test_a_stored_score_reaches_the_cut_of_the_same_number() -> None:
@@ -49,7 +48,7 @@ def test_a_stored_score_reaches_the_cut_of_the_same_number() -> None:
     scores = numbers.astype(np.float32)[:, None]
     for number in numbers:
         assert at_or_above(scores, number).sum() == 101 - round(number * 100)
-        rule = FixedCut(float(number)).fit(scores, scores > 0)
+        rule = FixedRule(float(number)).fit(scores, scores > 0)
         assert rule.predict(scores).sum() == 101 - round(number * 100)
 
 
@@ -59,11 +58,11 @@ def test_in_sample_the_exact_cuts_are_best_and_optuna_finds_no_worse_ones(averag
     metric = Metric(average=average, beta=2)
     truth = draw_truth(planet(), 200)
     scores = draw_scores(truth, 3, signal)
-    rules = (FixedCut(metric.prior_cut), UniformCut(metric), PerLabelCuts(metric))
+    rules = (FixedRule(metric.prior_cut), UniformRule(metric), PerLabelRule(metric))
     fixed, uniform, exact = (f_beta(truth, rule.fit(scores, truth).predict(scores), metric) for rule in rules)
     assert exact >= uniform >= fixed
     for trials in (1, 30):
-        tuned = TunedCuts(metric, planet().labels, trials=trials).fit(scores, truth)
+        tuned = TunedRule(metric, planet().labels, Tuning(trials)).fit(scores, truth)
         assert f_beta(truth, tuned.predict(scores), metric) >= exact
 
 
@@ -72,15 +71,17 @@ def test_cuts_by_label_find_what_one_cut_for_all_cannot_give() -> None:
     scores = draw_scores(truth, 3)
     scores[:, ::2] = 1 - (1 - scores[:, ::2]) ** 2  # every other label is scored too high
     metric = Metric(beta=2)
-    made = [rule.fit(scores, truth).cuts for rule in (UniformCut(metric), PerLabelCuts(metric))]
-    uniform, exact = (CutSearch(scores, truth, metric).value(cuts) for cuts in made)
+    search = CutSearch(scores, truth, metric)
+    uniform, exact = (
+        search.value(rule.fit(scores, truth).cuts) for rule in (UniformRule(metric), PerLabelRule(metric))
+    )
     assert exact > uniform + 0.001
 
 
 def test_a_uniform_cut_at_the_end_of_the_scale_can_be_a_start() -> None:
     truth = np.ones((20, 3), dtype=bool)
     scores = np.zeros((20, 3), dtype=np.float32)
-    for rule in (PerLabelCuts(Metric(beta=2)), ShrunkCuts(Metric(beta=2)), TunedCuts(Metric(beta=2), "abc", trials=9)):
+    for rule in (PerLabelRule(Metric(beta=2)), ShrunkRule(Metric(beta=2)), TunedRule(Metric(beta=2), "abc", Tuning(9))):
         assert rule.fit(scores, truth).predict(scores).all()
 
 
@@ -90,11 +91,11 @@ def test_cuts_are_shrunk_to_the_prior_one_where_that_is_right_and_not_where_it_i
     for _ in range(5):
         scores = random.beta(0.3, 0.7, size=(150, 6)).astype(np.float32)
         truth = random.random(scores.shape) < scores  # calibrated: the prior cut is nearly right
-        strengths.append(ShrunkCuts(metric).fit(scores, truth).strength)
+        strengths.append(ShrunkRule(metric).fit(scores, truth).strength)
     assert np.mean(strengths) < 0.5
     truth = random.random((3000, 6)) < 0.2
     low = np.where(truth, 0.1, 0.05) + random.normal(0, 0.02, truth.shape)  # every score is below the prior cut
-    rule = ShrunkCuts(metric).fit(np.clip(low, 0, 1).astype(np.float32), truth)
+    rule = ShrunkRule(metric).fit(np.clip(low, 0, 1).astype(np.float32), truth)
     assert rule.strength == 1
     assert (rule.cuts < 0.15).all()
 
@@ -110,7 +111,7 @@ def test_a_study_is_topped_up_and_not_repeated(tmp_path: Path) -> None:
     scores, path, metric = draw_scores(truth), tmp_path / "optuna.db", Metric(beta=2)
 
     def tuned(trials: int) -> float:
-        rule = TunedCuts(metric, "abcd", trials=trials, studies=path, title="a").fit(scores, truth)
+        rule = TunedRule(metric, "abcd", Tuning(trials, path, "a")).fit(scores, truth)
         return CutSearch(scores, truth, metric).value(rule.cuts)
 
     first = tuned(12)
@@ -136,31 +137,12 @@ def test_a_study_of_other_scores_is_never_carried_on(tmp_path: Path) -> None:
         (scores, truth, Metric(beta=1)),
     ]
     for number, (values, labels, metric) in enumerate(cases):
-        TunedCuts(metric, "abcd", trials=3, studies=path, title="a").fit(values, labels)
+        TunedRule(metric, "abcd", Tuning(3, path, "a")).fit(values, labels)
         assert list(studies_in(path).values()) == [3] * (number + 1)
 
 
 def test_tuned_cuts_repeat_themselves() -> None:
     truth = draw_truth(planet(), 100)
     scores = draw_scores(truth)
-    first, second = (TunedCuts(Metric(beta=2), planet().labels, trials=25).fit(scores, truth).cuts for _ in range(2))
+    first, second = (TunedRule(Metric(beta=2), planet().labels, Tuning(25)).fit(scores, truth).cuts for _ in range(2))
     np.testing.assert_array_equal(first, second)
-
-
-def test_all_rules_are_compared_with_the_prior_cut(tmp_path: Path) -> None:
-    truth = draw_truth(planet(), 240)
-    scores = draw_scores(truth)
-    made = compare_cuts(
-        scores, truth, fold_numbers(240), planet(), trials=10, studies=tmp_path / "optuna.db", title="a"
-    )
-    assert [each.name for each in made.values()] == [
-        "fixed 0.2",
-        "fixed 0.5",
-        "uniform",
-        "shrunk",
-        "per-label",
-        "optuna",
-    ]
-    assert made["fixed"].optimism == made["fixed 0.5"].optimism == 0
-    assert made["per-label"].in_sample >= made["uniform"].in_sample >= made["fixed"].in_sample
-    assert list(studies_in(tmp_path / "optuna.db").values()) == [10]  # only the cuts that will be used are kept

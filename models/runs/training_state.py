@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from competition.common.errors import UserError
-from competition.common.files import write_json
-from models.runs.folders import begin_again
+from competition.common.records import read_record, write_record
+from models.runs.folders import FORMAT, restart_command
 
 STATE = "state.json"
 HEAD = "head"  # folder of the training of the head that comes before fine-tuning
@@ -76,7 +75,7 @@ class TrainingState:
 
     def write(self, path: Path) -> None:
         """Write the state as JSON, atomically."""
-        write_json(path, asdict(self))
+        write_record(path, asdict(self), version=FORMAT)
 
     @classmethod
     def read(cls, path: Path) -> TrainingState:
@@ -85,14 +84,14 @@ class TrainingState:
         Raises:
             UserError: if the file is damaged.
         """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+
+        def parse(content: dict[str, Any]) -> TrainingState:
             state = cls([Epoch(**epoch) for epoch in content["history"]], content["best"])
             if not 0 <= state.best < state.epochs:
-                raise ValueError("best")
+                raise ValueError(f"its best epoch is {state.best + 1} of {state.epochs}")
             return state
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged. {begin_again(path)}.") from error
+
+        return read_record(path, parse, version=FORMAT, command=restart_command(path))
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -104,8 +103,8 @@ def state_of(folder: Path) -> TrainingState:
     """Return how far the training of a fold has come: of a finished job, or of its latest checkpoint."""
     if (folder / "history.json").is_file():
         return TrainingState.read(folder / "history.json")
-    found = checkpoints(folder)
-    return TrainingState.read(found[-1] / STATE) if found else TrainingState()
+    paths = checkpoints(folder)
+    return TrainingState.read(paths[-1] / STATE) if paths else TrainingState()
 
 
 def has_begun(folder: Path) -> bool:

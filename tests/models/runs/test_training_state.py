@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competition.common.errors import UserError
-from models.runs import progress as training_state
-from models.runs.progress import HEAD, STATE, Epoch, TrainingState, checkpoints, has_begun, state_of
+from models.runs import training_state
+from models.runs.training_state import HEAD, STATE, Epoch, TrainingState, checkpoints, has_begun, state_of
 
 
 def epoch(number: int, heldout_metric: float, size: int = 0) -> Epoch:
@@ -70,7 +70,7 @@ def test_a_damaged_state_is_named_with_what_mends_it(tmp_path, text):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     command = "python run.py fold --model tiny --fold 2 --restart"
-    with pytest.raises(UserError, match=rf'state\.json is damaged\. Run "{command}"\.$'):
+    with pytest.raises(UserError, match=rf'state\.json is damaged: .*\. Run "{command}"\.$'):
         TrainingState.read(path)
 
 

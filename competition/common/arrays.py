@@ -1,0 +1,93 @@
+"""Memory-mapped arrays that are filled block by block, so that an interruption costs one block.
+
+The values of a block reach the disk before the record that says they are there; what the record does not know is made
+again. The chip cache and the feature bank are such arrays.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.files import check_room, replace_atomically
+from competition.common.progress import reporter
+
+
+def reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
+    """Make the `.npy` file of an array of zeros, all its room on the disk taken.
+
+    Args:
+        path: of the file.
+        shape: of the array.
+        dtype: of the array.
+        what: it is for, for the line that says that there is no room.
+
+    Raises:
+        UserError: if the disk is too small.
+    """
+    check_room(int(np.prod(shape)) * dtype.itemsize, path.parent, what)
+    with replace_atomically(path) as temporary:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
+            with temporary.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
+
+
+def opened(
+    path: Path, shape: tuple[int | None, ...], dtype: np.dtype[Any] | None = None, mode: Literal["r", "r+"] = "r"
+) -> np.memmap | None:
+    """Return the array in a file, memory-mapped; None if there is none, or it is of another shape or type, or damaged.
+
+    Args:
+        path: of the file.
+        shape: expected; None at an axis takes any length.
+        dtype: expected; None takes any.
+        mode: "r" to read, "r+" to fill.
+    """
+    try:
+        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = array.ndim == len(shape) and all(e in (None, r) for e, r in zip(shape, array.shape, strict=True))
+    return array if fits and dtype in (None, array.dtype) else None
+
+
+def fill(
+    positions: NDArray[np.int64],
+    block: int,
+    arrays: Sequence[np.memmap],
+    make: Callable[[NDArray[np.int64]], Iterator[int]],
+    record: Callable[[NDArray[np.int64]], None],
+    *,
+    total: int,
+    title: str,
+    unit: str = "chip",
+) -> None:
+    """Fill memory-mapped arrays block by block, recording each block once its values are on the disk.
+
+    Args:
+        positions: the rows to fill.
+        block: how many of them between two records.
+        arrays: the arrays, opened to be filled.
+        make: writes the rows it is given into the arrays, yielding how much further the bar goes.
+        record: notes that the rows it is given are there; may stop the work by raising.
+        total: what the bar goes to.
+        title: of the bar.
+        unit: what the bar counts.
+    """
+    pace = reporter.pace(total, unit)
+    with reporter.bar(total, title, unit) as bar:
+        for start in range(0, len(positions), block):
+            rows = positions[start : start + block]
+            for done in make(rows):
+                bar.update(done)
+                if bar.disable:
+                    pace.update(done)
+            for array in arrays:
+                array.flush()
+            record(rows)

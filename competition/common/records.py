@@ -1,0 +1,85 @@
+"""Records: small JSON files that say what lies beside them, with the number of their format and their own digest.
+
+Every JSON file of a workspace is written and read here, so that a damaged one is noticed, named and mended in one way.
+Records of earlier versions carry no digest, and some no format; they are read all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from competition.common.errors import UserError
+from competition.common.files import digest_json, write_json
+
+T = TypeVar("T")
+
+
+class DamagedError(UserError):
+    """A record that is missing, damaged, or of another format."""
+
+
+def write_record(path: Path, content: Mapping[str, Any], *, version: int) -> dict[str, Any]:
+    """Write a record, atomically.
+
+    Args:
+        path: of the file.
+        content: what it says; of values that JSON knows.
+        version: of its format; raise it when readers must not take the old one.
+
+    Returns:
+        What was written, with `format` first and `digest` last.
+    """
+    body: dict[str, Any] = json.loads(json.dumps({"format": version, **content}))  # as it will be read
+    body["digest"] = digest_json(body)
+    write_json(path, body)
+    return body
+
+
+def read_record(
+    path: Path,
+    parse: Callable[[dict[str, Any]], T],
+    *,
+    version: int,
+    command: str | Mapping[str, str] = "",
+    otherwise: str = "",
+) -> T:
+    """Read a record and what it says.
+
+    Args:
+        path: of the file.
+        parse: makes the result of the content, without `format` and `digest`; whatever it raises for content that is
+            not as it should be counts as damage.
+        version: of the format that is read.
+        command: what mends a damaged record, as of `UserError`.
+        otherwise: what else does.
+
+    Raises:
+        DamagedError: if the file is missing, damaged, changed by hand, or of another format.
+        UserError: that `parse` raises.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError(f"expected an object, received {content!r:.40}")
+        received = content.pop("format", version)
+        stated = content.pop("digest", None)
+        if stated not in (None, digest_json({"format": received, **content})):
+            raise ValueError("its digest is that of another content")
+        if received == version:
+            return parse(content)
+    except UserError:
+        raise
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is missing.", command=command, otherwise=otherwise) from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = f"it lacks {said}" if isinstance(error, KeyError) else said
+        raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error
+    raise DamagedError(
+        f"{path} was written by another version of the toolkit: expected format {version}, received {received!r}.",
+        command=command,
+        otherwise=otherwise or "use that version",
+    )

@@ -1,0 +1,105 @@
+"""How a submission was made: the record beside its file, and what that says for the ledger."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from competition.common.errors import UserError
+from competition.common.files import digest_file
+from competition.common.records import read_record, write_record
+from competition.common.text import now
+from competition.spec import describe
+
+FORMAT = 2  # that of a blend's record, with which it begins
+
+
+class _Figures(BaseModel, allow_inf_nan=False):
+    metric: str | None = None
+    cross_fitted: float | None = None
+    interval: tuple[float, float] | tuple[None, None] = (None, None)
+
+
+class _Member(BaseModel):
+    name: str
+
+
+class _Provenance(BaseModel):
+    sha256: str
+    figures: list[_Figures] = []
+    members: list[_Member] = []
+
+
+def path_beside(path: Path) -> Path:
+    """Return the path of the record of a submission file."""
+    return path.with_suffix(".json")
+
+
+def write_provenance(path: Path, provenance: dict[str, Any]) -> None:
+    """Write how the submission at `path` was made beside it, with the digest of the file and the time."""
+    content = {**provenance, "sha256": digest_file(path), "made": now()}
+    write_record(path_beside(path), content, version=FORMAT)
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Return how the submission at `path` was made; empty if nothing says so.
+
+    Raises:
+        UserError: if the record is damaged, or the submission was changed since.
+    """
+    beside = path_beside(path)
+    if not beside.is_file():
+        return {}
+    provenance = _read(beside)
+    if path.is_file() and digest_file(path) != provenance["sha256"]:
+        raise UserError(f"{path} was changed after it was written. Write the submission again, or remove {beside}.")
+    return provenance
+
+
+def known_submissions(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is known of the submissions written to a folder, as fields of entries, by the digest of the file."""
+    known = {}
+    for beside in folder.glob("*.json"):
+        with suppress(UserError):  # a damaged one stops nobody
+            provenance = _read(beside)
+            known[provenance["sha256"]] = {"name": beside.stem, **what_is_known(provenance)}
+    return known
+
+
+def what_is_known(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return what the provenance of a submission says of it, as fields of an entry of the ledger."""
+    if not provenance:
+        return {}
+    parsed = _Provenance.model_validate(provenance)
+    figures = parsed.figures[0] if parsed.figures else _Figures()
+    low, high = figures.interval
+    return {
+        "digest": parsed.sha256,
+        "provenance": provenance,
+        "metric": figures.metric,
+        "cross_fitted": figures.cross_fitted,
+        "low": low,
+        "high": high,
+        "members": tuple(member.name for member in parsed.members),
+    }
+
+
+def _read(beside: Path) -> dict[str, Any]:
+    return read_record(
+        beside,
+        _checked,
+        version=FORMAT,
+        command={"to write the submission again": f"blend --members MEMBERS --name {beside.stem}"},
+        otherwise=f"remove {beside.name}",
+    )
+
+
+def _checked(content: dict[str, Any]) -> dict[str, Any]:
+    try:
+        _Provenance.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(describe(error)) from error
+    return content

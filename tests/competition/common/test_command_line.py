@@ -1,0 +1,92 @@
+"""What every verb shares: mistakes as one line, flags, the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from competition.common.command_line import INTERRUPTED, Verbs, Words, as_flags, show_next, shown
+from competition.common.errors import FLAGS, UserError
+
+
+def run(work: Callable[[], None], *, debug: bool = False) -> Result:
+    """Run a verb that does some work in a workspace of its own."""
+
+    @click.group(cls=Verbs)
+    def main() -> None:
+        pass
+
+    @main.command()
+    @click.pass_context
+    def verb(context: click.Context) -> None:
+        context.meta[FLAGS] = ["--workspace", "w"]
+        context.meta["debug"] = debug
+        work()
+
+    return CliRunner().invoke(main, ["verb"])
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_a_mistake_is_one_line_with_the_flags_of_the_workspace() -> None:
+    result = run(failing(UserError("No folds.", command="folds")))
+    assert (result.exit_code, result.output) == (1, 'Error: No folds. Run "python run.py folds --workspace w".\n')
+
+
+def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:
+    result = run(failing(OSError(28, "No space left on device", "/a/b")))
+    assert (result.exit_code, result.output) == (1, "Error: No space left on device: /a/b.\n")
+
+
+@pytest.mark.parametrize("error", [UserError("No folds."), OSError(28, "No space left")])
+def test_debug_shows_where_it_came_from(error: Exception) -> None:
+    assert run(failing(error), debug=True).exception is error
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    error = RuntimeError("a bug")
+    assert run(failing(error)).exception is error
+
+
+def test_an_interruption_says_what_is_kept() -> None:
+    result = run(failing(KeyboardInterrupt()))
+    assert result.exit_code == INTERRUPTED
+    assert "What was finished is kept; run the same command to go on." in result.output
+    assert "Come back." in run(failing(KeyboardInterrupt("Come back."))).output
+
+
+def test_the_next_command_is_in_the_same_workspace() -> None:
+    assert run(lambda: show_next("data check")).output == "Next: python run.py data check --workspace w\n"
+
+
+def words(*arguments: str, **how: bool) -> str:
+    @click.command(cls=click.Command)
+    @click.option("--parts", type=Words(int, **how))
+    def verb(parts: tuple[int, ...] | None) -> None:
+        click.echo(repr(parts))
+
+    result = CliRunner().invoke(verb, arguments)
+    return str(result.exception) if isinstance(result.exception, UserError) else result.output.splitlines()[-1]
+
+
+def test_words_are_joined_by_commas() -> None:
+    assert words("--parts", "1, 2,3") == "(1, 2, 3)"
+    assert words("--parts", "none") == "()"
+    assert words() == "None"
+    assert words("--parts", ",") == "--parts: expected words joined by commas, or \"none\"; received ','."
+    assert words("--parts", "none", needed=True) == "--parts: expected words joined by commas; received 'none'."
+    assert "'1,x' is not int values joined by commas" in words("--parts", "1,x")
+
+
+def test_values_are_shown_as_their_flags_take_them() -> None:
+    assert [shown(value) for value in ((1, 2), (), "a", 0.5)] == ["1,2", "none", "a", "0.5"]
+    values = {"input_size": 32, "quick": True, "slow": False, "name": None, "layers": (), "title": "a b"}
+    assert as_flags(values) == " --input-size 32 --quick --layers none --title 'a b'"

@@ -1,0 +1,46 @@
+"""Errors the user can mend: the line they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from competition.common.errors import FLAGS, UserError, spelled, unknown_name
+
+
+@pytest.fixture
+def in_other_workspace() -> Iterator[None]:
+    """Run the test as a verb that was given a workspace of a name with a space."""
+    context = click.Context(click.Command("verb"))
+    context.meta[FLAGS] = ["--workspace", "my work"]
+    with context:
+        yield
+
+
+def test_without_a_command_the_text_is_the_line() -> None:
+    assert str(UserError("It broke.")) == "It broke."
+
+
+def test_a_command_is_spelled_once_and_as_it_is_typed() -> None:
+    assert spelled("folds --k 5") == "python run.py folds --k 5"
+    assert str(UserError("It broke.", command="folds")) == 'It broke. Run "python run.py folds".'
+    line = str(UserError("It broke.", command="folds", otherwise="restore it"))
+    assert line == 'It broke. Run "python run.py folds", or restore it.'
+
+
+def test_several_commands_say_what_each_is_for() -> None:
+    line = str(UserError("It broke.", command={"to mend it": "mend", "to go on": "train"}, otherwise="wait"))
+    assert line == ('It broke. To mend it, run "python run.py mend"; to go on, run "python run.py train", or wait.')
+
+
+@pytest.mark.usefixtures("in_other_workspace")
+def test_commands_repeat_the_flags_of_the_workspace() -> None:
+    assert spelled("folds") == "python run.py folds --workspace 'my work'"
+    assert str(UserError("It broke.", command="folds")).endswith("""Run "python run.py folds --workspace 'my work'".""")
+
+
+def test_an_unknown_name_is_followed_by_the_known_ones() -> None:
+    assert str(unknown_name("model", "c", ["b", "a"])) == "Unknown model 'c'. Known: a, b."
+    assert str(unknown_name("model", "c", [])) == "Unknown model 'c'. Known: none yet."

@@ -1,0 +1,95 @@
+"""The labelled chips of a fold: who learns, who is held out, and how often labels occur."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from competition.common.errors import UserError
+from competition.workspace import Workspace
+from folds.table import FoldTable
+from models.inputs.batches import drawn_order
+from models.inputs.examples import Examples
+from models.inputs.sources import Sources
+from models.recipes.recipe import Recipe
+from tests.models import samples
+from tests.models.samples import tiny_recipe
+
+
+def examples_of(truth: np.ndarray, num_training: int, recipe: Recipe) -> Examples:
+    """Return chips of which the first are to learn from."""
+    training, heldout = np.split(np.arange(len(truth)), [num_training])
+    return Examples(recipe.task(samples.PLANET), samples.array_chips(len(truth)), truth, training, heldout)
+
+
+# Of a fold
+
+
+def examples_in(workspace: Workspace, **values: Any) -> Examples:
+    return Examples.of_fold(Sources(workspace, tiny_recipe(**values)), FoldTable.read(workspace.fold_table), 1)
+
+
+def test_the_chips_of_a_fold_are_held_out_and_all_others_learnt_from(workspace):
+    examples, labelled = examples_in(workspace), workspace.labelled
+    heldout = FoldTable.read(workspace.fold_table).ordered_as(labelled.image_names).heldout(1)
+    np.testing.assert_array_equal(examples.heldout, np.flatnonzero(heldout))
+    np.testing.assert_array_equal(examples.training, np.flatnonzero(~heldout))
+    np.testing.assert_array_equal(examples.truth, labelled.truth)
+    np.testing.assert_array_equal(examples.training_truth, labelled.truth[~heldout])
+
+
+def test_a_specialists_chips_carry_its_labels_alone(workspace):
+    labels = workspace.competition.labels
+    examples = examples_in(workspace, only_labels=("water", "clear"))
+    columns = [labels.index(label) for label in ("clear", "water")]
+    np.testing.assert_array_equal(examples.truth, workspace.labelled.truth[:, columns])
+    assert examples.task.labels == ("clear", "water")
+
+
+def test_a_fold_table_of_other_chips_is_refused(workspace):
+    folds = FoldTable.read(workspace.fold_table)
+    FoldTable(("stranger", *folds.image_names[1:]), folds.folds, folds.k).write(workspace.fold_table)
+    with pytest.raises(UserError, match=r"name other chips: stranger, train_\d+\. Run \"python run.py folds --force\""):
+        examples_in(workspace)
+
+
+# Priors
+
+
+def test_the_prior_of_a_label_is_the_log_of_its_odds_among_the_training_chips_alone():
+    truth = np.zeros((100, 3), dtype=bool)
+    truth[:60, 0], truth[:3, 1], truth[80:] = True, True, True
+    priors = examples_of(truth, 80, tiny_recipe()).priors(tiny_recipe())
+    assert priors.in_batches is None
+    frequency = np.array([61, 4, 1]) / 82
+    np.testing.assert_allclose(priors.among_chips, np.log(frequency / (1 - frequency)), rtol=1e-5)
+
+
+def test_the_shift_of_balanced_batches_is_how_much_better_a_labels_odds_are_in_them():
+    random = np.random.default_rng(0)
+    truth = random.random((400, 4)) < [0.9, 0.5, 0.03, 0.0]
+    recipe = tiny_recipe(sampling="balanced")
+    examples = examples_of(truth, 400, recipe)
+    shown = truth[drawn_order(examples.training, truth, recipe, 0)]
+    shift = examples.priors(recipe).shift
+    frequency, share = (np.clip(part[:, :3].mean(axis=0), 1e-3, 1) for part in (truth, shown))
+    expected = np.log(share / (1 - share)) - np.log(frequency / (1 - frequency))
+    np.testing.assert_allclose(shift[:3], expected, atol=0.15)
+    assert shift[2] > 1.5
+    assert np.isfinite(shift).all()
+
+
+def test_the_priors_of_labels_that_share_a_softmax_are_their_frequencies_in_it():
+    random, labels = np.random.default_rng(0), samples.PLANET.labels
+    columns = [labels.index(label) for label in samples.PLANET.exclusive[0]]
+    truth = random.random((4000, len(labels))) < 0.01
+    truth[:, columns] = random.multinomial(1, [0.7, 0.2, 0.07, 0.03], size=4000)
+    recipe = tiny_recipe(sampling="balanced", groups="softmax")
+    examples = examples_of(truth, 4000, recipe)
+    shown = truth[drawn_order(examples.training, truth, recipe, 0)]
+    priors = examples.priors(recipe)
+    for logits, carried in ((priors.among_chips, truth), (priors.in_batches, shown)):
+        said = np.exp(logits[columns]) / np.exp(logits[columns]).sum()
+        np.testing.assert_allclose(said, carried[:, columns].mean(axis=0), atol=2e-3)

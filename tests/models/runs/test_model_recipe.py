@@ -1,0 +1,163 @@
+"""A model's recipe: recorded before long work, kept, and refused to be another."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from competition.common.errors import UserError
+from models.runs.folders import RECIPE, remove
+from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
+from run import main
+from tests.conftest import K, store_of
+from tests.models.samples import content_of, tiny_job, tiny_recipe
+
+
+def test_during_long_work_another_recipe_is_refused_and_the_same_one_joins(workspace, monkeypatch):
+    worked = []
+
+    def decode(*_: object) -> None:
+        worked.append(store_of(workspace).models())
+        if len(worked) > 1:
+            raise KeyboardInterrupt
+        assert recipe_of(workspace, ModelRequest("tiny")) == tiny_recipe()
+        with pytest.raises(UserError, match=r"was begun with epochs 2 \(received 9\)"):
+            recipe_of(workspace, ModelRequest("tiny", overrides={"epochs": 9}))
+        # It had read the recipe before the other one recorded its own.
+        with pytest.raises(UserError, match=r"Another process has begun 'tiny' with seed 0 \(received 5\)"):
+            tiny_job(workspace, 1, seed=5).run()
+        assert len(worked) == 1
+        with pytest.raises(KeyboardInterrupt):
+            tiny_job(workspace, 1).run()
+        assert read_recipe(workspace, "tiny") == tiny_recipe()
+        worked.append("all of the above")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("models.inputs.sources.Sources.cache", decode)
+    with pytest.raises(KeyboardInterrupt):
+        tiny_job(workspace).run()
+    assert worked == [["tiny"], ["tiny"], "all of the above"]
+    assert not list(workspace.runs.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "plain"),
+    [
+        ("fold --model tiny --fold 1", "fold --fold 1 --model tiny"),
+        ("train --models tiny", "train --models tiny"),
+        ("features --models tiny", "features --models tiny"),
+    ],
+)
+def test_every_verb_refuses_other_values_with_commands_that_work(trained, words, plain):
+    here = ["--workspace", str(trained.root)]
+    done = CliRunner().invoke(main, [*words.split(), "--epochs", "9", "--dense", "none", *here])
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: Model 'tiny' was begun with dense 8 (received none), epochs 2 (received 9). ")
+    assert done.output.count("\n") == 1
+    assert re.findall(r'"python run\.py (.*?)"', done.output) == [
+        f"{command} {' '.join(here)}"
+        for command in (
+            plain,
+            f"{plain} --name tiny-2 --dense none --epochs 9",
+            "train --models tiny --dense none --epochs 9 --restart",
+        )
+    ]
+    other = {"epochs": 9, "dense": ()}
+    wanted = tiny_recipe(**other)
+    assert recipe_of(trained, ModelRequest("tiny")) == tiny_recipe()
+    assert recipe_of(trained, ModelRequest("tiny", "tiny-2", other)) == wanted
+    assert recipe_of(trained, ModelRequest("tiny", overrides=other), range(K)) == wanted
+
+
+def test_values_of_another_recipe_are_named_as_flags_to_begin_again(trained):
+    with pytest.raises(UserError) as caught:
+        recipe_of(trained, ModelRequest("residual", "tiny"))
+    line = str(caught.value)
+    assert '"python run.py train --models residual --name tiny-2"' in line
+    flags = line.split('"python run.py train --models tiny --backbone ')[1]
+    assert flags.startswith("residual ")
+    assert flags.endswith(' --restart".')
+
+
+def test_what_is_damaged_is_mended_by_beginning_again(trained):
+    (trained.runs / "tiny/fold1/history.json").write_text("{")
+    assert recipe_of(trained, ModelRequest("tiny"), range(K)) == tiny_recipe()
+    (trained.runs / "tiny" / RECIPE).write_text("{")
+    with pytest.raises(UserError, match=r'damaged.*"python run\.py train --models tiny --restart"'):
+        recipe_of(trained, ModelRequest("tiny"), [0])
+    assert recipe_of(trained, ModelRequest("baseline", "tiny", {"epochs": 3}), range(K)).epochs == 3
+
+
+def test_a_model_that_is_not_there_is_proposed_only_if_it_can_be_trained(trained):
+    with pytest.raises(UserError, match=r"Unknown model 'tinny'\. Known: tiny\.$"):
+        read_recipe(trained, "tinny")
+    line = r"'resnet50' is not trained yet\. Run \"python run\.py train --models resnet50\"\.$"
+    with pytest.raises(UserError, match=line):
+        read_recipe(trained, "resnet50")
+
+
+def test_the_recipe_is_saved_with_the_run(trained):
+    assert read_recipe(trained, "tiny") == tiny_recipe()
+    assert json.loads((trained.runs / "tiny" / RECIPE).read_text())["dense"] == [8]
+
+
+def test_a_begun_model_keeps_its_recipe(trained):
+    assert recipe_of(trained, ModelRequest("tiny")) == tiny_recipe()
+    assert recipe_of(trained, ModelRequest("tiny", overrides={"epochs": 2, "views": "flips"})) == tiny_recipe()
+    assert recipe_of(trained, ModelRequest("baseline", "new", {"epochs": 7})).epochs == 7
+
+
+def test_a_new_model_takes_the_competitions_first_rendering_unless_told(workspace):
+    assert recipe_of(workspace, ModelRequest("baseline")).images == "jpg"
+    assert recipe_of(workspace, ModelRequest("baseline", overrides={"images": "tif"})).images == "tif"
+
+
+def test_another_recipe_for_a_begun_model_is_refused_with_what_changed(trained):
+    with pytest.raises(UserError) as caught:
+        recipe_of(trained, ModelRequest("tiny", overrides={"epochs": 9, "dense": (4,), "views": "flips"}))
+    line = str(caught.value)
+    assert "epochs 2 (received 9)" in line
+    assert "dense 8 (received 4)" in line
+    assert "views flips (" not in line
+    assert "\n" not in line
+    with pytest.raises(UserError, match=r"begun with backbone two_convolutions \(received residual\)"):
+        recipe_of(trained, ModelRequest("residual", "tiny"))
+
+
+def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
+    with pytest.raises(UserError, match=r"Unknown recipe 'none'\. Known: baseline"):
+        recipe_of(trained, ModelRequest("none"))
+    with pytest.raises(UserError, match=r"Unknown model 'none'\. Known: tiny\."):
+        read_recipe(trained, "none")
+    (trained.runs / "tiny" / RECIPE).write_text("{")
+    with pytest.raises(UserError, match=r"recipe\.json is damaged.*--restart"):
+        recipe_of(trained, ModelRequest("tiny"))
+
+
+def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
+    remove(trained, "tiny", 0)
+    with pytest.raises(UserError, match=r"has begun 'tiny' with seed 0 \(received 5\)\..* another --name"):
+        tiny_job(trained, seed=5).run()
+    assert store_of(trained).folds_of("tiny") == [1, 2]
+    assert not (trained.runs / "tiny/fold0").exists()
+
+
+def test_beginning_again_keeps_the_recipe_and_removes_nothing_before_it_is_known_to_work(trained):
+    before = content_of(trained.runs)
+    every = range(K)
+    with pytest.raises(UserError, match="epochs must be above 0"):
+        recipe_of(trained, ModelRequest("tiny", overrides={"epochs": 0}), every)
+    assert recipe_of(trained, ModelRequest("tiny"), every) == read_recipe(trained, "tiny")
+    assert recipe_of(trained, ModelRequest("tiny", overrides={"epochs": 9}), every).epochs == 9
+    with pytest.raises(UserError, match=r"begun with epochs \d+ \(received 9\)"):
+        recipe_of(trained, ModelRequest("tiny", overrides={"epochs": 9}), [0])
+    assert content_of(trained.runs) == before
+
+
+def test_a_model_cannot_take_the_name_of_a_blend(workspace):
+    (workspace.blends / "first").mkdir(parents=True)
+    with pytest.raises(UserError, match="'first' is a blend"):
+        recipe_of(workspace, ModelRequest("baseline", "first"))

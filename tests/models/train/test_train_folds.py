@@ -1,0 +1,43 @@
+"""Training on every fold, or on one, and beginning again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from competition.common.errors import UserError
+from models.runs.folders import RECIPE, alone
+from models.runs.model_recipe import ModelRequest
+from models.train.job import Job
+from models.train.train_folds import train_folds
+from tests.conftest import K, store_of
+
+
+def test_beginning_again_removes_all_folds_once_the_recipe_is_known_to_be_right(trained, monkeypatch):
+    ran = []
+    monkeypatch.setattr(Job, "run", lambda job: ran.append((job.fold, job.recipe.epochs)))
+    (trained.runs / "tiny/fold7").mkdir()  # of a fold table that had more
+    with pytest.raises(UserError, match="Unknown label of --only-labels 'gold'"):
+        train_folds(trained, ModelRequest("tiny", overrides={"only_labels": ("gold",)}), restart=True)
+    assert store_of(trained).folds_of("tiny") == [0, 1, 2]
+    assert train_folds(trained, ModelRequest("tiny"))
+    assert not train_folds(trained, ModelRequest("tiny", overrides={"epochs": 9}), restart=True)
+    assert ran == [*((fold, 2) for fold in range(K)), *((fold, 9) for fold in range(K))]
+    assert not list(trained.runs.glob("*"))
+
+
+def test_beginning_one_fold_again_leaves_the_others(trained, monkeypatch):
+    monkeypatch.setattr(Job, "run", lambda job: None)
+    train_folds(trained, ModelRequest("tiny"), 1, restart=True)
+    assert store_of(trained).folds_of("tiny") == [0, 2]
+    assert json.loads((trained.runs / "tiny" / RECIPE).read_text())["epochs"] == 2
+
+
+def test_a_fold_that_another_process_is_at_is_passed_over_unless_it_is_the_one_asked_for(trained, lines):
+    with alone(trained.runs / "tiny/fold1"):
+        assert train_folds(trained, ModelRequest("tiny"))
+        with pytest.raises(UserError, match="Another process is at 'tiny' fold 1"):
+            train_folds(trained, ModelRequest("tiny"), 1)
+    assert [line.split(" is ")[0] for line in lines] == ["'tiny' fold 0", "Another process", "'tiny' fold 2"]
+    assert lines[1].endswith("Passing on to the next fold.")
