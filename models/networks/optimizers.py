@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras.optimizers.schedules import CosineDecay
 
 from models.backend.devices import summed
 from models.recipes.recipe import Recipe
@@ -67,10 +66,11 @@ def averaged(network: keras.Model) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable(package="planet")
 class RisingRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that rises in equal steps to its peak, and then stays or falls along Keras' cosine to 0.
+    """A learning rate that rises in equal steps to its peak, and then stays or falls along a cosine to 0.
 
-    The rise is ours (Goyal et al., 2017): that of Keras' `CosineDecay` begins with a step of rate 0, which learns
-    nothing, and there is none for a constant rate.
+    Source: Loshchilov and Hutter, "SGDR", ICLR 2017, for the cosine; Goyal et al., 2017, for the rise. Keras'
+    `CosineDecay` begins its rise with a step of rate 0, and has none for a constant rate; without a rise its rates
+    differ from these in the last bit within a compiled step, which would change every network trained before.
 
     Args:
         peak: the highest rate.
@@ -80,26 +80,25 @@ class RisingRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, peak: float, rising: int, last: int | None = None) -> None:
         self.peak, self.rising, self.last = peak, rising, last
-        self.falling = None if last is None else CosineDecay(peak, last - rising)
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step, counted from 0."""
         step = ops.cast(step, "float32")
-        share = ops.minimum((step + 1) / max(self.rising, 1), 1.0)
-        if self.falling is None:
-            return self.peak * share
-        return share * self.falling(ops.maximum(step - self.rising, 0.0))
+        rate = self.peak * ops.minimum((step + 1) / max(self.rising, 1), 1.0)
+        if self.last is None:
+            return rate
+        share = ops.clip((step - self.rising) / (self.last - self.rising), 0.0, 1.0)
+        return rate * 0.5 * (1 + ops.cos(np.pi * share))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {"peak": self.peak, "rising": self.rising, "last": self.last}
 
 
-def _rate(recipe: Recipe, steps_per_epoch: int) -> float | CosineDecay | RisingRate:
+def _rate(recipe: Recipe, steps_per_epoch: int) -> float | RisingRate:
+    if recipe.schedule == "constant" and not recipe.warmup:
+        return float(recipe.learning_rate)
     last = recipe.epochs * steps_per_epoch
-    if not recipe.warmup:
-        peak = float(recipe.learning_rate)
-        return peak if recipe.schedule == "constant" else CosineDecay(peak, last)
     rising = min(round(recipe.warmup * steps_per_epoch), last - 1)
     return RisingRate(recipe.learning_rate, rising, last if recipe.schedule == "cosine" else None)
 
