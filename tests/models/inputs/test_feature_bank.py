@@ -164,6 +164,18 @@ def test_opened_again_it_computes_nothing(bank, extractor):
     assert (bank.built, len(bank.run)) == (1, runs)
 
 
+def test_records_of_earlier_versions_say_what_is_there(bank, extractor):
+    """They had no digest, and those of what is done no format."""
+    chips = array_chips(COUNT)
+    bank.open(chips)
+    done = json.loads((bank.folder / "done.json").read_text())
+    del done["format"], done["digest"]
+    (bank.folder / "done.json").write_text(json.dumps(done))
+    runs = len(bank.run)
+    assert_complete(bank.open(chips), extractor, chips)
+    assert len(bank.run) == runs
+
+
 def test_without_a_terminal_lines_say_how_far_it_has_come(bank, monkeypatch, lines):
     monkeypatch.setattr("competition.common.progress.SECONDS_A_LINE", 0.0)
     bank.open(array_chips(COUNT, batch_size=4))

@@ -23,9 +23,11 @@ from tests.models.samples import saved
 ROOT = Path(__file__).parents[3]
 # What XLA compiles is run a few times only.
 QUICKLY = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-# One backend needs no other, and TensorFlow takes seconds to import.
+# One backend needs no other, and TensorFlow takes seconds to import. Nor is a short life worth collecting garbage.
 ALONE = """
-import os, runpy, sys
+import gc, os, runpy, sys
+
+gc.disable()
 
 class OtherBackends:
     def find_spec(self, name, *_):
@@ -33,6 +35,8 @@ class OtherBackends:
             raise ImportError(f"{name} is not there")
 
 sys.meta_path.insert(0, OtherBackends())
+import keras, tests.models.samples
+gc.freeze()
 runpy.run_module("tests.models.fold_by_backend", run_name="__main__")
 """
 ONLY_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow with others")
