@@ -16,7 +16,7 @@ import competition.verbs
 import folds.verbs
 import models.verbs
 import submissions.verbs
-from competition.common.command_line import FILE, FOLDER, Verbs, show_next
+from competition.common.command_line import FILE, FOLDER, Verbs
 from competition.common.errors import spelled
 from competition.flags import in_workspace
 
@@ -92,7 +92,8 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
     if not (workspace.runs / model / CUTS).is_file():
         better, fixed = spelled(f"thresholds --model {model}"), workspace.competition.metric.prior_cut
         click.echo(f'Every label is decided at {fixed:.2g}; "{better}" may find better cuts.')
-    show_next(f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags")
+    command = f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags"
+    click.echo(f"Next: {spelled(command, anywhere=True)}")
 
 
 @click.command()

@@ -41,11 +41,6 @@ class LabelTable:
         return content.hexdigest()
 
 
-def parse_tags(text: str) -> frozenset[str]:
-    """Return the set of tags in a space-separated text; order and repetition carry no meaning."""
-    return frozenset(text.split())
-
-
 def to_multi_hot(tag_sets: Iterable[Iterable[str]], competition: Competition) -> NDArray[np.bool_]:
     """Return sets of tags as a bool array (num_chips, num_labels).
 

@@ -113,7 +113,15 @@ def average_precision(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64
 def roc_auc(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
     """Return the area under the ROC curve of every label, NaN where all or none of the chips carry it.
 
-    Args, result and errors are those of `average_precision`.
+    Args:
+        truth: bool array (num_chips, num_labels).
+        scores: float array (num_chips, num_labels), without NaN.
+
+    Returns:
+        Float array (num_labels,) in [0, 1], or NaN.
+
+    Raises:
+        ValueError: if the shapes differ or a score is NaN.
     """
     from sklearn.metrics import roc_auc_score
 

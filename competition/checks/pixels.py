@@ -1,4 +1,4 @@
-"""Looking at the pixels: which chips cannot be used, and whether two renderings of a chip agree."""
+"""The checks that decode chips: sizes, kinds, broken ones, and whether two renderings of a chip agree."""
 
 from __future__ import annotations
 

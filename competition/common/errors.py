@@ -10,13 +10,14 @@ import click
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
-def spelled(command: str) -> str:
+def spelled(command: str, *, anywhere: bool = False) -> str:
     """Return a command as it is typed, with the flags of the workspace that the verb at work was given.
 
     Args:
         command: verb and flags, such as "train --models resnet50".
+        anywhere: leave the flags of the workspace out, as the command needs none.
     """
-    context = click.get_current_context(silent=True)
+    context = None if anywhere else click.get_current_context(silent=True)
     flags = shlex.join(context.meta.get(FLAGS, [])) if context else ""
     return f"python run.py {command} {flags}".rstrip()
 

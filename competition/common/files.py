@@ -73,6 +73,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     The old folder stays until the new one is complete; if the process is killed between the two renames, the next call
     brings it back, and removes what was half made. One process at a time may replace a folder.
     """
+    path = path.absolute()  # "." has no name
     path.parent.mkdir(parents=True, exist_ok=True)
     old = path.with_name(f".{path.name}.old")
     restore_folder(path)
@@ -96,6 +97,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 def restore_folder(path: Path) -> None:
     """Bring back a folder that a killed `replace_folder` had moved aside, or remove it where the new one is there."""
+    path = path.absolute()
     old = path.with_name(f".{path.name}.old")
     if old.exists() and not path.exists():
         old.rename(path)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from competition.common.text import counted
 
-SECONDS_A_LINE = 60.0
+SECONDS_PER_LINE = 60.0
 
 
 class Pace:
@@ -25,7 +25,7 @@ class Pace:
     def update(self, number: int) -> None:
         """Count `number` more units."""
         self._done += number
-        if (now := time.monotonic()) - self._said > SECONDS_A_LINE:
+        if self._done and (now := time.monotonic()) - self._said > SECONDS_PER_LINE:
             self._said = now
             minutes = round((now - self._started) / self._done * (self._total - self._done) / 60)
             left = f"about {counted(minutes, 'minute')} to go"

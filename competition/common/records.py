@@ -7,7 +7,7 @@ Records of earlier versions carry no digest, and some no format; they are read a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +31,12 @@ def write_record(path: Path, content: Mapping[str, Any], *, version: int) -> dic
 
     Returns:
         What was written, with `format` first and `digest` last.
+
+    Raises:
+        ValueError: if the content has a `digest`, or another `format`, of its own.
     """
+    if "digest" in content or content.get("format", version) != version:
+        raise ValueError(f"{path.name}: a record has its own `format` and `digest`, received {sorted(content)}.")
     body: dict[str, Any] = json.loads(json.dumps({"format": version, **content}))  # as it will be read
     body["digest"] = digest_json(body)
     write_json(path, body)
@@ -43,6 +48,7 @@ def read_record(
     parse: Callable[[dict[str, Any]], T],
     *,
     version: int,
+    older: Collection[int] = (),
     command: str | Mapping[str, str] = "",
     otherwise: str = "",
 ) -> T:
@@ -52,7 +58,8 @@ def read_record(
         path: of the file.
         parse: makes the result of the content, without `format` and `digest`; whatever it raises for content that is
             not as it should be counts as damage.
-        version: of the format that is read.
+        version: of the format that is read, and that of records without any.
+        older: formats that are read too.
         command: what mends a damaged record, as of `UserError`.
         otherwise: what else does.
 
@@ -68,13 +75,13 @@ def read_record(
         stated = content.pop("digest", None)
         if stated not in (None, digest_json({"format": received, **content})):
             raise ValueError("its digest is that of another content")
-        if received == version:
+        if received in (version, *older):
             return parse(content)
     except UserError:
         raise
     except FileNotFoundError as error:
         raise DamagedError(f"{path} is missing.", command=command, otherwise=otherwise) from error
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         reason = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error

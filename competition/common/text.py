@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+SHOWN = 5  # of the names in a list
+
 
 def readable(size: int) -> str:
     """Return a number of bytes as it is shown to people."""
@@ -17,9 +19,6 @@ def readable(size: int) -> str:
 def short(digest: str) -> str:
     """Return the first eight hex digits, as digests are shown to people."""
     return digest[:8]
-
-
-SHOWN = 5
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Chips from files to arrays."""
+"""Chips from files to arrays, and what is said of a broken one."""
 
 from __future__ import annotations
 

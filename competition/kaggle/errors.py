@@ -1,4 +1,4 @@
-"""What can go wrong between here and Kaggle: whether to try again, how long to wait, and the one line to show."""
+"""What can go wrong between here and Kaggle, and the one line to show for it."""
 
 from __future__ import annotations
 

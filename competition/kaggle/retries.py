@@ -1,4 +1,4 @@
-"""Asking again: which failures pass, how long to wait, and when to give up."""
+"""Asking Kaggle again: which failures pass, how long to wait before the next attempt, and when to give up."""
 
 from __future__ import annotations
 

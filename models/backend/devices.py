@@ -1,4 +1,4 @@
-"""What the backend computes on: with models/accelerate.py the only place that names backends."""
+"""What the backend computes on: GPUs, precision, compiling, and how many chips at once."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ def load_backend() -> None:
     try:
         with turned_aside(2) as aside:
             importlib.import_module("keras")
-    except Exception as error:
+    except Exception as error:  # libraries raise whatever they like where they do not load
         os.write(2, aside)
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
 
 
 def _choose_backend() -> None:
-    """Let Keras take a backend that is installed, where none is asked for.
+    """Let Keras take a backend that is installed, where its own choice is not, and none is asked for by KERAS_BACKEND.
 
     Raises:
         UserError: if none is installed, or the one asked for is not.

@@ -1,8 +1,8 @@
-"""Running a network by OpenVINO."""
+"""Running a network by OpenVINO: how it is compiled, and how many chips go into a request."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 import tempfile
 import warnings
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.backend.interrupts import check
 
-PIXELS_A_REQUEST = 2**14  # measured: more at once leave the cores' own caches, and fewer small chips wait for Python
+PIXELS_PER_REQUEST = 2**14  # measured: more at once leave the cores' own caches, and fewer small chips wait for Python
 
 
 class OpenVinoRunner:
@@ -36,10 +36,10 @@ class OpenVinoRunner:
     """
 
     def __init__(self, network: keras.Model, chip_shape: tuple[int, ...], pixels: int | None = None) -> None:
-        self._chips_a_request = max(1, PIXELS_A_REQUEST // (pixels or chip_shape[0] * chip_shape[1]))
+        self._chips_per_request = max(1, PIXELS_PER_REQUEST // (pixels or chip_shape[0] * chip_shape[1]))
         self._chip_shape = tuple(chip_shape)
         self._output_shape = network.output_shape[1:]
-        compiled = _compile(network, (self._chips_a_request, *chip_shape))
+        compiled = _compile(network, (self._chips_per_request, *chip_shape))
         num_requests = 2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [compiled.create_infer_request() for _ in range(num_requests)]
 
@@ -50,13 +50,13 @@ class OpenVinoRunner:
         outputs = np.empty((len(chips), *self._output_shape), dtype=np.float32)
         running: deque[tuple[Any, NDArray[np.float32]]] = deque()
         try:
-            for number, start in enumerate(range(0, len(chips), self._chips_a_request)):
+            for number, start in enumerate(range(0, len(chips), self._chips_per_request)):
                 check()
                 if len(running) == len(self._requests):
                     _fetch(*running.popleft())
                 request, part = (
                     self._requests[number % len(self._requests)],
-                    slice(start, start + self._chips_a_request),
+                    slice(start, start + self._chips_per_request),
                 )
                 _start(request, chips[part])
                 running.append((request, outputs[part]))

@@ -86,7 +86,7 @@ def smoothed_frequency(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the frequency of each label, as if one more chip carried it and one more did not: never 0 or 1.
 
     Args:
-        truth: bool array (num_chips, num_labels).
+        truth: bool array (num_chips, num_labels), or (num_chips,) of one label.
     """
     frequency: NDArray[np.float64] = (truth.sum(axis=0) + 1) / (len(truth) + 2)
     return frequency

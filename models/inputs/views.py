@@ -1,4 +1,4 @@
-"""Views of a chip: the symmetries of the square, for augmentation and at test time.
+"""How pixels move under a view of a chip, for augmentation and at test time.
 
 A view acts on arrays (num_chips, height, width, num_bands). Seen from above, a chip has no right way up, so the
 eight symmetries of the square (the dihedral group D4) keep its labels.

@@ -17,7 +17,7 @@ from models.backend.devices import jit_compile, precision
 from models.backend.load import set_seed
 from models.networks.backbones import OWN, build_extractor
 from models.networks.f_beta import FBeta
-from models.networks.heads import build_head, softmax_groups_of
+from models.networks.heads import build_head
 from models.networks.input_spec import Inputs
 from models.networks.layers import AtRest
 from models.networks.losses import make_loss
@@ -93,7 +93,7 @@ def compile_network(
     """
     network.compile(
         optimizer=make_optimizer(recipe, steps_per_epoch, backbone_variables(network, recipe)),
-        loss=make_loss(recipe, task, truth, softmax_groups_of(network)),
+        loss=make_loss(recipe, task, truth),
         metrics=[FBeta(task.metric, len(task.labels))],
         jit_compile=jit_compile(),
     )

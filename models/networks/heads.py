@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from competition.task import Task
 from models.networks.layers import PriorShift, ScoreLayer
-from models.recipes.recipe import Columns, Recipe, softmax_groups
+from models.recipes.recipe import Recipe, softmax_groups
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,6 @@ def build_head(recipe: Recipe, num_features: int, task: Task, priors: Priors | N
     if recipe.sampling == "balanced":
         hidden = PriorShift(priors.shift if priors else None, name="prior_shift")(hidden)
     return keras.Model(features, ScoreLayer(softmax_groups(recipe, task), name="scores")(hidden), name="head")
-
-
-def softmax_groups_of(network: keras.Model) -> Columns:
-    """Return the columns of each group of labels that share a softmax in a network, or in a head by itself."""
-    head = network if network.name == "head" else network.get_layer("head")
-    groups: Columns = head.get_layer("scores").groups
-    return groups
 
 
 def standardize(head: keras.Model, features: NDArray[np.floating[Any]]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from competition.spec import Metric
 from competition.task import Task
-from models.recipes.recipe import Columns, Recipe
+from models.recipes.recipe import Columns, Recipe, softmax_groups
 
 EPSILON = 1e-7  # Keras' own, so that the plain loss is Keras'
 MARGIN = 0.05  # score below which an absent label costs nothing, of the asymmetric loss
@@ -39,14 +39,13 @@ def balanced_weights(truth: NDArray[np.bool_]) -> NDArray[np.float32]:
     return (weights / np.average(weights, weights=counts)).astype(np.float32)
 
 
-def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_], groups: Columns) -> keras.losses.Loss:
+def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_]) -> keras.losses.Loss:
     """Return the loss of a recipe.
 
     Args:
         recipe: the loss and its values.
         task: the labels that are scored, and the metric that a soft F-beta follows.
         truth: bool array (num_training_chips, num_labels) of the labels that are scored.
-        groups: columns of each group that shares a softmax in the network.
 
     Raises:
         UserError: if the recipe asks for what the loss cannot do.
@@ -57,7 +56,7 @@ def make_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_], groups: Colu
     if recipe.loss == "soft_f_beta":
         return SoftFBeta(task.metric)
     weights = balanced_weights(truth) if recipe.class_weights == "balanced" else np.ones(len(task.labels), np.float32)
-    crossentropy = CrossEntropy(recipe, weights, groups)
+    crossentropy = CrossEntropy(recipe, weights, softmax_groups(recipe, task))
     if recipe.loss == "crossentropy_and_f_beta":
         return Sum(crossentropy, SoftFBeta(task.metric))
     return crossentropy

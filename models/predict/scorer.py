@@ -16,7 +16,7 @@ from models.backend.interrupts import check
 from models.backend.runners import Runner
 from models.inputs.batches import Source, slices
 
-BATCHES_A_PART = 8
+BATCHES_PER_PART = 8
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def predict_in_parts(
     parts = []
     folder.mkdir(parents=True, exist_ok=True)
     with reporter.bar(len(positions), title) as bar:
-        for start, part in slices(positions, BATCHES_A_PART * source.batch_size):
+        for start, part in slices(positions, BATCHES_PER_PART * source.batch_size):
             path = folder / f"{start}.npy"
             if path.is_file():
                 bar.update(len(part))

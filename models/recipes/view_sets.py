@@ -1,4 +1,4 @@
-"""The symmetries of the square by name: those that augmentation draws from, and those averaged at test time."""
+"""Views by name: the symmetries of the square that augmentation draws from, and those averaged at test time."""
 
 from __future__ import annotations
 

@@ -104,6 +104,10 @@ class Job:
 
         keras.utils.clear_session()  # or the networks of the folds before would stay in memory
         reporter.say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {self.recipe.summary()}")
+        if self.recipe.train == "head" and not self.recipe.on_bank:
+            changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
+            once = "with --augment d4 alone it runs once"
+            reporter.say(f"{changes} changes pixels, so the backbone runs in every epoch; {once}.")
         record_recipe(self.workspace, self.model, self.recipe)
         sources = Sources(self.workspace, self.recipe, self.skip_broken)
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
@@ -121,10 +125,6 @@ class Job:
         from models.networks.build import build_network
         from models.train.checkpoints import write_network
 
-        if self.recipe.train == "head" and not self.recipe.on_bank:
-            changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
-            once = "with --augment d4 alone it runs once"
-            reporter.say(f"{changes} changes pixels, so the backbone runs in every epoch; {once}.")
         kept = self.folder.parent / EXTRACTOR
         if self.recipe.train != "head":
             if not has_begun(self.folder):

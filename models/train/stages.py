@@ -72,10 +72,10 @@ def _head_first(recipe: Recipe) -> Recipe:
 def _fit_head(recipe: Recipe, examples: Examples, folder: Path) -> keras.Model:
     """Train a head on the features that the examples' source, a bank, holds."""
     set_seed(recipe.seed)
-    sample = examples.source.read(examples.training[:: -(-len(examples.training) // ENOUGH)])
-    head = build_head(recipe, sample.shape[1], examples.task, examples.priors(recipe))
+    num_features = examples.source.read(examples.training[:1]).shape[1]
+    head = build_head(recipe, num_features, examples.task, examples.priors(recipe))
     if recipe.head_norm == "batch":
-        standardize(head, sample)
+        standardize(head, examples.source.read(examples.training[:: -(-len(examples.training) // ENOUGH)]))
     compile_network(head, recipe, examples.task, examples.steps_per_epoch(recipe), examples.training_truth)
     fit = train if recipe.solver == "gradient" else solve
     fit(head, examples, recipe, folder)

@@ -33,7 +33,7 @@ def train_folds(
     every = range(store.table.num_folds)
     restarted = set[int]()
     if restart:  # all of it: also the folds of a fold table that had more of them
-        restarted = {*every, *begun(store.folder(model, 0).parent)} if fold is None else {fold}
+        restarted = {*every, *begun(workspace.runs / model)} if fold is None else {fold}
     recipe = recipe_of(workspace, request, restarted)
     # Refuse weights that are not there and unknown labels, before anything is removed.
     recipe.digest()

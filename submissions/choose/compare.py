@@ -1,4 +1,4 @@
-"""Every model, blend and stack by every decision rule, side by side, and which of them to submit."""
+"""Every model, blend and stack by every decision rule: the table, its order, and which of them to submit."""
 
 from __future__ import annotations
 

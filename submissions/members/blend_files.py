@@ -88,5 +88,6 @@ def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple
 
 def _whole(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content of `blend.json` if it says what a member of another blend must say."""
-    needed = {key: content[key] for key in NEEDED}
-    return {**content, **needed, "files": {name: content["files"][name] for name in FILES}}
+    if lacking := [key for key in NEEDED if key not in content]:
+        raise KeyError(lacking[0])
+    return {**content, "files": {name: content["files"][name] for name in FILES}}

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 from tabulate import tabulate
 
+from competition.common.errors import spelled
 from competition.common.text import counted, day
 from competition.kaggle.errors import clean
 from submissions.submit.entry import Entry
@@ -109,14 +110,15 @@ class Standings:
     def text(self) -> str:
         """Return the table of the submissions, and the correlations."""
         if not self.entries:
-            return 'No submissions yet. "submissions sync" pulls those that were made elsewhere.'
+            return f'No submissions yet. "{spelled("submissions sync")}" pulls those that were made elsewhere.'
         header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
         table = tabulate([_cells(entry) for entry in self.entries], header, disable_numparse=True)
         lines = [_why(entry) for entry in self.entries if entry.error]
+        sync = spelled("submissions sync")
         if any(entry.stage == "unconfirmed" for entry in self.entries):
-            lines.append("Of what is unconfirmed Kaggle gave no number; `submissions sync` and `submit` ask for it.")
+            lines.append(f"Of what is unconfirmed Kaggle gave no number; `{sync}` asks for it.")
         if pending := sum(entry.state == "pending" for entry in self.entries):
-            lines.append(f"{counted(pending, 'submission')} not scored when last seen; `submissions sync` asks again.")
+            lines.append(f"{counted(pending, 'submission')} not scored when last seen; `{sync}` asks again.")
         lines.append(correlate(self.entries, "public").text("public"))
         if any(entry.private is not None for entry in self.entries):
             lines.append(correlate(self.entries, "private").text("private"))

@@ -92,6 +92,7 @@ def _read(beside: Path) -> dict[str, Any]:
         beside,
         _checked,
         version=FORMAT,
+        older=(1,),  # blends had another format then; what is read here was the same
         command={"to write the submission again": f"blend --members MEMBERS --name {beside.stem}"},
         otherwise=f"remove {beside.name}",
     )

@@ -113,7 +113,7 @@ def measure(name: str, size: int, num_chips: int, rounds: int) -> list[object]:
 @click.option("--chips", "num_chips", default=64, help="chips a round")
 @click.option("--rounds", default=5, help="rounds")
 def main(backbones: str, size: int, num_chips: int, rounds: int) -> None:
-    """Print a row a backbone."""
+    """Print one row per backbone."""
     load_backend()
     rows = [measure(name, size, num_chips, rounds) for name in backbones.split(",")]
     print(f"{size} px, {num_chips} chips a round, medians of {rounds} rounds")

@@ -85,7 +85,7 @@ def _seconds(action: Callable[[], object]) -> float:
 
 
 def loader_rows(folder: Path) -> list[list[object]]:
-    """Return batches of 64 chips a second, by augmentation and size."""
+    """Return batches of 64 chips per second, by augmentation and size."""
 
     def rate(size: int, values: dict[str, Any]) -> str:
         recipe = resolve("residual", {**values, "input_size": size, "batch_size": 64})
@@ -111,7 +111,7 @@ def main() -> int:
     """Print the tables."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print("Batches of 64 chips a second, the loader alone")
+        print("Batches of 64 chips per second, the loader alone")
         print(tabulate(loader_rows(folder), ["augment", *(f"{size} px" for size in SIZES)]))
         print("\nShare of a training step that goes into its batch")
         headers = ["network", "chips", "augment", "s a step", "s a batch", "share"]

@@ -19,7 +19,7 @@ from keras import layers
 from competition.spec import load
 from models.backend import runners
 from models.backend.interrupts import heeded
-from models.backend.openvino import PIXELS_A_REQUEST, OpenVinoRunner
+from models.backend.openvino import PIXELS_PER_REQUEST, OpenVinoRunner
 from models.backend.runners import KerasRunner, largest_difference, runner_of
 from models.networks.backbones import build_extractor
 from models.networks.build import build_network
@@ -28,7 +28,7 @@ from models.networks.layers import AtRest
 from tests.models import samples
 
 SIZE = 16
-A_REQUEST = PIXELS_A_REQUEST // SIZE**2
+PER_REQUEST = PIXELS_PER_REQUEST // SIZE**2
 ONLY_TENSORFLOW = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="OpenVINO converts what Keras exports with TensorFlow"
 )
@@ -55,7 +55,7 @@ def by_openvino(extractor) -> OpenVinoRunner:
 
 
 @ONLY_TENSORFLOW
-@pytest.mark.parametrize("num_chips", [0, 1, A_REQUEST, A_REQUEST + 1, 9 * A_REQUEST - 1])
+@pytest.mark.parametrize("num_chips", [0, 1, PER_REQUEST, PER_REQUEST + 1, 9 * PER_REQUEST - 1])
 def test_any_number_of_chips_gives_what_keras_gives_in_their_order(extractor, by_openvino, num_chips):
     chips = chips_of(num_chips)
     made = by_openvino(chips)
@@ -106,7 +106,7 @@ def test_an_extractor_of_several_levels_that_enlarges_chips_is_run_by_openvino(l
     network = build_extractor(recipe, Inputs(SIZE, "RGB", (0.0,) * 3, (255.0,) * 3))
     runner = runner_of(network, chips_of(3))
     assert isinstance(runner, OpenVinoRunner), lines
-    assert runner._chips_a_request == A_REQUEST // 4
+    assert runner._chips_per_request == PER_REQUEST // 4
     np.testing.assert_allclose(runner(chips_of(9)), network.predict_on_batch(chips_of(9)), rtol=1e-4, atol=1e-5)
 
 
@@ -190,7 +190,7 @@ def test_an_interrupt_stops_it_at_the_next_request_and_leaves_none_running(by_op
             signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    chips = chips_of(20 * A_REQUEST)
+    chips = chips_of(20 * PER_REQUEST)
     expected = by_openvino(chips)
     requests = [Request(request, press_at_the_third) for request in by_openvino._requests]
     monkeypatch.setattr(by_openvino, "_requests", requests)
@@ -215,7 +215,7 @@ def test_a_request_that_fails_is_an_error(by_openvino, monkeypatch):
     failing = [Request(request, lambda started: started.cancel()) for request in by_openvino._requests]
     monkeypatch.setattr(by_openvino, "_requests", failing)
     with pytest.raises(RuntimeError, match="cancel"):
-        by_openvino(chips_of(20 * A_REQUEST))
+        by_openvino(chips_of(20 * PER_REQUEST))
 
 
 def test_what_jax_exports_is_not_tried(extractor, lines, monkeypatch):

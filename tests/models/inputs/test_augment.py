@@ -160,7 +160,7 @@ def test_mixup_blends_chips_and_targets_by_the_same_weights(seed, alpha, num_chi
         (np.uint8, (4, 4, 3)), (np.uint16, (4, 4, 4)), (np.float32, (4, 4, 3)), (np.float16, (12,)), (np.float32, (12,))
     ][kind]  # fmt: skip
     chips = noise(dtype, (num_chips, *shape), seed=seed)
-    targets = np.eye(num_chips, dtype=bool)  # a label a chip, so that a row of targets says what is in the mixture
+    targets = np.eye(num_chips, dtype=bool)  # one label per chip, so that a row of targets says what is in the mixture
     mixed, weights = mix(chips, targets, tiny_recipe(mixup=alpha), drawn(seed))
     assert (mixed.shape, mixed.dtype, weights.dtype) == (chips.shape, dtype, np.float32)
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)

@@ -177,7 +177,7 @@ def test_records_of_earlier_versions_say_what_is_there(bank, extractor):
 
 
 def test_without_a_terminal_lines_say_how_far_it_has_come(bank, monkeypatch, lines):
-    monkeypatch.setattr("competition.common.progress.SECONDS_A_LINE", 0.0)
+    monkeypatch.setattr("competition.common.progress.SECONDS_PER_LINE", 0.0)
     bank.open(array_chips(COUNT, batch_size=4))
     told = [line for line in lines if "to go" in line]
     assert told[0] == f"4 of {3 * COUNT} feature vectors; about 0 minutes to go."

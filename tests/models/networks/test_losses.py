@@ -38,7 +38,7 @@ def chips(count: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def loss_of(recipe: Recipe, task: Task, truth: np.ndarray) -> keras.losses.Loss:
-    return make_loss(recipe, task, truth, softmax_groups(recipe, task))
+    return make_loss(recipe, task, truth)
 
 
 def judged(

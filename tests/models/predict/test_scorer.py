@@ -10,7 +10,7 @@ import pytest
 from models.backend.runners import Runner
 from models.inputs.batches import Chips
 from models.inputs.views import apply_view
-from models.predict.scorer import BATCHES_A_PART, Scorer, predict_in_parts
+from models.predict.scorer import BATCHES_PER_PART, Scorer, predict_in_parts
 from models.recipes.view_sets import VIEW_SETS
 from tests.models.samples import NumberedCache, array_chips
 
@@ -77,7 +77,7 @@ def test_interrupted_it_goes_on_with_the_part_that_is_not_done(tmp_path):
 
     def failing(chips: np.ndarray) -> np.ndarray:
         calls.append(len(chips))
-        if len(calls) == BATCHES_A_PART + 3:
+        if len(calls) == BATCHES_PER_PART + 3:
             raise KeyboardInterrupt
         return corner()(chips)
 
@@ -85,5 +85,5 @@ def test_interrupted_it_goes_on_with_the_part_that_is_not_done(tmp_path):
         scores_of(Scorer([failing]), source, 50, ("identity",), tmp_path)
     calls.clear()
     scores = scores_of(Scorer([failing]), source, 50, ("identity",), tmp_path)
-    assert sum(calls) == 50 - 3 * BATCHES_A_PART
+    assert sum(calls) == 50 - 3 * BATCHES_PER_PART
     np.testing.assert_array_equal(scores, corner()(source.read(np.arange(50))))

@@ -270,7 +270,7 @@ def test_a_start_that_failed_binds_the_model_to_nothing(workspace, capsys):
 
 def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, monkeypatch):
     monkeypatch.setattr("models.inputs.sources.batch_size_for", lambda size: 2)
-    monkeypatch.setattr("models.predict.scorer.BATCHES_A_PART", 2)
+    monkeypatch.setattr("models.predict.scorer.BATCHES_PER_PART", 2)
     calls, real = [], Scorer.__call__
 
     def stopping(scorer, chips):
