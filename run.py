@@ -64,7 +64,7 @@ def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list
     scores, competition = predictions.scores, predictions.competition
     cuts = cuts_of(model, workspace) if predictions.cuts is None else predictions.cuts
     low, high = min(cuts[scores.scored]), max(cuts[scores.scored])
-    whole = ", one of every exclusive group" if scores.scored.all() else ""
+    whole = ", one of every exclusive group" if scores.scored.all() and competition.exclusive else ""
     click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
     return to_tags(decide(scores.values, cuts, competition), competition)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -24,6 +25,7 @@ from competition.spec import Competition
 SHOWN = 3  # examples of a problem
 WIDTH = 60  # characters of a row, or of a tag, in a message
 BOM = b"\xef\xbb\xbf"
+Row = tuple[int, list[str]]  # the line on which it ends, from 1, and its cells
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def content_of(path: Path) -> bytes:
             return archive.read(name)
     except FileNotFoundError as error:
         raise UserError(f"No file {path}.") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
@@ -139,21 +141,20 @@ def parse_rows(content: bytes, competition: Competition) -> LabelRows:
         "a byte order mark before the first column's name", ["line 1"] if content.startswith(BOM) else []
     )
     problems: list[Problem] = []
-    reader = None
     try:
         text = content.removeprefix(BOM).decode("utf-8")
         if "\0" in text:
             raise csv.Error("it holds a zero byte")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        if (header := next(reader, None)) is None:
+        rows = _rows(text)
+        _, header = next(rows, (0, None))
+        if header is None:
             raise csv.Error("it is empty")
         needed = _columns(competition)
         oddities += problems_of("extra columns", [repr(name) for name in header if name not in needed])
         if not (problems := _check_header(header, needed)):
-            return _parse_body(reader, header, competition, text, oddities)
+            return _parse_body(rows, header, competition, text, oddities)
     except (UnicodeDecodeError, csv.Error) as error:
-        where = f"line {reader.line_num}: " if reader and reader.line_num else ""
-        problems = problems_of("not a CSV file", [f"{where}{error}"])
+        problems = problems_of("not a CSV file", [str(error)])
     return LabelRows(problems=tuple(problems), oddities=tuple(oddities), is_table=False)
 
 
@@ -165,35 +166,49 @@ def _columns(competition: Competition) -> list[str]:
 def _check_header(header: list[str], needed: list[str]) -> list[Problem]:
     missing = [repr(name) for name in needed if name not in header]
     repeated = [repr(name) for name in needed if header.count(name) > 1]
-    received = f"received the columns {first(header)}"
+    received = f"received the columns {first(map(repr, header))}"
     return [*problems_of("missing columns", missing, received), *problems_of("repeated columns", repeated)]
 
 
+def _rows(text: str) -> Iterator[Row]:
+    """Yield the rows of a CSV file, each with the line on which it ends; an error names the one on which it begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        began = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise csv.Error(f"line {began}: {error}") from error
+        yield reader.line_num, row
+
+
 def _parse_body(
-    reader: Any, header: list[str], competition: Competition, text: str, oddities: list[Problem]
+    rows: Iterator[Row], header: list[str], competition: Competition, text: str, oddities: list[Problem]
 ) -> LabelRows:
-    """Read the rows below the header from a `csv.reader`; only what is needed of them is kept, for speed."""
+    """Read the rows below the header; only what is needed of them is kept, for speed."""
     names, tags, lines = list[str](), list[tuple[str, ...]](), list[int]()
     blank, torn, wrong = list[str](), list[str](), list[str]()
     id_column, *columns = map(header.index, _columns(competition))
     cells_of: Callable[[list[str]], Any] = itemgetter(*columns)  # the text of the tags, or a cell for each label
     tags_of: dict[Any, tuple[str, ...]] = {}  # of tens of thousands of rows, a few hundred are different
-    for row in reader:
+    for line, row in rows:
         if len(row) != len(header):
             if any(map(str.strip, row)):
-                torn.append(f"line {reader.line_num}: {len(row)} cells")
+                torn.append(f"line {line}: {len(row)} cells")
             else:
-                blank.append(f"line {reader.line_num}")
+                blank.append(f"line {line}")
             continue
         cells = cells_of(row)
         if (tags_of_row := tags_of.get(cells)) is None:
             tags_of_row, faults = _tags_of(cells, competition)
-            wrong += [f"line {reader.line_num}: {fault}" for fault in faults]
+            wrong += [f"line {line}: {fault}" for fault in faults]
             if not faults:
                 tags_of[cells] = tags_of_row
         names.append(row[id_column])
         tags.append(tags_of_row)
-        lines.append(reader.line_num)
+        lines.append(line)
     problems = problems_of(f"rows without {len(header)} cells", torn)
     problems += problems_of("cells that are not 0 or 1", wrong)
     oddities += problems_of("blank lines", blank)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from competition.common.records import read_record
+from competition.spec import describe
 from folds.scores import Scores
 
 FORMAT = 2
@@ -69,12 +72,9 @@ def read_marker(path: Path, command: str) -> Marker:
     """
 
     def parse(content: dict[str, Any]) -> Marker:
-        files = dict(content.pop("files"))
-        for name in ("labels", "scored", "views", "left_out"):
-            content[name] = tuple(content[name])
-        for name in ("model", "fold_digest", "label_digest", "recipe_digest"):
-            if not isinstance(content[name], str):
-                raise TypeError(f"{name} is no text")
-        return Marker(Provenance(**content), files)
+        try:
+            return TypeAdapter(Marker).validate_python({"files": content.pop("files"), "provenance": content})
+        except ValidationError as error:
+            raise ValueError(describe(error)) from error
 
     return read_record(path, parse, version=FORMAT, command=command)

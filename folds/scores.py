@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,5 +111,5 @@ class Scores:
             # Opened here, because numpy leaves a damaged file open.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
             raise UserError(f"Cannot read the scores {path}: {error}.") from error

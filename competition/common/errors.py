@@ -23,7 +23,7 @@ def spelled(command: str, *, anywhere: bool = False) -> str:
 
 
 class UserError(ValueError):
-    """Bad input that the user can mend; as text it is the one line that `run.py` shows.
+    """Bad input that the user can mend; as text it is the one line that `run.py` shows, whatever a name in it holds.
 
     Args:
         text: what happened, what was expected, and what was received, in whole sentences.
@@ -44,6 +44,9 @@ class UserError(ValueError):
         self.otherwise = otherwise
 
     def __str__(self) -> str:
+        return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in self._line())
+
+    def _line(self) -> str:
         if not self.command:
             return self.text
         if isinstance(self.command, str):

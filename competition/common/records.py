@@ -81,7 +81,7 @@ def read_record(
         raise
     except FileNotFoundError as error:
         raise DamagedError(f"{path} is missing.", command=command, otherwise=otherwise) from error
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         reason = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error

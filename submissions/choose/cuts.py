@@ -184,6 +184,8 @@ def read_cuts(member: Member, competition: Competition) -> NDArray[np.float64]:
         cuts = {label: float(cut) for label, cut in content["cuts"].items()}
         if not all(0 <= cut <= 1 for cut in cuts.values()):  # NaN fails too
             raise ValueError("a cut is not in [0, 1]")
+        if not isinstance(content["scores"], str):
+            raise TypeError("the digest of the scores is no text")
         return cuts, {"metric": content["metric"], "labels": set(cuts), "scores": content["scores"]}
 
     cuts, received = read_record(path, parse, version=FORMAT, command=again)

@@ -10,26 +10,51 @@ Layout of a blend's folder:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock
+from pydantic import BaseModel, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_folder, versions_of
-from competition.common.records import read_record, write_record
+from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import now, short
+from competition.spec import describe
 from folds.scores import Scores
 
 MARKER = "blend.json"
 FORMAT = 2
 IMPORTED = "imported"  # the method of scores that came from files
 FILES = ("oof.npz", "test.npz")
-NEEDED = ("method", "union", "members", "labels", "fold_digest", "left_out")
+
+
+class _Made(BaseModel):
+    name: str
+    kind: Literal["model", "blend"]
+    members: list[_Made] = []
+
+
+class _Blend(BaseModel):
+    method: str
+    union: list[str]
+    members: list[_Made]
+    labels: list[str]
+    fold_digest: str | None
+    left_out: list[str]
+    files: dict[str, str]
 
 
 def blend_names(root: Path) -> list[str]:
     """Return the names of the complete blends under `root`, sorted."""
     return sorted(path.parent.name for path in root.glob("*/" + MARKER) if not path.parent.name.startswith("."))
+
+
+def method_of(folder: Path) -> str | None:
+    """Return how the members of a blend are combined; None where there is no blend, or none that can be read."""
+    try:
+        return read_record(folder / MARKER, lambda content: str(content["method"]), version=FORMAT)
+    except DamagedError:
+        return None
 
 
 def write_blend(folder: Path, oof: Scores, test: Scores, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +113,8 @@ def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple
 
 def _whole(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content of `blend.json` if it says what a member of another blend must say."""
-    if lacking := [key for key in NEEDED if key not in content]:
-        raise KeyError(lacking[0])
+    try:
+        _Blend.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(describe(error)) from error
     return {**content, "files": {name: content["files"][name] for name in FILES}}

@@ -6,7 +6,6 @@ A CSV file has the competition's id column and one column per label; an `.npz` f
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from competition.spec import Competition
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
-from submissions.members.blend_files import IMPORTED, blend_names, read_blend, write_blend
+from submissions.members.blend_files import IMPORTED, method_of, write_blend
 from submissions.members.members import load_member
 
 SUFFIXES = (".csv", ".npz")
@@ -125,10 +124,7 @@ def export_scores(name: str, path: Path, workspace: Workspace) -> Scores:
 def _check_name(name: str, workspace: Workspace, store: ScoreStore) -> None:
     if checked_name("member", name).endswith(SUFFIXES):
         raise UserError(f"{name!r} would be taken for a file. Give the scores a --name without a suffix.")
-    taken = name in store.models()
-    if not taken and name in blend_names(workspace.blends):
-        taken = read_blend(workspace.blends / name, store.labels, store.table.digest)[2]["method"] != IMPORTED
-    if taken:
+    if name in store.models() or method_of(workspace.blends / name) not in (None, IMPORTED):
         raise UserError(f"'{name}' is a model or blend of this workspace. Give the scores another --name.")
 
 
@@ -187,5 +183,5 @@ def _read_arrays(path: Path, competition: Competition) -> tuple[list[str], list[
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             labels = arrays["labels"].tolist() if "labels" in arrays else list(competition.labels)
             return [str(name) for name in arrays["names"]], labels, arrays["scores"].astype(np.float64)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
         raise UserError(f"Cannot read {path}: {error}. Expected the arrays names, scores and labels.") from error

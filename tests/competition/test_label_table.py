@@ -96,3 +96,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "a.zip", tmp_path):
         with pytest.raises(UserError, match=f"Cannot read {path}: "):
             content_of(path)
+
+
+def test_an_open_quote_is_named_by_the_line_on_which_it_begins() -> None:
+    rows = "".join(f"chip_{i},clear\n" for i in range(900))
+    table = parse_rows(f'image_name,tags\nchip,clear\n"odd,clear\n{rows}'.encode(), planet())
+    assert [problem.text() for problem in table.problems] == ["not a CSV file: 1 (line 3: unexpected end of data)"]

@@ -67,7 +67,7 @@ def test_a_byte_order_mark_is_not_part_of_a_column(tmp_path: Path) -> None:
             "image_name,tags\na,sunny\n",
             r"rows with unknown tags: 1 \(line 2: 'a,sunny'\), received sunny \(1x\), expected agriculture artis",
         ),
-        ("image_name,labels\na,clear\n", r"missing columns: 1 \('tags'\), received the columns image_name, labels"),
+        ("image_name,labels\na,clear\n", r"missing columns: 1 \('tags'\), received the columns 'image_name', 'labels'"),
         ("", r"not a CSV file: 1 \(it is empty\)"),
         ("image_name,tags\na,clear,haze,road\ne,haze\n", r"rows without 2 cells: 1 \(line 2: 4 cells\)"),
     ],

@@ -67,7 +67,7 @@ def test_label_columns_are_checked(tmp_path: Path) -> None:
 def test_an_unreadable_table_does_not_stop_the_check(source: Path) -> None:
     (source / "train_v2.csv").write_text("image_name,labels\na,clear\n", encoding="utf-8")
     report = check(source)
-    assert "train_v2.csv: missing columns: 1 ('tags'), received the columns image_name, labels." in texts(
+    assert "train_v2.csv: missing columns: 1 ('tags'), received the columns 'image_name', 'labels'." in texts(
         report, "error"
     )
     assert [count.listed for count in report.chips] == [None, 7]

@@ -44,3 +44,10 @@ def test_commands_repeat_the_flags_of_the_workspace() -> None:
 def test_an_unknown_name_is_followed_by_the_known_ones() -> None:
     assert str(unknown_name("model", "c", ["b", "a"])) == "Unknown model 'c'. Known: a, b."
     assert str(unknown_name("model", "c", [])) == "Unknown model 'c'. Known: none yet."
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "tab\there"])
+def test_a_line_is_one_line_whatever_a_name_in_it_holds(name: str) -> None:
+    error = UserError(f"No file {name}.", command=f"validate {name}")
+    assert str(error).isprintable()
+    assert repr(name)[1:-1] in str(error)

@@ -91,3 +91,23 @@ def test_content_that_cannot_be_parsed_is_damage_and_a_user_error_goes_through(t
     with pytest.raises(UserError, match=r"^Of another competition\.$") as caught:
         read_record(path, refuse, version=3)
     assert not isinstance(caught.value, DamagedError)
+
+
+@pytest.mark.parametrize("own", [{"digest": "x"}, {"format": 2}])
+def test_content_with_a_digest_or_format_of_its_own_is_no_record(tmp_path: Path, own: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="has its own"):
+        write_record(tmp_path / "x.json", own, version=1)
+
+
+def test_json_too_deep_to_read_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(DamagedError, match="is damaged"):
+        read_record(path, dict, version=1)
+
+
+def test_older_formats_are_read_where_that_is_asked_for(tmp_path: Path) -> None:
+    write_record(tmp_path / "x.json", {"a": 1}, version=1)
+    assert read_record(tmp_path / "x.json", dict, version=2, older=(1,)) == {"a": 1}
+    with pytest.raises(DamagedError, match="expected format 3, received 1"):
+        read_record(tmp_path / "x.json", dict, version=3, older=(2,))

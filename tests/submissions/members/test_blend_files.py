@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from folds.score_store import ScoreStore
 from folds.scores import Scores
 from submissions.members import blend_files
 from submissions.members.blend_files import MARKER, blend_names, read_blend, write_blend
+from submissions.members.members import load_member
+from tests.submissions.samples import blend_of, make_workspace
 
 LABELS = ("clear", "haze")
 PROVENANCE: dict[str, Any] = {
@@ -116,3 +119,18 @@ def test_a_blend_that_a_killed_process_moved_aside_comes_back(folder: Path, monk
         write_blend(folder, scores_of("new"), scores_of("z"), PROVENANCE)
     assert blend_names(folder.parent) == ["ab"]
     assert read(folder)[0].names == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"labels": None}, {"left_out": 5}, {"left_out": [[1]]}, {"members": [{}]}, {"fold_digest": 5}, {"files": 5}],
+)
+def test_a_record_of_other_kinds_of_values_is_damaged(tmp_path: Path, spoilt: dict[str, Any]) -> None:
+    workspace = make_workspace(tmp_path)
+    blend_of("m", ["a", "b"], workspace)
+    path = workspace.blends / "m" / MARKER
+    content = json.loads(path.read_text())
+    del content["digest"]
+    path.write_text(json.dumps({**content, **spoilt}))
+    with pytest.raises(UserError, match=r"blend\.json is damaged: .*To make it again, run"):
+        load_member("m", workspace, ScoreStore.of(workspace))

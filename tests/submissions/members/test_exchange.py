@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,23 @@ def test_names_and_files_that_cannot_be_are_refused(workspace: Workspace, tmp_pa
     np.savez(tmp_path / "pickled.npz", names=np.array([{}], dtype=object), scores=np.zeros((1, 17)))
     with pytest.raises(UserError, match=r"Cannot read .*pickled.npz"):
         import_scores("theirs", [tmp_path / "pickled.npz"], workspace)
+
+
+@pytest.mark.parametrize("damage", ["[]", '{"a'])
+def test_imported_scores_that_are_damaged_are_imported_again(workspace: Workspace, tmp_path: Path, damage: str) -> None:
+    export_scores("a", tmp_path / "a.npz", workspace)
+    import_scores("theirs", [tmp_path / "a.npz"], workspace)
+    (workspace.blends / "theirs" / "oof.npz").write_bytes(b"")
+    import_scores("theirs", [tmp_path / "a.npz"], workspace)
+    (workspace.blends / "theirs" / "blend.json").write_text(damage)
+    import_scores("theirs", [tmp_path / "a.npz"], workspace)
+    assert load_member("theirs", workspace, ScoreStore.of(workspace)).name == "theirs"
+
+
+def test_a_file_of_which_any_byte_is_wrong_is_one_line(workspace: Workspace, tmp_path: Path) -> None:
+    export_scores("a", path := tmp_path / "a.npz", workspace)
+    whole = path.read_bytes()
+    for position in [*range(0, 400), *range(len(whole) - 400, len(whole))]:
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x41]) + whole[position + 1 :])
+        with contextlib.suppress(UserError):
+            import_scores("theirs", [path], workspace)
