@@ -57,7 +57,7 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
 
 def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list[str]:
     """Return the tags decided for each chip, and say by which cuts."""
-    from competition.labels import to_tags
+    from competition.tables.labels import to_tags
     from submissions.choose.cuts import cuts_of
     from submissions.decide.decisions import decide
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.spec import Competition, Metric
+from competition.spec.competition import Competition
+from competition.spec.metric import Metric
 
 
 @dataclass(frozen=True)

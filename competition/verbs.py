@@ -36,7 +36,7 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
     from competition.kaggle.download import download as download_files
     from competition.kaggle.download import make_plan
 
-    kaggle, folder = Kaggle(workspace.competition.slug), folder or workspace.downloads
+    kaggle, folder = Kaggle(workspace.competition.kaggle_slug), folder or workspace.downloads
     plan = make_plan(workspace, kaggle.files(), folder, files or ())
     click.echo(plan.text())
     plan.check_room()

@@ -25,8 +25,10 @@ from typing import Any
 from competition.common.errors import UserError
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
-from competition.labels import LabelTable, read_label_table, read_table
-from competition.spec import Competition, ImageSet, load
+from competition.spec.competition import Competition
+from competition.spec.images import ImageSet
+from competition.spec.load import load
+from competition.tables.labels import LabelTable, read_label_table, read_table
 
 PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}
 FORMAT = 1
@@ -118,7 +120,7 @@ class Workspace:
         Raises:
             UserError: if the data are not prepared or the table is not valid.
         """
-        return read_label_table(self.layout.table(self.competition.tables.train), self.competition)
+        return read_label_table(self.layout.table(self.competition.tables.train[0]), self.competition)
 
     def test_names_of(self, images: ImageSet) -> tuple[str, ...]:
         """Return the ids of the chips to predict, none if the workspace has no folder of them in that rendering."""
@@ -128,7 +130,7 @@ class Workspace:
     def test_names(self) -> tuple[str, ...]:
         """Ids of the chips to predict, in the sample submission's order; without one, in the order of the files."""
         tables = self.competition.tables
-        if tables.sample_submission in self.layout.tables:
+        if tables.sample_submission is not None and tables.sample_submission in self.layout.tables:
             path = self.layout.table(tables.sample_submission)
             names = read_table(path, [tables.id_column])[tables.id_column]
             if names.duplicated().any():
@@ -179,13 +181,13 @@ class Layout:
         present = [self.folders[name] for name in folders if name in self.folders]
         if not present:
             raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found.", command=PREPARE)
-        right_name, suffix = self._right_names(images, split), images.suffix.lower()
+        right_name, suffixes = self._right_names(images, split), images.suffix
         files: dict[str, Path] = {}
         for entry in [entry for folder in present for entry in os.scandir(folder)]:  # which knows the kind of each
             # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
-            if entry.name.startswith(".") or not entry.name.lower().endswith(suffix) or not entry.is_file():
+            if entry.name.startswith(".") or not entry.name.lower().endswith(suffixes) or not entry.is_file():
                 continue
-            path, name = Path(entry.path), right_name.get(entry.name, entry.name)[: -len(suffix)]
+            path, name = Path(entry.path), Path(right_name.get(entry.name, entry.name)).stem
             if name in files:
                 raise UserError(f"Two files carry the id {name}: {files[name]} and {path}. Remove one.")
             files[name] = path
@@ -199,8 +201,9 @@ class Layout:
         """
         files = self.files(images, split)
         if missing := [name for name in names if name not in files]:
+            suffixes = " or ".join(images.suffix)
             raise UserError(
-                f"{len(missing)} of {len(names)} {split} chips have no {images.suffix} file: {first(missing)}.",
+                f"{len(missing)} of {len(names)} {split} chips have no {suffixes} file: {first(missing)}.",
                 command={"to see what is there": "data check"},
             )
         return [files[name] for name in names]

@@ -56,7 +56,7 @@ def assign_folds(
     groups = None
     if group is not None:
         in_file, tables = group.endswith(".csv"), workspace.competition.tables
-        source = Path(group) if in_file else workspace.layout.table(tables.train)
+        source = Path(group) if in_file else workspace.layout.table(tables.train[0])
         groups = read_groups(source, labelled.image_names, None if in_file else group, tables.id_column)
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
     if path.is_file() and not force and FoldTable.read(path).digest != table.digest:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from competition.common.records import read_record
-from competition.spec import describe
+from competition.spec.load import describe
 from folds.scores import Scores
 
 FORMAT = 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import replace_atomically
-from competition.spec import Competition
+from competition.spec.competition import Competition
 
 if TYPE_CHECKING:
     import pandas as pd

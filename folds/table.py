@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.text import first
-from competition.labels import read_table
+from competition.tables.labels import read_table
 from folds.stratify import grouped_stratified_folds, stratified_folds
 
 NAME_COLUMN = "image_name"

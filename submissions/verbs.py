@@ -219,7 +219,7 @@ def submit(
     from submissions.submit.ledger import Ledger
     from submissions.submit.parcel import check_message, pack
 
-    message, slug = check_message(message), workspace.competition.slug
+    message, slug = check_message(message), workspace.competition.kaggle_slug
     parcel, ledger = pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
     click.echo(parcel.report.text())
     upload.check_new(parcel, ledger, again=again)
@@ -264,7 +264,7 @@ def sync(workspace: Workspace, as_json: bool) -> None:
     from competition.kaggle.client import Kaggle
     from submissions.submit.ledger import Ledger
 
-    listed = Kaggle(workspace.competition.slug).submissions()
+    listed = Kaggle(workspace.competition.kaggle_slug).submissions()
     news = Ledger.of(workspace).record(listed).text()
     click.echo(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.", err=as_json)
     _show_ledger(workspace, as_json)

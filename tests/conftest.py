@@ -13,7 +13,7 @@ from tenacity import wait_exponential
 from competition.common.progress import reporter
 from competition.data.prepare import prepare
 from competition.simulator.simulate import simulate
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.table import FoldTable, make_table

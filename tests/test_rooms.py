@@ -21,7 +21,8 @@ KERAS = {"keras", "tensorflow", "jax", "torch"}
 # What each place may import of its own room, besides itself. A place is a sub-room or a module beside the sub-rooms,
 # which as a group are written as the room's name.
 BASE = {"competition.common"}
-FACE = {"competition", *BASE}
+TABLES = {"competition.spec", *BASE}
+FACE = {"competition", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
 RECIPES = {"models.recipes", "models.backend"}
 INPUTS = {"models.networks", "models.runs", *RECIPES}
@@ -32,7 +33,10 @@ DECIDE = {"submissions.measure", *NAMES}
 COMBINE = {"submissions.decide", "submissions.members", *DECIDE}
 PLACES = {
     "competition.common": set(),
-    "competition": BASE,
+    "competition.spec": BASE,
+    "competition.tables": TABLES,
+    "competition.metrics": TABLES,
+    "competition": FACE,
     "competition.data": FACE,
     "competition.checks": CHIPS,
     "competition.simulator": CHIPS,

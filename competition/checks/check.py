@@ -10,9 +10,9 @@ from competition.checks.pixels import BandFit, ChipScan, compare_renderings, sca
 from competition.checks.report import SEVERITIES, CheckReport, ChipCount, Finding, Severity, about
 from competition.checks.tables import check_ids, check_labels, check_renaming
 from competition.common.errors import UserError
-from competition.label_table import content_of, parse_rows
-from competition.labels import read_table
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
+from competition.tables.label_table import content_of, parse_rows
+from competition.tables.labels import read_table
 from competition.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def check_data(workspace: Workspace, *, sample: int | None = None) -> CheckRepor
             checks.files(name, images, split)
             checks.agreement(name, images, split)
     if not checks.ids.get("train"):
-        checks.findings.append(Finding("error", f"{workspace.competition.tables.train} lists no labelled chips."))
+        checks.findings.append(
+            Finding("error", f"{', '.join(workspace.competition.tables.train)} lists no labelled chips.")
+        )
     return CheckReport(
         title=workspace.competition.title,
         root=workspace.root,
@@ -70,7 +72,7 @@ class _Checks:
         """Check the table of labels and the sample submission."""
         tables = self._competition.tables
         try:
-            labelled = parse_rows(content_of(self._layout.table(tables.train)), self._competition)
+            labelled = parse_rows(content_of(self._layout.table(tables.train[0])), self._competition)
         except UserError as error:
             self.findings.append(Finding("error", str(error)))
         else:
@@ -79,7 +81,7 @@ class _Checks:
             if labelled.is_table:
                 self.ids["train"] = list(labelled.names)
                 self.support = dict(zip(self._competition.labels, truth.sum(axis=0).tolist(), strict=True))
-        if tables.sample_submission not in self._layout.tables:
+        if tables.sample_submission is None or tables.sample_submission not in self._layout.tables:
             text = f"No {tables.sample_submission}: a submission will list the test files in the order of their ids."
             self.findings.append(Finding("note", text))
             return
@@ -136,7 +138,7 @@ class _Checks:
         if split not in self.ids:
             return
         tables, files = self._competition.tables, self._files[name, split]
-        table = tables.train if split == "train" else tables.sample_submission
+        table = ", ".join(tables.train) if split == "train" else tables.sample_submission
         ids = self.ids[split]
         # Another rendering may well be incomplete: it is used by those who name it.
         severity: Severity = "error" if name == self._competition.default_images else "warning"
@@ -180,11 +182,16 @@ def _judge_scenes(fit: BandFit, title: str, default: str) -> Iterator[Finding]:
 def _judge_bands(fit: BandFit, images: ImageSet, title: str, default: str) -> Iterator[Finding]:
     if not fit.same_scene:
         return
-    known = f"{title}: band order {images.bands} has r = {fit.declared:.3f} with {default} over {fit.same_scene} chips"
+    order = f"band order {_written(images.bands)} has r = {fit.declared:.3f}"
+    known = f"{title}: {order} with {default} over {fit.same_scene} chips"
     if fit.order == images.bands:
         yield Finding("note", f"{known}; no other order fits better.")
     elif fit.best < fit.declared + CLEARLY_BETTER:
-        yield Finding("note", f"{known}; {fit.order} fits no worse (r = {fit.best:.3f}).")
+        yield Finding("note", f"{known}; {_written(fit.order)} fits no worse (r = {fit.best:.3f}).")
     else:
-        text = f"but {fit.order} has r = {fit.best:.3f}. See `bands` in the competition file."
+        text = f"but {_written(fit.order)} has r = {fit.best:.3f}. See `bands` in the competition file."
         yield Finding("warning", f"{known}, {text}")
+
+
+def _written(bands: Sequence[str]) -> str:
+    return ("" if all(len(band) == 1 for band in bands) else ",").join(bands)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from competition.common.progress import reporter
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 
 VISIBLE = "RGB"
 SIZE = 64  # pixels along a side at which renderings are compared; at 32, haze alone makes two scenes alike
@@ -55,7 +55,7 @@ class BandFit:
     same_scene: int
     declared: float
     best: float
-    order: str
+    order: tuple[str, ...]
     strangers: tuple[str, ...]
 
 
@@ -182,8 +182,8 @@ def _standardised(chip: NDArray[np.uint8] | NDArray[np.uint16], size: int) -> ND
     return np.divide(centred, spreads, out=np.zeros_like(centred), where=spreads > 0)
 
 
-def _order(bands: str, assignment: tuple[int, ...]) -> str:
-    """Return the letters of `bands` with red, green and blue at the positions given, the others in their order."""
+def _order(bands: tuple[str, ...], assignment: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the names of `bands` with red, green and blue at the positions given, the others in their order."""
     placed = dict(zip(assignment, VISIBLE, strict=True))
-    others = iter(letter for letter in bands if letter not in VISIBLE)
-    return "".join(placed[i] if i in placed else next(others) for i in range(len(bands)))
+    others = iter(band for band in bands if band not in VISIBLE)
+    return tuple(placed[i] if i in placed else next(others) for i in range(len(bands)))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from competition.checks.report import Finding, about
 from competition.common.text import first
-from competition.label_table import LabelRows
-from competition.labels import to_multi_hot
-from competition.spec import Competition, ImageSet
+from competition.spec.competition import Competition
+from competition.spec.images import ImageSet
+from competition.tables.label_table import LabelRows
+from competition.tables.labels import to_multi_hot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def check_labels(table: LabelRows, competition: Competition) -> tuple[NDArray[np
     Returns:
         Bool array (num_chips, num_labels) of what can be read, and the findings.
     """
-    name, ids = competition.tables.train, np.array(table.names, dtype=object)
+    name, ids = ", ".join(competition.tables.train), np.array(table.names, dtype=object)
     problems = [*table.problems, *table.repeated_ids(), *table.unknown_tags(competition)]
     findings = [Finding("error", f"{name}: {problem.text()}.") for problem in problems]
     repeating = [chip for chip, tags in zip(table.names, table.tags, strict=True) if len(set(tags)) < len(tags)]
@@ -66,7 +67,7 @@ def check_renaming(
         on_disk: folders with the files; empty if there are none.
         test: ids of the sample submission, if there is one.
     """
-    name, suffix = images.renamed, images.suffix
+    name, suffix = images.renamed, images.suffix[0]
     old, new = table["old"].tolist(), table["new"].tolist()
     yield from check_ids(f"{name}, column old", old)
     yield from check_ids(f"{name}, column new", new)
@@ -88,7 +89,7 @@ def _without(names: Sequence[str], known: set[str]) -> list[str]:
 
 def _check_rules(truth: NDArray[np.bool_], competition: Competition, ids: NDArray[Any]) -> Iterator[Finding]:
     """Find rows that carry none or several labels of an exclusive group, or company of a label that stands alone."""
-    name = competition.tables.train
+    name = ", ".join(competition.tables.train)
     for group, columns in zip(competition.exclusive, competition.exclusive_columns, strict=True):
         carried = truth[:, columns].sum(axis=1)
         yield from about("warning", f"{name}: chips with none of {', '.join(group)}", ids[carried == 0])

@@ -22,7 +22,7 @@ from competition.common.files import digest_json, replace_atomically
 from competition.common.progress import reporter
 from competition.common.text import counted, first, readable, short
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 
 BLOCK = 1024  # chips decoded between two records of progress
 PROBED = 5  # chips that decide on the data type of all
@@ -101,8 +101,8 @@ def open_cache(
     if not names:
         raise UserError(f"There are no {split} chips to decode.")
     folders = images.train if split == "train" else images.test
-    key = digest_json([list(names), folders, images.bands, READER])
-    folder = root / f"{split}-{images.suffix[1:]}-{size}px-{short(key)}"
+    key = digest_json([list(names), folders, images.band_key, READER])
+    folder = root / f"{split}-{images.suffix[0][1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         return _Builder(folder, tuple(names), list(files), images, size).open(skip_broken)
@@ -159,7 +159,7 @@ class _Builder:
         usable = np.flatnonzero(~rows["broken"])
         if not len(usable):
             raise UserError(f"All {len(rows)} chips are broken: {first(self.names)}.")
-        digest = digest_json([self.size, self.images.bands, READER, [rows["digest"][i].decode() for i in usable]])
+        digest = digest_json([self.size, self.images.band_key, READER, [rows["digest"][i].decode() for i in usable]])
         return ChipCache(
             names=tuple(self.names[i] for i in usable),
             left_out=tuple(self.names[i] for i in broken),

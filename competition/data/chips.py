@@ -11,7 +11,7 @@ from PIL import Image
 
 from competition.common.errors import UserError
 from competition.common.text import counted
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
 GREY = {"1", "L", "LA", "La"}  # Pillow's modes

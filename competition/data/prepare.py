@@ -13,7 +13,7 @@ from competition.common.files import digest_file, one_at_a_time
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
 from competition.data.archives import FOLDER_SUFFIXES, TABLE_SUFFIXES, remove_leftovers, unpack_file, unpack_folder
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from competition.workspace import Layout, Workspace
 
 DEPTH = 4  # folders below the source that are searched
@@ -138,9 +138,8 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
 
 def tables_of(competition: Competition) -> list[str]:
     """Return the names of the CSV files that a competition names."""
-    tables = [competition.tables.train, competition.tables.sample_submission]
-    renamed = [images.renamed for images in competition.images.values() if images.renamed]
-    return list(dict.fromkeys([*tables, *renamed]))
+    further = [competition.tables.sample_submission, *(images.renamed for images in competition.images.values())]
+    return list(dict.fromkeys([*competition.tables.train, *(name for name in further if name)]))
 
 
 def names_in(source: Path, competition: Competition) -> set[str]:
@@ -159,7 +158,7 @@ def _folders(competition: Competition) -> dict[str, tuple[str, ...]]:
     folders: dict[str, tuple[str, ...]] = {}
     for images in competition.images.values():
         for name in (*images.train, *images.test):
-            folders[name] = (*folders.get(name, ()), images.suffix.lower())
+            folders[name] = (*folders.get(name, ()), *images.suffix)
     return folders
 
 
@@ -209,13 +208,13 @@ def _chips(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
 
 def _require(content: _Content, earlier: Layout, source: Path, competition: Competition) -> None:
     names = content.names
-    table = competition.tables.train
+    tables = competition.tables.train
     folders = competition.image_set(competition.default_images).train
-    wanted = f"Looked for the table {table} and the chips {', '.join(folders)}, unpacked or as archives"
+    wanted = f"Looked for the table {', '.join(tables)} and the chips {', '.join(folders)}, unpacked or as archives"
     if not names:
         held = first(entry.name for entry in _entries(source)) or "nothing"
         raise IncompleteError(f"{source} holds none of the files of {competition.title}. {wanted}; found {held}.")
-    missing = [] if table in names or table in earlier.tables else [table]
+    missing = [table for table in tables if table not in names and table not in earlier.tables]
     if not any(name in names or name in earlier.folders for name in folders):
         missing.append(" or ".join(folders))
     if missing:

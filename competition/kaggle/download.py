@@ -27,7 +27,7 @@ from competition.kaggle.answers import RemoteFile
 from competition.kaggle.client import Kaggle
 from competition.kaggle.errors import AGAIN, clean
 from competition.kaggle.transfer import begun_in, received_in
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from competition.workspace import Workspace
 
 PARTIAL = ".partial"

@@ -15,13 +15,13 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from competition import spec
 from competition.common.errors import UserError
 from competition.common.files import replace_folder, write_text
 from competition.common.progress import reporter
 from competition.simulator.canvas import Floats
 from competition.simulator.label_rates import Bools, draw_labels
 from competition.simulator.render import LABELS, render_chip
+from competition.spec import load as spec
 
 JPEG_QUALITY = 92
 SUBMISSION_TAGS = "primary clear agriculture road water"

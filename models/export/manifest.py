@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from competition.common.errors import UserError
-from competition.spec import Competition, ImageSet, describe
+from competition.spec.competition import Competition
+from competition.spec.images import ImageSet
+from competition.spec.load import describe
 from competition.task import Task
 from models.backend.runners import Runner
 from models.networks.input_spec import Inputs

@@ -47,7 +47,7 @@ class Examples:
         competition, labelled = workspace.competition, workspace.labelled
         if strangers := sorted(set(table.image_names) ^ set(labelled.image_names)):
             raise UserError(
-                f"folds.csv and {competition.tables.train} name other chips: {first(strangers)}.",
+                f"folds.csv and {', '.join(competition.tables.train)} name other chips: {first(strangers)}.",
                 command="folds --force",
             )
         row = {name: i for i, name in enumerate(labelled.image_names)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from competition.data.chip_cache import ChipCache, open_cache, probe
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
 from models.inputs.batches import Chips

@@ -7,13 +7,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 
 
 class FBeta(keras.metrics.Metric):
     """F-beta of the scores cut at one value; `keras.metrics.FBetaScore` has no mean over chips.
 
-    Equals `competition.metrics.f_beta` on the same chips, however they are batched.
+    Equals `competition.metrics.f_beta.f_beta` on the same chips, however they are batched.
 
     Args:
         metric: the average and beta.

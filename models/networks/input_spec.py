@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from competition.common.errors import UserError
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 from models.recipes.recipe import Recipe
 
 
@@ -55,7 +55,7 @@ def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
     """
     if not recipe.bands or not set(recipe.bands) <= set(images.bands):
         raise UserError(
-            f"The recipe asks for bands {recipe.bands!r}; the {images.suffix} chips have {images.bands!r}. "
+            f"The recipe asks for bands {recipe.bands!r}; the {images.suffix[0]} chips have {images.shown_bands}. "
             "Give --bands, or --images with a rendering that has them."
         )
     return tuple(images.bands.index(band) for band in recipe.bands)

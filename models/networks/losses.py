@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 from competition.task import Task
 from models.recipes.recipe import Columns, Recipe, softmax_groups
 

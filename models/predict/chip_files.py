@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 from models.inputs.batches import as_network_input
 from models.networks.input_spec import Inputs, columns_of
 from models.recipes.recipe import Recipe

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.text import counted, first
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from competition.task import Task
 from folds.scores import Scores
 from models.backend.devices import batch_size_for

@@ -70,7 +70,7 @@ def recipe_from(values: dict[str, Any], source: str) -> Recipe:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from competition.spec import describe
+    from competition.spec.load import describe
 
     known = {field.name for field in dataclasses.fields(Recipe)}
     if unknown := sorted(values.keys() - known):

@@ -14,7 +14,7 @@ from competition.common.text import counted
 from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS, drawn_views
 
 if TYPE_CHECKING:
-    from competition.spec import Competition
+    from competition.spec.competition import Competition
     from competition.task import Task
 
 Columns = tuple[tuple[int, ...], ...]

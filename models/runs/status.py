@@ -7,8 +7,8 @@ from typing import Any
 
 from competition.common.errors import UserError, spelled
 from competition.common.text import counted
-from competition.labels import LabelTable
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
+from competition.tables.labels import LabelTable
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -96,7 +96,7 @@ def _metric(workspace: Workspace, model: str) -> str:
     except UserError:
         return "damaged"
     part = "" if task.is_whole else f" of {counted(len(task.labels), 'label')}"
-    return f"{task.metric.name}{part}"
+    return f"{task.metric.title}{part}"
 
 
 def _cell(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> str:

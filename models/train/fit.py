@@ -41,7 +41,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
     Raises:
         UserError: if the loss is no longer a number.
     """
-    metric = examples.task.metric.name
+    metric = examples.task.metric.title
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(network, folder)
     size, last = recipe.stage_after(state.epochs)

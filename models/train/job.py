@@ -250,4 +250,4 @@ class Job:
         value = reached(heldout, self.task, self.workspace.labelled)
         networks = f" and {recipe.seeds} networks" if recipe.seeds > 1 else ""
         views = counted(len(recipe.test_views), "view")
-        return f"{metric.name} {value:.4f} at cut {metric.prior_cut:.2g}, the mean of {views}{networks}"
+        return f"{metric.title} {value:.4f} at cut {metric.prior_cut:.2g}, the mean of {views}{networks}"

@@ -58,7 +58,7 @@ def solve(head: keras.Model, examples: Examples, recipe: Recipe, folder: Path) -
     state = TrainingState([_figures(head, examples, recipe, time.monotonic() - started)], best=0)
     folder.mkdir(parents=True, exist_ok=True)
     state.write(folder / "history.json")
-    metric = f"{examples.task.metric.name} {state.best_metric:.4f}"
+    metric = f"{examples.task.metric.title} {state.best_metric:.4f}"
     reporter.say(f"Fitted by {recipe.solver} in {state.history[0].seconds:.0f} s; held-out {metric}.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from competition.labels import to_multi_hot
+from competition.tables.labels import to_multi_hot
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.combine.means import Mean

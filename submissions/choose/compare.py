@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, simplest

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
 from competition.common.text import counted, short
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -80,7 +80,7 @@ class ChosenCuts:
         """Return the cuts and the figures of every rule, for JSON."""
         return {
             "rule": self.rule,
-            "metric": self.task.metric.name,
+            "metric": self.task.metric.title,
             "scores": digest_scores(self.member.oof),
             "cuts": by_label(self.cuts, self.task.labels),
             "figures": [evaluation.as_dict(self.evaluations[FIXED]) for evaluation in self.evaluations.values()],
@@ -191,7 +191,7 @@ def read_cuts(member: Member, competition: Competition) -> NDArray[np.float64]:
     cuts, received = read_record(path, parse, version=FORMAT, command=again)
     task = Task.of(competition, member.oof.scored)
     expected: dict[str, Any] = {
-        "metric": task.metric.name,
+        "metric": task.metric.title,
         "labels": set(task.labels),
         "scores": digest_scores(member.oof),
     }

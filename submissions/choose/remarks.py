@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
 from competition.task import Task
 from submissions.choose.candidates import Candidate, Candidates
 from submissions.combine.means import Mean
@@ -50,5 +50,5 @@ def _cost_of_exclusive(candidates: Candidates) -> str:
     hint = "--any-of-group allows several" if candidates.exclusive else "--exclusive asks for it"
     return (
         f"Deciding exactly one of {groups} for every chip {'costs' if cost >= 0 else 'gains'} {abs(cost):.4f} ± "
-        f"{error:.4f} {metric.name} here (mean of the members, cut {metric.prior_cut:.3g}); {hint}."
+        f"{error:.4f} {metric.title} here (mean of the members, cut {metric.prior_cut:.3g}); {hint}."
     )

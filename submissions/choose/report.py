@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from tabulate import tabulate
 
-from competition.metrics import macro
+from competition.metrics.ranking import macro
 from competition.task import Task
 from submissions.measure.evaluation import Evaluation, Ranking
 from submissions.measure.reliability import Reliability

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 from submissions.combine.means import weighted_mean
 from submissions.measure.fast_metric import SAME, DecidedMetric
 

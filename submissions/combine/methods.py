@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import unknown_name
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from submissions.combine.greedy import GreedySelection
 from submissions.combine.means import Mean, RankMean, Union
 from submissions.combine.stack_columns import Columns

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.metrics import f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta
+from competition.spec.metric import Metric
 from submissions.decide.decisions import at_or_above
 from submissions.decide.exact_cuts import CutSearch
 from submissions.decide.log_odds import log_odds

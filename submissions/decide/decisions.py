@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from folds.scores import scored_labels
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta_of_counts
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta_of_counts
+from competition.spec.metric import Metric
 from submissions.measure.fast_metric import SAME, DecidedMetric
 
 ROUNDS = 100

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
-from competition.spec import Competition, Metric
+from competition.spec.competition import Competition
+from competition.spec.metric import Metric
 from competition.task import Task
 from submissions.decide.cut_rules import CutRule, FixedRule, PerLabelRule, ShrunkRule, TunedRule, UniformRule
 from submissions.decide.expected_f_beta import ExpectedFBeta, Structure

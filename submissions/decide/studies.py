@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_json
-from competition.spec import Metric
+from competition.spec.metric import Metric
 
 if TYPE_CHECKING:
     import optuna
@@ -58,8 +58,8 @@ class Tuning:
         """
         content = hashlib.sha256(scores.astype(np.float32).tobytes())
         content.update(np.packbits(truth).tobytes())
-        settings = [list(scores.shape), metric.name, list(names), self.seed]
-        return f"{self.title} {metric.name} {digest_json([content.hexdigest(), settings])[:16]}"
+        settings = [list(scores.shape), metric.title, list(names), self.seed]
+        return f"{self.title} {metric.title} {digest_json([content.hexdigest(), settings])[:16]}"
 
 
 IN_MEMORY = Tuning()

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta_of_counts, f_beta_per_chip
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta_of_counts, f_beta_per_chip
+from competition.spec.metric import Metric
 
 RESAMPLES = 1000
 SEED = 0

@@ -17,8 +17,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import by_label, f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import by_label, f_beta
+from competition.spec.metric import Metric
 from submissions.measure.bootstrap import bootstrap
 from submissions.measure.evaluation import Evaluation
 
@@ -176,7 +176,7 @@ class CrossFit:
         flattered = fitted if combined.in_sample is combined.scores else make().fit(combined.in_sample, truth)
         return Evaluation(
             name=name,
-            metric=metric.name,
+            metric=metric.title,
             cross_fitted=f_beta(truth, decisions, metric),
             in_sample=f_beta(truth, flattered.predict(combined.in_sample), metric),
             resampled=bootstrap(truth, [decisions], metric)[:, 0],

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import LabelMetrics, average_precision, macro, roc_auc
+from competition.metrics.f_beta import LabelMetrics
+from competition.metrics.ranking import average_precision, macro, roc_auc
 from submissions.measure.fast_metric import SAME
 
 

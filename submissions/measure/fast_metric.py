@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta_of_counts
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta_of_counts
+from competition.spec.metric import Metric
 
 SAME = 1e-12  # metrics this close differ by rounding only
 
 
 class DecidedMetric:
-    """The metric of decisions on chips whose truth stands. Equals `competition.metrics.f_beta`.
+    """The metric of decisions on chips whose truth stands. Equals `competition.metrics.f_beta.f_beta`.
 
     Matrices lie with the chips last, because adding up 17 long rows of bytes is ten times faster than adding up 40,000
     short ones; and a chip's F-beta is looked up by its counts.

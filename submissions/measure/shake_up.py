@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 from submissions.measure.bootstrap import metric_of_draws
 from submissions.measure.fast_metric import SAME
 

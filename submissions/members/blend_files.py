@@ -19,7 +19,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_folder, versions_of
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import now, short
-from competition.spec import describe
+from competition.spec.load import describe
 from folds.scores import Scores
 
 MARKER = "blend.json"

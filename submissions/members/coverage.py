@@ -9,7 +9,7 @@ import numpy as np
 
 from competition.common.errors import UserError
 from competition.common.text import first
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore

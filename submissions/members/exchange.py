@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, replace_atomically
 from competition.common.text import first
-from competition.labels import read_table
-from competition.spec import Competition
+from competition.spec.competition import Competition
+from competition.tables.labels import read_table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores

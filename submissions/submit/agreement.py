@@ -16,9 +16,9 @@ from tabulate import tabulate
 
 from competition.common.errors import UserError
 from competition.common.text import first
-from competition.labels import to_multi_hot
-from competition.metrics import f_beta_per_chip
-from competition.spec import Competition
+from competition.metrics.f_beta import f_beta_per_chip
+from competition.spec.competition import Competition
+from competition.tables.labels import to_multi_hot
 from submissions.submit.validate import read_submission
 
 GAP = 0.1  # in mean F-beta, below the prefix that agrees best; a mix-up costs .35

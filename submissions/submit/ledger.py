@@ -83,7 +83,7 @@ class Ledger:
     @classmethod
     def of(cls, workspace: Workspace) -> Ledger:
         """Return the ledger of a workspace."""
-        return cls(workspace.ledger, workspace.competition.slug, workspace.submissions)
+        return cls(workspace.ledger, workspace.competition.kaggle_slug, workspace.submissions)
 
     def entries(self) -> list[Entry]:
         """Return every entry, in the order in which they were begun here or made elsewhere."""

@@ -12,7 +12,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_file
 from competition.common.records import read_record, write_record
 from competition.common.text import now
-from competition.spec import describe
+from competition.spec.load import describe
 
 FORMAT = 2  # that of a blend's record, with which it begins
 

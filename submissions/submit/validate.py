@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.label_table import LabelRows, Problem, parse_rows, problems_of
-from competition.spec import Competition
+from competition.spec.competition import Competition
+from competition.tables.label_table import LabelRows, Problem, parse_rows, problems_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from competition.common.files import checked_name, replace_atomically
 from competition.common.progress import reporter
 from competition.common.text import first
-from competition.labels import to_tags
-from competition.spec import Competition
+from competition.spec.competition import Competition
+from competition.tables.labels import to_tags
 from competition.workspace import Workspace
 from folds.scores import Scores
 from submissions.decide.decisions import Obedient

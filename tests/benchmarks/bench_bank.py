@@ -23,8 +23,8 @@ import click
 import numpy as np
 from tabulate import tabulate
 
-from competition.metrics import f_beta
-from competition.spec import load
+from competition.metrics.f_beta import f_beta
+from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.table import make_table

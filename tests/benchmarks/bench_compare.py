@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from tabulate import tabulate
 
-from competition.metrics import f_beta
-from competition.spec import Competition, load
+from competition.metrics.f_beta import f_beta
+from competition.spec.competition import Competition
+from competition.spec.load import load
 from folds.scores import Scores
 from folds.stratify import stratified_folds
 from submissions.choose.candidates import Candidates

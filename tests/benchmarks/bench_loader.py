@@ -20,7 +20,7 @@ import numpy as np
 from tabulate import tabulate
 
 from competition.data.chip_cache import ChipCache
-from competition.spec import load
+from competition.spec.load import load
 from models.inputs.batches import Chips, TrainingBatches
 from models.networks.build import build_network, compile_network
 from models.networks.input_spec import Inputs

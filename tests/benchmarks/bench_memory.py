@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 from tabulate import tabulate
 
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.load import load_backend

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold
 from tabulate import tabulate
 
-from competition.labels import read_label_table
 from competition.simulator.label_rates import draw_labels
-from competition.spec import load
+from competition.spec.load import load
+from competition.tables.labels import read_label_table
 from folds.audit import audit
 from folds.stratify import grouped_stratified_folds, stratified_folds
 from folds.table import FoldTable

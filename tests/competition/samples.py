@@ -13,7 +13,8 @@ import py7zr
 import tifffile
 from PIL import Image
 
-from competition.spec import Competition, load
+from competition.spec.competition import Competition
+from competition.spec.load import load
 from competition.workspace import Workspace
 
 OTHER = """

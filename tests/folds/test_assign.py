@@ -37,7 +37,7 @@ def test_another_table_is_replaced_by_force_only(workspace):
 @pytest.mark.parametrize("in_file", [False, True])
 def test_chips_of_a_group_stay_together(workspace_of_own_chips, tmp_path, in_file):
     workspace = workspace_of_own_chips
-    path = workspace.layout.table(workspace.competition.tables.train)
+    path = workspace.layout.table(workspace.competition.tables.train[0])
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},scene", *(f"{row},scene {i // 4}" for i, row in enumerate(rows))]
     group = tmp_path / "scenes.csv" if in_file else path

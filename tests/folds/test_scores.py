@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from competition.common.errors import UserError
-from competition.spec import load
+from competition.spec.load import load
 from folds.scores import Scores
 
 PLANET = load("planet")

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from tests.conftest import K
 from tests.models import samples

@@ -18,7 +18,7 @@ from unittest import mock
 import keras
 from keras import layers
 
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from models.networks import heads
 from models.train.job import Job

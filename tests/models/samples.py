@@ -14,7 +14,7 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from models.inputs.batches import Chips
 from models.networks.build import build_network, compile_network

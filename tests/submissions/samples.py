@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from competition.workspace import Layout, Workspace
 from folds.provenance import Provenance
 from folds.score_store import FoldScores, ScoreStore
@@ -68,9 +68,9 @@ def make_workspace(
     names = tuple(f"train_{i}" for i in range(num_chips))
     truth = draw_truth(competition, num_chips)
     tables = competition.tables
-    files = {name: workspace.data / name for name in (tables.train, tables.sample_submission)}
+    files = {name: workspace.data / name for name in (tables.train[0], tables.sample_submission)}
     workspace.data.mkdir(parents=True)
-    write_table(files[tables.train], names, truth, competition)
+    write_table(files[tables.train[0]], names, truth, competition)
     write_table(files[tables.sample_submission], ids_to_predict(), draw_truth(competition, NUM_TEST, 1), competition)
     Layout(competition.name, {}, files).write(workspace.data / "layout.json")
     table = make_table(names, truth, k=K, seed=0)

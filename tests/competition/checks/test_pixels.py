@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from competition.checks.pixels import compare_renderings, scan_chips, spread
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 from tests.competition.checks.samples import (
     JPG,
     check,

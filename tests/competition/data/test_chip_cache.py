@@ -20,7 +20,8 @@ from competition.common.errors import UserError
 from competition.data import chip_cache
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.spec import ImageSet, load
+from competition.spec.images import ImageSet
+from competition.spec.load import load
 
 PNG = ImageSet(suffix=".png", bands="RGB", train=("train",), test=("test",))
 TIF = ImageSet(suffix=".tif", bands="RGB", train=("train",), test=("test",))
@@ -325,7 +326,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from competition.data.chip_cache import open_cache
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 files = sorted(Path(sys.argv[1]).iterdir())
 images = ImageSet(suffix=".png", bands="RGB", train=("train",), test=("test",))
 print(open_cache(Path(sys.argv[2]), "train", [p.stem for p in files], files, images, 8).digest)

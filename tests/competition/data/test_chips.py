@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.spec import ImageSet
+from competition.spec.images import ImageSet
 from tests.competition.samples import pixels
 
 

@@ -23,7 +23,7 @@ from competition.common.errors import UserError
 from competition.kaggle import transfer
 from competition.kaggle.answers import RemoteFile
 from competition.kaggle.download import make_plan
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from run import main
 from tests.kaggle_server import MEGABYTE, SIGNATURE, SLUG, TOKEN, KaggleServer, zipped

@@ -11,12 +11,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from competition import spec
 from competition.common.errors import UserError
 from competition.simulator import simulate as simulator
 from competition.simulator.label_rates import draw_labels
 from competition.simulator.render import LABELS, render_chip
 from competition.simulator.simulate import encode_jpeg, simulate
+from competition.spec import load as spec
 
 
 @pytest.fixture(scope="module")

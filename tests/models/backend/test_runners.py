@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from competition.spec import load
+from competition.spec.load import load
 from models.backend import runners
 from models.backend.interrupts import heeded
 from models.backend.openvino import PIXELS_PER_REQUEST, OpenVinoRunner

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import run
-from competition.spec import load
+from competition.spec.load import load
 from models.export import export as export_module
 from models.export.manifest import Manifest
 from models.networks.backbones import build_extractor

@@ -17,7 +17,7 @@ from keras import layers
 
 from competition.common.errors import UserError
 from competition.data.chips import read_chip, resize_chip
-from competition.spec import load
+from competition.spec.load import load
 from models.networks.applications import application, applications
 from models.recipes.recipe import Recipe
 from tests.models import samples

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from keras import ops
 
 from competition.common.errors import UserError
-from competition.metrics import f_beta
-from competition.spec import Competition, Metric, load
+from competition.metrics.f_beta import f_beta
+from competition.spec.competition import Competition
+from competition.spec.load import load
+from competition.spec.metric import Metric
 from competition.task import Task
 from models.networks.layers import ScoreLayer
 from models.networks.losses import balanced_weights, make_loss

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from competition.metrics import f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta
+from competition.spec.metric import Metric
 from folds.score_store import FoldScores
 from folds.scores import Scores
 from folds.table import FoldTable

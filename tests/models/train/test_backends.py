@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.runs.training_state import state_of

@@ -13,7 +13,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.data.chip_cache import open_cache
-from competition.spec import load
+from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.table import FoldTable
 from models.inputs.batches import Batches, Chips

@@ -23,8 +23,8 @@ from click.testing import CliRunner
 import run
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.labels import read_table
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
+from competition.tables.labels import read_table
 from competition.workspace import Workspace
 from folds.table import FoldTable
 from models.inputs.views import apply_view

@@ -8,7 +8,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.decide.decisions import decide

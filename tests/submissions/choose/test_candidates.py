@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, make_candidates, simplest

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.blending import make_best

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 from competition.task import Task
 from submissions.choose.report import evaluation_table, label_table, reliability_table
 from submissions.decide.cut_rules import FixedRule

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
-from competition.metrics import average_precision, by_label, macro
+from competition.metrics.f_beta import by_label
+from competition.metrics.ranking import average_precision, macro
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from run import main

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 
 F2 = Metric(average="samples", beta=2.0)
 NAMES = ("good", "fair", "noise")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics import f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta
+from competition.spec.metric import Metric
 from submissions.combine.greedy import GreedySelection, MeanTrial, select
 from submissions.combine.means import weighted_mean
 from tests.submissions.combine.members import F2, draw_members

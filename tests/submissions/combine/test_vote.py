@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competition.metrics import by_label
+from competition.metrics.f_beta import by_label
 from submissions.combine.means import Mean, Union
 from submissions.combine.vote import Vote
 from submissions.decide.cut_rules import FixedRule

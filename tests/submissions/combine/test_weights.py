@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics import f_beta
+from competition.metrics.f_beta import f_beta
 from submissions.combine.means import Mean
 from submissions.combine.weights import LogLossWeights, TunedWeights
 from submissions.decide.studies import Tuning

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta
+from competition.spec.metric import Metric
 from submissions.decide.cut_rules import FixedRule, PerLabelRule, ShrunkRule, TunedRule, UniformRule
 from submissions.decide.decisions import at_or_above
 from submissions.decide.exact_cuts import CutSearch

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from competition.spec import Competition
+from competition.spec.competition import Competition
 from submissions.decide.decisions import decide
 from tests.submissions.samples import planet
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics import f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta
+from competition.spec.metric import Metric
 from submissions.decide.exact_cuts import GRID, CutSearch
 
 METRICS = [Metric(average=average, beta=beta) for average in ("samples", "macro", "micro") for beta in (1.0, 2.0)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta
+from competition.spec.metric import Metric
 from submissions.decide.cut_rules import FixedRule, PerLabelRule
 from submissions.measure.cross_fit import CrossFit
 from tests.submissions.samples import fold_numbers

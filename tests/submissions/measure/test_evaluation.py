@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from competition.metrics import f_beta, f_beta_per_chip
-from competition.spec import Metric
+from competition.metrics.f_beta import f_beta, f_beta_per_chip
+from competition.spec.metric import Metric
 from submissions.decide.cut_rules import FixedRule, UniformRule
 from submissions.measure.bootstrap import bootstrap
 from submissions.measure.cross_fit import CrossFit

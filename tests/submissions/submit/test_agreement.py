@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from competition.metrics import f_beta_per_chip
+from competition.metrics.f_beta import f_beta_per_chip
 from submissions.submit.agreement import agreement
 from tests.submissions.samples import draw_truth, planet, write_table
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import fbeta_score, precision_score, recall_score
 
-from competition.metrics import average_precision, by_label, f_beta, f_beta_per_chip, macro, roc_auc
-from competition.spec import Metric
+from competition.metrics.f_beta import by_label, f_beta, f_beta_per_chip
+from competition.metrics.ranking import average_precision, macro, roc_auc
+from competition.spec.metric import Metric
 
 Matrices = tuple[np.ndarray, np.ndarray]
 

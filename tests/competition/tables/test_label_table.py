@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
-from competition.label_table import LabelRows, content_of, parse_rows
+from competition.tables.label_table import LabelRows, content_of, parse_rows
 from tests.competition.samples import other, planet
 
 

@@ -1,18 +1,17 @@
-"""F-beta per chip and by label, and the ranking metrics, on whole matrices.
+"""F-beta per chip and by label, on whole matrices.
 
 Rows are chips, columns labels. A fraction 0/0 counts as 0, as with scikit-learn's `zero_division=0`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.spec import Metric
+from competition.spec.metric import Metric
 
 
 def f_beta_per_chip(truth: ArrayLike, decisions: ArrayLike, beta: float) -> NDArray[np.float64]:
@@ -29,7 +28,7 @@ def f_beta_per_chip(truth: ArrayLike, decisions: ArrayLike, beta: float) -> NDAr
     Raises:
         ValueError: if the shapes differ.
     """
-    truth, decisions = _matched(truth, decisions)
+    truth, decisions = matched(truth, decisions)
     return f_beta_of_counts(*_counts(truth, decisions, axis=1), beta)
 
 
@@ -44,7 +43,7 @@ def f_beta(truth: ArrayLike, decisions: ArrayLike, metric: Metric) -> float:
     Raises:
         ValueError: if the shapes differ.
     """
-    truth, decisions = _matched(truth, decisions)
+    truth, decisions = matched(truth, decisions)
     axis = {"samples": 1, "macro": 0, "micro": None}[metric.average]
     return float(np.mean(f_beta_of_counts(*_counts(truth, decisions, axis=axis), metric.beta)))
 
@@ -81,7 +80,7 @@ class LabelMetrics:
 
 def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float) -> LabelMetrics:
     """Return F-beta, precision, recall and support of every label (the paper's table)."""
-    truth, decisions = _matched(truth, decisions)
+    truth, decisions = matched(truth, decisions)
     hits, decided, carried = _counts(truth, decisions, axis=0)
     return LabelMetrics(
         support=carried.astype(np.int64),
@@ -89,58 +88,6 @@ def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float) -> LabelMetric
         precision=_ratio(hits, decided),
         recall=_ratio(hits, carried),
     )
-
-
-def average_precision(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
-    """Return the average precision of every label, NaN where no chip carries it.
-
-    Args:
-        truth: bool array (num_chips, num_labels).
-        scores: float array (num_chips, num_labels), without NaN.
-
-    Returns:
-        Float array (num_labels,) in [0, 1], or NaN.
-
-    Raises:
-        ValueError: if the shapes differ or a score is NaN.
-    """
-    from sklearn.metrics import average_precision_score
-
-    truth, scores = _matched(truth, scores, dtype=np.float64)
-    return _by_label(average_precision_score, truth, scores, most=len(truth))
-
-
-def roc_auc(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
-    """Return the area under the ROC curve of every label, NaN where all or none of the chips carry it.
-
-    Args:
-        truth: bool array (num_chips, num_labels).
-        scores: float array (num_chips, num_labels), without NaN.
-
-    Returns:
-        Float array (num_labels,) in [0, 1], or NaN.
-
-    Raises:
-        ValueError: if the shapes differ or a score is NaN.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    truth, scores = _matched(truth, scores, dtype=np.float64)
-    return _by_label(roc_auc_score, truth, scores, most=len(truth) - 1)
-
-
-def macro(values: NDArray[np.float64]) -> float:
-    """Return the mean over the labels for which the metric exists; NaN if it exists for none."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
-
-
-def _by_label(
-    metric: Callable[..., float], truth: NDArray[np.bool_], scores: NDArray[np.float64], most: int
-) -> NDArray[np.float64]:
-    """Return a metric of every label that one chip carries at least and `most` at most, NaN for the others."""
-    pairs = zip(truth.T, scores.T, strict=True)
-    return np.array([metric(carried, score) if 1 <= carried.sum() <= most else np.nan for carried, score in pairs])
 
 
 def _counts(truth: NDArray[Any], decisions: NDArray[Any], axis: int | None) -> tuple[Any, Any, Any]:
@@ -152,7 +99,8 @@ def _ratio(over: Any, under: Any) -> NDArray[np.float64]:
     return np.divide(over, under, out=np.zeros_like(over), where=under > 0)
 
 
-def _matched(truth: ArrayLike, other: ArrayLike, dtype: Any = bool) -> tuple[NDArray[Any], NDArray[Any]]:
+def matched(truth: ArrayLike, other: ArrayLike, dtype: Any = bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return both as arrays, after a look at whether they fit; scores must not hold NaN."""
     truth, other = np.asarray(truth, dtype=bool), np.asarray(other, dtype=dtype)
     if truth.ndim != 2 or truth.shape != other.shape:
         raise ValueError(f"Expected two (num_chips, num_labels) arrays of one shape, got {truth.shape}, {other.shape}.")

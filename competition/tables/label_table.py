@@ -20,7 +20,7 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.text import first
-from competition.spec import Competition
+from competition.spec.competition import Competition
 
 SHOWN = 3  # examples of a problem
 WIDTH = 60  # characters of a row, or of a tag, in a message

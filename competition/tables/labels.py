@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.label_table import content_of, parse_rows
-from competition.spec import Competition
+from competition.spec.competition import Competition
+from competition.tables.label_table import content_of, parse_rows
 
 if TYPE_CHECKING:
     import pandas as pd

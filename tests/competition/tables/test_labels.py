@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competition.common.errors import UserError
-from competition.label_table import parse_rows
-from competition.labels import read_label_table, read_table, to_multi_hot, to_tags
+from competition.tables.label_table import parse_rows
+from competition.tables.labels import read_label_table, read_table, to_multi_hot, to_tags
 from tests.competition.samples import other, planet, write_csv
 
 LABELS = planet().labels

@@ -1,0 +1,1 @@
+"""What judges decisions or scores, on whole matrices."""

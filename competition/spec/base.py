@@ -1,0 +1,34 @@
+"""What every part of a competition's file is made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Frozen(BaseModel):
+    """A part of the file: it cannot be changed, and takes no entry that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _inside(path: str) -> str:
+    """Return a relative path that stays where it is looked for."""
+    parts = path.split("/")
+    if not path.isprintable() or re.search(r'[\\:*?"<>|]', path) or any(part.strip(". ") == "" for part in parts):
+        raise ValueError("expected the name of a file or folder, or a path below the data such as 'images/train'")
+    return path
+
+
+def _several(value: Any) -> Any:
+    """Return one name as a list of it."""
+    return [value] if isinstance(value, str) else value
+
+
+# A file or folder among the data, possibly in folders: it never leads out of them.
+Place = Annotated[str, AfterValidator(_inside)]
+Places = Annotated[tuple[Place, ...], BeforeValidator(_several)]
