@@ -57,7 +57,7 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
 
 def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list[str]:
     """Return the tags decided for each chip, and say by which cuts."""
-    from competition.tables.labels import to_tags
+    from competition.tables.write import to_tags
     from submissions.choose.cuts import cuts_of
     from submissions.decide.decisions import decide
 
@@ -89,7 +89,7 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
     check_writable(path)
     report = export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace))
     click.echo(report.text())
-    if not (workspace.runs / model / CUTS).is_file():
+    if workspace.competition.metric.judges == "decisions" and not (workspace.runs / model / CUTS).is_file():
         better, fixed = spelled(f"thresholds --model {model}"), workspace.competition.metric.prior_cut
         click.echo(f'Every label is decided at {fixed:.2g}; "{better}" may find better cuts.')
     command = f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags"

@@ -17,7 +17,7 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb `--workspace`, `--competition` and `--debug`, and its first argument: the Workspace."""
 
     @click.option("--workspace", type=FOLDER, default="workspace", show_default=True, help="folder of every artefact")
-    @click.option("--competition", default="planet", show_default=True, help="a known name, or a .toml file")
+    @click.option("--competition", default="planet", show_default=True, help="a known name, Kaggle's, or a .toml file")
     @click.option("--debug", is_flag=True, help="show where an error came from")
     @functools.wraps(verb)
     def wrapped(workspace: Path, competition: str, debug: bool, **options: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.spec.competition import Competition
-from competition.spec.metric import Metric
+from competition.spec.metric import DECISIONS, Metric
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,41 @@ class Task:
     def metric(self) -> Metric:
         """What judges the labels scored.
 
-        All labels: the competition's metric. Some: the mean over them, as a mean over chips says nothing where most
-        chips carry none of them.
+        All labels: the competition's metric. Some: F-beta and average precision as the mean over them, as a mean over
+        chips says nothing where most chips carry none of them.
         """
         metric = self.competition.metric
-        return metric if self.is_whole else metric.model_copy(update={"average": "macro"})
+        if not self.is_whole and metric.name in ("f_beta", "average_precision"):
+            metric = metric.model_copy(update={"average": "macro"})
+        return metric.of_labels(self.labels)
+
+    @property
+    def is_multi_class(self) -> bool:
+        """Whether a chip carries exactly one of the labels scored."""
+        return self.is_whole and self.competition.is_multi_class
+
+    @property
+    def cut(self) -> float | None:
+        """The cut by which `answers` decides; None where nothing is cut."""
+        return None if self.metric.judges != DECISIONS or self.is_multi_class else self.metric.prior_cut
+
+    def answers(self, scores: NDArray[np.floating]) -> NDArray[Any]:
+        """Return what the metric judges, if nothing was fitted to the scores.
+
+        The scores themselves, if it judges scores. Or else bool decisions: of a multi-class competition the label that
+        scores highest, otherwise the labels that reach the metric's prior cut.
+
+        Args:
+            scores: float array (num_chips, num_scored).
+
+        Returns:
+            Array of the same shape.
+        """
+        if self.metric.judges != DECISIONS:
+            return scores
+        if self.is_multi_class:
+            return scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])
+        return scores >= self.metric.prior_cut
 
     def spread(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return scores (num_chips, num_scored) with a column for every label, NaN where it is not scored."""

@@ -1,4 +1,4 @@
-"""The verbs of the data: download, prepare, check, simulate. Each imports what it needs when it runs."""
+"""The verbs of the competition and its data. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from competition.common.command_line import FOLDER, Verbs, Words, show_next
+from competition.common.command_line import FILE, FOLDER, Verbs, Words, show_next
+from competition.common.errors import FLAGS, UserError
 from competition.flags import in_workspace
 
 if TYPE_CHECKING:
@@ -82,21 +83,95 @@ def check(workspace: Workspace, sample: int | None) -> None:
 
 @data.command()
 @click.option("--to", "folder", type=FOLDER, required=True, help="new folder to fill, in Kaggle's layout")
-@click.option("--train", "num_train", type=int, default=2000, show_default=True, help="labelled chips")
-@click.option("--test", "num_test", type=int, default=1000, show_default=True, help="chips to predict")
+@click.option("--competition", default="planet", show_default=True, help="a known name, or a .toml file")
+@click.option("--train", "num_train", type=int, help="labelled chips; default: 2000 of Planet, 200 of others")
+@click.option("--test", "num_test", type=int, help="chips to predict; default: 1000 of Planet, 100 of others")
 @click.option("--size", type=int, default=64, show_default=True, help="pixels along each side")
 @click.option("--seed", type=int, default=0, show_default=True, help="the same seed gives the same bytes")
-@click.option("--tif", is_flag=True, help="write four-band GeoTIFFs too")
-@click.option("--rare-boost", type=float, default=1.0, show_default=True, help="how much more often rare labels occur")
+@click.option("--tif", is_flag=True, help="of Planet, write four-band GeoTIFFs too")
+@click.option(
+    "--rare-boost", type=float, default=1.0, show_default=True, help="of Planet, how much more often rare labels occur"
+)
 @click.option("--debug", is_flag=True, help="show where an error came from")
-def simulate(folder: Path, debug: bool, **options: Any) -> None:
-    """Make Amazon chips up, for a trial without Kaggle's data."""
-    from competition.simulator.simulate import simulate as simulate_chips
+def simulate(folder: Path, competition: str, debug: bool, **options: Any) -> None:
+    """Make chips up, for a trial without Kaggle's data: Amazon chips, or plain ones in a competition's layout."""
+    context = click.get_current_context()
+    context.meta["debug"] = debug
+    given = {name: value for name, value in options.items() if value is not None}
+    if competition == "planet":
+        from competition.simulator.simulate import simulate as simulate_chips
 
-    click.get_current_context().meta["debug"] = debug
-    simulate_chips(folder, **options)
+        options = {"num_train": 2000, "num_test": 1000, **given}
+        simulate_chips(folder, **options)
+    else:
+        from competition.layouts.simulate import simulate_layout
+        from competition.spec.load import load
+
+        options = {"num_train": 200, "num_test": 100, **given}
+        if options.pop("tif") | (options.pop("rare_boost") != 1):
+            raise UserError("--tif and --rare-boost are for Planet's chips only.")
+        simulate_layout(folder, load(competition), **options)
+        context.meta[FLAGS] = ["--competition", competition]
     click.echo(f"Wrote {options['num_train']:,} labelled chips and {options['num_test']:,} to predict to {folder}.")
     show_next(f"data prepare --from {shlex.quote(str(folder))}")
 
 
-VERBS = (data,)
+@click.group(name="competition", cls=Verbs)
+def competition() -> None:
+    """Begin a competition of your own, or see what a competition's file says."""
+
+
+@competition.command()
+@click.option("--from", "source", type=FOLDER, required=True, help="folder of Kaggle's files, packed or unpacked")
+@click.option("--output", type=FILE, help="file to write; default: the competition's name with .toml")
+@click.option("--train-table", help="the table of labels")
+@click.option("--sample-submission", help="the table that shows what a submission looks like")
+@click.option("--id-column", help="the column that names the pictures")
+@click.option("--tags-column", help="the column of the tags, or of the label")
+@click.option("--separator", help="what stands between two tags")
+@click.option("--metric", help="what ranks submissions, such as f2, 'macro f1', roc_auc or log_loss; default: a guess")
+@click.option("--group", help="the column that says which chips stay together in a fold")
+@click.option("--name", help="short name, used in files; default: from the slug or the folder")
+@click.option("--title", help="name for people; default: from the slug or the folder")
+@click.option("--slug", help="Kaggle's name of the competition; default: what looks like one")
+@click.option("--force", is_flag=True, help="replace the file if it is there")
+@click.option("--debug", is_flag=True, help="show where an error came from")
+def init(source: Path, output: Path | None, force: bool, debug: bool, **wishes: str | None) -> None:
+    """Write a competition's file from what Kaggle ships, commented, with a question for what is not sure."""
+    from competition.init.forms import Wishes
+    from competition.init.report import report
+    from competition.init.toml_file import init as write_file
+
+    click.get_current_context().meta["debug"] = debug
+    found, path = write_file(source, output, Wishes(**wishes), force=force)
+    click.echo(report(found, path))
+    show_next(f"data prepare --from {shlex.quote(str(source))} --competition {shlex.quote(str(path))}")
+
+
+@competition.command()
+@click.option(
+    "--competition", "name", default="planet", show_default=True, help="a known name, Kaggle's name, or a .toml file"
+)
+@click.option("--debug", is_flag=True, help="show where an error came from")
+def show(name: str, debug: bool) -> None:
+    """Show a competition as the toolkit understands it."""
+    from competition.spec.load import load
+    from competition.spec.show import show as text_of
+
+    click.get_current_context().meta["debug"] = debug
+    click.echo(text_of(load(name)))
+
+
+@competition.command(name="list")
+@click.option("--debug", is_flag=True, help="show where an error came from")
+def list_all(debug: bool) -> None:
+    """List the competitions that ship with the toolkit."""
+    from competition.spec.load import shipped
+    from competition.spec.show import list_of
+
+    click.get_current_context().meta["debug"] = debug
+    click.echo(list_of(shipped()))
+    show_next("competition show --competition NAME")
+
+
+VERBS = (competition, data)

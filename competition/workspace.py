@@ -1,4 +1,4 @@
-"""Where things lie: the workspace's folders, and the chips and tables of a competition.
+"""The workspace: the folder that holds every artefact of one competition.
 
 Layout of a workspace:
 
@@ -16,27 +16,21 @@ Layout of a workspace:
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from competition.common.errors import UserError
-from competition.common.records import DamagedError, read_record, write_record
-from competition.common.text import first
+from competition.layout import Layout
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 from competition.spec.load import load
-from competition.tables.labels import LabelTable, read_label_table, read_table
-
-PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}
-FORMAT = 1
+from competition.tables.labels import LabelTable, read_label_table
+from competition.tables.sample import SampleSubmission
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds every artefact of one competition.
+    """The folder of one competition.
 
     Attributes:
         root: the folder.
@@ -120,152 +114,34 @@ class Workspace:
         Raises:
             UserError: if the data are not prepared or the table is not valid.
         """
-        return read_label_table(self.layout.table(self.competition.tables.train[0]), self.competition)
+        return read_label_table(self.training_tables, self.competition)
+
+    @property
+    def training_tables(self) -> tuple[Path, ...]:
+        """The tables of the labelled chips."""
+        return tuple(map(self.layout.table, self.competition.tables.train))
 
     def test_names_of(self, images: ImageSet) -> tuple[str, ...]:
         """Return the ids of the chips to predict, none if the workspace has no folder of them in that rendering."""
         return self.test_names if any(name in self.layout.folders for name in images.test) else ()
 
-    @cached_property
+    @property
     def test_names(self) -> tuple[str, ...]:
         """Ids of the chips to predict, in the sample submission's order; without one, in the order of the files."""
-        tables = self.competition.tables
-        if tables.sample_submission is not None and tables.sample_submission in self.layout.tables:
-            path = self.layout.table(tables.sample_submission)
-            names = read_table(path, [tables.id_column])[tables.id_column]
-            if names.duplicated().any():
-                raise UserError(f"{path} repeats ids: {first(names[names.duplicated()])}.")
-            return tuple(names)
+        return self.sample.names
+
+    @cached_property
+    def sample(self) -> SampleSubmission:
+        """What a submission must look like.
+
+        Without a sample submission, the chips to predict are those of the test folders; of a folder that holds the
+        labelled chips too, the others.
+        """
+        name = self.competition.tables.sample_submission
+        if name is not None and name in self.layout.tables:
+            return SampleSubmission.read(self.layout.table(name), self.competition)
         images = self.competition.image_set(self.competition.default_images)
-        return tuple(self.layout.files(images, "test"))
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the chips and tables of a competition lie.
-
-    Attributes:
-        competition: the competition's name.
-        folders: path of each image folder found, by its name in the competition file.
-        tables: path of each CSV found, by its name in the competition file.
-    """
-
-    competition: str
-    folders: dict[str, Path]
-    tables: dict[str, Path]
-
-    def table(self, name: str) -> Path:
-        """Return the path of the CSV called `name`.
-
-        Raises:
-            UserError: if it was not found by `data prepare`.
-        """
-        if name not in self.tables:
-            raise UserError(
-                f"{name} is not in the workspace. Add it, or {name}.zip, to the folder of Kaggle's files.",
-                command="data prepare --from DIR",
-            )
-        return self.tables[name]
-
-    def files(self, images: ImageSet, split: str) -> dict[str, Path]:
-        """Return the chip files of one rendering, by id, in the order of the ids.
-
-        Args:
-            images: the rendering.
-            split: "train" or "test".
-
-        Raises:
-            UserError: if no folder of it was found, or two files carry one id.
-        """
-        folders = images.train if split == "train" else images.test
-        present = [self.folders[name] for name in folders if name in self.folders]
-        if not present:
-            raise UserError(f"No {split} chips: none of the folders {', '.join(folders)} was found.", command=PREPARE)
-        right_name, suffixes = self._right_names(images, split), images.suffix
-        files: dict[str, Path] = {}
-        for entry in [entry for folder in present for entry in os.scandir(folder)]:  # which knows the kind of each
-            # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
-            if entry.name.startswith(".") or not entry.name.lower().endswith(suffixes) or not entry.is_file():
-                continue
-            path, name = Path(entry.path), Path(right_name.get(entry.name, entry.name)).stem
-            if name in files:
-                raise UserError(f"Two files carry the id {name}: {files[name]} and {path}. Remove one.")
-            files[name] = path
-        return dict(sorted(files.items()))
-
-    def locate(self, images: ImageSet, split: str, names: tuple[str, ...]) -> list[Path]:
-        """Return the files of the chips `names`, in that order.
-
-        Raises:
-            UserError: if a chip has no file; the first ones are named.
-        """
-        files = self.files(images, split)
-        if missing := [name for name in names if name not in files]:
-            suffixes = " or ".join(images.suffix)
-            raise UserError(
-                f"{len(missing)} of {len(names)} {split} chips have no {suffixes} file: {first(missing)}.",
-                command={"to see what is there": "data check"},
-            )
-        return [files[name] for name in names]
-
-    def write(self, path: Path) -> None:
-        """Write the layout to `path` as JSON, atomically; what lies beside it is named relative to it."""
-        base = path.parent.resolve()
-
-        def relative(place: Path) -> str:
-            place = place.resolve()
-            return str(place.relative_to(base) if place.is_relative_to(base) else place)
-
-        groups = {"folders": self.folders, "tables": self.tables}
-        paths = {group: {name: relative(place) for name, place in members.items()} for group, members in groups.items()}
-        write_record(path, {"competition": self.competition, **paths}, version=FORMAT)
-
-    @classmethod
-    def read(cls, path: Path, competition: Competition) -> Layout:
-        """Read a layout and check that it belongs to `competition`.
-
-        Raises:
-            UserError: if it is missing or belongs to another competition, or a path in it is gone.
-        """
-        if not path.is_file():
-            raise UserError(f"No data in the workspace {path.parent.parent}.", command=PREPARE)
-        layout = cls._parse(path, competition)
-        places = [*layout.folders.values(), *layout.tables.values()]
-        if gone := [place for place in places if not place.exists()]:
-            raise UserError(f"Data that were prepared are gone: {first(gone)}.", command=PREPARE)
-        return layout
-
-    @classmethod
-    def read_what_is_left(cls, path: Path, competition: Competition) -> Layout:
-        """Read a layout to add to it: empty if there is none or it is damaged, and without the paths that are gone.
-
-        Raises:
-            UserError: if it belongs to another competition.
-        """
-        try:
-            layout = cls._parse(path, competition)
-        except DamagedError:
-            return cls(competition.name, {}, {})
-        folders = {name: place for name, place in layout.folders.items() if place.exists()}
-        tables = {name: place for name, place in layout.tables.items() if place.exists()}
-        return cls(competition.name, folders, tables)
-
-    @classmethod
-    def _parse(cls, path: Path, competition: Competition) -> Layout:
-        def parse(content: dict[str, Any]) -> Layout:
-            groups = ({name: path.parent / place for name, place in content[g].items()} for g in ("folders", "tables"))
-            return cls(str(content["competition"]), *groups)
-
-        layout = read_record(path, parse, version=FORMAT, command=PREPARE)
-        if layout.competition != competition.name:
-            raise UserError(
-                f"The workspace {path.parent.parent} was prepared for competition {layout.competition!r}, "
-                f"received {competition.name!r}. Give --competition or another --workspace."
-            )
-        return layout
-
-    def _right_names(self, images: ImageSet, split: str) -> dict[str, str]:
-        if images.renamed is None or (split == "train" and images.renamed not in self.tables):
-            return {}
-        table = read_table(self.table(images.renamed), ["old", "new"])
-        return dict(zip(table["old"], table["new"], strict=True))
+        shared = {*self.layout.folders_of(images, "train")} & {*self.layout.folders_of(images, "test")}
+        labelled = frozenset(self.labelled.image_names if shared else ())
+        names = [chip for chip in self.layout.files(images, "test") if chip not in labelled]
+        return SampleSubmission.of(names, self.competition)

@@ -1,16 +1,23 @@
-"""Assigning the labelled chips of a workspace to folds, once."""
+"""Assigning the labelled chips of a workspace to folds, once, or taking those that were delivered."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from competition.common.errors import UserError
-from competition.common.text import short
+from competition.common.text import first, short
+from competition.spec.tables import TableForm
+from competition.tables.csv_files import header_of
+from competition.tables.joined import read_column
 from competition.workspace import Workspace
 from folds.audit import Audit, audit, write_table
-from folds.table import FoldTable, make_table, read_groups
+from folds.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
 
 
 @dataclass(frozen=True)
@@ -46,24 +53,82 @@ def assign_folds(
         k: number of folds in each repeat.
         seed: of the shuffling.
         repeats: how many times every chip is held out, each time in other folds.
-        group: a column of the training table, or the path of a CSV file, that says which chips stay together.
+        group: a column of the training table, or the path of a CSV file, that says which chips stay together; default:
+            the competition's column of groups; "" for none.
         force: replace another fold table.
 
     Raises:
         UserError: if the data, k or the groups are not right, or there is another fold table.
     """
-    labelled, path = workspace.labelled, workspace.fold_table
+    labelled, tables = workspace.labelled, workspace.competition.tables
+    group = tables.group_column if group is None else group
     groups = None
-    if group is not None:
-        in_file, tables = group.endswith(".csv"), workspace.competition.tables
-        source = Path(group) if in_file else workspace.layout.table(tables.train[0])
-        groups = read_groups(source, labelled.image_names, None if in_file else group, tables.id_column)
+    if group and group.endswith(".csv"):
+        groups = read_groups(Path(group), labelled.image_names, id_column=tables.id_column)
+    elif group:
+        cells = read_column(workspace.training_tables, tables, workspace.competition.labels, group)
+        groups = of_chips(cells, labelled.image_names, f"{first(tables.train)}, column {group!r},", "group")
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
+    settings = {"k": k, "seed": seed, "repeats": repeats, "group": group or None}
+    return _written(table, workspace, settings, force=force)
+
+
+def take_folds(
+    workspace: Workspace, *, source: Path | None = None, column: str | None = None, force: bool = False
+) -> AssignedFolds:
+    """Take folds that were delivered, such as a team mate's, and write the table and its audit.
+
+    Args:
+        workspace: the chips, and where the table goes.
+        source: a CSV file with a column of ids, the first where none has the competition's name, and one of folds;
+            default: the training table. Rows of other chips are passed over.
+        column: the column of folds, counted from 0 or 1; those of further repeats add "_repeat1" and so on to its name.
+            Default: "fold", or of the training table the one that the competition names.
+        force: replace another fold table.
+
+    Raises:
+        UserError: if the file or a column is missing, or the folds are not right or lack a chip, or there is another
+            fold table.
+    """
+    competition, names = workspace.competition, workspace.labelled.image_names
+    tables = competition.tables
+    column = column or (tables.fold_column if source is None else None) or "fold"
+    paths: Sequence[Path] = workspace.training_tables
+    form: TableForm = tables
+    if source is not None:
+        paths, form = (source,), TableForm(id_column=_id_column(source, tables.id_column))
+    title = first((path.name for path in paths), shown=3)
+    columns = [column, *_repeats_in(paths, form, column)]
+    cells = [read_column(paths, form, competition.labels, name) for name in columns]
+    rows = [[cell.removesuffix(".0") for cell in of_chips(of, names, title, "fold")] for of in cells]  # as pandas may
+    try:
+        folds = np.array([parse_folds(name, row) for name, row in zip(columns, rows, strict=True)])
+        folds -= 1 if len(columns) == 1 and folds.size and folds.min() == 1 else 0
+        table = FoldTable(names, folds, int(folds[0].max()) + 1)
+    except UserError as error:
+        raise UserError(f"{title}: {error}") from error
+    settings = {"from": title, "column": column, "k": table.k, "repeats": table.num_repeats}
+    return _written(table, workspace, settings, force=force)
+
+
+def _id_column(path: Path, usual: str) -> str:
+    """Return the column of ids of a table of folds: the competition's, this project's own, or the first."""
+    header = header_of(path)
+    return next((name for name in (usual, NAME_COLUMN) if name in header), header[0])
+
+
+def _repeats_in(paths: Sequence[Path], form: TableForm, column: str) -> list[str]:
+    headers = {name for path in paths for name in header_of(path, form)}
+    later = (f"{column}_repeat{repeat}" for repeat in count(1))
+    return list(takewhile(headers.__contains__, later))
+
+
+def _written(table: FoldTable, workspace: Workspace, settings: dict[str, Any], *, force: bool) -> AssignedFolds:
+    path, labels = workspace.fold_table, workspace.competition.labels
     if path.is_file() and not force and FoldTable.read(path).digest != table.digest:
         raise UserError(
             f"{path} holds other folds. Keep them, or replace them with --force: runs made with them are refused then."
         )
-    assigned = AssignedFolds(table, audit(table, labelled.truth, workspace.competition.labels), path)
-    settings = {"k": k, "seed": seed, "repeats": repeats, "group": group}
+    assigned = AssignedFolds(table, audit(table, workspace.labelled.truth, labels), path)
     write_table(table, assigned.audit, path, settings=settings)
     return assigned

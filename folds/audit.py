@@ -14,12 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from tabulate import tabulate
 
 from competition.common.records import write_record
+from competition.common.text import first
 from folds.table import FoldTable
 
 FORMAT = 1  # of `folds.json`
 TEXT_WIDTH = 110
 MAX_FOLDS_SHOWN = 10  # one by one in `Audit.text`; of more, the extremes
 MAX_LABEL_WIDTH = 20
+MAX_LABELS_SHOWN = 40  # of more, those whose shares are farthest off
+EXAMPLES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +109,30 @@ class Audit:
         shown = self.positives if every_fold else np.stack([self.positives.min(axis=0), self.positives.max(axis=0)])
         rows = [
             [_cut(self.labels[column]), self.support[column], *shown[:, column], self._worst_of(column)]
-            for column in np.argsort(self.support, kind="stable")
+            for column in self._labels_shown
         ]
         headers = ["label", "chips", *headers, "worst"]
         align = ["left"] + ["right"] * (len(headers) - 1)
         return tabulate(rows, headers, disable_numparse=True, colalign=align)
 
+    @property
+    def _labels_shown(self) -> list[int]:
+        """Columns of the labels to show, the rarest first."""
+        by_support = np.argsort(self.support, kind="stable")
+        if len(by_support) <= MAX_LABELS_SHOWN:
+            return by_support.tolist()
+        off = np.where(self.support >= self.k, np.abs(self._worst_shares), -1.0)
+        shown = np.argsort(-off, kind="stable")[:MAX_LABELS_SHOWN]
+        return by_support[np.isin(by_support, shown)].tolist()
+
+    @cached_property
+    def _worst_shares(self) -> NDArray[np.float64]:
+        """Float array (num_labels,): the deviation of each label's share that is farthest from 0."""
+        deviation = self.relative_share - 1
+        return np.take_along_axis(deviation, np.abs(deviation).argmax(axis=0)[None], axis=0)[0]
+
     def _worst_of(self, column: int) -> str:
-        if not self.support[column]:
-            return "-"
-        deviation = self.relative_share[:, column] - 1
-        return f"{deviation[np.abs(deviation).argmax()]:+.1%}"
+        return f"{self._worst_shares[column]:+.1%}" if self.support[column] else "-"
 
     def _remarks(self, every_fold: bool) -> list[str]:
         sizes = self.fold_sizes
@@ -129,15 +145,17 @@ class Audit:
             f"{columns}; worst: farthest that the label's share in a fold is off its share in all.",
             f"Fold sizes: {shown} chips.",
         ]
+        if len(self.labels) > MAX_LABELS_SHOWN:
+            remarks.append(f"Shown are the {MAX_LABELS_SHOWN} of {len(self.labels):,} labels that are farthest off.")
         if self.worst is not None:
             label, fold, deviation = self.worst
             remarks.append(f"Worst deviation from a label's share: {deviation:+.1%} ({label}, fold {fold}).")
         if self.too_rare:
-            remarks.append(
-                f"Too rare for {self.k} folds, so that some hold out no chip with them: {', '.join(self.too_rare)}."
-            )
+            too_rare = first(self.too_rare, EXAMPLES)
+            remarks.append(f"Too rare for {self.k} folds, so that some hold out no chip with them: {too_rare}.")
         if self.absent:
-            remarks.append(f"On no chip at all, so that nothing can be learned of them: {', '.join(self.absent)}.")
+            absent = first(self.absent, EXAMPLES)
+            remarks.append(f"On no chip at all, so that nothing can be learned of them: {absent}.")
         return remarks
 
 

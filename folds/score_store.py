@@ -207,15 +207,17 @@ class ScoreStore:
         names = by_repeat[0].names
         test = {fold: scores.test for fold, scores in folds.items()}
         return ModelScores(
-            oof=Scores(names, np.mean([scores.aligned(names) for scores in by_repeat], axis=0)),
-            test=Scores(folds[complete[0][0]].test.names, np.mean([scores.values for scores in test.values()], axis=0)),
+            oof=Scores(names, _mean([scores.aligned(names) for scores in by_repeat])),
+            test=Scores(folds[complete[0][0]].test.names, _mean([scores.values for scores in test.values()])),
             test_by_fold=test,
             recipe_digest=next(iter(folds.values())).provenance.recipe_digest,
             left_out=left_out,
         )
 
     def _oof_of(self, repeat: list[FoldScores], model: str, left_out: set[str]) -> Scores:
-        row: dict[str, NDArray[np.float32]] = {}
+        row_of = {name: row for row, name in enumerate(self.table.image_names)}
+        values = np.empty((len(row_of), len(self.labels)), dtype=np.float32)
+        kept = np.zeros(len(row_of), dtype=bool)
         for scores in repeat:
             fold = scores.provenance.fold
             held = zip(self.table.image_names, self.table.heldout(fold), strict=True)
@@ -225,9 +227,11 @@ class ScoreStore:
                     f"'{model}' fold {fold} does not score the chips it held out.",
                     command=_restart(model, fold),
                 )
-            row.update(zip(scores.heldout.names, scores.heldout.values, strict=True))
-        names = tuple(name for name in self.table.image_names if name in row and name not in left_out)
-        return Scores(names, np.array([row[name] for name in names], dtype=np.float32))
+            for name, chip in zip(scores.heldout.names, scores.heldout.values, strict=True):
+                if name not in left_out:
+                    values[row_of[name]], kept[row_of[name]] = chip, True
+        names = tuple(name for name, is_kept in zip(self.table.image_names, kept, strict=True) if is_kept)
+        return Scores(names, values if kept.all() else values[kept])
 
     @staticmethod
     def _check_agreement(model: str, folds: list[FoldScores]) -> None:
@@ -249,6 +253,17 @@ class ScoreStore:
                     f"Folds {ours.fold} and {theirs.fold} of '{model}' differ in {' and '.join(differing)}.",
                     command=f"train --models {model} --restart",
                 )
+
+
+def _mean(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the mean of matrices; of one, itself. Not by `np.mean`, which would copy them side by side first."""
+    if len(matrices) == 1:
+        return matrices[0]
+    total = matrices[0] + matrices[1]
+    for matrix in matrices[2:]:
+        total += matrix
+    total /= len(matrices)
+    return total
 
 
 def _restart(model: str, fold: int) -> str:

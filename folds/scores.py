@@ -24,10 +24,12 @@ def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
     Raises:
         ValueError: if a label has scores of some of the chips only.
     """
-    missing = np.isnan(values)
-    if (missing.any(axis=0) & ~missing.all(axis=0)).any():
+    if not len(values):
+        return np.ones(values.shape[1], dtype=bool)
+    scored = ~np.isnan(values.max(axis=0))  # NaN where one is: no mask as large as the scores
+    if not np.isnan(values[:, ~scored]).all():
         raise ValueError("Scores must be numbers in [0, 1], or NaN for every chip of a label that is not scored.")
-    return ~missing.any(axis=0)
+    return np.asarray(scored)
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,11 @@ class Scores:
             raise ValueError(f"{len(self.names)} names do not fit scores of shape {self.values.shape}.")
         if len(set(self.names)) != len(self.names):
             raise ValueError("Scores name a chip twice.")
-        values = self.values[:, self.scored]
-        if not np.all((values >= 0) & (values <= 1)):
-            raise ValueError("Scores must be numbers in [0, 1].")
+        if len(self.values):
+            scored = self.scored
+            low, high = (bound[scored] for bound in (self.values.min(axis=0), self.values.max(axis=0)))
+            if not ((low >= 0).all() and (high <= 1).all()):
+                raise ValueError("Scores must be numbers in [0, 1].")
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -77,7 +81,12 @@ class Scores:
         return cls(tuple(map(str, frame.index)), values)
 
     def aligned(self, names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the rows of `names` in that order, NaN where a chip has no scores."""
+        """Return the rows of `names` in that order, NaN where a chip has no scores.
+
+        Of all chips in their own order these are `values` themselves, which are not to be changed.
+        """
+        if tuple(names) == self.names:
+            return self.values
         row = {name: i for i, name in enumerate(self.names)}
         rows = np.array([row.get(name, -1) for name in names], dtype=np.int64)
         values = np.full((len(rows), self.values.shape[1]), np.nan, dtype=np.float32)

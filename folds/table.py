@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.text import first
-from competition.tables.labels import read_table
+from competition.tables.csv_files import read_table
 from folds.stratify import grouped_stratified_folds, stratified_folds
 
 NAME_COLUMN = "image_name"
@@ -135,7 +135,7 @@ class FoldTable:
         table = read_table(path, [NAME_COLUMN, _fold_column(0)])
         try:
             columns = _fold_columns(list(table.columns))
-            folds = np.array([_parse_folds(column, table[column].tolist()) for column in columns], dtype=np.int64)
+            folds = np.array([parse_folds(column, table[column].tolist()) for column in columns], dtype=np.int64)
             if not folds.size:
                 raise UserError("no chips, only a header.")
             return cls(tuple(table[NAME_COLUMN].str.strip()), folds, int(folds[0].max()) + 1)
@@ -217,9 +217,24 @@ def read_groups(
     if names.duplicated().any():
         raise UserError(f"{path} repeats ids: {first(names[names.duplicated()])}.")
     group_of = dict(zip(names, table[column].str.strip(), strict=True))
-    if missing := [name for name in image_names if not group_of.get(name)]:
-        raise UserError(f"{path} has no group for {len(missing)} of {len(image_names)} chips: {first(missing)}.")
-    return [group_of[name] for name in image_names]
+    return of_chips(group_of, image_names, str(path), "group")
+
+
+def of_chips(cells: Mapping[str, str], image_names: Sequence[str], source: str, what: str) -> list[str]:
+    """Return the cell of each chip, such as its group, in the order of `image_names`.
+
+    Args:
+        cells: by id of the chip.
+        image_names: ids of the chips.
+        source: where the cells stand, for the error.
+        what: they say, for the error.
+
+    Raises:
+        UserError: if a chip has none or a blank one.
+    """
+    if missing := [name for name in image_names if not cells.get(name)]:
+        raise UserError(f"{source} has no {what} for {len(missing)} of {len(image_names)} chips: {first(missing)}.")
+    return [cells[name] for name in image_names]
 
 
 def _fold_column(repeat: int) -> str:
@@ -235,8 +250,12 @@ def _fold_columns(columns: list[str]) -> list[str]:
     return expected
 
 
-def _parse_folds(column: str, cells: list[str]) -> list[int]:
-    """Return a column of fold numbers; nine digits at most, lest a slip of the hand overflow."""
+def parse_folds(column: str, cells: list[str]) -> list[int]:
+    """Return a column of fold numbers; nine digits at most, lest a slip of the hand overflow.
+
+    Raises:
+        UserError: if a cell is no whole number from 0.
+    """
     cells = [str(cell).strip() for cell in cells]
     if wrong := [cell for cell in cells if not re.fullmatch(r"[0-9]{1,9}", cell)]:
         raise UserError(f"column {column!r} must hold whole numbers from 0; it holds {first(map(repr, wrong))}.")

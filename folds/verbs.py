@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from competition.common.command_line import show_next
+from competition.common.command_line import FILE, show_next
+from competition.common.errors import UserError
 from competition.flags import in_workspace
 
 if TYPE_CHECKING:
@@ -15,22 +17,47 @@ if TYPE_CHECKING:
 
 @click.command()
 @in_workspace
-@click.option("--k", type=click.IntRange(min=2), default=5, show_default=True, help="number of folds")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the shuffling")
+@click.option("--k", type=click.IntRange(min=2), help="number of folds; default: 5")
+@click.option("--seed", type=click.IntRange(min=0), help="seed of the shuffling; default: 0")
 @click.option(
-    "--repeats",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="times that every chip is held out, each time in other folds",
+    "--repeats", type=click.IntRange(min=1), help="times that every chip is held out, each in other folds; default: 1"
 )
-@click.option("--group", help="keep chips of one group in one fold: a column of the training table, or a CSV file")
+@click.option(
+    "--group",
+    help="keep chips of one group in one fold: a column of the training table, or a CSV file; "
+    "default: the competition's column of groups, '' for none",
+)
+@click.option("--from", "source", type=FILE, help="take the folds in a CSV file, such as a team mate's folds.csv")
+@click.option(
+    "--column", help="take the folds in this column, of the CSV file (default: fold) or of the training table"
+)
 @click.option("--force", is_flag=True, help="replace the fold table; runs made with the old one are refused then")
-def folds(workspace: Workspace, k: int, seed: int, repeats: int, group: str | None, force: bool) -> None:
-    """Assign the labelled chips to multilabel-stratified folds."""
-    from folds.assign import assign_folds
+def folds(
+    workspace: Workspace,
+    k: int | None,
+    seed: int | None,
+    repeats: int | None,
+    group: str | None,
+    source: Path | None,
+    column: str | None,
+    force: bool,
+) -> None:
+    """Assign the labelled chips to multilabel-stratified folds, or take folds that were delivered."""
+    from folds.assign import assign_folds, take_folds
 
-    click.echo(assign_folds(workspace, k=k, seed=seed, repeats=repeats, group=group, force=force).text())
+    flags = {"--k": k, "--seed": seed, "--repeats": repeats, "--group": group}
+    given = [flag for flag, value in flags.items() if value is not None]
+    if source is not None or column is not None:
+        if given:
+            raise UserError(
+                f"{' and '.join(given)} make folds, --from and --column take those there are. Leave one out."
+            )
+        assigned = take_folds(workspace, source=source, column=column, force=force)
+    elif workspace.competition.tables.fold_column is not None and not given:
+        assigned = take_folds(workspace, force=force)
+    else:
+        assigned = assign_folds(workspace, k=k or 5, seed=seed or 0, repeats=repeats or 1, group=group, force=force)
+    click.echo(assigned.text())
     show_next("train --models baseline")
 
 

@@ -36,7 +36,7 @@ def demo_text(blend: Path, submission: Path, kaggle: Path) -> str:
     figures = read_record(blend / MARKER, lambda content: content["figures"], version=FORMAT)
     rows = [[row["name"], f"{row['cross_fitted']:.4f}", "{:.4f} to {:.4f}".format(*row["interval"])] for row in figures]
     table = tabulate(rows, ["", f"{planet.metric.title}, cross-fitted", "95 % interval"], disable_numparse=True)
-    truth, decided = (read_label_table(path, planet) for path in (kaggle / "simulated_test_labels.csv", submission))
+    truth, decided = (read_label_table([path], planet) for path in (kaggle / "simulated_test_labels.csv", submission))
     score = f_beta(truth.truth, decided.truth, planet.metric)
     reached = f"the submission reaches {planet.metric.title} {score:.4f}."
     commands = [f"  {spelled(command)}" for command in WITH_REAL_DATA]

@@ -33,7 +33,7 @@ _BLEND_FLAGS = (
         type=click.Choice(CALIBRATIONS),
         default=PLATT,
         show_default=True,
-        help="how scores are calibrated for the rules expected and structured",
+        help="how scores are calibrated for the rules expected, structured and calibrated",
     ),
     with_trials,
 )

@@ -31,9 +31,14 @@ as_json_flag = click.option("--json", "as_json", is_flag=True, help="everything 
 @with_trials
 def thresholds(workspace: Workspace, model: str, trials: int) -> None:
     """Find cuts for a model's scores, and show what they are worth on folds they did not see."""
-    from submissions.choose.cuts import make_cuts
+    from submissions.choose.cuts import make_cuts, why_none
     from submissions.members.coverage import after_cuts
 
+    if why := why_none(model, workspace):
+        click.echo(why)
+        if command := after_cuts(model, workspace):
+            show_next(command)
+        return
     chosen = make_cuts(model, workspace, trials=trials)
     click.echo(chosen.text())
     click.echo(f"Wrote {chosen.path}; studies in {workspace.studies}.")
@@ -50,17 +55,17 @@ def scores() -> None:
 @in_workspace
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--name", required=True, help="name of the member")
-def import_scores(workspace: Workspace, files: tuple[Path, ...], name: str) -> None:
+@click.option("--test", type=FILE, multiple=True, help="a file of chips to predict, if labelled ones have the same ids")
+def import_scores(workspace: Workspace, files: tuple[Path, ...], name: str, test: tuple[Path, ...]) -> None:
     """Take in a member's scores from CSV or NPZ files with one row per chip.
 
-    A labelled chip's scores are out-of-fold; those of others are of chips to predict. The ids say which is which.
+    A labelled chip's scores are out-of-fold; those of others are of chips to predict. The ids, or --test, say which.
     """
     from submissions.members import exchange
 
-    oof, test = exchange.import_scores(name, files, workspace)
-    click.echo(
-        f"Wrote {workspace.blends / name}: scores of {len(oof.names):,} labelled chips, {len(test.names):,} others."
-    )
+    oof, predicted = exchange.import_scores(name, files, workspace, test=test)
+    labelled, others = len(oof.names), len(predicted.names)
+    click.echo(f"Wrote {workspace.blends / name}: scores of {labelled:,} labelled chips, {others:,} others.")
     show_next(f"thresholds --model {name}")
 
 
@@ -68,11 +73,15 @@ def import_scores(workspace: Workspace, files: tuple[Path, ...], name: str) -> N
 @in_workspace
 @click.argument("name")
 @click.option("--output", type=FILE, required=True, help="file to write: .csv or .npz")
-def export_scores(workspace: Workspace, name: str, output: Path) -> None:
+@click.option("--test", type=FILE, help="file of its own for the scores of chips to predict")
+def export_scores(workspace: Workspace, name: str, output: Path, test: Path | None) -> None:
     """Write a model's or blend's out-of-fold and test scores to a file for `scores import`."""
     from submissions.members import exchange
 
-    written = exchange.export_scores(name, output, workspace)
+    if test is not None:
+        written = exchange.export_scores(name, test, workspace, split="test")
+        click.echo(f"Wrote {test}: scores of {len(written.names):,} chips to predict.")
+    written = exchange.export_scores(name, output, workspace, split="both" if test is None else "train")
     click.echo(f"Wrote {output}: scores of {len(written.names):,} chips.")
 
 
@@ -183,20 +192,27 @@ def blend(
     default=None,
     help="require one label of each exclusive group for every chip, or allow any number; default: as written",
 )
-def validate(workspace: Workspace, name: str, against: str | None, exclusive: bool | None) -> None:
+@click.option(
+    "--sort", is_flag=True, help="bring the rows into the sample submission's order, if nothing else is wrong"
+)
+def validate(workspace: Workspace, name: str, against: str | None, exclusive: bool | None, sort: bool) -> None:
     """Check a submission, given by name or path, against the sample submission; exits with 1 if it does not fit."""
     from submissions.submit.agreement import agreement
     from submissions.submit.provenance import read_provenance
     from submissions.submit.validate import validate_submission
-    from submissions.submit.write import submission_path
+    from submissions.submit.write import sort_submission, submission_path
 
     path, competition = submission_path(name, workspace), workspace.competition
     asked = read_provenance(path).get("exclusive", True)
     exclusive = asked if exclusive is None else exclusive
-    report = validate_submission(path, competition, workspace.test_names, exclusive=exclusive)
+    report = validate_submission(path, competition, workspace.sample, exclusive=exclusive)
+    if sort and report.is_disordered:
+        report = sort_submission(report, workspace, exclusive=exclusive)
     click.echo(report.text())
     if against:
         click.echo(agreement(path, submission_path(against, workspace), competition).text())
+    if report.is_disordered:
+        show_next(f"validate {shlex.quote(name)} --sort")
     if not report.is_valid:
         sys.exit(1)
     show_next(f"submit {shlex.quote(name)} --message {shlex.quote(path.stem)}")

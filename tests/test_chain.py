@@ -183,7 +183,7 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
     ("arguments", "line"),
     [
         (["fold", "--model", "baselin", "--fold", "0"], "Unknown recipe 'baselin'. Known: baseline"),
-        (["folds", "--competition", "mars"], "Unknown competition 'mars'. Known: or the path of a .toml file, planet."),
+        (["folds", "--competition", "mars"], "ucmerced-multilabel; or give the path of a .toml file."),
         (["folds"], "No data in the workspace"),
         (["features", "--models", "baseline"], "'baseline' does not learn from features: it has train full"),
         (
@@ -207,7 +207,7 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, prepared: Path, 
 @pytest.mark.skipif(not (SHARED / "planet32").is_dir(), reason=f"no real data in {SHARED}; set PLANET_SHARED_DATA")
 def test_planet32_from_kaggles_archives_to_61191_rows(tmp_path: Path) -> None:
     """The issue's chain on real chips; 15 to 30 minutes on 2 cores."""
-    here = ("--workspace", tmp_path / "workspace")
+    here, before = ("--workspace", tmp_path / "workspace"), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     run_process("data", "prepare", "--from", SHARED / "planet32", *here)
     assert "Ready: 0 errors" in run_process("data", "check", *here)
     run_process("folds", *here)
@@ -220,7 +220,8 @@ def test_planet32_from_kaggles_archives_to_61191_rows(tmp_path: Path) -> None:
     assert blend["chips"] == 36037
     assert blend["figures"][0]["interval"][0] > 0.857  # ExtraTrees on raw pixels
     assert len((tmp_path / "workspace" / "submissions" / "first.csv").read_text().splitlines()) == 1 + 61191
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3e6  # kB
+    # The largest child of this process so far, in kB: an earlier test may have had a larger one.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 3e6)
 
 
 @pytest.mark.slow
@@ -229,7 +230,7 @@ def test_frozen_mobilenet_on_full_size_chips(tmp_path: Path) -> None:
     here, weights = ("--workspace", tmp_path / "workspace"), SHARED / "weights" / "mobilenet_v2_notop.weights.h5"
     run_process("data", "prepare", "--from", SHARED / "planet256", *here)
     run_process("folds", *here)
-    run_process("train", "--models", "mobilenet_v2", "--weights", weights, "--input-size", 96, "--epochs", 4, *here)
+    run_process("train", "--models", "mobilenet_v2", "--weights", weights, "--input-size", 96, "--epochs", 10, *here)
     run_process("thresholds", "--model", "mobilenet_v2", "--trials", 20, *here)
     cuts = json.loads((tmp_path / "workspace" / "runs" / "mobilenet_v2" / "cuts.json").read_text())
     assert cuts["figures"][0]["cross_fitted"] > 0.8

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from competition.checks.pixels import BandFit, ChipScan, compare_renderings, scan_chips
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.checks.duplicates import Pictures
+from competition.checks.files import SplitFiles
+from competition.checks.levels import check_levels, check_ranges
+from competition.checks.pixels import ChipScan, judge_scan, scan_chips
+from competition.checks.renderings import compare_renderings, judge_bands, judge_scenes
 from competition.checks.report import SEVERITIES, CheckReport, ChipCount, Finding, Severity, about
-from competition.checks.tables import check_ids, check_labels, check_renaming
+from competition.checks.tables import check_labels, check_renaming
+from competition.chip_index import ChipFile
 from competition.common.errors import UserError
+from competition.common.text import first
+from competition.data.chips import read_chip
 from competition.spec.images import ImageSet
-from competition.tables.label_table import content_of, parse_rows
-from competition.tables.labels import read_table
+from competition.tables.csv_files import read_table
+from competition.tables.joined import read_label_rows
+from competition.tables.sample import SampleSubmission
 from competition.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CLEARLY_BETTER = 0.02  # mean correlation by which another order of bands must win
-MIXED_UP = 0.25  # share of compared chips showing another scene from which the names must be wrong
-REASONS = 4  # why chips are broken, one line each
-ENOUGH = 8  # chips compared, for such a share to mean something
+SPLITS = ("train", "test")
+SHOWN = 3
 
 
 def check_data(workspace: Workspace, *, sample: int | None = None) -> CheckReport:
@@ -35,16 +43,15 @@ def check_data(workspace: Workspace, *, sample: int | None = None) -> CheckRepor
         UserError: if `data prepare` was not run, or was run for another competition.
     """
     checks = _Checks(workspace, sample)
-    checks.tables()
+    checks.labels()
+    checks.sample_submission()
     for name, images in workspace.competition.images.items():
-        checks.renaming(name, images)
-        for split in ("train", "test"):
+        checks.renaming(images)
+        for split in SPLITS:
             checks.files(name, images, split)
             checks.agreement(name, images, split)
-    if not checks.ids.get("train"):
-        checks.findings.append(
-            Finding("error", f"{', '.join(workspace.competition.tables.train)} lists no labelled chips.")
-        )
+        checks.values(name, images)
+    checks.pictures()
     return CheckReport(
         title=workspace.competition.title,
         root=workspace.root,
@@ -66,61 +73,75 @@ class _Checks:
         self._competition = workspace.competition
         self._layout = workspace.layout
         self._sample = sample
-        self._files: dict[tuple[str, str], dict[str, Path]] = {}  # by rendering and split
+        self._lost = 0  # rows of the table of labels that cannot be read
+        self._tags: dict[str, frozenset[str]] = {}
+        self._files: dict[tuple[str, str], dict[str, ChipFile]] = {}  # by rendering and split
+        self._scans: dict[tuple[str, str], ChipScan] = {}
 
-    def tables(self) -> None:
-        """Check the table of labels and the sample submission."""
+    def labels(self) -> None:
+        """Check the table of labels."""
         tables = self._competition.tables
         try:
-            labelled = parse_rows(content_of(self._layout.table(tables.train[0])), self._competition)
+            paths = [self._layout.table(name) for name in tables.train]
+            labelled = read_label_rows(paths, tables, self._competition.labels)
         except UserError as error:
             self.findings.append(Finding("error", str(error)))
-        else:
-            truth, findings = check_labels(labelled, self._competition)
-            self.findings += findings
-            if labelled.is_table:
-                self.ids["train"] = list(labelled.names)
-                self.support = dict(zip(self._competition.labels, truth.sum(axis=0).tolist(), strict=True))
-        if tables.sample_submission is None or tables.sample_submission not in self._layout.tables:
-            text = f"No {tables.sample_submission}: a submission will list the test files in the order of their ids."
-            self.findings.append(Finding("note", text))
             return
-        columns = [tables.tags_column] if tables.tags_column else self._competition.labels
-        sample = self._read(tables.sample_submission, [tables.id_column, *columns])
-        if sample is not None:
-            self.ids["test"] = sample[tables.id_column].tolist()
-            self.findings += check_ids(tables.sample_submission, self.ids["test"])
+        truth, findings = check_labels(labelled, self._competition)
+        self.findings += findings
+        if labelled.is_table:
+            self.ids["train"] = [name for name in labelled.names if name]
+            self.support = dict(zip(self._competition.labels, truth.sum(axis=0).tolist(), strict=True))
+            self._tags = dict(zip(labelled.names, map(frozenset, labelled.tags), strict=True))
+            self._lost = sum(problem.count for problem in labelled.problems if problem.what.startswith("rows without"))
+            if not labelled.names and not self._lost:
+                self.findings.append(Finding("error", f"{first(tables.train, SHOWN)} lists no labelled chips."))
 
-    def renaming(self, name: str, images: ImageSet) -> None:
-        """Check the table of right names of a rendering."""
-        if images.renamed is None:
+    def sample_submission(self) -> None:
+        """Check the sample submission."""
+        name = self._competition.tables.sample_submission
+        if name is None or name not in self._layout.tables:
+            if any(images.test for images in self._competition.images.values()):
+                what = f"No {name}" if name else "The competition has no sample submission"
+                text = f"{what}: a submission will list the test files in the order of their ids."
+                self.findings.append(Finding("note", text))
             return
-        on_disk = [self._layout.folders[folder] for folder in images.test if folder in self._layout.folders]
-        if images.renamed in self._layout.tables:
+        try:
+            self.ids["test"] = list(SampleSubmission.read(self._layout.table(name), self._competition).names)
+        except UserError as error:
+            self.findings.append(Finding("error", str(error)))
+
+    def renaming(self, images: ImageSet) -> None:
+        """Check the table of right names of a rendering."""
+        if images.renamed in self._layout.tables and images.renamed is not None:
             table = self._read(images.renamed, ["old", "new"])
             if table is not None:
+                on_disk = self._layout.folders_of(images, "test")
                 self.findings += check_renaming(table, images, on_disk, self.ids.get("test"))
 
     def files(self, name: str, images: ImageSet, split: str) -> None:
         """Check the files of a rendering against the ids of the split, and decode them."""
-        folders = images.train if split == "train" else images.test
-        if not any(folder in self._layout.folders for folder in folders):
-            if name == self._competition.default_images:
-                # A sample submission asks for their tags.
-                severity: Severity = "error" if split == "test" and "test" in self.ids else "warning"
-                self.findings.append(Finding(severity, f"No {name} {split} chips: {', '.join(folders)} not found."))
+        is_default = name == self._competition.default_images
+        if not self._layout.folders_of(images, split):
+            # A sample submission asks for labels of its chips.
+            severity: Severity = "error" if split == "test" and "test" in self.ids else "warning"
+            if is_default and (severity == "error" or images.test):
+                folders = first(images.train if split == "train" else images.test, SHOWN) or "no folder for them"
+                self.findings.append(Finding(severity, f"No {name} {split} chips: {folders} not found."))
             return
         try:
-            files = self._layout.files(images, split)
+            found = self._found(name, images, split)
         except UserError as error:
             self.findings.append(Finding("error", str(error)))
             return
-        self._files[name, split] = files
-        self.findings += self._against_table(name, images, split)
-        scan = scan_chips(files, images, sample=self._sample, title=f"{name} {split}")
-        self.findings += _judge_scan(scan, f"{name} {split}")
-        listed = len(self.ids[split]) if split in self.ids else None
+        # Another rendering may well be incomplete: it is used by those who name it.
+        self.findings += found.check("error" if is_default else "warning", self._competition.tables)
+        files = self._files[name, split] = found.used
+        scan = scan_chips(files, images, sample=self._sample, title=found.title, prints=is_default)
+        self._scans[name, split] = scan
+        self.findings += judge_scan(scan, found.title)
         kinds = tuple(kind for kind, _ in scan.kinds.most_common())
+        listed = None if found.ids is None else len(found.ids)
         self.chips.append(ChipCount(name, split, len(files), listed, scan.decoded, kinds))
 
     def agreement(self, name: str, images: ImageSet, split: str) -> None:
@@ -131,22 +152,62 @@ class _Checks:
         reference = self._competition.image_set(default)
         fit = compare_renderings(self._files[name, split], images, self._files[default, split], reference)
         if fit is not None:
-            self.findings += _judge_scenes(fit, f"{name} {split}", default)
-            self.findings += _judge_bands(fit, images, f"{name} {split}", default)
+            self.findings += judge_scenes(fit, f"{name} {split}", default)
+            self.findings += judge_bands(fit, images, f"{name} {split}", default)
 
-    def _against_table(self, name: str, images: ImageSet, split: str) -> Iterator[Finding]:
-        if split not in self.ids:
+    def values(self, name: str, images: ImageSet) -> None:
+        """Check the range of a rendering's values, and whether train and test are on one level."""
+        scans = [(split, self._scans[name, split]) for split in SPLITS if (name, split) in self._scans]
+        for split, scan in scans[:1]:  # training decides, and what the test chips differ in is said
+            self.findings += check_ranges(name, f"{name} {split}", scan, images)
+        if len(scans) == len(SPLITS):
+            self.findings += check_levels(name, scans[0][1], scans[1][1], images)
+
+    def pictures(self) -> None:
+        """Look for equal pictures among the chips of the default rendering, as others show the same scenes."""
+        name = self._competition.default_images
+        images = self._competition.image_set(name)
+        scans = [(split, self._scans[name, split]) for split in SPLITS if (name, split) in self._scans]
+        both = self._files.get((name, "train"), {}).items() & self._files.get((name, "test"), {}).items()
+        text = f"{name}: chips that stand in train and in test, one file each"
+        self.findings += about("warning", text, sorted(chip for chip, _ in both), SHOWN)
+        chips, parts = list[tuple[str, str]](), list[tuple[NDArray[Any], NDArray[np.float32]]]()
+        for split, scan in scans:
+            passed_over = {*scan.constant, *((chip for chip, _ in both) if split == "test" else ())}
+            kept = [number for number, chip in enumerate(scan.names) if chip not in passed_over]
+            chips += [(split, scan.names[number]) for number in kept]
+            parts.append((scan.prints[kept], scan.levels[kept]))
+        if not chips:
             return
-        tables, files = self._competition.tables, self._files[name, split]
-        table = ", ".join(tables.train) if split == "train" else tables.sample_submission
-        ids = self.ids[split]
-        # Another rendering may well be incomplete: it is used by those who name it.
-        severity: Severity = "error" if name == self._competition.default_images else "warning"
-        missing = [value for value in dict.fromkeys(ids) if value not in files]
-        yield from about(severity, f"{table}: ids without a {name} {split} file", missing)
-        known = set(ids)
-        unlisted = [value for value in files if value not in known]
-        yield from about("warning", f"{table}: {name} {split} files that are not in it and not used", unlisted)
+        prints, levels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        full = max(scan.span for _, scan in scans)
+
+        def read(number: int) -> NDArray[Any]:
+            split, chip = chips[number]
+            return read_chip(self._files[name, split][chip], images)
+
+        self.findings += Pictures(name, chips, prints, levels, full, read, self._tags).check()
+
+    def _found(self, name: str, images: ImageSet, split: str) -> SplitFiles:
+        """Return the files of a rendering and split.
+
+        Raises:
+            UserError: if two files are of one chip.
+        """
+        tables, other = self._competition.tables, "test" if split == "train" else "train"
+        table = first(tables.train, SHOWN) if split == "train" else tables.sample_submission or ""
+        folders = self._layout.folders_of(images, split)
+        is_shared = bool({*folders} & {*self._layout.folders_of(images, other)})
+        index, ids = self._layout.index(images, split), self.ids.get(split)
+        others: frozenset[str] | None = None
+        if is_shared:
+            # If one split is not listed, all that the other does not list is of it; of what neither lists, train tells.
+            if ids is not None and (other not in self.ids or split == "test"):
+                others = frozenset(index.chips.keys() - {*ids})
+            else:
+                others = frozenset(self.ids.get(other, ()))
+        lost = self._lost if split == "train" else 0
+        return SplitFiles(images, f"{name} {split}", table, index, folders, ids, others, lost)
 
     def _read(self, name: str, columns: Sequence[str]) -> pd.DataFrame | None:
         try:
@@ -154,44 +215,3 @@ class _Checks:
         except UserError as error:
             self.findings.append(Finding("error", str(error)))
             return None
-
-
-def _judge_scan(scan: ChipScan, title: str) -> Iterator[Finding]:
-    reasons = sorted(scan.broken.items(), key=lambda item: -len(item[1]))
-    for reason, ids in reasons[:REASONS]:
-        yield from about("error", f"{title}: broken chips, {reason}", ids)
-    others = [value for _, ids in reasons[REASONS:] for value in ids]
-    yield from about("error", f"{title}: chips broken in other ways", others)
-    yield from about("warning", f"{title}: chips of one colour all over", scan.constant)
-    if len(scan.kinds) > 1:
-        kinds = [f"{kind} ({count:,})" for kind, count in scan.kinds.most_common()]
-        # Sizes are made equal anyway; 8 beside 16 bits means two scales.
-        severity: Severity = "note" if len({kind.split()[-1] for kind in scan.kinds}) == 1 else "warning"
-        yield from about(severity, f"{title}: kinds of chips", kinds)
-
-
-def _judge_scenes(fit: BandFit, title: str, default: str) -> Iterator[Finding]:
-    compared = fit.same_scene + len(fit.strangers)
-    text = f"{title}: of {compared} chips compared, those that show another scene than their {default}"
-    if compared >= ENOUGH and len(fit.strangers) >= MIXED_UP * compared:
-        yield from about("error", f"{text}; names must be mixed up", fit.strangers)
-    else:
-        yield from about("warning", text, fit.strangers)
-
-
-def _judge_bands(fit: BandFit, images: ImageSet, title: str, default: str) -> Iterator[Finding]:
-    if not fit.same_scene:
-        return
-    order = f"band order {_written(images.bands)} has r = {fit.declared:.3f}"
-    known = f"{title}: {order} with {default} over {fit.same_scene} chips"
-    if fit.order == images.bands:
-        yield Finding("note", f"{known}; no other order fits better.")
-    elif fit.best < fit.declared + CLEARLY_BETTER:
-        yield Finding("note", f"{known}; {_written(fit.order)} fits no worse (r = {fit.best:.3f}).")
-    else:
-        text = f"but {_written(fit.order)} has r = {fit.best:.3f}. See `bands` in the competition file."
-        yield Finding("warning", f"{known}, {text}")
-
-
-def _written(bands: Sequence[str]) -> str:
-    return ("" if all(len(band) == 1 for band in bands) else ",").join(bands)

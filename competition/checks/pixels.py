@@ -1,26 +1,36 @@
-"""The checks that decode chips: sizes, kinds, broken ones, and whether two renderings of a chip agree."""
+"""The one pass over the chips: each is decoded once, and what the checks need of it is kept, not the chip."""
 
 from __future__ import annotations
 
+import functools
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
+from competition.checks.duplicates import PRINT, fingerprint, to_grey
+from competition.checks.headers import Header, read_header
+from competition.checks.report import Finding, Severity, about
+from competition.chip_index import ChipFile
 from competition.common.progress import reporter
-from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.common.text import first
+from competition.data.chips import BrokenChipError, check_not_black, read_with_gaps
 from competition.spec.images import ImageSet
 
-VISIBLE = "RGB"
-SIZE = 64  # pixels along a side at which renderings are compared; at 32, haze alone makes two scenes alike
-SAME_SCENE = 0.5  # mean correlation of red, green and blue below which two renderings show two scenes
-BATCH = 2048
+PART, BATCH = 16, 128  # chips that a thread takes at once, and such parts that are waited for
+REASONS = 4  # why chips are broken, one line each
+EXAMPLES = 3
+STRETCHED = 1.05  # longer to shorter side
+KEPT = 2**22  # values kept of all chips and bands, for percentiles
+FEWEST, MOST = 64, 1024  # pixels kept of a chip, if any
 
 
 @dataclass
@@ -29,116 +39,164 @@ class ChipScan:
 
     Attributes:
         decoded: number of chips tried.
-        broken: ids of chips that `read_chip` refuses, by its reason.
+        broken: ids of chips that cannot be used, by its reason.
         constant: ids of chips whose pixels are all equal, though not black.
         kinds: how many chips have each shape and data type, such as "256 x 256 x 3 uint8".
+        sizes: how many chips have each height and width.
+        dtypes: how many chips have each data type.
+        turned: ids of chips that EXIF asks to turn or mirror.
+        misnamed: ids of chips whose content is not what the suffix says, with its kind.
+        transparent: ids of chips with an alpha band beside the bands that are read.
+        names: ids of the chips that can be read.
+        prints: of these, what finds equal pictures, array (num_names,) of type `PRINT`; empty if not asked for.
+        levels: of these, the mean of each band, float32 array (num_names, num_bands).
+        pixels: some pixels of some of these, array (num_pixels, num_bands); none of 8 bits.
+        gaps: of chips with pixels without data, the share of these, by id.
     """
 
     decoded: int = 0
     broken: dict[str, list[str]] = field(default_factory=dict)
     constant: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    dtypes: Counter[np.dtype[Any]] = field(default_factory=Counter)
+    turned: list[str] = field(default_factory=list)
+    misnamed: list[str] = field(default_factory=list)
+    transparent: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    prints: NDArray[Any] = field(default_factory=lambda: np.empty(0, PRINT))
+    levels: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    pixels: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
+    gaps: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def span(self) -> float:
+        """What the values span: 255 of 8 bits, or else the widest band from its 1st to its 99th percentile."""
+        if not len(self.pixels):
+            return 255.0
+        low, high = np.percentile(self.pixels, [1, 99], axis=0)
+        return float((high - low).max())
+
+    def add(self, seen: _Look) -> None:
+        """Take in what a chip has shown."""
+        self.decoded += 1
+        kinds = sorted({header.kind for header in seen.headers if header.is_misnamed})
+        self.misnamed += [f"{seen.name} ({', '.join(kinds)})"] if kinds else []
+        if seen.problem:
+            self.broken.setdefault(seen.problem, []).append(seen.name)
+            return
+        self.kinds[f"{' x '.join(map(str, seen.shape))} {seen.dtype}"] += 1
+        self.sizes[seen.shape[0], seen.shape[1]] += 1
+        self.dtypes[np.dtype(seen.dtype)] += 1
+        self.constant += [seen.name] if seen.is_constant else []
+        self.turned += [seen.name] if any(header.is_turned for header in seen.headers) else []
+        self.transparent += [seen.name] if seen.drops_alpha else []
+        if seen.print is not None:
+            self.prints[len(self.names)] = seen.print
+        self.levels[len(self.names)] = seen.levels
+        self.names.append(seen.name)
+        if seen.gaps:
+            self.gaps[seen.name] = seen.gaps
 
 
 @dataclass(frozen=True)
-class BandFit:
-    """How the bands of one rendering go with the red, green and blue of another.
+class _Look:
+    """What one chip has shown."""
 
-    Attributes:
-        same_scene: number of chips that show the same scene in both.
-        declared: mean correlation with the bands in the order of the competition file.
-        best: mean correlation with the bands in the order that fits best.
-        order: that order, written like `ImageSet.bands`.
-        strangers: ids of chips that show another scene.
-    """
-
-    same_scene: int
-    declared: float
-    best: float
-    order: tuple[str, ...]
-    strangers: tuple[str, ...]
+    name: str
+    headers: tuple[Header, ...]
+    problem: str = ""
+    shape: tuple[int, ...] = ()
+    dtype: np.dtype[Any] | None = None
+    drops_alpha: bool = False
+    is_constant: bool = False
+    print: tuple[bytes, NDArray[np.uint8], float] | None = None
+    levels: NDArray[np.float32] | None = None
+    pixels: NDArray[Any] | None = None
+    gaps: float = 0.0
 
 
-def scan_chips(files: Mapping[str, Path], images: ImageSet, *, sample: int | None = None, title: str = "") -> ChipScan:
-    """Decode chips in threads and keep what is wrong with them, not the chips.
+def scan_chips(
+    files: Mapping[str, ChipFile],
+    images: ImageSet,
+    *,
+    sample: int | None = None,
+    title: str = "",
+    prints: bool = False,
+) -> ChipScan:
+    """Decode chips in threads and keep what is wrong with them and what tells them apart, not the chips.
 
     Args:
         files: chip files by id.
         images: the rendering they belong to.
         sample: decode only so many, spread evenly over `files`.
         title: of the bar.
+        prints: keep what finds equal pictures.
     """
-
-    def look(name: str) -> tuple[str, str, str, bool]:
-        try:
-            chip = read_chip(files[name], images)
-        except BrokenChipError as error:
-            return name, _reason(error, files[name]), "", False
-        kind = " x ".join(map(str, chip.shape))
-        return name, "", f"{kind} {chip.dtype}", bool((chip == chip[:1, :1]).all())
-
-    scan = ChipScan()
     names = spread(list(files), sample)
+    per_chip, step = _sampling(len(names), len(images.bands))
+
+    def look(numbers: range) -> list[_Look]:
+        return [_look_at(names[i], files[names[i]], images, prints, 0 if i % step else per_chip) for i in numbers]
+
+    scan, pixels = ChipScan(), list[NDArray[Any]]()
+    scan.prints = np.zeros(len(names) if prints else 0, PRINT)
+    scan.levels = np.zeros((len(names), len(images.bands)), np.float32)
+    parts = [range(start, min(start + PART, len(names))) for start in range(0, len(names), PART)]
     # Reading waits on the disk, and the decoders let other threads run.
     with ThreadPoolExecutor(2 * cpu_count()) as pool, reporter.bar(len(names), title) as bar:
-        for start in range(0, len(names), BATCH):
-            for name, problem, kind, is_constant in pool.map(look, names[start : start + BATCH]):
-                scan.decoded += 1
+        for start in range(0, len(parts), BATCH):
+            for seen in chain.from_iterable(pool.map(look, parts[start : start + BATCH])):
+                scan.add(seen)
                 bar.update()
-                if problem:
-                    scan.broken.setdefault(problem, []).append(name)
-                else:
-                    scan.kinds[kind] += 1
-                if is_constant:
-                    scan.constant.append(name)
+                if seen.pixels is not None:
+                    pixels.append(seen.pixels)
+    scan.prints, scan.levels = scan.prints[: len(scan.names)], scan.levels[: len(scan.names)]
+    scan.pixels = np.concatenate(pixels) if pixels else scan.pixels
     return scan
 
 
-def compare_renderings(
-    files: Mapping[str, Path],
-    images: ImageSet,
-    reference_files: Mapping[str, Path],
-    reference: ImageSet,
-    *,
-    sample: int = 48,
-) -> BandFit | None:
-    """Correlate the bands of one rendering with the red, green and blue of another, chip by chip.
+def judge_scan(scan: ChipScan, title: str) -> Iterator[Finding]:
+    """Find what is wrong or odd with the chips of one rendering and split.
 
     Args:
-        files: chip files of the rendering in question, by id.
-        images: that rendering.
-        reference_files: chip files of the rendering it is compared with, by id.
-        reference: that rendering.
-        sample: number of chips to compare, spread evenly over those that both have.
-
-    Returns:
-        The fit, or None if either lacks a visible band or no chip can be compared.
+        scan: what decoding them has shown.
+        title: of rendering and split, for the findings.
     """
-    if not set(VISIBLE) <= set(images.bands) & set(reference.bands):
-        return None
-    assignments = list(permutations(range(len(images.bands)), len(VISIBLE)))
-    shared = [name for name in files if name in reference_files]
-    names, correlations = [], []
-    for name, matrix in _correlations(spread(shared, sample), files, images, reference_files, reference):
-        names.append(name)
-        correlations.append([matrix[assignment, range(len(VISIBLE))].mean() for assignment in map(list, assignments)])
-    if not names:
-        return None
-    table = np.array(correlations)  # (num_chips, num_assignments)
-    # One order for all chips, not the best for each: among many orders, one would fit even another scene.
-    same = table[:, np.median(table, axis=0).argmax()] >= SAME_SCENE
-    strangers = tuple(name for name, is_same in zip(names, same, strict=True) if not is_same)
-    declared = tuple(images.bands.index(letter) for letter in VISIBLE)
-    means = table[same].mean(axis=0) if same.any() else np.zeros(len(assignments))
-    # On a tie the competition file is right.
-    best = max(range(len(assignments)), key=lambda i: (means[i], assignments[i] == declared))
-    return BandFit(
-        same_scene=int(same.sum()),
-        declared=float(means[assignments.index(declared)]),
-        best=float(means[best]),
-        order=_order(images.bands, assignments[best]) if same.any() else images.bands,
-        strangers=strangers,
+    reasons = sorted(scan.broken.items(), key=lambda item: -len(item[1]))
+    for reason, ids in reasons[:REASONS]:
+        yield from about("error", f"{title}: broken chips, {reason}", ids)
+    others = [value for _, ids in reasons[REASONS:] for value in ids]
+    yield from about("error", f"{title}: chips broken in other ways", others)
+    yield from about("warning", f"{title}: chips of one colour all over", scan.constant)
+    if len(scan.kinds) > 1:
+        kinds = [f"{kind} ({count:,})" for kind, count in scan.kinds.most_common()]
+        # Sizes are made equal anyway; 8 beside 16 bits means two scales.
+        severity: Severity = "note" if len(scan.dtypes) == 1 else "warning"
+        yield from about(severity, f"{title}: kinds of chips", kinds)
+    yield from about(
+        "warning", f"{title}: chips that are read turned or mirrored, as their EXIF says", scan.turned, EXAMPLES
     )
+    yield from about("note", f"{title}: files whose content is not what the suffix says", scan.misnamed, EXAMPLES)
+    yield from about("note", f"{title}: chips with an alpha band, which is dropped", scan.transparent, EXAMPLES)
+    if scan.gaps:
+        share = sum(scan.gaps.values()) / len(scan.names)
+        yield from about(
+            "note", f"{title}: chips with pixels without data, {share:.1%} of all pixels", scan.gaps, EXAMPLES
+        )
+    yield from _judge_ratios(scan, title)
+
+
+def _judge_ratios(scan: ChipScan, title: str) -> Iterator[Finding]:
+    """Find chips that are stretched when they are made square."""
+    ratios: Counter[str] = Counter()
+    for (height, width), count in scan.sizes.items():
+        if max(height, width) > STRETCHED * min(height, width):
+            ratios[f"{width / height:.2f}"] += count
+    if ratios:
+        shown = [f"{ratio} ({count:,})" for ratio, count in ratios.most_common()]
+        text = f"{title}: chips that are not square and will be stretched ({ratios.total():,}), width to height"
+        yield Finding("warning", f"{text}: {first(shown, EXAMPLES)}.")
 
 
 def spread(names: Sequence[str], count: int | None) -> list[str]:
@@ -148,42 +206,55 @@ def spread(names: Sequence[str], count: int | None) -> list[str]:
     return [names[i] for i in np.linspace(0, len(names) - 1, count).astype(int)]
 
 
-def _correlations(
-    names: Sequence[str],
-    files: Mapping[str, Path],
-    images: ImageSet,
-    reference_files: Mapping[str, Path],
-    reference: ImageSet,
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yield the id and the correlations (num_bands, 3) of each chip that is not broken or flat."""
-    visible = [reference.bands.index(letter) for letter in VISIBLE]
-    for name in names:
-        try:
-            chip = read_chip(files[name], images)
-            picture = read_chip(reference_files[name], reference)[:, :, visible]
-        except BrokenChipError:
-            continue  # scan_chips reports it
-        size = min(SIZE, len(chip), len(picture))
-        bands, colours = _standardised(chip, size), _standardised(picture, size)
-        if bands.any() and colours.any():
-            yield name, bands.T @ colours / len(bands)
+def _look_at(name: str, file: ChipFile, images: ImageSet, prints: bool, num_pixels: int) -> _Look:
+    """Decode a chip and return what it shows; of `num_pixels` of its pixels, the values."""
+    paths = [file] if isinstance(file, Path) else file
+    headers = tuple(map(read_header, paths))
+    try:
+        chip, missing = read_with_gaps(file, images)
+        check_not_black(file, chip, missing, images)
+    except BrokenChipError as error:
+        return _Look(name, headers, error.reason)
+    grey, levels = to_grey(chip)
+    gone: NDArray[np.bool_] | None = None if missing is None or not missing.any() else np.any(missing, axis=2)
+    return _Look(
+        name,
+        headers,
+        shape=chip.shape,
+        dtype=chip.dtype,
+        drops_alpha=any(header.drops_alpha(chip.shape[2] // len(paths)) for header in headers),
+        is_constant=_is_constant(chip),
+        print=fingerprint(chip, grey) if prints else None,
+        levels=levels,
+        pixels=_some_pixels(chip, gone, num_pixels, zlib.crc32(name.encode()))
+        if num_pixels and chip.dtype != np.uint8
+        else None,
+        gaps=0.0 if gone is None else float(gone.mean()),
+    )
 
 
-def _reason(error: BrokenChipError, path: Path) -> str:
-    """Return what is wrong without the path, so that equal reasons are equal."""
-    reason = str(error).removeprefix(f"Broken chip {path}: ").rstrip(".")
-    return "not an image file" if str(path) in reason else reason
+def _is_constant(chip: NDArray[Any]) -> bool:
+    """Return whether all pixels are equal; most chips show it in a few of theirs."""
+    return all(bool((part == chip[:1, :1]).all()) for part in (chip[::16, ::16], chip))
 
 
-def _standardised(chip: NDArray[np.uint8] | NDArray[np.uint16], size: int) -> NDArray[np.float64]:
-    pixels = resize_chip(chip, size).reshape(size * size, -1).astype(np.float64)
-    centred = pixels - pixels.mean(axis=0)
-    spreads = centred.std(axis=0)
-    return np.divide(centred, spreads, out=np.zeros_like(centred), where=spreads > 0)
+def _some_pixels(chip: NDArray[Any], gone: NDArray[np.bool_] | None, count: int, shift: int) -> NDArray[Any]:
+    """Return some pixels (at most `count`, num_bands) that have data; which ones, `shift` says."""
+    height, width, bands = chip.shape
+    places = (_places(height * width, count) + shift) % (height * width)
+    if gone is not None:
+        places = places[~gone.ravel()[places]]
+    taken: NDArray[Any] = chip.reshape(-1, bands)[places]
+    return taken
 
 
-def _order(bands: tuple[str, ...], assignment: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the names of `bands` with red, green and blue at the positions given, the others in their order."""
-    placed = dict(zip(assignment, VISIBLE, strict=True))
-    others = iter(band for band in bands if band not in VISIBLE)
-    return tuple(placed[i] if i in placed else next(others) for i in range(len(bands)))
+@functools.lru_cache(maxsize=256)
+def _places(pixels: int, count: int) -> NDArray[np.int64]:
+    """Return places spread evenly over the pixels, but by chance, as every k-th would lie in few of the columns."""
+    return ((np.arange(count) + np.random.default_rng(0).random(count)) * pixels / count).astype(np.int64)
+
+
+def _sampling(chips: int, bands: int) -> tuple[int, int]:
+    """Return how many pixels to keep of a chip, and of every how-manieth chip, for `KEPT` values at most."""
+    per_chip = min(MOST, max(FEWEST, KEPT // max(1, chips * bands)))
+    return per_chip, -(-chips * bands * per_chip // KEPT) or 1

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from tabulate import tabulate
 
-from competition.common.text import counted, first
+from competition.common.text import SHOWN, counted, first
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+MOST_LABELS, ENDS = 60, 20  # labels in the table; of more, so many of the rarest and of the most frequent
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Finding:
     text: str
 
 
-def about(severity: Severity, text: str, ids: Iterable[object]) -> list[Finding]:
+def about(severity: Severity, text: str, ids: Iterable[object], shown: int = SHOWN) -> list[Finding]:
     """Return one finding with the number of `ids` and the first of them; none if there are no ids."""
     listed = list(ids)
-    return [Finding(severity, f"{text} ({len(listed):,}): {first(listed)}.")] if listed else []
+    return [Finding(severity, f"{text} ({len(listed):,}): {first(listed, shown)}.")] if listed else []
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ class CheckReport:
     def _label_table(self) -> str:
         rarest = sorted(self.support.items(), key=lambda item: item[1])
         rows = [[label, _number(count), f"{count / self.num_labelled:.2%}"] for label, count in rarest if rarest[-1][1]]
+        if len(rows) > MOST_LABELS:
+            left_out = len(rows) - 2 * ENDS
+            rows = [*rows[:ENDS], [f"... and {left_out:,} more", "", ""], *rows[-ENDS:]]
         align = ("left", "right", "right")
         return tabulate(rows, ["label", "chips", "share"], colalign=align, disable_numparse=True) if rows else ""
 

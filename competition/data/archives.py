@@ -1,4 +1,4 @@
-"""Unpacking Kaggle's archives: safely, whole or not at all.
+"""Unpacking Kaggle's archives: safely, whole or not at all, and once.
 
 Members are files and folders; a name that leads outside, a link or a device is refused. Everything is written to a
 temporary folder first and renamed at the end, so that what was there stays until the new is complete.
@@ -12,18 +12,21 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import replace_folder
+from competition.common.files import digest_file, replace_folder
+from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
 from competition.data.extraction import extract
 
 FOLDER_SUFFIXES = (".tar.7z", ".7z", ".zip", ".tar", ".tar.gz", ".tgz")
 TABLE_SUFFIXES = (".zip", ".7z")
 STAGING = ".unpacking-"
+FORMAT = 1  # of `unpacked.json`
 
 
-def unpack_folder(archive: Path, target: Path) -> int:
+def unpack_folder(archive: Path, target: Path, *, as_it_is: bool = False, beside: Path | None = None) -> int:
     """Unpack an archive of files to the folder `target`, replacing it.
 
     The files lie in `target` itself, whether the archive holds them bare, in a folder, or in a folder of a folder.
@@ -31,38 +34,47 @@ def unpack_folder(archive: Path, target: Path) -> int:
     Args:
         archive: `.tar.7z`, `.7z`, `.zip`, `.tar`, `.tar.gz` or `.tgz`.
         target: the folder; on failure it is left as it was.
+        as_it_is: keep the folders within the archive, but for those around one of the target's name.
+        beside: folder that receives the temporary one; default: that of the target.
 
     Returns:
-        Number of files in `target`.
+        Number of files in `target` and below it.
 
     Raises:
-        UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no single folder.
+        UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no files.
     """
-    with _unpacked(archive, target.parent) as content:
-        folder = _folder_of_files(content, target.name, archive)
-        count = sum(entry.is_file() for entry in os.scandir(folder))
+    with _unpacked(archive, beside or target.parent) as content:
+        folder = _folder_of_files(content, target.name, archive, as_it_is=as_it_is)
+        count = num_files(folder)
         with replace_folder(target) as new:
             new.rmdir()
             folder.rename(new)
     return count
 
 
-def unpack_file(archive: Path, target: Path) -> None:
+def num_files(folder: Path) -> int:
+    """Return the number of files in a folder and below it, but for hidden ones."""
+    return sum(not name.startswith(".") for _, _, names in os.walk(folder) for name in names)
+
+
+def unpack_file(archive: Path, target: Path, *, beside: Path | None = None) -> None:
     """Unpack the one file called `target.name`, or else the only file, of an archive to `target`, replacing it.
 
     Args:
         archive: as for `unpack_folder`.
         target: the file; on failure it is left as it was.
+        beside: as for `unpack_folder`.
 
     Raises:
         UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no such file.
     """
-    with _unpacked(archive, target.parent) as content:
+    with _unpacked(archive, beside or target.parent) as content:
         files = [path for path in content.rglob("*") if path.is_file()]
         wanted = [path for path in files if path.name == target.name] or files
         if len(wanted) != 1:
             names = first(path.relative_to(content) for path in files) or "no files"
             raise UserError(f"{archive} should hold one {target.name}, but holds {names}.")
+        target.parent.mkdir(parents=True, exist_ok=True)
         wanted[0].replace(target)
 
 
@@ -70,6 +82,69 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what an unpacking that was killed left in `folder`; nothing else may be unpacking there."""
     for path in folder.glob(f"{STAGING}*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def stem_of(archive: Path) -> str:
+    """Return the name of an archive without the suffix of its format."""
+    suffix = next((end for end in FOLDER_SUFFIXES if archive.name.lower().endswith(end)), "")
+    return archive.name[: len(archive.name) - len(suffix)]
+
+
+class Unpacker:
+    """Unpacks archives to the workspace and remembers which; what is there from the same archive is left alone.
+
+    Args:
+        data: folder of the workspace that receives what is unpacked.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._record = data / "unpacked.json"
+        remove_leftovers(data)
+
+    def made_from(self, archives: set[str]) -> list[Path]:
+        """Return what was unpacked, now or earlier, from archives of these names."""
+        return [self.data / name for name, about in self._read().items() if about.get("archive") in archives]
+
+    def unpack(self, name: str, archive: Path, *, is_folder: bool, as_it_is: bool = False) -> str:
+        """Unpack `archive` to `name` unless that was done, and return what was done.
+
+        Args:
+            name: of the file or folder, or a path, within the folder of what is unpacked.
+            archive: the archive.
+            is_folder: whether it holds a folder, or one file.
+            as_it_is: as of `unpack_folder`.
+        """
+        target = self.data / name
+        record = self._read()
+        earlier = record.get(name, {})
+        state = archive.stat()
+        stamp = {"archive": archive.name, "size": state.st_size, "modified_ns": state.st_mtime_ns}
+        if target.exists() and _count(target) == earlier.get("files") and self._same(archive, stamp, earlier):
+            return f"unpacked earlier from {archive.name}"
+        if is_folder:
+            unpack_folder(archive, target, as_it_is=as_it_is, beside=self.data)
+        else:
+            unpack_file(archive, target, beside=self.data)
+        record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target)}
+        write_record(self._record, record, version=FORMAT)
+        return f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
+
+    @staticmethod
+    def _same(archive: Path, stamp: dict[str, Any], earlier: dict[str, Any]) -> bool:
+        if stamp.items() <= earlier.items():
+            return True
+        # A copy or a second download has another date: the content decides.
+        return bool(stamp["size"] == earlier.get("size") and digest_file(archive) == earlier.get("sha256"))
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        def parse(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+            return {name: dict(about) for name, about in content.items()}
+
+        try:
+            return read_record(self._record, parse, version=FORMAT)
+        except DamagedError:
+            return {}  # unpacking anew is always safe
 
 
 @contextmanager
@@ -86,18 +161,21 @@ def _unpacked(archive: Path, beside: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _folder_of_files(content: Path, name: str, archive: Path) -> Path:
-    """Return the folder that holds the files: `content`, or a folder (of a folder ...) in it."""
+def _folder_of_files(content: Path, name: str, archive: Path, *, as_it_is: bool) -> Path:
+    """Return the folder that holds the files: the one called `name`, or else `content` or a folder around all of it."""
+    if not num_files(content):
+        raise UserError(f"{archive} should hold the files of {name}, but holds no files.")
     folder = content
     while True:
         entries = list(os.scandir(folder))
-        folders = sorted(entry.name for entry in entries if entry.is_dir())
+        folders = [entry.name for entry in entries if entry.is_dir()]
         if name in folders:
             folder /= name
-        elif len(folders) < len(entries):
-            return folder
-        elif len(folders) == 1:
+        elif len(entries) == len(folders) == 1 and not as_it_is:
             folder /= folders[0]
         else:
-            held = f"folders {first(folders)}" if folders else "no files"
-            raise UserError(f"{archive} should hold the files of {name}, but holds {held}.")
+            return folder
+
+
+def _count(path: Path) -> int:
+    return num_files(path) if path.is_dir() else 1

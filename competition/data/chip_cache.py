@@ -16,6 +16,7 @@ from filelock import FileLock
 from joblib import cpu_count
 from numpy.typing import NDArray
 
+from competition.chip_index import ChipFile, shown_file
 from competition.common.arrays import fill, opened, reserve
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
@@ -58,7 +59,7 @@ class ChipCache:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """uint8 or uint16."""
+        """uint8, uint16, int16 or float32."""
         return self._pixels.dtype
 
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
@@ -74,7 +75,7 @@ def open_cache(
     root: Path,
     split: str,
     names: Sequence[str],
-    files: Sequence[Path],
+    files: Sequence[ChipFile],
     images: ImageSet,
     size: int,
     *,
@@ -89,7 +90,7 @@ def open_cache(
         root: folder of all caches.
         split: "train" or "test"; part of the cache's name.
         names: ids of the chips.
-        files: their files, in the same order.
+        files: their files, in the same order; see `read_chip`.
         images: the rendering they belong to.
         size: pixels along each side of a decoded chip.
         skip_broken: leave broken chips out and list them, instead of stopping.
@@ -101,11 +102,19 @@ def open_cache(
     if not names:
         raise UserError(f"There are no {split} chips to decode.")
     folders = images.train if split == "train" else images.test
-    key = digest_json([list(names), folders, images.band_key, READER])
+    key = digest_json([list(names), folders, *_reading(images)])
     folder = root / f"{split}-{images.suffix[0][1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         return _Builder(folder, tuple(names), list(files), images, size).open(skip_broken)
+
+
+def _reading(images: ImageSet) -> list[Any]:
+    """Return what the pixels of a rendering depend on besides the files; what is usual is left out, as ever."""
+    unusual: dict[str, Any] = {"black": images.black} if images.black != "broken" else {}
+    if images.nodata is not None:
+        unusual |= {"nodata": str(images.nodata), "range": images.range}
+    return [images.band_key, READER, *([unusual] if unusual else [])]
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ class Kind:
     """What most chips of a rendering are.
 
     Attributes:
-        dtype: uint8 or uint16.
+        dtype: uint8, uint16, int16 or float32.
         size: pixels along the longer side.
     """
 
@@ -121,28 +130,30 @@ class Kind:
     size: int
 
 
-def probe(files: Sequence[Path], images: ImageSet) -> Kind:
+def probe(files: Sequence[ChipFile], images: ImageSet) -> Kind:
     """Return what most of the first chips that can be read are: one of another kind is the odd one out.
 
     Raises:
         UserError: if every chip is broken.
     """
     kinds: Counter[Kind] = Counter()
-    for path in files:
+    for file in files:
         with suppress(BrokenChipError):
-            chip = read_chip(path, images)
+            chip = read_chip(file, images)
             kinds[Kind(chip.dtype, max(chip.shape[:2]))] += 1
         if kinds.total() == PROBED:
             break
     if not kinds:
-        raise UserError(f"All {len(files)} chips are broken; the first is {files[0]}.")
+        raise UserError(f"All {len(files)} chips are broken; the first is {shown_file(files[0])}.")
     return kinds.most_common(1)[0][0]
 
 
 class _Builder:
     """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record of each chip."""
 
-    def __init__(self, folder: Path, names: tuple[str, ...], files: list[Path], images: ImageSet, size: int) -> None:
+    def __init__(
+        self, folder: Path, names: tuple[str, ...], files: list[ChipFile], images: ImageSet, size: int
+    ) -> None:
         self.names, self.files, self.images, self.size = names, files, images, size
         self.shape = (len(names), size, size, len(images.bands))
         self.pixels_path, self.rows_path = folder / "chips.npy", folder / "rows.npy"
@@ -159,7 +170,8 @@ class _Builder:
         usable = np.flatnonzero(~rows["broken"])
         if not len(usable):
             raise UserError(f"All {len(rows)} chips are broken: {first(self.names)}.")
-        digest = digest_json([self.size, self.images.band_key, READER, [rows["digest"][i].decode() for i in usable]])
+        digests = [rows["digest"][i].decode() for i in usable]
+        digest = digest_json([self.size, *_reading(self.images), digests])
         return ChipCache(
             names=tuple(self.names[i] for i in usable),
             left_out=tuple(self.names[i] for i in broken),
@@ -183,16 +195,17 @@ class _Builder:
     def _stale(self, rows: NDArray[Any]) -> NDArray[np.int64]:
         """Return the rows whose file is not the one that was decoded."""
         stale, touched = [], False
-        for i, path in enumerate(self.files):
-            if not (rows[i]["digest"] and path.is_file()):
+        for i, file in enumerate(self.files):
+            row, state = rows[i], _state(file) if rows[i]["digest"] else None
+            if state is None:
                 stale.append(i)
                 continue
-            row, status = rows[i], path.stat()
-            if row["bytes"] == status.st_size and row["mtime_ns"] == status.st_mtime_ns:
+            size, time = state
+            if row["bytes"] == size and row["mtime_ns"] == time:
                 continue
             # A copy or a fresh unpacking changes the time and not the content: then the pixels are still right.
-            if row["bytes"] == status.st_size and row["digest"] == _digest(path):
-                rows["mtime_ns"][i] = status.st_mtime_ns
+            if row["bytes"] == size and row["digest"] == _digest(file):
+                rows["mtime_ns"][i] = time
                 touched = True
                 continue
             stale.append(i)
@@ -241,20 +254,40 @@ class _Builder:
         return pixels
 
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:
-        path = self.files[i]
+        file = self.files[i]
         try:
             # First what the file is: if it changes meanwhile, the record is of the old one, and it is decoded again.
-            status, digest = path.stat(), _digest(path)
-            chip = resize_chip(read_chip(path, self.images), self.size)
+            state, digest = _state(file), _digest(file)
+            chip = resize_chip(read_chip(file, self.images), self.size)
             if chip.dtype != dtype:
-                raise BrokenChipError(f"Broken chip {path}: expected {dtype} as in the others, received {chip.dtype}.")
+                raise BrokenChipError.of(shown_file(file), f"expected {dtype} as in the others, received {chip.dtype}")
         except (BrokenChipError, OSError) as error:
-            reason = f"Broken chip {path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            reason = f"Broken chip {error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             self.reasons[self.names[i]] = reason
             return (0, 0, b"", True), None
-        return (status.st_size, status.st_mtime_ns, digest, False), chip
+        assert state is not None  # as the file was read
+        return (*state, digest, False), chip
 
 
-def _digest(path: Path) -> bytes:
+def _state(file: ChipFile) -> tuple[int, int] | None:
+    """Return the size of a chip's file and when it was written; of several, numbers that change with any of theirs.
+
+    Returns:
+        None if a file is not there.
+    """
+    try:
+        if isinstance(file, Path):
+            status = file.stat()
+            return status.st_size, status.st_mtime_ns
+        states = [(status.st_size, status.st_mtime_ns) for status in map(Path.stat, file)]
+    except OSError:
+        return None
+    times = hashlib.blake2b(repr(states).encode(), digest_size=8).digest()
+    return sum(size for size, _ in states), int.from_bytes(times, signed=True)
+
+
+def _digest(file: ChipFile) -> bytes:
     # Hex, as NumPy strips zero bytes from the end of byte strings.
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest().encode()
+    if isinstance(file, Path):
+        return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest().encode()
+    return hashlib.blake2b(b"".join(map(_digest, file)), digest_size=16).hexdigest().encode()

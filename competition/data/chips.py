@@ -9,116 +9,191 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from competition.chip_index import ChipFile, shown_file
 from competition.common.errors import UserError
 from competition.common.text import counted
+from competition.data.decode import decode
 from competition.spec.images import ImageSet
 
-TIFF_SUFFIXES = {".tif", ".tiff"}
-GREY = {"1", "L", "LA", "La"}  # Pillow's modes
+DTYPES = ("uint8", "uint16", "int16", "float32")
 
 
 class BrokenChipError(UserError):
-    """A chip file that cannot be used; its text names the file and the reason in one line."""
-
-
-def read_chip(path: Path, images: ImageSet, *, grey_as_colours: bool = True) -> NDArray[Any]:
-    """Decode one chip.
-
-    JPEG (CMYK is converted), PNG, and TIFF with any compression, 8 or 16 bits per band.
+    """A chip file that cannot be used; its text names the file and the reason in one line.
 
     Args:
-        path: the file.
+        text: the line.
+        reason: what is wrong, without the file; equal reasons are equal.
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text
+
+    @classmethod
+    def of(cls, path: Path, reason: str) -> BrokenChipError:
+        """Return the error of a file."""
+        return cls(f"Broken chip {path}: {reason.rstrip('.')}.", reason.rstrip("."))
+
+
+def read_chip(file: ChipFile, images: ImageSet, *, grey_as_colours: bool = True) -> NDArray[Any]:
+    """Decode one chip.
+
+    JPEG, PNG, TIFF, WebP, JPEG 2000 and whatever else Pillow knows; see `decode` for what is converted. Pixels without
+    data become the least value of their band's range, or without a range the least of the band in this chip.
+
+    Args:
+        file: the file, or where each band has its own, these in the order of `images.bands`: all are brought to the
+            largest size among them (bicubic).
         images: the rendering it belongs to; its `bands` are what the file must hold.
-        grey_as_colours: convert grey pictures of 8 bits where three bands are expected, and colours where one is.
+        grey_as_colours: convert grey pictures where three bands are expected, and colours where one is.
 
     Returns:
-        uint8 or uint16 array (height, width, num_bands), bands in the order of `images.bands`.
+        uint8, uint16, int16 or float32 array (height, width, num_bands), bands in the order of `images.bands`.
 
     Raises:
-        BrokenChipError: if the file cannot be decoded, has other bands or another data type, or is black all over,
-            which is how a failed decoding shows itself.
+        BrokenChipError: if the file cannot be decoded, has other bands or another data type, holds no data, values that
+            are no numbers, or is black all over, which is how a failed decoding shows itself.
     """
-    try:
-        is_tiff, count = path.suffix.lower() in TIFF_SUFFIXES, len(images.bands)
-        chip = _read_tiff(path) if is_tiff else _read_picture(path, count, grey_as_colours)
-    except BrokenChipError:
-        raise
-    except Exception as error:  # decoders raise whatever they like on a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BrokenChipError(f"Broken chip {path}: {reason}") from error
-    if chip.ndim != 3 or chip.shape[2] != len(images.bands):
-        raise BrokenChipError(f"Broken chip {path}: expected {len(images.bands)} bands, received shape {chip.shape}.")
-    if chip.dtype not in (np.uint8, np.uint16):
-        raise BrokenChipError(f"Broken chip {path}: expected 8 or 16 bits per band, received {chip.dtype}.")
-    if not chip.any():
-        raise BrokenChipError(f"Broken chip {path}: every pixel is 0.")
+    chip, missing = read_with_gaps(file, images, grey_as_colours=grey_as_colours)
+    check_not_black(file, chip, missing, images)
     return chip
+
+
+def check_not_black(file: ChipFile, chip: NDArray[Any], missing: NDArray[np.bool_] | None, images: ImageSet) -> None:
+    """Refuse a chip that is black all over, or without data, unless the rendering says that such are valid.
+
+    Args:
+        file: of the chip.
+        chip: as `read_with_gaps` returns it.
+        missing: as `read_with_gaps` returns it.
+        images: the rendering.
+
+    Raises:
+        BrokenChipError: if it is.
+    """
+    if images.black == "broken":
+        if missing is not None and missing.all():
+            raise BrokenChipError.of(shown_file(file), "no pixel has data")
+        if not chip.any():
+            raise BrokenChipError.of(shown_file(file), "every pixel is 0")
+
+
+def read_with_gaps(
+    file: ChipFile, images: ImageSet, *, grey_as_colours: bool = True
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Return what `read_chip` does, of black chips too, and which of its values stand for "no data"; None if none can.
+
+    Args:
+        file: as of `read_chip`.
+        images: as of `read_chip`.
+        grey_as_colours: as of `read_chip`.
+    """
+    if isinstance(file, Path):
+        return _decoded(file, images, images.bands, grey_as_colours)
+    read = [_decoded(path, images, (band,), grey_as_colours) for path, band in zip(file, images.bands, strict=True)]
+    bands = [band for band, _ in read]
+    if len(dtypes := {str(band.dtype) for band in bands}) > 1:
+        raise BrokenChipError.of(file[0], f"its bands have several data types: {', '.join(sorted(dtypes))}")
+    height, width = (max(band.shape[axis] for band in bands) for axis in (0, 1))
+    chip = np.concatenate([_resized(band, height, width) for band in bands], axis=2)
+    gaps = [_nearest(gone, height, width) for _, gone in read if gone is not None]
+    return chip, np.concatenate(gaps, axis=2) if gaps else None
 
 
 def resize_chip(chip: NDArray[Any], size: int) -> NDArray[Any]:
     """Return the chip at `size` x `size` pixels, antialiased when it shrinks (bicubic).
 
     Args:
-        chip: uint8 or uint16 array (height, width, num_bands).
+        chip: array (height, width, num_bands) of a data type that `read_chip` returns.
         size: pixels along each side.
 
     Returns:
         Array (size, size, num_bands) of the same data type.
     """
-    if chip.shape[:2] == (size, size):
+    return _resized(chip, size, size)
+
+
+def _decoded(
+    path: Path, images: ImageSet, bands: tuple[str, ...], grey_as_colours: bool
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Return the pixels of one file, and which of its values stand for "no data"; None if none can."""
+    try:
+        chip = decode(path, bands, grey_as_colours=grey_as_colours)
+    except Exception as error:  # decoders raise whatever they like on a damaged file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BrokenChipError.of(path, reason.replace(f": '{path}'", "")) from error
+    if chip.ndim != 3 or chip.shape[2] != len(bands):
+        raise BrokenChipError.of(path, f"expected {counted(len(bands), 'band')}, received shape {chip.shape}")
+    missing = _missing(chip, images)
+    if chip.dtype in (np.float64, np.float16):
+        with np.errstate(over="ignore"):  # infinite values are refused below
+            chip = chip.astype(np.float32)
+    if chip.dtype not in DTYPES:
+        raise BrokenChipError.of(path, f"expected values of {', '.join(DTYPES)}, received {chip.dtype}")
+    if missing is not None and missing.any():
+        chip = _filled(chip, missing, images, bands)
+    if chip.dtype == np.float32 and not np.isfinite(chip).all():
+        if np.isinf(chip).any():
+            raise BrokenChipError.of(path, "it holds infinite values")
+        raise BrokenChipError.of(
+            path, 'it holds NaN; if these are pixels without data, say nodata = "nan" in the competition file'
+        )
+    return chip, missing
+
+
+def _missing(chip: NDArray[Any], images: ImageSet) -> NDArray[np.bool_] | None:
+    if images.nodata is None:
+        return None
+    missing = np.isnan(chip) if chip.dtype.kind == "f" else np.zeros(chip.shape, dtype=bool)
+    if images.nodata != "nan":
+        with np.errstate(over="ignore"):  # a file of float32 holds what it has of a float64
+            value = chip.dtype.type(images.nodata) if chip.dtype.kind == "f" else images.nodata
+        missing |= chip == value
+    return missing
+
+
+def _filled(chip: NDArray[Any], missing: NDArray[np.bool_], images: ImageSet, bands: tuple[str, ...]) -> NDArray[Any]:
+    """Return a chip whose pixels without data have the least value of their band."""
+    chip = chip.copy()
+    for column, band in enumerate(bands):
+        values, gone = chip[:, :, column], missing[:, :, column]
+        # A range is that of the files' values: 8-bit chips of the same rendering were already brought to 0..255.
+        if band in images.range and chip.dtype != np.uint8:
+            least = images.range[band][0]
+            if chip.dtype != np.float32:
+                least = np.clip(round(least), np.iinfo(chip.dtype).min, np.iinfo(chip.dtype).max)
+        else:
+            least = values[~gone].min() if not gone.all() else 0
+        values[gone] = least
+    return chip
+
+
+def _nearest(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
+    rows, columns = (np.arange(new) * old // new for new, old in zip((height, width), mask.shape[:2], strict=True))
+    return mask[rows[:, None], columns]
+
+
+def _resized(chip: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    if chip.shape[:2] == (height, width):
         return chip
     if chip.dtype == np.uint8 and chip.shape[2] in (3, 4):
         # A fourth band is data, not opacity: mode CMYK keeps Pillow from weighting by it as RGBA would.
         picture = Image.fromarray(np.ascontiguousarray(chip)) if chip.shape[2] == 3 else _four_bands(chip)
-        return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
+        return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
     bands = [
-        np.asarray(Image.fromarray(chip[:, :, band].astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC))
+        np.asarray(
+            Image.fromarray(chip[:, :, band].astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        )
         for band in range(chip.shape[2])
     ]
+    resized = np.stack(bands, axis=-1)
+    if chip.dtype == np.float32:
+        return resized
     limits = np.iinfo(chip.dtype)
-    return np.stack(bands, axis=-1).round().clip(limits.min, limits.max).astype(chip.dtype)
+    return resized.round().clip(limits.min, limits.max).astype(chip.dtype)
 
 
 def _four_bands(chip: NDArray[Any]) -> Image.Image:
     height, width, _ = chip.shape
     return Image.frombytes("CMYK", (width, height), np.ascontiguousarray(chip).tobytes())
-
-
-def _read_picture(path: Path, num_bands: int, grey_as_colours: bool) -> NDArray[Any]:
-    with Image.open(path) as picture:
-        # Not by turning Pillow's warning into an error: warnings.catch_warnings() is not safe in threads.
-        if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
-            raise BrokenChipError(f"Broken chip {path}: {picture.width} x {picture.height} pixels are too many.")
-        if picture.mode.startswith(("I", "F")):
-            return np.asarray(picture)[:, :, None]  # one deep band; convert() would cut its values off at 255
-        if any(";16" in str(tile) for tile in picture.tile):  # a PNG of which Pillow would keep the upper 8 bits
-            return _read_deep_png(path)
-        if not grey_as_colours and num_bands in (1, 3) and (picture.mode in GREY) != (num_bands == 1):
-            received = "a grey picture" if picture.mode in GREY else "a picture in colours"
-            raise BrokenChipError(f"Broken chip {path}: expected {counted(num_bands, 'band')}, received {received}.")
-        if num_bands == 3:
-            # convert() undoes the Adobe inversion of the competition's CMYK files; other decoders return zeros.
-            return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
-        if num_bands == 1:
-            return np.asarray(picture.convert("L"))[:, :, None]
-        return np.asarray(picture)
-
-
-def _read_deep_png(path: Path) -> NDArray[Any]:
-    import imagecodecs
-
-    chip: NDArray[Any] = imagecodecs.png_decode(path.read_bytes())
-    return chip
-
-
-def _read_tiff(path: Path) -> NDArray[Any]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        series = file.series[0]
-        chip = series.asarray()
-        if chip.ndim == 2:
-            return chip[:, :, None]
-        # Bands stored one plane after another come first; their axis is S (samples), or whatever is not Y or X.
-        bands = [axis for axis, name in enumerate(series.axes) if name not in "YX"]
-        return np.moveaxis(chip, bands[0], -1) if chip.ndim == 3 and bands else chip

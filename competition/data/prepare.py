@@ -1,42 +1,40 @@
-"""Finding the data: image folders and CSV files where they lie, or unpacked from Kaggle's archives."""
+"""Finding the data: image folders and tables where they lie, or unpacked from Kaggle's archives."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import digest_file, one_at_a_time
-from competition.common.records import DamagedError, read_record, write_record
+from competition.common.files import one_at_a_time
 from competition.common.text import first
-from competition.data.archives import FOLDER_SUFFIXES, TABLE_SUFFIXES, remove_leftovers, unpack_file, unpack_folder
-from competition.spec.competition import Competition
-from competition.workspace import Layout, Workspace
+from competition.data.archives import Unpacker, stem_of
+from competition.data.mistakes import IncompleteError, check_complete
+from competition.data.parts import apart, numbered_parts, parted
+from competition.data.search import Content, Wanted, search
+from competition.layout import Layout
+from competition.workspace import Workspace
 
-DEPTH = 4  # folders below the source that are searched
-FORMAT = 1  # of `unpacked.json`
-
-
-class IncompleteError(UserError):
-    """The table of labels or the labelled chips are not to be found."""
+__all__ = ["IncompleteError", "Item", "PreparedReport", "prepare"]
+NESTED = 3  # archives within archives
+SHOWN = 2  # paths of a folder in parts
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image folder or CSV file.
+    """One image folder or table.
 
     Attributes:
         name: its name in the competition file.
-        path: where it is; None if it is missing.
+        paths: where it is; of a folder in several parts, all of them; empty if it is missing.
         how: what was done, for people.
-        files: number of chips in a folder; None for a CSV.
+        files: number of chips in a folder; None for a table.
     """
 
     name: str
-    path: Path | None
+    paths: tuple[Path, ...]
     how: str
     files: int | None = None
 
@@ -56,12 +54,12 @@ class PreparedReport:
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of what was not found; none of it is required."""
-        return tuple(item.name for item in self.items if item.path is None)
+        return tuple(item.name for item in self.items if not item.paths)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was found, for JSON."""
         items = {
-            item.name: {"path": item.path and str(item.path), "how": item.how, "files": item.files}
+            item.name: {"paths": [str(path) for path in item.paths], "how": item.how, "files": item.files}
             for item in self.items
         }
         return {"layout": str(self.layout), "items": items}
@@ -77,30 +75,12 @@ class PreparedReport:
         )
 
 
-@dataclass
-class _Content:
-    """What lies in the source folder: paths by the name in the competition file, nearest to the source first."""
-
-    unpacked: dict[str, list[Path]] = field(default_factory=dict)
-    archives: dict[str, list[Path]] = field(default_factory=dict)
-
-    @property
-    def names(self) -> set[str]:
-        return {*self.unpacked, *self.archives}
-
-    def forget(self, own: Iterable[Path]) -> None:
-        """Forget what `prepare` itself unpacked from an archive that is here too, so that the archive decides."""
-        for path in own:
-            if path.name in self.archives and path.name in self.unpacked:
-                others = [other for other in self.unpacked.pop(path.name) if other.resolve() != path.resolve()]
-                self.unpacked |= {path.name: others} if others else {}
-
-
 def prepare(workspace: Workspace, source: Path) -> PreparedReport:
     """Find the competition's chips and tables in `source` and write down where they are.
 
     What is unpacked already is used where it lies and never copied or changed; archives are unpacked to the
-    workspace, once. What an earlier call found elsewhere is kept, so that data can come in parts.
+    workspace, once; so is one archive of the whole competition. What an earlier call found elsewhere is kept, so that
+    data can come in parts.
 
     Args:
         workspace: receives `data/layout.json`, written last, and what is unpacked.
@@ -110,182 +90,83 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
         IncompleteError: if the table of labels or the labelled chips are not to be found.
         UserError: if the workspace belongs to another competition, or an archive cannot be unpacked.
     """
-    competition = workspace.competition
-    layout_path = workspace.data / "layout.json"
+    competition, layout_path = workspace.competition, workspace.data / "layout.json"
     earlier = Layout.read_what_is_left(layout_path, competition)
     if not source.is_dir():
         raise UserError(f"No folder {source}. Give --from the folder that holds Kaggle's files.")
-    content = _search(source, competition)
-    _require(content, earlier, source, competition)
+    wanted = Wanted.of(competition)
+    content = search(source, wanted)
+    within = {name for names in content.bundles(wanted).values() for name in names}
+    check_complete(content.names | within, earlier, source, competition)
     workspace.data.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(workspace.data / ".lock", "data prepare"):
         earlier = Layout.read_what_is_left(layout_path, competition)  # another process may just have written it
-        remove_leftovers(workspace.data)
-        unpacker = _Unpacker(workspace.data)
-        content.forget(unpacker.unpacked)
-        tables = [_place(name, content, earlier.tables.get(name), unpacker, None) for name in tables_of(competition)]
-        folders = [
-            _place(name, content, earlier.folders.get(name), unpacker, suffixes)
-            for name, suffixes in _folders(competition).items()
-        ]
+        unpacker = Unpacker(workspace.data)
+        # What `prepare` itself unpacked from an archive that is here too: the archive decides.
+        content.forget(unpacker.made_from(content.archive_names))
+        _open_bundles(content, wanted, unpacker)
+        check_complete(content.names, earlier, source, competition)
+        tables = [_place_table(name, content, earlier, unpacker) for name in wanted.tables]
+        folders = [_place_folder(name, content, earlier, unpacker, wanted) for name in wanted.folders]
         Layout(
             competition.name,
-            {item.name: item.path for item in folders if item.path},
-            {item.name: item.path for item in tables if item.path},
+            {item.name: item.paths for item in folders if item.paths},
+            {item.name: item.paths[0] for item in tables if item.paths},
         ).write(layout_path)
     return PreparedReport(layout_path, (*tables, *folders))
 
 
-def tables_of(competition: Competition) -> list[str]:
-    """Return the names of the CSV files that a competition names."""
-    further = [competition.tables.sample_submission, *(images.renamed for images in competition.images.values())]
-    return list(dict.fromkeys([*competition.tables.train, *(name for name in further if name)]))
+def _open_bundles(content: Content, wanted: Wanted, unpacker: Unpacker) -> None:
+    """Unpack the archives that hold several of the wanted, where one of these is not found otherwise."""
+    opened: set[Path] = set()
+    for _ in range(NESTED):
+        for archive, names in content.bundles(wanted).items():
+            if archive not in opened and names - content.names:
+                opened.add(archive)
+                name = stem_of(archive)
+                unpacker.unpack(name, archive, is_folder=True, as_it_is=True)
+                content.add(search(unpacker.data / name, wanted))
 
 
-def names_in(source: Path, competition: Competition) -> set[str]:
-    """Return which of the competition's folders and tables are in `source`, unpacked or as archives."""
-    return _search(source, competition).names
-
-
-def archive_names(folders: Iterable[str], tables: Iterable[str]) -> dict[str, str]:
-    """Return which folder or table each archive would hold, by the archive's name in lower case."""
-    archives = {(name + suffix).lower(): name for name in folders for suffix in FOLDER_SUFFIXES}
-    return archives | {(name + suffix).lower(): name for name in tables for suffix in TABLE_SUFFIXES}
-
-
-def _folders(competition: Competition) -> dict[str, tuple[str, ...]]:
-    """Return the image folders and the suffixes of the chips in each; two renderings may share a folder."""
-    folders: dict[str, tuple[str, ...]] = {}
-    for images in competition.images.values():
-        for name in (*images.train, *images.test):
-            folders[name] = (*folders.get(name, ()), *images.suffix)
-    return folders
-
-
-def _search(root: Path, competition: Competition) -> _Content:
-    """Look for the folders, tables and archives, level by level; a folder that holds its chips is not walked."""
-    content = _Content()
-    folders, tables = _folders(competition), set(tables_of(competition))
-    archives = archive_names(folders, tables)
-    level = [root]
-    for _ in range(DEPTH + 1):
-        below: list[Path] = []
-        for folder in level:
-            if folder.name in folders and any(_chips(folder, folders[folder.name])):
-                content.unpacked.setdefault(folder.name, []).append(folder)
-                continue
-            for entry in _entries(folder):
-                path = Path(entry.path)
-                if entry.is_dir():
-                    below.append(path)
-                elif entry.name in tables:
-                    content.unpacked.setdefault(entry.name, []).append(path)
-                elif name := archives.get(entry.name.lower()):
-                    content.archives.setdefault(name, []).append(path)
-        level = below
-    return content
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            listed = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
-    except PermissionError:
-        return []
-    return sorted(listed, key=lambda entry: entry.name)
-
-
-def _chips(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
-    """Yield the names of the chips that lie directly in `folder`."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.lower().endswith(suffixes) and not entry.name.startswith(".") and entry.is_file():
-                    yield entry.name
-    except PermissionError:
-        return
-
-
-def _require(content: _Content, earlier: Layout, source: Path, competition: Competition) -> None:
-    names = content.names
-    tables = competition.tables.train
-    folders = competition.image_set(competition.default_images).train
-    wanted = f"Looked for the table {', '.join(tables)} and the chips {', '.join(folders)}, unpacked or as archives"
-    if not names:
-        held = first(entry.name for entry in _entries(source)) or "nothing"
-        raise IncompleteError(f"{source} holds none of the files of {competition.title}. {wanted}; found {held}.")
-    missing = [table for table in tables if table not in names and table not in earlier.tables]
-    if not any(name in names or name in earlier.folders for name in folders):
-        missing.append(" or ".join(folders))
-    if missing:
-        listed = ", ".join(sorted(names))
-        raise IncompleteError(f"{source} lacks {' and '.join(missing)}. {wanted}; found {listed}.")
-
-
-def _place(
-    name: str, content: _Content, earlier: Path | None, unpacker: _Unpacker, suffixes: tuple[str, ...] | None
-) -> Item:
-    """Decide where one folder or table is: unpacked in the source, in an archive there, or where it was before."""
+def _place_table(name: str, content: Content, earlier: Layout, unpacker: Unpacker) -> Item:
+    """Decide where a table is: unpacked in the source, in an archive there, or where it was before."""
     if unpacked := content.unpacked.get(name):
-        item = unpacked[0], f"used in place: {unpacked[0]}", unpacked[1:]
-    elif archives := content.archives.get(name):
-        how = unpacker.unpack(name, archives[0], is_folder=suffixes is not None)
-        item = unpacker.data / name, how, archives[1:]
-    elif earlier is not None:
-        item = earlier, f"kept from an earlier prepare: {earlier}", []
-    else:
-        return Item(name, None, "missing, not required")
-    path, how, others = item
-    if others:
-        how += f" (another at {first(others, shown=1)} was not used)"
-    return Item(name, path, how, None if suffixes is None else sum(1 for _ in _chips(path, suffixes)))
+        return Item(name, (unpacked[0],), f"used in place: {unpacked[0]}{_unused(unpacked[1:])}")
+    if archives := content.archives.get(name):
+        how = unpacker.unpack(name, archives[0], is_folder=False)
+        return Item(name, (unpacker.data / name,), f"{how}{_unused(archives[1:])}")
+    if place := earlier.tables.get(name):
+        return Item(name, (place,), f"kept from an earlier prepare: {place}")
+    return Item(name, (), "missing, not required")
 
 
-class _Unpacker:
-    """Unpacks archives to the workspace and remembers which; what is there from the same archive is left alone."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self._record = data / "unpacked.json"
-
-    @property
-    def unpacked(self) -> list[Path]:
-        """What was unpacked to the workspace, now or earlier."""
-        return [self.data / name for name in self._read()]
-
-    def unpack(self, name: str, archive: Path, *, is_folder: bool) -> str:
-        """Unpack `archive` to `name` unless that was done, and return what was done."""
-        target = self.data / name
-        record = self._read()
-        earlier = record.get(name, {})
-        state = archive.stat()
-        stamp = {"archive": archive.name, "size": state.st_size, "modified_ns": state.st_mtime_ns}
-        if target.exists() and _count(target) == earlier.get("files") and self._same(archive, stamp, earlier):
-            return f"unpacked earlier from {archive.name}"
-        if is_folder:
-            unpack_folder(archive, target)
-        else:
-            unpack_file(archive, target)
-        record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target)}
-        write_record(self._record, record, version=FORMAT)
-        return f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
-
-    @staticmethod
-    def _same(archive: Path, stamp: dict[str, Any], earlier: dict[str, Any]) -> bool:
-        if stamp.items() <= earlier.items():
-            return True
-        # A copy or a second download has another date: the content decides.
-        return bool(stamp["size"] == earlier.get("size") and digest_file(archive) == earlier.get("sha256"))
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        def parse(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
-            return {name: dict(about) for name, about in content.items()}
-
-        try:
-            return read_record(self._record, parse, version=FORMAT)
-        except DamagedError:
-            return {}  # unpacking anew is always safe
+def _place_folder(name: str, content: Content, earlier: Layout, unpacker: Unpacker, wanted: Wanted) -> Item:
+    """Decide where an image folder is, as for a table, in all of its parts."""
+    namings = wanted.folders[name]
+    paths, hows = list(content.unpacked.get(name, ())), []
+    archives, unused = parted(content.archives.get(name, ())) if not paths else ([], [])
+    targets = {archive: name if not number else f"{name}-{number + 1}" for number, archive in enumerate(archives)}
+    targets |= {archive: stem_of(archive) for archive in numbered_parts(name, content)}
+    if not paths and not targets:
+        paths = list(content.nested.get(name, ()))
+    if paths:
+        hows.append(f"used in place: {first(paths, shown=SHOWN)}")
+    ways: dict[str, list[str]] = {}
+    for archive, target in targets.items():
+        is_deep = any(naming.is_deep for naming in namings)
+        way, _, _ = unpacker.unpack(target, archive, is_folder=True, as_it_is=is_deep).partition(" from ")
+        ways.setdefault(way, []).append(archive.name)
+        paths.append(unpacker.data / target)
+    hows += [f"{way} from {first(names, shown=SHOWN)}" for way, names in ways.items()]
+    if not paths and (paths := list(earlier.folders.get(name, ()))):
+        hows.append(f"kept from an earlier prepare: {first(paths, shown=SHOWN)}")
+    if not paths:
+        return Item(name, (), "missing, not required")
+    parts, copies, files = apart(paths, namings)
+    if copies and hows[0].startswith("used in place"):
+        hows[0] = f"used in place: {first(parts, shown=SHOWN)}"
+    return Item(name, tuple(parts), "; ".join(hows) + _unused([*copies, *unused]), files)
 
 
-def _count(path: Path) -> int:
-    return sum(not entry.name.startswith(".") for entry in os.scandir(path)) if path.is_dir() else 1
+def _unused(others: Sequence[Path]) -> str:
+    return f" (another at {first(others, shown=1)} was not used)" if others else ""

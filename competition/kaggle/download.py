@@ -22,7 +22,7 @@ from competition.common.errors import UserError
 from competition.common.files import check_room, disk_of, free_bytes, one_at_a_time
 from competition.common.progress import reporter
 from competition.common.text import first, readable
-from competition.data.prepare import archive_names, names_in, tables_of
+from competition.data.search import Wanted, search
 from competition.kaggle.answers import RemoteFile
 from competition.kaggle.client import Kaggle
 from competition.kaggle.errors import AGAIN, clean
@@ -189,28 +189,33 @@ def _is_packed(path: Path, file: RemoteFile) -> bool:
 
 
 def _needed(listed: Sequence[RemoteFile], competition: Competition) -> list[RemoteFile]:
-    return [file for file in listed if _holds(file, *_default_parts(competition))]
+    needed = _default_parts(competition)
+    return [file for file in listed if _held_by(file, needed)]
 
 
 def _absent(wanted: Sequence[RemoteFile], competition: Competition, folder: Path) -> tuple[str, ...]:
     """Return which folders and tables no wanted file holds; Kaggle no longer serves the chips of every competition."""
-    folders, tables = _default_parts(competition)
-    lacking = [name for name in folders if not any(_holds(file, [name], []) for file in wanted)]
-    lacking += [name for name in tables if not any(_holds(file, [], [name]) for file in wanted)]
-    here = names_in(folder, competition) if lacking and folder.is_dir() else set()
-    return tuple(name for name in lacking if name not in here)
+    needed = _default_parts(competition)
+    have = {name for file in wanted for name in _held_by(file, needed)}
+    lacking = [name for name in (*needed.folders, *needed.tables) if name not in have]
+    if lacking and folder.is_dir():
+        everything = Wanted.of(competition)
+        content = search(folder, everything)
+        have |= content.names | {name for names in content.bundles(everything).values() for name in names}
+    return tuple(name for name in lacking if name not in have)
 
 
-def _default_parts(competition: Competition) -> tuple[list[str], list[str]]:
-    """Return the names of the folders of chips of the default rendering, and of the tables."""
-    images = competition.image_set(competition.default_images)
-    return [*images.train, *images.test], tables_of(competition)
+def _default_parts(competition: Competition) -> Wanted:
+    """Return the folders of chips of the default rendering, and the tables."""
+    return Wanted.of(competition, [competition.default_images])
 
 
-def _holds(file: RemoteFile, folders: Sequence[str], tables: Sequence[str]) -> bool:
-    """Whether a file is one of the tables, a chip of one of the folders, or an archive of either."""
-    *above, last = _safe_parts(file)
-    return last.lower() in archive_names(folders, tables) or bool({*above} & {*folders}) or last in tables
+def _held_by(file: RemoteFile, wanted: Wanted) -> set[str]:
+    """Return what a file is, or holds by its name: a table, chips of a folder, or an archive of either or of all."""
+    parts = _safe_parts(file)
+    if (name := wanted.named_by(parts)) is not None:
+        return {name}
+    return {*wanted.folders, *wanted.tables} if wanted.may_hold_all(PurePosixPath(*parts)) else set()
 
 
 def _matching(listed: Sequence[RemoteFile], patterns: Sequence[str]) -> list[RemoteFile]:

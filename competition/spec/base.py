@@ -24,6 +24,10 @@ def _inside(path: str) -> str:
     return path
 
 
+def _folder(path: str) -> str:
+    return path if path == "." else _inside(path)
+
+
 def _several(value: Any) -> Any:
     """Return one name as a list of it."""
     return [value] if isinstance(value, str) else value
@@ -32,3 +36,5 @@ def _several(value: Any) -> Any:
 # A file or folder among the data, possibly in folders: it never leads out of them.
 Place = Annotated[str, AfterValidator(_inside)]
 Places = Annotated[tuple[Place, ...], BeforeValidator(_several)]
+# A folder may also be ".", the one that holds all files.
+Folders = Annotated[tuple[Annotated[str, AfterValidator(_folder)], ...], BeforeValidator(_several)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from competition.common.errors import UserError, unknown_name
 from competition.spec.base import Frozen, Name
@@ -64,6 +64,17 @@ class Competition(Frozen):
             return {**values, "metric": {"name": "accuracy", "average": "samples"}}
         return values
 
+    @field_validator("metric")
+    @classmethod
+    def _weigh_every_label(cls, metric: Metric, info: ValidationInfo) -> Metric:
+        """Give every label its weight, in the order of the labels, where some have one."""
+        labels = info.data.get("labels")
+        if labels is None:  # refused before
+            return metric
+        if stranger := metric.weights.keys() - set(labels):
+            raise ValueError(f"weights name unknown labels: {', '.join(sorted(stranger))}")
+        return metric.of_labels(labels)
+
     @model_validator(mode="after")
     def _check(self) -> Competition:
         if len(set(self.labels)) != len(self.labels):
@@ -73,14 +84,16 @@ class Competition(Frozen):
             raise ValueError(f"exclusive groups share a label: {_repeated(grouped)}")
         if any(len(group) < 2 for group in self.exclusive):
             raise ValueError("an exclusive group needs two labels or more")
-        if stranger := set(grouped).union(self.alone, self.metric.weights) - set(self.labels):
-            raise ValueError(f"exclusive, alone or weights name unknown labels: {', '.join(sorted(stranger))}")
+        if stranger := set(grouped).union(self.alone) - set(self.labels):
+            raise ValueError(f"exclusive or alone name unknown labels: {', '.join(sorted(stranger))}")
         if self.metric.judges == DECISIONS and self.submission_kind == "scores":
             raise ValueError(f"{self.metric.title} judges decisions: kind must be tags, columns or rows")
         if self.metric.judges != DECISIONS and self.submission_kind in ("tags", "columns"):
             raise ValueError(f"{self.metric.title} judges scores: kind must be scores or rows")
         for form in (self.tables, self.submission_form):
             self._check_words(form)
+        # Frozen for everyone else: from here on every label has its weight, in the order of the labels.
+        object.__setattr__(self, "metric", self.metric.of_labels(self.labels))
         return self
 
     def _check_words(self, form: TableForm) -> None:

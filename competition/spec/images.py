@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from competition.spec.base import Frozen, Place, Places
+from competition.spec.base import Folders, Frozen, Place
 
 MOST_BANDS = 200
 FILE = "{id}"  # a chip's file is its id, plus a suffix unless the id has it
@@ -38,7 +38,9 @@ class ImageSet(Frozen):
         bands: names of the bands, in the order of the files, such as "RGB", "BGRN" or ["B02", "B03", "B8A"].
         file: how the files of a chip are named, without suffix. With "{band}" there is one file per band, such as
             "{id}_{band}" or "{id}/{id}_{band}"; all are brought to the largest size among them.
-        train: folders of the labelled chips; several may have one name.
+        train: folders of the labelled chips, by name or by a path such as "images/train"; several may have one name.
+            "." is the folder that holds all files. Folders within are searched where a chip's name or its id has
+            folders in it, or where no chip lies in the folder itself.
         test: folders of the chips to predict; those of `train` may be among them.
         renamed: optional table with columns `old` (the name on disk) and `new` (the right name).
         range: the values (low, high) a band spans; default: the whole range of the data type.
@@ -51,8 +53,8 @@ class ImageSet(Frozen):
     )
     bands: Annotated[tuple[Band, ...], BeforeValidator(_as_names)] = Field(min_length=1, max_length=MOST_BANDS)
     file: str = FILE
-    train: Places = Field(min_length=1)
-    test: Places = ()
+    train: Folders = Field(min_length=1)
+    test: Folders = ()
     renamed: Place | None = None
     range: dict[str, tuple[float, float]] = Field(default={})
     nodata: float | Literal["nan"] | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from competition.common.errors import UserError, unknown_name
+from competition.common.errors import UserError
 from competition.spec.competition import Competition
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -20,19 +20,29 @@ def built_in_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
+def shipped() -> list[Competition]:
+    """Return the competitions that ship with the toolkit, by name."""
+    return [read_competition(SHIPPED / f"{name}.toml") for name in built_in_names()]
+
+
 def load(name_or_path: str) -> Competition:
     """Read a competition.
 
     Args:
-        name_or_path: a name that ships with the toolkit ("planet"), or the path of a `.toml` file.
+        name_or_path: a name that ships with the toolkit ("planet"), Kaggle's name of such a competition, or the path
+            of a `.toml` file.
 
     Raises:
         UserError: if there is no such competition, or its file is not valid; the line says which entry and why.
     """
     if not name_or_path.endswith(".toml"):
-        if name_or_path not in built_in_names():
-            raise unknown_name("competition", name_or_path, [*built_in_names(), "or the path of a .toml file"])
-        return read_competition(SHIPPED / f"{name_or_path}.toml")
+        if name_or_path in built_in_names():
+            return read_competition(SHIPPED / f"{name_or_path}.toml")
+        by_slug = {competition.slug: competition for competition in shipped()}
+        if name_or_path not in by_slug:
+            known = ", ".join(built_in_names())
+            raise UserError(f"Unknown competition {name_or_path!r}. Known: {known}; or give the path of a .toml file.")
+        return by_slug[name_or_path]
     return read_competition(Path(name_or_path))
 
 

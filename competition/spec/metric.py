@@ -65,7 +65,9 @@ class Metric(Frozen):
         if self.average not in AVERAGES[self.name]:
             known = ", ".join(AVERAGES[self.name])
             raise ValueError(f"{self.name} has no average {self.average!r}; known: {known}")
-        given = self.model_fields_set
+        # What is given as it would be anyway is no contradiction: records of a competition say everything.
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        given = {name for name in self.model_fields_set if getattr(self, name) != usual[name]}
         if self.name != "f_beta" and (strange := sorted(given & {"beta", "empty"})):
             raise ValueError(f"{self.name} knows no {' and no '.join(strange)}")
         if self.name != "log_loss" and "clip" in given:

@@ -64,12 +64,24 @@ class TableForm(Frozen):
 
     def split(self, text: str) -> list[str]:
         """Return the tags of a cell."""
-        parts = text.split() if self.separator == " " else map(str.strip, text.split(self.separator))
-        return [part for part in parts if part and part != self.none]
+        return [word for word in self._words(text) if word != self.none]
+
+    def contradicts_itself(self, text: str) -> bool:
+        """Whether a cell holds tags and the word for none."""
+        words = self._words(text)
+        return self.none in words and set(words) != {self.none}
 
     def join(self, tags: Sequence[str]) -> str:
         """Return the cell of some tags."""
         return self.separator.join(tags) if tags else self.none or ""
+
+    def _words(self, text: str) -> list[str]:
+        parts = (
+            text.split()
+            if self.separator == " "
+            else map(str.strip, text.split(self.separator.strip() or self.separator))
+        )
+        return [part for part in parts if part]
 
     @property
     def form(self) -> Literal["tags", "columns", "rows"]:

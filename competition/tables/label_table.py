@@ -1,225 +1,222 @@
-"""The one reader of tables of labels, for training, for the check of the data and for submissions: it knows the lines.
-
-Not pandas: whoever has to mend a table of 40,000 rows wants the line of every fault, and all faults at once. It takes
-about as long.
-"""
+"""The one reader of tables of labels, for training, for the check of the data and for submissions."""
 
 from __future__ import annotations
 
 import csv
-import io
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from operator import itemgetter
-from pathlib import Path
-from typing import Any
 
-from competition.common.errors import UserError
+import numpy as np
+from numpy.typing import NDArray
+
 from competition.common.text import first
-from competition.spec.competition import Competition
+from competition.spec.tables import TableForm
+from competition.tables.cells import DecisionRows, ScoreRows
+from competition.tables.csv_files import DELIMITERS, CsvBody, CsvFile
+from competition.tables.pairs import PairRows
+from competition.tables.problems import Listing, Problem, cut, problems_of
 
-SHOWN = 3  # examples of a problem
-WIDTH = 60  # characters of a row, or of a tag, in a message
-BOM = b"\xef\xbb\xbf"
-Row = tuple[int, list[str]]  # the line on which it ends, from 1, and its cells
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One kind of fault.
-
-    Attributes:
-        what: the fault, such as "missing ids".
-        count: how often it occurs.
-        examples: the first of them.
-        expected: what would have been right, and what stands there instead; "" where the fault says it.
-    """
-
-    what: str
-    count: int
-    examples: tuple[str, ...]
-    expected: str = ""
-
-    def text(self) -> str:
-        """Return the problem as one line."""
-        more = f" and {self.count - len(self.examples)} more" if self.count > len(self.examples) else ""
-        expected = f", {self.expected}" if self.expected else ""
-        return f"{self.what}: {self.count} ({'; '.join(self.examples)}{more}){expected}"
+EMPTY = Listing()
+SEPARATORS = ("|", ",", ";", " ", "/", "+", "&", "\t")
 
 
-def problems_of(what: str, cases: Iterable[object], expected: str = "") -> list[Problem]:
-    """Return the problem in a list, or an empty list if there are no cases of it."""
-    cases = list(cases)
-    return [Problem(what, len(cases), tuple(map(str, cases[:SHOWN])), expected)] if cases else []
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelRows:
-    """A table of labels as it stands in the file, and what is wrong with it. Rows are meant by their position in it.
+    """A table of labels as it stands in the file, and what is wrong with it.
 
     Attributes:
-        names: id of each row that can be read.
-        tags: its tags, in the order of the file, repeated ones too; of 0/1 columns, the labels with a 1.
-        lines: its line in the file, from 1.
-        text: the whole file.
+        chips: the chips: id of each row that can be read, or of a table with one row per chip and label each id once.
+        tags: of each of these, its tags in the order of the file, repeated ones too; of 0/1 cells, the labels with a 1.
+        scores: of each of these, float32 array (num_chips, num_labels), NaN where there is none; None of decisions.
+        rows: of a table with one row per chip and label, its rows as pairs of id and label; otherwise as `chips`.
+        faulty: chips of which a cell cannot be read or has no row, by their place among `chips`.
+        cells: how many cells have each text whose meaning the table's form says, such as "-1".
         problems: what must be mended whatever the table is for.
         oddities: what only Kaggle minds: a byte order mark, blank lines, further columns.
         is_table: whether there is a header with the columns needed; without, there are no rows.
     """
 
-    names: tuple[str, ...] = ()
+    chips: Listing = EMPTY
     tags: tuple[tuple[str, ...], ...] = ()
-    lines: tuple[int, ...] = ()
-    text: str = ""
+    scores: NDArray[np.float32] | None = None
+    rows: Listing = EMPTY
+    faulty: frozenset[int] = frozenset()
+    cells: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     oddities: tuple[Problem, ...] = ()
     is_table: bool = True
 
-    def problems_of(self, what: str, rows: Iterable[int], expected: str = "") -> list[Problem]:
-        """Return the problem of some rows in a list, or an empty list if there are none."""
-        rows = list(rows)
-        lines = (self.lines[row] for row in rows[:SHOWN])
-        examples = (f"line {line}: {_cut(self._text_by_line[line - 1])!r}" for line in lines)
-        return [Problem(what, len(rows), tuple(examples), expected)] if rows else []
-
-    def repeated_ids(self) -> list[Problem]:
-        """Return the problem of ids that occur again; each further row counts."""
-        row_of: dict[str, int] = {}
-        again = [row for row, name in enumerate(self.names) if row_of.setdefault(name, row) != row]
-        return self.problems_of("repeated ids", again)
-
-    def unknown_tags(self, competition: Competition) -> list[Problem]:
-        """Return the problem of tags that are no label of the competition."""
-        labels = frozenset(competition.labels)
-        rows = [row for row, tags in enumerate(self.tags) if not labels.issuperset(tags)]
-        unknown = Counter(tag for row in rows for tag in {*self.tags[row]} - labels)
-        received = first(
-            f"{_cut(tag)} ({count:,}x)" for tag, count in sorted(unknown.items(), key=lambda pair: -pair[1])
-        )
-        expected = f"received {received}, expected {' '.join(competition.labels)}"
-        return self.problems_of("rows with unknown tags", rows, expected)
-
-    @cached_property
-    def _text_by_line(self) -> list[str]:
-        return [line.rstrip("\r\n") for line in io.StringIO(self.text, newline="")]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ids of the chips."""
+        return self.chips.keys
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDTH else text[:WIDTH] + "..."
-
-
-def content_of(path: Path) -> bytes:
-    """Return the content of a table, plain or the one file in a `.zip`.
-
-    Raises:
-        UserError: if there is no such file, or it cannot be read.
-    """
-    try:
-        if path.suffix.lower() != ".zip":
-            return path.read_bytes()
-        with zipfile.ZipFile(path) as archive:
-            (name,) = archive.namelist()
-            return archive.read(name)
-    except FileNotFoundError as error:
-        raise UserError(f"No file {path}.") from error
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
-
-
-def parse_rows(content: bytes, competition: Competition) -> LabelRows:
-    """Return the rows of a table with tags in words, or with one 0/1 column per label, as the competition has it.
+def parse_rows(
+    content: bytes, form: TableForm, labels: Sequence[str], *, scores: bool = False, exact: bool = False
+) -> LabelRows:
+    """Return the rows of a table of labels.
 
     Args:
         content: of the CSV file.
-        competition: names the columns and the labels.
+        form: how the table says which chip carries which label.
+        labels: the labels it may hold; of a column per label, those whose columns must be there.
+        scores: whether cells hold scores from 0 to 1, and not 0 or 1.
+        exact: take nothing but what Kaggle takes: no blanks around cells, nothing but 0 and 1 as decisions.
     """
-    oddities = problems_of(
-        "a byte order mark before the first column's name", ["line 1"] if content.startswith(BOM) else []
-    )
-    problems: list[Problem] = []
+    oddities: list[Problem] = []
     try:
-        text = content.removeprefix(BOM).decode("utf-8")
-        if "\0" in text:
-            raise csv.Error("it holds a zero byte")
-        rows = _rows(text)
-        _, header = next(rows, (0, None))
-        if header is None:
-            raise csv.Error("it is empty")
-        needed = _columns(competition)
-        oddities += problems_of("extra columns", [repr(name) for name in header if name not in needed])
-        if not (problems := _check_header(header, needed)):
-            return _parse_body(rows, header, competition, text, oddities)
-    except (UnicodeDecodeError, csv.Error) as error:
-        problems = problems_of("not a CSV file", [str(error)])
-    return LabelRows(problems=tuple(problems), oddities=tuple(oddities), is_table=False)
+        file = CsvFile.parse(content, form, exact=exact)
+        needed = columns_of(form, labels)
+        marked = "a byte order mark before the first column's name" if file.mark == "utf-8" else f"text in {file.mark}"
+        oddities += problems_of(marked, ["line 1"] if file.mark else [])
+        if problems := check_header(file, needed):
+            extra = [] if len(file.header) == 1 else _extra_columns(file, needed)
+            return LabelRows(problems=tuple(problems), oddities=(*oddities, *extra), is_table=False)
+        oddities += _extra_columns(file, needed)
+        body = CsvBody(file)
+        if form.form == "rows":
+            table = _read_pairs(body, form, labels, scores=scores)
+        elif form.form == "tags":
+            table = _read_tags(body, form, labels)
+        else:
+            table = _read_columns(body, form, labels, scores=scores)
+        problems = [*body.problems(), *table.problems]
+        return replace(table, problems=tuple(problems), oddities=(*oddities, *body.oddities()))
+    except csv.Error as error:
+        problems = problems_of("not a CSV file", [error])
+        return LabelRows(problems=tuple(problems), oddities=tuple(oddities), is_table=False)
 
 
-def _columns(competition: Competition) -> list[str]:
-    tables = competition.tables
-    return [tables.id_column, *([tables.tags_column] if tables.tags_column else competition.labels)]
+def columns_of(form: TableForm, labels: Sequence[str]) -> list[str]:
+    """Return the columns that a table needs: of the ids, then of what says which labels a chip carries."""
+    match form.form:
+        case "tags":
+            return [form.id_column, str(form.tags_column)]
+        case "columns":
+            return [form.id_column, *labels]
+        case _:
+            return [form.id_column, *(name for name in (form.label_column, form.value_column) if name is not None)]
 
 
-def _check_header(header: list[str], needed: list[str]) -> list[Problem]:
-    missing = [repr(name) for name in needed if name not in header]
-    repeated = [repr(name) for name in needed if header.count(name) > 1]
-    received = f"received the columns {first(map(repr, header))}"
+def check_header(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with the header of a table that needs some columns."""
+    there = set(file.header)
+    missing = [repr(name) for name in needed if name not in there]
+    if missing and (mark := file.other_delimiter(needed)):
+        expected, received = DELIMITERS.get(file.delimiter, repr(file.delimiter)), DELIMITERS[mark]
+        remedy = f"say delimiter = {received} in the competition file" if not file.exact else "write it so"
+        advice = f"expected {expected} between cells, received {received}: {remedy}"
+        return problems_of("wrong delimiter", [f"line 1: {cut(','.join(file.header))!r}"], advice)
+    received = f"received the columns {first(map(repr, map(cut, file.header)))}"
+    repeated = [repr(name) for name in needed if file.header.count(name) > 1]
     return [*problems_of("missing columns", missing, received), *problems_of("repeated columns", repeated)]
 
 
-def _rows(text: str) -> Iterator[Row]:
-    """Yield the rows of a CSV file, each with the line on which it ends; an error names the one on which it begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        began = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise csv.Error(f"line {began}: {error}") from error
-        yield reader.line_num, row
+def _extra_columns(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
+    known = set(needed)
+    return problems_of("extra columns", [repr(cut(name)) for name in file.header if name not in known])
 
 
-def _parse_body(
-    rows: Iterator[Row], header: list[str], competition: Competition, text: str, oddities: list[Problem]
-) -> LabelRows:
-    """Read the rows below the header; only what is needed of them is kept, for speed."""
-    names, tags, lines = list[str](), list[tuple[str, ...]](), list[int]()
-    blank, torn, wrong = list[str](), list[str](), list[str]()
-    id_column, *columns = map(header.index, _columns(competition))
-    cells_of: Callable[[list[str]], Any] = itemgetter(*columns)  # the text of the tags, or a cell for each label
-    tags_of: dict[Any, tuple[str, ...]] = {}  # of tens of thousands of rows, a few hundred are different
-    for line, row in rows:
-        if len(row) != len(header):
-            if any(map(str.strip, row)):
-                torn.append(f"line {line}: {len(row)} cells")
-            else:
-                blank.append(f"line {line}")
-            continue
-        cells = cells_of(row)
-        if (tags_of_row := tags_of.get(cells)) is None:
-            tags_of_row, faults = _tags_of(cells, competition)
-            wrong += [f"line {line}: {fault}" for fault in faults]
-            if not faults:
-                tags_of[cells] = tags_of_row
-        names.append(row[id_column])
-        tags.append(tags_of_row)
+def _read_tags(body: CsvBody, form: TableForm, labels: Sequence[str]) -> LabelRows:
+    names, texts, lines = list[str](), list[str](), list[int]()
+    id_place, tags_place = body.place(form.id_column), body.place(str(form.tags_column))
+    for line, row in body:
+        names.append(row[id_place])
+        texts.append(row[tags_place])
         lines.append(line)
-    problems = problems_of(f"rows without {len(header)} cells", torn)
-    problems += problems_of("cells that are not 0 or 1", wrong)
-    oddities += problems_of("blank lines", blank)
-    return LabelRows(tuple(names), tuple(tags), tuple(lines), text, tuple(problems), tuple(oddities))
+    known = frozenset(labels)
+    tags_of = {text: tuple(form.split(text)) for text in set(texts)}  # of tens of thousands, often a few hundred
+    strange = {text for text, tags in tags_of.items() if not known.issuperset(tags)}
+    tags = tuple(map(tags_of.__getitem__, texts))
+    chips = Listing(body.cleaned(names), tuple(lines), body.file.text)
+    rows = [row for row, text in enumerate(texts) if text in strange]
+    counts = Counter(tag for row in rows for tag in {*tags[row]} - known)
+    problems = chips.problems_of("rows with unknown tags", rows, _advice(counts, labels, form, strange))
+    torn = {text for text in tags_of if form.contradicts_itself(text)}
+    rows = [row for row, text in enumerate(texts) if text in torn]
+    problems += chips.problems_of(f"rows with tags and {form.none!r}, the word for none", rows)
+    return LabelRows(chips, tags, rows=chips, problems=(*_about_ids(chips, body), *problems))
 
 
-def _tags_of(cells: Any, competition: Competition) -> tuple[tuple[str, ...], list[str]]:
-    """Return the tags of a row, and its faults: of the text of its tags, or of a cell for each label."""
-    if competition.tables.tags_column:
-        return tuple(cells.split()), []
-    pairs = list(zip(competition.labels, cells, strict=True))
-    return tuple(label for label, cell in pairs if cell == "1"), [
-        f"{label} {cell!r}" for label, cell in pairs if cell not in ("0", "1")
-    ]
+def _read_columns(body: CsvBody, form: TableForm, labels: Sequence[str], *, scores: bool) -> LabelRows:
+    names, lines, wrong, faulty = list[str](), list[int](), list[str](), set[int]()
+    id_place, places = body.place(form.id_column), [body.place(label) for label in labels]
+    cells_of: Callable[[list[str]], tuple[str, ...]] = (
+        itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+    )
+    rows = ScoreRows(labels) if scores else DecisionRows(form, labels, exact=body.file.exact)
+    for line, row in body:
+        if faults := rows.add(cells_of(row)):
+            faulty.add(len(names))
+            wrong += [f"line {line}: {fault}" for fault in faults]
+        names.append(row[id_place])
+        lines.append(line)
+    chips = Listing(body.cleaned(names), tuple(lines), body.file.text)
+    problems = (*_about_ids(chips, body), *_about_cells(wrong, scores=scores))
+    if isinstance(rows, ScoreRows):
+        return LabelRows(chips, (), rows.values(), chips, frozenset(faulty), problems=problems)
+    tags = tuple(rows.tags)
+    return LabelRows(chips, tags, None, chips, frozenset(faulty), rows.counts(), problems)
+
+
+def _read_pairs(body: CsvBody, form: TableForm, labels: Sequence[str], *, scores: bool) -> LabelRows:
+    pairs = PairRows(body, form, labels, scores=scores)
+    rows, chips, values = pairs.rows(), pairs.chips(), pairs.values()
+    problems = _about_cells(pairs.wrong, scores=scores)
+    gaps = np.flatnonzero(np.isnan(values).any(axis=1)).tolist()
+    if body.file.exact:  # whoever knows the rows names those that are unknown or missing
+        problems += rows.problems_of("repeated rows", rows.repeated())
+    else:
+        problems += [*_about_ids(chips, body, repeated=False), *_about_pairs(pairs, rows, form, labels)]
+        if not problems:
+            advice = 'expected a row for each label; if no row means 0, say cells = {"" = 0} under [tables]'
+            problems += chips.problems_of("chips without a row for a label", gaps, advice)
+    tags = () if scores else tuple(tuple(compress(labels, row)) for row in (values == 1).tolist())
+    shown = values if scores else None
+    return LabelRows(chips, tags, shown, rows, frozenset(gaps), pairs.counts(), tuple(problems))
+
+
+def _about_pairs(pairs: PairRows, rows: Listing, form: TableForm, labels: Sequence[str]) -> list[Problem]:
+    if form.row_id is None:
+        counts = Counter(rows.keys[row][1] for row in pairs.unknown)
+        problems = rows.problems_of("rows with unknown tags", pairs.unknown, _advice(counts, labels, form, set()))
+    else:
+        expected = f"expected {form.row_id} with a label such as {labels[0]!r}"
+        problems = rows.problems_of("rows whose id names no label", pairs.unknown, expected)
+    return [*problems, *rows.problems_of("rows that contradict an earlier one", pairs.contradicting())]
+
+
+def _about_ids(chips: Listing, body: CsvBody, *, repeated: bool = True) -> list[Problem]:
+    again = chips.problems_of("repeated ids", chips.repeated() if repeated else ())
+    if body.file.exact:  # whoever knows the ids names those that are empty as unknown
+        return again
+    return [*again, *chips.problems_of("rows without an id", [row for row, name in enumerate(chips.keys) if not name])]
+
+
+def _about_cells(wrong: Sequence[str], *, scores: bool) -> list[Problem]:
+    if scores:
+        return problems_of("cells that are no score from 0 to 1", wrong)
+    return problems_of("cells that are not 0 or 1", wrong)
+
+
+def _advice(counts: Counter[str], labels: Sequence[str], form: TableForm, texts: set[str]) -> str:
+    """Return which unknown tags were received and what was expected, or by which separator all were known.
+
+    Args:
+        counts: in how many rows each unknown tag stands.
+        labels: that are known.
+        form: of the table.
+        texts: cells with unknown tags.
+    """
+    known = frozenset(labels)
+    for separator in (mark for mark in SEPARATORS if texts and mark != form.separator):
+        other = form.model_copy(update={"separator": separator})
+        if all(known.issuperset(other.split(text)) for text in texts):
+            return f"expected {form.separator!r} between tags, received {separator!r}: say separator = {separator!r}"
+    often = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    received = first(f"{cut(tag)} ({count:,}x)" for tag, count in often)
+    return f"received {received}, expected {first(labels)}"

@@ -191,5 +191,7 @@ def _made_up_chips(inputs: Inputs, dtype: str) -> NDArray[Any]:
     shape = (SAMPLED, inputs.size, inputs.size, len(inputs.bands))
     level = random.uniform(0.1, 0.6, (SAMPLED, 1, 1, shape[-1])) + random.normal(0, 0.05, shape)
     low, high = np.array(inputs.low), np.array(inputs.high)
-    chips = (low + level * (high - low)).round().clip(0, np.iinfo(dtype).max)
+    chips = low + level * (high - low)
+    if np.dtype(dtype).kind in "iu":
+        chips = chips.round().clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
     return chips.astype(np.uint8 if dtype == "uint8" else np.float32)

@@ -55,7 +55,7 @@ class Manifest(BaseModel):
     labels: tuple[str, ...] = Field(min_length=1)
     cuts: dict[str, Annotated[float, Field(ge=0, le=1)]]
     inputs: Inputs
-    dtype: Annotated[str, Field(pattern="^uint(8|16)$")]
+    dtype: Annotated[str, Field(pattern="^(uint8|uint16|int16|float32)$")]
     views: tuple[str, ...] = Field(min_length=1)
     recipe: Recipe
     folds: tuple[int, ...] = Field(min_length=1)

@@ -28,12 +28,13 @@ def predict_with_file(path: Path, folder: Path, *, skip_broken: bool = False) ->
     from models.predict.predictions import predict_files
     from models.predict.scorer import Scorer
 
-    exported, paths = read(path), chip_files(folder)
+    exported = read(path)
     manifest = exported.manifest
-    files = ChipFiles(paths, manifest.images, manifest.recipe, manifest.inputs, np.dtype(manifest.dtype), skip_broken)
+    found = chip_files(folder, manifest.images, manifest.competition.tables.ids)
+    files = ChipFiles(found, manifest.images, manifest.recipe, manifest.inputs, np.dtype(manifest.dtype), skip_broken)
     by = f"{counted(len(manifest.folds), 'fold')} of '{manifest.model}' ({manifest.competition.title})"
     reporter.say(
-        f"Scoring {counted(len(paths), 'chip')} with {path.name}: {by}, {counted(len(manifest.views), 'view')}."
+        f"Scoring {counted(len(found), 'chip')} with {path.name}: {by}, {counted(len(manifest.views), 'view')}."
     )
     scorer = Scorer([exported.runner_for(files.sample())])
     return replace(predict_files(scorer, files, manifest.views, manifest.task), cuts=manifest.cuts_of_all)

@@ -6,6 +6,8 @@ else. The chips given are never changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,36 @@ from models.inputs.views import copy_pixels, seen_under
 from models.recipes.recipe import Recipe
 from models.recipes.view_sets import AUGMENTATIONS
 
+
+@dataclass(frozen=True)
+class Span:
+    """What the values of chips span.
+
+    Attributes:
+        top: the largest value of unsigned whole numbers: they begin at 0, and are cut to it.
+        low: of other numbers, by band, the value that stands for 0; these are not cut.
+        high: of other numbers, by band, the value that stands for 255.
+    """
+
+    top: float = 255.0
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any], low: Sequence[float], high: Sequence[float]) -> Span:
+        """Return the span of chips whose files have a data type, and whose bands go from `low` to `high`."""
+        if dtype.kind == "u":
+            return cls(float(np.iinfo(dtype).max))
+        return cls(float("inf"), tuple(low), tuple(high))
+
+
+OF_8_BITS = Span()
 BAND_SHARE = 0.25  # changes of single bands, as a share of the whole chip's
+DARKEST_OF_SPAN = 2**-4  # the same of chips that may be below 0, as a share of what they span
 DARKEST = 2**-16  # the least mean of a chip, as a share of the top: a black one has nothing to divide by
 
 
-def augment(chips: NDArray[Any], recipe: Recipe, random: np.random.Generator, top: float) -> NDArray[Any]:
+def augment(chips: NDArray[Any], recipe: Recipe, random: np.random.Generator, span: Span) -> NDArray[Any]:
     """Return every chip changed at random, by the recipe's augmentations one after another.
 
     d4, flips, quarter_turns: each chip under one of these views. shifts: each chip moved by up to recipe.shift of its
@@ -31,14 +58,14 @@ def augment(chips: NDArray[Any], recipe: Recipe, random: np.random.Generator, to
         chips: array (num_chips, size, size, num_bands), uint8, uint16 or float32.
         recipe: gives augment, shift and jitter.
         random: source of the draws.
-        top: largest value a chip may have: 255, or 65535 for 16 bits.
+        span: what their values span.
 
     Returns:
         Array of the same shape and data type.
     """
     for kind in recipe.augment:
         if kind == "photometric":
-            chips = _photometric(chips, recipe.jitter, random, top)
+            chips = _photometric(chips, recipe.jitter, random, span)
         elif kind == "shifts":
             chips = _shifted(chips, recipe.shift, random)
         else:
@@ -74,7 +101,7 @@ def _shifted(chips: NDArray[Any], share: float, random: np.random.Generator) -> 
     return result
 
 
-def _photometric(chips: NDArray[Any], jitter: float, random: np.random.Generator, top: float) -> NDArray[Any]:
+def _photometric(chips: NDArray[Any], jitter: float, random: np.random.Generator, span: Span) -> NDArray[Any]:
     """Return chips of other brightness, contrast, gamma and colour temperature.
 
     All changes are relative to the chip's own mean, not to its type's range, of which satellite chips of 16 bits fill
@@ -84,7 +111,17 @@ def _photometric(chips: NDArray[Any], jitter: float, random: np.random.Generator
 
     where brightness and contrast are uniform in 1 ± jitter, the temperature in 1 ± jitter / 4, and the logarithm to
     base 2 of gamma is uniform in ± jitter / 2. Whole numbers are rounded.
+
+    Values that may be below 0 are first brought to what their band spans, from 0 to 1, and nothing is cut: what lies
+    below keeps its sign under gamma.
     """
+    top = span.top
+    if span.low:
+        low, high = np.array(span.low, np.float32), np.array(span.high, np.float32)
+        changed = _photometric((chips - low) / (high - low), jitter, random, Span(top))
+        changed *= high - low
+        changed += low
+        return changed.astype(chips.dtype)
     means, gains, contrasts, gammas = _photometric_factors(chips, jitter, random, top)
     result = np.empty(chips.shape, dtype=chips.dtype)
     if chips.dtype == np.uint8:  # there are but 256 values: each becomes the same wherever it stands
@@ -107,7 +144,8 @@ def _photometric_factors(
 ) -> tuple[NDArray[np.float32], ...]:
     """Return means, gains, contrasts and gammas, each (num_chips, 1, 1); gains (num_chips, 1, num_bands)."""
     num_chips, num_bands = len(chips), chips.shape[-1]
-    means = chips[:, ::4, ::4].mean(axis=(1, 2, 3), dtype=np.float64).clip(DARKEST * top)  # near enough, at 1/16
+    darkest = DARKEST * top if np.isfinite(top) else DARKEST_OF_SPAN
+    means = chips[:, ::4, ::4].mean(axis=(1, 2, 3), dtype=np.float64).clip(darkest)  # near enough, at 1/16
     brightness = random.uniform(1 - jitter, 1 + jitter, size=(num_chips, 1))
     temperature = random.uniform(-jitter, jitter, size=(num_chips, num_bands)) * BAND_SHARE + 1
     contrasts = random.uniform(1 - jitter, 1 + jitter, size=num_chips)
@@ -124,12 +162,16 @@ def _changed(
     gamma: NDArray[np.float32],
     top: float,
 ) -> NDArray[np.float32]:
-    bent = (values / mean) ** gamma
+    bent = values / mean
+    if np.isfinite(top):
+        bent **= gamma
+    else:
+        bent = np.copysign(np.abs(bent) ** gamma, bent)
     bent -= 1
     bent *= contrast
     bent += 1
     changed = bent * (mean * gain)
-    return np.clip(changed, 0, top, out=changed)
+    return np.clip(changed, 0, top, out=changed) if np.isfinite(top) else changed
 
 
 def mix(
@@ -185,7 +227,7 @@ def _mixup(chips: NDArray[Any], alpha: float, random: np.random.Generator) -> tu
         return result, (parts / np.float32(256)).astype(np.float32)
     for i, weight in enumerate(kept):
         blend = chips[i] * weight + chips[i - 1] * (1 - weight)
-        result[i] = np.rint(blend) if chips.dtype.kind == "u" else blend
+        result[i] = np.rint(blend) if chips.dtype.kind in "iu" else blend
     return result, kept
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from competition.data.chip_cache import ChipCache
 from models.backend.devices import num_gpus
-from models.inputs.augment import augment, balanced_order, mix
+from models.inputs.augment import OF_8_BITS, Span, augment, balanced_order, mix
 from models.inputs.views import apply_view
 from models.recipes.recipe import Recipe
 
@@ -52,11 +52,13 @@ class Chips:
         cache: decoded chips.
         columns: which of the cache's bands the network takes, in its order.
         batch_size: how many chips to predict at once.
+        span: what the values of the columns span, within which augmentation changes them.
     """
 
     cache: ChipCache
     columns: tuple[int, ...]
     batch_size: int
+    span: Span = OF_8_BITS
 
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Return the chips at `positions` as they are."""
@@ -71,11 +73,11 @@ class Chips:
     def augmented(self, positions: NDArray[np.int64], recipe: Recipe, random: np.random.Generator) -> NDArray[Any]:
         """Return the chips at `positions`, each under its own random view."""
         chips = self.read(positions)
-        return augment(chips, recipe, random, 255.0 if chips.dtype == np.uint8 else 65535.0)
+        return augment(chips, recipe, random, self.span)
 
 
 def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[Any]:
-    """Return some bands of the chips, in a data type that every backend takes: uint8, or float32 for 16 bits."""
+    """Return some bands of the chips, in a data type that every backend takes: uint8, or float32."""
     if columns != tuple(range(chips.shape[-1])):
         chips = chips[..., columns]
     return chips if chips.dtype == np.uint8 else chips.astype(np.float32)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import keras
 
+from competition.chip_index import ChipFile
 from competition.data.chip_cache import ChipCache, open_cache, probe
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
+from models.inputs.augment import Span
 from models.inputs.batches import Chips
 from models.inputs.feature_bank import FeatureBank, bank_key, open_bank
 from models.networks.backbones import build_extractor
@@ -33,7 +34,7 @@ class Sources:
     workspace: Workspace
     recipe: Recipe
     skip_broken: bool = False
-    _paths: dict[str, list[Path]] = field(default_factory=dict)
+    _paths: dict[str, list[ChipFile]] = field(default_factory=dict)
     _caches: dict[str, ChipCache] = field(default_factory=dict)
 
     @functools.cached_property
@@ -53,7 +54,7 @@ class Sources:
             return self.workspace.labelled.image_names
         return self.workspace.test_names_of(self.images)
 
-    def _files(self, split: str) -> list[Path]:
+    def _files(self, split: str) -> list[ChipFile]:
         if split not in self._paths:  # looking through a folder of 40,000 takes half a second
             self._paths[split] = self.workspace.layout.locate(self.images, split, self.names(split))
         return self._paths[split]
@@ -71,7 +72,9 @@ class Sources:
 
     def chips(self, split: str) -> Chips:
         """Return the chips of a split as a source of batches."""
-        return Chips(self.cache(split), columns_of(self.recipe, self.images), batch_size_for(self.recipe.input_size))
+        cache, size = self.cache(split), batch_size_for(self.recipe.input_size)
+        span = Span.of(cache.dtype, self.inputs.low, self.inputs.high)
+        return Chips(cache, columns_of(self.recipe, self.images), size, span)
 
     @functools.cached_property
     def extractor(self) -> keras.Model:

@@ -10,7 +10,7 @@ from keras import layers
 
 from competition.common.errors import UserError, unknown_name
 from models.networks.applications import application, applications
-from models.networks.input_spec import Inputs
+from models.networks.input_spec import Inputs, as_colours
 from models.networks.layers import Resize, SpectralIndices
 from models.recipes.recipe import Recipe
 
@@ -35,10 +35,11 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
     Raises:
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
-    bands = (*inputs.bands, *recipe.indices)
+    named = as_colours(inputs.bands)
+    bands = (*named, *recipe.indices)
     chips = hidden = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
     if recipe.indices:
-        hidden = SpectralIndices(inputs.bands, recipe.indices, name="indices")(hidden)
+        hidden = SpectralIndices(named, recipe.indices, name="indices")(hidden)
     hidden = _scale(inputs, len(recipe.indices))(hidden)
     if inputs.size != recipe.input_size:
         hidden = Resize(recipe.input_size, dtype="float32", name="resize")(hidden)

@@ -16,11 +16,11 @@ from competition.task import Task
 from models.backend.devices import jit_compile, precision
 from models.backend.load import set_seed
 from models.networks.backbones import OWN, build_extractor
-from models.networks.f_beta import FBeta
 from models.networks.heads import build_head
 from models.networks.input_spec import Inputs
 from models.networks.layers import AtRest
 from models.networks.losses import make_loss
+from models.networks.monitor import monitor
 from models.networks.optimizers import make_optimizer
 from models.recipes.recipe import Recipe
 
@@ -94,7 +94,7 @@ def compile_network(
     network.compile(
         optimizer=make_optimizer(recipe, steps_per_epoch, backbone_variables(network, recipe)),
         loss=make_loss(recipe, task, truth),
-        metrics=[FBeta(task.metric, len(task.labels))],
+        metrics=[monitor(task)],
         jit_compile=jit_compile(),
     )
     network.optimizer.build(network.trainable_variables)

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.text import first
 from competition.spec.images import ImageSet
 from models.recipes.recipe import Recipe
+
+# Names of bands that mean what a letter does; pretrained filters and indices go by the letters.
+COLOURS = {"red": "R", "green": "G", "blue": "B", "nir": "N"}
 
 
 @dataclass(frozen=True)
@@ -18,13 +22,13 @@ class Inputs:
 
     Attributes:
         size: pixels along each side of a chip.
-        bands: bands in the network's order, one letter each.
+        bands: bands in the network's order: a letter each, or their names.
         low: value of each band that stands for 0.
         high: value of each band that stands for 255.
     """
 
     size: int
-    bands: str
+    bands: str | tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
 
@@ -33,18 +37,24 @@ class Inputs:
         """Return the inputs of a recipe for chips of one rendering.
 
         Raises:
-            UserError: if the rendering lacks a band that the recipe asks for.
+            UserError: if the rendering lacks a band that the recipe asks for, or says no range of a band of float32.
         """
         columns_of(recipe, images)
-        whole = (0.0, float(np.iinfo(dtype).max))
-        # A range is that of 16-bit values: 8-bit chips of the same rendering were already brought to 0..255.
-        ranges = [images.range.get(band, whole) if dtype == np.uint16 else whole for band in recipe.bands]
-        return cls(size, recipe.bands, tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+        names = recipe.band_names
+        ranges = [_range_of(band, recipe, images, dtype) for band in names]
+        bands = "".join(names) if all(len(band) == 1 for band in names) else names
+        return cls(size, bands, tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Inputs:
         """Return the inputs that `dataclasses.asdict` has written as JSON."""
-        return cls(values["size"], values["bands"], tuple(values["low"]), tuple(values["high"]))
+        bands = values["bands"] if isinstance(values["bands"], str) else tuple(values["bands"])
+        return cls(values["size"], bands, tuple(values["low"]), tuple(values["high"]))
+
+
+def as_colours(bands: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """Return bands with the letters of those that are called by the name of a colour."""
+    return bands if isinstance(bands, str) else tuple(COLOURS.get(band.lower(), band) for band in bands)
 
 
 def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
@@ -53,9 +63,29 @@ def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
     Raises:
         UserError: if the rendering lacks one.
     """
-    if not recipe.bands or not set(recipe.bands) <= set(images.bands):
+    names = recipe.band_names
+    if not names or not set(names) <= set(images.bands):
+        has = images.shown_bands if isinstance(images.band_key, str) else first(images.bands)
+        # A comma after a single name tells it from letters.
+        few = ",".join(images.bands[:3]) + ("," if len(images.bands) == 1 else "")
+        example = "" if isinstance(images.band_key, str) else f" with names, such as {few}"
         raise UserError(
-            f"The recipe asks for bands {recipe.bands!r}; the {images.suffix[0]} chips have {images.shown_bands}. "
-            "Give --bands, or --images with a rendering that has them."
+            f"The recipe asks for bands {recipe.bands!r}; the {images.suffix[0]} chips have {has}. "
+            f"Give --bands{example}, or --images with a rendering that has them."
         )
-    return tuple(images.bands.index(band) for band in recipe.bands)
+    return tuple(images.bands.index(band) for band in names)
+
+
+def _range_of(band: str, recipe: Recipe, images: ImageSet, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the values of a band that stand for 0 and for 255."""
+    if dtype == np.uint8:  # a range is that of deeper values: 8-bit chips were already brought to 0..255
+        return 0.0, 255.0
+    if band in images.range:
+        return images.range[band]
+    if dtype.kind == "f":
+        raise UserError(
+            f"The {recipe.images} chips hold {dtype} values, and nothing says what those of band {band!r} span. Add "
+            f"{band} = [low, high] to range of the images in the competition file, such as its 1st and 99th percentile."
+        )
+    limits = np.iinfo(dtype)
+    return float(limits.min), float(limits.max)

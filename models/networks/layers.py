@@ -79,17 +79,17 @@ class SpectralIndices(layers.Layer):
     stretch gives each band a zero and a gain of its own, and the denominator may then even pass through 0.
 
     Args:
-        bands: bands of the chips, one letter each.
+        bands: bands of the chips: a letter each, or their names.
         indices: names of `INDICES`, in the order in which they are appended.
 
     Raises:
         UserError: if an index is unknown, or the chips lack a band that it needs.
     """
 
-    def __init__(self, bands: str, indices: Sequence[str], **options: Any) -> None:
+    def __init__(self, bands: str | Sequence[str], indices: Sequence[str], **options: Any) -> None:
         # In float32 under any policy: the difference of two close 16-bit values is lost in bfloat16.
         super().__init__(**{"dtype": "float32", **options})
-        self.bands, self.indices = bands, tuple(indices)
+        self.bands, self.indices = bands if isinstance(bands, str) else tuple(bands), tuple(indices)
         for index in self.indices:
             _check(index, bands)
 
@@ -115,15 +115,20 @@ class SpectralIndices(layers.Layer):
         return {**super().get_config(), "bands": self.bands, "indices": self.indices}
 
 
-def _check(index: str, bands: str) -> None:
+def _check(index: str, bands: str | Sequence[str]) -> None:
     if index not in INDICES:
         raise unknown_name("index", index, list(INDICES))
     needed = sorted(INDICES[index], key="RGBN".index)
     if missing := [band for band in needed if band not in bands]:
         raise UserError(
-            f"indices {index} needs bands {' and '.join(needed)}, received {bands}. "
-            f"Give --images tif --bands {bands}{''.join(missing)}."
+            f"indices {index} needs bands {' and '.join(needed)}, received {_joined(bands)}. "
+            f"Give --images with a rendering that has them, and --bands {_joined((*bands, *missing))}."
         )
+
+
+def _joined(bands: Sequence[str]) -> str:
+    """Return bands as the flag takes them."""
+    return ("" if all(len(band) == 1 for band in bands) else ",").join(bands)
 
 
 @keras.saving.register_keras_serializable(package="planet")

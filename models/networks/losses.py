@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from competition.spec.metric import Metric
 from competition.task import Task
+from models.networks.monitor import mean_over_labels
 from models.recipes.recipe import Columns, Recipe, softmax_groups
 
 EPSILON = 1e-7  # Keras' own, so that the plain loss is Keras'
@@ -125,10 +126,11 @@ class SoftFBeta(keras.losses.Loss):
 
     Each chip is given one value. Averaged over chips, that is its own; averaged over labels, or pooled, the batch has
     one value for all of its chips. As in the metric, nothing decided where nothing is carried counts as 0: chips (or
-    labels in a batch) without positives teach nothing, which is why `crossentropy_and_f_beta` exists.
+    labels in a batch) without positives teach nothing, which is why `crossentropy_and_f_beta` exists; so too where the
+    metric counts such as 1.
 
     Args:
-        metric: average and beta.
+        metric: average, beta, and the weights of the labels.
     """
 
     def __init__(self, metric: Metric) -> None:
@@ -141,8 +143,10 @@ class SoftFBeta(keras.losses.Loss):
         hits, decided, carried = (ops.sum(part, axis=axis) for part in (y_true * y_pred, y_pred, y_true))
         weight = self.metric.beta**2
         values = (1 + weight) * hits / ops.maximum(decided + weight * carried, EPSILON)
+        if self.metric.average == "macro":
+            values = mean_over_labels(values, self.metric)
         if self.metric.average != "samples":
-            values = ops.mean(values) * ops.ones_like(y_pred[:, 0])
+            values = values * ops.ones_like(y_pred[:, 0])
         return 1 - values
 
 

@@ -70,7 +70,7 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
     scores: list[NDArray[np.float32]] = []
     left_out: list[str] = []
     said_resized = False
-    with reporter.bar(len(files.paths), "predicting") as bar:
+    with reporter.bar(len(files.files), "predicting") as bar:
         for batch in files.batches(batch_size_for(files.recipe.input_size)):
             if files.resized and not said_resized:
                 sizes, size = first(sorted(files.resized)), files.inputs.size
@@ -82,7 +82,9 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
                 chips = np.stack(batch.chips)
                 scores.append(scorer(apply_view(chips, view) for view in views))
             bar.update(len(batch.chips) + len(batch.broken))
+    for line in files.remarks():
+        reporter.say(line)
     if not names:
-        raise UserError(f"All {len(files.paths)} chips are broken. {left_out[0]}")
+        raise UserError(f"All {len(files.files)} chips are broken. {left_out[0]}")
     values = task.spread(np.concatenate(scores))
     return Predictions(Scores(tuple(names), values), task.competition, tuple(left_out))

@@ -87,8 +87,9 @@ def predict_folder(
     trained = Trained.of(workspace, store, model)
     recipe, folders = trained.recipe, list(trained.folders.values())
     images, views = workspace.competition.image_set(recipe.images), recipe.test_views
-    files = ChipFiles(chip_files(folder), images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken)
+    found = chip_files(folder, images, workspace.competition.tables.ids)
+    files = ChipFiles(found, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken)
     by = f"{counted(len(folders), 'fold')} of '{model}', {counted(len(views), 'view')}"
-    reporter.say(f"Scoring {counted(len(files.paths), 'chip')} with {by}.")
+    reporter.say(f"Scoring {counted(len(found), 'chip')} with {by}.")
     scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample())
     return predict_files(scorer, files, views, trained.task)

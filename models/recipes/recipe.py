@@ -39,7 +39,7 @@ class Recipe:
         "head",
     )
     images: str = _value("rendering of the chips, by its name in the competition file; first: the first one", "first")
-    bands: str = _value("bands given to the network, one letter each, such as RGB or RGBN", "RGB")
+    bands: str = _value("bands given to the network: letters, such as RGBN, or names with commas: B04,B8A", "RGB")
     indices: tuple[Literal["ndvi", "ndwi"], ...] = _value("indices of the bands added as further bands", ())
     new_bands: Literal["mean", "zero"] = _value("pretrained filters of bands other than R, G and B start from", "mean")
     input_size: int = _value("pixels along each side of what the backbone is given", 224)
@@ -47,12 +47,13 @@ class Recipe:
         "pooling of the last feature map, side by side", ("avg",)
     )
     levels: int = _value("resolutions of the backbone that are pooled side by side, from the last one", 1)
-    head_norm: Literal["none", "batch"] = _value(
-        "batch: a batch normalisation between pooling and dense layers", "none"
-    )
+    head_norm: Literal["none", "batch"] = _value("batch: batch normalisation after the pooling", "none")
     dense: tuple[int, ...] = _value("units of the dense layers before the scores, such as 256,128", (256, 128))
     dropout: float = _value("share of units dropped before each dense layer, in [0, 1)", 0.25)
-    groups: Literal["sigmoid", "softmax"] = _value("scores of exclusive labels: one by one, or sharing 1", "sigmoid")
+    groups: Literal["auto", "sigmoid", "softmax"] = _value(
+        "scores of exclusive labels: one by one, or sharing 1; auto: the latter where a chip carries exactly one label",
+        "auto",
+    )
     solver: Literal["gradient", "ridge", "logistic"] = _value(
         "how a head is fitted: epoch by epoch, or at once: least squares, or scikit-learn's logistic regression",
         "gradient",
@@ -113,7 +114,7 @@ class Recipe:
         not_negative = ("gamma", "warmup", "weight_decay", "clip", "head_epochs", "mixup", "cutmix", "patience", "seed")
         for name in (name for name in not_negative if not getattr(self, name) >= 0):
             raise UserError(f"{name} cannot be below 0, received {getattr(self, name)}.")
-        if len(set(self.bands)) < len(self.bands):
+        if len(set(self.band_names)) < len(self.band_names):
             raise UserError(f"bands names a band twice: {self.bands!r}.")
         if self.seed >= 2**32:
             raise UserError(f"seed must be below {2**32}, received {self.seed}.")
@@ -163,7 +164,8 @@ class Recipe:
         from competition.common.command_line import as_flags
 
         linear: dict[str, Any] = {"train": "head", "dense": (), "head_norm": "none", "progressive": ()}
-        plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform", "groups": "sigmoid"}
+        plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
+        plain["groups"] = "auto" if self.groups == "auto" else "sigmoid"
         unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
         wanted = {name: value for name, value in (linear | plain | unmixed).items() if getattr(self, name) != value}
         if not self.augments_by_views:
@@ -175,6 +177,11 @@ class Recipe:
                 f"solver {self.solver} fits nothing but a plain linear head to the features of a frozen backbone. "
                 f"Give{as_flags(wanted)}, or --solver gradient."
             )
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """The bands one by one: with a comma anywhere they are names, otherwise letters."""
+        return tuple(filter(None, map(str.strip, self.bands.split(",") if "," in self.bands else self.bands)))
 
     @property
     def on_bank(self) -> bool:
@@ -214,12 +221,24 @@ class Recipe:
         how = f"at most {counted(self.epochs, 'epoch')}" if self.solver == "gradient" else f"solved by {self.solver}"
         return f"{self.backbone} {weights}, {bands} at {sizes} px, {how}."
 
+    def settled(self, competition: Competition) -> Recipe:
+        """Return the recipe with what it leaves to the competition: the rendering, and whether labels share a softmax.
+
+        Solvers fit each label on its own, and specialists do not score all that would share a softmax.
+        """
+        images = competition.default_images if self.images == "first" else self.images
+        is_whole = not self.only_labels or set(self.only_labels) >= set(competition.labels)
+        shares = competition.is_multi_class and is_whole and self.solver == "gradient"
+        groups = ("softmax" if shares else "sigmoid") if self.groups == "auto" else self.groups
+        return dataclasses.replace(self, images=images, groups=groups)
+
     def task(self, competition: Competition) -> Task:
         """Return what the recipe's networks score: all labels, or those of a specialist.
 
         Raises:
-            UserError: if the recipe names a label that the competition does not have, or asks for a softmax over
-                exclusive labels of which no group is scored.
+            UserError: if the recipe names a label that the competition does not have, asks for a softmax over
+                exclusive labels of which no group is scored, or for a loss that follows F-beta where that judges
+                nothing.
         """
         from competition.task import Task
 
@@ -233,6 +252,11 @@ class Recipe:
                 "A softmax over exclusive labels needs every label of a group: expected "
                 f"{groups or 'a competition with exclusive groups'}; received {', '.join(task.labels)}. "
                 "Give --groups sigmoid."
+            )
+        if "f_beta" in self.loss and task.metric.name != "f_beta":
+            raise UserError(
+                f"The loss {self.loss} follows F-beta, but {competition.title} is judged by {task.metric.title}. "
+                "Give --loss binary_crossentropy."
             )
         return task
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,10 +66,8 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     if before is None:
         return _new_recipe(workspace, request)
     named = load_recipes(request.recipes).get(request.source, {}) if request.name and not begins_again else {}
-    asked = {**named, **request.overrides}
-    if asked.get("images") == "first":
-        asked["images"] = workspace.competition.default_images
-    recipe = recipe_from({**before, **asked}, f"recipe of '{request.model}'")
+    recipe = recipe_from({**before, **named, **request.overrides}, f"recipe of '{request.model}'")
+    recipe = recipe.settled(workspace.competition)
     if begins_again or recipe.to_dict() == before:
         return recipe
     raise _begun_otherwise(request, before, recipe.to_dict())
@@ -85,8 +82,7 @@ def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
         recipe = recipe_from(values, f"recipe of '{source}'")
     else:
         recipe = resolve(source, request.overrides, request.recipes)
-    first_images = workspace.competition.default_images
-    return dataclasses.replace(recipe, images=first_images) if recipe.images == "first" else recipe
+    return recipe.settled(workspace.competition)
 
 
 def _begun_otherwise(request: ModelRequest, before: dict[str, Any], after: dict[str, Any]) -> UserError:

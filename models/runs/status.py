@@ -7,7 +7,7 @@ from typing import Any
 
 from competition.common.errors import UserError, spelled
 from competition.common.text import counted
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
 from competition.task import Task
 from competition.workspace import Workspace
@@ -37,12 +37,12 @@ class Status:
     """How far every model of a workspace has come.
 
     Attributes:
-        cut: the cut at which held-out scores are judged.
+        cut: the cut at which held-out scores are judged; None where they are judged without one.
         num_folds: number of folds.
         models: one entry per model.
     """
 
-    cut: float
+    cut: float | None
     num_folds: int
     models: tuple[ModelStatus, ...]
 
@@ -54,9 +54,10 @@ class Status:
             return f'No model was begun. Run "{spelled("train --models baseline")}".'
         headers = ["model", "metric", *(f"fold {fold}" for fold in range(self.num_folds))]
         rows = [[status.model, status.metric, *status.folds] for status in self.models]
+        at_cut = "" if self.cut is None else f", at cut {self.cut:.2g}"
         legend = (
-            f"Held-out metric of the scores kept, the mean over views and seeds, at cut "
-            f"{self.cut:.2g}; ... is begun, not done; - not begun;\n"
+            f"Held-out metric of the scores kept, the mean over views and seeds{at_cut}; ... is begun, not done; - not "
+            "begun;\n"
             "refused was made with other folds or labels, or is damaged."
         )
         return f"{tabulate(rows, headers=headers, disable_numparse=True)}\n{legend}"
@@ -78,15 +79,15 @@ def status_of(workspace: Workspace) -> Status:
         ModelStatus(model, _metric(workspace, model), tuple(_cell(workspace, store, model, fold) for fold in folds))
         for model in store.models()
     )
-    return Status(workspace.competition.metric.prior_cut, len(folds), models)
+    competition = workspace.competition
+    return Status(Task(competition, competition.labels).cut, len(folds), models)
 
 
 def reached(heldout: Scores, task: Task, labelled: LabelTable) -> float:
-    """Return the metric of held-out scores at the prior cut, over the labels of the task."""
+    """Return the metric of held-out scores, nothing fitted to them, over the labels of the task."""
     row = {name: i for i, name in enumerate(labelled.image_names)}
     truth = labelled.truth[[row[name] for name in heldout.names]]
-    decided = heldout.values >= task.metric.prior_cut
-    return f_beta(truth[:, task.columns], decided[:, task.columns], task.metric)
+    return measure(truth[:, task.columns], task.answers(heldout.values[:, task.columns]), task.metric)
 
 
 def _metric(workspace: Workspace, model: str) -> str:

@@ -49,17 +49,22 @@ class TrainingState:
 
     @property
     def best_metric(self) -> float:
-        """The best held-out metric so far."""
-        return self.history[self.best].heldout_metric if self.history else float("-inf")
+        """The best held-out metric so far; NaN before the first epoch."""
+        return self.history[self.best].heldout_metric if self.history else float("nan")
 
     @property
     def waited(self) -> int:
         """Epochs finished since the best one."""
         return self.epochs - 1 - self.best
 
-    def add(self, epoch: Epoch) -> bool:
-        """Add a finished epoch; return whether it is the best so far."""
-        better = not self.is_at(epoch.input_size) or epoch.heldout_metric > self.best_metric
+    def add(self, epoch: Epoch, sign: int = 1) -> bool:
+        """Add a finished epoch; return whether it is the best so far.
+
+        Args:
+            epoch: its figures.
+            sign: of the metric: 1 if more of it is better, -1 if less.
+        """
+        better = not self.is_at(epoch.input_size) or sign * epoch.heldout_metric > sign * self.best_metric
         self.history.append(epoch)
         if better:
             self.best = epoch.number

@@ -14,6 +14,7 @@ from competition.common.progress import reporter
 from models.backend.interrupts import check, deferred
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples
+from models.networks.monitor import KEY
 from models.networks.optimizers import averaged
 from models.recipes.recipe import Recipe
 from models.runs.folders import load_weights, model_and_fold
@@ -59,7 +60,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
                 f"The loss became {loss} in epoch {epoch.number + 1} with a learning rate of {recipe.learning_rate:g}.",
                 command={"to begin again": f"train --models {model_and_fold(folder)[0]} {lower} --restart"},
             )
-        better = state.add(epoch)
+        better = state.add(epoch, examples.task.metric.sign)
         write_checkpoint(network, state, better, folder)
         reporter.say(_line(epoch, recipe.epochs, metric, better))
     if last == recipe.epochs:
@@ -87,9 +88,9 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
     return Epoch(
         number=number,
         loss=float(learnt["loss"][0]),
-        metric=float(learnt["f_beta"][0]),
+        metric=float(learnt[KEY][0]),
         heldout_loss=float(figures["loss"]),
-        heldout_metric=float(figures["f_beta"]),
+        heldout_metric=float(figures[KEY]),
         learning_rate=rate,
         seconds=time.monotonic() - started,
         input_size=size,

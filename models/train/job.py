@@ -246,8 +246,9 @@ class Job:
         return "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
 
     def _reached(self, heldout: Scores) -> str:
-        metric, recipe = self.task.metric, self.recipe
-        value = reached(heldout, self.task, self.workspace.labelled)
+        task, recipe = self.task, self.recipe
+        value = reached(heldout, task, self.workspace.labelled)
         networks = f" and {recipe.seeds} networks" if recipe.seeds > 1 else ""
         views = counted(len(recipe.test_views), "view")
-        return f"{metric.title} {value:.4f} at cut {metric.prior_cut:.2g}, the mean of {views}{networks}"
+        at_cut = "" if task.cut is None else f" at cut {task.cut:.2g}"
+        return f"{task.metric.title} {value:.4f}{at_cut}, the mean of {views}{networks}"

@@ -28,6 +28,7 @@ from competition.common.progress import reporter
 from models.inputs.batches import Batches, slices
 from models.inputs.examples import Examples, smoothed_frequency
 from models.inputs.feature_bank import FeatureBank
+from models.networks.monitor import KEY
 from models.recipes.recipe import Recipe
 from models.runs.training_state import Epoch, TrainingState
 
@@ -67,7 +68,7 @@ def _figures(head: keras.Model, examples: Examples, recipe: Recipe, seconds: flo
         head.evaluate(Batches(examples.source, positions, examples.truth, PART), verbose=0, return_dict=True)
         for positions in (examples.training, examples.heldout)
     )
-    return Epoch(0, learnt["loss"], learnt["f_beta"], held["loss"], held["f_beta"], 0.0, seconds, 0)
+    return Epoch(0, learnt["loss"], learnt[KEY], held["loss"], held[KEY], 0.0, seconds, 0)
 
 
 def _moments(bank: FeatureBank, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,23 +11,25 @@ import numpy as np
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name
+from competition.spec.metric import DECISIONS
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
 from submissions.choose.candidates import Candidate, Candidates, simplest
-from submissions.choose.compare import Comparison, compare
+from submissions.choose.compare import Comparison, compare, methods_for
 from submissions.choose.cuts import by_label, digest_scores
 from submissions.choose.remarks import remarks_on
 from submissions.choose.report import evaluation_table, label_table, reliability_table
 from submissions.choose.specialists import Specialist, evaluate_specialists
 from submissions.combine.methods import score_test
+from submissions.decide.rules import default_rules, make_rule
 from submissions.measure.evaluation import Evaluation, Ranking
 from submissions.measure.reliability import reliability
 from submissions.members.blend_files import write_blend
 from submissions.members.coverage import lack_of_test_scores, shared_test_names
 from submissions.members.members import Member
-from submissions.names import CUT_RULES, FIXED, MEAN, METHODS, RULES, TUNED, VOTE
+from submissions.names import CUT_RULES, DECODERS, MEAN, RULES, VOTE
 
 AUTO = "auto"
 
@@ -74,7 +76,7 @@ class Blend:
     @cached_property
     def ranking(self) -> Ranking:
         """Of its out-of-fold scores."""
-        return Ranking.of(self.oof.values, self.source.chips.truth)
+        return Ranking.of(self.oof.values, self.source.chips.truth, self.source.setting.competition.metric)
 
     def text(self) -> str:
         """Return everything to show of the blend."""
@@ -82,9 +84,11 @@ class Blend:
         lines = [] if self.comparison is None else [self.comparison.text(top=10)]
         if self.others:
             lines.append(evaluation_table([chosen, *self.others], self.source.reference, chosen))
-        is_bound = self.source.exclusive and competition.exclusive
-        how = "with one label of every exclusive group" if is_bound else "by cuts alone"
-        lines += [f"Every row is decided as it would be submitted, {how}.", *self.notes, ""]
+        if competition.metric.judges == DECISIONS:
+            is_bound = (self.source.exclusive or competition.is_multi_class) and competition.exclusive
+            how = "with one label of every exclusive group" if is_bound else "by cuts alone"
+            lines.append(f"Every row is decided as it would be submitted, {how}.")
+        lines += [*self.notes, ""]
         lines.append(label_table(chosen, self.ranking, Task(competition, competition.labels)))
         for specialist in self.specialists:
             lines += ["", specialist.text()]
@@ -124,13 +128,14 @@ def make_blend(name: str, source: Candidates, workspace: Workspace, *, method: s
         source: makes candidates of the members.
         workspace: of the competition.
         method: one of `METHODS`.
-        rule: one of `RULES`; "auto" takes the simplest rule for cuts within one standard error of the best.
+        rule: one of `RULES`; "auto" takes the simplest rule, of those for cuts where decisions are judged, within one
+            standard error of the best.
 
     Raises:
         UserError: if the name cannot be used, or there is no such method or rule.
     """
     _check_name(name, source.members, workspace)
-    candidates = source.blends(method, _rules_to_measure(method, rule))
+    candidates = source.blends(method, _rules_to_measure(method, rule, source))
     candidate = simplest(candidates) if rule == AUTO else next(asked for asked in candidates if asked.rule == rule)
     others = [other for other in candidates if other is not candidate]
     singles = [source.singles(number, [candidate.rule])[0] for number in source.whole]
@@ -152,7 +157,7 @@ def make_best(name: str, source: Candidates, workspace: Workspace, *, methods: S
     _check_name(name, source.members, workspace)
     comparison = compare(source, methods)
     chosen, singles = comparison.chosen, [one for one in comparison.candidates if len(one.members) == 1]
-    best = max(singles, key=lambda single: single.evaluation.cross_fitted, default=None)
+    best = max(singles, key=lambda single: single.evaluation.gain, default=None)
     beside = [] if best is None or len(chosen.members) == 1 else [best]
     return replace(_keep(name, chosen, source, workspace, [], beside), comparison=comparison)
 
@@ -175,22 +180,27 @@ def _inside(provenance: dict[str, Any]) -> set[str]:
     return {provenance["name"]}.union(*(_inside(member) for member in provenance.get("members", [])))
 
 
-def _rules_to_measure(method: str, rule: str) -> list[str]:
-    """Return the rules to measure where one is asked for, or the choice among them; the prior cut is always the first.
+def _rules_to_measure(method: str, rule: str, source: Candidates) -> list[str]:
+    """Return the rules to measure where one is asked for, or the choice among them; the simplest is always the first.
 
     Raises:
-        UserError: if there is no such method or rule, or a vote is asked for a rule that finds no cuts.
+        UserError: if there is no such method or rule, it does not serve the metric, or a vote is asked for a rule that
+            finds no cuts.
     """
-    if method not in METHODS:
-        raise unknown_name("method of blending", method, list(METHODS))
+    competition = source.setting.competition
+    known = methods_for(competition)
+    if method not in known:
+        raise unknown_name("method of blending", method, list(known))
     if rule not in (AUTO, *RULES):
-        raise unknown_name("decision rule", rule, [AUTO, *RULES])
+        raise unknown_name("rule", rule, [AUTO, *RULES])
+    if rule != AUTO:
+        make_rule(rule, competition)  # refuses what cannot serve
     if method == VOTE and rule not in (AUTO, *CUT_RULES):
         named = ", ".join(CUT_RULES)
         raise UserError(f"A vote is by its members' cuts, and --rule {rule} has none. Give one of {named}.")
     if rule == AUTO:
-        return [cheap for cheap in CUT_RULES if cheap != TUNED]
-    return [FIXED] if rule == FIXED else [FIXED, rule]
+        return [cheap for cheap in default_rules(competition) if cheap not in DECODERS]
+    return list(dict.fromkeys([source.simplest_rule, rule]))
 
 
 def _keep(

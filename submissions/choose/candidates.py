@@ -17,13 +17,13 @@ from submissions.combine.methods import METHODS, Setting, make_combiner
 from submissions.combine.vote import MAJORITY
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import Obedient
-from submissions.decide.rules import cut_rules, display_name, make_rule, numbers_fitted
+from submissions.decide.rules import cut_rules, display_name, make_rule, numbers_fitted, rules_for
 from submissions.decide.studies import IN_MEMORY, Tuning
-from submissions.measure.cross_fit import Combined, Combiner, CrossFit, DecisionRule
+from submissions.measure.cross_fit import Combined, Combiner, CrossFit, Rule
 from submissions.measure.evaluation import Evaluation, simplest_within_error
 from submissions.members.coverage import check_all_scored
-from submissions.members.members import Member, SharedChips, load_members, share
-from submissions.names import CUT_RULES, FIXED, MEAN, PLATT, VOTE
+from submissions.members.members import Member, SharedChips, load_members, on_shared, share
+from submissions.names import CUT_RULES, FIXED, MEAN, PLATT, SCORE_RULES, VOTE
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,9 @@ class Candidate:
     Attributes:
         members: one or more.
         method: how they are combined; of one member, the mean.
-        rule: how the labels are decided; of a vote, how each member's cuts are found.
+        rule: how scores become answers: decided labels, or scores; of a vote, how each member's cuts are found.
         combined: the scores of the labelled chips.
-        evaluation: of the decisions.
+        evaluation: of the answers.
     """
 
     members: tuple[Member, ...]
@@ -84,9 +84,14 @@ class Candidates:
 
     @cached_property
     def reference(self) -> Evaluation:
-        """What others are compared with: the mean of all members at the prior cut."""
-        (reference,) = self.blends(MEAN, [FIXED])
+        """What others are compared with: the mean of all members, by the simplest rule."""
+        (reference,) = self.blends(MEAN, [self.simplest_rule])
         return reference.evaluation
+
+    @property
+    def simplest_rule(self) -> str:
+        """The rule that learns nothing: the prior cut, or scores as they are."""
+        return rules_for(self.setting.competition)[0]
 
     @property
     def whole(self) -> list[int]:
@@ -110,21 +115,23 @@ class Candidates:
     def _measure(
         self, members: tuple[Member, ...], method: str, rule: str, combined: Combined, title: str
     ) -> Candidate:
-        """Measure decisions on scores of these chips, with the competition's rules as the last step."""
+        """Measure answers made of scores of these chips; decisions with the competition's rules as the last step."""
         competition = self.setting.competition
 
-        def obedient(tuning: Tuning) -> Obedient:
+        def made(tuning: Tuning) -> Rule:
+            if rule in SCORE_RULES:
+                return make_rule(rule, competition, tuning, self.setting.calibration)
             if method == VOTE:
-                decides: DecisionRule = FixedRule(MAJORITY)
+                decides: Rule = FixedRule(MAJORITY)
             else:
                 decides = make_rule(rule, competition, tuning, self.setting.calibration)
             return Obedient(decides, competition, exclusive=self.exclusive, alone=self.alone)
 
         tuning = self.setting.tuning
         name = f"{title}, {display_name(rule, competition.metric)}"
-        make = partial(obedient, tuning.in_memory)
+        make = partial(made, tuning.in_memory)
         with threadpool_limits(1):  # rules are fitted to one label's scores: threads would wait for each other
-            evaluation = self.cross_fit.evaluate(name, make, combined, final=obedient(tuning))
+            evaluation = self.cross_fit.evaluate(name, make, combined, final=made(tuning))
         return Candidate(members, method, rule, combined, evaluation)
 
     def _combined(self, method: str, rule: str = FIXED) -> Combined:
@@ -173,7 +180,8 @@ def make_candidates(
     check_all_scored(members, competition)
     setting = Setting(competition, tuple(member_names), joined, tuple(extras), calibration, tuning)
     setting.columns()  # refuses what it does not know
-    return Candidates(members, share(members, workspace, store.table), setting, bool(exclusive), alone)
+    chips = share(members, workspace, store.table)
+    return Candidates(on_shared(members, chips), chips, setting, bool(exclusive), alone)
 
 
 def simplest(candidates: Sequence[Candidate]) -> Candidate:

@@ -13,7 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
+from competition.spec.competition import Competition
+from competition.spec.metric import SCORES
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, simplest
@@ -24,9 +26,7 @@ from submissions.measure.evaluation import Difference, Evaluation, simplest_of
 from submissions.measure.shake_up import SPLITS, ShakeUp, shake_up
 from submissions.members.blend_files import IMPORTED, blend_names
 from submissions.members.members import load_member
-from submissions.names import FIXED, METHODS, SLOW, VOTE
-
-QUICK = tuple(method for method in METHODS if method not in SLOW)
+from submissions.names import FIXED, METHODS, QUICK, VOTE
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,36 +45,37 @@ class Comparison:
 
     @property
     def best(self) -> Candidate:
-        """The candidate of the highest cross-fitted metric."""
-        return max(self.candidates, key=lambda candidate: candidate.evaluation.cross_fitted)
+        """The candidate of the best cross-fitted metric."""
+        return max(self.candidates, key=lambda candidate: candidate.evaluation.gain)
 
     @property
     def reference(self) -> Evaluation:
-        """What differences are to: the mean of all members at the prior cut."""
+        """What differences are to: the mean of all members, by the simplest rule."""
         return self.source.reference
 
     def choosing(self) -> tuple[float, Difference]:
         """Return what choosing is worth, and how much better than the reference: fold by fold, on what others chose.
 
-        The best of many is partly the luckiest. Each fold is decided by what the chips of the other folds would have
+        The best of many is partly the luckiest. Each fold is answered by what the chips of the other folds would have
         chosen, so that this figure is free of that luck; the chosen one's own is not.
         """
-        fit, decisions = self.source.cross_fit, self._decisions
+        fit, answers = self.source.cross_fit, self._answers
         truth, folds, metric = fit.truth, fit.folds, fit.metric
-        decided = np.empty(truth.shape, dtype=bool)
+        taken = np.empty_like(answers[0])
         for fold in np.unique(folds):
             held = folds == fold
-            others = [candidate[~held] for candidate in decisions]
-            values = np.array([f_beta(truth[~held], other, metric) for other in others])
-            decided[held] = decisions[simplest_of(values, bootstrap(truth[~held], others, metric))][held]
-        value, resampled = f_beta(truth, decided, metric), bootstrap(truth, [decided], metric)[:, 0]
+            others = [candidate[~held] for candidate in answers]
+            values = np.array([measure(truth[~held], other, metric) for other in others])
+            resampled = bootstrap(truth[~held], others, metric)
+            taken[held] = answers[simplest_of(metric.sign * values, metric.sign * resampled)][held]
+        value, resampled = measure(truth, taken, metric), bootstrap(truth, [taken], metric)[:, 0]
         error = float(np.std(resampled - self.reference.resampled, ddof=1))
         return value, Difference(value - self.reference.cross_fitted, error)
 
     def shake_up(self, public: float) -> ShakeUp:
         """Simulate what a public leaderboard of this share of the chips would do to the choice."""
         fit = self.source.cross_fit
-        return shake_up(fit.truth, self._decisions, self.candidates.index(self.chosen), fit.metric, public)
+        return shake_up(fit.truth, self._answers, self.candidates.index(self.chosen), fit.metric, public)
 
     def text(self, *, top: int = 0, shaken: ShakeUp | None = None) -> str:
         """Return the table of the candidates, the best first, and which of them to submit.
@@ -85,7 +86,7 @@ class Comparison:
         """
         evaluations = [candidate.evaluation for candidate in self.candidates]
         chosen, reference = self.chosen.evaluation, self.reference
-        order = sorted(range(len(evaluations)), key=lambda number: -evaluations[number].cross_fitted)
+        order = sorted(range(len(evaluations)), key=lambda number: -evaluations[number].gain)
         always = (chosen.name, reference.name)
         shown = [
             number for place, number in enumerate(order) if not top or place < top or evaluations[number].name in always
@@ -119,8 +120,13 @@ class Comparison:
         }
 
     @property
-    def _decisions(self) -> list[Any]:
-        return [candidate.evaluation.decisions for candidate in self.candidates]
+    def _answers(self) -> list[Any]:
+        return [candidate.evaluation.answers for candidate in self.candidates]
+
+
+def methods_for(competition: Competition) -> tuple[str, ...]:
+    """Return the methods that serve a competition's metric: a vote decides, and makes no scores."""
+    return tuple(method for method in METHODS if method != VOTE or competition.metric.judges != SCORES)
 
 
 def known_members(workspace: Workspace) -> tuple[str, ...]:
@@ -149,16 +155,21 @@ def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Seq
     Args:
         source: makes and measures the candidates.
         methods: to combine all members by, or "all"; None: all but the slowest. With one member none is used.
-        rules: to decide by; None: all but Optuna. The prior cut is always among them.
+        rules: that make answers; None: all but Optuna. The simplest is always among them.
 
     Raises:
         UserError: if there is no such method or rule, or a rule does not serve the competition's metric.
     """
     competition = source.setting.competition
-    methods = QUICK if methods is None else METHODS if tuple(methods) == ("all",) else methods
-    for method in (method for method in methods if method not in METHODS):
-        raise unknown_name("method of blending", method, ["all", *METHODS])
-    rules = [FIXED, *(rule for rule in rules or default_rules(competition) if rule != FIXED)]
+    known = methods_for(competition)
+    if methods is None:
+        methods = [method for method in known if method in QUICK]
+    elif tuple(methods) == ("all",):
+        methods = known
+    for method in (method for method in methods if method not in known):
+        raise unknown_name("method of blending", method, ["all", *known])
+    simplest_rule = source.simplest_rule
+    rules = [simplest_rule, *(rule for rule in rules or default_rules(competition) if rule != simplest_rule)]
     for rule in rules:
         make_rule(rule, competition)  # refuses what cannot serve, before the work
     jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, rules) for number in source.whole]

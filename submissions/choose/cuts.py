@@ -15,6 +15,7 @@ from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
 from competition.common.text import counted, short
 from competition.spec.competition import Competition
+from competition.spec.metric import SCORES
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -70,7 +71,7 @@ class ChosenCuts:
         lines = [*self.notes, evaluation_table(self.evaluations.values(), self.evaluations[FIXED], chosen)]
         if not self.task.is_whole:
             scored = f"{counted(len(labels), 'label')} that {'is' if len(labels) == 1 else 'are'} scored"
-            lines.append(f"{chosen.metric} is the mean over the {scored}.")
+            lines.append(f"{chosen.metric.title} is the mean over the {scored}.")
         lines.append(CHOICE.format(chosen.name))
         if self.task.competition.exclusive and self.task.is_whole:
             lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
@@ -106,9 +107,26 @@ def make_cuts(name: str, workspace: Workspace, *, trials: int = IN_MEMORY.trials
     evaluations = compare_cuts(scores, CrossFit(truth, chips.folds, task.metric), task, tuning)
     chosen = simplest_within_error(list(evaluations.values()))
     rule = next(rule for rule, evaluation in evaluations.items() if evaluation is chosen)
-    cuts = ChosenCuts(member, task, rule, evaluations, Ranking.of(scores, truth), chips.notes)
+    cuts = ChosenCuts(member, task, rule, evaluations, Ranking.of(scores, truth, task.metric), chips.notes)
     write_record(cuts.path, cuts.as_dict(), version=FORMAT)
     return cuts
+
+
+def why_none(name: str, workspace: Workspace) -> str:
+    """Return the line that says why a competition needs no cuts; "" if it does.
+
+    Raises:
+        UserError: if there is no such model or blend.
+    """
+    competition = workspace.competition
+    if competition.metric.judges == SCORES:
+        reason = f"{competition.metric.title} judges scores, and nothing is decided"
+    elif competition.is_multi_class:
+        reason = "every chip is given the one label of the highest score"
+    else:
+        return ""
+    load_member(name, workspace, ScoreStore.of(workspace))
+    return f"No cuts are needed: {reason}. `compare` shows what '{name}' is worth."
 
 
 def compare_cuts(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
+from competition.spec.metric import DECISIONS
 from competition.task import Task
 from submissions.choose.candidates import Candidate, Candidates
 from submissions.combine.means import Mean
@@ -29,13 +30,14 @@ def remarks_on(candidate: Candidate, candidates: Candidates, singles: Sequence[C
     if single := Task.of(competition, setting.union & (scorers == 1)).labels:
         remarks.append(f"--union has no effect on {', '.join(single)}, which one member alone scores.")
     if singles and len(candidate.members) > 1:
-        best = max(singles, key=lambda single: single.evaluation.cross_fitted)
-        gain, error = candidate.evaluation.over(best.evaluation)
+        best = max(singles, key=lambda single: single.evaluation.gain)
+        difference, error = candidate.evaluation.over(best.evaluation)
+        gain = difference * candidate.evaluation.metric.sign
         verb = "gains" if gain >= 0 else "LOSES"
         is_whole = len(candidates.whole) == len(candidates.members)
         member = "its best member" if is_whole else "the best that scores all labels"
         remarks.append(f"The blend {verb} {abs(gain):.4f} ± {error:.4f} over {member}, {best.evaluation.name}.")
-    if competition.exclusive:
+    if competition.exclusive and not competition.is_multi_class and competition.metric.judges == DECISIONS:
         remarks.append(_cost_of_exclusive(candidates))
     return remarks
 
@@ -44,7 +46,7 @@ def _cost_of_exclusive(candidates: Candidates) -> str:
     competition, chips = candidates.setting.competition, candidates.chips
     metric, mean = competition.metric, Mean().predict(chips.scores)
     free, bound = (decide(mean, metric.prior_cut, competition, exclusive=exclusive) for exclusive in (False, True))
-    cost = f_beta(chips.truth, free, metric) - f_beta(chips.truth, bound, metric)
+    cost = measure(chips.truth, free, metric) - measure(chips.truth, bound, metric)
     error = float(np.std(np.diff(bootstrap(chips.truth, [free, bound], metric)), ddof=1))
     groups = " and one of ".join(", ".join(group) for group in competition.exclusive)
     hint = "--any-of-group allows several" if candidates.exclusive else "--exclusive asks for it"

@@ -8,12 +8,15 @@ import numpy as np
 from tabulate import tabulate
 
 from competition.metrics.ranking import macro
+from competition.spec.metric import DECISIONS
 from competition.task import Task
 from submissions.measure.evaluation import Evaluation, Ranking
 from submissions.measure.reliability import Reliability
 
+SHOWN = 60  # labels in a table; of more, the rarest and the most frequent
 CHOICE = "Chosen: {}, the simplest within one standard error of the best."
-CROSS_FITTED = "{} is cross-fitted: every chip is decided by what was fitted without its fold."
+CROSS_FITTED = "{} is cross-fitted: every chip is {} by what was fitted without its fold."
+LESS_IS_BETTER = " Less is better."
 
 
 def evaluation_table(
@@ -32,7 +35,8 @@ def evaluation_table(
     """
     evaluations, further = list(evaluations), further or {}
     metric = evaluations[0].metric
-    headers = ["", metric, "95 % interval", f"less {reference.name}", "in-sample", "optimism", "seconds", *further]
+    less = f"less {reference.name}"
+    headers = ["", metric.title, "95 % interval", less, "in-sample", "optimism", "seconds", *further]
     rows = [
         [
             f"* {evaluation.name}" if evaluation is chosen else f"  {evaluation.name}",
@@ -48,7 +52,8 @@ def evaluation_table(
     ]
     aligned = ["left"] + ["right"] * (len(headers) - 1)
     table = tabulate(rows, headers, disable_numparse=True, preserve_whitespace=True, colalign=aligned)
-    return f"{table}\n\n{CROSS_FITTED.format(metric)}"
+    said = CROSS_FITTED.format(metric.title, "decided" if metric.judges == DECISIONS else "scored")
+    return f"{table}\n\n{said}{'' if metric.sign > 0 else LESS_IS_BETTER}"
 
 
 def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
@@ -59,26 +64,30 @@ def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
         ranking: of the scores of these labels.
         task: the labels, in the order of all columns.
     """
-    by_label, cuts = evaluation.labels, evaluation.fitted.cuts
-    shown_cuts = np.full(len(task.labels), np.nan) if cuts is None else cuts
-    columns = {
-        f"F{task.metric.beta:g}": by_label.f_beta,
-        "precision": by_label.precision,
-        "recall": by_label.recall,
-        "average precision": ranking.average_precision,
-        "AUC": ranking.roc_auc,
-        "cut": shown_cuts,
-    }
+    columns, cuts = {}, evaluation.fitted.cuts
+    if (by_label := evaluation.labels) is not None:
+        columns = {
+            f"F{task.metric.beta:g}": by_label.f_beta,
+            "precision": by_label.precision,
+            "recall": by_label.recall,
+        }
+    columns |= {"average precision": ranking.average_precision, "AUC": ranking.roc_auc}
+    columns |= {} if ranking.log_loss is None else {"log loss": ranking.log_loss}
+    means = [f"{macro(column):.3f}" for column in columns.values()]
+    if by_label is not None:
+        columns["cut"], means = np.full(len(task.labels), np.nan) if cuts is None else cuts, [*means, ""]
+    rarest = np.argsort(ranking.support, kind="stable")
     rows = [
         [
             task.labels[label],
-            by_label.support[label],
+            ranking.support[label],
             *("-" if np.isnan(column[label]) else f"{column[label]:.3f}" for column in columns.values()),
         ]
-        for label in np.argsort(by_label.support, kind="stable")
+        for label in (rarest if len(rarest) <= SHOWN else [*rarest[: SHOWN // 2], *rarest[-SHOWN // 2 :]])
     ]
-    means = [f"{macro(column):.3f}" for name, column in columns.items() if name != "cut"]
-    rows.append(["mean over labels", "", *means, ""])
+    if len(rarest) > SHOWN:
+        rows.insert(SHOWN // 2, [f"... {len(rarest) - len(rows)} labels between", *[""] * (1 + len(columns))])
+    rows.append(["mean over labels", "", *means])
     headers = ["label", "chips", *columns]
     return tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * (len(headers) - 1))
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from competition.spec.metric import SCORES
 from competition.task import Task
 from submissions.choose.candidates import Candidate, Candidates
 from submissions.choose.report import label_table
 from submissions.decide.rules import cut_rules
+from submissions.decide.score_rules import ScoreRule
 from submissions.measure.cross_fit import CrossFit
 from submissions.measure.evaluation import Evaluation, Ranking
 from submissions.names import FIXED
@@ -34,7 +36,8 @@ class Specialist:
     def text(self) -> str:
         """Return the figures for a terminal."""
         table = label_table(self.evaluation, self.ranking, self.task)
-        return f"{self.name} alone, by cuts, on the labels that it scores:\n\n{table}"
+        by = ", by cuts" if self.evaluation.labels is not None else ""
+        return f"{self.name} alone{by}, on the labels that it scores:\n\n{table}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures, for JSON."""
@@ -42,16 +45,16 @@ class Specialist:
 
 
 def evaluate_specialists(candidate: Candidate, candidates: Candidates) -> tuple[Specialist, ...]:
-    """Evaluate every member that does not score all labels on those that it scores, by cuts alone."""
+    """Evaluate every member that does not score all labels on those that it scores, by cuts alone or as scored."""
     competition, chips = candidates.setting.competition, candidates.chips
     rules = cut_rules(competition, candidates.setting.tuning.in_memory)
-    make_rule, specialists = rules.get(candidate.rule, rules[FIXED]), []
+    make_cut_rule, specialists = rules.get(candidate.rule, rules[FIXED]), []
     for member in (member for member in candidate.members if not member.oof.scored.all()):
         scored = member.oof.scored
         scores, truth = member.oof.aligned(chips.names)[:, scored], chips.truth[:, scored]
         task = Task.of(competition, scored)
         cross_fit = CrossFit(truth, chips.folds, task.metric)
-        make = partial(make_rule, scored)
+        make = ScoreRule if task.metric.judges == SCORES else partial(make_cut_rule, scored)
         evaluation = cross_fit.evaluate(f"{member.name} alone", make, cross_fit.as_they_are(scores))
-        specialists.append(Specialist(member.name, task, evaluation, Ranking.of(scores, truth)))
+        specialists.append(Specialist(member.name, task, evaluation, Ranking.of(scores, truth, task.metric)))
     return tuple(specialists)

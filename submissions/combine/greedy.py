@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.spec.metric import Metric
+from submissions.combine.mean_trials import Trial, make_trial
 from submissions.combine.means import weighted_mean
-from submissions.measure.fast_metric import SAME, DecidedMetric
+from submissions.measure.fast_metric import SAME
 
 BAGS = 10
 SHARE = 0.5  # of the members in a bag
@@ -28,7 +29,7 @@ class GreedySelection:
     """Weights of the members in a mean: how often greedy selection takes each.
 
     Args:
-        metric: what to raise, at its prior cut.
+        metric: what to raise; decisions are those at its prior cut.
         bags: random halves of the members that are selected from, and averaged.
         seed: of the bags.
 
@@ -43,13 +44,18 @@ class GreedySelection:
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Select members on scores (num_members, num_chips, num_labels), NaN where a member scores no label."""
-        trial = MeanTrial(scores, truth, self.metric)
+        trial = make_trial(scores, truth, self.metric)
         random, num_members = np.random.default_rng(self.seed), len(scores)
         singles = np.array([trial.with_one(member) for member in range(num_members)])
         size = max(1, round(SHARE * num_members))
         bags = [np.sort(random.permutation(num_members)[:size]) for _ in range(self.bags if num_members > 2 else 0)]
-        counts = [select(trial, bag, singles) for bag in bags or [np.arange(num_members)]]
-        self.weights = np.mean([count / count.sum() for count in counts], axis=0)
+        bags = bags or [np.arange(num_members)]
+        counts: dict[tuple[int, ...], NDArray[np.int64]] = {}
+        for bag in bags:  # of few members, many bags are the same
+            if tuple(bag) not in counts:
+                counts[tuple(bag)] = select(trial, bag, singles)
+        taken = [counts[tuple(bag)] for bag in bags]
+        self.weights = np.mean([count / count.sum() for count in taken], axis=0)
         return self
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
@@ -58,7 +64,7 @@ class GreedySelection:
 
 
 def select(
-    trial: MeanTrial, candidates: Sequence[int] | NDArray[np.intp], singles: NDArray[np.floating]
+    trial: Trial, candidates: Sequence[int] | NDArray[np.intp], singles: NDArray[np.floating]
 ) -> NDArray[np.int64]:
     """Return how often greedy selection takes each member: int array (num_members,).
 
@@ -95,51 +101,3 @@ def select(
         if highest > best + SAME:
             best, best_counts = highest, counts.copy()
     return best_counts
-
-
-class MeanTrial:
-    """The metric, at its prior cut, of the mean of the members added so far and one more.
-
-    What the members added so far leave to reach the cut stands, so that a trial is one comparison.
-
-    Args:
-        scores: float array (num_members, num_chips, num_labels), NaN where a member scores no label.
-        truth: bool array (num_chips, num_labels).
-        metric: the metric.
-    """
-
-    def __init__(self, scores: NDArray[Any], truth: NDArray[np.bool_], metric: Metric) -> None:
-        self.prior_cut, self.metric = metric.prior_cut, DecidedMetric(truth, metric)
-        by_label = np.ascontiguousarray(scores.swapaxes(1, 2), dtype=np.float32)
-        self.has = ~np.isnan(by_label[:, :, 0])
-        self.scores = np.nan_to_num(by_label, copy=False, nan=0.0)
-        self.decided = np.empty(by_label.shape[1:], dtype=bool)
-        self.clear()
-
-    def clear(self) -> None:
-        """Take all members out of the mean."""
-        self.sum = np.zeros_like(self.scores[0])
-        self.times = np.zeros(len(self.sum))
-        self.lacking = self._cuts(self.times + 1)
-
-    def add(self, member: int) -> None:
-        """Put a member into the mean once more."""
-        self.sum += self.scores[member]
-        self.times += self.has[member]
-        self.lacking = self._cuts(self.times + 1) - self.sum
-
-    def with_one(self, member: int) -> float:
-        """Return the metric of the mean with a member put in once more; the mean stays."""
-        np.greater_equal(self.scores[member], self.lacking, out=self.decided)
-        for label in np.flatnonzero(~self.has[member]):
-            self.decided[label] = self.sum[label] >= self._cuts(self.times)[label]
-        return self.metric(self.decided)
-
-    def weighted(self, weights: NDArray[np.floating]) -> float:
-        """Return the metric of the mean of all members with weights (num_members,); the mean stays."""
-        mixed = np.einsum("m,mlc->lc", weights.astype(np.float32), self.scores, optimize=True)
-        return self.metric(np.greater_equal(mixed, self._cuts(weights @ self.has), out=self.decided))
-
-    def _cuts(self, times: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return what a sum over members that score each label `times` (num_labels,) must reach: (num_labels, 1)."""
-        return np.where(times > 0, self.prior_cut * times, np.inf).astype(np.float32)[:, None]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.spec.metric import Metric
-from submissions.combine.greedy import MeanTrial
+from submissions.combine.mean_trials import make_trial
 from submissions.combine.means import weighted_mean
 from submissions.decide.log_odds import TINY
 from submissions.decide.studies import Tuning, tune
@@ -91,7 +91,7 @@ class TunedWeights:
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Fit to scores (num_members, num_chips, num_labels) and truth (num_chips, num_labels)."""
-        trial = MeanTrial(scores, truth, self.metric)
+        trial = make_trial(scores, truth, self.metric)
         likely = np.maximum(LogLossWeights().fit(scores, truth).weights, LEAST)
         tuned = tune(
             lambda weights: trial.weighted(weights / weights.sum()),

@@ -40,17 +40,19 @@ class Calibration:
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Fit to scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
-        fit, scores = KINDS[self.kind], scores.astype(np.float64)  # in float32 sure scores have no curvature left
-        learnt = truth.any(axis=0) & ~truth.all(axis=0)
-        self.curves = {int(label): fit(scores[:, label], truth[:, label]) for label in np.flatnonzero(learnt)}
+        fit, learnt = KINDS[self.kind], truth.any(axis=0) & ~truth.all(axis=0)
+        # In float32 sure scores have no curvature left.
+        self.curves = {
+            int(label): fit(scores[:, label].astype(np.float64), truth[:, label]) for label in np.flatnonzero(learnt)
+        }
         return self
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return the calibrated scores (num_chips, num_labels)."""
-        calibrated = scores.astype(np.float64)
+        calibrated = np.clip(scores, 0, 1).astype(np.float32)
         for label, curve in self.curves.items():
-            calibrated[:, label] = curve(calibrated[:, label])
-        return np.clip(calibrated, 0, 1).astype(np.float32)
+            calibrated[:, label] = np.clip(curve(scores[:, label].astype(np.float64)), 0, 1)
+        return calibrated
 
 
 def platt(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Curve:

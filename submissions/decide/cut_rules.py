@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.decide.decisions import at_or_above
 from submissions.decide.exact_cuts import CutSearch
@@ -105,16 +105,18 @@ class ShrunkRule(CutRule):
 
     def _find(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
         parts = np.random.default_rng(0).permutation(len(truth)) % INNER_FOLDS
-        decided = np.zeros((len(STRENGTHS), *truth.shape), dtype=bool)
-        for part in np.unique(parts):
-            out = parts == part
+        cuts_of = {}
+        for part in np.unique(parts).tolist():
+            kept = parts != part
             # From one start: this is to find how far to go, not where to.
-            search = CutSearch(scores[~out], truth[~out], self.metric)
-            cuts = search.ascend([np.full(scores.shape[1], self.metric.prior_cut)])
-            for number, strength in enumerate(STRENGTHS):
-                decided[number, out] = at_or_above(scores[out], self._drawn(cuts, strength))
-        values = np.array([f_beta(truth, decisions, self.metric) for decisions in decided])
-        self.strength = STRENGTHS[int(np.argmax(values >= values.max() - SAME))]  # the weakest of equals
+            search = CutSearch(scores[kept], truth[kept], self.metric)
+            cuts_of[part] = search.ascend([np.full(scores.shape[1], self.metric.prior_cut)])
+        decided, values = np.empty(truth.shape, dtype=bool), []
+        for strength in STRENGTHS:
+            for part, cuts in cuts_of.items():
+                decided[parts == part] = at_or_above(scores[parts == part], self._drawn(cuts, strength))
+            values.append(measure(truth, decided, self.metric))
+        self.strength = STRENGTHS[int(np.argmax(np.array(values) >= max(values) - SAME))]  # the weakest of equals
         return self._drawn(PerLabelRule(self.metric).fit(scores, truth).cuts, self.strength)
 
     def _drawn(self, cuts: NDArray[np.float64], strength: float) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from competition.spec.competition import Competition
 from folds.scores import scored_labels
 
 if TYPE_CHECKING:
-    from submissions.measure.cross_fit import DecisionRule
+    from submissions.measure.cross_fit import Rule
 
 
 def at_or_above(scores: ArrayLike, cuts: ArrayLike) -> NDArray[np.bool_]:
@@ -69,7 +69,8 @@ def obey(
         scores: float array (num_chips, num_labels).
         competition: gives the exclusive groups and the labels that stand alone.
         exclusive: give every chip exactly one label of each exclusive group, the one of the highest score. Cuts play
-            no part in that; ties go to the label named first in the group.
+            no part in that; ties go to the label named first in the group. Of a multi-class competition it is always
+            done, whatever this says.
         alone: let a label that stands alone have no company: it stays, and the others go, if `exclusive` has chosen it
             or no label scores higher; otherwise it goes.
         cuts: float array (num_labels,), or one number: a chip without a label gets the one whose score is highest
@@ -82,6 +83,7 @@ def obey(
         ValueError: if a label has scores of some of the chips only.
     """
     scored, decisions = scored_labels(scores), decisions.copy()
+    exclusive = exclusive or competition.is_multi_class
     if exclusive:
         for columns in (np.array(group) for group in competition.exclusive_columns if scored[list(group)].all()):
             winner = columns[scores[:, columns].argmax(axis=1)]
@@ -106,9 +108,7 @@ class Obedient:
         cuts: of the rule, float array (num_labels,); None if it decides by something else.
     """
 
-    def __init__(
-        self, rule: DecisionRule, competition: Competition, *, exclusive: bool = True, alone: bool = False
-    ) -> None:
+    def __init__(self, rule: Rule, competition: Competition, *, exclusive: bool = True, alone: bool = False) -> None:
         self.rule, self.competition, self.exclusive, self.alone = rule, competition, exclusive, alone
 
     @property

@@ -56,7 +56,7 @@ class Tuning:
             scores: float array (..., num_chips, num_labels).
             truth: bool array (num_chips, num_labels).
         """
-        content = hashlib.sha256(scores.astype(np.float32).tobytes())
+        content = hashlib.sha256(np.ascontiguousarray(scores, dtype=np.float32).data)
         content.update(np.packbits(truth).tobytes())
         settings = [list(scores.shape), metric.title, list(names), self.seed]
         return f"{self.title} {metric.title} {digest_json([content.hexdigest(), settings])[:16]}"

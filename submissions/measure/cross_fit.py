@@ -1,6 +1,6 @@
 """The one evaluation: what scores and decisions are worth on chips that nothing behind them was fitted on.
 
-Whatever makes scores of members' scores (a blend, a stack) or decisions of scores (cuts, a decoder) has `fit` and
+Whatever makes scores of members' scores (a blend, a stack) or answers of scores (cuts, a decoder) has `fit` and
 `predict` and is measured here, so that all figures can be laid side by side. The in-sample figure is given beside the
 cross-fitted one; their difference, the optimism, is what tuning and scoring on the same chips would have pretended to.
 """
@@ -8,30 +8,32 @@ cross-fitted one; their difference, the optimism, is what tuning and scoring on 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics.f_beta import by_label, f_beta
-from competition.spec.metric import Metric
+from competition.metrics.f_beta import by_label
+from competition.metrics.judge import measure
+from competition.spec.metric import DECISIONS, Metric
 from submissions.measure.bootstrap import bootstrap
 from submissions.measure.evaluation import Evaluation
 
+LARGE = 2**30  # bytes of nested scores that are not kept but made again
 
-class DecisionRule(Protocol):
-    """Decides labels from scores."""
+
+class Rule(Protocol):
+    """Makes answers of scores: decides labels, or says how likely they are, as the metric judges."""
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Learn from scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
         ...
 
-    def predict(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return decisions (num_chips, num_labels)."""
+    def predict(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return answers (num_chips, num_labels): bool decisions, or float scores."""
         ...
 
 
@@ -65,6 +67,62 @@ class Combined:
     in_sample: NDArray[np.floating]
     fitted: Any = None
     seconds: float = 0.0
+
+
+class Nested(Mapping[int, NDArray[np.float32]]):
+    """What a rule for each fold may be fitted on: made when a rule asks for it, as not every rule learns.
+
+    One combiner is fitted without each pair of folds. With two folds nothing is left without both; the rule for one is
+    then fitted on the in-sample scores of the other.
+
+    Args:
+        without: returns a combiner fitted on all folds but some.
+        scores: float array (num_members, num_chips, num_labels).
+        folds: int array (num_chips,).
+        numbers: of the folds.
+    """
+
+    def __init__(
+        self,
+        without: Callable[..., Combiner],
+        scores: NDArray[Any],
+        folds: NDArray[np.integer],
+        numbers: list[int],
+    ) -> None:
+        self._without, self._scores, self._folds, self._numbers = without, scores, folds, numbers
+        self._made: dict[int, NDArray[np.float32]] = {}
+        self._combiners: dict[tuple[int, ...], Combiner] = {}
+
+    def __getitem__(self, fold: int) -> NDArray[np.float32]:
+        if self._is_large:  # the combiners are kept, and not what they make
+            return self._of(fold)
+        if not self._made:
+            self._made = {number: self._of(number) for number in self._numbers}
+            self._combiners.clear()
+        return self._made[fold]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def _is_large(self) -> bool:
+        return len(self._numbers) * self._scores[0].size * 4 > LARGE
+
+    def _of(self, fold: int) -> NDArray[np.float32]:
+        nested = np.zeros(self._scores.shape[1:], dtype=np.float32)
+        for other in (number for number in self._numbers if number != fold):
+            held = self._folds == other
+            nested[held] = self._combiner(fold, other).predict(self._scores[:, held])
+        return nested
+
+    def _combiner(self, fold: int, other: int) -> Combiner:
+        out = (fold,) if len(self._numbers) == 2 else (min(fold, other), max(fold, other))
+        if out not in self._combiners:
+            self._combiners[out] = self._without(*out)
+        return self._combiners[out]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +168,8 @@ class CrossFit:
     def combine(self, make: Callable[[], Combiner], scores: NDArray[Any], *, final: Combiner | None = None) -> Combined:
         """Combine members' scores so that no chip's come from a combiner that learnt from its truth.
 
-        One combiner is fitted without each fold, and one without each pair of folds: those make the scores that the
-        rule for a fold is fitted on, which have to be like the ones it decides. With two folds nothing is left without
-        both; the rule for one is then fitted on the in-sample scores of the other.
+        One combiner is fitted without each fold, and one without each pair of folds (see `Nested`): those make the
+        scores that the rule for a fold is fitted on, which have to be like the ones it decides.
 
         Args:
             make: returns a new, unfitted combiner.
@@ -124,35 +181,24 @@ class CrossFit:
         """
         self._check(scores)
         start = time.perf_counter()
-        truth, folds, numbers = self.truth, self.folds, self._numbers
 
         def without(*out: int) -> Combiner:
             """Return a combiner fitted on the folds that are not in `out`."""
-            kept = ~np.isin(folds, out)
-            return make().fit(scores[:, kept], truth[kept])
+            kept = ~np.isin(self.folds, out)
+            return make().fit(scores[:, kept], self.truth[kept])
 
-        def of_fold(combiner: Combiner, fold: int) -> NDArray[np.float32]:
-            return combiner.predict(scores[:, folds == fold])
-
-        combined = np.empty(truth.shape, dtype=np.float32)
-        nested = {fold: np.empty(truth.shape, dtype=np.float32) for fold in numbers}
-        for fold in numbers:
-            combiner = without(fold)
-            combined[folds == fold] = nested[fold][folds == fold] = of_fold(combiner, fold)
-            if len(numbers) == 2:
-                (other,) = set(numbers) - {fold}
-                nested[fold][folds == other] = of_fold(combiner, other)
-        for one, other in combinations(numbers, 2) if len(numbers) > 2 else ():
-            combiner = without(one, other)
-            nested[other][folds == one] = of_fold(combiner, one)
-            nested[one][folds == other] = of_fold(combiner, other)
-        fitted = (make() if final is None else final).fit(scores, truth)
+        combined = np.empty(self.truth.shape, dtype=np.float32)
+        for fold in self._numbers:
+            held = self.folds == fold
+            combined[held] = without(fold).predict(scores[:, held])
+        fitted = (make() if final is None else final).fit(scores, self.truth)
+        nested = Nested(without, scores, self.folds, self._numbers)
         return Combined(combined, nested, fitted.predict(scores), fitted, time.perf_counter() - start)
 
     def evaluate(
-        self, name: str, make: Callable[[], DecisionRule], combined: Combined, *, final: DecisionRule | None = None
+        self, name: str, make: Callable[[], Rule], combined: Combined, *, final: Rule | None = None
     ) -> Evaluation:
-        """Measure a decision rule on scores, cross-fitted and in-sample.
+        """Measure a rule on scores, cross-fitted and in-sample.
 
         Args:
             name: what to show.
@@ -166,22 +212,22 @@ class CrossFit:
         self._check(combined.scores)
         start = time.perf_counter()
         truth, metric = self.truth, self.metric
-        decisions = np.empty(truth.shape, dtype=bool)
+        answers = np.empty(truth.shape, dtype=bool if metric.judges == DECISIONS else np.float32)
         for fold in self._numbers:
             held = self.folds == fold
             rule = make().fit(combined.nested[fold][~held], truth[~held])
-            decisions[held] = rule.predict(combined.scores[held])
+            answers[held] = rule.predict(combined.scores[held])
         fitted = (make() if final is None else final).fit(combined.scores, truth)
         # Of scores that are nobody's learning, both are the same.
         flattered = fitted if combined.in_sample is combined.scores else make().fit(combined.in_sample, truth)
         return Evaluation(
             name=name,
-            metric=metric.title,
-            cross_fitted=f_beta(truth, decisions, metric),
-            in_sample=f_beta(truth, flattered.predict(combined.in_sample), metric),
-            resampled=bootstrap(truth, [decisions], metric)[:, 0],
-            labels=by_label(truth, decisions, metric.beta),
-            decisions=decisions,
+            metric=metric,
+            cross_fitted=measure(truth, answers, metric),
+            in_sample=measure(truth, flattered.predict(combined.in_sample), metric),
+            resampled=bootstrap(truth, [answers], metric)[:, 0],
+            labels=by_label(truth, answers, metric.beta) if metric.judges == DECISIONS else None,
+            answers=answers,
             fitted=fitted,
             seconds=combined.seconds + time.perf_counter() - start,
         )

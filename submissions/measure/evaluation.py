@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.metrics.f_beta import LabelMetrics
+from competition.metrics.judge import by_label
 from competition.metrics.ranking import average_precision, macro, roc_auc
+from competition.spec.metric import Metric
 from submissions.measure.fast_metric import SAME
 
 
@@ -23,35 +25,40 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What decisions are worth.
+    """What answers are worth.
 
     Attributes:
         name: what is shown.
-        metric: name of the metric, such as "F2".
-        cross_fitted: the metric, each chip decided by what was fitted on the other folds.
+        metric: what judges them.
+        cross_fitted: the metric, each chip answered by what was fitted on the other folds.
         in_sample: the metric of what was fitted on all chips, on those same chips.
         resampled: float array (num_resamples,): `cross_fitted` of bootstrapped sets of chips, the same sets for every
             evaluation of these chips.
-        labels: the cross-fitted decisions by label.
-        decisions: bool array (num_chips, num_labels), cross-fitted.
+        labels: the cross-fitted decisions by label; None where scores are judged.
+        answers: array (num_chips, num_labels), cross-fitted: bool decisions, or float32 scores.
         fitted: the rule fitted on all chips, the one to use on chips to predict.
         seconds: what fitting and deciding took, with the combiner.
     """
 
     name: str
-    metric: str
+    metric: Metric
     cross_fitted: float
     in_sample: float
     resampled: NDArray[np.float64]
-    labels: LabelMetrics
-    decisions: NDArray[np.bool_]
+    labels: LabelMetrics | None
+    answers: NDArray[Any]
     fitted: Any
     seconds: float
 
     @property
     def optimism(self) -> float:
         """How much better it looks on the chips it was fitted on."""
-        return self.in_sample - self.cross_fitted
+        return self.metric.sign * (self.in_sample - self.cross_fitted)
+
+    @property
+    def gain(self) -> float:
+        """The metric, turned so that more is better."""
+        return self.metric.sign * self.cross_fitted
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -66,8 +73,9 @@ class Evaluation:
 
     def as_dict(self, reference: Evaluation | None = None) -> dict[str, Any]:
         """Return the figures, for JSON, with the difference to a reference."""
-        names = ("name", "metric", "cross_fitted", "in_sample", "optimism")
-        figures = {**{name: getattr(self, name) for name in names}, "interval": list(self.interval)}
+        names = ("cross_fitted", "in_sample", "optimism")
+        figures = {"name": self.name, "metric": self.metric.title, **{name: getattr(self, name) for name in names}}
+        figures |= {"interval": list(self.interval)}
         if reference is None:
             return figures
         difference, error = self.over(reference)
@@ -76,20 +84,25 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """How well scores rank the chips, whatever the cuts.
+    """How well scores tell the chips apart, label by label, whatever the cuts.
 
     Attributes:
+        support: int array (num_labels,): chips that carry each label.
         average_precision: float array (num_labels,), NaN for a label that no chip carries.
         roc_auc: float array (num_labels,), NaN for a label that all or none of the chips carry.
+        log_loss: float array (num_labels,); None where the competition is not judged by it.
     """
 
+    support: NDArray[np.int64]
     average_precision: NDArray[np.float64]
     roc_auc: NDArray[np.float64]
+    log_loss: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Ranking:
+    def of(cls, scores: NDArray[Any], truth: NDArray[np.bool_], metric: Metric) -> Ranking:
         """Return the ranking of scores (num_chips, num_labels) against truth of the same shape."""
-        return cls(average_precision(truth, scores), roc_auc(truth, scores))
+        losses = by_label(truth, scores, metric) if metric.name == "log_loss" else None
+        return cls(truth.sum(axis=0), average_precision(truth, scores), roc_auc(truth, scores), losses)
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the means over labels, for JSON; None where there is no label to take it of."""
@@ -106,16 +119,17 @@ def simplest_within_error(evaluations: Sequence[Evaluation]) -> Evaluation:
     Args:
         evaluations: of the same chips, the simplest first.
     """
-    values = np.array([evaluation.cross_fitted for evaluation in evaluations])
+    sign = evaluations[0].metric.sign
+    values = np.array([evaluation.gain for evaluation in evaluations])
     resampled = np.stack([evaluation.resampled for evaluation in evaluations], axis=1)
-    return evaluations[simplest_of(values, resampled)]
+    return evaluations[simplest_of(values, sign * resampled)]
 
 
 def simplest_of(values: NDArray[np.floating], resampled: NDArray[np.floating]) -> int:
     """Return the first that is within one standard error of the paired difference to the best.
 
     Args:
-        values: float array (num,), of the simplest first.
+        values: float array (num,), of the simplest first; more is better.
         resampled: float array (num_resamples, num), of the same bootstrapped sets of chips.
 
     Example:

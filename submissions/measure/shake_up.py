@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,11 @@ class ShakeUp:
 
     Attributes:
         public: share of the chips in the public part.
-        chosen: mean private metric of the chosen decisions.
-        leader: mean private metric of the decisions that lead on the public part, whichever these are in each split.
+        chosen: mean private metric of the chosen answers.
+        leader: mean private metric of the answers that lead on the public part, whichever these are in each split.
         best: share of the splits in which the chosen ones are best, or equal to the best, on the private part.
-        beats: float array (num_decisions,): share of the splits in which the chosen ones beat each of the decisions
-            on the private part; equal ones count half.
+        beats: float array (num_answers,): share of the splits in which the chosen ones beat each of the answers on
+            the private part; equal ones count half.
     """
 
     public: float
@@ -37,7 +38,7 @@ class ShakeUp:
 
 def shake_up(
     truth: NDArray[np.bool_],
-    decisions: Sequence[NDArray[np.bool_]],
+    answers: Sequence[NDArray[Any]],
     chosen: int,
     metric: Metric,
     public: float,
@@ -49,7 +50,7 @@ def shake_up(
 
     Args:
         truth: bool array (num_chips, num_labels).
-        decisions: bool arrays (num_chips, num_labels), cross-fitted.
+        answers: arrays (num_chips, num_labels), cross-fitted.
         chosen: which of them is chosen.
         metric: what is measured.
         public: share of the chips in the public part, between 0 and 1.
@@ -72,13 +73,13 @@ def shake_up(
     shown = np.zeros((splits, len(truth)), dtype=np.uint8)
     for row in shown:
         row[random.permutation(len(truth))[:num_public]] = 1
-    seen = metric_of_draws(shown, num_public, truth, decisions, metric)
-    kept = metric_of_draws(1 - shown, len(truth) - num_public, truth, decisions, metric)
-    lag = kept[:, [chosen]] - kept
+    seen = metric_of_draws(shown, num_public, truth, answers, metric)
+    kept = metric_of_draws(1 - shown, len(truth) - num_public, truth, answers, metric)
+    lag = metric.sign * (kept[:, [chosen]] - kept)
     return ShakeUp(
         public=public,
         chosen=float(kept[:, chosen].mean()),
-        leader=float(kept[np.arange(splits), seen.argmax(axis=1)].mean()),
+        leader=float(kept[np.arange(splits), (metric.sign * seen).argmax(axis=1)].mean()),
         best=float((lag >= -SAME).all(axis=1).mean()),
         beats=np.asarray(((lag > SAME) + 0.5 * (np.abs(lag) <= SAME)).mean(axis=0)),
     )

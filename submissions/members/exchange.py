@@ -1,7 +1,8 @@
 """Scores as files that team mates exchange: out-of-fold and test scores of a model or blend, by id.
 
 A CSV file has the competition's id column and one column per label; an `.npz` file the arrays `names`, `scores` and
-`labels`. What a row is, its id says: a labelled chip's scores are out-of-fold, another's are test scores.
+`labels`. What a row is, its id says: a labelled chip's scores are out-of-fold, another's are test scores. Where ids
+name both a labelled chip and one to predict, each has a file of its own.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError, unknown_name
+from competition.common.errors import UserError
 from competition.common.files import checked_name, replace_atomically
 from competition.common.text import first
 from competition.spec.competition import Competition
-from competition.tables.labels import read_table
+from competition.spec.tables import TableForm
+from competition.tables.csv_files import content_of, header_of
+from competition.tables.label_table import parse_rows
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
@@ -25,9 +29,12 @@ from submissions.members.blend_files import IMPORTED, method_of, write_blend
 from submissions.members.members import load_member
 
 SUFFIXES = (".csv", ".npz")
+TAGS = "tags"  # the column that `predict --tags` adds
 
 
-def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tuple[Scores, Scores]:
+def import_scores(
+    name: str, paths: Sequence[Path], workspace: Workspace, *, test: Sequence[Path] = ()
+) -> tuple[Scores, Scores]:
     """Keep scores from files as a member for blends.
 
     Labels that the files have no column for count as not scored.
@@ -36,6 +43,7 @@ def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tup
         name: of the member.
         paths: `.csv` or `.npz` files, together one row per chip.
         workspace: of the competition.
+        test: further files, of chips to predict; then `paths` are of labelled chips.
 
     Returns:
         The out-of-fold scores and the test scores.
@@ -43,22 +51,32 @@ def import_scores(name: str, paths: Sequence[Path], workspace: Workspace) -> tup
     Raises:
         UserError: if a file cannot be read or does not fit the competition, or the name is taken.
     """
-    read = [_read(path, workspace.competition) for path in paths]
-    if len({tuple(scores.scored) for scores in read}) > 1:
-        raise UserError(f"{first(paths)} have columns of different labels. Give files with the same.")
+    read = {path: _read(path, workspace.competition) for path in (*paths, *test)}
+    if len({tuple(scores.scored) for scores in read.values()}) > 1:
+        raise UserError(f"{first(read)} have columns of different labels. Give files with the same.")
+    scores, predicted = (_together([read[path] for path in some]) if some else None for some in (paths, test))
+    if scores is None:
+        raise UserError(f"'{name}' needs out-of-fold scores: give a file of labelled chips too.")
+    return keep_scores(name, scores, workspace, test=predicted)
+
+
+def _together(read: Sequence[Scores]) -> Scores:
     names = tuple(name for scores in read for name in scores.names)
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
         raise UserError(f"Chips are scored twice: {first(repeated)}.")
-    return keep_scores(name, Scores(names, np.concatenate([scores.values for scores in read])), workspace)
+    return Scores(names, np.concatenate([scores.values for scores in read]))
 
 
-def keep_scores(name: str, scores: Scores, workspace: Workspace) -> tuple[Scores, Scores]:
+def keep_scores(
+    name: str, scores: Scores, workspace: Workspace, *, test: Scores | None = None
+) -> tuple[Scores, Scores]:
     """Keep scores of one's own as a member for blends.
 
     Args:
         name: of the member.
         scores: of labelled chips, made without their labels, and of chips to predict; the ids tell which is which.
         workspace: of the competition.
+        test: of chips to predict, where the ids do not tell; then `scores` are of labelled chips.
 
     Returns:
         The out-of-fold scores and the test scores.
@@ -69,16 +87,18 @@ def keep_scores(name: str, scores: Scores, workspace: Workspace) -> tuple[Scores
     store = ScoreStore.of(workspace)
     _check_name(name, workspace, store)
     labelled, to_predict = set(store.table.image_names), _to_predict(workspace)
-    if both := labelled & to_predict & set(scores.names):
-        raise UserError(
-            f"Ids name both a labelled chip and one to predict, so scores cannot be told apart: {first(both)}."
-        )
-    if unknown := [chip for chip in scores.names if chip not in labelled | to_predict]:
-        raise UserError(
-            f"{len(unknown)} of {len(scores.names)} ids are neither of the fold table nor of the sample submission: "
-            f"{first(unknown)}. Leave them out, or prepare the data they are of."
-        )
-    oof, test = (_of_chips(scores, wanted) for wanted in (labelled, to_predict))
+    if test is None:
+        if both := sorted(labelled & to_predict & set(scores.names)):
+            raise UserError(
+                f"Ids name both a labelled chip and one to predict, so scores cannot be told apart: {first(both)}. "
+                "Give those of chips to predict in a file of their own: --test FILE."
+            )
+        _check_known(scores, labelled | to_predict, "neither of the fold table nor of the sample submission")
+        oof, test = (_of_chips(scores, wanted) for wanted in (labelled, to_predict))
+    else:
+        _check_known(scores, labelled, "not of the fold table")
+        _check_known(test, to_predict, "not of the sample submission")
+        oof = scores
     if not oof.names:
         raise UserError(f"No labelled chip is scored by '{name}': a member needs out-of-fold scores.")
     provenance = {
@@ -94,8 +114,16 @@ def keep_scores(name: str, scores: Scores, workspace: Workspace) -> tuple[Scores
     return oof, test
 
 
-def export_scores(name: str, path: Path, workspace: Workspace) -> Scores:
-    """Write the out-of-fold and test scores of a model or blend to one `.csv` or `.npz` file.
+def export_scores(
+    name: str, path: Path, workspace: Workspace, *, split: Literal["both", "train", "test"] = "both"
+) -> Scores:
+    """Write scores of a model or blend to one `.csv` or `.npz` file.
+
+    Args:
+        name: of the model or blend.
+        path: the file.
+        workspace: of the competition.
+        split: which scores: the out-of-fold ones ("train"), those of chips to predict ("test"), or both.
 
     Returns:
         What was written.
@@ -105,11 +133,13 @@ def export_scores(name: str, path: Path, workspace: Workspace) -> Scores:
     """
     _check_suffix(path)
     member = load_member(name, workspace, ScoreStore.of(workspace))
-    if common := set(member.oof.names) & set(member.test.names):
+    if split == "both" and (common := sorted(set(member.oof.names) & set(member.test.names))):
         raise UserError(
-            f"Ids name both a labelled chip and one to predict, so one file cannot hold both: {first(common)}."
+            f"Ids name both a labelled chip and one to predict, so one file cannot hold both: {first(common)}. "
+            "Give the latter a file of their own: --test FILE."
         )
-    scores = Scores(member.oof.names + member.test.names, np.concatenate([member.oof.values, member.test.values]))
+    parts = {"train": [member.oof], "test": [member.test]}.get(split, [member.oof, member.test])
+    scores = Scores(tuple(chip for part in parts for chip in part.names), np.concatenate([of.values for of in parts]))
     if path.suffix.lower() == ".csv":
         scores.write_table(path, workspace.competition)
         return scores
@@ -126,6 +156,14 @@ def _check_name(name: str, workspace: Workspace, store: ScoreStore) -> None:
         raise UserError(f"{name!r} would be taken for a file. Give the scores a --name without a suffix.")
     if name in store.models() or method_of(workspace.blends / name) not in (None, IMPORTED):
         raise UserError(f"'{name}' is a model or blend of this workspace. Give the scores another --name.")
+
+
+def _check_known(scores: Scores, known: set[str], lack: str) -> None:
+    if unknown := [chip for chip in scores.names if chip not in known]:
+        raise UserError(
+            f"{len(unknown)} of {len(scores.names)} ids are {lack}: {first(unknown)}. "
+            "Leave them out, or prepare the data they are of."
+        )
 
 
 def _to_predict(workspace: Workspace) -> set[str]:
@@ -149,9 +187,11 @@ def _read(path: Path, competition: Competition) -> Scores:
     """Read the scores of a file; labels without a column are NaN."""
     _check_suffix(path)
     names, labels, scores = (_read_csv if path.suffix.lower() == ".csv" else _read_arrays)(path, competition)
-    for label in labels:
-        if label not in competition.labels:
-            raise unknown_name(f"label in {path}:", label, list(competition.labels))
+    if unknown := [label for label in labels if label not in competition.label_index]:
+        raise UserError(
+            f"{path} has columns of unknown labels: {first(map(repr, unknown), shown=3)}. "
+            f"Known: {first(competition.labels)}."
+        )
     if len(set(labels)) < len(labels):
         raise UserError(f"{path} has two columns of one label.")
     if scores.shape != (len(names), len(labels)) or not labels or not names:
@@ -169,13 +209,18 @@ def _read(path: Path, competition: Competition) -> Scores:
 
 def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:
     column = competition.tables.id_column
-    table = read_table(path, [column])
-    labels = [name for name in table.columns if name not in (column, competition.tables.tags_column)]
-    try:
-        scores = table[labels].to_numpy(dtype=np.float64)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; expected a number in every label's column.") from error
-    return table[column].tolist(), labels, scores
+    form = TableForm(id_column=column)
+    header = header_of(path, form)
+    if column not in header:
+        raise UserError(f"{path} lacks column {column!r} of the ids; it has {first(map(repr, header))}.")
+    beside = {column, TAGS, competition.tables.tags_column} - competition.label_index.keys()
+    labels = [name for name in header if name not in beside]
+    if not labels:
+        raise UserError(f"{path} has no column of a label. Known: {first(competition.labels)}.")
+    table = parse_rows(content_of(path), form, labels, scores=True)
+    if table.problems:
+        raise UserError(f"{path} cannot be used: {'; '.join(problem.text() for problem in table.problems)}.")
+    return list(table.names), labels, np.asarray(table.scores, dtype=np.float64)
 
 
 def _read_arrays(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,15 @@ def share(members: Sequence[Member], workspace: Workspace, table: FoldTable) -> 
         folds=table.folds[0][kept],
         notes=tuple(_missing(members, common, table)),
         fold_digest=table.digest,
+    )
+
+
+def on_shared(members: Sequence[Member], chips: SharedChips) -> tuple[Member, ...]:
+    """Return the members, those that scored just the shared chips without a copy of their scores: it can be large."""
+    pairs = zip(members, chips.scores, strict=True)
+    return tuple(
+        replace(member, oof=Scores(chips.names, own)) if member.oof.names == chips.names else member
+        for member, own in pairs
     )
 
 

@@ -18,12 +18,14 @@ from competition.common.errors import UserError
 from competition.common.text import first
 from competition.metrics.f_beta import f_beta_per_chip
 from competition.spec.competition import Competition
+from competition.tables.label_table import LabelRows
 from competition.tables.labels import to_multi_hot
 from submissions.submit.validate import read_submission
 
-GAP = 0.1  # in mean F-beta, below the prefix that agrees best; a mix-up costs .35
+GAP = 0.1  # in mean F-beta or correlation, below the prefix that agrees best; a mix-up costs .35 of F2
 SIGMAS = 3.0
 SHOWN = 10
+DIFFERENCE, CORRELATION = "mean difference", "rank correlation"
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,17 @@ class PrefixAgreement:
     Attributes:
         prefix: the id up to its last "_" and number; the whole table of ids that have none is "".
         num_rows: ids compared.
-        identical: share of the rows with the same labels.
-        f_beta: mean F-beta of the first submission, if the second were the truth.
-        jaccard: mean share of common labels among those of either.
-        error: standard error of `f_beta`.
+        measures: by name. Of decisions: the share of the rows with the same labels, the mean F-beta of the first
+            submission if the second were the truth, and the mean share of common labels among those of either. Of
+            scores: the mean absolute difference, and the mean over labels of Spearman's rank correlation, NaN where
+            none has two different scores.
+        error: standard error of the measure that judges.
     """
 
     prefix: str
     num_rows: int
-    identical: float
-    f_beta: float
-    jaccard: float
+    measures: dict[str, float]
     error: float
-
-    @property
-    def shares(self) -> tuple[float, float, float]:
-        """The three measures of agreement."""
-        return self.identical, self.f_beta, self.jaccard
 
 
 @dataclass(frozen=True)
@@ -58,33 +54,38 @@ class Agreement:
 
     Attributes:
         prefixes: by prefix of the ids, the least agreement first.
-        metric: name of the F-beta.
+        judge: the name of the measure that says which prefix agrees less.
         not_common: ids that only one of them has.
     """
 
     prefixes: tuple[PrefixAgreement, ...]
-    metric: str
+    judge: str
     not_common: int
 
     @property
     def warnings(self) -> list[str]:
         """One line for every prefix that agrees far less than the best."""
-        best = max(self.prefixes, key=lambda prefix: prefix.f_beta)
+        judged = [prefix for prefix in self.prefixes if not np.isnan(prefix.measures[self.judge])]
+        if not judged:
+            return []
+        best = max(judged, key=lambda prefix: prefix.measures[self.judge])
+        gaps = [(low, best.measures[self.judge] - low.measures[self.judge]) for low in judged]
         return [
-            f"Warning: the submissions agree far less on {low.prefix}_* ({self.metric} {low.f_beta:.3f}) than on "
-            f"{best.prefix}_* ({best.f_beta:.3f}). Their chips or rows may be mixed up there."
-            for low in self.prefixes
-            if best.f_beta - low.f_beta > max(GAP, SIGMAS * np.hypot(low.error, best.error))
+            f"Warning: the submissions agree far less on {low.prefix}_* ({self.judge} {low.measures[self.judge]:.3f}) "
+            f"than on {best.prefix}_* ({best.measures[self.judge]:.3f}). Their chips or rows may be mixed up there."
+            for low, gap in gaps
+            if gap > max(GAP, SIGMAS * np.hypot(low.error, best.error))
         ]
 
     def text(self) -> str:
         """Return the agreement for a terminal."""
-        headers = ["ids", "rows", "identical", self.metric, "Jaccard"]
+        names = list(self.prefixes[0].measures)
         rows = [
-            [f"{of.prefix}_*" if of.prefix else "all", of.num_rows, *(f"{share:.3f}" for share in of.shares)]
+            [f"{of.prefix}_*" if of.prefix else "all", of.num_rows, *(f"{of.measures[name]:.3f}" for name in names)]
             for of in self.prefixes[:SHOWN]
         ]
-        lines = [tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 4)]
+        align = ["left"] + ["right"] * (1 + len(names))
+        lines = [tabulate(rows, ["ids", "rows", *names], disable_numparse=True, colalign=align)]
         if len(self.prefixes) > SHOWN:
             lines.append(f"and {len(self.prefixes) - SHOWN} more prefixes that agree better.")
         if self.not_common:
@@ -99,30 +100,50 @@ class Agreement:
 def agreement(path: Path, other: Path, competition: Competition) -> Agreement:
     """Compare two submissions.
 
+    Args:
+        path: the submission in question.
+        other: the one it is held against.
+        competition: gives the form of a submission, and the weight of recall.
+
     Raises:
-        UserError: if one cannot be read as a submission, has an unknown tag, or they have no id in common.
+        UserError: if a file cannot be read, or they have no id in common.
     """
-    ours, theirs = _read(path, competition), _read(other, competition)
+    tables = [_read(file, competition) for file in (path, other)]
+    ours, theirs = ({name: row for row, name in enumerate(table.names)} for table in tables)
     names = [name for name in ours if name in theirs]
     if not names:
         raise UserError(f"{path} and {other} have no id in common; the first has {first(ours)}.")
-    decided = to_multi_hot((ours[name] for name in names), competition)
-    reference = to_multi_hot((theirs[name] for name in names), competition)
-    prefixes = np.array([_prefix(name) for name in names])
-    metric = competition.metric
-    by_prefix = [
-        _compare(str(prefix), decided[prefixes == prefix], reference[prefixes == prefix], metric.beta)
-        for prefix in np.unique(prefixes)
+    answers = [
+        _answers(table, [row[name] for name in names], competition)
+        for table, row in zip(tables, (ours, theirs), strict=True)
     ]
+    prefixes, metric = np.array([_prefix(name) for name in names]), competition.metric
+    judge = CORRELATION if tables[0].scores is not None else f"F{metric.beta:g}"
+    by_prefix = []
+    for prefix in np.unique(prefixes):
+        one, two = (of[prefixes == prefix] for of in answers)
+        measures, error = _compare_scores(one, two) if judge == CORRELATION else _compare(one, two, metric.beta)
+        by_prefix.append(PrefixAgreement(str(prefix), len(one), measures, error))
     not_common = len(ours) + len(theirs) - 2 * len(names)
-    return Agreement(tuple(sorted(by_prefix, key=lambda of: of.f_beta)), f"F{metric.beta:g}", not_common)
+    return Agreement(
+        tuple(sorted(by_prefix, key=lambda of: np.nan_to_num(of.measures[judge], nan=2.0))), judge, not_common
+    )
 
 
-def _read(path: Path, competition: Competition) -> dict[str, tuple[str, ...]]:
+def _read(path: Path, competition: Competition) -> LabelRows:
     table = read_submission(path, competition)
-    if not table.is_table:
-        raise UserError(f"{path} cannot be compared: {'; '.join(problem.text() for problem in table.problems)}.")
-    return dict(zip(table.names, table.tags, strict=True))
+    if table.is_table:
+        unknown = [problem for problem in table.problems if problem.what == "rows with unknown tags"]
+        if not unknown:
+            return table
+    raise UserError(f"{path} cannot be compared: {'; '.join(problem.text() for problem in table.problems)}.")
+
+
+def _answers(table: LabelRows, rows: list[int], competition: Competition) -> NDArray[Any]:
+    """Return what a submission says of the chips in some rows, array (num_rows, num_labels)."""
+    if table.scores is not None:
+        return table.scores[rows]
+    return to_multi_hot((table.tags[row] for row in rows), competition)
 
 
 def _prefix(name: str) -> str:
@@ -130,12 +151,33 @@ def _prefix(name: str) -> str:
     return match[1] if match else ""
 
 
-def _compare(prefix: str, decided: NDArray[np.bool_], reference: NDArray[np.bool_], beta: float) -> PrefixAgreement:
+def _compare(decided: NDArray[np.bool_], reference: NDArray[np.bool_], beta: float) -> tuple[dict[str, float], float]:
+    """Return how far decisions agree, and the standard error of F-beta."""
     identical = (decided == reference).all(axis=1)
     f_beta = np.where(identical, 1.0, f_beta_per_chip(reference, decided, beta))  # two empty rows agree
     either = np.maximum((decided | reference).sum(axis=1), 1)
     jaccard = np.where(identical, 1.0, (decided & reference).sum(axis=1) / either)
-    error = float(f_beta.std() / np.sqrt(len(f_beta)))
-    return PrefixAgreement(
-        prefix, len(decided), float(identical.mean()), float(f_beta.mean()), float(jaccard.mean()), error
-    )
+    measures = {
+        "identical": float(identical.mean()),
+        f"F{beta:g}": float(f_beta.mean()),
+        "Jaccard": float(jaccard.mean()),
+    }
+    return measures, float(f_beta.std() / np.sqrt(len(f_beta)))
+
+
+def _compare_scores(scores: NDArray[np.float32], reference: NDArray[np.float32]) -> tuple[dict[str, float], float]:
+    """Return how far scores agree, and about the standard error of the rank correlation."""
+    from scipy.stats import rankdata
+
+    both = ~np.isnan(scores) & ~np.isnan(reference)
+    difference = np.abs(scores.astype(np.float64) - reference)[both]
+    correlations = []
+    for column in range(scores.shape[1]):
+        ranks = [rankdata(of[both[:, column], column]) for of in (scores, reference)]
+        if all(len(set(of)) > 1 for of in ranks):
+            correlations.append(np.corrcoef(*ranks)[0, 1])
+    measures = {
+        DIFFERENCE: float(difference.mean()) if len(difference) else float("nan"),
+        CORRELATION: float(np.mean(correlations)) if correlations else float("nan"),
+    }
+    return measures, 1 / np.sqrt(max(len(scores) - 1, 1))  # of one label, where nothing agrees

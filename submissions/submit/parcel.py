@@ -87,7 +87,7 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
     # What was asked for when it was written is what it is held to now.
     exclusive = provenance.get("exclusive", True)
     content = path.read_bytes()
-    report = validate_submission(path, workspace.competition, workspace.test_names, exclusive=exclusive)
+    report = validate_submission(path, workspace.competition, workspace.sample, exclusive=exclusive)
     if not report.is_valid:
         raise report.error()
     digest = sha256(content).hexdigest()

@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from competition.common.files import checked_name, replace_atomically
 from competition.common.progress import reporter
 from competition.common.text import first
-from competition.spec.competition import Competition
-from competition.tables.labels import to_tags
+from competition.spec.metric import DECISIONS
+from competition.tables.csv_files import CsvFile
+from competition.tables.write import write_table
 from competition.workspace import Workspace
 from folds.scores import Scores
 from submissions.decide.decisions import Obedient
-from submissions.submit.provenance import write_provenance
-from submissions.submit.validate import SubmissionReport, validate_submission
+from submissions.submit.provenance import read_provenance, write_provenance
+from submissions.submit.validate import SubmissionReport, read_submission, validate_submission
 
 
 def write_submission(
     path: Path,
-    decisions: NDArray[np.bool_],
+    answers: NDArray[Any],
     workspace: Workspace,
     provenance: dict[str, Any],
     *,
@@ -37,21 +38,31 @@ def write_submission(
 
     Args:
         path: the CSV file.
-        decisions: bool array (num_test, num_labels), of the chips to predict in the sample submission's order.
+        answers: array (num_test, num_labels), of the chips to predict in the sample submission's order: bool
+            decisions, or float scores where the competition's metric judges these.
         workspace: of the competition.
         provenance: how the decisions were made, for the JSON; what is known here is added.
-        exclusive: require exactly one label of each exclusive group.
+        exclusive: of decisions, require exactly one label of each exclusive group.
 
     Raises:
         UserError: if the file would not be valid.
-        ValueError: if the decisions do not fit the chips to predict.
+        ValueError: if the answers do not fit the chips to predict, or are not what the metric judges.
     """
-    names, competition = workspace.test_names, workspace.competition
-    if decisions.shape != (len(names), len(competition.labels)):
-        raise ValueError(f"Decisions {decisions.shape} do not fit {len(names)} ids, {len(competition.labels)} labels.")
+    sample, competition = workspace.sample, workspace.competition
+    if (answers.dtype == np.bool_) != (competition.metric.judges == DECISIONS):
+        raise ValueError(f"{competition.metric.title} judges {competition.metric.judges}; received {answers.dtype}.")
     with replace_atomically(path) as temporary:
-        _write_table(temporary, names, decisions, competition)
-        report = validate_submission(temporary, competition, names, exclusive=exclusive)
+        write_table(
+            temporary,
+            sample.names,
+            answers,
+            competition.submission_form,
+            competition.labels,
+            decimals=competition.submission.decimals,
+            columns=sample.columns,
+            pairs=sample.pairs,
+        )
+        report = validate_submission(temporary, competition, sample, exclusive=exclusive)
         report = replace(report, path=path)
         if not report.is_valid:
             raise report.error()
@@ -63,7 +74,7 @@ def write_submission(
 def write_decided(test: Scores, rule: Obedient, workspace: Workspace, provenance: dict[str, Any]) -> SubmissionReport:
     """Decide the chips to predict, and write the submission to the workspace under the name in its provenance.
 
-    How chips without scores were decided is said.
+    How chips without scores were decided is said. Where scores are judged, the rule gives scores.
 
     Args:
         test: scores of chips to predict.
@@ -80,8 +91,9 @@ def write_decided(test: Scores, rule: Obedient, workspace: Workspace, provenance
     provenance = {**provenance, "without_scores": list(unscored)}
     report = write_submission(path, rule.predict(scores), workspace, provenance, exclusive=rule.exclusive)
     if unscored:
+        by = "decided" if workspace.competition.metric.judges == DECISIONS else "scored"
         reporter.say(
-            f"{len(unscored)} of {len(scores)} chips have no scores and are decided by the share of each label among "
+            f"{len(unscored)} of {len(scores)} chips have no scores and are {by} by the share of each label among "
             f"the labelled chips: {first(unscored)}."
         )
     return report
@@ -119,14 +131,37 @@ def submission_path(name: str, workspace: Workspace) -> Path:
     return in_workspace if Path(name).name == name and not Path(name).exists() else Path(name)
 
 
-def _write_table(path: Path, names: Sequence[str], decisions: NDArray[np.bool_], competition: Competition) -> None:
-    tables = competition.tables
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if tables.tags_column:
-            writer.writerow([tables.id_column, tables.tags_column])
-            writer.writerows(zip(names, to_tags(decisions, competition), strict=True))
-        else:
-            writer.writerow([tables.id_column, *competition.labels])
-            cells = decisions.astype(int).tolist()
-            writer.writerows([name, *row] for name, row in zip(names, cells, strict=True))
+def sort_submission(report: SubmissionReport, workspace: Workspace, *, exclusive: bool = True) -> SubmissionReport:
+    """Bring the rows of a submission into the sample submission's order.
+
+    The record beside it, if there is one, is that of the new file then.
+
+    Args:
+        report: what was found in the file: the order is all that is wrong.
+        workspace: of the competition.
+        exclusive: as `validate_submission`.
+
+    Returns:
+        What was found in the new file.
+
+    Raises:
+        UserError: if more is wrong, or the file was changed after the record beside it was written.
+    """
+    path, competition = report.path, workspace.competition
+    if not report.is_disordered:
+        raise report.error()
+    provenance = read_provenance(path)
+    file = CsvFile.parse(path.read_bytes(), competition.submission_form, exact=True)
+    rows = dict(zip(read_submission(path, competition).rows.keys, (row for _, row in file.rows()), strict=True))
+    with replace_atomically(path) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as new:
+            writer = csv.writer(new, delimiter=file.delimiter, lineterminator="\n")
+            writer.writerow(file.header)
+            writer.writerows(rows[key] for key in workspace.sample.keys)
+        in_order = validate_submission(temporary, competition, workspace.sample, exclusive=exclusive)
+        if not in_order.is_valid:
+            raise in_order.error()
+    if provenance:
+        write_provenance(path, provenance)
+    reporter.say(f"Brought {report.problems[0].count} of {report.num_rows} rows into the sample submission's order.")
+    return replace(in_order, path=path)

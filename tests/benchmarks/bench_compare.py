@@ -26,10 +26,12 @@ from competition.spec.load import load
 from folds.scores import Scores
 from folds.stratify import stratified_folds
 from submissions.choose.candidates import Candidates
-from submissions.choose.compare import QUICK, compare
-from submissions.combine.greedy import GreedySelection, MeanTrial
+from submissions.choose.compare import compare
+from submissions.combine.greedy import GreedySelection
+from submissions.combine.mean_trials import MeanTrial
 from submissions.combine.methods import METHODS, Setting
 from submissions.members.members import Member, SharedChips
+from submissions.names import QUICK
 
 NUM_CHIPS = 40_479
 # How often each label comes in the competition's 40,479 labelled chips.

@@ -21,10 +21,10 @@ from tabulate import tabulate
 from competition.spec.competition import Competition
 from competition.spec.load import load
 from submissions.choose.candidates import Candidates
-from submissions.choose.compare import QUICK, compare
+from submissions.choose.compare import compare
 from submissions.decide.cut_rules import PerLabelRule
 from submissions.decide.exact_cuts import CutSearch
-from submissions.names import FIXED
+from submissions.names import FIXED, QUICK
 from tests.benchmarks.bench_compare import candidates_of
 
 SETS = ("atc_1", "atc_2", "atc_3")

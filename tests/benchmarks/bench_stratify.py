@@ -39,7 +39,7 @@ def labels_and_truth() -> tuple[str, tuple[str, ...], Bools]:
     """Return where the labels are from, their names, and truth (num_chips, num_labels)."""
     competition = load("planet")
     if folder := os.environ.get("PLANET_SHARED_DATA"):
-        truth = read_label_table(Path(folder) / "planet32" / "train_v2.csv.zip", competition).truth
+        truth = read_label_table([Path(folder) / "planet32" / "train_v2.csv.zip"], competition).truth
         return "real labels", competition.labels, truth
     return "simulated labels", competition.labels, draw_labels(NUM_CHIPS, np.random.default_rng(0))
 

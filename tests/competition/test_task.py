@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from competition.spec.metric import Metric
+from competition.task import Task
 from tests.models.samples import NUM_LABELS, PLANET, tiny_recipe
 
 
@@ -48,3 +50,46 @@ def test_a_softmax_over_no_whole_group_is_refused():
     plain = PLANET.model_copy(update={"exclusive": ()})
     with pytest.raises(UserError, match="expected a competition with exclusive groups; received agriculture, "):
         tiny_recipe(groups="softmax").task(plain)
+
+
+def judged_by(labels=PLANET.labels, exclusive=(), **metric) -> Task:
+    update = {"metric": Metric.model_validate(metric), "exclusive": exclusive}
+    return Task(PLANET.model_copy(update=update), tuple(labels))
+
+
+FEW = ("blow_down", "water")
+
+
+@pytest.mark.parametrize(
+    ("name", "average", "of_few"),
+    [
+        ("f_beta", "micro", "macro"),
+        ("average_precision", "samples", "macro"),
+        ("roc_auc", "macro", "macro"),
+        ("label_ranking", "micro", "micro"),
+        ("accuracy", "samples", "samples"),
+        ("log_loss", "macro", "macro"),
+    ],
+)
+def test_a_specialist_is_judged_by_its_labels(name, average, of_few):
+    assert judged_by(FEW, name=name, average=average).metric == Metric(name=name, average=of_few)
+
+
+def test_weights_are_those_of_the_labels_scored():
+    weights = {"water": 3.0}
+    assert judged_by(FEW, name="log_loss", weights=weights).metric.weights == {"blow_down": 1.0, "water": 3.0}
+    assert list(judged_by(name="log_loss", weights=weights).metric.weights) == list(PLANET.labels)
+
+
+def test_scores_are_answers_where_they_are_judged_and_are_cut_or_the_highest_taken_where_decisions_are():
+    scores = np.array([[0.4, 0.2], [0.6, 0.7]], dtype=np.float32)
+    ranked = judged_by(FEW, name="roc_auc")
+    assert ranked.answers(scores) is scores
+    assert ranked.cut is None
+    cut = judged_by(FEW, name="accuracy")
+    np.testing.assert_array_equal(cut.answers(scores), [[False, False], [True, True]])
+    assert cut.cut == 0.5
+    values = {"labels": FEW, "exclusive": (FEW,), "metric": Metric(name="accuracy")}
+    one_of = Task(PLANET.model_copy(update=values), FEW)
+    np.testing.assert_array_equal(one_of.answers(scores), [[True, False], [False, True]])
+    assert one_of.cut is None

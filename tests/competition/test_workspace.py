@@ -1,27 +1,12 @@
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
-import pytest
-
-from competition.common.errors import UserError
-from competition.workspace import Layout, Workspace
-from tests.competition.samples import other, pixels, planet, write_chip, write_csv, write_planet
-
-JPG, TIF = planet().image_set("jpg"), planet().image_set("tif")
-
-
-def layout_of(folder: Path) -> Layout:
-    folders = {path.name: path for path in folder.iterdir() if path.is_dir()}
-    return Layout("planet", folders, {path.name: path for path in folder.glob("*.csv")})
-
-
-def test_a_layout_survives_the_way_to_disk_and_back(tmp_path: Path) -> None:
-    layout = layout_of(write_planet(tmp_path / "source"))
-    layout.write(tmp_path / "workspace" / "data" / "layout.json")
-    assert Layout.read(tmp_path / "workspace" / "data" / "layout.json", planet()) == layout
+from competition.spec.competition import Competition
+from competition.workspace import Workspace
+from tests.competition.samples import planet, write_planet
+from tests.competition.test_layout import JPG, layout_of
 
 
 def test_a_workspace_can_be_moved(tmp_path: Path) -> None:
@@ -42,102 +27,31 @@ def test_without_a_sample_submission_the_test_files_are_in_order(tmp_path: Path)
     assert names == ("file_0", "file_1", "file_2", "test_0", "test_1", "test_2", "test_3")
 
 
-def test_a_layout_of_another_competition_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "data" / "layout.json"
-    layout_of(write_planet(tmp_path / "source")).write(path)
-    for read in (Layout.read, Layout.read_what_is_left):
-        with pytest.raises(
-            UserError, match=r"prepared for competition 'planet', received 'seabed'. Give --competition"
-        ):
-            read(path, other(tmp_path))
-
-
-def test_a_missing_layout_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r'No data in the workspace .*, run "python run.py data download"; to use'):
-        _ = Workspace(tmp_path, planet()).layout
-    assert Layout.read_what_is_left(tmp_path / "layout.json", planet()) == Layout("planet", {}, {})
-
-
-def test_data_that_are_gone_are_named_and_left_out(tmp_path: Path) -> None:
-    source = write_planet(tmp_path / "source")
-    path = tmp_path / "data" / "layout.json"
-    layout_of(source).write(path)
-    shutil.rmtree(source / "test-jpg")
-    (source / "train_v2.csv").unlink()
-    with pytest.raises(UserError, match=r"are gone: .*test-jpg, .*train_v2.csv. To bring the files from Kaggle, run"):
-        Layout.read(path, planet())
-    left = Layout.read_what_is_left(path, planet())
-    assert set(left.folders) == {"train-jpg", "test-jpg-additional"}
-    assert set(left.tables) == {"sample_submission_v2.csv"}
-
-
-def test_a_layout_of_before_records_had_digests_is_read(tmp_path: Path) -> None:
-    layout, path = layout_of(write_planet(tmp_path / "source")), tmp_path / "layout.json"
-    layout.write(path)
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({name: content[name] for name in ("competition", "folders", "tables")}))
-    assert Layout.read(path, planet()) == layout
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"competition": "planet", "folders": [], "tables": {}}'])
-def test_a_damaged_layout_is_one_line(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "layout.json"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=r"layout.json is damaged: .*\. To bring the files from Kaggle, run"):
-        Layout.read(path, planet())
-
-
-def test_chips_are_located_in_the_order_asked(tmp_path: Path) -> None:
-    layout = layout_of(write_planet(tmp_path))
-    names = ("train_4", "train_0", "train_4")
-    assert [path.stem for path in layout.locate(JPG, "train", names)] == list(names)
-    files = layout.locate(JPG, "test", ("file_1", "test_0"))
-    assert [path.parent.name for path in files] == ["test-jpg-additional", "test-jpg"]
-
-
-def test_chips_without_a_file_are_named(tmp_path: Path) -> None:
-    layout = layout_of(write_planet(tmp_path))
-    with pytest.raises(
-        UserError, match=r'no .jpg file: train_77, x. To see what is there, run "python run.py data check"'
-    ):
-        layout.locate(JPG, "train", ("train_77", "train_0", "x"))
-    with pytest.raises(UserError, match="No train chips: none of the folders train-tif-v2 was found"):
-        layout.files(TIF, "train")
-    with pytest.raises(UserError, match=r"test_v2_file_mapping.csv is not in the workspace"):
-        layout.table("test_v2_file_mapping.csv")
-
-
-def test_files_that_are_not_chips_are_passed_over(tmp_path: Path) -> None:
-    layout = layout_of(write_planet(tmp_path))
-    for name in ("._train_0.jpg", ".DS_Store", "Thumbs.db", "train_9.txt"):
-        (tmp_path / "train-jpg" / name).write_bytes(b"junk")
-    (tmp_path / "train-jpg" / "train_0.jpg").rename(tmp_path / "train-jpg" / "train_0.JPG")
-    assert list(layout.files(JPG, "train")) == [f"train_{i}" for i in range(6)]
-
-
-def test_two_files_of_one_id_are_refused(tmp_path: Path) -> None:
-    layout = layout_of(write_planet(tmp_path))
-    shutil.copy(tmp_path / "test-jpg" / "test_0.jpg", tmp_path / "test-jpg-additional" / "test_0.jpg")
-    with pytest.raises(UserError, match=r"Two files carry the id test_0: .*test_0.jpg and .*test_0.jpg"):
-        layout.files(JPG, "test")
-
-
-def test_misnamed_tiffs_get_their_right_ids(tmp_path: Path) -> None:
-    for i, name in enumerate(["test_0", "file_0", "file_1"]):
-        write_chip(tmp_path / "test-tif-v2" / f"{name}.tif", pixels(i, bands=4))
-    write_csv(
-        tmp_path / "test_v2_file_mapping.csv", "old,new", {"file_0.tif": "file_1.tif", "file_1.tif": "file_0.tif"}
-    )
-    files = layout_of(tmp_path).files(TIF, "test")
-    assert {name: path.stem for name, path in files.items()} == {
-        "file_0": "file_1",
-        "file_1": "file_0",
-        "test_0": "test_0",
-    }
-
-
-def test_paths_beside_the_layout_are_written_relative(tmp_path: Path) -> None:
+def test_chips_of_a_sample_with_one_row_per_label_come_once(tmp_path: Path) -> None:
     folder = write_planet(tmp_path / "data")
+    rows = {"kind": "rows", "row_id": "{id}_{label}", "value_column": "p"}
+    competition = Competition.model_validate({**planet().model_dump(exclude_unset=True), "submission": rows})
+    names = [f"{chip}_{label},0" for label in ("haze", "partly_cloudy") for chip in ("test_1", "file_0")]
+    (folder / "sample_submission_v2.csv").write_text("\n".join(["image_name,p", *names]), encoding="utf-8")
     layout_of(folder).write(folder / "layout.json")
-    content = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
-    assert content["folders"]["train-jpg"] == "train-jpg"
+    workspace = Workspace(tmp_path, competition)
+    assert workspace.test_names == ("test_1", "file_0")
+    assert workspace.sample.keys[2] == ("test_1", "partly_cloudy")
+
+
+def test_without_a_sample_submission_chips_with_labels_are_not_to_predict_where_one_folder_holds_both(
+    tmp_path: Path,
+) -> None:
+    folder = write_planet(tmp_path / "data", additional=0)
+    (folder / "sample_submission_v2.csv").unlink()
+    layout_of(folder).write(folder / "layout.json")
+
+    def names(*folders: str) -> tuple[str, ...]:
+        images = JPG.model_copy(update={"test": folders})
+        competition = planet().model_copy(update={"images": {"jpg": images}})
+        return Workspace(tmp_path, competition).test_names
+
+    (folder / "train-jpg" / "train_5.jpg").rename(folder / "train-jpg" / "new_0.jpg")
+    assert names("train-jpg") == ("new_0",)
+    shutil.copy(folder / "train-jpg" / "train_0.jpg", folder / "test-jpg" / "train_0.jpg")
+    assert names("test-jpg") == ("test_0", "test_1", "test_2", "test_3", "train_0")  # another chip of that name

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from folds.assign import assign_folds
+from competition.workspace import Workspace
+from folds.assign import assign_folds, take_folds
 from folds.table import FoldTable
 
 
@@ -46,3 +47,77 @@ def test_chips_of_a_group_stay_together(workspace_of_own_chips, tmp_path, in_fil
     table = assign_folds(workspace, k=3, group=str(group) if in_file else "scene", force=True).table
     folds = table.folds[0].reshape(-1, 4)
     np.testing.assert_array_equal(folds, folds[:, :1].repeat(4, axis=1))
+
+
+# Folds that were delivered
+
+
+def deliver(workspace, path, header, numbers, extra=""):
+    rows = [f"{name},{number}\n" for name, number in zip(workspace.labelled.image_names, numbers, strict=True)]
+    path.write_text("".join([f"{header}\n", *reversed(rows), extra]))
+    return path
+
+
+@pytest.mark.parametrize(("header", "start"), [("image_name,fold", 0), ("id,fold", 1), (",fold", 0)])
+def test_delivered_folds_are_taken_as_they_are(workspace, tmp_path, header, start):
+    count = len(workspace.labelled.image_names)
+    path = deliver(workspace, tmp_path / "theirs.csv", header, [start + i % 4 for i in range(count)], "test_0,-1\n")
+    table = take_folds(workspace, source=path, force=True).table
+    assert table.image_names == workspace.labelled.image_names
+    np.testing.assert_array_equal(table.folds, [np.arange(count) % 4])
+    assert FoldTable.read(workspace.fold_table).digest == table.digest
+
+
+def test_a_team_mates_table_gives_the_same_folds_and_digest(workspace, tmp_path):
+    made = assign_folds(workspace, k=3, seed=8, repeats=2, force=True).table
+    theirs = tmp_path / "theirs.csv"
+    workspace.fold_table.rename(theirs)
+    assert take_folds(workspace, source=theirs).table.digest == made.digest
+
+
+def test_folds_stand_in_the_training_table(workspace_of_own_chips):
+    workspace = workspace_of_own_chips
+    path = workspace.layout.table(workspace.competition.tables.train[0])
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},part", *(f"{row},{i % 2}.0" for i, row in enumerate(rows))]))
+    table = take_folds(workspace, column="part", force=True).table
+    np.testing.assert_array_equal(table.folds, [np.arange(len(rows)) % 2])
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        ("column", r"theirs.csv: no columns 'image_name' and 'fold'; received 'image_name', 'part'\."),
+        ("lacking", r"theirs.csv has no fold for 1 of 60 chips: train_59\."),
+        ("word", r"column 'fold' must hold whole numbers from 0; it holds 'x'\."),
+        ("gap", r"theirs.csv: column 'fold' has a gap: fold 1 of 0 to 2 holds no chip\."),
+        ("twice", r"chips with several values of fold: 1 \(line 62: 'train_0' with '1', before with '0'\)"),
+    ],
+)
+def test_folds_that_are_not_right_are_one_line(workspace, tmp_path, how, line):
+    numbers = [i % 2 for i in range(len(workspace.labelled.image_names))]
+    header, extra = "image_name,part" if how == "column" else "image_name,fold", ""
+    if how == "word":
+        numbers[3] = "x"
+    elif how == "gap":
+        numbers = [2 * number for number in numbers]
+    elif how == "lacking":
+        numbers[-1] = ""
+    elif how == "twice":
+        extra = "train_0,1\n"
+    path = deliver(workspace, tmp_path / "theirs.csv", header, numbers, extra)
+    with pytest.raises(UserError, match=line):
+        take_folds(workspace, source=path, force=True)
+
+
+def test_the_competitions_groups_are_kept_unless_asked_otherwise(workspace_of_own_chips):
+    workspace = workspace_of_own_chips
+    path = workspace.layout.table(workspace.competition.tables.train[0])
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},scene", *(f"{row},{i // 4}" for i, row in enumerate(rows))]))
+    tables = workspace.competition.tables.model_copy(update={"group_column": "scene"})
+    grouped = Workspace(workspace.root, workspace.competition.model_copy(update={"tables": tables}))
+    folds = assign_folds(grouped, k=3, force=True).table.folds[0].reshape(-1, 4)
+    assert (folds == folds[:, :1]).all()
+    alone = assign_folds(grouped, k=3, group="", force=True).table
+    assert alone.digest == assign_folds(workspace, k=3, force=True).table.digest

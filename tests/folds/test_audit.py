@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from competition.common.records import read_record
-from folds.audit import FORMAT, TEXT_WIDTH, Audit, audit, write_table
+from folds.audit import FORMAT, MAX_LABELS_SHOWN, TEXT_WIDTH, Audit, audit, write_table
 from folds.table import FoldTable, make_table
 
 TRUTH = np.random.default_rng(0).random((60, 3)) < [0.8, 0.4, 0.1]
@@ -69,6 +69,22 @@ def test_the_text_says_it_all_rarest_first():
     assert "Worst deviation from a label's share: +100.0% (b, fold 1)." in lines
     assert "Too rare for 3 folds, so that some hold out no chip with them: c." in lines
     assert "On no chip at all, so that nothing can be learned of them: d." in lines
+
+
+def test_of_many_labels_the_text_shows_those_farthest_off_and_names_three():
+    truth = np.zeros((60, 200), dtype=bool)
+    truth[:2, :50] = truth[::10, 50:] = True  # 50 too rare, 150 with one chip of ten
+    truth[:, -1] = False
+    folds = np.arange(60) // 20
+    folds[[0, 1]] = [1, 0]
+    labels = [f"label{column}" for column in range(200)]
+    truth[:18, 77] = True
+    lines = audit(table_of(folds, 3, map(str, range(60))), truth, labels).text().splitlines()
+    assert sum(line.startswith("label") for line in lines[1:]) == MAX_LABELS_SHOWN
+    assert any(line.split()[0] == "label77" for line in lines if line)
+    assert "Shown are the 40 of 200 labels that are farthest off." in lines
+    assert any(line.endswith("label0, label1, label2 and 47 more.") for line in lines)
+    assert "On no chip at all, so that nothing can be learned of them: label199." in lines
 
 
 def test_shares_are_of_one_repeat_not_of_all():

@@ -54,6 +54,15 @@ def test_aligned_rows_follow_the_names_asked_for() -> None:
     np.testing.assert_array_equal(scores.aligned(("y", "z", "x")), np.array([[0.2], [np.nan], [0.1]], np.float32))
 
 
+def test_of_all_chips_in_their_order_the_scores_are_not_copied() -> None:
+    scores = Scores(("x", "y"), np.array([[0.1], [0.2]], dtype=np.float32))
+    assert scores.aligned(["x", "y"]) is scores.values
+
+
+def test_without_chips_every_label_counts_as_scored() -> None:
+    assert Scores((), np.empty((0, 3), dtype=np.float32)).scored.tolist() == [True] * 3
+
+
 def test_scores_survive_the_way_to_disk_and_back(tmp_path: Path) -> None:
     scores = Scores(("b", "a"), np.array([[0.1, np.nan], [0.2, np.nan]], dtype=np.float32))
     scores.write(tmp_path / "s.npz")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold
 
 from competition.common.errors import UserError
+from folds import stratify
 from folds.stratify import MAX_SEED, _assign, grouped_stratified_folds, stratified_folds
 
 RATES = [0.9, 0.5, 0.2, 0.05, 0.02, 0.01]
@@ -162,11 +163,22 @@ def test_neighbours_in_the_file_may_meet_in_a_fold():
     assert 5 < sum(met) < 25
 
 
-def test_folds_are_those_of_iterative_stratification():
-    truth = simulated(300)
-    splitter = MultilabelStratifiedKFold(n_splits=4, shuffle=True, random_state=7)
-    for fold, (_, heldout) in enumerate(splitter.split(truth, truth)):
-        np.testing.assert_array_equal(np.flatnonzero(stratified_folds(truth, 4, 7) == fold), heldout)
+@pytest.mark.parametrize(("num_chips", "num_labels"), [(300, 6), (200, 150), (37, 2), (50, 1)])
+@pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
+def test_folds_are_those_of_iterative_stratification(num_chips, num_labels, seed):
+    rates = np.random.default_rng(seed).beta(0.3, 2, size=num_labels)
+    truth = np.random.default_rng(1).random((num_chips, num_labels)) < rates
+    asked = truth if num_labels > 1 else np.repeat(truth, 2, axis=1)  # of a single label the library makes no folds
+    splitter = MultilabelStratifiedKFold(n_splits=4, shuffle=True, random_state=seed)
+    for fold, (_, heldout) in enumerate(splitter.split(asked, asked)):
+        np.testing.assert_array_equal(np.flatnonzero(stratified_folds(truth, 4, seed) == fold), heldout)
+
+
+def test_groups_of_many_labels_are_moved_as_those_of_few(monkeypatch):
+    truth, groups = simulated(600), np.arange(600) // 4
+    whole = grouped_stratified_folds(truth, groups, 5, 0)
+    monkeypatch.setattr(stratify, "MOST_DENSE", 1)
+    np.testing.assert_array_equal(grouped_stratified_folds(truth, groups, 5, 0), whole)
 
 
 @pytest.mark.parametrize("grouped", [False, True])

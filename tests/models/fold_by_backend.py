@@ -9,6 +9,7 @@ are of one size, as JAX compiles anew for another.
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,12 +20,17 @@ import keras
 from keras import layers
 
 from competition.spec.load import load
+from competition.spec.metric import AVERAGES, Metric
+from competition.task import Task
 from competition.workspace import Workspace
 from models.networks import heads
+from models.networks.monitor import monitor
 from models.train.job import Job
+from tests.competition.metrics.matrices import draw_matrices
 from tests.conftest import store_of
 from tests.models import samples
 
+PLANET = load("planet")
 BATCH = 14  # the 41 chips to learn from, and one again, as for two GPUs, are three of them
 MODELS: dict[str, dict[str, Any]] = {
     "head": {"train": "head", "epochs": 2, "mixup": 0.3, "weight_decay": 0.01},
@@ -106,5 +112,21 @@ def _two_halves() -> Any:
     return functools.partial(tensorflow.distribute.MirroredStrategy, ["CPU:0", "CPU:1"])
 
 
+def monitored() -> dict[str, float]:
+    """Return what each metric that training shows is of the same made-up scores."""
+    truth, scores = draw_matrices(100, 3)
+    found = {}
+    for name, averages in AVERAGES.items():
+        for average in averages:
+            metric = Metric.model_validate({"name": name, "average": average})
+            values = {"labels": PLANET.labels[:3], "exclusive": (), "metric": metric}
+            shown = monitor(Task(PLANET.model_copy(update=values), PLANET.labels[:3]))
+            for part in (slice(60), slice(60, 100)):
+                shown.update_state(truth[part].astype("float32"), scores[part])
+            found[f"{average} {name}"] = float(keras.ops.convert_to_numpy(shown.result()))
+    return found
+
+
 if __name__ == "__main__":
     train_on_devices(*(Path(argument) for argument in sys.argv[1:3]), num_devices=int(sys.argv[3]))
+    (Path(sys.argv[1]) / "monitored.json").write_text(json.dumps(monitored()))

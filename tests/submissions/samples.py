@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.layout import Layout
 from competition.spec.competition import Competition
-from competition.workspace import Layout, Workspace
+from competition.workspace import Workspace
 from folds.provenance import Provenance
 from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores

@@ -12,6 +12,7 @@ from tests.submissions.samples import planet
 def test_the_names_are_those_of_what_there_is() -> None:
     assert tuple(methods.METHODS) == names.METHODS
     assert tuple(cut_rules(planet())) == names.CUT_RULES
-    assert (*names.CUT_RULES, *names.DECODERS) == names.RULES
+    assert (*names.CUT_RULES, *names.DECODERS, *names.SCORE_RULES) == names.RULES
     assert tuple(KINDS) == names.CALIBRATIONS
+    assert set(names.METHODS) == {*names.QUICK, *names.SLOW}
     assert set(names.SLOW) < set(names.STACKS) < set(names.METHODS)

@@ -122,3 +122,16 @@ def test_scores_go_out_and_come_in(workspace: Workspace, tmp_path: Path) -> None
     assert "Next: python run.py blend --members theirs --name theirs-alone" in run(
         workspace, "thresholds --model theirs --trials 2"
     )
+
+
+def test_a_submission_out_of_order_is_mended_by_a_flag(workspace: Workspace) -> None:
+    path = workspace.submissions / "theirs.csv"
+    path.parent.mkdir()
+    path.write_bytes(workspace.layout.table("sample_submission_v2.csv").read_bytes())
+    good = path.read_text().splitlines()
+    path.write_text("\n".join([good[0], *reversed(good[1:])]))
+    assert "Next: python run.py validate theirs --sort" in run(workspace, "validate theirs", code=1)
+    shown = run(workspace, "validate theirs --sort")
+    assert "Brought 39 of 40 rows into the sample submission's order.\n" in shown
+    assert "theirs.csv is valid: 40 rows" in shown
+    assert path.read_text().splitlines() == good

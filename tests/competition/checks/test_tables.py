@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from competition.checks.check import check_data
+from competition.checks.report import CheckReport
+from competition.checks.tables import check_labels
+from competition.common.text import first
 from competition.data.prepare import prepare
+from competition.spec.load import load
+from competition.tables.joined import read_label_rows
 from competition.workspace import Workspace
 from tests.competition.checks.samples import (
     MAPPING,
@@ -21,10 +26,9 @@ def test_repeated_ids_are_errors(source: Path) -> None:
     for name in ("train_v2.csv", "sample_submission_v2.csv"):
         lines = (source / name).read_text(encoding="utf-8").splitlines()
         (source / name).write_text("\n".join([*lines, lines[1]]), encoding="utf-8")
-    assert texts(check(source), "error") == [
-        "train_v2.csv: repeated ids: 1 (line 14: 'train_0,clear primary').",
-        "sample_submission_v2.csv: repeated ids (1): test_0.",
-    ]
+    train, test = texts(check(source), "error")
+    assert train == "train_v2.csv: repeated ids: 1 (line 14: 'train_0,clear primary')."
+    assert test.endswith("sample_submission_v2.csv cannot be used: repeated ids: 1 (line 9: 'test_0,primary clear').")
 
 
 def test_rules_of_the_labels_are_checked(source: Path) -> None:
@@ -34,7 +38,7 @@ def test_rules_of_the_labels_are_checked(source: Path) -> None:
     group = "clear, partly_cloudy, haze, cloudy"
     assert texts(report, "error") == [
         "train_v2.csv: rows with unknown tags: 2 (line 6: 'train_4,clear sunny'; line 7: 'train_5,haze sunny wet'), "
-        f"received sunny (2x), wet (1x), expected {' '.join(planet().labels)}."
+        f"received sunny (2x), wet (1x), expected {first(planet().labels)}."
     ]
     assert texts(report, "warning")[:3] == [
         f"train_v2.csv: chips with none of {group} (2): train_0, train_6.",
@@ -99,3 +103,85 @@ def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
     source = write_planet(tmp_path / "source")
     (source / "train_v2.csv").write_text("image_name,tags\n", encoding="utf-8")
     assert "train_v2.csv lists no labelled chips." in texts(check(source), "error")
+
+
+LABELLED = """
+name = "spots"
+title = "Spots"
+labels = ["a", "b", "c", "d"]
+{top}
+[tables]
+train = "t.csv"
+id_column = "id"
+{tables}
+[images.png]
+suffix = ".png"
+bands = "RGB"
+train = ["chips"]
+"""
+
+
+def spots(
+    folder: Path, rows: dict[str, str], top: str = "", tables: str = "", header: str = "id,a,b,c,d"
+) -> CheckReport:
+    """Check a table of four labels, with a chip for each row."""
+    write_csv(folder / "data" / "t.csv", header, rows)
+    for seed, name in enumerate(rows):
+        write_chip(folder / "data" / "chips" / f"{name}.png", pixels(seed))
+    (folder / "spots.toml").write_text(LABELLED.format(top=top, tables=tables), encoding="utf-8")
+    workspace = Workspace(folder / "workspace", load(str(folder / "spots.toml")))
+    prepare(workspace, folder / "data")
+    return check_data(workspace)
+
+
+ROWS = {"x": "1,0,1,0", "y": "0,1,0,1", "z": "0,0,0,0"}
+
+
+def test_rows_without_a_label_are_a_note_or_a_warning_as_the_competition_says(tmp_path: Path) -> None:
+    report = spots(tmp_path / "says", ROWS, top="unlabelled = true")
+    assert texts(report, "note") == ["t.csv: chips without a label (1): z."]
+    assert not texts(report, "warning")
+    report = spots(tmp_path / "not", ROWS)
+    text = "t.csv: chips without a label, and the competition file does not say unlabelled = true (1): z."
+    assert texts(report, "warning") == [text]
+    report = spots(tmp_path / "group", ROWS, top='unlabelled = true\nexclusive = [["a", "b"]]')
+    assert not texts(report, "warning")
+
+
+def test_cells_that_the_competition_gives_a_meaning_are_counted(tmp_path: Path) -> None:
+    rows = {"x": "1,,-1,0", "y": "0,1,,1.0", "z": "-1,0,,1"}
+    report = spots(tmp_path, rows, tables='cells = { "" = 0, "-1" = 1 }')
+    assert report.ok
+    said = "t.csv: cells whose meaning the competition file says: blank as 0 (3), '-1' as 1 (2)."
+    assert texts(report, "note") == [said]
+    assert report.support == {"a": 2, "b": 1, "c": 1, "d": 2}
+
+
+def test_what_only_follows_from_cells_that_cannot_be_read_is_not_said(tmp_path: Path) -> None:
+    rows = {"x": "yes,no,no,no", "y": "no,yes,yes,yes", "z": "no,yes,no,yes"}
+    report = spots(tmp_path, rows)
+    assert len(report.findings) == 1, report.text()
+    assert "cells that are not 0 or 1: 12 (" in texts(report, "error")[0]
+
+
+def test_another_separator_is_one_finding(tmp_path: Path) -> None:
+    report = spots(tmp_path, {"x": "a|b", "y": "c|d", "z": "b|d"}, tables='tags_column = "tags"', header="id,tags")
+    assert len(report.findings) == 1, report.text()
+    assert "say separator = '|'" in texts(report, "error")[0]
+
+
+def test_a_thousand_labels_stay_lines_that_can_be_read(tmp_path: Path) -> None:
+    labels = [f"label_number_{number}" for number in range(1103)]
+    top = f"exclusive = [{labels[:1000]}]"
+    write_csv(tmp_path / "t.csv", "id,tags", {"x": labels[0], "y": labels[1000], "z": " ".join(labels[:3])})
+    path = tmp_path / "many.toml"
+    written = LABELLED.replace('["a", "b", "c", "d"]', str(labels)).format(top=top, tables='tags_column = "tags"')
+    path.write_text(written, encoding="utf-8")
+    competition = load(str(path))
+    truth, findings = check_labels(read_label_rows([tmp_path / "t.csv"], competition.tables, labels), competition)
+    assert len(findings) == 3
+    assert max(len(finding.text) for finding in findings) < 300
+    support = dict(zip(labels, truth.sum(axis=0).tolist(), strict=True))
+    report = CheckReport("Many", tmp_path, (), support, 3, tuple(findings))
+    assert len(report.text().splitlines()) < 60
+    assert "... and 1,063 more" in report.text()

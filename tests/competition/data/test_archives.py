@@ -16,7 +16,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.data import extraction
-from competition.data.archives import FOLDER_SUFFIXES, unpack_file, unpack_folder
+from competition.data.archives import FOLDER_SUFFIXES, Unpacker, stem_of, unpack_file, unpack_folder
 from tests.competition.samples import held, tar_bytes, write_archive
 
 # Random bytes do not compress, so that cutting an archive in the middle cuts the content.
@@ -263,13 +263,21 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_over(
     assert held(tmp_path / "data") == {"chips/old.jpg": b"old"}
 
 
-def test_an_archive_of_several_folders_is_refused_unless_one_has_the_name(tmp_path: Path) -> None:
+def test_of_several_folders_the_one_of_the_name_counts_or_else_all_of_them(tmp_path: Path) -> None:
     files = {"a/chip.jpg": b"a", "chips/chip.jpg": b"b"}
     archive = write_archive(tmp_path / "chips.zip", files)
-    unpack_folder(archive, tmp_path / "data" / "chips")
+    assert unpack_folder(archive, tmp_path / "data" / "chips") == 1
     assert held(tmp_path / "data") == {"chips/chip.jpg": b"b"}
-    with pytest.raises(UserError, match="should hold the files of others, but holds folders a, chips"):
-        unpack_folder(archive, tmp_path / "data" / "others")
+    assert unpack_folder(archive, tmp_path / "data" / "others") == 2
+    assert held(tmp_path / "data" / "others") == files
+
+
+def test_folders_that_are_part_of_what_names_a_chip_are_kept(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "chips.zip", {"chips/2020/a.jpg": b"a"})
+    unpack_folder(archive, tmp_path / "data" / "chips", as_it_is=True)
+    assert held(tmp_path / "data" / "chips") == {"2020/a.jpg": b"a"}
+    unpack_folder(archive, tmp_path / "data" / "all", as_it_is=True)
+    assert held(tmp_path / "data" / "all") == {"chips/2020/a.jpg": b"a"}
 
 
 def test_an_archive_without_files_is_refused(tmp_path: Path) -> None:
@@ -305,3 +313,27 @@ def test_sizes_are_announced(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     with reporter.silent():
         unpack_folder(tmp_path / "chips.zip", tmp_path / "chips")
     assert capsys.readouterr().err == ""
+
+
+def test_an_archive_is_unpacked_once_whatever_lies_within_it(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "set.zip", {"a/1.png": b"1", "b/c/2.png": b"2", "x.csv": b"3"})
+    unpacker = Unpacker(tmp_path / "data")
+    for how in ("unpacked from set.zip", "unpacked earlier from set.zip"):
+        assert unpacker.unpack("set", archive, is_folder=True, as_it_is=True) == how
+    assert len(held(tmp_path / "data" / "set")) == 3
+    (tmp_path / "data" / "set" / "b" / "c" / "2.png").unlink()
+    assert unpacker.unpack("set", archive, is_folder=True, as_it_is=True) == "unpacked again from set.zip"
+    assert unpacker.made_from({"set.zip", "other.zip"}) == [tmp_path / "data" / "set"]
+    assert unpacker.made_from({"other.zip"}) == []
+
+
+def test_a_path_is_made_with_its_folders_and_leftovers_are_removed(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "train.csv.zip", {"train.csv": b"id"})
+    (tmp_path / "data" / ".unpacking-killed").mkdir(parents=True)
+    Unpacker(tmp_path / "data").unpack("tables/train.csv", archive, is_folder=False)
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["tables", "unpacked.json"]
+
+
+def test_the_stem_of_an_archive_is_its_name_without_its_format() -> None:
+    names = ["images_01.tar.gz", "a.tar.7z", "B.ZIP", "1.2.tar"]
+    assert [stem_of(Path(name)) for name in names] == ["images_01", "a", "B", "1.2"]

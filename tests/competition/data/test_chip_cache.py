@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import tifffile
 from PIL import Image
 
 from competition.common.errors import UserError
+from competition.common.files import digest_json
 from competition.data import chip_cache
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
@@ -366,3 +368,69 @@ def test_two_renderings_of_one_suffix_do_not_share_pixels(tmp_path, files):
     second = opened(tmp_path / "cache", enhanced, other)
     np.testing.assert_array_equal(everything(first), expected(files))
     np.testing.assert_array_equal(everything(second), expected(enhanced, other))
+
+
+SPLIT = ImageSet(suffix=".tif", bands=("B2", "B8A"), file="{id}_{band}", train=("train",))
+
+
+@pytest.fixture
+def split(tmp_path) -> list[tuple[Path, ...]]:
+    files = []
+    for number in range(3):
+        files.append(tuple(tmp_path / f"chip_{number}_{band}.tif" for band in SPLIT.bands))
+        for place, path in enumerate(files[-1]):
+            tifffile.imwrite(path, pixels(number + 10 * place, dtype=np.uint16)[:: place + 1, :: place + 1, 0])
+    return files
+
+
+def opened_split(root: Path, split: list[tuple[Path, ...]], **options) -> ChipCache:
+    return open_cache(root, "train", ["a", "b", "c"], split, SPLIT, 8, **options)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_change_of_any_file_of_a_chip_is_seen(tmp_path, split, decoded, place):
+    before = opened_split(tmp_path / "cache", split)
+    assert (before.chip_shape, before.dtype) == ((8, 8, 2), np.uint16)
+    opened_split(tmp_path / "cache", split)
+    assert len(decoded) == 3
+    path = split[1][place]
+    status = path.stat()
+    shape = tifffile.imread(path).shape
+    tifffile.imwrite(path, np.full(shape, 5000, np.uint16))
+    os.utime(path, ns=(1, status.st_mtime_ns - 5_000_000_000))  # older than the rest
+    after = opened_split(tmp_path / "cache", split)
+    assert (len(decoded), after.digest != before.digest) == (4, True)
+    assert (everything(after)[1, ..., place] == 5000).all()
+    os.utime(path, ns=(1, 1))
+    assert opened_split(tmp_path / "cache", split).digest == after.digest
+    assert len(decoded) == 4
+    path.unlink()
+    with pytest.raises(BrokenChipError, match=rf"{path.name}: No such file"):
+        opened_split(tmp_path / "cache", split)
+    assert opened_split(tmp_path / "cache", split, skip_broken=True).left_out == ("b",)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_signed_values_and_floats_are_kept_as_they_are(tmp_path, dtype):
+    files = [tmp_path / f"{number}.tif" for number in range(4)]
+    for number, path in enumerate(files):
+        tifffile.imwrite(path, (pixels(number, 8).astype(np.float32) - 100).astype(dtype), photometric="rgb")
+    cache = opened(tmp_path / "cache", files, TIF)
+    assert cache.dtype == dtype
+    assert everything(cache).min() < 0
+    np.testing.assert_array_equal(everything(cache), expected(files, TIF))
+
+
+def test_what_counts_as_no_data_and_as_black_is_part_of_what_was_decoded(tmp_path):
+    files = write_chips(tmp_path / "chips", 3, np.uint16)
+    ways = [{}, {"nodata": 0}, {"nodata": 7}, {"nodata": 7, "range": {"R": (10, 20)}}, {"black": "valid"}]
+    caches = [opened(tmp_path / "cache", files, ImageSet(**{**TIF.model_dump(), **way})) for way in ways]
+    assert len({cache.digest for cache in caches}) == len(ways)
+
+
+def test_keys_and_digests_are_those_of_the_first_version(tmp_path, files):
+    cache = opened(tmp_path, files)
+    names = [path.stem for path in files]
+    contents = [hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in files]
+    assert (tmp_path / f"train-png-8px-{digest_json([names, ['train'], 'RGB', 1])[:8]}").is_dir()
+    assert cache.digest == digest_json([8, "RGB", 1, contents])

@@ -13,10 +13,11 @@ from filelock import FileLock
 
 from competition.checks.check import check_data
 from competition.common.errors import UserError
-from competition.data import extraction
+from competition.data import archives, extraction
 from competition.data import prepare as module
 from competition.data.prepare import Item, PreparedReport, prepare
 from competition.workspace import Workspace
+from tests.competition.data.test_search import competition_of, put
 from tests.competition.samples import (
     archive_of,
     held,
@@ -67,7 +68,7 @@ def test_folders_are_used_where_they_lie(unpacked: Path, workspace: Workspace) -
     assert held(unpacked) == before
     assert set(held(workspace.data)) == {".lock", "layout.json"}
     assert item(report, "train-jpg") == Item(
-        "train-jpg", unpacked / "train-jpg", f"used in place: {unpacked / 'train-jpg'}", 6
+        "train-jpg", (unpacked / "train-jpg",), f"used in place: {unpacked / 'train-jpg'}", 6
     )
     assert workspace.layout.tables["train_v2.csv"] == unpacked / "train_v2.csv"
     assert report.missing == ("test_v2_file_mapping.csv", "train-tif-v2", "test-tif-v2")
@@ -89,7 +90,7 @@ def test_archives_are_unpacked_to_the_workspace(unpacked: Path, packed: Path, wo
     expected = held(unpacked)
     assert {name: content for name, content in held(workspace.data).items() if name in expected} == expected
     assert item(report, "test-jpg") == Item(
-        "test-jpg", workspace.data / "test-jpg", "unpacked from test-jpg.tar.7z", files=4
+        "test-jpg", (workspace.data / "test-jpg",), "unpacked from test-jpg.tar.7z", files=4
     )
     assert len(workspace.test_names) == 7
     assert check_data(workspace).ok
@@ -108,8 +109,8 @@ def test_an_unpacked_folder_is_preferred_to_its_archive(tmp_path: Path, unpacked
     write_archive(unpacked / "train-jpg.zip", {"train-jpg/strange.jpg": b"x"})
     write_archive(unpacked / "train_v2.csv.zip", {"train_v2.csv": b"x"})
     report = prepare(workspace, unpacked)
-    assert item(report, "train-jpg").path == unpacked / "train-jpg"
-    assert item(report, "train_v2.csv").path == unpacked / "train_v2.csv"
+    assert item(report, "train-jpg").paths == (unpacked / "train-jpg",)
+    assert item(report, "train_v2.csv").paths == (unpacked / "train_v2.csv",)
 
 
 def test_an_archive_is_preferred_to_an_empty_folder(packed: Path, workspace: Workspace) -> None:
@@ -129,8 +130,8 @@ def test_the_data_set_of_a_kaggle_notebook_is_found(tmp_path: Path, unpacked: Pa
         (source / junk / "train-jpg").mkdir(parents=True)
         (source / junk / "train-jpg" / "train_0.jpg").write_bytes(b"junk")
     report = prepare(workspace, source)
-    assert item(report, "train-jpg").path == source / "planets" / "train-jpg" / "train-jpg"
-    assert item(report, "train_v2.csv").path == source / "planets" / "train_v2.csv" / "train_v2.csv"
+    assert item(report, "train-jpg").paths == (source / "planets" / "train-jpg" / "train-jpg",)
+    assert item(report, "train_v2.csv").paths == (source / "planets" / "train_v2.csv" / "train_v2.csv",)
 
 
 def test_what_lies_deeper_than_four_folders_is_not_found(unpacked: Path, workspace: Workspace, tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_a_folder_of_chips_is_not_walked(unpacked: Path, workspace: Workspace) -
 def test_the_nearest_of_two_folders_is_used_and_the_other_named(unpacked: Path, workspace: Workspace) -> None:
     shutil.copytree(unpacked / "train-jpg", unpacked / "copy" / "train-jpg")
     report = prepare(workspace, unpacked)
-    assert item(report, "train-jpg").path == unpacked / "train-jpg"
+    assert item(report, "train-jpg").paths == (unpacked / "train-jpg",)
     assert f"another at {unpacked / 'copy' / 'train-jpg'} was not used" in item(report, "train-jpg").how
 
 
@@ -198,7 +199,7 @@ def test_a_second_source_is_merged(tmp_path: Path, packed: Path, workspace: Work
     report = prepare(workspace, tmp_path / "later")
     assert item(report, "train-tif-v2").files == 1
     assert item(report, "train-jpg") == Item(
-        "train-jpg", workspace.data / "train-jpg", f"kept from an earlier prepare: {workspace.data / 'train-jpg'}", 6
+        "train-jpg", (workspace.data / "train-jpg",), f"kept from an earlier prepare: {workspace.data / 'train-jpg'}", 6
     )
     assert set(workspace.layout.folders) == {*FOLDERS, "train-tif-v2"}
     assert len(workspace.test_names) == 7
@@ -208,7 +209,7 @@ def test_data_that_moved_are_found_anew(tmp_path: Path, unpacked: Path, workspac
     prepare(workspace, unpacked)
     shutil.move(unpacked, tmp_path / "moved")
     report = prepare(workspace, tmp_path / "moved")
-    assert item(report, "train-jpg").path == tmp_path / "moved" / "train-jpg"
+    assert item(report, "train-jpg").paths == (tmp_path / "moved" / "train-jpg",)
 
 
 def test_a_workspace_of_another_competition_is_refused_before_anything_is_unpacked(
@@ -227,7 +228,7 @@ def test_nothing_recognisable_says_what_was_looked_for_and_found(tmp_path: Path,
     for name in ("holiday.jpg", "notes.txt"):
         (tmp_path / "source" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "source" / name).write_bytes(b"x")
-    expected = r"Looked for the table train_v2.csv and the chips train-jpg, .*; found holiday.jpg, notes.txt\.$"
+    expected = r"Looked for the table train_v2.csv and the chips train-jpg, .*; found holiday.jpg, notes.txt\. Perhaps "
     with pytest.raises(UserError, match=expected):
         prepare(workspace, tmp_path / "source")
     assert not workspace.root.exists()
@@ -279,14 +280,14 @@ def test_an_interrupted_prepare_is_taken_up_again(
 
 
 def test_two_at_once_unpack_once(packed: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    unpacked, unpack = [], module.unpack_folder
+    unpacked, unpack = [], archives.unpack_folder
 
-    def slow(archive: Path, target: Path) -> int:
+    def slow(archive: Path, target: Path, **options: object) -> int:
         unpacked.append(archive.name)
         time.sleep(0.02)
-        return unpack(archive, target)
+        return unpack(archive, target, **options)
 
-    monkeypatch.setattr(module, "unpack_folder", slow)
+    monkeypatch.setattr(archives, "unpack_folder", slow)
     calls = [threading.Thread(target=prepare, args=(workspace, packed)) for _ in range(2)]
     for call in calls:
         call.start()
@@ -330,7 +331,7 @@ def test_another_competition_is_prepared_and_checked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(workspace.labelled.truth.sum(axis=0), [1, 1, 1])
     check = check_data(workspace)
     assert check.ok, check.text()
-    assert [finding.text for finding in check.findings] == ["labels.csv: chips without a label (1): c."]
+    assert [finding.text[:34] for finding in check.findings] == ["labels.csv: chips without a label,"]
 
 
 def test_what_an_earlier_version_unpacked_is_left_alone(packed: Path, workspace: Workspace) -> None:
@@ -339,10 +340,10 @@ def test_what_an_earlier_version_unpacked_is_left_alone(packed: Path, workspace:
     content = json.loads(record.read_text(encoding="utf-8"))
     record.write_text(json.dumps({name: content[name] for name in (*TABLES, *FOLDERS)}))
     report = prepare(workspace, packed)
-    assert {item.how.split(" from ")[0] for item in report.items if item.path} == {"unpacked earlier"}
+    assert {item.how.split(" from ")[0] for item in report.items if item.paths} == {"unpacked earlier"}
     record.write_text(json.dumps({**content, "train-jpg": {}}))  # which its digest tells
     report = prepare(workspace, packed)
-    assert {item.how.split(" from ")[0] for item in report.items if item.path} == {"unpacked"}
+    assert {item.how.split(" from ")[0] for item in report.items if item.paths} == {"unpacked"}
     assert json.loads(json.dumps(report.as_dict()))["items"]["train-jpg"]["files"] == 6
 
 
@@ -352,3 +353,87 @@ def test_the_layout_is_written_last(packed: Path, workspace: Workspace, monkeypa
         prepare(workspace, packed)
     record = json.loads((workspace.data / "unpacked.json").read_text(encoding="utf-8"))
     assert record.keys() - {"format", "digest"} == {*TABLES, *FOLDERS}
+
+
+# Other layouts
+
+
+def leaves(folder: Path, **values: object) -> Workspace:
+    return Workspace(folder, competition_of(**values))
+
+
+def test_one_archive_of_the_whole_competition_is_unpacked_and_searched(tmp_path: Path) -> None:
+    nested = write_archive(tmp_path / "images.zip", {"images/a.png": b"1", "images/b.png": b"2"})
+    table = write_archive(tmp_path / "train.csv.zip", {"train.csv": b"id,a,b\na,0,1\n"})
+    for number, files in enumerate(
+        (
+            {"set/images/a.png": b"1", "set/images/b.png": b"2", "set/tables/train.csv": b"id,a,b\na,0,1\n"},
+            {"images.zip": nested.read_bytes(), "x/train.csv.zip": table.read_bytes()},
+        )
+    ):
+        source = tmp_path / str(number)
+        write_archive(source / "leaves-2021.zip", files)
+        workspace = leaves(tmp_path / f"w{number}")
+        for _ in range(2):
+            report = prepare(workspace, source)
+            assert [item.files for item in report.items] == [None, 2]
+        assert all(path.is_relative_to(workspace.data) for item in report.items for path in item.paths)
+        # Also where the workspace lies in the folder searched: the archive decides.
+        inside = leaves(source / "workspace")
+        for _ in range(2):
+            assert [item.files for item in prepare(inside, source).items] == [None, 2]
+
+
+def test_a_folder_in_parts_is_used_in_all_of_them(tmp_path: Path) -> None:
+    for number in range(1, 13):
+        put(tmp_path / "source" / f"images_{number:03}", f"images/chip_{number}.png")
+    put(tmp_path / "source", "copy/images/chip_3.png", "train.csv")
+    workspace = leaves(tmp_path / "w")
+    found = item(prepare(workspace, tmp_path / "source"), "images")
+    copy = tmp_path / "source" / "copy" / "images"
+    # The copy comes first by name, so that it is the one of the parts that is left out.
+    assert (len(found.paths), found.files) == (12, 12)
+    assert found.paths[0] == copy
+    assert "and 10 more" in found.how
+    assert "images_003" in found.how
+    assert len(workspace.layout.files(workspace.competition.image_set("main"), "train")) == 12
+
+
+def test_numbered_archives_are_parts_of_a_folder(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv")
+    for number in (1, 2, 3):
+        write_archive(source / f"images_{number:03}.tar.gz", {f"images/chip_{number}.png": b"x"})
+    report = prepare(leaves(tmp_path / "w"), source)
+    assert item(report, "images").files == 3
+    assert item(report, "images").how.startswith("unpacked from images_001.tar.gz, images_002.tar.gz and 1 more")
+    # The same with the folder of each part in the competition file.
+    parts = [f"images_{number:03}/images" for number in (1, 2, 3)]
+    report = prepare(leaves(tmp_path / "v", train=parts), source)
+    assert [item(report, part).files for part in parts] == [1, 1, 1]
+
+
+def test_a_file_for_each_band_in_folders_of_their_own(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv")
+    members = {f"images/t/{chip}/{chip}_{band}.png": b"x" for chip in ("p_1", "p_2") for band in ("B02", "B8A")}
+    write_archive(source / "images.zip", members)
+    workspace = leaves(tmp_path / "w", file="{id}_{band}", bands=["B02", "B8A"])
+    assert item(prepare(workspace, source), "images").files == 2
+    files = workspace.layout.locate(workspace.competition.image_set("main"), "train", ["p_2"])
+    assert [path.name for path in files[0]] == ["p_2_B02.png", "p_2_B8A.png"]
+
+
+def test_ids_that_are_paths_are_found_in_an_archive(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv")
+    write_archive(source / "images.zip", {"images/2020/a.png": b"x"})
+    workspace = leaves(tmp_path / "w", ids="path")
+    prepare(workspace, source)
+    assert list(workspace.layout.files(workspace.competition.image_set("main"), "train")) == ["2020/a.png"]
+
+
+def test_train_and_test_chips_may_lie_in_one_folder(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv", "a.png", "b.png")
+    workspace = leaves(tmp_path / "w", train=".", test=".")
+    report = prepare(workspace, source)
+    assert [(found.name, found.files) for found in report.items] == [("train.csv", None), (".", 2)]
+    images = workspace.competition.image_set("main")
+    assert workspace.layout.files(images, "train") == workspace.layout.files(images, "test")

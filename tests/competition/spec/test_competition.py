@@ -41,6 +41,11 @@ def test_another_competition_is_one_file(tmp_path: Path) -> None:
     assert seabed.label_index == {"sand": 0, "rock": 1, "kelp": 2}
 
 
+def test_labels_that_no_weight_is_given_weigh_1_in_the_order_of_the_labels() -> None:
+    rsna = load("rsna-hemorrhage-2019")
+    assert tuple(rsna.metric.weights.items()) == tuple((label, 1.0 + (label == "any")) for label in rsna.labels)
+
+
 def test_a_competition_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         other(tmp_path).labels = ("sand",)  # type: ignore[misc]

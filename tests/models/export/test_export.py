@@ -14,7 +14,8 @@ import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from models.export import export as export_module
-from models.export.export import ExportReport, export, is_file, join, path_for
+from models.export.export import ExportReport, _made_up_chips, export, is_file, join, path_for
+from models.networks.input_spec import Inputs
 from tests.conftest import store_of
 from tests.models.export.files import FROZEN, PLANET, command, parts_of
 
@@ -102,3 +103,13 @@ def test_an_output_that_cannot_be_written_is_named_before_the_work(prepared, tmp
     done = CliRunner().invoke(run.main, arguments, catch_exceptions=False)
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert done.output.startswith(f"Error: Cannot write {output}: Not a directory.")
+
+
+@pytest.mark.parametrize(("dtype", "least"), [("uint8", 0), ("uint16", 0), ("int16", -32768), ("float32", -np.inf)])
+def test_chips_are_made_up_within_the_range_of_their_bands_and_of_their_type(dtype, least):
+    inputs = Inputs(8, ("VV", "VH"), (-40_000.0, 0.0), (0.0, 200.0))
+    chips = _made_up_chips(inputs, dtype)
+    assert chips.dtype == (np.uint8 if dtype == "uint8" else np.float32)
+    assert chips.min() >= least
+    if dtype in ("int16", "float32"):
+        assert chips[..., 0].max() < 0

@@ -13,7 +13,7 @@ import pytest
 from competition.common.errors import UserError
 from models.export import export as export_module
 from models.export.formats import read
-from models.export.manifest import MANIFEST
+from models.export.manifest import MANIFEST, Manifest
 from models.predict.trained_model import Trained
 from tests.conftest import store_of
 from tests.models import samples
@@ -80,3 +80,12 @@ def test_archives_with_other_members_or_compressed_ones_are_refused(tiny_file, t
 def test_manifests_that_do_not_hold_together_are_refused(tiny_file, tmp_path, values, reason):
     with pytest.raises(UserError, match=reason):
         read(with_manifest(tiny_file, tmp_path / "x.keras", **values))
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_named_bands_and_signed_values_survive_the_way_to_json(tiny_file, dtype):
+    manifest = read(tiny_file).manifest
+    inputs = replace(manifest.inputs, bands=("B04", "B03", "B8A"), low=(-25.0, 0.0, 0.0))
+    changed = manifest.model_copy(update={"inputs": inputs, "dtype": dtype})
+    assert Manifest.read(changed.text()) == changed
+    assert '"bands": "RGB"' in manifest.text()

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competition.common.errors import UserError
-from models.inputs.augment import augment, balanced_order, mix
+from models.inputs.augment import Span, augment, balanced_order, mix
 from models.inputs.views import apply_view
 from models.recipes.view_sets import AUGMENTATIONS, D4
 from tests.models.samples import tiny_recipe
 
 CHIP = np.arange(5 * 5 * 2, dtype=np.uint16).reshape(1, 5, 5, 2)
-TOPS = {np.uint8: 255.0, np.uint16: 65535.0, np.float32: 65535.0}
+SPANS = {np.uint8: Span(), np.uint16: Span(65535.0), np.float32: Span(65535.0)}
 GEOMETRIC = ("d4", "flips", "quarter_turns")
 seeds = st.integers(0, 2**32 - 1)
 
@@ -26,7 +26,7 @@ def drawn(seed: int = 0) -> np.random.Generator:
 
 
 def changed(chips: np.ndarray, *kinds: str, seed: int = 0, **values) -> np.ndarray:
-    return augment(chips, tiny_recipe(augment=kinds, **values), drawn(seed), TOPS[chips.dtype.type])
+    return augment(chips, tiny_recipe(augment=kinds, **values), drawn(seed), SPANS[chips.dtype.type])
 
 
 def view_of(chip: np.ndarray) -> str:
@@ -42,7 +42,7 @@ def noise(dtype: type, shape: tuple[int, ...] = (6, 8, 8, 3), top: int = 256, se
 
 
 @pytest.mark.parametrize("kinds", [("d4",), ("flips", "quarter_turns"), ("shifts",), ("d4", "shifts", "photometric")])
-@pytest.mark.parametrize("dtype", TOPS)
+@pytest.mark.parametrize("dtype", SPANS)
 def test_augmentation_depends_on_its_seed_alone(kinds, dtype):
     chips = np.repeat(CHIP, 20, axis=0).astype(dtype)
     kept = chips.copy()
@@ -104,9 +104,9 @@ def test_what_a_shift_uncovers_mirrors_the_border(share):
 # Colours
 
 
-@pytest.mark.parametrize("dtype", TOPS)
+@pytest.mark.parametrize("dtype", SPANS)
 def test_photometric_changes_go_both_ways_and_leave_the_mean_of_all(dtype):
-    chips = np.repeat(noise(dtype, (1, 16, 16, 3), int(0.7 * TOPS[dtype])), 400, axis=0)
+    chips = np.repeat(noise(dtype, (1, 16, 16, 3), int(0.7 * SPANS[dtype].top)), 400, axis=0)
     seen = changed(chips, "photometric", jitter=0.2)
     means = seen.mean(axis=(1, 2, 3), dtype=float) / chips[0].mean(dtype=float)
     assert abs(means.mean() - 1) < 0.03
@@ -124,9 +124,9 @@ def test_photometric_changes_contrast_and_single_bands_too():
     assert 1.03 < warmth.max() / warmth.min() < (1.05 / 0.95) ** 2
 
 
-@pytest.mark.parametrize("dtype", TOPS)
+@pytest.mark.parametrize("dtype", SPANS)
 def test_photometric_changes_keep_the_order_of_values_and_saturate(dtype):
-    top = int(TOPS[dtype])
+    top = int(SPANS[dtype].top)
     ramp = np.linspace(0, top, 256).astype(dtype).reshape(1, 16, 16, 1)
     seen = changed(np.repeat(ramp, 50, axis=0), "photometric", jitter=0.5).reshape(50, -1)
     assert (np.diff(seen.astype(float), axis=1) >= 0).all()
@@ -145,7 +145,7 @@ def test_chips_of_one_value_stay_of_one_value_a_band(value):
 def test_tables_and_arithmetic_change_values_alike():
     chips = noise(np.uint8, (4, 8, 8, 4))
     seen = changed(chips, "photometric", jitter=0.3)
-    floats = augment(chips.astype(np.float32), tiny_recipe(augment=("photometric",), jitter=0.3), drawn(), 255.0)
+    floats = augment(chips.astype(np.float32), tiny_recipe(augment=("photometric",), jitter=0.3), drawn(), Span())
     assert floats.dtype == np.float32
     np.testing.assert_allclose(seen, floats, atol=0.501)
 
@@ -288,3 +288,27 @@ def test_balanced_epochs_differ_and_reach_every_chip_in_time():
     common = labels_with(300)
     often = [balanced_order(common, positions, random)[1::2] for _ in range(12)]
     assert set(np.concatenate(often)) == set(np.flatnonzero(common[:, 0]))
+
+
+def test_values_below_zero_are_changed_within_what_their_bands_span():
+    random = drawn(3)
+    low, high = (-25.0, 0.0, -300.0), (0.0, 0.5, 70_000.0)
+    unit = random.uniform(-0.1, 1.3, (200, 8, 8, 3)).astype(np.float32)
+    chips = (unit * np.subtract(high, low) + low).astype(np.float32)
+    span = Span.of(np.dtype(np.float32), low, high)
+    made = augment(chips, tiny_recipe(augment=("photometric",), jitter=0.2), drawn(), span)
+    assert (made.dtype, made.shape) == (np.float32, chips.shape)
+    assert np.isfinite(made).all()
+    assert made[..., 2].max() > 70_000  # which is no bound
+    changed = (made - np.float32(low)) / np.subtract(high, low, dtype=np.float32)
+    assert np.abs(changed - unit).max() < 1
+    assert np.abs(changed.mean() - unit.mean()) < 0.05
+    # No value overtakes another of its band.
+    for chip, before in zip(changed, unit, strict=True):
+        for band in range(3):
+            assert (np.diff(chip[..., band].ravel()[before[..., band].ravel().argsort()]) > -1e-4).all()
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255.0), (np.uint16, 65535.0)])
+def test_unsigned_values_span_their_type_whatever_their_bands_do(dtype, top):
+    assert Span.of(np.dtype(dtype), (1000.0,), (4000.0,)) == Span(top)

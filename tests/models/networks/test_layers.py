@@ -146,13 +146,17 @@ def test_the_layer_comes_back_from_a_keras_file(tmp_path):
     np.testing.assert_array_equal(found, expected)
 
 
+GIVE = "Give --images with a rendering that has them, and --bands"
+
+
 @pytest.mark.parametrize(
     ("bands", "index", "line"),
     [
-        ("RGB", "ndvi", "indices ndvi needs bands R and N, received RGB. Give --images tif --bands RGBN."),
-        ("RGB", "ndwi", "indices ndwi needs bands G and N, received RGB. Give --images tif --bands RGBN."),
-        ("NB", "ndvi", "indices ndvi needs bands R and N, received NB. Give --images tif --bands NBR."),
-        ("B", "ndwi", "indices ndwi needs bands G and N, received B. Give --images tif --bands BGN."),
+        ("RGB", "ndvi", f"indices ndvi needs bands R and N, received RGB. {GIVE} RGBN."),
+        ("RGB", "ndwi", f"indices ndwi needs bands G and N, received RGB. {GIVE} RGBN."),
+        ("NB", "ndvi", f"indices ndvi needs bands R and N, received NB. {GIVE} NBR."),
+        ("B", "ndwi", f"indices ndwi needs bands G and N, received B. {GIVE} BGN."),
+        (("R", "B8A"), "ndvi", f"indices ndvi needs bands R and N, received R,B8A. {GIVE} R,B8A,N."),
         ("RGBN", "evi", "Unknown index 'evi'. Known: ndvi, ndwi."),
     ],
 )

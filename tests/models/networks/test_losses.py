@@ -194,6 +194,22 @@ def test_balanced_weights_multiply_positives_alone():
     assert judged(truth, scores, **values) == pytest.approx(expected.mean(axis=1), rel=1e-4)
 
 
+def test_soft_f_beta_weighs_the_labels_as_the_metric_does():
+    truth, scores = chips()
+    weights = {label: 1.0 + number % 3 for number, label in enumerate(PLANET.labels)}
+    weighted = PLANET.model_copy(update={"metric": Metric(average="macro", weights=weights)})
+    values = judged(truth, scores > 0.5, competition=weighted, loss="soft_f_beta")
+    assert values == pytest.approx(1 - f_beta(truth, scores > 0.5, weighted.metric), abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["soft_f_beta", "crossentropy_and_f_beta"])
+def test_losses_that_follow_f_beta_are_refused_where_that_judges_nothing(loss):
+    ranked = PLANET.model_copy(update={"metric": Metric(name="roc_auc", average="macro")})
+    line = rf"^The loss {loss} follows F-beta, but .* is judged by ROC AUC\. Give --loss binary_crossentropy\.$"
+    with pytest.raises(UserError, match=line):
+        tiny_recipe(loss=loss).task(ranked)
+
+
 @pytest.mark.parametrize("values", [{"label_smoothing": 0.1}, {"class_weights": "balanced"}])
 def test_soft_f_beta_alone_refuses_what_it_cannot_do(values):
     flag = next(iter(values)).replace("_", "-")

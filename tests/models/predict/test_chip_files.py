@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from competition.common.errors import UserError
+from competition.spec.images import ImageSet
+from models.networks.input_spec import Inputs
 from models.predict.chip_files import SAMPLED, ChipFiles, chip_files
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
+
+JPG = PLANET.image_set("jpg")
 
 
 def files_of(folder: Path, **options) -> ChipFiles:
     recipe = tiny_recipe(input_size=12)
-    return ChipFiles(
-        chip_files(folder), PLANET.image_set("jpg"), recipe, inputs_of(recipe), np.dtype("uint8"), **options
-    )
+    return ChipFiles(chip_files(folder, JPG), JPG, recipe, inputs_of(recipe), np.dtype("uint8"), **options)
 
 
 def test_chips_come_in_slices_in_the_order_of_their_names_without_the_broken_ones(folder):
@@ -38,10 +42,47 @@ def test_a_sample_is_of_the_first_chips_or_black_where_all_of_these_are_broken(f
 
 def test_folders_without_chips_or_with_one_id_twice_are_refused(tmp_path, folder):
     with pytest.raises(UserError, match="No folder"):
-        chip_files(tmp_path / "none")
+        chip_files(tmp_path / "none", JPG)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"No chips in .*empty: expected files ending in \.jpeg, \.jpg"):
-        chip_files(tmp_path / "empty")
+    with pytest.raises(UserError, match=r"No chips in .*empty: expected files ending in \.bmp, \.jp2, \.jpeg, \.jpg"):
+        chip_files(tmp_path / "empty", JPG)
     (folder / "chip_2.jpg").write_bytes(b"")
-    with pytest.raises(UserError, match=r"Two files carry the id chip_2: chip_2\.(png|jpg) and chip_2\.(png|jpg)"):
-        chip_files(folder)
+    with pytest.raises(UserError, match=r"Two files carry the id chip_2: .*chip_2\.(png|jpg) and .*chip_2\.(png|jpg)"):
+        chip_files(folder, JPG)
+
+
+def test_chips_of_a_file_per_band_and_in_folders_are_found_as_in_the_competition(tmp_path):
+    images = ImageSet(suffix=".tif", bands=("B2", "B8A"), file="{id}/{id}_{band}", train=("train",))
+    for band, size in (("B2", 12), ("B8A", 6)):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / "a" / f"a_{band}.tif", np.full((size, size), 77, np.uint16))
+    found = chip_files(tmp_path, images)
+    assert found == {"a": (tmp_path / "a" / "a_B2.tif", tmp_path / "a" / "a_B8A.tif")}
+    recipe = tiny_recipe(input_size=12, bands="B8A,")
+    inputs = Inputs(12, ("B8A",), (0.0,), (100.0,))
+    (batch,) = ChipFiles(found, images, recipe, inputs, np.dtype("uint16")).batches(4)
+    assert batch.names == ["a"]
+    np.testing.assert_array_equal(batch.chips[0], np.full((12, 12, 1), 77.0))
+    (tmp_path / "a" / "a_B8A.tif").unlink()
+    with pytest.raises(UserError, match=r"1 chip in .* lack files of bands, called {id}/{id}_{band}: a lacks B8A\."):
+        chip_files(tmp_path, images)
+
+
+def test_ids_are_as_in_the_competition(folder):
+    (folder / "more").mkdir()
+    (folder / "chip_2.png").rename(folder / "more" / "chip_2.PNG")
+    assert list(chip_files(folder, JPG, "path")) == ["chip_10.png", "chip_33.png", "more/chip_2.PNG"]
+    assert list(chip_files(folder, JPG, "name")) == ["chip_10.png", "chip_33.png"]
+
+
+def test_scenes_and_slivers_are_named(folder):
+    files = files_of(folder)
+    list(files.batches(8))
+    assert files.remarks() == []
+    Image.new("RGB", (60, 49), "red").save(folder / "scene.png")
+    Image.new("RGB", (60, 8), "red").save(folder / "sliver.png")
+    files = files_of(folder)
+    list(files.batches(8))
+    sliver, scene = files.remarks()
+    assert scene.startswith("scene.png (60 x 49): more than 4 times the 12 x 12 pixels that the model takes.")
+    assert sliver == "sliver.png (60 x 8): more than 4 times as long as wide, and squeezed into a square."

@@ -28,7 +28,7 @@ def first_pixel(chips: np.ndarray) -> np.ndarray:
     return (chips[:, 0, 0, :3] / 255).astype(np.float32)
 
 
-def scored(files: list[Path], dtype: str = "uint8", *, skip_broken: bool = False, **values) -> Predictions:
+def scored(files: dict[str, Path], dtype: str = "uint8", *, skip_broken: bool = False, **values) -> Predictions:
     recipe = tiny_recipe(input_size=12, **values)
     images = PLANET.image_set(recipe.images)
     given = ChipFiles(files, images, recipe, inputs_of(recipe), np.dtype(dtype), skip_broken)
@@ -41,11 +41,11 @@ def scored(files: list[Path], dtype: str = "uint8", *, skip_broken: bool = False
 def test_a_folders_chips_are_scored_by_their_names(folder):
     (folder / "notes.txt").write_text("no chip")
     (folder / "._chip_2.png").write_bytes(b"what macOS leaves")
-    files = chip_files(folder)
-    assert [path.name for path in files] == ["chip_10.png", "chip_2.png", "chip_33.png"]
+    files = chip_files(folder, PLANET.image_set("jpg"))
+    assert [path.name for path in files.values()] == ["chip_10.png", "chip_2.png", "chip_33.png"]
     predictions = scored(files)
     assert (predictions.scores.names, predictions.left_out) == (("chip_10", "chip_2", "chip_33"), ())
-    expected = [np.asarray(Image.open(path))[0, 0] / 255 for path in files]
+    expected = [np.asarray(Image.open(path))[0, 0] / 255 for path in files.values()]
     np.testing.assert_allclose(predictions.scores.values[:, :3], expected, atol=1e-6)
     assert np.isnan(predictions.scores.values[:, 3:]).all()
 
@@ -64,8 +64,8 @@ def test_the_text_names_what_was_left_out_and_the_table_has_the_labels_scored(tm
 def test_a_broken_chip_stops_or_is_left_out_and_named(folder):
     (folder / "chip_2.png").write_bytes(b"half")
     with pytest.raises(BrokenChipError, match=r"chip_2\.png.*Mend it, or add --skip-broken\.$"):
-        scored(chip_files(folder))
-    predictions = scored(chip_files(folder), skip_broken=True)
+        scored(chip_files(folder, PLANET.image_set("jpg")))
+    predictions = scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
     assert predictions.scores.names == ("chip_10", "chip_33")
     assert len(predictions.left_out) == 1
     assert "chip_2.png" in predictions.left_out[0]
@@ -75,32 +75,32 @@ def test_chips_that_are_all_broken_are_refused(folder):
     for path in folder.iterdir():
         path.write_bytes(b"half")
     with pytest.raises(UserError, match=r"All 3 chips are broken\. Broken chip .*chip_10\.png"):
-        scored(chip_files(folder), skip_broken=True)
+        scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
 
 
 def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tmp_path):
     chip = np.random.default_rng(0).integers(1, 9000, (12, 12, 4)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "chip.tif", chip, photometric="rgb", extrasamples=["unassalpha"])
-    predictions = scored(chip_files(tmp_path), "uint16", images="tif", skip_broken=True)
+    predictions = scored(chip_files(tmp_path, PLANET.image_set("tif")), "uint16", images="tif", skip_broken=True)
     assert predictions.scores.names == ("chip",)
     with pytest.raises(UserError, match=r"chip\.tif has uint16 values; the model takes uint8\. Give a folder"):
-        scored(chip_files(tmp_path), "uint8", images="tif", skip_broken=True)
+        scored(chip_files(tmp_path, PLANET.image_set("tif")), "uint8", images="tif", skip_broken=True)
 
 
 def test_pictures_of_other_bands_or_depth_are_refused(folder):
     grey = np.random.default_rng(0).integers(1, 255, (12, 12)).astype(np.uint8)
     Image.fromarray(grey).save(folder / "chip_2.png")
     with pytest.raises(BrokenChipError, match=r"chip_2\.png: expected 3 bands, received a grey picture\. Mend it, or"):
-        scored(chip_files(folder))
+        scored(chip_files(folder, PLANET.image_set("jpg")))
     (folder / "chip_2.png").write_bytes(imagecodecs.png_encode(np.full((12, 12, 3), 9000, dtype=np.uint16)))
     with pytest.raises(UserError, match=r"chip_2\.png has uint16 values; the model takes uint8\. Give a folder"):
-        scored(chip_files(folder), skip_broken=True)
+        scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
 
 
 def test_chips_of_another_size_are_resized_and_one_line_says_so(folder, lines):
-    scored(chip_files(folder))
+    scored(chip_files(folder, PLANET.image_set("jpg")))
     assert lines == []
     Image.new("RGB", (20, 30), "red").save(folder / "chip_4.png")
     Image.new("RGB", (6, 6), "red").save(folder / "chip_5.png")
-    scored(chip_files(folder))
+    scored(chip_files(folder, PLANET.image_set("jpg")))
     assert lines == ["Chips of 20 x 30, 6 x 6 pixels are resized to 12 x 12, what the model was trained on."]

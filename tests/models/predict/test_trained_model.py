@@ -18,7 +18,7 @@ def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
     store = store_of(trained)
     for fold in (1, 2):
         remove(trained, "tiny", fold)
-    predictions = predict_folder(trained, store, "tiny", trained.layout.folders["train-jpg"])
+    predictions = predict_folder(trained, store, "tiny", trained.layout.folders["train-jpg"][0])
     heldout = store.read("tiny", 0).heldout
     assert predictions.left_out == ()
     assert sorted(predictions.scores.names) == sorted(trained.labelled.image_names)
@@ -27,14 +27,14 @@ def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
 
 def test_a_folder_is_scored_by_the_mean_over_the_folds(trained):
     store = store_of(trained)
-    scores = predict_folder(trained, store, "tiny", trained.layout.folders["test-jpg"]).scores
+    scores = predict_folder(trained, store, "tiny", trained.layout.folders["test-jpg"][0]).scores
     test = store.join("tiny").test
     assert set(scores.names) == {name for name in test.names if name.startswith("test_")}
     np.testing.assert_allclose(scores.values, test.aligned(scores.names), atol=1e-5)
 
 
 def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(trained):
-    store, folder = store_of(trained), trained.layout.folders["test-jpg"]
+    store, folder = store_of(trained), trained.layout.folders["test-jpg"][0]
     with pytest.raises(UserError, match="Unknown model 'none'"):
         predict_folder(trained, store, "none", folder)
     turned = ScoreStore(store.root, store.labels[::-1], store.table)

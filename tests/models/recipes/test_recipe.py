@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competition.common.errors import UserError
+from competition.spec.load import load
+from competition.task import Task
 from models.recipes.flags import recipe_flags
 from models.recipes.named import recipe_from, resolve
-from models.recipes.recipe import Recipe
+from models.recipes.recipe import Recipe, softmax_groups
 from tests.models.samples import tiny_recipe
 
 
@@ -91,6 +93,22 @@ def test_the_flags_that_a_solver_asks_for_are_named_together_and_are_enough(spoi
     verb(flags.split(), standalone_mode=False)
     assert resolve("resnet50", {**linear, **spoilt, **named}).on_bank
     assert named.keys() <= {*spoilt, "train", "weights"}  # nothing is asked for that was right already
+
+
+def test_what_is_left_to_the_competition_follows_from_it():
+    planet = load("planet")
+    classes = planet.model_copy(update={"exclusive": (planet.labels,)})
+    recipe = resolve("resnet50", {})
+    assert (recipe.groups, recipe.images) == ("auto", "first")
+    settled = recipe.settled(planet)
+    assert (settled.groups, settled.images) == ("sigmoid", "jpg")
+    assert recipe.settled(classes).groups == "softmax"
+    assert softmax_groups(recipe.settled(classes), Task(classes, classes.labels)) == (tuple(range(17)),)
+    assert resolve("resnet50", {"groups": "sigmoid"}).settled(classes).groups == "sigmoid"
+    assert resolve("resnet50", {"only_labels": ("water",)}).settled(classes).groups == "sigmoid"
+    linear = {"solver": "ridge", "dense": (), "augment": ("flips",)}
+    assert resolve("resnet50", linear).settled(classes).groups == "sigmoid"
+    assert settled.settled(classes).groups == "sigmoid"  # what was begun stays as it is
 
 
 def test_a_solver_takes_what_it_knows():

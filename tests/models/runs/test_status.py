@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
+from competition.workspace import Workspace
 from folds.score_store import FoldScores
 from folds.scores import Scores
 from folds.table import FoldTable
@@ -72,6 +74,19 @@ def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
     truth = trained.labelled.truth[[trained.labelled.image_names.index(name) for name in kept.names]]
     macro = f_beta(truth[:, columns], values[:, columns] >= 0.2, Metric(average="macro", beta=2))
     assert cells(status_of(trained).text(), "rare") == ["macro F2 of 2 labels", f"{macro:.4f}", "-", "-"]
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss"])
+def test_where_scores_are_judged_no_cut_is_named(trained, name):
+    metric = Metric.model_validate({"name": name, "average": "macro"})
+    judged = Workspace(trained.root, trained.competition.model_copy(update={"metric": metric}))
+    text = status_of(judged).text()
+    heldout = store_of(trained).read("tiny", 0).heldout
+    truth = trained.labelled.truth[[trained.labelled.image_names.index(name) for name in heldout.names]]
+    assert f"{measure(truth, heldout.values, metric):.4f}" in text
+    assert metric.title in text
+    assert "the mean over views and seeds; ... is begun" in text
+    assert status_of(judged).as_dict()["cut"] is None
 
 
 def test_a_start_that_failed_is_no_model(trained):

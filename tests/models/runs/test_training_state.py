@@ -40,6 +40,14 @@ def test_add_says_whether_the_epoch_is_better():
     assert [state.add(epoch(i, metric)) for i, metric in enumerate([0.2, 0.2, 0.1, 0.3])] == [True, False, False, True]
 
 
+def test_of_a_loss_the_lowest_is_the_best():
+    state = TrainingState()
+    assert [state.add(epoch(i, loss), sign=-1) for i, loss in enumerate([0.3, 0.4, 0.2, 0.2])] == [
+        True, False, True, False,
+    ]  # fmt: skip
+    assert (state.best, state.best_metric, state.waited) == (2, 0.2, 1)
+
+
 def test_training_is_over_at_the_last_epoch_or_out_of_patience():
     state = after(0.5, 0.3, 0.4)
     assert not state.is_over(epochs=4, patience=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -56,6 +57,8 @@ def test_a_fold_trained_by_jax_is_the_one_trained_by_tensorflow(prepared, tmp_pa
     assert_ended_well(jax)
     assert_the_same(tmp_path / "tensorflow", tmp_path / "jax")
     assert store_in(tmp_path / "jax").provenance("head", 0).versions.keys() >= {"jax"}
+    shown = json.loads((tmp_path / "jax/monitored.json").read_text())
+    assert shown == pytest.approx(fold_by_backend.monitored(), rel=1e-5)
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def test_the_figures_are_those_of_the_network_and_the_losses_fall(build, chips, 
     assert state.history[0].learning_rate == pytest.approx(0.02)
     heldout = Batches(chips.source, chips.heldout, chips.truth, 7)
     found = network.evaluate(heldout, verbose=0, return_dict=True)
-    assert found["f_beta"] == pytest.approx(state.best_metric, abs=1e-5)
+    assert found["metric"] == pytest.approx(state.best_metric, abs=1e-5)
     assert found["loss"] == pytest.approx(state.history[state.best].heldout_loss, abs=1e-4)
     assert len(lines) == 3
     assert all(

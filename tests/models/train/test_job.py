@@ -24,7 +24,10 @@ import run
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.metrics.f_beta import f_beta
-from competition.tables.labels import read_table
+from competition.metrics.judge import measure
+from competition.spec.metric import Metric
+from competition.tables.csv_files import read_table
+from competition.task import Task
 from competition.workspace import Workspace
 from folds.table import FoldTable
 from models.inputs.views import apply_view
@@ -154,6 +157,26 @@ def test_the_history_holds_the_best_held_out_metric(trained):
     state = state_of(trained.runs / "tiny/fold0")
     assert state.epochs == 2
     assert state.best_metric == max(epoch.heldout_metric for epoch in state.history) > 0
+
+
+@pytest.mark.parametrize("name", ["log_loss", "roc_auc", "label_ranking", "accuracy"])
+def test_whatever_judges_chooses_the_best_epoch_and_is_what_is_shown(workspace, name):
+    """Of a loss the lowest is the best."""
+    labels = workspace.competition.labels
+    update = {"metric": Metric.model_validate({"name": name})}
+    if name == "accuracy":
+        update["exclusive"] = (labels,)
+    judged = Workspace(workspace.root, workspace.competition.model_copy(update=update))
+    tiny_job(judged, learning_rate=0.05, epochs=3, groups="softmax" if name == "accuracy" else "sigmoid").run()
+    state, metric = state_of(judged.runs / "tiny/fold0"), judged.competition.metric
+    best = max if metric.sign == 1 else min
+    assert state.best_metric == best(epoch.heldout_metric for epoch in state.history)
+    log = (judged.runs / "tiny/fold0" / LOG).read_text()
+    assert f"held-out loss {state.history[0].heldout_loss:.4f}  {metric.title} " in log
+    heldout = store_of(judged).read("tiny", 0).heldout
+    truth = judged.labelled.truth[[judged.labelled.image_names.index(name) for name in heldout.names]]
+    answers = Task(judged.competition, labels).answers(heldout.values)
+    assert f"Held-out {metric.title} {measure(truth, answers, metric):.4f}, the mean of 4 views." in log
 
 
 # Doing it again
@@ -322,7 +345,7 @@ def test_four_bands_of_16_bits_are_trained_on_and_scored(workspace):
     inputs = json.loads((job.folder / JOB).read_text())["inputs"]
     assert inputs["bands"] == "RGBN"
     assert inputs["low"][3] == workspace.competition.image_set("tif").range["N"][0]
-    folder = workspace.layout.folders["train-tif-v2"]
+    folder = workspace.layout.folders["train-tif-v2"][0]
     made = predict_folder(workspace, store, "tiny", folder).scores
     heldout = store.read("tiny", 0).heldout
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
@@ -336,7 +359,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
     weights.unlink()
     store = store_of(workspace)
     assert store.provenance("tiny", 0).recipe_digest == digest
-    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"]).scores
+    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"][0]).scores
     heldout = store.read("tiny", 0).heldout
     # The job's scores come from a bank, whose features are float16.
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=2e-3)
@@ -353,7 +376,7 @@ def test_where_pixels_change_their_values_the_frozen_backbone_runs_in_every_epoc
     job.run()
     assert not (workspace.cache / "features").exists()
     store = store_of(workspace)
-    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"]).scores
+    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"][0]).scores
     heldout = store.read("tiny", 0).heldout
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
 
@@ -413,7 +436,7 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
         seen.append(samples.output_of(network, chips))
     assert not np.allclose(seen[0], seen[1], atol=1e-3)
     np.testing.assert_allclose(scores.test.values[:4][:, scored], np.mean(seen, axis=0), atol=1e-5)
-    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["test-jpg"]).scores
+    made = predict_folder(workspace, store, "tiny", workspace.layout.folders["test-jpg"][0]).scores
     np.testing.assert_allclose(made.values, scores.test.aligned(made.names), atol=1e-5)
 
 

@@ -99,7 +99,7 @@ def test_the_figures_are_written_as_one_epochs_and_are_the_heads(bank, truth, tm
     state = state_of(tmp_path)
     assert (state.epochs, state.best) == (1, 0)
     figures = head.evaluate(bank.read(HELDOUT), truth[HELDOUT].astype(np.float32), verbose=0, return_dict=True)
-    assert state.best_metric == pytest.approx(figures["f_beta"], abs=1e-5)
+    assert state.best_metric == pytest.approx(figures["metric"], abs=1e-5)
     assert state.history[0].heldout_loss == pytest.approx(figures["loss"], abs=1e-4)
 
 

@@ -121,7 +121,7 @@ def test_what_cannot_be_blended_is_refused(workspace: Workspace) -> None:
 def test_a_one_hot_competition_without_groups_is_blended(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, competition=one_hot(tmp_path))
     blend = blend_of("ab", ["a", "b"], workspace, method="vote", trials=5)
-    assert blend.evaluation.metric == "macro F1"
+    assert blend.evaluation.metric.title == "macro F1"
     assert blend.oof.values.shape == (NUM_CHIPS, 3)
     assert not any("exactly one" in note or "--any-of-group" in note for note in blend.notes)
 

@@ -68,7 +68,7 @@ def test_the_competitions_rules_are_the_last_step(workspace: Workspace) -> None:
     bound = make_candidates(["a", "b"], workspace, exclusive=True)
     (candidate,) = bound.blends("mean", ["fixed"])
     decided = decide(candidate.combined.scores, 0.2, workspace.competition, exclusive=True)
-    np.testing.assert_array_equal(candidate.evaluation.decisions, decided)
+    np.testing.assert_array_equal(candidate.evaluation.answers, decided)
     value = f_beta(workspace.labelled.truth, decided, workspace.competition.metric)
     assert candidate.evaluation.cross_fitted == value
     assert candidate.as_dict(bound.reference)["difference"] == 0
@@ -82,7 +82,7 @@ def test_the_simplest_within_an_error_of_the_best_is_taken(candidates: Candidate
     assert lag.value <= max(lag.error, 1e-12)
     for simpler in by_rule[: by_rule.index(chosen)]:
         assert best.evaluation.over(simpler.evaluation).value > best.evaluation.over(simpler.evaluation).error
-    assert len(chosen.evaluation.decisions) == NUM_CHIPS
+    assert len(chosen.evaluation.answers) == NUM_CHIPS
 
 
 def test_what_candidates_cannot_be_made_of_is_named(workspace: Workspace, tmp_path: Path) -> None:

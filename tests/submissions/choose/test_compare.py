@@ -12,15 +12,18 @@ from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError
 from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
+from competition.spec.competition import Competition
+from competition.spec.metric import Metric
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.blending import make_best
 from submissions.choose.candidates import Candidates, make_candidates
-from submissions.choose.compare import QUICK, Comparison, compare, known_members
+from submissions.choose.compare import Comparison, compare, known_members
 from submissions.combine.methods import METHODS
 from submissions.decide.rules import default_rules
 from submissions.decide.studies import Tuning
-from submissions.names import CUT_RULES, EXTRAS, RULES, VOTE
+from submissions.names import CUT_RULES, DECISION_RULES, EXTRAS, QUICK, VOTE
 from tests.benchmarks.bench_compare import candidates_of
 from tests.submissions.samples import add_model, draw_scores, draw_truth, make_workspace, one_hot, planet
 
@@ -55,7 +58,7 @@ def of_noise() -> list[dict[tuple[str, str], tuple[float, float, float]]]:
         figures = {}
         for method in METHODS:
             with threadpool_limits(1):
-                measured = candidates.blends(method, RULES if method == "mean" else CUT_RULES[:-1])
+                measured = candidates.blends(method, DECISION_RULES if method == "mean" else CUT_RULES[:-1])
             for candidate in measured:
                 evaluation = candidate.evaluation
                 figures[method, candidate.rule] = (evaluation.cross_fitted, evaluation.in_sample, chance)
@@ -65,7 +68,7 @@ def of_noise() -> list[dict[tuple[str, str], tuple[float, float, float]]]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_on_noise_nothing_cross_fitted_is_above_chance(method: str, of_noise: list) -> None:
-    for rule in RULES:
+    for rule in DECISION_RULES:
         draws = [draw[method, rule] for draw in of_noise if (method, rule) in draw]
         lead = np.mean([cross_fitted - chance for cross_fitted, _, chance in draws] or [0])
         assert lead < 0.01, rule
@@ -175,7 +178,57 @@ def test_specialists_constant_members_and_labels_nobody_carries_are_taken_as_the
     candidates = candidates_of(scores, truth, planet(), k=3)
     setting = replace(candidates.setting, tuning=Tuning(trials=3), extras=EXTRAS)
     with threadpool_limits(1):
-        measured = replace(candidates, setting=setting).blends(method, RULES)
+        measured = replace(candidates, setting=setting).blends(method, DECISION_RULES)
     for candidate in measured:
         assert np.isfinite(candidate.combined.scores).all()
         assert 0 < candidate.evaluation.cross_fitted <= 1
+
+
+JUDGING_SCORES = [
+    Metric(name="roc_auc"),
+    Metric(name="average_precision", average="micro"),
+    Metric(name="label_ranking"),
+    Metric(name="log_loss", weights={"cloudy": 2.0}),
+]
+
+
+@pytest.mark.parametrize("metric", JUDGING_SCORES, ids=lambda metric: metric.title)
+def test_where_scores_are_judged_they_are_compared_by_the_metric_and_nothing_is_decided(metric: Metric) -> None:
+    competition = Competition.model_validate({**planet().model_dump(), "metric": metric})
+    truth = draw_truth(competition, 240)
+    scores = np.stack([draw_scores(truth, seed, signal) for seed, signal in enumerate((1.0, 2.0, 4.0))])
+    candidates = candidates_of(scores, truth, competition, k=3)
+    comparison = compare(candidates, ["mean", "rank", "greedy", "optuna", "log-loss"])
+    for candidate in comparison.candidates:
+        evaluation = candidate.evaluation
+        assert candidate.rule in ("plain", "calibrated")
+        assert evaluation.answers.dtype == np.float32
+        assert evaluation.cross_fitted == pytest.approx(measure(truth, evaluation.answers, competition.metric))
+    assert comparison.reference.name == "mean, plain"
+    gains = [candidate.evaluation.gain for candidate in comparison.candidates]
+    assert comparison.best.evaluation.gain == max(gains)
+    weak = next(each for each in comparison.candidates if each.evaluation.name == "m0 alone, plain")
+    others = [each.evaluation.gain for each in comparison.candidates if "m0 alone" not in each.evaluation.name]
+    assert weak.evaluation.gain < min(others)
+    assert comparison.chosen.evaluation.gain > weak.evaluation.gain
+    text = comparison.text(shaken=comparison.shake_up(0.3))
+    assert metric.title in text
+    assert ("Less is better." in text) == (metric.name == "log_loss")
+    assert "scored by what was fitted without its fold" in text
+    with pytest.raises(UserError, match=r"Unknown method of blending 'vote'"):
+        compare(candidates, ["vote"])
+    with pytest.raises(
+        UserError, match=rf"--rule uniform makes decisions, and {metric.title} judges scores. Give one of"
+    ):
+        compare(candidates, ["mean"], ["uniform"])
+
+
+def test_a_log_loss_prefers_calibrated_scores_and_less_of_it() -> None:
+    competition = Competition.model_validate({**planet().model_dump(), "metric": {"name": "log_loss"}})
+    truth = draw_truth(competition, 600)
+    scores = draw_scores(truth, 0, 3.0)[None] ** 4  # ranks as before, and says other shares
+    comparison = compare(candidates_of(scores, truth, competition, k=3), [])
+    assert comparison.chosen.rule == "calibrated"
+    assert comparison.chosen.evaluation.cross_fitted < comparison.reference.cross_fitted
+    assert comparison.chosen.evaluation.optimism > 0
+    assert comparison.choosing()[1].value < 0

@@ -41,7 +41,9 @@ def test_the_chosen_one_has_a_star_and_the_reference_no_difference(low: Evaluati
 
 def test_labels_come_with_the_rarest_first_and_what_is_not_defined_is_left_open(low: Evaluation) -> None:
     competition = planet()
-    table = label_table(low, Ranking.of(SCORES, TRUTH), Task(competition, competition.labels)).splitlines()
+    table = label_table(
+        low, Ranking.of(SCORES, TRUTH, competition.metric), Task(competition, competition.labels)
+    ).splitlines()
     support = [int(row.split()[1]) for row in table[2:-1]]
     assert support == sorted(TRUTH.sum(axis=0))
     assert table[2].split()[:2] == [competition.labels[2], "0"]

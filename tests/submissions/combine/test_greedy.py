@@ -7,7 +7,8 @@ import pytest
 
 from competition.metrics.f_beta import f_beta
 from competition.spec.metric import Metric
-from submissions.combine.greedy import GreedySelection, MeanTrial, select
+from submissions.combine.greedy import GreedySelection, select
+from submissions.combine.mean_trials import MeanTrial
 from submissions.combine.means import weighted_mean
 from tests.submissions.combine.members import F2, draw_members
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.decide.cut_rules import FixedRule, PerLabelRule, ShrunkRule, TunedRule, UniformRule
 from submissions.decide.decisions import at_or_above
@@ -19,8 +19,15 @@ from submissions.decide.exact_cuts import CutSearch
 from submissions.decide.studies import Tuning, open_studies
 from tests.submissions.samples import draw_scores, draw_truth, planet
 
-METRICS = st.builds(
-    Metric, average=st.sampled_from(["samples", "macro", "micro"]), beta=st.sampled_from([0.5, 1.0, 2.0])
+METRICS = st.one_of(
+    st.builds(
+        Metric,
+        average=st.sampled_from(["samples", "macro", "micro"]),
+        beta=st.sampled_from([0.5, 1.0, 2.0]),
+        empty=st.sampled_from([0, 1]),
+    ),
+    st.builds(Metric, name=st.just("accuracy"), average=st.sampled_from(["micro", "samples"])),
+    st.just(Metric(name="exact_match")),
 )
 
 
@@ -37,7 +44,7 @@ def problems(draw: st.DrawFn) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
 def test_the_uniform_cut_is_the_best_of_all_steps_and_ties_go_to_the_prior_cut(problem: Any, metric: Metric) -> None:
     scores, truth = problem
     steps = [step / 100 for step in range(101)]
-    values = [f_beta(truth, scores >= np.float32(step), metric) for step in steps]
+    values = [measure(truth, scores >= np.float32(step), metric) for step in steps]
     best = [step for step, value in zip(steps, values, strict=True) if value > max(values) - 1e-12]
     nearest = min(best, key=lambda step: abs(step - metric.prior_cut))
     assert UniformRule(metric).fit(scores, truth).cuts.tolist() == [nearest] * scores.shape[1]
@@ -52,18 +59,29 @@ def test_a_stored_score_reaches_the_cut_of_the_same_number() -> None:
         assert rule.predict(scores).sum() == 101 - round(number * 100)
 
 
-@pytest.mark.parametrize("average", ["samples", "macro", "micro"])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *(Metric(average=average, beta=2) for average in ("samples", "macro", "micro")),
+        Metric(beta=2, empty=1),
+        Metric(average="macro", weights={label: number % 3 for number, label in enumerate(planet().labels)}),
+        Metric(name="accuracy"),
+        Metric(name="exact_match"),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("signal", [0.0, 4.0])
-def test_in_sample_the_exact_cuts_are_best_and_optuna_finds_no_worse_ones(average: str, signal: float) -> None:
-    metric = Metric(average=average, beta=2)
+def test_in_sample_the_exact_cuts_are_best_and_optuna_finds_no_worse_ones(metric: Metric, signal: float) -> None:
     truth = draw_truth(planet(), 200)
     scores = draw_scores(truth, 3, signal)
     rules = (FixedRule(metric.prior_cut), UniformRule(metric), PerLabelRule(metric))
-    fixed, uniform, exact = (f_beta(truth, rule.fit(scores, truth).predict(scores), metric) for rule in rules)
+    fixed, uniform, exact = (measure(truth, rule.fit(scores, truth).predict(scores), metric) for rule in rules)
     assert exact >= uniform >= fixed
+    shrunk = ShrunkRule(metric).fit(scores, truth)
+    assert measure(truth, shrunk.predict(scores), metric) >= fixed - 0.02
     for trials in (1, 30):
         tuned = TunedRule(metric, planet().labels, Tuning(trials)).fit(scores, truth)
-        assert f_beta(truth, tuned.predict(scores), metric) >= exact
+        assert measure(truth, tuned.predict(scores), metric) >= exact
 
 
 def test_cuts_by_label_find_what_one_cut_for_all_cannot_give() -> None:

@@ -101,6 +101,17 @@ def test_a_chip_may_go_without_a_label_where_the_competition_says_so() -> None:
 
 
 @settings(deadline=None)
+@given(SCORES, CUTS, st.booleans(), st.booleans())
+def test_a_chip_of_a_multi_class_competition_gets_its_highest_score_whatever_the_cuts(
+    scores: NDArray[np.float32], cuts: NDArray[np.float64], exclusive: bool, alone: bool
+) -> None:
+    one_group = {"exclusive": (PLANET.labels,), "unlabelled": False, "metric": {"name": "accuracy"}}
+    competition = Competition.model_validate({**PLANET.model_dump(), **one_group})
+    decisions = decide(scores, cuts, competition, exclusive=exclusive, alone=alone)
+    np.testing.assert_array_equal(decisions, scores.argmax(axis=1)[:, None] == np.arange(17))
+
+
+@settings(deadline=None)
 @given(SCORES, CUTS, st.sets(st.integers(0, 16), min_size=1, max_size=16), st.booleans())
 def test_labels_without_scores_are_not_decided_and_the_others_by_what_they_need(
     scores: NDArray[np.float32], cuts: NDArray[np.float64], unscored: set[int], alone: bool

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from submissions.decide import expected_f_beta as decoder
 from submissions.decide.expected_f_beta import (
     Structure,
     count_distribution,
@@ -50,12 +51,14 @@ def odds_of_sets(marginal: np.ndarray, structure: Structure) -> np.ndarray:
     return odds
 
 
-def expected_f_beta(odds: np.ndarray, beta: float) -> np.ndarray:
+def expected_f_beta(odds: np.ndarray, beta: float, empty: float = 0) -> np.ndarray:
     """Return the expected F-beta of deciding each of `SETS`."""
     hits = (SETS[:, None] & SETS).sum(axis=2)
     size = SETS.sum(axis=1)
     weights = np.maximum(size + beta**2 * size[:, None], 1)  # (carried, decided)
-    return odds @ ((1 + beta**2) * hits / weights)
+    worth = (1 + beta**2) * hits / weights
+    worth[0, 0] = empty
+    return odds @ worth
 
 
 @pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
@@ -68,6 +71,45 @@ def test_no_label_set_has_a_higher_expected_f_beta(structure, beta):
     for marginal, chosen in zip(chips, decided, strict=True):
         expected = expected_f_beta(odds_of_sets(marginal, structure), beta)
         assert expected[(chosen == SETS).all(axis=1)][0] == pytest.approx(expected.max(), abs=1e-12)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+def test_nothing_is_decided_where_that_is_expected_to_be_best(structure):
+    chips = np.random.default_rng(4).random((40, 8)) ** np.linspace(1, 12, 40)[:, None]
+    decided = most_expected(chips, 1, structure, empty=1)
+    for marginal, chosen in zip(chips, decided, strict=True):
+        expected = expected_f_beta(odds_of_sets(marginal, structure), 1, empty=1)
+        assert expected[(chosen == SETS).all(axis=1)][0] == pytest.approx(expected.max(), abs=1e-12)
+    assert most_expected(chips, 1, structure).any(axis=1).all()
+    assert decided.any(axis=1).all() == bool(structure.groups)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+@pytest.mark.parametrize("empty", [0, 1])
+def test_of_too_many_labels_the_most_likely_are_chosen_from_and_all_are_counted(structure, empty, monkeypatch):
+    monkeypatch.setattr(decoder, "EXACT", 3)
+    chips = np.random.default_rng(5).random((30, 8)) ** np.linspace(0.3, 8, 30)[:, None]
+    for marginal, chosen in zip(chips, most_expected(chips, 1.5, structure, empty), strict=True):
+        odds = odds_of_sets(marginal, structure)
+        likely = np.argsort(-(odds @ SETS), kind="stable")[:3]
+        possible = ~SETS[:, np.setdiff1d(np.arange(8), likely)].any(axis=1)
+        expected = expected_f_beta(odds, 1.5, empty)
+        assert expected[(chosen == SETS).all(axis=1)][0] == pytest.approx(expected[possible].max(), abs=1e-12)
+
+
+def test_the_most_likely_of_many_labels_are_those_that_all_would_give(monkeypatch):
+    chips = np.random.default_rng(6).beta(0.1, 1.5, size=(40, 90))
+    structure = Structure(groups=(tuple(range(20)), tuple(range(20, 24))), alone=(3, 50))
+    of_likely = [most_expected(chips, 2, each) for each in (Structure(), structure)]
+    monkeypatch.setattr(decoder, "EXACT", 90)
+    for found, each in zip(of_likely, (Structure(), structure), strict=True):
+        np.testing.assert_array_equal(found, most_expected(chips, 2, each))
+
+
+def test_more_others_than_are_counted_apart_are_taken_together():
+    count = count_distribution(np.full((1, 10), 0.5), most=4)
+    whole = count_distribution(np.full((1, 10), 0.5))
+    np.testing.assert_allclose(count[0], [*whole[0, :4], whole[0, 4:].sum()])
 
 
 @pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)

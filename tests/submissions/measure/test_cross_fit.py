@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from competition.metrics.f_beta import f_beta
 from competition.spec.metric import Metric
+from submissions.combine.weights import LogLossWeights
 from submissions.decide.cut_rules import FixedRule, PerLabelRule
+from submissions.measure import cross_fit
 from submissions.measure.cross_fit import CrossFit
 from tests.submissions.samples import fold_numbers
 
@@ -51,7 +53,7 @@ def test_no_chip_is_decided_by_a_rule_that_saw_it() -> None:
     assert Memory().fit(scores, truth).predict(scores).all()
     chips = CrossFit(truth, fold_numbers(60), F2)
     evaluation = chips.evaluate("memory", Memory, chips.as_they_are(scores))
-    assert not evaluation.decisions.any()
+    assert not evaluation.answers.any()
     assert evaluation.in_sample > 0
 
 
@@ -68,7 +70,7 @@ def test_every_chip_is_decided_by_a_rule_fitted_on_all_other_folds() -> None:
     chips = CrossFit(truth, folds, F2)
     evaluation = chips.evaluate("spy", lambda: Spy(0.5), chips.as_they_are(scores))
     assert fitted_on[:3] == [set(scores[folds != fold, 0].tolist()) for fold in (2, 7, 9)]
-    np.testing.assert_array_equal(evaluation.decisions, scores >= 0.5)
+    np.testing.assert_array_equal(evaluation.answers, scores >= 0.5)
 
 
 @pytest.mark.parametrize("k", [2, 3, 5])
@@ -98,13 +100,27 @@ def test_a_rule_for_a_fold_never_meets_scores_that_this_folds_truth_made() -> No
     scores, truth = noise(40, 3)
     folds = fold_numbers(40, 4)
     combined = CrossFit(truth, folds, F2).combine(Spy, scores[None])
-    assert len(learnt) == 4 * 3 / 2 + 4 + 1
+    assert len(learnt) == 4 + 1
+    assert sorted(combined.nested) == [0, 1, 2, 3]
+    assert all(combined.nested[fold].shape == truth.shape for fold in range(4))
+    assert len(learnt) == 4 + 1 + 4 * 3 / 2
     for fold in range(4):
         held = set(scores[folds == fold, 0].tolist())
         for chip in np.flatnonzero(folds != fold):
             maker = learnt[round(float(combined.nested[fold][chip, 0]) * 100)]
             assert not maker & held
             assert float(scores[chip, 0]) not in maker
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_nested_scores_too_large_to_keep_are_made_again_alike(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, truth = noise(40, 3)
+    combine = CrossFit(truth, fold_numbers(40, k), F2).combine
+    kept, again = combine(LogLossWeights, scores[None]), combine(LogLossWeights, scores[None])
+    expected = {fold: kept.nested[fold] for fold in range(k)}
+    monkeypatch.setattr(cross_fit, "LARGE", 0)
+    for fold in (*range(k), 0):
+        np.testing.assert_array_equal(again.nested[fold], expected[fold])
 
 
 @pytest.mark.parametrize("average", ["samples", "macro"])

@@ -34,7 +34,7 @@ def test_a_paired_difference_is_far_more_certain_than_two_separate_values(averag
     difference, error = ours.over(theirs)
     assert difference == pytest.approx(ours.cross_fitted - theirs.cross_fitted)
     apart = [
-        bootstrap(truth, [evaluation.decisions], metric, seed=seed)[:, 0]
+        bootstrap(truth, [evaluation.answers], metric, seed=seed)[:, 0]
         for seed, evaluation in enumerate((ours, theirs))
     ]
     assert 0 < error < (apart[0] - apart[1]).std() / 2
@@ -45,7 +45,7 @@ def test_the_paired_error_is_that_of_the_chips_differences() -> None:
     truth = draw_truth(planet(), 800)
     scores = draw_scores(truth, 1)
     ours, theirs = fixed(0.3, scores, truth), fixed(0.4, scores, truth)
-    per_chip = f_beta_per_chip(truth, ours.decisions, 2) - f_beta_per_chip(truth, theirs.decisions, 2)
+    per_chip = f_beta_per_chip(truth, ours.answers, 2) - f_beta_per_chip(truth, theirs.answers, 2)
     assert ours.over(theirs).error == pytest.approx(per_chip.std() / np.sqrt(800), rel=0.1)
 
 
@@ -53,7 +53,7 @@ def test_an_evaluation_has_all_its_figures() -> None:
     truth = draw_truth(planet(), 240)
     scores, chips = draw_scores(truth), CrossFit(truth, fold_numbers(240), F2)
     evaluation = chips.evaluate("uniform", lambda: UniformRule(F2), chips.as_they_are(scores))
-    assert evaluation.cross_fitted == f_beta(truth, evaluation.decisions, F2)
+    assert evaluation.cross_fitted == f_beta(truth, evaluation.answers, F2)
     assert evaluation.in_sample == f_beta(truth, scores >= evaluation.fitted.cuts.astype(np.float32), F2)
     assert evaluation.interval[0] < evaluation.cross_fitted < evaluation.interval[1]
     assert evaluation.labels.support.tolist() == truth.sum(axis=0).tolist()
@@ -88,9 +88,9 @@ def test_the_simplest_within_an_error_of_the_best_is_chosen(
 
 def test_a_ranking_is_none_in_json_where_no_label_can_be_ranked() -> None:
     truth = np.array([[True, False], [False, False]])
-    ranking = Ranking.of(np.array([[0.9, 0.1], [0.2, 0.3]]), truth)
+    ranking = Ranking.of(np.array([[0.9, 0.1], [0.2, 0.3]]), truth, F2)
     assert ranking.as_dict() == {"macro_average_precision": 1.0, "macro_roc_auc": 1.0}
-    assert Ranking.of(np.zeros((2, 1)), truth[:, 1:]).as_dict() == {
+    assert Ranking.of(np.zeros((2, 1)), truth[:, 1:], F2).as_dict() == {
         "macro_average_precision": None,
         "macro_roc_auc": None,
     }

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from competition.workspace import Layout, Workspace
+from competition.layout import Layout
+from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from run import main
 from submissions.members.coverage import after_cuts
@@ -28,7 +29,7 @@ def add(workspace: Workspace, model: str, **options: object) -> None:
 def add_test_chips(workspace: Workspace) -> None:
     folder = workspace.data / "test-jpg"
     folder.mkdir()
-    Layout("planet", {"test-jpg": folder}, workspace.layout.tables).write(workspace.data / "layout.json")
+    Layout("planet", {"test-jpg": (folder,)}, workspace.layout.tables).write(workspace.data / "layout.json")
 
 
 def reopened(workspace: Workspace) -> Workspace:

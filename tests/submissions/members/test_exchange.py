@@ -15,7 +15,7 @@ from folds.score_store import ScoreStore
 from submissions.members.coverage import lack_of_test_scores
 from submissions.members.exchange import export_scores, import_scores
 from submissions.members.members import load_member
-from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, blend_of, make_workspace
+from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, blend_of, make_workspace, one_hot
 
 
 @pytest.fixture
@@ -99,13 +99,13 @@ def changed(workspace: Workspace, folder: Path, how: str) -> Path:
 @pytest.mark.parametrize(
     ("how", "line"),
     [
-        ("nan", r"expected a number|expected scores from 0 to 1, and none missing; see 1 rows: train_"),
-        ("range", r"expected scores from 0 to 1, and none missing; see 1 rows: train_"),
-        ("word", r"expected a number in every label's column"),
-        ("label", r"'watr'.*Known: .*water"),
+        ("nan", r"cells that are no score from 0 to 1: 1 \(line 5: water ''\)"),
+        ("range", r"cells that are no score from 0 to 1: 1 \(line 5: water '1.5'\)"),
+        ("word", r"cells that are no score from 0 to 1: 1 \(line 5: water 'wet'\)"),
+        ("label", r"unknown labels: 'watr'. Known: agriculture, .* and 12 more"),
         ("id", r"1 of 340 ids are neither of the fold table nor of the sample submission: train_x\."),
-        ("twice", "scores a chip twice"),
-        ("column", "lacks columns"),
+        ("twice", r"repeated ids: 1 \(line 6: "),
+        ("column", "lacks column 'image_name' of the ids; it has"),
         ("empty", "of 0 ids"),
     ],
 )
@@ -153,3 +153,41 @@ def test_a_file_of_which_any_byte_is_wrong_is_one_line(workspace: Workspace, tmp
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x41]) + whole[position + 1 :])
         with contextlib.suppress(UserError):
             import_scores("theirs", [path], workspace)
+
+
+def test_ids_of_labelled_chips_and_of_chips_to_predict_may_be_alike(tmp_path: Path) -> None:
+    """As where both are numbered from 0, in folders of their own."""
+    workspace = make_workspace(tmp_path, models=())
+    path = workspace.layout.table("sample_submission_v2.csv")
+    path.write_text("image_name,tags\n" + "".join(f"train_{i},clear\n" for i in range(NUM_TEST)))
+    labels, random = workspace.competition.labels, np.random.default_rng(0)
+    values = {"oof": random.random((NUM_CHIPS, 17)), "test": random.random((NUM_TEST, 17))}
+    for name, of in values.items():
+        frame = pd.DataFrame(of, index=pd.Index([f"train_{i}" for i in range(len(of))], name="image_name"))
+        frame.set_axis(list(labels), axis=1).to_csv(tmp_path / f"{name}.csv")
+    with pytest.raises(
+        UserError, match=r"cannot be told apart: train_0, .*Give those of chips to predict .* --test FILE\."
+    ):
+        import_scores("theirs", [tmp_path / "oof.csv"], workspace)
+    oof, test = import_scores("theirs", [tmp_path / "oof.csv"], workspace, test=[tmp_path / "test.csv"])
+    for scores, name in ((oof, "oof"), (test, "test")):
+        np.testing.assert_allclose(scores.values, values[name], atol=1e-6)
+    with pytest.raises(UserError, match=r"one file cannot hold both: train_0, .* --test FILE\."):
+        export_scores("theirs", tmp_path / "both.npz", workspace)
+    for split, name in (("train", "oof"), ("test", "test")):
+        export_scores("theirs", tmp_path / f"{name}.npz", workspace, split=split)
+    again = import_scores("again", [tmp_path / "oof.npz"], workspace, test=[tmp_path / "test.npz"])
+    np.testing.assert_array_equal(again[1].values, test.values)
+    with pytest.raises(UserError, match=r"260 of 300 ids are not of the sample submission: train_40"):
+        import_scores("swapped", [tmp_path / "test.npz"], workspace, test=[tmp_path / "oof.npz"])
+
+
+def test_labels_with_blanks_and_commas_are_columns(tmp_path: Path) -> None:
+    competition = one_hot(tmp_path).model_copy(update={"labels": ("wet sand", "rock, big", "kelp")})
+    workspace = make_workspace(tmp_path, models=(), competition=competition)
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.random((NUM_CHIPS, 3)), columns=list(competition.labels))
+    frame.insert(0, "id", [f"train_{i}" for i in range(NUM_CHIPS)])
+    frame.assign(tags="x").to_csv(tmp_path / "theirs.csv", index=False)
+    oof, _ = import_scores("theirs", [tmp_path / "theirs.csv"], workspace)
+    np.testing.assert_allclose(oof.values, frame[list(competition.labels)], atol=1e-6)

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from competition.tables.sample import SampleSubmission
 from submissions.submit.validate import SubmissionReport, validate_submission
 from tests.submissions.samples import one_hot, planet
+from tests.submissions.submit.samples import scored
 
 SAMPLE = ["test_2", "test_0", "test_1", "file_0", "file_1"]
 GOOD = """image_name,tags
@@ -24,13 +28,13 @@ ONE_HOT_GOOD = "id,sand,rock,kelp\nb,1,0,0\na,0,1,1\n"
 def check(folder: Path, content: str | bytes, **how: bool) -> SubmissionReport:
     path = folder / "s.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return validate_submission(path, planet(), SAMPLE, **how)
+    return validate_submission(path, planet(), SampleSubmission.of(SAMPLE, planet()), **how)
 
 
 def check_one_hot(folder: Path, content: str) -> SubmissionReport:
     path = folder / "s.csv"
     path.write_text(content)
-    return validate_submission(path, one_hot(folder), ONE_HOT_SAMPLE)
+    return validate_submission(path, one_hot(folder), SampleSubmission.of(ONE_HOT_SAMPLE, one_hot(folder)))
 
 
 def changed(old: str, new: str) -> str:
@@ -81,7 +85,14 @@ BAD = {
     "comma in tags": (changed("clear primary", "clear,primary"), r"rows without 2 cells: 1 \(line 2: 3 cells\)"),
     "blank line": (changed("test_1,cloudy\n", "test_1,cloudy\n\n"), r"blank lines: 1 \(line 5\)"),
     "BOM": ("\ufeff" + GOOD, "a byte order mark before the first column's name: 1"),
-    "archive": (b"PK\x03\x04\x00\x00\xff\xfe", "not a CSV file: 1"),
+    "archive": (b"PK\x03\x04\x00\x00\xff\xfe", r"not a CSV file: 1 \(it is no text\)"),
+    "UTF-16": (GOOD.encode("utf-16"), r"text in utf-16-le: 1"),
+    "Latin-1": (
+        GOOD.replace("clear", "cl\xe9ar").encode("latin-1"),
+        r"line 2 is not UTF-8; it looks like latin-1: save",
+    ),
+    "semicolons": (GOOD.replace(",", ";"), r"\A[^:]*submission. wrong delimiter: 1 .*received \";\": write it so\.\Z"),
+    "other separator": (GOOD.replace(" ", "|"), r"unknown tags: 4 .*expected ' ' between tags, received '\|'"),
     "zero bytes": (b"image_name,tags\n\0\0\n", r"not a CSV file: 1 \(it holds a zero byte\)"),
     "open quote": (changed("haze primary", '"haze primary'), "not a CSV file: 1"),
     "nothing": ("", r"not a CSV file: 1 \(it is empty\)"),
@@ -109,7 +120,7 @@ def test_only_the_first_rows_are_shown_and_all_are_counted(tmp_path: Path) -> No
     (problem,) = report.problems
     assert problem.count == 3
     report = check(tmp_path, "image_name,tags\n" + "".join(f"{name},x\n" for name in SAMPLE))
-    assert [problem.count for problem in report.problems] == [5, 5]
+    assert [problem.count for problem in report.problems] == [5]  # that they carry no weather follows
     assert "and 2 more" in report.text()
 
 
@@ -121,7 +132,6 @@ def test_all_problems_are_found_at_once(tmp_path: Path) -> None:
         "ids that are not in the sample submission",
         "rows without a label",
         "rows with unknown tags",
-        "rows with none of clear, cloudy, haze, partly_cloudy",
     }
 
 
@@ -162,4 +172,78 @@ def test_a_bad_one_hot_file_is_refused(tmp_path: Path, change: Callable[[str], s
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"Cannot read the submission .*none.csv: No such file"):
-        validate_submission(tmp_path / "none.csv", planet(), SAMPLE)
+        validate_submission(tmp_path / "none.csv", planet(), SampleSubmission.of(SAMPLE, planet()))
+
+
+KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "scores": ({}, "id,wet sand,rock\nb,0.5,0\na,1,0.25\n"),
+    "rows": (
+        {"kind": "rows", "row_id": "ID_{id}_{label}", "value_column": "p"},
+        "id,p\nID_b_rock,0\nID_b_wet sand,0.5\nID_a_wet sand,1\nID_a_rock,0.25\n",
+    ),
+}
+
+
+def check_scores(folder: Path, kind: str, content: str) -> SubmissionReport:
+    """Check a submission of scores whose sample is the good one."""
+    submission, good = KINDS[kind]
+    competition = scored(submission)
+    (folder / "sample.csv").write_text(good)
+    (folder / "s.csv").write_text(content)
+    sample = SampleSubmission.read(folder / "sample.csv", competition)
+    return validate_submission(folder / "s.csv", competition, sample)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_good_file_of_scores_has_no_problems_and_a_summary(tmp_path: Path, kind: str) -> None:
+    report = check_scores(tmp_path, kind, KINDS[kind][1])
+    assert report.problems == ()
+    assert report.scores == pytest.approx((0.4375, 0, 1))
+    assert report.shares.tolist() == [0.75, 0.125]
+    assert "rows, scores from 0 to 1, 0.4375 in the mean.\n  wet sand 0.7500, rock 0.1250" in report.text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "text"),
+    [
+        ("scores", "0.25", "", r"no score from 0 to 1: 1 \(line 3: rock ''\)"),
+        ("scores", "0.25", "nan", r"no score from 0 to 1: 1 \(line 3: rock 'nan'\)"),
+        ("scores", "0.25", "1.01", r"no score from 0 to 1: 1 \(line 3: rock '1.01'\)"),
+        ("scores", "wet sand", "sand", r"missing columns: 1 \('wet sand'\)"),
+        ("scores", "\na,", "\nc,", r"missing ids: 1 \(a\)\. ids that are not in the sample submission: 1 \(line 3"),
+        ("rows", "0.25", "inf", r"no score from 0 to 1: 1 \(line 5: 'inf'\)"),
+        ("rows", "ID_a_rock", "ID_a_mud", r"missing rows: 1 \(ID_a_rock\)\. rows that are not in .*'ID_a_mud,0.25'"),
+        ("rows", "ID_a_rock", "ID_c_rock", r"missing rows: 1 \(ID_a_rock\)\. rows that are not in .*'ID_b_rock'"),
+        ("rows", "ID_a_rock", "ID_b_rock", r"repeated rows: 1 \(line 5: 'ID_b_rock,0.25'\)\. missing rows: 1"),
+        ("rows", "id,p", "id,q", r"missing columns: 1 \('p'\)"),
+    ],
+)
+def test_a_bad_file_of_scores_is_refused(tmp_path: Path, kind: str, old: str, new: str, text: str) -> None:
+    good = KINDS[kind][1]
+    assert good.count(old) == 1
+    report = check_scores(tmp_path, kind, good.replace(old, new))
+    with pytest.raises(UserError, match=text):
+        raise report.error()
+    assert len(report.problems) <= 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_order_alone_is_known(tmp_path: Path, kind: str) -> None:
+    header, *rows = KINDS[kind][1].splitlines(keepends=True)
+    report = check_scores(tmp_path, kind, "".join([header, *reversed(rows)]))
+    assert report.is_disordered
+    assert not check_scores(tmp_path, kind, "".join([header, *reversed(rows)]).replace("0.25", "2")).is_disordered
+    assert not check_scores(tmp_path, kind, KINDS[kind][1]).is_disordered
+
+
+def test_of_many_labels_the_first_are_shown(tmp_path: Path) -> None:
+    labels = tuple(f"label {i}" for i in range(30))
+    report = SubmissionReport(tmp_path / "s.csv", (), 2, labels, np.linspace(1, 0, 30), 15.0)
+    assert "label 19" in report.text()
+    assert report.text().endswith(" and 10 more labels")
+    assert "label 20" not in report.text()
+
+
+def test_what_follows_from_a_wrong_cell_is_no_problem_of_its_own(tmp_path: Path) -> None:
+    report = check_one_hot(tmp_path, ONE_HOT_GOOD.replace("b,1,0,0", "b,2,0,0"))
+    assert [problem.what for problem in report.problems] == ["cells that are not 0 or 1"]

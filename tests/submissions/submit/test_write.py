@@ -1,21 +1,28 @@
 """The submission writer."""
 
 import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
+from competition.tables.sample import SampleSubmission
 from competition.workspace import Workspace
 from folds.scores import Scores
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import Obedient
-from submissions.submit.provenance import read_provenance
+from submissions.submit.provenance import read_provenance, write_provenance
 from submissions.submit.validate import SubmissionReport, validate_submission
-from submissions.submit.write import submission_path, write_decided, write_submission
+from submissions.submit.write import sort_submission, submission_path, write_decided, write_submission
 from tests.submissions.samples import (
     NUM_TEST,
     draw_scores,
@@ -25,6 +32,7 @@ from tests.submissions.samples import (
     one_hot,
     planet,
 )
+from tests.submissions.submit.samples import prepared, scored
 
 PLANET = planet()
 NAMES = ids_to_predict()
@@ -92,7 +100,7 @@ def test_several_labels_of_a_group_are_written_where_asked_for(path: Path, works
     decisions[3, [5, 6]] = True
     write_submission(path, decisions, workspace, {}, exclusive=False)
     assert read_provenance(path)["exclusive"] is False
-    assert not validate_submission(path, PLANET, NAMES).is_valid
+    assert not validate_submission(path, PLANET, workspace.sample).is_valid
 
 
 def test_one_column_for_each_label_where_the_competition_has_such(tmp_path: Path) -> None:
@@ -155,3 +163,102 @@ def test_chips_without_scores_are_decided_by_label_shares_and_said(
         f"{NAMES[2]}, {NAMES[30]}.\n"
     )
     assert json.loads(report.path.with_suffix(".json").read_text())["without_scores"] == [NAMES[2], NAMES[30]]
+
+
+# Submissions of every kind
+
+LABELS = ("wet sand", "a,b", "b", "a_b")
+KINDS: dict[str, dict[str, Any]] = {
+    "tags": {"kind": "tags", "tags_column": "Predicted", "separator": "|", "none": "nothing"},
+    "columns": {"kind": "columns"},
+    "decided rows": {"kind": "rows", "value_column": "carried", "label_column": "label"},
+    "scores": {"kind": "scores", "decimals": 3},
+    "exact scores": {"kind": "scores"},
+    "rows": {"kind": "rows", "value_column": "p", "row_id": "ID_{id}_{label}", "decimals": 2},
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.sampled_from(["007", "x_1", "a", "é", "1.0", "NA"]), min_size=1, max_size=4, unique=True),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_submission_of_each_kind_is_valid_and_read_by_pandas(kind: str, names: list[str], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    judged = "log_loss" if "scores" in kind or kind == "rows" else "f_beta"
+    competition = scored(KINDS[kind], metric=judged, labels=LABELS).model_copy(update={"unlabelled": True})
+    sample = SampleSubmission.of(names, competition)
+    columns = tuple(random.permutation(np.array(sample.columns, dtype=object)))
+    pairs = None if sample.pairs is None else tuple(sample.pairs[i] for i in random.permutation(len(sample.pairs)))
+    names = list(sample.names if pairs is None else dict.fromkeys(name for name, _ in pairs))
+    answers = random.random((len(names), 4)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = prepared(Path(folder), competition, "", "")
+        workspace.__dict__["sample"] = replace(sample, names=tuple(names), columns=columns, pairs=pairs)
+        decided = answers < 0.4
+        report = write_submission(workspace.root / "s.csv", decided if judged == "f_beta" else answers, workspace, {})
+        table = pd.read_csv(workspace.root / "s.csv", dtype=str, keep_default_na=False)
+    assert report.is_valid
+    assert tuple(table.columns) == columns
+    if kind == "tags":
+        read = np.array([[label in text.split("|") for label in LABELS] for text in table["Predicted"]])
+        assert (table["Predicted"] == "nothing").tolist() == (~decided.any(axis=1)).tolist()
+    elif pairs is not None:
+        keys = zip(table["id"], table["label"], strict=True) if kind == "decided rows" else table["id"]
+        values = dict(zip(keys, table["carried" if kind == "decided rows" else "p"].astype(float), strict=True))
+        assert len(values) == len(pairs)
+        named = "{0}\0{1}" if kind == "decided rows" else "ID_{0}_{1}"
+        values = {key if isinstance(key, str) else "\0".join(key): value for key, value in values.items()}
+        read = np.array([[values[named.format(name, label)] for label in LABELS] for name in names])
+    else:
+        assert table["id"].tolist() == names
+        read = table[list(LABELS)].to_numpy(dtype=np.float64)
+    decimals = KINDS[kind].get("decimals")
+    if judged == "f_beta":
+        np.testing.assert_array_equal(read.astype(bool), decided)
+    elif decimals is None:
+        np.testing.assert_array_equal(read.astype(np.float32), answers)
+    else:
+        np.testing.assert_allclose(read, answers, atol=0.5000001 * 10.0**-decimals)
+
+
+def test_what_is_judged_is_what_is_written(path: Path, workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="F2 judges decisions; received float64"):
+        write_submission(path, DECISIONS.astype(float), workspace, {})
+    seabed = prepared(tmp_path / "other", scored({}), "id,wet sand,rock\n", "id,wet sand,rock\nx,0,0\n")
+    with pytest.raises(ValueError, match="log loss judges scores; received bool"):
+        write_submission(path, np.ones((1, 2), dtype=bool), seabed, {})
+    with pytest.raises(UserError, match=r"no score from 0 to 1: 1 \(line 2: rock 'nan'\)"):
+        write_submission(path, np.array([[0.5, np.nan]]), seabed, {})
+    assert not path.exists()
+
+
+def test_a_file_out_of_order_is_sorted_and_its_record_knows_it(
+    path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(path, workspace)
+    good = path.read_text()
+    header, *rows = good.splitlines(keepends=True)
+    path.write_text("".join([header, *rows[10:], *rows[:10]]))
+    write_provenance(path, {"method": "mean"})
+    report = validate_submission(path, PLANET, workspace.sample)
+    assert report.is_disordered
+    assert sort_submission(report, workspace).is_valid
+    assert path.read_text() == good
+    assert read_provenance(path)["method"] == "mean"
+    assert capsys.readouterr().out == "Brought 10 of 40 rows into the sample submission's order.\n"
+
+
+def test_a_file_with_other_faults_is_not_sorted(path: Path, workspace: Workspace) -> None:
+    write(path, workspace)
+    header, *rows = path.read_text().splitlines(keepends=True)
+    path.with_suffix(".json").unlink()
+    path.write_text("".join([header, *rows[:0:-1]]))
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="missing ids: 1"):
+        sort_submission(validate_submission(path, PLANET, workspace.sample), workspace)
+    assert path.read_bytes() == before
+    path.write_text("".join([header, *reversed(rows)]))
+    sort_submission(validate_submission(path, PLANET, workspace.sample), workspace)
+    assert not path.with_suffix(".json").exists()

@@ -1,0 +1,184 @@
+"""Which files are the chips of a rendering, and which id each has."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from competition.common.errors import UserError
+from competition.spec.images import FILE, ImageSet
+
+# The file of a chip; where each band has a file of its own, these in the order of the bands.
+ChipFile = Path | tuple[Path, ...]
+Ids = Literal["stem", "name", "path", "path_stem"]
+
+DEEPEST = 8  # folders below an image folder that are searched; links could lead in circles
+
+
+def shown_file(file: ChipFile) -> Path:
+    """Return the one file that stands for a chip in a message."""
+    return file if isinstance(file, Path) else file[0]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How the files of a rendering say which chip, and which band of it, they are.
+
+    Attributes:
+        images: the rendering: suffixes, and the pattern of the names.
+        ids: what an id is, as in `Tables`.
+        suffixes: further ones that are taken.
+    """
+
+    images: ImageSet
+    ids: Ids = "stem"
+    suffixes: tuple[str, ...] = ()
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the folders within an image folder are part of what names a chip."""
+        return self.ids in ("path", "path_stem") or "/" in self.images.file
+
+    @cached_property
+    def known_suffixes(self) -> tuple[str, ...]:
+        """Every suffix that is taken, in lower case."""
+        return (*self.images.suffix, *self.suffixes)
+
+    def read(self, path: str) -> tuple[str, int] | None:
+        """Return the id and the band, by its position, of a file; None if it is not one of a chip.
+
+        Args:
+            path: within the image folder, with "/" between folders; of a name that is not on the disk, the right one.
+        """
+        if not path.lower().endswith(self.known_suffixes):
+            return None
+        stem, suffix = os.path.splitext(path)
+        if self.images.file == FILE:
+            whole = path if self.ids in ("path", "name") else stem
+            return (whole if self.ids in ("path", "path_stem") else whole.rpartition("/")[2]), 0
+        found = self._pattern.fullmatch(stem)
+        if found is None:
+            return None
+        name = found["id"] + (suffix if self.ids in ("name", "path") else "")
+        return name, self.images.bands.index(found["band"]) if self.images.is_split else 0
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """The pattern of a path without its suffix; what is repeated in it must be the same again."""
+        is_path = self.ids in ("path", "path_stem")
+        bands = "|".join(re.escape(band) for band in sorted(self.images.bands, key=len, reverse=True))
+        groups = {"{id}": f"(?P<id>{'.+' if is_path else '[^/]+'})", "{band}": f"(?P<band>{bands})"}
+        again = {"{id}": "(?P=id)", "{band}": "(?P=band)"}
+        parts = []
+        for part in re.split(r"(\{id\}|\{band\})", self.images.file):
+            parts.append(groups.pop(part, again.get(part, re.escape(part))))
+        return re.compile(("" if is_path else "(?:.*/)?") + "".join(parts))
+
+    def files_in(self, folder: Path) -> Iterator[tuple[str, str]]:
+        """Yield the path within `folder`, and the whole path, of every file that may be of a chip.
+
+        The folders within are searched too where they are part of the names, or where no chip lies in `folder` itself.
+        """
+        flat = 0
+        if not self.is_deep:
+            for found in _files(folder):
+                if self.read(found[0]) is not None:
+                    flat += 1
+                    yield found
+        if not flat:
+            yield from (found for found in _walk(folder) if self.read(found[0]) is not None)
+
+    def lie_in(self, folder: Path) -> str | None:
+        """Return where the first chip found in `folder` lies within it; None if it holds none."""
+        return next((path for path, _ in self.files_in(folder)), None)
+
+
+@dataclass(frozen=True)
+class ChipIndex:
+    """The chips in some folders.
+
+    Attributes:
+        chips: their files by id, in the order of the ids.
+        lacking: of chips that lack files of bands, these bands by id.
+    """
+
+    chips: dict[str, ChipFile]
+    lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def index_chips(folders: Iterable[Path], naming: Naming, right_names: Mapping[str, str] | None = None) -> ChipIndex:
+    """Return the chips in some folders.
+
+    Args:
+        folders: the image folders.
+        naming: how the files are called.
+        right_names: by the name of a file on the disk, that which it should have; others have the right one.
+
+    Raises:
+        UserError: if two files are of one chip and band.
+    """
+    files: dict[tuple[str, int], str] = {}
+    for folder in folders:
+        for path, whole in naming.files_in(folder):
+            key = naming.read(_renamed(path, right_names, naming.known_suffixes) if right_names else path)
+            if key is None:
+                continue
+            if key in files:
+                what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
+                raise UserError(f"Two files carry the {what}: {files[key]} and {whole}. Remove one.")
+            files[key] = whole
+    if not naming.images.is_split:
+        return ChipIndex({name: Path(whole) for (name, _), whole in sorted(files.items())})
+    return _joined(files, naming.images.bands)
+
+
+def _joined(files: Mapping[tuple[str, int], str], bands: Sequence[str]) -> ChipIndex:
+    """Return chips of a file per band from their files by id and band."""
+    index = ChipIndex({})
+    for name in sorted({name for name, _ in files}):
+        paths = [files.get((name, band)) for band in range(len(bands))]
+        whole = tuple(Path(path) for path in paths if path is not None)
+        if len(whole) == len(bands):
+            index.chips[name] = whole
+        else:
+            index.lacking[name] = tuple(band for band, path in zip(bands, paths, strict=True) if path is None)
+    return index
+
+
+def _renamed(path: str, right_names: Mapping[str, str], suffixes: tuple[str, ...]) -> str:
+    folders, slash, name = path.rpartition("/")
+    right = right_names.get(name, name)
+    return folders + slash + (right if right.lower().endswith(suffixes) else right + os.path.splitext(name)[1])
+
+
+def _files(folder: Path | str) -> Iterator[tuple[str, str]]:
+    """Yield name and path of the files in a folder; what it holds is asked once, which knows the kind of each."""
+    # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
+    for entry in _entries(folder):
+        if entry.is_file():
+            yield entry.name, entry.path
+
+
+def _walk(folder: Path, inside: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield the path within `folder`, and the whole path, of the files in it and in the folders within."""
+    deeper = []
+    for entry in _entries(folder / inside if inside else folder):
+        if entry.is_file():
+            yield inside + entry.name, entry.path
+        elif depth < DEEPEST and entry.is_dir():
+            deeper.append(f"{inside}{entry.name}/")
+    for each in deeper:
+        yield from _walk(folder, each, depth + 1)
+
+
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))
+    except (PermissionError, NotADirectoryError):
+        return

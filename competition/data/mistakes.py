@@ -1,0 +1,141 @@
+"""What is missing from a folder of data, and the likeliest mistakes, with what was found instead."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from competition.causes import OTHER_SUFFIXES
+from competition.common.errors import UserError
+from competition.common.text import counted, first
+from competition.data.archives import FOLDER_SUFFIXES
+from competition.data.search import DEPTH, HERE, ends_in, entries_of
+from competition.layout import Layout
+from competition.spec.competition import Competition
+from competition.spec.images import ImageSet
+
+SHOWN = 3  # mistakes, and examples of each
+ALIKE = 0.5  # how alike names must be, of 1
+TABLE_ENDS = (".csv", ".tsv", ".txt")
+FOLDERS_SEEN = 2000  # in which mistakes are looked for
+
+
+class IncompleteError(UserError):
+    """The table of labels or the labelled chips are not to be found."""
+
+
+def check_complete(found: set[str], earlier: Layout, source: Path, competition: Competition) -> None:
+    """Refuse a folder without the table of labels or the labelled chips.
+
+    Args:
+        found: names of the folders and tables that were found in it.
+        earlier: what was found before.
+        source: the folder.
+        competition: names what is needed.
+
+    Raises:
+        IncompleteError: if something is missing; the line says what was looked for, and what is likely to be wrong.
+    """
+    images = competition.image_set(competition.default_images)
+    missing = [table for table in competition.tables.train if not {table} & (found | earlier.tables.keys())]
+    lacks_chips = not set(images.train) & (found | earlier.folders.keys())
+    if not missing and not lacks_chips:
+        return
+    tables, folders = first(competition.tables.train, SHOWN), first(images.train, SHOWN)
+    wanted = f"Looked for the table {tables} and the chips {folders}, unpacked or as archives"
+    lacking = [*missing[:SHOWN], *([" or ".join(images.train[:SHOWN])] if lacks_chips else [])]
+    seen = _Seen.of(source)
+    mistakes = [*_of_chips(seen, images)] if lacks_chips else []
+    mistakes += _of_tables(seen, missing)
+    perhaps = f". Perhaps {'; or '.join(mistakes[:SHOWN])}" if mistakes else ""
+    if found:
+        text = f"{source} lacks {' and '.join(lacking)}. {wanted}; found {first(sorted(found))}{perhaps}."
+    else:
+        held = first(entry.name for entry in entries_of(source)) or "nothing"
+        text = f"{source} holds none of the files of {competition.title}. {wanted}; found {held}{perhaps}."
+    raise IncompleteError(text)
+
+
+@dataclass
+class _Seen:
+    """What lies in a folder.
+
+    Attributes:
+        suffixes: how many files end how, by the path of their folder within the source.
+        files: paths of tables and archives.
+        is_deep: whether there are folders too deep to be searched.
+    """
+
+    suffixes: dict[str, Counter[str]]
+    files: list[str]
+    is_deep: bool
+
+    @classmethod
+    def of(cls, source: Path) -> _Seen:
+        seen = cls({}, [], False)
+        level = [(source, "")]
+        for depth in range(DEPTH + 2):
+            below = []
+            for folder, inside in level[:FOLDERS_SEEN]:
+                ends: Counter[str] = Counter()
+                for entry in entries_of(folder):
+                    path = f"{inside}/{entry.name}" if inside else entry.name
+                    if entry.is_dir():
+                        below.append((Path(entry.path), path))
+                    elif entry.name.lower().endswith((*TABLE_ENDS, *FOLDER_SUFFIXES)):
+                        seen.files.append(path)
+                    else:
+                        ends[os.path.splitext(entry.name)[1].lower()] += 1
+                pictures = Counter({end: count for end, count in ends.items() if end in OTHER_SUFFIXES})
+                if pictures:
+                    seen.suffixes[inside or HERE] = pictures
+                    seen.is_deep |= depth > DEPTH
+            level = below
+        return seen
+
+
+def _of_chips(seen: _Seen, images: ImageSet) -> Iterator[str]:
+    """Yield what is likely to be wrong where no chips are found, the likeliest first."""
+    names, said = images.train, " or ".join(images.suffix)
+    named = [path for path in seen.suffixes if any(ends_in(path.split("/"), name) for name in names)]
+    for folder in named:
+        suffix, count = seen.suffixes[folder].most_common(1)[0]
+        holds = f"{folder} holds {counted(count, 'file')}"
+        if suffix in images.suffix:
+            yield f"{holds}, none called {images.file!r}: see the entry file"
+        else:
+            yield f'{holds} in {suffix}, and the competition file says {said}: suffix = "{suffix}"'
+    right = {folder: sum(ends[suffix] for suffix in images.suffix) for folder, ends in seen.suffixes.items()}
+    others = [name for name, count in right.items() if count and name not in names and name.count("/") < DEPTH]
+    if others:
+        best = max(others, key=lambda folder: (_likeness(folder, names), right[folder]))
+        place = "the folder is the source itself" if best == HERE else f"the folder is {best}"
+        yield f'{place}, with {counted(right[best], "file")} in {said}: train = "{best}"'
+    if seen.is_deep:
+        yield f"the chips lie more than {DEPTH} folders deep: give --from a folder nearer to them"
+    archives = [path for path in seen.files if path.lower().endswith(FOLDER_SUFFIXES)]
+    packed = [path for path in archives if not path.lower().endswith(".zip")]
+    if packed:
+        yield f"they are in {first(packed, 1)}, which is called otherwise: unpack it, or give it the folder's name"
+    if seen.suffixes and not named and not any(right.values()):
+        best = max(sorted(right), key=lambda folder: (_likeness(folder, names), seen.suffixes[folder].total()))
+        suffix, count = seen.suffixes[best].most_common(1)[0]
+        yield f'{best} holds {counted(count, "file")} in {suffix}: train = "{best}" and suffix = "{suffix}"'
+
+
+def _of_tables(seen: _Seen, missing: Sequence[str]) -> Iterator[str]:
+    """Yield what a table that is missing may be called."""
+    tables = [path for path in seen.files if path.lower().endswith(TABLE_ENDS)]
+    for name in missing[:1]:
+        best = max(tables, key=lambda path: _likeness(path, [name]), default="")
+        if best.lower().endswith(".csv") or (best and _likeness(best, [name]) > ALIKE):
+            yield f'the table of labels is {best}: train = "{best}" under [tables]'
+
+
+def _likeness(path: str, names: Sequence[str]) -> float:
+    last = path.rpartition("/")[2].lower()
+    return max(difflib.SequenceMatcher(None, last, name.rpartition("/")[2].lower()).ratio() for name in names)

@@ -1,0 +1,1 @@
+"""Beginning a competition: its file, inferred from what Kaggle ships."""

@@ -1,0 +1,165 @@
+"""Where the chips and tables of a competition lie, as `data prepare` has found them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from competition.causes import likely_cause
+from competition.chip_index import ChipFile, ChipIndex, Ids, Naming, index_chips
+from competition.common.errors import UserError
+from competition.common.records import DamagedError, read_record, write_record
+from competition.common.text import first
+from competition.spec.competition import Competition
+from competition.spec.images import ImageSet
+from competition.tables.csv_files import read_table
+
+PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}
+FORMAT, OLDER = 2, (1,)  # of `layout.json`; before, each folder had one path
+SHOWN = 3  # chips that are named
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the chips and tables of a competition lie.
+
+    Attributes:
+        competition: the competition's name.
+        folders: paths of each image folder found, by its name in the competition file; the chips are in all of them.
+        tables: path of each table found, by its name in the competition file.
+        ids: what an id is, as in `Tables`.
+    """
+
+    competition: str
+    folders: dict[str, tuple[Path, ...]]
+    tables: dict[str, Path]
+    ids: Ids = "stem"
+
+    def table(self, name: str) -> Path:
+        """Return the path of the table called `name`.
+
+        Raises:
+            UserError: if it was not found by `data prepare`.
+        """
+        if name not in self.tables:
+            raise UserError(
+                f"{name} is not in the workspace. Add it, or {name}.zip, to the folder of Kaggle's files.",
+                command="data prepare --from DIR",
+            )
+        return self.tables[name]
+
+    def folders_of(self, images: ImageSet, split: str) -> tuple[Path, ...]:
+        """Return the folders of the chips of one rendering that were found.
+
+        Args:
+            images: the rendering.
+            split: "train" or "test".
+        """
+        names = images.train if split == "train" else images.test
+        return tuple(dict.fromkeys(path for name in names for path in self.folders.get(name, ())))
+
+    def index(self, images: ImageSet, split: str) -> ChipIndex:
+        """Return the chips of one rendering, and those that lack files of bands.
+
+        Args:
+            images: the rendering.
+            split: "train" or "test".
+
+        Raises:
+            UserError: if no folder of it was found, or two files are of one chip.
+        """
+        folders = self.folders_of(images, split)
+        if not folders:
+            names = images.train if split == "train" else images.test
+            raise UserError(f"No {split} chips: none of the folders {first(names)} was found.", command=PREPARE)
+        return index_chips(folders, Naming(images, self.ids), self._right_names(images, split))
+
+    def files(self, images: ImageSet, split: str) -> dict[str, ChipFile]:
+        """Return the chip files of one rendering, by id, in the order of the ids; see `index`."""
+        return self.index(images, split).chips
+
+    def locate(self, images: ImageSet, split: str, names: Sequence[str]) -> list[ChipFile]:
+        """Return the files of the chips `names`, in that order.
+
+        Raises:
+            UserError: if a chip has no file; the first ones are named, and what is likely to have gone wrong.
+        """
+        index = self.index(images, split)
+        if missing := [name for name in names if name not in index.chips]:
+            suffixes = " or ".join(images.suffix)
+            cause = likely_cause(missing, index, images, self.ids, self.folders_of(images, split))
+            raise UserError(
+                f"{len(missing):,} of {len(names):,} {split} chips have no {suffixes} file: {first(missing, SHOWN)}."
+                f"{cause and f' {cause}'}",
+                command={"to see what is there": "data check"},
+            )
+        return [index.chips[name] for name in names]
+
+    def write(self, path: Path) -> None:
+        """Write the layout to `path` as JSON, atomically; what lies beside it is named relative to it."""
+        base = path.parent.resolve()
+
+        def relative(place: Path) -> str:
+            place = place.resolve()
+            return str(place.relative_to(base) if place.is_relative_to(base) else place)
+
+        folders = {name: [relative(place) for place in places] for name, places in self.folders.items()}
+        tables = {name: relative(place) for name, place in self.tables.items()}
+        write_record(path, {"competition": self.competition, "folders": folders, "tables": tables}, version=FORMAT)
+
+    @classmethod
+    def read(cls, path: Path, competition: Competition) -> Layout:
+        """Read a layout and check that it belongs to `competition`.
+
+        Raises:
+            UserError: if it is missing or belongs to another competition, or a path in it is gone.
+        """
+        if not path.is_file():
+            raise UserError(f"No data in the workspace {path.parent.parent}.", command=PREPARE)
+        layout = cls._parse(path, competition)
+        places = [*(place for places in layout.folders.values() for place in places), *layout.tables.values()]
+        if gone := [place for place in dict.fromkeys(places) if not place.exists()]:
+            raise UserError(f"Data that were prepared are gone: {first(gone)}.", command=PREPARE)
+        return layout
+
+    @classmethod
+    def read_what_is_left(cls, path: Path, competition: Competition) -> Layout:
+        """Read a layout to add to it: empty if there is none or it is damaged, and without the paths that are gone.
+
+        Raises:
+            UserError: if it belongs to another competition.
+        """
+        try:
+            layout = cls._parse(path, competition)
+        except DamagedError:
+            return cls(competition.name, {}, {}, competition.tables.ids)
+        there = {name: tuple(filter(Path.exists, places)) for name, places in layout.folders.items()}
+        folders = {name: places for name, places in there.items() if places}
+        tables = {name: place for name, place in layout.tables.items() if place.exists()}
+        return cls(competition.name, folders, tables, competition.tables.ids)
+
+    @classmethod
+    def _parse(cls, path: Path, competition: Competition) -> Layout:
+        def paths(places: str | list[str]) -> tuple[Path, ...]:
+            return tuple(path.parent / place for place in ([places] if isinstance(places, str) else places))
+
+        def parse(content: dict[str, Any]) -> Layout:
+            folders = {name: paths(places) for name, places in content["folders"].items()}
+            tables = {name: path.parent / place for name, place in content["tables"].items()}
+            return cls(str(content["competition"]), folders, tables, competition.tables.ids)
+
+        layout = read_record(path, parse, version=FORMAT, older=OLDER, command=PREPARE)
+        if layout.competition != competition.name:
+            raise UserError(
+                f"The workspace {path.parent.parent} was prepared for competition {layout.competition!r}, "
+                f"received {competition.name!r}. Give --competition or another --workspace."
+            )
+        return layout
+
+    def _right_names(self, images: ImageSet, split: str) -> dict[str, str]:
+        if images.renamed is None or (split == "train" and images.renamed not in self.tables):
+            return {}
+        table = read_table(self.table(images.renamed), ["old", "new"])
+        return dict(zip(table["old"], table["new"], strict=True))

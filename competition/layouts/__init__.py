@@ -1,0 +1,1 @@
+"""Made-up data in the layout of each competition that ships, and of any other's file."""

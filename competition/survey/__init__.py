@@ -1,0 +1,1 @@
+"""What lies in a folder of files that nobody has described: tables, ids, pictures, bands."""

@@ -1,0 +1,77 @@
+"""What is wrong with a table, and the rows that show it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+SHOWN = 3  # examples of a problem
+WIDTH = 60  # characters of a row, or of a tag, in a message
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of fault.
+
+    Attributes:
+        what: the fault, such as "missing ids".
+        count: how often it occurs.
+        examples: the first of them.
+        expected: what would have been right, and what stands there instead; "" where the fault says it.
+    """
+
+    what: str
+    count: int
+    examples: tuple[str, ...]
+    expected: str = ""
+
+    def text(self) -> str:
+        """Return the problem as one line."""
+        more = f" and {self.count - len(self.examples)} more" if self.count > len(self.examples) else ""
+        expected = f", {self.expected}" if self.expected else ""
+        return f"{self.what}: {self.count} ({'; '.join(self.examples)}{more}){expected}"
+
+
+def problems_of(what: str, cases: Iterable[object], expected: str = "") -> list[Problem]:
+    """Return the problem in a list, or an empty list if there are no cases of it."""
+    cases = list(cases)
+    return [Problem(what, len(cases), tuple(map(str, cases[:SHOWN])), expected)] if cases else []
+
+
+def cut(text: str) -> str:
+    """Return text, at most about a line of it."""
+    return text if len(text) <= WIDTH else text[:WIDTH] + "..."
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What stands on which line of a file; meant by its position in the listing.
+
+    Attributes:
+        keys: what is listed: ids, or pairs of an id and a label.
+        lines: the line of each, from 1.
+        text: the whole file.
+    """
+
+    keys: tuple[Any, ...] = ()
+    lines: tuple[int, ...] = ()
+    text: str = ""
+
+    def problems_of(self, what: str, places: Iterable[int], expected: str = "") -> list[Problem]:
+        """Return the problem of what is listed at some places in a list, or an empty list if there are none."""
+        places = list(places)
+        lines = (self.lines[place] for place in places[:SHOWN])
+        examples = (f"line {line}: {cut(self._text_by_line[line - 1])!r}" for line in lines)
+        return [Problem(what, len(places), tuple(examples), expected)] if places else []
+
+    def repeated(self) -> list[int]:
+        """Return the places at which something is listed that stands before."""
+        place_of: dict[Any, int] = {}
+        return [place for place, key in enumerate(self.keys) if place_of.setdefault(key, place) != place]
+
+    @cached_property
+    def _text_by_line(self) -> list[str]:
+        return [line.rstrip("\r\n") for line in io.StringIO(self.text, newline="")]

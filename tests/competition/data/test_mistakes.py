@@ -1,0 +1,69 @@
+"""Where chips or tables are missing, the likeliest mistakes are named with what was found instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from competition.common.errors import UserError
+from competition.data.mistakes import IncompleteError, check_complete
+from competition.layout import Layout
+from competition.spec.competition import Competition
+from tests.competition.data.test_search import competition_of, put
+
+NOTHING = Layout("leaves", {}, {})
+
+
+def said(source: Path, *found: str, competition: Competition | None = None, earlier: Layout = NOTHING) -> str:
+    with pytest.raises(IncompleteError) as caught:
+        check_complete(set(found), earlier, source, competition or competition_of())
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(str(source))
+    return text
+
+
+def test_nothing_is_said_where_nothing_is_missing(tmp_path: Path) -> None:
+    check_complete({"images", "train.csv"}, NOTHING, tmp_path, competition_of())
+    earlier = Layout("leaves", {"images": (tmp_path,)}, {})
+    check_complete({"train.csv"}, earlier, tmp_path, competition_of())
+    assert "lacks train.csv. Looked for the table train.csv" in said(tmp_path, "images", earlier=earlier)
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        (
+            ["images/a.gif", "images/b.gif"],
+            "images holds 2 files in .gif, and the competition file says .png or .jpg: ",
+        ),
+        (["train_images/a.png", "small/x.png", "small/y.png"], "the folder is train_images, with 1 file in .png or"),
+        (["Images/a.png"], 'the folder is Images, with 1 file in .png or .jpg: train = "Images"'),
+        (["a.png"], 'the folder is the source itself, with 1 file in .png or .jpg: train = "."'),
+        (["1/2/3/4/5/a.png"], "the chips lie more than 4 folders deep: give --from a folder nearer to them"),
+        (["photos.tar.gz"], "they are in photos.tar.gz, which is called otherwise: unpack it, or give it"),
+        (["other/a.webp"], 'other holds 1 file in .webp: train = "other" and suffix = ".webp"'),
+    ],
+)
+def test_the_likeliest_mistake_is_named(tmp_path: Path, files: list[str], hint: str) -> None:
+    assert f"Perhaps {hint}" in said(put(tmp_path, *files), "train.csv")
+
+
+def test_a_pattern_that_no_file_has_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "images/a-red.png")
+    text = said(tmp_path, "train.csv", competition=competition_of(file="{id}_{band}"))
+    assert "images holds 1 file, none called '{id}_{band}': see the entry file" in text
+
+
+def test_a_table_of_another_name_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "data/Train.csv", "sample.csv")
+    assert 'Perhaps the table of labels is data/Train.csv: train = "data/Train.csv" under [tables].' in said(
+        tmp_path, "images"
+    )
+
+
+def test_at_most_three_are_named(tmp_path: Path) -> None:
+    put(tmp_path, "images/a.gif", "photos/a.png", "x.tar.gz", "labels.csv", "1/2/3/4/5/a.png")
+    assert said(tmp_path).count("; or ") == 2
+    assert isinstance(IncompleteError("x"), UserError)

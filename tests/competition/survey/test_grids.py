@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import csv
+import io
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from competition.survey.grids import encoding_of, find_separator, natural, read_grid, split_cell
+
+WORDS = st.text(alphabet=string.ascii_letters + string.digits + "äéß _-", min_size=1, max_size=8).map(str.strip)
+CELLS = st.lists(st.lists(WORDS.filter(bool), min_size=3, max_size=3), min_size=2, max_size=8)
+
+
+@given(CELLS, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+def test_a_table_is_read_whatever_parts_its_cells_and_however_it_is_encoded(
+    rows: list[list[str]], mark: str, encoding: str
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, delimiter=mark).writerows([["id", "one, two", "three"], *rows])
+    grid = read_grid("t.csv", text.getvalue().encode(encoding))
+    assert grid.header == ("id", "one, two", "three")
+    assert grid.rows == rows
+    assert (grid.delimiter, grid.torn) == (mark, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("id,größe\n1,2\n".encode("latin-1"), "latin-1"),
+        ("id,“x”\n1,2\n".encode("cp1252"), "cp1252"),
+        ("id,größe\n1,2\n".encode("utf-16-le"), "utf-16-le"),
+        ("id,größe\n1,2\n".encode("utf-16-be"), "utf-16-be"),
+        ("id,größe\n1,2\n".encode(), "utf-8"),
+        ("id,größe\n1,2\n".encode("utf-16"), "utf-8"),  # its mark says it
+    ],
+)
+def test_the_encoding_is_known_by_the_bytes(content: bytes, encoding: str) -> None:
+    assert encoding_of(content) == encoding
+
+
+def test_rows_that_are_torn_are_counted_and_lists_are_no_tables() -> None:
+    grid = read_grid("t.csv", b"id, tags\n007, a b\n8\n9,c,d\n\n")
+    assert grid.rows == [["007", "a b"]]
+    assert grid.torn == 2
+    for content in (b"", b"id\na\nb\n"):
+        with pytest.raises(csv.Error):
+            read_grid("t.csv", content)
+
+
+def test_a_table_whose_rows_say_the_same_is_constant() -> None:
+    assert read_grid("t", b"id,tags\na,x\nb,x\n").is_constant
+    assert not read_grid("t", b"id,tags\na,x\nb,y\n").is_constant
+
+
+def test_numbers_in_names_are_in_numeric_order() -> None:
+    assert sorted(["10", "2", "x1", "B8A", "B09", "B08"], key=natural) == ["2", "10", "B08", "B8A", "B09", "x1"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["clear primary", "cloudy", "haze primary water", "partly_cloudy road primary"], " "),
+        (["healthy", "scab", "scab frog_eye_leaf_spot", "rust"], " "),
+        (["16 0", "7 1 2 0", "5"], " "),
+        (["Mass|Hernia", "No Finding", "Effusion|Mass"], "|"),
+        (["Urban fabric, Pastures", "Pastures", "Urban fabric"], ", "),
+        (["cat,dog", "cat", "dog"], ","),
+        (["a; b", "b"], "; "),
+        (["Annual Crop", "Permanent Crop", "Sea Lake", "River"], "|"),
+        (["Moors, heathland and scrub", "Beaches, dunes, sands", "Transitional woodland, shrub"], "|"),
+        (["cat", "dog"], " "),
+    ],
+)
+def test_what_parts_tags_is_found_and_labels_of_several_words_stay_whole(cells: list[str], separator: str) -> None:
+    assert find_separator(dict.fromkeys(cells, 3), [])[0] == separator
+
+
+def test_the_sample_shows_that_a_blank_parts_tags() -> None:
+    cells = dict.fromkeys(["owl kite", "kite crow"], 1)
+    assert find_separator(cells, ["owl crow"]) == (" ", "in 2 rows")
+
+
+def test_cells_are_split_as_the_competition_splits_them() -> None:
+    assert split_cell("a,  b c ,", ",") == ["a", "b c"]
+    assert split_cell(" a  b ", " ") == ["a", "b"]
