@@ -199,7 +199,7 @@ def _rules_to_measure(method: str, rule: str, source: Candidates) -> list[str]:
         named = ", ".join(CUT_RULES)
         raise UserError(f"A vote is by its members' cuts, and --rule {rule} has none. Give one of {named}.")
     if rule == AUTO:
-        return [cheap for cheap in default_rules(competition) if cheap not in DECODERS]
+        return [cheap for cheap in default_rules(competition, len(source.chips.truth)) if cheap not in DECODERS]
     return list(dict.fromkeys([source.simplest_rule, rule]))
 
 

@@ -28,6 +28,8 @@ from submissions.members.blend_files import IMPORTED, blend_names
 from submissions.members.members import load_member
 from submissions.names import FIXED, METHODS, QUICK, VOTE
 
+LARGE = 2**28  # bytes of a member's scores, from which blends are measured one after the other: each has its own
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -169,7 +171,10 @@ def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Seq
     for method in (method for method in methods if method not in known):
         raise unknown_name("method of blending", method, ["all", *known])
     simplest_rule = source.simplest_rule
-    rules = [simplest_rule, *(rule for rule in rules or default_rules(competition) if rule != simplest_rule)]
+    rules = [
+        simplest_rule,
+        *(rule for rule in rules or default_rules(competition, len(source.chips.truth)) if rule != simplest_rule),
+    ]
     for rule in rules:
         make_rule(rule, competition)  # refuses what cannot serve, before the work
     jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, rules) for number in source.whole]
@@ -179,8 +184,9 @@ def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Seq
         jobs += [partial(source.blends, method, few if method == VOTE else rules) for method in methods]
     measured = []
     # One thread for each job; the slowest begin first, lest they be waited for.
+    at_once = -1 if source.chips.scores[0].nbytes < LARGE else 1
     with threadpool_limits(1), reporter.bar(len(jobs), unit="blend") as bar:
-        parallel = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+        parallel = Parallel(n_jobs=at_once, prefer="threads", return_as="generator")
         for by_rule in parallel(delayed(job)() for job in jobs[::-1]):
             measured.append(by_rule)
             bar.update()

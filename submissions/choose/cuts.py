@@ -163,7 +163,7 @@ def compare_cuts(
 def digest_scores(scores: Scores) -> str:
     """Return the SHA-256 (64 hex digits) of the chips' ids and scores."""
     content = hashlib.sha256("\n".join(scores.names).encode())
-    content.update(scores.values.astype(np.float32).tobytes())
+    content.update(np.ascontiguousarray(scores.values, dtype=np.float32).data)
     return content.hexdigest()
 
 

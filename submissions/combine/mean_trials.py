@@ -1,7 +1,7 @@
 """What means of members are worth, tried one after the other: by their decisions at the prior cut, or by their scores.
 
-Means of very many chips are tried on some of them, drawn at random: which members are chosen hardly depends on it, and
-what is chosen is measured on all chips.
+Where a trial has to sort the scores, means of very many chips are tried on some of them, drawn at random: which members
+are chosen hardly depends on it, and what is chosen is measured on all chips.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from competition.metrics.judge import measure
 from competition.spec.metric import DECISIONS, Metric
 from submissions.measure.fast_metric import DecidedMetric
 
-MOST_SCORES = 2**25  # of a member, that a mean is tried on: 128 MB; 40,000 chips of 17 labels are a fiftieth of it
-MOST_RANKED = 2**18  # where a trial sorts the scores: 15,000 chips of 17 labels take .02 s
+MOST_RANKED = 2**18  # scores of a mean that is tried by sorting them: 15,000 chips of 17 labels take .02 s
 
 
 class Trial(Protocol):
@@ -48,8 +47,8 @@ def make_trial(scores: NDArray[Any], truth: NDArray[np.bool_], metric: Metric) -
         metric: the metric.
     """
     decides = metric.judges == DECISIONS
-    most = (MOST_SCORES if decides or metric.name == "log_loss" else MOST_RANKED) // truth.shape[1]
-    if len(truth) > most:
+    most = max(1, MOST_RANKED // truth.shape[1])
+    if not decides and metric.name != "log_loss" and len(truth) > most:
         drawn = np.sort(np.random.default_rng(0).permutation(len(truth))[:most])
         scores, truth = scores[:, drawn], truth[drawn]
     return MeanTrial(scores, truth, metric) if decides else ScoreTrial(scores, truth, metric)

@@ -14,6 +14,7 @@ from submissions.decide.log_odds import TINY, log_odds
 if TYPE_CHECKING:
     from submissions.measure.cross_fit import Combiner
 
+NUMBERS_AT_ONCE = 2**20  # of a block: 8 MB
 QUANTILES = np.linspace(0, 1, 1001)
 
 
@@ -40,8 +41,11 @@ def weighted_mean(
         raise ValueError("A label has no member that scores it.")
     shares /= shares.sum(axis=0)
     total = np.zeros(scores.shape[1:])
-    for member, share in zip(scores, shares, strict=True):
-        total += np.where(share > 0, scale(member), 0.0) * share
+    at_once = max(1, NUMBERS_AT_ONCE // scores.shape[-1])
+    for start in range(0, len(total), at_once):  # block by block, lest there be matrices of float64 beside the result
+        block = slice(start, start + at_once)
+        for member, share in zip(scores, shares, strict=True):
+            total[block] += np.where(share > 0, scale(member[block]), 0.0) * share
     return total
 
 
