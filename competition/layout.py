@@ -73,6 +73,11 @@ class Layout:
         folders = self.folders_of(images, split)
         if not folders:
             names = images.train if split == "train" else images.test
+            if not names:
+                raise UserError(
+                    f"No chips to predict: the competition file names no {split} folder. "
+                    f"Say where they are with `{split}` under [images.*]."
+                )
             raise UserError(f"No {split} chips: none of the folders {first(names)} was found.", command=PREPARE)
         return index_chips(folders, Naming(images, self.ids), self._right_names(images, split))
 

@@ -170,11 +170,8 @@ def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Seq
         methods = known
     for method in (method for method in methods if method not in known):
         raise unknown_name("method of blending", method, ["all", *known])
-    simplest_rule = source.simplest_rule
-    rules = [
-        simplest_rule,
-        *(rule for rule in rules or default_rules(competition, len(source.chips.truth)) if rule != simplest_rule),
-    ]
+    rules = rules or default_rules(competition, len(source.chips.truth))
+    rules = list(dict.fromkeys([source.simplest_rule, *rules]))
     for rule in rules:
         make_rule(rule, competition)  # refuses what cannot serve, before the work
     jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, rules) for number in source.whole]

@@ -62,24 +62,22 @@ def make_rule(name: str, competition: Competition, tuning: Tuning = IN_MEMORY, c
     """
     if name not in RULES:
         raise unknown_name("decision rule", name, list(RULES))
-    if (name in SCORE_RULES) != (competition.metric.judges == SCORES):
-        made = SCORES if name in SCORE_RULES else DECISIONS
-        raise UserError(
-            f"--rule {name} makes {made}, and {competition.metric.title} judges {competition.metric.judges}. "
-            f"Give one of {', '.join(rules_for(competition))}."
-        )
+    metric = competition.metric
+    if (name in SCORE_RULES) != (metric.judges == SCORES):
+        why = f"makes {SCORES if name in SCORE_RULES else DECISIONS}, and {metric.title} judges {metric.judges}"
+    elif name in DECODERS and name not in rules_for(competition):
+        judged = f"{metric.title}{' of one label per chip' if competition.is_multi_class else ''}"
+        why = f"maximises an F-beta's mean over chips, and the metric of {competition.name} is {judged}"
+    else:
+        why = ""
+    if why:
+        raise UserError(f"--rule {name} {why}. Give one of {', '.join(rules_for(competition))}.")
     if name in SCORE_RULES:
-        margin = TINY if competition.metric.name == "log_loss" else 0.0
+        margin = TINY if metric.name == "log_loss" else 0.0
         return CalibratedRule(calibration, margin) if name == CALIBRATED else ScoreRule(margin)
     if name in CUT_RULES:
         every = np.ones(len(competition.labels), dtype=bool)
         return cut_rules(competition, tuning)[name](every)
-    metric = competition.metric
-    if name not in rules_for(competition):
-        raise UserError(
-            f"--rule {name} maximises an F-beta's mean over chips, and {competition.name}'s metric is {metric.title}. "
-            f"Give one of {', '.join(CUT_RULES)}."
-        )
     alone = tuple(competition.label_index[label] for label in competition.alone)
     structure = Structure(competition.exclusive_columns, alone) if name == "structured" else Structure()
     return ExpectedFBeta(metric.beta, structure, calibration, metric.empty)

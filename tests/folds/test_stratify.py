@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold
 
@@ -161,17 +160,6 @@ def test_neighbours_in_the_file_may_meet_in_a_fold():
     truth = np.zeros((20, 1), dtype=bool)
     met = [len(set(grouped_stratified_folds(truth, range(20), 2, seed)[:2])) == 1 for seed in range(30)]
     assert 5 < sum(met) < 25
-
-
-@pytest.mark.parametrize(("num_chips", "num_labels"), [(300, 6), (200, 150), (37, 2), (50, 1)])
-@pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
-def test_folds_are_those_of_iterative_stratification(num_chips, num_labels, seed):
-    rates = np.random.default_rng(seed).beta(0.3, 2, size=num_labels)
-    truth = np.random.default_rng(1).random((num_chips, num_labels)) < rates
-    asked = truth if num_labels > 1 else np.repeat(truth, 2, axis=1)  # of a single label the library makes no folds
-    splitter = MultilabelStratifiedKFold(n_splits=4, shuffle=True, random_state=seed)
-    for fold, (_, heldout) in enumerate(splitter.split(asked, asked)):
-        np.testing.assert_array_equal(np.flatnonzero(stratified_folds(truth, 4, seed) == fold), heldout)
 
 
 def test_groups_of_many_labels_are_moved_as_those_of_few(monkeypatch):
