@@ -132,7 +132,7 @@ class Candidates:
         make = partial(made, tuning.in_memory)
         with threadpool_limits(1):  # rules are fitted to one label's scores: threads would wait for each other
             evaluation = self.cross_fit.evaluate(name, make, combined, final=made(tuning))
-        return Candidate(members, method, rule, combined, evaluation)
+        return Candidate(members, method, rule, combined.measured, evaluation)
 
     def _combined(self, method: str, rule: str = FIXED) -> Combined:
         """Combine all members; `rule` finds the cuts of those of a vote."""

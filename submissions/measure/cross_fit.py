@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol, Self
 
@@ -20,7 +20,7 @@ from competition.metrics.f_beta import by_label
 from competition.metrics.judge import measure
 from competition.spec.metric import DECISIONS, Metric
 from submissions.measure.bootstrap import bootstrap
-from submissions.measure.evaluation import Evaluation
+from submissions.measure.evaluation import Answers, Evaluation
 
 # Scores of a member that a combiner is fitted on: 130 MB; 40,000 chips of 17 labels are a fiftieth of it. It fits a few
 # numbers by label at most.
@@ -70,6 +70,11 @@ class Combined:
     in_sample: NDArray[np.floating]
     fitted: Any = None
     seconds: float = 0.0
+
+    @property
+    def measured(self) -> Combined:
+        """The same without what measuring alone needs, which is most of it."""
+        return replace(self, nested={}, in_sample=self.scores)
 
 
 class Nested(Mapping[int, NDArray[np.float32]]):
@@ -229,7 +234,7 @@ class CrossFit:
             in_sample=measure(truth, flattered.predict(combined.in_sample), metric),
             resampled=bootstrap(truth, [answers], metric)[:, 0],
             labels=by_label(truth, answers, metric.beta) if metric.judges == DECISIONS else None,
-            answers=answers,
+            kept=Answers(answers),
             fitted=fitted,
             seconds=combined.seconds + time.perf_counter() - start,
         )

@@ -23,6 +23,25 @@ class Difference(NamedTuple):
     error: float
 
 
+class Answers:
+    """Answers as they are kept: of decisions, eight take a byte.
+
+    Args:
+        values: array (num_chips, num_labels): bool decisions, or float32 scores.
+    """
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._is_packed, self._num_labels = values.dtype == bool, values.shape[1]
+        self._kept = np.packbits(values, axis=1) if self._is_packed else values
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The answers (num_chips, num_labels)."""
+        if not self._is_packed:
+            return self._kept
+        return np.unpackbits(self._kept, axis=1, count=self._num_labels).view(bool)
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What answers are worth.
@@ -35,7 +54,7 @@ class Evaluation:
         resampled: float array (num_resamples,): `cross_fitted` of bootstrapped sets of chips, the same sets for every
             evaluation of these chips.
         labels: the cross-fitted decisions by label; None where scores are judged.
-        answers: array (num_chips, num_labels), cross-fitted: bool decisions, or float32 scores.
+        kept: the cross-fitted answers.
         fitted: the rule fitted on all chips, the one to use on chips to predict.
         seconds: what fitting and deciding took, with the combiner.
     """
@@ -46,9 +65,14 @@ class Evaluation:
     in_sample: float
     resampled: NDArray[np.float64]
     labels: LabelMetrics | None
-    answers: NDArray[Any]
+    kept: Answers
     fitted: Any
     seconds: float
+
+    @property
+    def answers(self) -> NDArray[Any]:
+        """The cross-fitted answers (num_chips, num_labels): bool decisions, or float32 scores."""
+        return self.kept.values
 
     @property
     def optimism(self) -> float:
