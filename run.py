@@ -16,19 +16,61 @@ import competition.verbs
 import folds.verbs
 import models.verbs
 import submissions.verbs
-from competition.common.command_line import FILE, FOLDER, Verbs
+from competition.common.command_line import FILE, FOLDER, Verbs, show_next
 from competition.common.errors import spelled
-from competition.flags import in_workspace
+from competition.flags import bands_flag, in_workspace
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
     from models.predict.predictions import Predictions
+    from models.runs.status import Status
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="planet-toolkit")
 def main() -> None:
     """Compete in multi-label image competitions: from Kaggle's archives to a checked submission."""
+
+
+@click.command()
+@in_workspace
+def status(workspace: Workspace) -> None:
+    """Show how far every model has come on every fold, and what comes next."""
+    from models.runs.status import status_of
+
+    found = status_of(workspace)
+    click.echo(found.text())
+    if command := _after_status(found, workspace):
+        show_next(command)
+    if found.whole and (folder := _chips_at_hand(found.whole[0], workspace)):
+        command = f"predict --model {found.whole[0]} --images {shlex.quote(str(folder))} --output scores.csv --tags"
+        click.echo(f"Scores of any folder of chips: {spelled(command)}")
+
+
+def _after_status(found: Status, workspace: Workspace) -> str:
+    """Return the command that brings the models on; "" if there is none."""
+    from submissions.choose.cuts import FILE
+    from submissions.members.coverage import after_cuts
+
+    if not found.models:
+        return f"train --models baseline{bands_flag(workspace.competition)}"
+    if not found.whole:
+        return f"train --models {','.join(status.model for status in found.models)}"
+    if len(found.whole) > 1:
+        return "compare"
+    (model,) = found.whole
+    if found.cut is not None and not (workspace.runs / model / FILE).is_file():
+        return f"thresholds --model {model}"
+    return after_cuts(model, workspace)
+
+
+def _chips_at_hand(model: str, workspace: Workspace) -> Path | None:
+    """Return a folder of chips that a model takes: of those to predict, or else of labelled ones."""
+    from models.runs.model_recipe import read_recipe
+
+    images = workspace.competition.image_set(read_recipe(workspace, model).images)
+    folders = (folder for split in ("test", "train") for folder in workspace.layout.folders_of(images, split))
+    return next(folders, None)
 
 
 @click.command()
@@ -63,10 +105,21 @@ def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list
 
     scores, competition = predictions.scores, predictions.competition
     cuts = cuts_of(model, workspace) if predictions.cuts is None else predictions.cuts
-    low, high = min(cuts[scores.scored]), max(cuts[scores.scored])
-    whole = ", one of every exclusive group" if scores.scored.all() and competition.exclusive else ""
-    click.echo(f"Tags: scores from {low:.3g} to {high:.3g} by label{whole}.")
+    click.echo(predictions.decided_by(cuts))
+    if predictions.cuts is None and (better := _better_cuts(model, workspace)):
+        click.echo(better)
     return to_tags(decide(scores.values, cuts, competition), competition)
+
+
+def _better_cuts(model: str, workspace: Workspace) -> str:
+    """Return the line that names the command for better cuts than the prior one; "" if it was run or none is needed."""
+    from competition.task import Task
+    from submissions.choose.cuts import FILE
+
+    prior = Task(workspace.competition, workspace.competition.labels).cut
+    if prior is None or (workspace.runs / model / FILE).is_file():
+        return ""
+    return f'{prior:.3g} is the cut before any tuning; "{spelled(f"thresholds --model {model}")}" may find better ones.'
 
 
 @click.command()
@@ -82,16 +135,14 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
     from folds.score_store import ScoreStore
     from models.export.export import export as export_model
     from models.export.export import path_for
-    from submissions.choose.cuts import FILE as CUTS
     from submissions.choose.cuts import cuts_of
 
     path = path_for(output, file_format)
     check_writable(path)
     report = export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace))
     click.echo(report.text())
-    if workspace.competition.metric.judges == "decisions" and not (workspace.runs / model / CUTS).is_file():
-        better, fixed = spelled(f"thresholds --model {model}"), workspace.competition.metric.prior_cut
-        click.echo(f'Every label is decided at {fixed:.2g}; "{better}" may find better cuts.')
+    if better := _better_cuts(model, workspace):
+        click.echo(better)
     command = f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags"
     click.echo(f"Next: {spelled(command, anywhere=True)}")
 
@@ -128,6 +179,7 @@ for verb in (
     *competition.verbs.VERBS,
     *folds.verbs.VERBS,
     *models.verbs.VERBS,
+    status,
     predict,
     export,
     *submissions.verbs.VERBS,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from competition.chip_index import ChipIndex, Ids, Naming
+from competition.common.folders import entries_of
 from competition.common.text import first
 from competition.spec.images import ImageSet
 
@@ -18,7 +20,14 @@ MOST = 0.5  # of which so many must have a cause for it to be named
 OTHER_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".bmp", ".gif", ".dcm", ".npy")
 
 
-def likely_cause(missing: Sequence[str], index: ChipIndex, images: ImageSet, ids: Ids, folders: Sequence[Path]) -> str:
+def likely_cause(
+    missing: Sequence[str],
+    index: ChipIndex,
+    images: ImageSet,
+    ids: Ids,
+    folders: Sequence[Path],
+    others: Sequence[str] | None = None,
+) -> str:
     """Return in a sentence why chips have no file; "" if nothing explains most of them.
 
     Args:
@@ -27,11 +36,12 @@ def likely_cause(missing: Sequence[str], index: ChipIndex, images: ImageSet, ids
         images: their rendering.
         ids: what an id is.
         folders: where they were looked for.
+        others: ids of the other table, of which `ids` must be right too; None if they are not at hand.
     """
     sample = missing[:SAMPLED]
     if bands := [band for name in sample for band in index.lacking.get(name, ())]:
         return f"Some of their bands have no file: {first(dict.fromkeys(bands), SHOWN)}."
-    for explains, sentence in _suspects(index, images, ids, folders):
+    for explains, sentence in _suspects(index, images, ids, folders, others and others[:SAMPLED]):
         if sum(map(explains, sample)) > MOST * len(sample):
             return sentence
     names = first(_names_in(folders), SHOWN)
@@ -39,7 +49,7 @@ def likely_cause(missing: Sequence[str], index: ChipIndex, images: ImageSet, ids
 
 
 def _suspects(
-    index: ChipIndex, images: ImageSet, ids: Ids, folders: Sequence[Path]
+    index: ChipIndex, images: ImageSet, ids: Ids, folders: Sequence[Path], others: Sequence[str] | None
 ) -> Iterator[tuple[Callable[[str], bool], str]]:
     """Yield what may have gone wrong, the likeliest first: what tells whether it explains an id, and the sentence."""
     known = set(index.chips)
@@ -52,21 +62,18 @@ def _suspects(
     if with_suffix:
         yield (
             lambda name: name.lower().endswith(suffixes) and os.path.splitext(name)[0] in known,
-            f'The ids carry the suffix: say ids = "{with_suffix}" under [tables] of the competition file.',
+            _advice("carry the suffix", with_suffix, suffixes, others),
         )
     else:
         without = {"name": "stem", "path": "path_stem"}[ids]
         yield (
             lambda name: not name.lower().endswith(suffixes) and name in bare,
-            f'The ids carry no suffix: say ids = "{without}" under [tables] of the competition file.',
+            _advice("carry no suffix", without, suffixes, others),
         )
     for form in ("path", "path_stem"):
         if form != ids:
             paths = set(_index_as(form, images, folders))
-            yield (
-                paths.__contains__,
-                f'The ids are paths within the folder: say ids = "{form}" under [tables] of the competition file.',
-            )
+            yield paths.__contains__, _advice("are paths within the folder", form, suffixes, others)
     yield (
         lambda name: "/" in name and PurePosixPath(name).name in last,
         'The ids name folders that are not within the image folder: say train = "." and test = "." for the folder of '
@@ -76,6 +83,17 @@ def _suspects(
     yield lambda name: name.lstrip("0") in numbers, "Ids and files differ in leading zeros."
     yield lambda name: name.strip() in known, "The ids have blanks around them."
     yield from _of_other_suffixes(images, ids, folders)
+
+
+def _advice(what: str, ids: str, suffixes: tuple[str, ...], others: Sequence[str] | None) -> str:
+    """Return which `ids` the competition file should say, or that the other table has them otherwise."""
+    has_suffix = ids in ("name", "path")
+    unlike = [name for name in others or () if name.lower().endswith(suffixes) != has_suffix]
+    if others and len(unlike) > MOST * len(others):
+        example = f"the other table names chips differently, such as {unlike[0]}"
+        return f"The ids {what}, and {example}: write the ids alike in both tables."
+    unless = ", if the ids of both tables are so" if others is None else ""
+    return f'The ids {what}: say ids = "{ids}" under [tables] of the competition file{unless}.'
 
 
 def _of_other_suffixes(
@@ -109,6 +127,5 @@ def _names_in(folders: Sequence[Path]) -> list[str]:
     """Return the first names in the folders."""
     names: list[str] = []
     for folder in folders:
-        with os.scandir(folder) as entries:
-            names += [entry.name for _, entry in zip(range(SHOWN), entries, strict=False)]
+        names += [entry.name for entry in itertools.islice(entries_of(folder), SHOWN)]
     return names[:SHOWN]

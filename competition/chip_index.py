@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from competition.common.errors import UserError
+from competition.common.folders import DEEPEST, check_readable, entries_of, is_file, is_folder
 from competition.spec.images import FILE, ImageSet
 
 # The file of a chip; where each band has a file of its own, these in the order of the bands.
 ChipFile = Path | tuple[Path, ...]
 Ids = Literal["stem", "name", "path", "path_stem"]
-
-DEEPEST = 8  # folders below an image folder that are searched; links could lead in circles
 
 
 def shown_file(file: ChipFile) -> Path:
@@ -111,19 +110,26 @@ class ChipIndex:
     lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def index_chips(folders: Iterable[Path], naming: Naming, right_names: Mapping[str, str] | None = None) -> ChipIndex:
+def index_chips(
+    folders: Iterable[Path],
+    naming: Naming,
+    right_names: Mapping[str, str] | None = None,
+    ids: Iterable[str] = (),
+) -> ChipIndex:
     """Return the chips in some folders.
 
     Args:
         folders: the image folders.
         naming: how the files are called.
         right_names: by the name of a file on the disk, that which it should have; others have the right one.
+        ids: as the tables spell them; one with a suffix also names a file whose suffix is in another case.
 
     Raises:
-        UserError: if two files are of one chip and band.
+        UserError: if a folder cannot be read, or two files are of one chip and band.
     """
     files: dict[tuple[str, int], str] = {}
     for folder in folders:
+        check_readable(folder)
         for path, whole in naming.files_in(folder):
             key = naming.read(_renamed(path, right_names, naming.known_suffixes) if right_names else path)
             if key is None:
@@ -132,9 +138,27 @@ def index_chips(folders: Iterable[Path], naming: Naming, right_names: Mapping[st
                 what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
                 raise UserError(f"Two files carry the {what}: {files[key]} and {whole}. Remove one.")
             files[key] = whole
+    if naming.ids in ("name", "path"):
+        files = _respelled(files, frozenset(ids))
     if not naming.images.is_split:
         return ChipIndex({name: Path(whole) for (name, _), whole in sorted(files.items())})
     return _joined(files, naming.images.bands)
+
+
+def lower_suffix(name: str) -> str:
+    """Return a name with its suffix in lower case."""
+    stem, suffix = os.path.splitext(name)
+    return stem + suffix.lower()
+
+
+def _respelled(files: Mapping[tuple[str, int], str], ids: Collection[str]) -> dict[tuple[str, int], str]:
+    """Return files by id and band with ids as the tables spell them, where only the case of the suffix differs."""
+    spelling, found = {lower_suffix(name): name for name in ids}, dict(files)
+    for name, band in sorted(files) if spelling else ():
+        right = spelling.get(lower_suffix(name), name)
+        if name not in ids and (right, band) not in found:
+            found[right, band] = found.pop((name, band))
+    return found
 
 
 def _joined(files: Mapping[tuple[str, int], str], bands: Sequence[str]) -> ChipIndex:
@@ -158,27 +182,18 @@ def _renamed(path: str, right_names: Mapping[str, str], suffixes: tuple[str, ...
 
 def _files(folder: Path | str) -> Iterator[tuple[str, str]]:
     """Yield name and path of the files in a folder; what it holds is asked once, which knows the kind of each."""
-    # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk.
-    for entry in _entries(folder):
-        if entry.is_file():
+    for entry in entries_of(folder):
+        if is_file(entry):
             yield entry.name, entry.path
 
 
 def _walk(folder: Path, inside: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Yield the path within `folder`, and the whole path, of the files in it and in the folders within."""
     deeper = []
-    for entry in _entries(folder / inside if inside else folder):
-        if entry.is_file():
+    for entry in entries_of(folder / inside if inside else folder):
+        if is_file(entry):
             yield inside + entry.name, entry.path
-        elif depth < DEEPEST and entry.is_dir():
+        elif depth < DEEPEST and is_folder(entry):
             deeper.append(f"{inside}{entry.name}/")
     for each in deeper:
         yield from _walk(folder, each, depth + 1)
-
-
-def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))
-    except (PermissionError, NotADirectoryError):
-        return

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from competition.common.command_line import FOLDER
 from competition.common.errors import FLAGS
+
+if TYPE_CHECKING:
+    from competition.spec.competition import Competition
+
+MOST_PROPOSED = 12  # bands in a command that is shown
 
 
 def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
@@ -31,3 +36,20 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
         verb(Workspace.open(workspace, competition), **options)
 
     return wrapped
+
+
+def as_bands(bands: Sequence[str]) -> str:
+    """Return bands as the flag `--bands` takes them: letters as one word, or names with commas."""
+    if all(len(band) == 1 for band in bands):
+        return "".join(bands)
+    return ",".join(bands) + ("," if len(bands) == 1 else "")  # by which a single name is told from letters
+
+
+def bands_flag(competition: Competition) -> str:
+    """Return the flag `--bands`, after a blank, with which any recipe takes the chips of a competition.
+
+    "" where these have R, G and B, which recipes ask for by themselves, or more bands than fit a command.
+    """
+    bands = competition.image_set(competition.default_images).bands
+    needed = not {"R", "G", "B"} <= set(bands) and len(bands) <= MOST_PROPOSED
+    return f" --bands {as_bands(bands)}" if needed else ""

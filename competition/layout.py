@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from competition.causes import likely_cause
 from competition.chip_index import ChipFile, ChipIndex, Ids, Naming, index_chips
 from competition.common.errors import UserError
+from competition.common.files import digest_json
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
 from competition.spec.competition import Competition
@@ -21,6 +22,15 @@ FORMAT, OLDER = 2, (1,)  # of `layout.json`; before, each folder had one path
 SHOWN = 3  # chips that are named
 
 
+def description_of(competition: Competition) -> str:
+    """Return the digest of what tells competitions of one name apart: their labels, and the names of their tables.
+
+    What is corrected of the tables' columns or the images does not change it.
+    """
+    tables = [*competition.tables.train, competition.tables.sample_submission]
+    return digest_json({"labels": sorted(competition.labels), "tables": tables})
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the chips and tables of a competition lie.
@@ -30,12 +40,15 @@ class Layout:
         folders: paths of each image folder found, by its name in the competition file; the chips are in all of them.
         tables: path of each table found, by its name in the competition file.
         ids: what an id is, as in `Tables`.
+        described: digest of the labels and tables by which they were found, as `description_of` gives it; "" where
+            that was not noted.
     """
 
     competition: str
     folders: dict[str, tuple[Path, ...]]
     tables: dict[str, Path]
     ids: Ids = "stem"
+    described: str = ""
 
     def table(self, name: str) -> Path:
         """Return the path of the table called `name`.
@@ -60,12 +73,13 @@ class Layout:
         names = images.train if split == "train" else images.test
         return tuple(dict.fromkeys(path for name in names for path in self.folders.get(name, ())))
 
-    def index(self, images: ImageSet, split: str) -> ChipIndex:
+    def index(self, images: ImageSet, split: str, ids: Iterable[str] = ()) -> ChipIndex:
         """Return the chips of one rendering, and those that lack files of bands.
 
         Args:
             images: the rendering.
             split: "train" or "test".
+            ids: as the tables spell them; see `index_chips`.
 
         Raises:
             UserError: if no folder of it was found, or two files are of one chip.
@@ -79,7 +93,7 @@ class Layout:
                     f"Say where they are with `{split}` under [images.*]."
                 )
             raise UserError(f"No {split} chips: none of the folders {first(names)} was found.", command=PREPARE)
-        return index_chips(folders, Naming(images, self.ids), self._right_names(images, split))
+        return index_chips(folders, Naming(images, self.ids), self._right_names(images, split), ids)
 
     def files(self, images: ImageSet, split: str) -> dict[str, ChipFile]:
         """Return the chip files of one rendering, by id, in the order of the ids; see `index`."""
@@ -91,7 +105,7 @@ class Layout:
         Raises:
             UserError: if a chip has no file; the first ones are named, and what is likely to have gone wrong.
         """
-        index = self.index(images, split)
+        index = self.index(images, split, names)
         if missing := [name for name in names if name not in index.chips]:
             suffixes = " or ".join(images.suffix)
             cause = likely_cause(missing, index, images, self.ids, self.folders_of(images, split))
@@ -112,7 +126,8 @@ class Layout:
 
         folders = {name: [relative(place) for place in places] for name, places in self.folders.items()}
         tables = {name: relative(place) for name, place in self.tables.items()}
-        write_record(path, {"competition": self.competition, "folders": folders, "tables": tables}, version=FORMAT)
+        content = {"competition": self.competition, "described": self.described, "folders": folders, "tables": tables}
+        write_record(path, content, version=FORMAT)
 
     @classmethod
     def read(cls, path: Path, competition: Competition) -> Layout:
@@ -134,12 +149,18 @@ class Layout:
         """Read a layout to add to it: empty if there is none or it is damaged, and without the paths that are gone.
 
         Raises:
-            UserError: if it belongs to another competition.
+            UserError: if it belongs to another competition, also to one of the same name.
         """
         try:
             layout = cls._parse(path, competition)
         except DamagedError:
             return cls(competition.name, {}, {}, competition.tables.ids)
+        if layout.described not in ("", description_of(competition)):
+            raise UserError(
+                f"The workspace {path.parent.parent} was prepared for another competition called {competition.name!r}, "
+                "with other labels or tables. Give another --workspace; or, if its file was corrected, remove "
+                f"{path} and run the same command again."
+            )
         there = {name: tuple(filter(Path.exists, places)) for name, places in layout.folders.items()}
         folders = {name: places for name, places in there.items() if places}
         tables = {name: place for name, place in layout.tables.items() if place.exists()}
@@ -153,7 +174,8 @@ class Layout:
         def parse(content: dict[str, Any]) -> Layout:
             folders = {name: paths(places) for name, places in content["folders"].items()}
             tables = {name: path.parent / place for name, place in content["tables"].items()}
-            return cls(str(content["competition"]), folders, tables, competition.tables.ids)
+            described = str(content.get("described", ""))
+            return cls(str(content["competition"]), folders, tables, competition.tables.ids, described)
 
         layout = read_record(path, parse, version=FORMAT, older=OLDER, command=PREPARE)
         if layout.competition != competition.name:

@@ -49,11 +49,11 @@ class Task:
     def metric(self) -> Metric:
         """What judges the labels scored.
 
-        All labels: the competition's metric. Some: F-beta and average precision as the mean over them, as a mean over
-        chips says nothing where most chips carry none of them.
+        All labels: the competition's metric. Some: F-beta, average precision and log loss as the mean over them, as a
+        mean over chips says nothing where most chips carry none of them.
         """
         metric = self.competition.metric
-        if not self.is_whole and metric.name in ("f_beta", "average_precision"):
+        if not self.is_whole and metric.name in ("f_beta", "average_precision", "log_loss"):
             metric = metric.model_copy(update={"average": "macro"})
         return metric.of_labels(self.labels)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,13 +126,13 @@ def competition() -> None:
 @click.option("--from", "source", type=FOLDER, required=True, help="folder of Kaggle's files, packed or unpacked")
 @click.option("--output", type=FILE, help="file to write; default: the competition's name with .toml")
 @click.option("--train-table", help="the table of labels")
-@click.option("--sample-submission", help="the table that shows what a submission looks like")
+@click.option("--sample-submission", help="the table that shows what a submission looks like; '' is none")
 @click.option("--id-column", help="the column that names the pictures")
 @click.option("--tags-column", help="the column of the tags, or of the label")
 @click.option("--separator", help="what stands between two tags")
 @click.option("--metric", help="what ranks submissions, such as f2, 'macro f1', roc_auc or log_loss; default: a guess")
-@click.option("--group", help="the column that says which chips stay together in a fold")
-@click.option("--name", help="short name, used in files; default: from the slug or the folder")
+@click.option("--group", help="the column that says which chips stay together in a fold; '' is none")
+@click.option("--name", help="short name, used in files; default: from --output, the slug or the folder")
 @click.option("--title", help="name for people; default: from the slug or the folder")
 @click.option("--slug", help="Kaggle's name of the competition; default: what looks like one")
 @click.option("--force", is_flag=True, help="replace the file if it is there")
@@ -152,14 +153,21 @@ def init(source: Path, output: Path | None, force: bool, debug: bool, **wishes: 
 @click.option(
     "--competition", "name", default="planet", show_default=True, help="a known name, Kaggle's name, or a .toml file"
 )
+@click.option(
+    "--workspace", type=FOLDER, default="workspace", show_default=True, help="its data, if they are prepared, give ids"
+)
 @click.option("--debug", is_flag=True, help="show where an error came from")
-def show(name: str, debug: bool) -> None:
+def show(name: str, workspace: Path, debug: bool) -> None:
     """Show a competition as the toolkit understands it."""
     from competition.spec.load import load
     from competition.spec.show import show as text_of
+    from competition.workspace import Workspace
 
     click.get_current_context().meta["debug"] = debug
-    click.echo(text_of(load(name)))
+    described, chip = load(name), None
+    with suppress(UserError):  # no data, or those of another competition
+        chip = next(iter(Workspace(workspace, described).test_names), None)
+    click.echo(text_of(described, chip))
 
 
 @competition.command(name="list")

@@ -4,6 +4,7 @@ Layout of a workspace:
 
     data/layout.json            where the chips and tables are (written by `data prepare`)
     data/<folder>/, data/*.csv  what was unpacked; folders found unpacked are used where they lie
+    data/bundles/               archives of several folders and tables, unpacked
     cache/                      decoded chips
     folds.csv, folds.json       who is held out, and the audit
     runs/<model>/fold<k>/       one training job: recipe, history, checkpoint, scores
@@ -143,5 +144,5 @@ class Workspace:
         images = self.competition.image_set(self.competition.default_images)
         shared = {*self.layout.folders_of(images, "train")} & {*self.layout.folders_of(images, "test")}
         labelled = frozenset(self.labelled.image_names if shared else ())
-        names = [chip for chip in self.layout.files(images, "test") if chip not in labelled]
+        names = [chip for chip in self.layout.index(images, "test", labelled).chips if chip not in labelled]
         return SampleSubmission.of(names, self.competition)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from competition.common.errors import UserError
-from competition.common.text import first, short
+from competition.common.text import counted, first, short
 from competition.spec.tables import TableForm
 from competition.tables.csv_files import header_of
 from competition.tables.joined import read_column
@@ -28,15 +28,17 @@ class AssignedFolds:
         table: the folds.
         audit: how well they hold the labels' shares.
         path: of the table.
+        remarks: lines that say which chips stay together, and which delivered folds are not used.
     """
 
     table: FoldTable
     audit: Audit
     path: Path
+    remarks: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the audit and what was written, for a terminal."""
-        return f"{self.audit.text()}\nWrote {self.path}, digest {short(self.table.digest)}."
+        return "\n".join([self.audit.text(), *self.remarks, f"Wrote {self.path}, digest {short(self.table.digest)}."])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same for JSON."""
@@ -62,15 +64,25 @@ def assign_folds(
     """
     labelled, tables = workspace.labelled, workspace.competition.tables
     group = tables.group_column if group is None else group
-    groups = None
+    groups, what = None, repr(group)
     if group and group.endswith(".csv"):
+        what = f"group in {group}"
         groups = read_groups(Path(group), labelled.image_names, id_column=tables.id_column)
     elif group:
         cells = read_column(workspace.training_tables, tables, workspace.competition.labels, group)
-        groups = of_chips(cells, labelled.image_names, f"{first(tables.train)}, column {group!r},", "group")
+        source = f"{first(tables.train)}, column {group!r},"
+        try:
+            groups = of_chips(cells, labelled.image_names, source, "group")
+        except UserError as error:
+            raise UserError(f"{error} Fill these cells, or give --group '' for no groups.") from error
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
     settings = {"k": k, "seed": seed, "repeats": repeats, "group": group or None}
-    return _written(table, workspace, settings, force=force)
+    remarks = []
+    if groups is not None:
+        remarks.append(f"Chips of one {what} stay together: {counted(len(set(groups)), 'group')}.")
+    if tables.fold_column is not None:
+        remarks.append(f"The delivered folds in column {tables.fold_column!r} are not used.")
+    return _written(table, workspace, settings, force=force, remarks=remarks)
 
 
 def take_folds(
@@ -82,8 +94,8 @@ def take_folds(
         workspace: the chips, and where the table goes.
         source: a CSV file with a column of ids, the first where none has the competition's name, and one of folds;
             default: the training table. Rows of other chips are passed over.
-        column: the column of folds, counted from 0 or 1; those of further repeats add "_repeat1" and so on to its name.
-            Default: "fold", or of the training table the one that the competition names.
+        column: the column of folds, counted from 0 or 1; those of further repeats add "_repeat1" and so on to its name,
+            and count anew or go on. Default: "fold", or of the training table the one that the competition names.
         force: replace another fold table.
 
     Raises:
@@ -103,8 +115,10 @@ def take_folds(
     rows = [[cell.removesuffix(".0") for cell in of_chips(of, names, title, "fold")] for of in cells]  # as pandas may
     try:
         folds = np.array([parse_folds(name, row) for name, row in zip(columns, rows, strict=True)])
-        folds -= 1 if len(columns) == 1 and folds.size and folds.min() == 1 else 0
-        table = FoldTable(names, folds, int(folds[0].max()) + 1)
+        folds -= int(folds[0].min() == 1)
+        k = int(folds[0].max()) + 1
+        folds += np.where(folds.min(axis=1) == 0, k * np.arange(len(folds)), 0)[:, None]  # that count anew
+        table = FoldTable(names, folds, k)
     except UserError as error:
         raise UserError(f"{title}: {error}") from error
     settings = {"from": title, "column": column, "k": table.k, "repeats": table.num_repeats}
@@ -123,12 +137,14 @@ def _repeats_in(paths: Sequence[Path], form: TableForm, column: str) -> list[str
     return list(takewhile(headers.__contains__, later))
 
 
-def _written(table: FoldTable, workspace: Workspace, settings: dict[str, Any], *, force: bool) -> AssignedFolds:
+def _written(
+    table: FoldTable, workspace: Workspace, settings: dict[str, Any], *, force: bool, remarks: Sequence[str] = ()
+) -> AssignedFolds:
     path, labels = workspace.fold_table, workspace.competition.labels
     if path.is_file() and not force and FoldTable.read(path).digest != table.digest:
         raise UserError(
             f"{path} holds other folds. Keep them, or replace them with --force: runs made with them are refused then."
         )
-    assigned = AssignedFolds(table, audit(table, workspace.labelled.truth, labels), path)
+    assigned = AssignedFolds(table, audit(table, workspace.labelled.truth, labels), path, tuple(remarks))
     write_table(table, assigned.audit, path, settings=settings)
     return assigned

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from tabulate import tabulate
 
 from competition.common.records import write_record
-from competition.common.text import first
+from competition.common.text import cut, first
 from folds.table import FoldTable
 
 FORMAT = 1  # of `folds.json`
 TEXT_WIDTH = 110
 MAX_FOLDS_SHOWN = 10  # one by one in `Audit.text`; of more, the extremes
-MAX_LABEL_WIDTH = 20
+LEAST_LABEL_WIDTH = 20  # to which labels are cut, where the terminal is too narrow, before folds are left out
 MAX_LABELS_SHOWN = 40  # of more, those whose shares are farthest off
 EXAMPLES = 3
 
@@ -98,17 +98,19 @@ class Audit:
     def text(self) -> str:
         """Return the audit for a terminal, at most 110 columns wide, labels from the rarest to the most frequent."""
         every_fold = len(self.fold_sizes) <= MAX_FOLDS_SHOWN
-        grid = self._grid(every_fold)
-        if every_fold and max(map(len, grid.splitlines())) > TEXT_WIDTH:
-            every_fold, grid = False, self._grid(False)
+        if every_fold and len(self._grid(True, LEAST_LABEL_WIDTH).splitlines()[1]) > TEXT_WIDTH:
+            every_fold = False
+        longest = max(len(self.labels[column]) for column in self._labels_shown)
+        over = len(self._grid(every_fold, longest).splitlines()[1]) - TEXT_WIDTH
+        grid = self._grid(every_fold, longest - max(over, 0))
         lines = [line for text in self._remarks(every_fold) for line in _wrap(text)]
         return "\n".join([grid, "", *lines])
 
-    def _grid(self, every_fold: bool) -> str:
+    def _grid(self, every_fold: bool, label_width: int) -> str:
         headers = [f"f{fold}" for fold in range(len(self.fold_sizes))] if every_fold else ["min", "max"]
         shown = self.positives if every_fold else np.stack([self.positives.min(axis=0), self.positives.max(axis=0)])
         rows = [
-            [_cut(self.labels[column]), self.support[column], *shown[:, column], self._worst_of(column)]
+            [cut(self.labels[column], label_width), self.support[column], *shown[:, column], self._worst_of(column)]
             for column in self._labels_shown
         ]
         headers = ["label", "chips", *headers, "worst"]
@@ -149,12 +151,15 @@ class Audit:
             remarks.append(f"Shown are the {MAX_LABELS_SHOWN} of {len(self.labels):,} labels that are farthest off.")
         if self.worst is not None:
             label, fold, deviation = self.worst
-            remarks.append(f"Worst deviation from a label's share: {deviation:+.1%} ({label}, fold {fold}).")
+            among = " among labels that every fold can hold" if self.too_rare else ""
+            remarks.append(
+                f"Worst deviation from a label's share{among}: {deviation:+.1%} ({cut(label)}, fold {fold})."
+            )
         if self.too_rare:
-            too_rare = first(self.too_rare, EXAMPLES)
+            too_rare = first(map(cut, self.too_rare), EXAMPLES)
             remarks.append(f"Too rare for {self.k} folds, so that some hold out no chip with them: {too_rare}.")
         if self.absent:
-            absent = first(self.absent, EXAMPLES)
+            absent = first(map(cut, self.absent), EXAMPLES)
             remarks.append(f"On no chip at all, so that nothing can be learned of them: {absent}.")
         return remarks
 
@@ -208,7 +213,3 @@ def write_table(table: FoldTable, audit: Audit, path: Path, *, settings: dict[st
 
 def _wrap(text: str) -> list[str]:
     return textwrap.wrap(text, TEXT_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= MAX_LABEL_WIDTH else label[: MAX_LABEL_WIDTH - 1] + "…"

@@ -28,8 +28,9 @@ class Provenance:
         label_digest: digest of the label table.
         recipe_digest: digest of the resolved recipe and its weights.
         views: the test-time views that were averaged, the same for held-out and test chips.
-        left_out: chips that were left out as broken.
+        left_out: labelled chips that were left out as broken.
         versions: versions of what made them, by package.
+        test_left_out: chips to predict that were left out as broken; None in older records, where `left_out` has both.
     """
 
     model: str
@@ -42,10 +43,16 @@ class Provenance:
     views: tuple[str, ...]
     left_out: tuple[str, ...]
     versions: dict[str, str]
+    test_left_out: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.scored or self.scored != tuple(label for label in self.labels if label in self.scored):
             raise ValueError(f"The labels scored, {self.scored}, must be some of {self.labels}, in that order.")
+
+    @property
+    def broken_test(self) -> tuple[str, ...]:
+        """Chips to predict that were left out as broken; of older records, every chip that was."""
+        return self.left_out if self.test_left_out is None else self.test_left_out
 
     def fits(self, scores: Scores) -> bool:
         """Whether `scores` has numbers for just the labels scored."""

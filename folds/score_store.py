@@ -47,7 +47,8 @@ class ModelScores:
         test: mean over folds.
         test_by_fold: the test scores of each fold.
         recipe_digest: what all folds were made with.
-        left_out: chips that were left out as broken.
+        left_out: labelled chips that were left out as broken.
+        test_left_out: chips to predict that were.
     """
 
     oof: Scores
@@ -55,6 +56,7 @@ class ModelScores:
     test_by_fold: dict[int, Scores]
     recipe_digest: str
     left_out: tuple[str, ...]
+    test_left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,8 @@ class ScoreStore:
             )
         folds = {fold: self.read(model, fold) for repeat in complete for fold in repeat}
         self._check_agreement(model, list(folds.values()))
-        left_out = tuple(sorted({name for scores in folds.values() for name in scores.provenance.left_out}))
+        provenances = [scores.provenance for scores in folds.values()]
+        left_out = tuple(sorted({name for made in provenances for name in made.left_out}))
         by_repeat = [self._oof_of([folds[fold] for fold in repeat], model, set(left_out)) for repeat in complete]
         names = by_repeat[0].names
         test = {fold: scores.test for fold, scores in folds.items()}
@@ -210,8 +213,9 @@ class ScoreStore:
             oof=Scores(names, _mean([scores.aligned(names) for scores in by_repeat])),
             test=Scores(folds[complete[0][0]].test.names, _mean([scores.values for scores in test.values()])),
             test_by_fold=test,
-            recipe_digest=next(iter(folds.values())).provenance.recipe_digest,
+            recipe_digest=provenances[0].recipe_digest,
             left_out=left_out,
+            test_left_out=tuple(sorted({name for made in provenances for name in made.broken_test})),
         )
 
     def _oof_of(self, repeat: list[FoldScores], model: str, left_out: set[str]) -> Scores:

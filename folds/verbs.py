@@ -9,7 +9,7 @@ import click
 
 from competition.common.command_line import FILE, show_next
 from competition.common.errors import UserError
-from competition.flags import in_workspace
+from competition.flags import bands_flag, in_workspace
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -42,7 +42,10 @@ def folds(
     column: str | None,
     force: bool,
 ) -> None:
-    """Assign the labelled chips to multilabel-stratified folds, or take folds that were delivered."""
+    """Assign the labelled chips to multilabel-stratified folds, or take folds that were delivered.
+
+    Folds that the competition delivers are taken unless one of --k, --seed, --repeats and --group is given.
+    """
     from folds.assign import assign_folds, take_folds
 
     flags = {"--k": k, "--seed": seed, "--repeats": repeats, "--group": group}
@@ -58,7 +61,7 @@ def folds(
     else:
         assigned = assign_folds(workspace, k=k or 5, seed=seed or 0, repeats=repeats or 1, group=group, force=force)
     click.echo(assigned.text())
-    show_next("train --models baseline")
+    show_next(f"train --models baseline{bands_flag(workspace.competition)}")
 
 
 VERBS = (folds,)

@@ -1,4 +1,4 @@
-"""The verbs of training: recipes, fold, train, features, status. Each imports what it needs when it runs."""
+"""The verbs of training: recipes, fold, train, features. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from competition.common.command_line import FILE, as_flags, show_next
 from competition.flags import in_workspace
-from models.recipes.flags import job_flags, model_flags, recipe_flags
+from models.recipes.flags import RecipeCommand, job_flags, model_flags, recipe_flags
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -24,7 +24,7 @@ def recipes(recipes: Path | None) -> None:
     click.echo(listing(recipes))
 
 
-@click.command()
+@click.command(cls=RecipeCommand)
 @in_workspace
 @click.option("--model", required=True, help="a recipe, or a model begun with one")
 @click.option("--fold", type=click.IntRange(min=0), required=True, help="number of the fold to hold out")
@@ -49,7 +49,7 @@ def fold(
     show_next("status")
 
 
-@click.command()
+@click.command(cls=RecipeCommand)
 @in_workspace
 @model_flags
 @job_flags
@@ -64,14 +64,18 @@ def train(
 ) -> None:
     """Train models on every fold; folds that are done are left as they are."""
     from models.runs.model_recipe import ModelRequest
-    from models.train.train_folds import train_folds
+    from models.train.train_folds import train_models
 
     requests = [ModelRequest(model, name, overrides, recipes) for model in models]
-    are_whole = [train_folds(workspace, request, **options) for request in requests]
-    show_next(f"thresholds --model {requests[0].model}" if are_whole[0] else "status")
+    if not train_models(workspace, requests, **options):
+        show_next("status")
+    elif len(requests) > 1:
+        show_next("compare")
+    else:
+        show_next(f"thresholds --model {requests[0].model}")
 
 
-@click.command()
+@click.command(cls=RecipeCommand)
 @in_workspace
 @model_flags
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
@@ -87,23 +91,14 @@ def features(
     **options: bool,
 ) -> None:
     """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
-    from models.inputs.fill_banks import fill_banks
-    from models.runs.model_recipe import ModelRequest, recipe_of
+    from models.inputs.fill_banks import bank_recipe, fill_banks
+    from models.runs.model_recipe import ModelRequest
 
-    for model in models:
-        request = ModelRequest(model, name, overrides, recipes, verb="features --models")
-        fill_banks(workspace, request.model, recipe_of(workspace, request), **options)
+    requests = [ModelRequest(model, name, overrides, recipes, verb="features --models") for model in models]
+    for recipe in [bank_recipe(workspace, request) for request in requests]:  # all are checked before the first
+        fill_banks(workspace, recipe, **options)
     flags = as_flags({"name": name, "recipes": recipes, **overrides, **options})
     show_next(f"train --models {','.join(models)}{flags}")
 
 
-@click.command()
-@in_workspace
-def status(workspace: Workspace) -> None:
-    """Show how far every model has come on every fold."""
-    from models.runs.status import status_of
-
-    click.echo(status_of(workspace).text())
-
-
-VERBS = (recipes, fold, train, features, status)
+VERBS = (recipes, fold, train, features)

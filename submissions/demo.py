@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from competition.common.errors import spelled
 from competition.common.records import read_record
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.load import load
 from competition.tables.labels import read_label_table
 from submissions.members.blend_files import FORMAT, MARKER
@@ -37,7 +37,7 @@ def demo_text(blend: Path, submission: Path, kaggle: Path) -> str:
     rows = [[row["name"], f"{row['cross_fitted']:.4f}", "{:.4f} to {:.4f}".format(*row["interval"])] for row in figures]
     table = tabulate(rows, ["", f"{planet.metric.title}, cross-fitted", "95 % interval"], disable_numparse=True)
     truth, decided = (read_label_table([path], planet) for path in (kaggle / "simulated_test_labels.csv", submission))
-    score = f_beta(truth.truth, decided.truth, planet.metric)
+    score = measure(truth.truth, decided.truth, planet.metric)
     reached = f"the submission reaches {planet.metric.title} {score:.4f}."
     commands = [f"  {spelled(command)}" for command in WITH_REAL_DATA]
     return "\n".join([table, "", f"On the made-up test chips, as Kaggle would score it, {reached}", MADE_UP, *commands])

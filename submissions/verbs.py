@@ -179,7 +179,8 @@ def blend(
     if blended.lacking:
         raise blended.lacking
     click.echo(write_decided(blended.test, blended.evaluation.fitted, workspace, blended.provenance).text())
-    show_next(f"submit {name} --message '{blended.evaluation.name}'")
+    if workspace.competition.slug:
+        show_next(f"submit {name} --message '{blended.evaluation.name}'")
 
 
 @click.command()
@@ -215,19 +216,20 @@ def validate(workspace: Workspace, name: str, against: str | None, exclusive: bo
         show_next(f"validate {shlex.quote(name)} --sort")
     if not report.is_valid:
         sys.exit(1)
-    show_next(f"submit {shlex.quote(name)} --message {shlex.quote(path.stem)}")
+    if competition.slug:
+        show_next(f"submit {shlex.quote(name)} --message {shlex.quote(path.stem)}")
 
 
 @click.command()
 @in_workspace
 @click.argument("name", required=False)
-@click.option("--message", required=True, help="shown beside the submission on Kaggle")
+@click.option("--message", help="shown beside the submission on Kaggle; default: its name")
 @click.option("--again", is_flag=True, help="submit a file that was submitted before")
 @click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
 @click.option("--gzip", "as_gzip", is_flag=True, help="compress the file for the upload")
 @click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
 def submit(
-    workspace: Workspace, name: str | None, message: str, again: bool, wait: bool, as_gzip: bool, dry_run: bool
+    workspace: Workspace, name: str | None, message: str | None, again: bool, wait: bool, as_gzip: bool, dry_run: bool
 ) -> None:
     """Check a submission, by name or path, and upload it to Kaggle, once; default: the one written last."""
     from competition.kaggle.client import Kaggle
@@ -235,18 +237,15 @@ def submit(
     from submissions.submit.ledger import Ledger
     from submissions.submit.parcel import check_message, pack
 
-    message, slug = check_message(message), workspace.competition.kaggle_slug
+    slug = workspace.competition.slug if dry_run else workspace.competition.kaggle_slug
     parcel, ledger = pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
+    message = check_message(parcel.path.stem if message is None else message)
     click.echo(parcel.report.text())
     upload.check_new(parcel, ledger, again=again)
     if dry_run:
-        click.echo(
-            f"Dry run: {parcel.text(slug)} would be submitted with the message {message!r}. "
-            "Nothing has left this machine."
-        )
-        click.echo("Kaggle was not asked how many submissions are left, nor whether it has the file already.")
+        click.echo(parcel.rehearsal(message, slug))
         return
-    kaggle = Kaggle(slug)
+    kaggle = Kaggle(workspace.competition.kaggle_slug)
     submitted = upload.submit(parcel, message, kaggle, ledger, again=again)
     click.echo(submitted.text())
     if not wait:
@@ -292,7 +291,7 @@ def _show_ledger(workspace: Workspace, as_json: bool) -> None:
     from submissions.submit.leaderboard import Standings
     from submissions.submit.ledger import Ledger
 
-    standings = Standings(Ledger.of(workspace).entries())
+    standings = Standings(Ledger.of(workspace).entries(), workspace.competition.slug is not None)
     click.echo(json.dumps(standings.as_dict(), indent=2, ensure_ascii=False) if as_json else standings.text())
 
 

@@ -69,10 +69,24 @@ def test_from_simulated_archives_to_a_checked_submission(simulated: Path, tmp_pa
     assert "60 chips" in run("data", "prepare", "--from", simulated, *here)
     assert "Ready: 0 errors" in run("data", "check", *here)
     run("folds", "--k", 2, *here)
-    run("train", "--models", "baseline", *QUICK, *here)
+    workspace = f" --workspace '{here[1]}'"
+    assert run("status", *here) == f"No model was begun.\nNext: python run.py train --models baseline{workspace}\n"
+    assert "Next: python run.py status" in run("fold", "--model", "baseline", "--fold", 1, *QUICK, *here)
+    assert f"Next: python run.py train --models baseline{workspace}\n" in run("status", *here)
+    after = f"Next: python run.py thresholds --model baseline{workspace}"
+    assert run("train", "--models", "baseline", *here).splitlines()[-1] == after
     assert "is done" in run("fold", "--model", "baseline", "--fold", 1, *here)
-    assert "baseline" in run("status", *here)
+    command = f"predict --model baseline --images {simulated / 'test-jpg'} --output scores.csv --tags"
+    last = f"Scores of any folder of chips: python run.py {command}{workspace}"
+    assert run("status", *here).splitlines()[-2:] == [after, last]
+    scores = tmp_path / "scores.csv"
+    predict = (*command.replace("scores.csv", str(scores)).split(), *here)
+    shown = run(*predict)
+    assert "Tags: every label from a score of 0.2, one of every exclusive group.\n" in shown
+    better = after.removeprefix("Next: ")
+    assert f'0.2 is the cut before any tuning; "{better}" may find better ones.\n' in shown
     run("thresholds", "--model", "baseline", "--trials", 5, *here)
+    assert "Next: python run.py blend --members baseline --name baseline-alone" in run("status", *here)
     shown = run("compare", "--rule", "fixed,uniform", "--exclusive", *here)
     assert sorted(re.findall(r"^[* ] (baseline alone, [a-z]+)", shown, re.M)) == [
         "baseline alone, fixed",
@@ -87,8 +101,7 @@ def test_from_simulated_archives_to_a_checked_submission(simulated: Path, tmp_pa
     assert "identical" in run("validate", "first", "--against", "first", *here)
     shown = run("submit", "first", "--message", "a 'b'", "--dry-run", *here)
     assert "to planet-understanding-the-amazon-from-space would be submitted with the message \"a 'b'\"." in shown
-    scores = tmp_path / "scores.csv"
-    run("predict", "--model", "baseline", "--images", simulated / "test-jpg", "--output", scores, "--tags", *here)
+    assert "before any tuning" not in run(*predict)
     assert scores.read_text().splitlines()[0].startswith("image_name,agriculture,")
     assert scores.read_text().splitlines()[0].endswith(",water,tags")
     assert len(scores.read_text().splitlines()) == 1 + len(list((simulated / "test-jpg").iterdir()))
@@ -124,6 +137,7 @@ def test_frozen_features_serve_heads_specialists_and_predictions(
     shown = run("train", "--models", "tiny", "--name", "rare", "--recipes", recipes, *rare, "--views", "flips", *here)
     assert "TinyNet frozen, RGB at 16 px, solved by ridge." in shown
     cells = run("status", *here).splitlines()
+    assert "Next: python run.py compare --workspace" in cells[-2]
     assert all("..." not in line for line in cells if line.startswith(("tiny", "rare")))
     shown = run("blend", "--members", "tiny,rare", "--name", "both", "--union", "water", "--trials", 5, *here)
     assert "both.csv is valid: 24 rows" in shown
@@ -165,6 +179,43 @@ def test_a_file_opens_any_other_competition(tmp_path: Path) -> None:
     assert written[0] == header
     assert [line.split(",")[0] for line in written[1:]] == ["005", "004", "003", "002", "001", "000"]
     assert "prepared for competition 'fungi'" in run("folds", *here[:2], code=1)
+
+
+def test_commands_name_the_bands_of_chips_without_red_green_and_blue(tmp_path: Path) -> None:
+    name = ("--competition", "human-protein-atlas-2018")
+    here = ("--workspace", tmp_path / "workspace", *name)
+    run("data", "simulate", *name, "--to", tmp_path / "kaggle", "--train", 12, "--test", 4)
+    run("data", "prepare", "--from", tmp_path / "kaggle", *here)
+    command = "train --models baseline --bands red,green,blue,yellow --workspace"
+    assert f"Next: python run.py {command}" in run("folds", "--k", 2, *here)
+    assert f"Next: python run.py {command}" in run("status", *here)
+    assert f'Run "python run.py {command}' in run("export", "--model", "baseline", "--output", "x.keras", *here, code=1)
+    line = 'the .png chips have red, green, blue, yellow. Give "--bands red,green,blue,yellow", or --images with'
+    assert line in run("train", "--models", "baseline,residual", *here, code=1)
+
+
+@pytest.mark.parametrize(
+    ("bands", "flag"),
+    [
+        ("RGB", ""),
+        ("BGRN", ""),
+        ("NG", " --bands NG"),
+        (["B02", "N"], " --bands B02,N"),
+        (["grey"], " --bands grey,"),
+        (["R", "G", "B", "nir"], ""),
+        ([f"B{number}" for number in range(13)], ""),
+    ],
+)
+def test_bands_are_proposed_as_their_flag_takes_them(bands: str | list[str], flag: str) -> None:
+    from competition.flags import bands_flag
+    from competition.spec.images import ImageSet
+    from competition.spec.load import load
+    from tests.models.samples import tiny_recipe
+
+    images = ImageSet.model_validate({"suffix": ".png", "bands": bands, "train": ["train"]})
+    assert bands_flag(load("planet").model_copy(update={"images": {"png": images}})) == flag
+    if flag:
+        assert tiny_recipe(bands=flag.split()[1]).band_names == images.bands
 
 
 def test_commands_in_an_error_name_the_workspace(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from competition.checks.levels import check_levels, check_ranges
 from competition.checks.pixels import ChipScan, judge_scan, scan_chips
 from competition.checks.renderings import compare_renderings, judge_bands, judge_scenes
 from competition.checks.report import SEVERITIES, CheckReport, ChipCount, Finding, Severity, about
-from competition.checks.tables import check_labels, check_renaming
+from competition.checks.tables import check_columns, check_labels, check_renaming
 from competition.chip_index import ChipFile
 from competition.common.errors import UserError
 from competition.common.text import first
@@ -93,7 +94,8 @@ class _Checks:
             self.ids["train"] = [name for name in labelled.names if name]
             self.support = dict(zip(self._competition.labels, truth.sum(axis=0).tolist(), strict=True))
             self._tags = dict(zip(labelled.names, map(frozenset, labelled.tags), strict=True))
-            self._lost = sum(problem.count for problem in labelled.problems if problem.what.startswith("rows without"))
+            self._lost = sum(problem.count for problem in labelled.problems if problem.kind == "lost")
+            self.findings += check_columns(paths, self.ids["train"], self._competition)
             if not labelled.names and not self._lost:
                 self.findings.append(Finding("error", f"{first(tables.train, SHOWN)} lists no labelled chips."))
 
@@ -198,7 +200,8 @@ class _Checks:
         table = first(tables.train, SHOWN) if split == "train" else tables.sample_submission or ""
         folders = self._layout.folders_of(images, split)
         is_shared = bool({*folders} & {*self._layout.folders_of(images, other)})
-        index, ids = self._layout.index(images, split), self.ids.get(split)
+        ids, listed = self.ids.get(split), chain.from_iterable(self.ids.values())
+        index = self._layout.index(images, split, listed)
         others: frozenset[str] | None = None
         if is_shared:
             # If one split is not listed, all that the other does not list is of it; of what neither lists, train tells.
@@ -207,7 +210,8 @@ class _Checks:
             else:
                 others = frozenset(self.ids.get(other, ()))
         lost = self._lost if split == "train" else 0
-        return SplitFiles(images, f"{name} {split}", table, index, folders, ids, others, lost)
+        other_ids = self.ids.get(other, ())
+        return SplitFiles(images, f"{name} {split}", table, index, folders, ids, others, lost, other_ids)
 
     def _read(self, name: str, columns: Sequence[str]) -> pd.DataFrame | None:
         try:

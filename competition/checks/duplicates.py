@@ -2,9 +2,9 @@
 
 Equal ones have one digest of their pixels. Nearly equal ones, such as a copy saved anew or at another size, have
 gradients of nearly the same signs (a difference hash, here of 8 x 8 cells across and down: 128 bits). Sorted by these
-bits, begun at each quarter word in turn, such two lie side by side in one of the orders; so the work grows with the
-number of chips and not with its square. Smooth and hazy chips have like gradients without being copies: chips without
-contrast are left out, and each match is confirmed on the pixels.
+bits, begun at each quarter word in turn, two such chips lie side by side in one of the orders; so the work grows with
+the number of chips and not with its square. Smooth and hazy chips have similar gradients without being copies: chips
+without contrast are left out, and each match is confirmed on the pixels.
 
 Source: the dHash of N. Krawetz, "Kind of Like That", 2013; the sorted neighbourhood of Hernandez and Stolfo, 1995.
 """
@@ -23,7 +23,7 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.checks.report import Finding, about
-from competition.common.text import first
+from competition.common.text import cut, first
 
 CELLS = 8  # along each side, of which the signs of the gradients are kept
 SEEN = 64  # pixels along a side of what gradients are taken from; of more, every second, third, ...
@@ -40,7 +40,7 @@ BATCH = 2048
 NONE: frozenset[str] = frozenset()
 SHOWN = 3  # pairs in a line, and labels of a chip
 
-# What is kept of a chip, to find its like.
+# What is kept of a chip, to find pictures like it.
 PRINT = np.dtype([("digest", "S16"), ("bits", "u1", (CELLS * CELLS // 4,)), ("contrast", "f4")])
 Pairs = NDArray[np.int64]
 
@@ -64,7 +64,7 @@ def fingerprint(chip: NDArray[Any], grey: NDArray[np.float32]) -> tuple[bytes, N
 
 
 def to_grey(chip: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean of the bands, of a part of the pixels that is enough for this room, and the mean of each band.
+    """Return the mean of the bands at as many pixels as fingerprints need, and the mean of each band.
 
     Args:
         chip: array (height, width, num_bands).
@@ -159,7 +159,7 @@ def confirmed(pairs: Pairs, read: Callable[[int], NDArray[Any]]) -> Pairs:
 
 
 def _slopes(size: int) -> NDArray[np.float32]:
-    """Return an orthonormal base (size * size, 3) of the pictures that are even, or brighten evenly to one side."""
+    """Return an orthonormal basis (size * size, 3) of pictures of one colour, and of even slopes."""
     across, down = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size))
     planes = np.stack([np.ones(size * size), across.ravel(), down.ravel()], axis=1)
     return np.linalg.qr(planes)[0].astype(np.float32)
@@ -209,8 +209,8 @@ class Pictures:
         pairs_of = f"pairs of {how} pictures"
         yield from about("warning", f"{self.name} train: {pairs_of} with different labels{some}", torn, SHOWN)
         yield from about("warning", f"{self.name}: {pairs_of} in train and test{some}", across, SHOWN)
-        yield from about("note", f"{self.name} train: {pairs_of}, which folds may part{some}", same, SHOWN)
+        yield from about("note", f"{self.name} train: {pairs_of}, which folds may separate{some}", same, SHOWN)
 
 
 def _listed(labels: frozenset[str]) -> str:
-    return first(sorted(labels), SHOWN) or "-"
+    return first(map(cut, sorted(labels)), SHOWN) or "-"

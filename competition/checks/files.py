@@ -30,8 +30,9 @@ class SplitFiles:
         index: the chips found in the folders.
         folders: where they were found.
         ids: that the table lists; None without a table.
-        others: ids of the other split, whose chips lie in the same folders; None if these are others.
+        others: ids of the other split, where its chips lie in the same folders; None where they do not.
         lost: number of rows of the tables that name no chip, as they cannot be read.
+        other_ids: that the table of the other split lists.
     """
 
     images: ImageSet
@@ -42,6 +43,7 @@ class SplitFiles:
     ids: Sequence[str] | None
     others: frozenset[str] | None = None
     lost: int = 0
+    other_ids: Sequence[str] = ()
 
     @property
     def used(self) -> dict[str, ChipFile]:
@@ -84,5 +86,5 @@ class SplitFiles:
 
     def _cause(self, missing: Sequence[str], tables: Tables) -> str:
         """Return what is likely to be wrong where no chip has its file, and what else may be."""
-        cause = likely_cause(missing, self.index, self.images, tables.ids, self.folders)
-        return cause if "say " in cause else f"{cause} {MISTAKES}.".lstrip()
+        cause = likely_cause(missing, self.index, self.images, tables.ids, self.folders, self.other_ids)
+        return cause if "say " in cause or "write " in cause else f"{cause} {MISTAKES}.".lstrip()

@@ -10,6 +10,8 @@ from typing import IO
 
 from PIL import Image, TiffImagePlugin
 
+from competition.data.decode import ORIENTATION, TIFF
+
 HEAD = 1024  # bytes that hold the kind and, in practice, the beginning of EXIF
 SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
@@ -24,17 +26,14 @@ KNOWN = frozenset[str]().union(*SUFFIXES.values())
 BEGINNINGS = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # BigTIFF
-    b"MM\0+": "TIFF",
+    **dict.fromkeys(TIFF, "TIFF"),
     b"\0\0\0\x0cjP  ": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",  # the bare codestream
     b"GIF8": "GIF",
     b"BM": "BMP",
 }
 EXIF = re.compile(rb"Exif\0\0|eXIf|tiff:Orientation")  # in JPEG, in PNG, in XMP
-ORIENTATION, SAMPLES, EXTRA_SAMPLES = 274, 277, 338  # tags of TIFF and EXIF
+SAMPLES, EXTRA_SAMPLES = 277, 338  # tags of TIFF
 TURNED = range(2, 9)
 OPACITY = (1, 2)  # kinds of extra samples
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 from competition.checks.pixels import ChipScan
 from competition.checks.report import Finding
 from competition.common.text import first
-from competition.spec.images import ImageSet
+from competition.spec.base import toml_key
+from competition.spec.images import ImageSet, image_key
 
 SMALL_PART = 0.3  # of the whole range of a data type: 14 bits in 16 and fewer
 SMALL_PART_OF_GIVEN = 0.1  # of a range that somebody has written: a band may be dark in most of the chips
@@ -52,7 +52,7 @@ def check_ranges(name: str, title: str, scan: ChipScan, images: ImageSet) -> Ite
         text = text if part else f"values of {pixels.dtype} have no range, which training needs"
         yield Finding("warning", f"{title}: {text}; {_entry(name, narrow)}, the 1st and 99th percentile.")
     if cut:
-        text = f"[images.{name}.range] cuts off up to {share:.1%} of the pixels of a band"
+        text = f"[{image_key(name)}.range] cuts off up to {share:.1%} of the pixels of a band"
         yield Finding("warning", f"{title}: {text}; {_entry(name, cut)}, the 1st and 99th percentile, or wider.")
 
 
@@ -87,7 +87,7 @@ def check_levels(name: str, train: ChipScan, test: ChipScan, images: ImageSet) -
 
 
 def _whole(dtype: np.dtype[Any]) -> Range:
-    """Return what values of a data type span without a range: all that they can be."""
+    """Return what values of a data type span where no range is given: all that it can hold."""
     if dtype.kind == "f":
         return -np.inf, np.inf
     return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
@@ -95,8 +95,8 @@ def _whole(dtype: np.dtype[Any]) -> Range:
 
 def _entry(name: str, ranges: Mapping[str, Range]) -> str:
     """Return the entry of the competition file that says these ranges."""
-    lines = [f"{_key(band)} = {_range(low, high)}" for band, (low, high) in ranges.items()]
-    return f"write under [images.{name}.range] {first(lines, SHOWN)}"
+    lines = [f"{toml_key(band)} = {_range(low, high)}" for band, (low, high) in ranges.items()]
+    return f"write under [{image_key(name)}.range] {first(lines, SHOWN)}"
 
 
 def _range(low: float, high: float) -> str:
@@ -104,10 +104,6 @@ def _range(low: float, high: float) -> str:
     high = high if high > low else low + 1
     texts = ((_number(low, digits), _number(high, digits)) for digits in (4, 6, 9, 17))
     return next(f"[{one}, {other}]" for one, other in texts if one != other)
-
-
-def _key(band: str) -> str:
-    return band if re.fullmatch(r"[A-Za-z0-9_-]+", band) else f'"{band}"'
 
 
 def _number(value: float, digits: int = 4) -> str:

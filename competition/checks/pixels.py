@@ -124,7 +124,7 @@ def scan_chips(
     title: str = "",
     prints: bool = False,
 ) -> ChipScan:
-    """Decode chips in threads and keep what is wrong with them and what tells them apart, not the chips.
+    """Decode chips in threads and keep what is wrong with them and what identifies them, not the chips.
 
     Args:
         files: chip files by id.
@@ -171,9 +171,10 @@ def judge_scan(scan: ChipScan, title: str) -> Iterator[Finding]:
     yield from about("warning", f"{title}: chips of one colour all over", scan.constant)
     if len(scan.kinds) > 1:
         kinds = [f"{kind} ({count:,})" for kind, count in scan.kinds.most_common()]
-        # Sizes are made equal anyway; 8 beside 16 bits means two scales.
-        severity: Severity = "note" if len(scan.dtypes) == 1 else "warning"
-        yield from about(severity, f"{title}: kinds of chips", kinds)
+        # Sizes are made equal anyway; 8 beside 16 bits means two scales, and training stops at the first of the others.
+        severity: Severity = "note" if len(scan.dtypes) == 1 else "error"
+        what = "kinds of chips" if len(scan.dtypes) == 1 else "kinds of chips, and all must be of one data type"
+        yield from about(severity, f"{title}: {what}", kinds)
     yield from about(
         "warning", f"{title}: chips that are read turned or mirrored, as their EXIF says", scan.turned, EXAMPLES
     )
@@ -239,7 +240,7 @@ def _is_constant(chip: NDArray[Any]) -> bool:
 
 
 def _some_pixels(chip: NDArray[Any], gone: NDArray[np.bool_] | None, count: int, shift: int) -> NDArray[Any]:
-    """Return some pixels (at most `count`, num_bands) that have data; which ones, `shift` says."""
+    """Return some pixels (at most `count`, num_bands) that have data; `shift` says which."""
     height, width, bands = chip.shape
     places = (_places(height * width, count) + shift) % (height * width)
     if gone is not None:
@@ -250,11 +251,11 @@ def _some_pixels(chip: NDArray[Any], gone: NDArray[np.bool_] | None, count: int,
 
 @functools.lru_cache(maxsize=256)
 def _places(pixels: int, count: int) -> NDArray[np.int64]:
-    """Return places spread evenly over the pixels, but by chance, as every k-th would lie in few of the columns."""
+    """Return random places, spread evenly over the pixels: every k-th pixel would lie in few of the columns."""
     return ((np.arange(count) + np.random.default_rng(0).random(count)) * pixels / count).astype(np.int64)
 
 
 def _sampling(chips: int, bands: int) -> tuple[int, int]:
-    """Return how many pixels to keep of a chip, and of every how-manieth chip, for `KEPT` values at most."""
+    """Return how many pixels to keep of a chip, and of one chip in how many, so that `KEPT` values are the most."""
     per_chip = min(MOST, max(FEWEST, KEPT // max(1, chips * bands)))
     return per_chip, -(-chips * bands * per_chip // KEPT) or 1

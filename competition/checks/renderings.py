@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ VISIBLE = "RGB"
 SIZE = 64  # pixels along a side at which renderings are compared; at 32, haze alone makes two scenes alike
 ENOUGH = 8  # chips compared, for a share of them to mean something
 MIXED_UP = 0.25  # share of compared chips showing another scene from which the names must be wrong
+TIED = 1e-9  # mean correlation by which two orders of bands differ in rounding alone
 CLEARLY_BETTER = 0.02  # mean correlation by which another order of bands must win
 SAME_SCENE = 0.5  # mean correlation of red, green and blue below which two renderings show two scenes
 
@@ -65,29 +65,41 @@ def compare_renderings(
     """
     if not set(VISIBLE) <= set(images.bands) & set(reference.bands):
         return None
-    assignments = list(permutations(range(len(images.bands)), len(VISIBLE)))
     shared = [name for name in files if name in reference_files]
-    names, correlations = [], []
-    for name, matrix in _correlations(spread(shared, sample), files, images, reference_files, reference):
-        names.append(name)
-        correlations.append([matrix[assignment, range(len(VISIBLE))].mean() for assignment in map(list, assignments)])
-    if not names:
-        return None
-    table = np.array(correlations)  # (num_chips, num_assignments)
+    found = dict(_correlations(spread(shared, sample), files, images, reference_files, reference))
+    return fit_bands(tuple(found), np.array(list(found.values())), images.bands) if found else None
+
+
+def fit_bands(names: Sequence[str], correlations: NDArray[np.float64], bands: tuple[str, ...]) -> BandFit:
+    """Find the order of bands that goes best with red, green and blue, and the chips that show another scene.
+
+    Args:
+        names: ids of the chips.
+        correlations: float array (num_chips, num_bands, 3) of each band with red, green and blue.
+        bands: as the competition file has them.
+    """
+    declared, colours = [bands.index(letter) for letter in VISIBLE], range(len(VISIBLE))
     # One order for all chips, not the best for each: among many orders, one would fit even another scene.
-    same = table[:, np.median(table, axis=0).argmax()] >= SAME_SCENE
-    strangers = tuple(name for name, is_same in zip(names, same, strict=True) if not is_same)
-    declared = tuple(images.bands.index(letter) for letter in VISIBLE)
-    means = table[same].mean(axis=0) if same.any() else np.zeros(len(assignments))
-    # On a tie the competition file is right.
-    best = max(range(len(assignments)), key=lambda i: (means[i], assignments[i] == declared))
+    usual = _best_places(np.median(correlations, axis=0), declared)
+    same = correlations[:, usual, colours].mean(axis=1) >= SAME_SCENE
+    means = correlations[same].mean(axis=0) if same.any() else np.zeros((len(bands), len(VISIBLE)))
+    best = _best_places(means, declared)
     return BandFit(
         same_scene=int(same.sum()),
-        declared=float(means[assignments.index(declared)]),
-        best=float(means[best]),
-        order=_order(images.bands, assignments[best]) if same.any() else images.bands,
-        strangers=strangers,
+        declared=float(means[declared, colours].mean()),
+        best=float(means[best, colours].mean()),
+        order=_order(bands, best),
+        strangers=tuple(name for name, is_same in zip(names, same, strict=True) if not is_same),
     )
+
+
+def _best_places(correlations: NDArray[np.float64], declared: list[int]) -> list[int]:
+    """Return which bands, of correlations (num_bands, 3), go best with red, green and blue; on a tie those declared."""
+    from scipy.optimize import linear_sum_assignment
+
+    colours, places = linear_sum_assignment(correlations.T, maximize=True)
+    best = correlations[places, colours].mean()
+    return declared if correlations[declared, colours].mean() >= best - TIED else places.tolist()
 
 
 def judge_scenes(fit: BandFit, title: str, default: str) -> Iterator[Finding]:
@@ -149,9 +161,9 @@ def _standardised(chip: NDArray[Any], size: int) -> NDArray[np.float64]:
     return np.divide(centred, spreads, out=np.zeros_like(centred), where=spreads > 0)
 
 
-def _order(bands: tuple[str, ...], assignment: tuple[int, ...]) -> tuple[str, ...]:
+def _order(bands: tuple[str, ...], places: list[int]) -> tuple[str, ...]:
     """Return the names of `bands` with red, green and blue at the positions given, the others in their order."""
-    placed = dict(zip(assignment, VISIBLE, strict=True))
+    placed = dict(zip(places, VISIBLE, strict=True))
     others = iter(band for band in bands if band not in VISIBLE)
     return tuple(placed[i] if i in placed else next(others) for i in range(len(bands)))
 

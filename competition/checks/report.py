@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tabulate import tabulate
 
-from competition.common.text import SHOWN, counted, first
+from competition.common.text import SHOWN, counted, cut, first
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -108,7 +108,9 @@ class CheckReport:
 
     def _label_table(self) -> str:
         rarest = sorted(self.support.items(), key=lambda item: item[1])
-        rows = [[label, _number(count), f"{count / self.num_labelled:.2%}"] for label, count in rarest if rarest[-1][1]]
+        rows = [
+            [cut(label), _number(count), f"{count / self.num_labelled:.2%}"] for label, count in rarest if rarest[-1][1]
+        ]
         if len(rows) > MOST_LABELS:
             left_out = len(rows) - 2 * ENDS
             rows = [*rows[:ENDS], [f"... and {left_out:,} more", "", ""], *rows[-ENDS:]]

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.checks.report import Finding, about
-from competition.common.text import first
+from competition.common.errors import UserError
+from competition.common.text import cut, first
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 from competition.tables.cells import CellValues
+from competition.tables.joined import read_column
 from competition.tables.label_table import LabelRows
 from competition.tables.labels import to_multi_hot
 
@@ -54,14 +56,41 @@ def check_labels(table: LabelRows, competition: Competition) -> tuple[NDArray[np
     findings += about("note", f"{name}: chips that repeat a tag, which changes nothing", repeating)
     known = frozenset(competition.labels)
     truth = to_multi_hot(([tag for tag in tags if tag in known] for tags in table.tags), competition)
-    faults = [problem.count for problem in table.problems if problem.what.startswith(("cells", "rows with unknown"))]
+    faults = [problem.count for problem in table.problems if problem.kind in ("cells", "tags")]
     if 2 * max(faults, default=0) >= max(1, len(ids)):  # what such rows lack only follows from that
         return truth, findings
     findings += _check_rules(truth, competition, ids)
     unused = [label for label, column in competition.label_index.items() if not truth[:, column].any()]
     if unused and table.is_table:
-        findings.append(Finding("warning", f"{name}: no chip carries {first(unused)}; that cannot be learned."))
+        findings.append(
+            Finding("warning", f"{name}: no chip carries {first(map(cut, unused))}; that cannot be learned.")
+        )
     return truth, findings
+
+
+def check_columns(paths: Sequence[Path], ids: Sequence[str], competition: Competition) -> Iterator[Finding]:
+    """Find chips without a group or a delivered fold, where the competition file names a column of these.
+
+    Args:
+        paths: of the training tables.
+        ids: of the labelled chips.
+        competition: names the columns.
+    """
+    tables = competition.tables
+    columns = {
+        "group_column": (tables.group_column, "fill it in, or give folds --group '' for no groups"),
+        "fold_column": (tables.fold_column, "fill it in, or take that entry out of the file"),
+    }
+    for entry, (column, remedy) in columns.items():
+        if column is None:
+            continue
+        try:
+            cells = read_column(paths, tables, competition.labels, column)
+        except UserError as error:
+            yield Finding("error", f"{entry}: {error}")
+            continue
+        text = f"{first(tables.train, EXAMPLES)}: chips with a blank {entry} {column!r}; {remedy}"
+        yield from about("error", text, [name for name in ids if not cells.get(name)], EXAMPLES)
 
 
 def check_renaming(
@@ -105,11 +134,11 @@ def _check_rules(truth: NDArray[np.bool_], competition: Competition, ids: NDArra
     for group, columns in zip(competition.exclusive, competition.exclusive_columns, strict=True):
         carried = truth[:, columns].sum(axis=1)
         none = (carried == 0) & ~bare if competition.unlabelled else carried == 0
-        yield from about("warning", f"{name}: chips with none of {first(group)}", ids[none])
-        yield from about("warning", f"{name}: chips with several of {first(group)}", ids[carried > 1])
+        yield from about("warning", f"{name}: chips with none of {first(map(cut, group))}", ids[none])
+        yield from about("warning", f"{name}: chips with several of {first(map(cut, group))}", ids[carried > 1])
     for label in competition.alone:
         together = truth[:, competition.label_index[label]] & (truth.sum(axis=1) > 1)
-        yield from about("warning", f"{name}: chips with {label} and other labels", ids[together])
+        yield from about("warning", f"{name}: chips with {cut(label)} and other labels", ids[together])
     if competition.unlabelled:
         yield from about("note", f"{name}: chips without a label", ids[bare], EXAMPLES)
     elif not competition.exclusive:  # otherwise named above

@@ -37,6 +37,19 @@ class Verbs(click.Group):
             click.echo(f"\n{said}", err=True)
             ctx.exit(INTERRUPTED)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that is asked for; of one that there is not, say which group has it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            groups = [group for group in self.commands.values() if isinstance(group, click.Group)]
+            inside = [f"'{group.name} {args[0]}'" for group in groups if args[0] in group.commands]
+            if inside:
+                ctx.fail(f"{error.message} Did you mean {' or '.join(inside)}?")
+            raise
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the pipeline."""
         return list(self.commands)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 SHOWN = 5  # of the names in a list
+LONGEST = 40  # letters of a label in a line
 
 
 def readable(size: int) -> str:
@@ -31,6 +32,16 @@ def first(names: Iterable[object], shown: int = SHOWN) -> str:
     listed = [str(name) for name in names]
     more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
     return ", ".join(listed[:shown]) + more
+
+
+def cut(name: str, width: int = LONGEST) -> str:
+    """Return a name, or its beginning where it is longer than `width`."""
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return text as one line: a blank stands for whatever cannot be printed, such as a line break."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def now() -> str:

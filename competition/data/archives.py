@@ -6,24 +6,28 @@ temporary folder first and renamed at the end, so that what was there stays unti
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_folder
+from competition.common.packed import stem_of
 from competition.common.records import DamagedError, read_record, write_record
-from competition.common.text import first
+from competition.common.text import first, short
 from competition.data.extraction import extract
 
-FOLDER_SUFFIXES = (".tar.7z", ".7z", ".zip", ".tar", ".tar.gz", ".tgz")
-TABLE_SUFFIXES = (".zip", ".7z")
 STAGING = ".unpacking-"
 FORMAT = 1  # of `unpacked.json`
+BUNDLES = "bundles"  # folder of what has no place of its own name
+# Of the workspace, and of the record of what was unpacked.
+RESERVED = ("layout.json", "unpacked.json", ".lock", "format", "digest")
+LONGEST = 50  # letters of an archive's name in that of a folder
 
 
 def unpack_folder(archive: Path, target: Path, *, as_it_is: bool = False, beside: Path | None = None) -> int:
@@ -34,7 +38,7 @@ def unpack_folder(archive: Path, target: Path, *, as_it_is: bool = False, beside
     Args:
         archive: `.tar.7z`, `.7z`, `.zip`, `.tar`, `.tar.gz` or `.tgz`.
         target: the folder; on failure it is left as it was.
-        as_it_is: keep the folders within the archive, but for those around one of the target's name.
+        as_it_is: keep the folders within the archive, but for one of the target's name around all the rest.
         beside: folder that receives the temporary one; default: that of the target.
 
     Returns:
@@ -84,27 +88,50 @@ def remove_leftovers(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def stem_of(archive: Path) -> str:
-    """Return the name of an archive without the suffix of its format."""
-    suffix = next((end for end in FOLDER_SUFFIXES if archive.name.lower().endswith(end)), "")
-    return archive.name[: len(archive.name) - len(suffix)]
-
-
 class Unpacker:
     """Unpacks archives to the workspace and remembers which; what is there from the same archive is left alone.
 
     Args:
         data: folder of the workspace that receives what is unpacked.
+        source: folder in which the archives lie, if not in that one.
+        names: of all folders and tables that may be unpacked.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, source: Path | None = None, names: Iterable[str] = ()) -> None:
         self.data = data
+        self._source = source or data
         self._record = data / "unpacked.json"
+        self._names = {name.lower() for name in names}
+        self._taken = {*RESERVED, BUNDLES}
         remove_leftovers(data)
 
     def made_from(self, archives: set[str]) -> list[Path]:
         """Return what was unpacked, now or earlier, from archives of these names."""
         return [self.data / name for name, about in self._read().items() if about.get("archive") in archives]
+
+    def place_for(self, name: str, archive: Path, *, own: bool = False) -> str:
+        """Return where within `data` an archive is unpacked to, so that it takes nobody else's place, nor lies in it.
+
+        Args:
+            name: the place it would have; where that is taken, it has a folder of its own.
+            archive: the archive.
+            own: whether `name` is one of the `names`, and it has the right to its place.
+        """
+        place = name.lower()
+        others = self._names - {place} if own else self._names
+        if any(_overlap(place, other) for other in (*others, *self._taken)):
+            name = f"{self._folder_of(archive)}-only/{name.rpartition('/')[2]}"
+        self._taken.add(name.lower())
+        return name
+
+    def place_of_bundle(self, archive: Path) -> str:
+        """Return where within `data` an archive is unpacked to that may hold anything; no other has that place."""
+        # The name of the archive comes last: it may be part of that of an image folder, such as images_001/images.
+        return f"{self._folder_of(archive)}/{stem_of(archive.name)[:LONGEST]}"
+
+    def _folder_of(self, archive: Path) -> str:
+        within = archive.relative_to(self.data if archive.is_relative_to(self.data) else self._source)
+        return f"{BUNDLES}/{short(hashlib.sha256(os.fsencode(within.as_posix())).hexdigest())}"
 
     def unpack(self, name: str, archive: Path, *, is_folder: bool, as_it_is: bool = False) -> str:
         """Unpack `archive` to `name` unless that was done, and return what was done.
@@ -114,12 +141,22 @@ class Unpacker:
             archive: the archive.
             is_folder: whether it holds a folder, or one file.
             as_it_is: as of `unpack_folder`.
+
+        Raises:
+            UserError: as of `unpack_folder`, and if the workspace keeps `name` for itself.
         """
+        if name.lower().split("/", maxsplit=1)[0] in RESERVED:
+            raise UserError(f"{archive} cannot be unpacked to {name}, which the workspace keeps for itself. Rename it.")
         target = self.data / name
         record = self._read()
         earlier = record.get(name, {})
         state = archive.stat()
-        stamp = {"archive": archive.name, "size": state.st_size, "modified_ns": state.st_mtime_ns}
+        stamp = {
+            "archive": archive.name,
+            "size": state.st_size,
+            "modified_ns": state.st_mtime_ns,
+            "as_it_is": as_it_is,
+        }
         if target.exists() and _count(target) == earlier.get("files") and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
         if is_folder:
@@ -132,8 +169,11 @@ class Unpacker:
 
     @staticmethod
     def _same(archive: Path, stamp: dict[str, Any], earlier: dict[str, Any]) -> bool:
+        earlier = {"as_it_is": stamp["as_it_is"], **earlier}  # which earlier versions did not write down
         if stamp.items() <= earlier.items():
             return True
+        if stamp["as_it_is"] != earlier["as_it_is"]:
+            return False
         # A copy or a second download has another date: the content decides.
         return bool(stamp["size"] == earlier.get("size") and digest_file(archive) == earlier.get("sha256"))
 
@@ -169,12 +209,18 @@ def _folder_of_files(content: Path, name: str, archive: Path, *, as_it_is: bool)
     while True:
         entries = list(os.scandir(folder))
         folders = [entry.name for entry in entries if entry.is_dir()]
-        if name in folders:
+        is_whole = len(entries) == len(folders) == 1
+        if name in folders and (is_whole or not as_it_is):
             folder /= name
-        elif len(entries) == len(folders) == 1 and not as_it_is:
+        elif is_whole and not as_it_is:
             folder /= folders[0]
         else:
             return folder
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies in the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _count(path: Path) -> int:

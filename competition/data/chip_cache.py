@@ -22,12 +22,12 @@ from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.progress import reporter
 from competition.common.text import counted, first, readable, short
-from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.data.chips import BrokenChipError, digest_chip, holds_turned, read_chip, resize_chip
 from competition.spec.images import ImageSet
 
 BLOCK = 1024  # chips decoded between two records of progress
 PROBED = 5  # chips that decide on the data type of all
-READER = 1  # raise it when the same file would decode to other pixels
+READER = 1  # raise it when the same file would decode to other pixels; of few files, see `digest_chip`
 
 # One row per chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
 ROW = np.dtype([("bytes", "<i8"), ("mtime_ns", "<i8"), ("digest", "S32"), ("broken", "?")])
@@ -149,7 +149,10 @@ def probe(files: Sequence[ChipFile], images: ImageSet) -> Kind:
 
 
 class _Builder:
-    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record of each chip."""
+    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record of each chip.
+
+    The empty file `upright` says that turned chips are upright in it; where it is missing, they are decoded again.
+    """
 
     def __init__(
         self, folder: Path, names: tuple[str, ...], files: list[ChipFile], images: ImageSet, size: int
@@ -157,6 +160,7 @@ class _Builder:
         self.names, self.files, self.images, self.size = names, files, images, size
         self.shape = (len(names), size, size, len(images.bands))
         self.pixels_path, self.rows_path = folder / "chips.npy", folder / "rows.npy"
+        self.upright_path = folder / "upright"
         self.reasons: dict[str, str] = {}
 
     def open(self, skip_broken: bool) -> ChipCache:
@@ -187,10 +191,15 @@ class _Builder:
 
     def _load_rows(self) -> NDArray[Any]:
         """Return the record of each chip; nothing is recorded where either file is missing or damaged."""
-        rows = opened(self.rows_path, (len(self.names),), ROW)
-        if rows is None or opened(self.pixels_path, self.shape) is None:
+        recorded = opened(self.rows_path, (len(self.names),), ROW)
+        if recorded is None or opened(self.pixels_path, self.shape) is None:
             return np.zeros(len(self.names), dtype=ROW)
-        return np.array(rows)
+        rows = np.array(recorded)
+        if not self.upright_path.is_file():
+            with ThreadPoolExecutor(cpu_count()) as pool:
+                rows[list(pool.map(holds_turned, self.files))] = np.zeros((), dtype=ROW)
+            self._save(rows)
+        return rows
 
     def _stale(self, rows: NDArray[Any]) -> NDArray[np.int64]:
         """Return the rows whose file is not the one that was decoded."""
@@ -204,7 +213,7 @@ class _Builder:
             if row["bytes"] == size and row["mtime_ns"] == time:
                 continue
             # A copy or a fresh unpacking changes the time and not the content: then the pixels are still right.
-            if row["bytes"] == size and row["digest"] == _digest(file):
+            if row["bytes"] == size and row["digest"] == digest_chip(file):
                 rows["mtime_ns"][i] = time
                 touched = True
                 continue
@@ -216,6 +225,7 @@ class _Builder:
     def _save(self, rows: NDArray[Any]) -> None:
         with replace_atomically(self.rows_path) as temporary:
             np.save(temporary, rows, allow_pickle=False)
+        self.upright_path.touch()
 
     def _decode(self, rows: NDArray[Any], stale: NDArray[np.int64], skip_broken: bool) -> NDArray[Any]:
         pixels = self._open_pixels()
@@ -257,7 +267,7 @@ class _Builder:
         file = self.files[i]
         try:
             # First what the file is: if it changes meanwhile, the record is of the old one, and it is decoded again.
-            state, digest = _state(file), _digest(file)
+            state, digest = _state(file), digest_chip(file)
             chip = resize_chip(read_chip(file, self.images), self.size)
             if chip.dtype != dtype:
                 raise BrokenChipError.of(shown_file(file), f"expected {dtype} as in the others, received {chip.dtype}")
@@ -284,10 +294,3 @@ def _state(file: ChipFile) -> tuple[int, int] | None:
         return None
     times = hashlib.blake2b(repr(states).encode(), digest_size=8).digest()
     return sum(size for size, _ in states), int.from_bytes(times, signed=True)
-
-
-def _digest(file: ChipFile) -> bytes:
-    # Hex, as NumPy strips zero bytes from the end of byte strings.
-    if isinstance(file, Path):
-        return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest().encode()
-    return hashlib.blake2b(b"".join(map(_digest, file)), digest_size=16).hexdigest().encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from competition.chip_index import ChipFile, shown_file
 from competition.common.errors import UserError
 from competition.common.text import counted
-from competition.data.decode import decode
+from competition.data.decode import decode, is_turned
 from competition.spec.images import ImageSet
 
 DTYPES = ("uint8", "uint16", "int16", "float32")
@@ -99,6 +100,26 @@ def read_with_gaps(
     chip = np.concatenate([_resized(band, height, width) for band in bands], axis=2)
     gaps = [_nearest(gone, height, width) for _, gone in read if gone is not None]
     return chip, np.concatenate(gaps, axis=2) if gaps else None
+
+
+def holds_turned(file: ChipFile) -> bool:
+    """Whether a chip's file, or that of one of its bands, asks for being turned or mirrored."""
+    return any(map(is_turned, [file] if isinstance(file, Path) else file))
+
+
+def digest_chip(file: ChipFile) -> bytes:
+    """Return the digest of what a chip's file, or those of its bands, hold: 32 bytes of ASCII.
+
+    That of a turned file is not of its content alone, as it was before such were brought upright: so what was made of
+    it then is made again, and of all others nothing is.
+    """
+    # Hex, as NumPy strips zero bytes from the end of byte strings.
+    if isinstance(file, Path):
+        content = file.read_bytes()
+        content = b"upright" + content if is_turned(file) else content
+    else:
+        content = b"".join(map(digest_chip, file))
+    return hashlib.blake2b(content, digest_size=16).hexdigest().encode()
 
 
 def resize_chip(chip: NDArray[Any], size: int) -> NDArray[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -15,11 +17,13 @@ from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from competition.common.text import counted
 
-TIFF = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}  # how a TIFF begins
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how a TIFF begins; the last two are BigTIFFs
 GREY = {"1", "L", "LA", "La"}  # Pillow's modes
 WITH_ALPHA = {"LA", "RGBA", "PA"}
 COLOURS = {"R", "G", "B"}
 ORIENTATION = 274  # tag of EXIF and of TIFF
+GDAL_METADATA, GDAL_NODATA = 42112, 42113  # tags of GeoTIFFs
+EXIF = re.compile(rb"[eE][xX][iI]f|com.adobe.xmp")  # how chunks of a PNG that hold it are called
 
 # From how a picture lies in the file to how it is meant, by the value of the tag (as Pillow's exif_transpose).
 TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
@@ -38,8 +42,30 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
+@dataclass(frozen=True)
+class Raw:
+    """What an image file holds, upright, before it becomes what a competition expects.
+
+    Attributes:
+        array: (height, width, num_bands), of any data type in the machine's byte order.
+        mode: of the file, as Pillow calls it; "TIFF" of what tifffile has decoded.
+        has_alpha: whether the last band is what the file calls opacity.
+        tags: of a TIFF, what GDAL says of it as text, by the number of the tag.
+    """
+
+    array: NDArray[Any]
+    mode: str
+    has_alpha: bool = False
+    tags: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether it is a picture of 8 bits or fewer, which Pillow converts."""
+        return self.mode != "TIFF" and self.array.dtype == np.uint8
+
+
 def decode(path: Path, bands: tuple[str, ...], *, grey_as_colours: bool = True) -> NDArray[Any]:
-    """Decode an image file: TIFF by tifffile, all else that Pillow knows by that.
+    """Decode an image file for a competition that expects certain bands.
 
     Pictures of 8 bits are converted where one or three bands are expected: CMYK, palettes, grey, colours, opacity left
     out. Deeper ones, and TIFFs, only become three bands of one grey where R, G and B are expected, and lose a band
@@ -57,13 +83,31 @@ def decode(path: Path, bands: tuple[str, ...], *, grey_as_colours: bool = True) 
         Exception: whatever the decoders raise on a damaged file.
     """
     with path.open("rb") as file:
-        is_tiff = file.read(4) in TIFF
-        file.seek(0)
-        chip = (_read_tiff if is_tiff else _read_picture)(file, bands, grey_as_colours)
-    return chip.astype(chip.dtype.newbyteorder("="), copy=False)
+        raw = read_raw(file, len(bands))
+    if raw.is_shallow and not grey_as_colours and len(bands) in (1, 3) and (raw.mode in GREY) != (len(bands) == 1):
+        received = "a grey picture" if raw.mode in GREY else "a picture in colours"
+        raise ValueError(f"expected {counted(len(bands), 'band')}, received {received}")
+    return _fitting(raw, bands, grey_as_colours)
 
 
-def _read_picture(file: IO[bytes], bands: tuple[str, ...], grey_as_colours: bool) -> NDArray[Any]:
+def read_raw(file: IO[bytes], num_bands: int | None = None) -> Raw:
+    """Decode an open image file: TIFF by tifffile, all else that Pillow knows by that.
+
+    Args:
+        file: at its beginning.
+        num_bands: expected; one or three are what pictures of 8 bits are converted to. None: as many as there are,
+            palettes and ink as the colours they show.
+
+    Raises:
+        Exception: whatever the decoders raise on a damaged file.
+    """
+    is_tiff = file.read(4).startswith(TIFF)
+    file.seek(0)
+    raw = (_read_tiff if is_tiff else _read_picture)(file, num_bands)
+    return replace(raw, array=raw.array.astype(raw.array.dtype.newbyteorder("="), copy=False))
+
+
+def _read_picture(file: IO[bytes], num_bands: int | None) -> Raw:
     try:
         picture = Image.open(file)
     except UnidentifiedImageError:
@@ -72,12 +116,30 @@ def _read_picture(file: IO[bytes], bands: tuple[str, ...], grey_as_colours: bool
         # Not by turning Pillow's warning into an error: warnings.catch_warnings() is not safe in threads.
         if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
             raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
-        deep = _deep(picture, file)
-        if deep is None:
-            chip = _colours(picture, len(bands), grey_as_colours)
-        else:
-            chip = _fitting(deep, bands, grey_as_colours, has_alpha=picture.mode in WITH_ALPHA)
-        return _upright(chip, _orientation(picture))
+        mode, deep = picture.mode, _deep(picture, file)
+        chip = _colours(picture, num_bands) if deep is None else deep
+        has_alpha = deep is not None and mode in WITH_ALPHA
+        return Raw(_upright(_with_bands(chip), _orientation(picture)), mode, has_alpha)
+
+
+def is_turned(path: Path) -> bool:
+    """Whether a file asks for being turned or mirrored, as `decode` does; False of one that cannot be read.
+
+    Pixels are only decoded where what asks for it may come after them, as in some PNGs.
+    """
+    with suppress(Exception), path.open("rb") as file:
+        is_tiff = file.read(4).startswith(TIFF)
+        file.seek(0)
+        if is_tiff:
+            import tifffile
+
+            with tifffile.TiffFile(file) as tiff:
+                return _tag(tiff.series[0].keyframe) in TURNS
+        with Image.open(file) as picture:
+            if picture.format == "PNG" and EXIF.search(path.read_bytes()):
+                picture.load()
+            return _orientation(picture) in TURNS
+    return False
 
 
 def _deep(picture: ImageFile.ImageFile, file: IO[bytes]) -> NDArray[Any] | None:
@@ -99,20 +161,22 @@ def _deep(picture: ImageFile.ImageFile, file: IO[bytes]) -> NDArray[Any] | None:
     return None if chip.dtype == np.uint8 else chip
 
 
-def _colours(picture: Image.Image, num_bands: int, grey_as_colours: bool) -> NDArray[Any]:
+def _colours(picture: Image.Image, num_bands: int | None) -> NDArray[Any]:
     """Return the pixels of a picture of 8 bits or fewer."""
-    if not grey_as_colours and num_bands in (1, 3) and (picture.mode in GREY) != (num_bands == 1):
-        received = "a grey picture" if picture.mode in GREY else "a picture in colours"
-        raise ValueError(f"expected {counted(num_bands, 'band')}, received {received}")
     if picture.mode == "P":
         picture.load()  # which may bring the transparency
         picture.info.pop("transparency", None)  # convert() drops it, and warns of that
-    if num_bands == 3:
+    if num_bands == 1 or (num_bands is None and picture.mode in GREY):
+        return np.asarray(picture.convert("L"))
+    if num_bands == 3 or (num_bands is None and picture.mode != "RGBA"):
         # convert() undoes the Adobe inversion of Planet's CMYK files; other decoders return zeros.
         return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
-    if num_bands == 1:
-        return np.asarray(picture.convert("L"))[:, :, None]
     return np.asarray(picture)
+
+
+def _with_bands(chip: NDArray[Any]) -> NDArray[Any]:
+    """Return a chip with an axis of bands, be it one."""
+    return chip[:, :, None] if chip.ndim == 2 else chip
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -127,30 +191,32 @@ def _upright(chip: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(TURNS[orientation](chip)) if orientation in TURNS else chip
 
 
-def _fitting(chip: NDArray[Any], bands: tuple[str, ...], grey_as_colours: bool, *, has_alpha: bool) -> NDArray[Any]:
+def _fitting(raw: Raw, bands: tuple[str, ...], grey_as_colours: bool) -> NDArray[Any]:
     """Return a chip without the opacity that is no band, and one of grey as R, G and B where these are expected."""
-    if chip.ndim == 2:
-        chip = chip[:, :, None]
-    of_colours = set(bands) == COLOURS
-    if has_alpha and chip.ndim == 3 and chip.shape[2] - 1 in {len(bands), 1 if of_colours else len(bands)}:
+    chip, of_colours = raw.array, set(bands) == COLOURS
+    if chip.ndim != 3:
+        return chip
+    if raw.has_alpha and chip.shape[2] - 1 in {len(bands), 1 if of_colours else len(bands)}:
         chip = chip[:, :, :-1]
-    if of_colours and chip.ndim == 3 and chip.shape[2] == 1:
+    if of_colours and chip.shape[2] == 1:
         if not grey_as_colours:
             raise ValueError("expected 3 bands, received a grey picture")
         chip = chip.repeat(3, axis=2)
     return chip
 
 
-def _read_tiff(file: IO[bytes], bands: tuple[str, ...], grey_as_colours: bool) -> NDArray[Any]:
+def _read_tiff(file: IO[bytes], num_bands: int | None) -> Raw:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
         series, page = tiff.series[0], tiff.series[0].keyframe
-        if not _needs_pillow(page, len(bands)):
+        if not _needs_pillow(page, num_bands):
             _check_whole(tiff.series, tiff.filehandle.size)
+            tags = {code: str(page.tags[code].value) for code in (GDAL_METADATA, GDAL_NODATA) if code in page.tags}
             pages = [each for each in tiff.series if (each.shape, each.dtype) == (series.shape, series.dtype)]
-            if len(series.shape) == 2 and 1 < len(pages) == len(bands):  # written one by one
-                return _upright(np.stack([each.asarray() for each in pages], axis=-1), _tag(page))
+            if len(series.shape) == 2 and len(pages) > 1 and num_bands in (None, len(pages)):  # written one by one
+                chip = np.stack([each.asarray() for each in pages], axis=-1)
+                return Raw(_upright(chip, _tag(page)), "TIFF", tags=tags)
             chip = series.asarray()
             if chip.ndim == 3:
                 # Bands stored one plane after another come first; their axis is S (samples), or whatever is not Y or X.
@@ -158,13 +224,12 @@ def _read_tiff(file: IO[bytes], bands: tuple[str, ...], grey_as_colours: bool) -
                 chip = np.moveaxis(chip, planes[0], -1) if planes else chip
             alpha = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
             has_alpha = bool(page.extrasamples) and page.extrasamples[-1] in alpha and _is_opacity(chip[..., -1])
-            chip = _fitting(chip, bands, grey_as_colours, has_alpha=has_alpha)
-            return _upright(chip, _tag(page))
+            return Raw(_upright(_with_bands(chip), _tag(page)), "TIFF", has_alpha, tags)
     file.seek(0)
-    return _read_picture(file, bands, grey_as_colours)
+    return _read_picture(file, num_bands)
 
 
-def _needs_pillow(page: Any, num_bands: int) -> bool:
+def _needs_pillow(page: Any, num_bands: int | None) -> bool:
     """Whether the samples of a TIFF are no values of bands: single bits, places in a palette, ink, luma and chroma."""
     import tifffile
 
@@ -173,7 +238,8 @@ def _needs_pillow(page: Any, num_bands: int) -> bool:
         return True
     if photometric == kind.YCBCR:  # which tifffile converts within a JPEG only
         return page.compression not in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
-    return num_bands == 3 and photometric in (kind.PALETTE, kind.SEPARATED, kind.MINISWHITE)
+    is_of_colours = num_bands == 3 or (num_bands is None and page.bitspersample <= 8)
+    return is_of_colours and photometric in (kind.PALETTE, kind.SEPARATED, kind.MINISWHITE)
 
 
 def _is_opacity(band: NDArray[Any]) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import gzip
-import os
 import shutil
 import stat
 import tarfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any, NoReturn, cast
@@ -19,6 +17,8 @@ from py7zr.exceptions import PasswordRequired
 
 from competition.common.errors import UserError
 from competition.common.files import check_room, free_bytes
+from competition.common.folders import is_junk
+from competition.common.packed import Writer, streamed
 from competition.common.progress import reporter
 from competition.common.text import readable
 
@@ -67,12 +67,12 @@ class Destination:
         self.bar.reset(size)
 
     def path(self, member: str) -> Path | None:
-        """Return where `member` goes; None for what macOS adds and for the top folder itself."""
+        """Return where `member` goes; None for junk and for the top folder itself."""
         # Windows' zip programs write backslashes.
         parts = [part for part in member.replace("\\", "/").split("/") if part not in ("", ".")]
         if member.startswith(("/", "\\")) or PureWindowsPath(member).drive or ".." in parts:
             self.refuse(member, "leads outside the folder")
-        if not parts or any(part in ("__MACOSX", ".DS_Store") or part.startswith("._") for part in parts):
+        if not parts or is_junk("/".join(parts)):
             return None
         return self._folder.joinpath(*parts)
 
@@ -163,66 +163,11 @@ def _extract_7z(archive: Path, destination: Destination) -> None:
             raise UserError(f"{archive} is refused: it holds two members of one name.")
         destination.expect(sum(member.uncompressed for member in members))
         if len(members) == 1 and members[0].filename.lower().endswith(".tar"):
-            _extract_tar_in_7z(file, destination)
+            with streamed(file) as stream:
+                _extract_tar_stream(cast("IO[bytes]", _Counted(stream, destination.bar)), destination)
         else:
             with closing(_IntoFiles(destination)) as files:
                 file.extractall(factory=files)
-
-
-def _extract_tar_in_7z(file: py7zr.SevenZipFile, destination: Destination) -> None:
-    """Feed the one member of a 7z to the tar reader through a pipe, so that the tar takes no room on the disk."""
-    reading, writing = os.pipe()
-
-    def push() -> None:
-        with os.fdopen(writing, "wb") as pipe:
-            file.extractall(factory=_IntoPipe(pipe))
-
-    with ThreadPoolExecutor(1) as pool, os.fdopen(reading, "rb") as stream:
-        pushed = pool.submit(push)
-        try:
-            _extract_tar_stream(cast("IO[bytes]", _Counted(stream, destination.bar)), destination)
-        except Exception:
-            stream.close()  # ends a push that is still under way with BrokenPipeError
-            cause = pushed.exception()
-            if cause is not None and not isinstance(cause, BrokenPipeError):
-                raise cause from None  # the tar ended early because the 7z is damaged
-            raise
-        pushed.result()
-
-
-class _Writer(py7zr.Py7zIO):
-    """Passes what py7zr unpacks to an open file, or nowhere; py7zr only ever writes."""
-
-    def __init__(self, file: IO[bytes] | None, bar: Any = None) -> None:
-        self._file = file
-        self._bar = bar
-
-    def write(self, s: bytes | bytearray) -> int:
-        if self._bar is not None:
-            self._bar.update(len(s))
-        return self._file.write(s) if self._file else len(s)
-
-    def read(self, size: int | None = None) -> bytes:
-        return b""
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return 0
-
-    def flush(self) -> None:
-        return None
-
-    def size(self) -> int:
-        return 0
-
-
-class _IntoPipe(py7zr.WriterFactory):
-    """Sends the one member of a 7z into a pipe."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._pipe = pipe
-
-    def create(self, filename: str) -> py7zr.Py7zIO:
-        return _Writer(self._pipe)
 
 
 class _IntoFiles(py7zr.WriterFactory):
@@ -236,7 +181,7 @@ class _IntoFiles(py7zr.WriterFactory):
         self.close()
         path = self._destination.path(filename)
         self._open = None if path is None else self._destination.create(path)
-        return _Writer(self._open, self._destination.bar)
+        return Writer(self._open, self._destination.bar)
 
     def close(self) -> None:
         if self._open is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from competition.chip_index import Naming
-from competition.data.archives import stem_of
+from competition.common.packed import stem_of
 from competition.data.search import NUMBER, Content, members_of
 
 
@@ -43,18 +43,23 @@ def _num_chips(files: Iterable[str], naming: Naming) -> int:
     return len({found[0] for path in files if (found := naming.read(path)) is not None})
 
 
-def parted(archives: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def parted(archives: Sequence[Path], namings: Iterable[Naming]) -> tuple[list[Path], list[Path]]:
     """Tell archives of one name that are parts from copies of the first.
 
     Only the lists of zips are looked at: what else is called alike counts as a copy, such as one of another format.
+
+    Args:
+        archives: of one name.
+        namings: how the chips in them are called; other files say nothing, such as a README in each.
 
     Returns:
         The parts, and the copies.
     """
     parts, copies = list(archives[:1]), []
-    seen = set(_names_in(archives[0])) if archives else set()
+    suffixes = tuple(suffix for naming in namings for suffix in naming.known_suffixes)
+    seen = _names_in(archives[0], suffixes) if len(archives) > 1 else set()
     for archive in archives[1:]:
-        names = _names_in(archive)
+        names = _names_in(archive, suffixes)
         if seen and names and not names & seen and all(archive.parent != part.parent for part in parts):
             parts.append(archive)
             seen |= names
@@ -63,10 +68,10 @@ def parted(archives: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return parts, copies
 
 
-def _names_in(archive: Path) -> set[str]:
+def _names_in(archive: Path, suffixes: tuple[str, ...]) -> set[str]:
     if archive.suffix.lower() != ".zip":
         return set()
-    return {member.rpartition("/")[2] for member in members_of(archive)}
+    return {member.rpartition("/")[2] for member in members_of(archive) if member.lower().endswith(suffixes)}
 
 
 def numbered_parts(name: str, content: Content) -> list[Path]:
@@ -80,4 +85,4 @@ def numbered_parts(name: str, content: Content) -> list[Path]:
         return [] if name in content.archives else archives
     number = re.compile(rf"{re.escape(name.rpartition('/')[2])}{NUMBER}", re.IGNORECASE)
     above = {part for folder in unpacked for part in folder.parts if number.fullmatch(part)}
-    return [archive for archive in archives if above and stem_of(archive) not in above]
+    return [archive for archive in archives if above and stem_of(archive.name) not in above]

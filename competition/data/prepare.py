@@ -9,16 +9,16 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import one_at_a_time
+from competition.common.packed import stem_of
 from competition.common.text import first
-from competition.data.archives import Unpacker, stem_of
+from competition.data.archives import Unpacker
 from competition.data.mistakes import IncompleteError, check_complete
 from competition.data.parts import apart, numbered_parts, parted
-from competition.data.search import Content, Wanted, search
-from competition.layout import Layout
+from competition.data.search import NESTED, Content, Wanted, search
+from competition.layout import Layout, description_of
 from competition.workspace import Workspace
 
 __all__ = ["IncompleteError", "Item", "PreparedReport", "prepare"]
-NESTED = 3  # archives within archives
 SHOWN = 2  # paths of a folder in parts
 
 
@@ -100,11 +100,12 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
     check_complete(content.names | within, earlier, source, competition)
     workspace.data.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(workspace.data / ".lock", "data prepare"):
-        earlier = Layout.read_what_is_left(layout_path, competition)  # another process may just have written it
-        unpacker = Unpacker(workspace.data)
+        unpacker = Unpacker(workspace.data, source, (*wanted.folders, *wanted.tables))
         # What `prepare` itself unpacked from an archive that is here too: the archive decides.
         content.forget(unpacker.made_from(content.archive_names))
         _open_bundles(content, wanted, unpacker)
+        # Another process may just have written it; and what an archive of this name held may be gone.
+        earlier = Layout.read_what_is_left(layout_path, competition)
         check_complete(content.names, earlier, source, competition)
         tables = [_place_table(name, content, earlier, unpacker) for name in wanted.tables]
         folders = [_place_folder(name, content, earlier, unpacker, wanted) for name in wanted.folders]
@@ -112,6 +113,7 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
             competition.name,
             {item.name: item.paths for item in folders if item.paths},
             {item.name: item.paths[0] for item in tables if item.paths},
+            described=description_of(competition),
         ).write(layout_path)
     return PreparedReport(layout_path, (*tables, *folders))
 
@@ -122,10 +124,19 @@ def _open_bundles(content: Content, wanted: Wanted, unpacker: Unpacker) -> None:
     for _ in range(NESTED):
         for archive, names in content.bundles(wanted).items():
             if archive not in opened and names - content.names:
-                opened.add(archive)
-                name = stem_of(archive)
-                unpacker.unpack(name, archive, is_folder=True, as_it_is=True)
-                content.add(search(unpacker.data / name, wanted))
+                for each in _with_parts(archive, content, wanted):
+                    if each not in opened:
+                        opened.add(each)
+                        place = unpacker.place_of_bundle(each)
+                        unpacker.unpack(place, each, is_folder=True, as_it_is=True)
+                        content.add(search(unpacker.data / place, wanted))
+
+
+def _with_parts(archive: Path, content: Content, wanted: Wanted) -> list[Path]:
+    """Return an archive and those of its name that hold other parts of one folder."""
+    named = [(content.archives.get(name, ()), namings) for name, namings in wanted.folders.items()]
+    groups = [parted(group, namings)[0] for group, namings in named if archive in group]
+    return list(dict.fromkeys([archive, *(part for group in groups for part in group)]))
 
 
 def _place_table(name: str, content: Content, earlier: Layout, unpacker: Unpacker) -> Item:
@@ -133,10 +144,11 @@ def _place_table(name: str, content: Content, earlier: Layout, unpacker: Unpacke
     if unpacked := content.unpacked.get(name):
         return Item(name, (unpacked[0],), f"used in place: {unpacked[0]}{_unused(unpacked[1:])}")
     if archives := content.archives.get(name):
-        how = unpacker.unpack(name, archives[0], is_folder=False)
-        return Item(name, (unpacker.data / name,), f"{how}{_unused(archives[1:])}")
-    if place := earlier.tables.get(name):
-        return Item(name, (place,), f"kept from an earlier prepare: {place}")
+        place = unpacker.place_for(name, archives[0], own=True)
+        how = unpacker.unpack(place, archives[0], is_folder=False)
+        return Item(name, (unpacker.data / place,), f"{how}{_unused(archives[1:])}")
+    if kept := earlier.tables.get(name):
+        return Item(name, (kept,), f"kept from an earlier prepare: {kept}")
     return Item(name, (), "missing, not required")
 
 
@@ -144,9 +156,9 @@ def _place_folder(name: str, content: Content, earlier: Layout, unpacker: Unpack
     """Decide where an image folder is, as for a table, in all of its parts."""
     namings = wanted.folders[name]
     paths, hows = list(content.unpacked.get(name, ())), []
-    archives, unused = parted(content.archives.get(name, ())) if not paths else ([], [])
-    targets = {archive: name if not number else f"{name}-{number + 1}" for number, archive in enumerate(archives)}
-    targets |= {archive: stem_of(archive) for archive in numbered_parts(name, content)}
+    archives, unused = parted(content.archives.get(name, ()), namings) if not paths else ([], [])
+    targets = {archive: f"{name}-{number + 1}" if number else name for number, archive in enumerate(archives)}
+    targets |= {archive: stem_of(archive.name) for archive in numbered_parts(name, content)}
     if not paths and not targets:
         paths = list(content.nested.get(name, ()))
     if paths:
@@ -154,9 +166,12 @@ def _place_folder(name: str, content: Content, earlier: Layout, unpacker: Unpack
     ways: dict[str, list[str]] = {}
     for archive, target in targets.items():
         is_deep = any(naming.is_deep for naming in namings)
-        way, _, _ = unpacker.unpack(target, archive, is_folder=True, as_it_is=is_deep).partition(" from ")
+        place = unpacker.place_for(target, archive, own=target == name)
+        way, _, _ = unpacker.unpack(place, archive, is_folder=True, as_it_is=is_deep).partition(" from ")
         ways.setdefault(way, []).append(archive.name)
-        paths.append(unpacker.data / target)
+        folder = unpacker.data / place
+        # Where folders are part of a chip's name, they are kept; what else is in the archive may lie beside its own.
+        paths += (search(folder, wanted).unpacked.get(name) if is_deep else None) or [folder]
     hows += [f"{way} from {first(names, shown=SHOWN)}" for way, names in ways.items()]
     if not paths and (paths := list(earlier.folders.get(name, ()))):
         hows.append(f"kept from an earlier prepare: {first(paths, shown=SHOWN)}")

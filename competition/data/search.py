@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import IO
 
 from competition.chip_index import Naming
-from competition.data.archives import FOLDER_SUFFIXES, TABLE_SUFFIXES
+from competition.common.folders import is_file, is_folder, sorted_entries
+from competition.common.packed import FORMATS, LISTED, members
 from competition.spec.competition import Competition
 
+TABLE_FORMATS = (".zip", ".7z")  # of archives of one table
 DEPTH = 4  # folders below the source that are searched
+NESTED = 3  # archives within archives
 HERE = "."  # the folder that holds all files
 NUMBER = r"[ ._-]*(?:part[ ._-]*)?\d{1,4}"  # what the archives of a folder in parts have after its name
 
@@ -58,23 +61,26 @@ class Wanted:
     def archived_at(self, parts: Sequence[str]) -> tuple[str, bool] | None:
         """Return the folder or table whose archive a file is by its name, and whether it is a numbered part of it."""
         *above, last = parts
-        if not last.lower().endswith(FOLDER_SUFFIXES):
+        if not last.lower().endswith(FORMATS):
             return None
+        parts_of = None
         for name in (*self.folders, *self.tables):
             *folders, own = name.split("/")
             if name == HERE or not ends_in([*above, own], name, minimum=len(folders) + 1):
                 continue
-            for suffix in TABLE_SUFFIXES if name in self.tables else FOLDER_SUFFIXES:
+            for suffix in TABLE_FORMATS if name in self.tables else FORMATS:
                 found = re.fullmatch(rf"{re.escape(own)}({NUMBER})?{re.escape(suffix)}", last, re.IGNORECASE)
-                if found and not (found[1] and name in self.tables):
-                    return name, found[1] is not None
-        return None
+                if found and found[1] is None:
+                    return name, False
+                if found and name in self.folders:
+                    parts_of = parts_of or (name, True)
+        return parts_of
 
     def may_hold_all(self, archive: PurePath) -> bool:
         """Whether an archive is by its name that of the competition, or of a folder above a wanted one."""
         above = {name.split("/")[0].lower() for name in (*self.folders, *self.tables) if "/" in name}
         names = {*above, *([self.slug.lower()] if self.slug else [])}
-        return any(archive.name.lower() == own + suffix for own in names for suffix in FOLDER_SUFFIXES)
+        return any(archive.name.lower() == own + suffix for own in names for suffix in FORMATS)
 
     def named_by(self, parts: Sequence[str]) -> str | None:
         """Return the wanted folder or table to which a file belongs by its path: chips, tables and archives of them."""
@@ -112,6 +118,7 @@ class Content:
         archives: of a folder or table.
         parts: numbered archives of a folder.
         others: other archives, which may hold anything.
+        held: what of the wanted the archives hold whose lists were read.
     """
 
     unpacked: dict[str, list[Path]] = field(default_factory=dict)
@@ -119,6 +126,7 @@ class Content:
     archives: dict[str, list[Path]] = field(default_factory=dict)
     parts: dict[str, list[Path]] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
+    held: dict[Path, set[str]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def names(self) -> set[str]:
@@ -156,49 +164,55 @@ class Content:
     def bundles(self, wanted: Wanted) -> dict[Path, set[str]]:
         """Return the archives that hold more than one folder or table, and what of the wanted each holds.
 
-        Of zips, their own list says so; others are known by their name, and may hold anything.
+        Their own list says so, of archives called as a folder or table that of zips alone; or else their name, as that
+        of the competition may hold anything.
         """
         held = {}
         for archive in [*self.others, *(path for paths in self.archives.values() for path in paths)]:
-            if archive.suffix.lower() == ".zip":
-                names = held_by(archive, wanted)
-            elif wanted.may_hold_all(archive):
-                names = {*wanted.folders, *wanted.tables}
-            else:
-                continue
-            if names:
-                held[archive] = names
+            if archive not in self.held:  # a list may be long
+                is_zip = archive.suffix.lower() == ".zip"
+                names = held_by(archive, wanted) if is_zip or archive in self.others else set()
+                by_name = not is_zip and not names and wanted.may_hold_all(archive)
+                self.held[archive] = {*wanted.folders, *wanted.tables} if by_name else names
+            if self.held[archive]:
+                held[archive] = self.held[archive]
         return held
 
 
 def held_by(archive: Path, wanted: Wanted) -> set[str]:
-    """Return which wanted folders and tables a zip holds, or may hold, by its list; none if it cannot be read."""
+    """Return which wanted folders and tables an archive holds, or may hold, by its list and those of archives in it.
+
+    Of what cannot be read, or has no list at hand, none.
+    """
     names: set[str] = set()
-    known: set[str] = set()  # folders of chips; there may be many in each
-    for member in members_of(archive):
-        folder, _, last = member.rpartition("/")
-        if folder in known and not (wanted.table_at((last,)) or last.lower().endswith(FOLDER_SUFFIXES)):
-            continue
-        if (name := wanted.named_by(member.split("/"))) is not None:
-            names.add(name)
-            known |= {folder} if name in wanted.folders else set()
-        elif wanted.may_hold_all(PurePath(member)):
-            return {*wanted.folders, *wanted.tables}
+    with suppress(OSError), archive.open("rb") as file:
+        _add_held(names, file, archive.name, wanted, NESTED)
     return names
 
 
+def _add_held(names: set[str], file: IO[bytes], archive: str, wanted: Wanted, depth: int) -> None:
+    """Add what an open archive holds to `names`; of archives in it that no name explains, their lists are read too."""
+    known: set[str] = set()  # folders of chips; there may be many in each
+    with suppress(Exception):  # decoders raise whatever they like on a damaged file
+        for member, reader in members(file, archive):
+            folder, _, last = member.rpartition("/")
+            if folder in known and not (wanted.table_at((last,)) or last.lower().endswith(FORMATS)):
+                continue
+            if (name := wanted.named_by(member.split("/"))) is not None:
+                names.add(name)
+                known |= {folder} if name in wanted.folders else set()
+            elif wanted.may_hold_all(PurePath(member)):
+                names |= {*wanted.folders, *wanted.tables}
+            elif depth > 1 and last.lower().endswith(LISTED) and reader is not None:
+                with suppress(Exception), reader() as inner:  # it may be encrypted
+                    _add_held(names, inner, last, wanted, depth - 1)
+
+
 def members_of(archive: Path) -> list[str]:
-    """Return the paths of the files in a zip; none if it cannot be read."""
-    try:
-        with zipfile.ZipFile(archive) as file:
-            members = [member.filename.replace("\\", "/") for member in file.infolist() if not member.is_dir()]
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        return []
-    return [member for member in members if not _is_junk(member)]
-
-
-def _is_junk(member: str) -> bool:
-    return any(part == "__MACOSX" or part.startswith("._") or part == ".DS_Store" for part in member.split("/"))
+    """Return the paths of the files in an archive, as its list has them; none if it cannot be read."""
+    with suppress(Exception), archive.open("rb") as file:
+        return [path for path, _ in members(file, archive.name)]
+    return []
 
 
 def search(root: Path, wanted: Wanted) -> Content:
@@ -214,29 +228,19 @@ def search(root: Path, wanted: Wanted) -> Content:
             if held == "flat":
                 of_chips.append((folder, parts))
                 continue
-            for entry in entries_of(folder):
+            for entry in sorted_entries(folder):
                 path, inside = Path(entry.path), (*parts, entry.name)
-                if not entry.is_dir():
+                if not is_folder(entry):
                     _note(path, inside, wanted, content)
                 elif not held or wanted.folders_at(inside):
                     below.append((path, inside))
         level = below
     if any(table not in content.names for table in wanted.tables):
         for folder, parts in of_chips:  # of which there may be many: a table among them is the last that is looked for
-            for entry in entries_of(folder):
-                if wanted.table_at((*parts, entry.name)) and entry.is_file():
+            for entry in sorted_entries(folder):
+                if wanted.table_at((*parts, entry.name)) and is_file(entry):
                     _note(Path(entry.path), (*parts, entry.name), wanted, content)
     return content
-
-
-def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder, by name; nothing if it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            listed = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
-    except (PermissionError, FileNotFoundError):
-        return []
-    return sorted(listed, key=lambda entry: entry.name)
 
 
 def _held(folder: Path, names: Sequence[str], wanted: Wanted, content: Content) -> str:
@@ -268,5 +272,5 @@ def _note(path: Path, parts: Sequence[str], wanted: Wanted, content: Content) ->
     elif archived := wanted.archived_at(parts):
         name, is_part = archived
         (content.parts if is_part else content.archives).setdefault(name, []).append(path)
-    elif path.name.lower().endswith(FOLDER_SUFFIXES):
+    elif path.name.lower().endswith(FORMATS):
         content.others.append(path)

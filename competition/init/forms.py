@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.text import first
-from competition.spec.tables import TableForm
-from competition.survey.grids import Grid, find_separator, natural, split_cell
+from competition.common.text import counted, first
+from competition.spec.tables import TableForm, split_words
+from competition.survey.grids import Grid, find_separator, natural
 from competition.survey.ids import row_form
 from competition.tables.cells import CellValues
+from competition.tables.pairs import Pair, pair_of_row_id
 
 WORDS = {"yes": 1, "y": 1, "t": 1, "positive": 1, "no": 0, "n": 0, "f": 0, "negative": 0}
 UNSURE = {"": 0, "-1": 0, "nan": 0, "na": 0, "n/a": 0, "null": 0, "none": 0}  # by default nothing is claimed
@@ -25,6 +26,7 @@ OF_LABELS = re.compile(
 )
 OF_NONE = re.compile(r"no[ _-]?(findings?|labels?|tags?|class(es)?)|none|nothing|nan|n/a|null|empty", re.I)
 DECIMAL = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.I)
+NOBODY: Pair = ("", "")  # of a row whose id names no label
 LIST = re.compile(r"\[.*\]|\{.*\}|\(.*\)", re.S)
 
 
@@ -39,6 +41,9 @@ class Wishes:
         separator: between two tags.
         metric: as `metric_of` takes it.
         name, title, slug: of the competition.
+        output: name of the file to write, without its suffix.
+
+    Of `sample_submission` and `group`, "" says that there is none.
     """
 
     train_table: str | None = None
@@ -51,6 +56,7 @@ class Wishes:
     name: str | None = None
     title: str | None = None
     slug: str | None = None
+    output: str | None = None
 
 
 @dataclass
@@ -62,7 +68,7 @@ class Form:
         labels: in the order that they are to have.
         ids: of the chips.
         truth: bool array (num_chips, num_labels).
-        remarks: what is to be said of an entry, by its name.
+        remarks: comments on entries, by their name.
         questions: what the data leave open, and the default that was taken.
     """
 
@@ -80,7 +86,7 @@ class Form:
 
 
 def label_columns(grid: Grid, id_column: str, sample: Grid | None) -> list[str]:
-    """Return the columns of a table that each are a label: those that the sample submission has too, or all of 0/1."""
+    """Return the columns of a table that are labels: those that the sample submission has too, or all of 0/1."""
     binary = [name for name in grid.others(id_column) if name and is_binary(grid.values(name))]
     shared = [name for name in sample.header if name in binary] if sample else []
     return shared if len(shared) >= 2 else binary
@@ -145,23 +151,19 @@ def of_rows(grid: Grid, id_column: str, label_column: str, value_column: str | N
 
 
 def of_row_ids(grid: Grid, id_column: str, chips: set[str], value_column: str) -> Form | None:
-    """Read a table with one row per chip and label, both in the id; None if it is none such."""
+    """Read a table with one row per chip and label, both in the id; None if it is no such table."""
     row_id, labels = row_form(grid.values(id_column), chips)
-    before, _, rest = row_id.partition("{id}")
-    mark = rest.removesuffix("{label}")
     if len(labels) < 2 or len(labels) > max(2, len(grid.rows) / 2):
         return None
-    ends = sorted((mark + label for label in labels), key=len, reverse=True)
-    pairs = []
-    for value in grid.column(id_column):
-        end = next((end for end in ends if value.endswith(end)), "")
-        pairs.append((value.removeprefix(before).removesuffix(end), end.removeprefix(mark)))
-    return _of_pairs(grid, pairs, value_column, {"row_id": row_id}, labels)
+    entries = {"row_id": row_id, "value_column": value_column}
+    pair_of = pair_of_row_id(TableForm.model_validate(entries), labels)
+    pairs = [pair_of(value) or NOBODY for value in grid.column(id_column)]
+    return _of_pairs(grid, pairs, value_column, entries, labels)
 
 
 def _of_pairs(
     grid: Grid,
-    pairs: list[tuple[str, str]],
+    pairs: list[Pair],
     value_column: str | None,
     entries: dict[str, Any],
     labels: list[str] | None = None,
@@ -169,7 +171,7 @@ def _of_pairs(
     cells = of_columns(grid, grid.header[0], [value_column]) if value_column else None
     said = cells.truth[:, 0] if cells else np.ones(len(pairs), dtype=bool)
     labels = labels or sorted({label for _, label in pairs if label}, key=natural)
-    ids = list(dict.fromkeys(own for own, _ in pairs))
+    ids = list(dict.fromkeys(own for own, _ in pairs if own))
     row, column = ({name: place for place, name in enumerate(names)} for names in (ids, labels))
     truth = np.zeros((len(ids), len(labels)), dtype=bool)
     for (own, label), carries in zip(pairs, said, strict=True):
@@ -195,7 +197,7 @@ def of_tags(grid: Grid, id_column: str, column: str, sample: Grid | None, wishes
         )
     shown = set().union(*(sample.values(name) for name in sample.header)) if sample else set()
     separator, why = (wishes.separator, "--separator") if wishes.separator else find_separator(counts, shown)
-    tags = {cell: split_cell(cell, separator) for cell in counts}
+    tags = {cell: split_words(cell, separator) for cell in counts}
     none = _word_for_none(tags, counts, shown)
     words = {tag for own in tags.values() for tag in own if tag != none}
     labels = sorted(words, key=natural)
@@ -209,11 +211,22 @@ def of_tags(grid: Grid, id_column: str, column: str, sample: Grid | None, wishes
     if none:
         form.remarks["none"] = f"stands alone in {counts[none]:,} rows"
         form.questions.append(
-            f'{none!r} was taken as the word for "no label". To make it a label: entries "none" and "labels".'
+            f'{none!r} was taken as the word for "no label". To make it a label, delete the line none = ... and add '
+            f"{none!r} to labels."
         )
+    if wishes.separator and not any((separator.strip() or separator) in cell for cell in counts):
+        form.questions.append(_absent(separator, column, counts, shown))
     if "?" in why:
         form.questions.append(f"Is {separator!r} between two tags of {column!r}? {why}; --separator says otherwise.")
     return form
+
+
+def _absent(separator: str, column: str, counts: dict[str, int], shown: set[str]) -> str:
+    """Return the question of a separator that no cell holds."""
+    likely, _ = find_separator(counts, shown)
+    rows = sum(times for cell, times in counts.items() if likely in cell)
+    instead = f"; {likely!r} in {counted(rows, 'row')}" if rows else ""
+    return f"Is the separator right? {separator!r} occurs in no cell of {column!r}{instead}."
 
 
 def _word_for_none(tags: dict[str, list[str]], counts: dict[str, int], shown: set[str]) -> str | None:
@@ -225,13 +238,13 @@ def _word_for_none(tags: dict[str, list[str]], counts: dict[str, int], shown: se
 
 
 def tags_columns(grid: Grid, id_column: str, sample: Grid | None, skip: Sequence[str] = ()) -> list[str]:
-    """Return the columns that may hold the tags, the likeliest alone if one is."""
+    """Return the columns that may hold the tags; only the likeliest, if one is."""
     in_sample = set(sample.others(id_column)) if sample else set()
     ranked: dict[str, tuple[bool, bool, bool]] = {}
     for name in grid.others(id_column, *skip):
         if name in in_sample or _recurs(grid.values(name), len(grid.rows)):
             separator, _ = find_separator(grid.values(name), set())
-            several = any(len(split_cell(cell, separator)) > 1 for cell in grid.values(name))
+            several = any(len(split_words(cell, separator)) > 1 for cell in grid.values(name))
             ranked[name] = (name in in_sample, bool(OF_LABELS.search(name)), several)
     best = max(ranked.values(), default=None)
     found = [name for name, rank in ranked.items() if rank == best]
@@ -247,14 +260,14 @@ def _say_the_same(grid: Grid, one: str, other: str) -> bool:
 
 
 def _recurs(counts: dict[str, int], rows: int) -> bool:
-    """Return whether the words of a column come again and again, as labels do, and are no measurements."""
+    """Return whether the words of a column recur, as labels do, and are no measurements."""
     cells = [cell for cell in counts if cell]
     if any(DECIMAL.fullmatch(cell) for cell in cells):
         return False
     separator, _ = find_separator(counts, set())
     words: Counter[str] = Counter()
     for cell, times in counts.items():
-        words.update(dict.fromkeys(split_cell(cell, separator), times))
+        words.update(dict.fromkeys(split_words(cell, separator), times))
     return len(words) >= 2 and len(words) <= max(2, sum(words.values()) / 1.2)
 
 

@@ -9,11 +9,11 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-EXCEPTIONS = 1 / 5000  # of the chips, so many may carry none or several of a group: tables hold errors
+EXCEPTIONS = 1 / 5000  # share of the chips that may carry none or several of a group: tables hold errors
 MOST_STEPS = 3000  # of the search
 SEARCHED = 20000  # chips that are searched, evenly spaced; what is found is held against all
 EVIDENCE = 10.0  # natural logarithm of how unlikely chance must make a finding
-SIMPLE = 5.0  # and that each chip carries one of all labels, which is tried first
+SIMPLE = 5.0  # the same of one group of all labels, which is tried first
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _group(truth: NDArray[np.bool_], columns: tuple[int, ...]) -> Group:
 
 
 def _evidence(truth: NDArray[np.bool_], columns: Sequence[int]) -> float:
-    """Return how unlikely it is that every chip carries exactly one of these labels if they knew nothing of each other.
+    """Return how unlikely it is that every chip carries exactly one of these labels if they were independent.
 
     As minus a natural logarithm. With rates p, a chip carries exactly one with probability sum p/(1-p) * prod (1-p).
     """

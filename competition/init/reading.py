@@ -12,7 +12,7 @@ from competition.init.forms import Form, Wishes, is_binary, of_columns, of_row_i
 from competition.survey.grids import Grid
 from competition.survey.ids import IdColumn, Kind, Names
 
-REPEATED = 0.05  # of the rows; more that name a chip again make one row per chip and label
+REPEATED = 0.05  # share of the rows; if more repeat a chip, there is one row per chip and label
 OF_TRAIN = re.compile(r"train|label|truth|target|annot|entry", re.I)
 OF_TEST = re.compile(r"(?<![a-z])(test|private|public)", re.I)
 
@@ -24,7 +24,7 @@ class Labelled:
     Attributes:
         grid: the table; of several, all of them as one.
         paths: of it, or of the tables that were joined.
-        id_column: names the chips.
+        id_column: the column that names the chips.
         kind: how ids name files.
         form: how it says which chip carries which label.
         test: a table with the same columns that is named after a test, for want of a sample submission.

@@ -17,12 +17,12 @@ from competition.survey.listing import Listing
 
 UNNAMED = ("", "Unnamed: 0", "index")  # numbers of rows, as pandas writes them
 OF_SAMPLE = re.compile(r"sample|submission|submit", re.I)
-SAME = 0.9  # of the chips, so many are in two tables that stand side by side
-NEAR = 0.5  # of the pictures that the best table names; one that names fewer is no rival
+SAME = 0.9  # share of the chips that two tables side by side must have in common
+NEAR = 0.5  # share of the pictures that the best table names; a table that names fewer is no rival
 
 
 def read_grids(listing: Listing) -> list[Grid]:
-    """Return the tables among the files; what is none is noted, unless it is a mere text."""
+    """Return the tables among the files; what is not a table is noted, unless it is plain text."""
     grids = []
     for piece in listing.tables:
         try:
@@ -31,7 +31,7 @@ def read_grids(listing: Listing) -> list[Grid]:
             grids.append(read_grid(piece.path, piece.read()))
         except (csv.Error, ValueError, RuntimeError, EOFError) as error:
             if piece.suffix != ".txt" and not isinstance(error, OneColumnError):
-                listing.notes.append(f"{piece.path} is no table: {str(error).splitlines()[0]}")
+                listing.notes.append(f"{piece.path} is not a table: {str(error).splitlines()[0]}")
     return [grid for grid in grids if grid.rows]
 
 
@@ -46,14 +46,16 @@ def named(grids: Sequence[Grid], name: str, flag: str) -> Grid:
     if len(found) == 1:
         return found[0]
     known = first((grid.path for grid in found or grids), 8) or "none"
-    raise UserError(f"{flag} {name}: {'several tables are' if found else 'no table is'} called so. Tables: {known}.")
+    raise UserError(f"{flag} {name}: {'several tables have' if found else 'no table has'} this name. Tables: {known}.")
 
 
 def find_sample(grids: Sequence[Grid], wishes: Wishes, names: Names) -> Grid | None:
     """Return the sample submission; None if there is none.
 
-    It is known by its name; by that all its rows say the same; or it is what a test set with labels is called.
+    It is known by its name, or by rows that all say the same.
     """
+    if wishes.sample_submission == "":
+        return None
     if wishes.sample_submission:
         return named(grids, wishes.sample_submission, "--sample-submission")
     rest = [grid for grid in grids if wishes.train_table not in (grid.path, grid.name)]
@@ -106,7 +108,9 @@ def find_labels(grids: Sequence[Grid], sample: Grid | None, names: Names, wishes
     column = _id_column(chosen, sample, wishes)
     whole = _side_by_side(chosen, beside, column.name)
     labelled = read_labels(whole, column, sample, names, wishes)
-    below = _below(labelled, [one.grid for one in known if one is not chosen and one not in beside], sample)
+    more = [one.grid for one in known if one is not chosen and one not in beside]
+    lacks_sample = sample is None and wishes.sample_submission != ""
+    below = _below(labelled, more, lacks_sample=lacks_sample)
     if below:
         questions, test = labelled.questions, labelled.test
         labelled = read_labels(replace(whole, grid=_stacked([whole.grid, *below])), column, sample, names, wishes)
@@ -152,7 +156,7 @@ def _stacked(grids: Sequence[Grid]) -> Grid:
 
 
 def _candidate(grid: Grid, sample: Grid | None, names: Names, wishes: Wishes) -> Candidate | None:
-    """Return a table as one that may have the labels; None if it names no pictures, or says nothing of them."""
+    """Return a table as one that may have the labels; None if it names no pictures or says nothing about them."""
     if set(grid.header) == {"old", "new"}:
         return None  # a table of names that were mended
     wished = wishes.id_column
@@ -195,14 +199,14 @@ def _id_column(chosen: Candidate, sample: Grid | None, wishes: Wishes) -> IdColu
     )
 
 
-def _below(labelled: Labelled, known: Sequence[Grid], sample: Grid | None) -> list[Grid]:
+def _below(labelled: Labelled, known: Sequence[Grid], *, lacks_sample: bool) -> list[Grid]:
     """Return further tables of labels with the same columns, but of no test set and of no chip that was named."""
     own, ids, found = labelled.id_column, set(labelled.form.ids), list[Grid]()
     for grid in known:
         if not set(grid.header) >= set(labelled.grid.header):
             continue
         theirs = set(grid.column(own))
-        if OF_TEST.search(grid.path) and sample is None and labelled.test is None and not theirs & ids:
+        if OF_TEST.search(grid.path) and lacks_sample and labelled.test is None and not theirs & ids:
             labelled.test = grid
             why = "it was taken for the sample submission, as it is named after a test"
         elif OF_TEST.search(grid.path):
@@ -217,8 +221,21 @@ def _below(labelled: Labelled, known: Sequence[Grid], sample: Grid | None) -> li
     return found
 
 
+def _wrong_id_column(grids: Sequence[Grid], names: Names, wished: str) -> UserError:
+    """Return the error for a column of ids that no table has, or that names no pictures, with one that does."""
+    having = [grid for grid in grids if wished in grid.header]
+    if having:
+        cell = next((cell for cell in having[0].column(wished) if cell), "")
+        why = f"{having[0].path} has it, but its cells, such as {cell!r}, name no file such as {names.pictures[0].path}"
+    else:
+        why = f"there is no such column: {grids[0].path} has {first(map(repr, grids[0].header), 8)}"
+    fitting = ((grid, column) for grid in having or grids for column in id_columns(grid, names))
+    hint = next((f" Column {c.name!r} of {grid.path} names {c.match.hits:,} pictures." for grid, c in fitting), "")
+    return UserError(f"--id-column {wished!r}: {why}.{hint}")
+
+
 def _nothing_fits(grids: Sequence[Grid], names: Names, wishes: Wishes) -> UserError:
-    """Return the error for tables none of which names pictures and says something of them, with the likely mistakes."""
+    """Return the error where no table names pictures and says something about them, with the likely mistakes."""
     if not grids:
         return UserError(
             "No table of labels was found: expected a .csv, .tsv or .txt with a header, ids and labels, plain or in an "
@@ -226,17 +243,17 @@ def _nothing_fits(grids: Sequence[Grid], names: Names, wishes: Wishes) -> UserEr
         )
     looked = first((f"{grid.path} ({first(map(repr, grid.header), 3)})" for grid in grids), 3)
     example = next((cell for grid in grids for cell in grid.column(grid.header[0])), "")
-    picture = names.pictures[0].path
+    picture, wished = names.pictures[0].path, wishes.id_column
     for grid in grids:
-        for name in grid.header:
+        for name in grid.header if wished is None else {wished} & set(grid.header):
             ends = [cell for cell in grid.values(name) if "." in cell and stem_of(cell) in names.stems]
             if len(ends) > len(grid.rows) / 2:
                 return UserError(
-                    f"{grid.path}, column {name!r}: ids end otherwise than the names of the files: {ends[0]!r}, but "
+                    f"{grid.path}, column {name!r}: ids and files have different suffixes: {ends[0]!r}, but "
                     f"files such as {picture}. Write the ids without suffix, or with that of the files."
                 )
-    if wishes.id_column:
-        return UserError(f"--id-column {wishes.id_column!r} names no picture such as {picture}. Looked into {looked}.")
+    if wished is not None and not any(wished in grid.header and names.match(grid.values(wished)) for grid in grids):
+        return _wrong_id_column(grids, names, wished)
     return UserError(
         f"No table names the {len(names.pictures):,} pictures and says what they carry. Looked for names such as "
         f"{picture} in {looked}, which has {example!r}. Likely: the pictures of these rows are not here; ids and "

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from competition.common.errors import UserError
-from competition.common.text import first
+from competition.common.text import counted, first
 from competition.init.forms import Form
 from competition.spec.load import describe
-from competition.spec.metric import AVERAGES, SCORES, Metric
-from competition.survey.grids import Grid, split_cell
+from competition.spec.metric import AVERAGES, SCORES, Average, Metric
+from competition.spec.tables import TableForm, split_words
+from competition.survey.grids import Grid
 from competition.survey.ids import Names, row_form
+from competition.tables.pairs import pair_of_row_id
 
-LEAST_DECIMALS = 3  # fewer cannot tell scores apart: a sample that says 0.5 everywhere does not mean that
+LEAST_DECIMALS = 3  # fewer cannot be meant: a sample that says 0.5 everywhere does not ask for one
+METRICS = {  # by how people write them, without blanks and lines between
+    **{name.replace("_", ""): name for name in AVERAGES},
+    "ap": "average_precision",
+    "auc": "roc_auc",
+    "aucroc": "roc_auc",
+    "lrap": "label_ranking",
+}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
 
 
@@ -28,7 +38,7 @@ class Asked:
         kind: as `Submission.kind`.
         entries: of the section [submission], where they differ from the tables.
         labels: in the order of the sample, if it has one.
-        remarks: what is to be said of an entry, by its name.
+        remarks: comments on entries, by their name.
         questions: what the sample leaves open, and the default that was taken.
     """
 
@@ -70,8 +80,25 @@ def read_sample(sample: Grid, id_column: str, form: Form, names: Names) -> Asked
     return asked
 
 
+def asked_ids(sample: Grid, id_column: str, asked: Asked, labels: Sequence[str]) -> set[str]:
+    """Return the ids of the chips that a sample submission asks for.
+
+    Args:
+        sample: the table.
+        id_column: of the table of labels.
+        asked: what the sample asks for.
+        labels: those of the table of labels.
+    """
+    rows = sample.values(asked.entries.get("id_column", id_column))
+    if "row_id" not in asked.entries:
+        return set(rows)
+    form = TableForm(row_id=asked.entries["row_id"], value_column=asked.entries["value_column"])
+    pair_of = pair_of_row_id(form, asked.labels or labels)
+    return {pair[0] for row in rows if (pair := pair_of(row))}
+
+
 def without_sample(form: Form, judges: str) -> Asked:
-    """Return what a submission is taken to look like where no sample says so.
+    """Return what a submission is taken to look like where there is no sample.
 
     Args:
         form: of the table of labels.
@@ -111,7 +138,7 @@ def _of_tags(own: str, others: list[str], form: Form, sample: Grid) -> Asked:
         return Asked("tags")
     if len(others) == 1:
         words = {
-            word for cell in sample.values(others[0]) for word in split_cell(cell, form.entries.get("separator", " "))
+            word for cell in sample.values(others[0]) for word in split_words(cell, form.entries.get("separator", " "))
         }
         asked = Asked("tags", {"tags_column": others[0]})
         if words - set(form.labels) - {form.entries.get("none")}:
@@ -138,9 +165,8 @@ def _read_cells(asked: Asked, cells: Any) -> None:
     if decimals >= LEAST_DECIMALS:
         asked.entries["decimals"] = min(decimals, 17)
     else:
-        asked.remarks["kind"] = (
-            f"the sample shows {decimals or 'no'} decimals, too few to tell scores apart: all are written"
-        )
+        shown = counted(decimals, "decimal") if decimals else "no decimals"
+        asked.remarks["kind"] = f"the sample shows {shown}, too few for scores: all are written"
 
 
 def metric_of(text: str) -> Metric:
@@ -149,21 +175,26 @@ def metric_of(text: str) -> Metric:
     Raises:
         UserError: if there is no such metric; it names those that there are.
     """
-    words = text.lower().replace("roc auc", "roc_auc").replace("log loss", "log_loss").replace("-", "_").split()
+    name = re.sub(r"[\s_-]+", "", text.lower())
     values: dict[str, Any] = {}
-    if len(words) == 2 and words[0] in ("samples", "macro", "micro"):
-        values["average"] = words.pop(0)
-    name = "".join(words)
-    short = {"ap": "average_precision", "auc": "roc_auc", "logloss": "log_loss", "lrap": "label_ranking"}
-    if beta := re.fullmatch(r"f(\d+(\.\d+)?)", name):
+    for average in get_args(Average):
+        if name not in METRICS and (name.startswith(average) or name.endswith(average)):
+            values["average"] = average
+            name = name.removeprefix(average).removesuffix(average)
+    if name == "weightedlogloss":  # its weights are for the file to say
+        name = "logloss"
+    if beta := re.fullmatch(r"f(\d+(\.\d+)?)(score)?", name):
         values |= {"name": "f_beta", "beta": float(beta[1])}
     elif name == "lwlrap":
         values |= {"name": "label_ranking", "average": "micro"}
     else:
-        values["name"] = short.get(name, name)
-    if values["name"] not in AVERAGES:
-        known = ", ".join(AVERAGES)
-        raise UserError(f"--metric {text!r} is not known. Known: {known}, f1, f2, lwlrap; before each, an average.")
+        values["name"] = METRICS.get(name)
+    if values["name"] is None:
+        known, averages = ", ".join(AVERAGES), ", ".join(get_args(Average))
+        raise UserError(
+            f"--metric {text!r} is not known. Known: {known}, f1, f2, lwlrap. Write the average first, such as "
+            f'"macro f1"; averages: {averages}.'
+        )
     try:
         return Metric.model_validate(values)
     except ValidationError as error:

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from competition.common.command_line import as_flags
 from competition.common.errors import UserError
 from competition.common.files import check_writable, replace_atomically
-from competition.common.text import counted, first
-from competition.init.draft import Draft, Rendering, draft
+from competition.common.text import counted, first, printable
+from competition.init.draft import Columns, Draft, Rules, draft
 from competition.init.forms import Wishes
+from competition.init.renderings import Rendering
+from competition.spec.base import toml_key, toml_text
+from competition.spec.images import image_key
 from competition.spec.load import read_competition
-from competition.spec.metric import AVERAGES
+from competition.spec.metric import AVERAGES, BY_LABEL
+from competition.survey.grids import Grid
 from competition.survey.listing import Listing
 
-WIDTH = 110  # of a line of labels
+WIDTH = 100  # of a line
+SHOWN = 3  # labels in a comment
+NEAR = 40  # letters on either side of one that cannot be written
+MOST_DIGITS = 1e15  # from which on a whole number is written with an exponent
+KINDS = {
+    "tags": "labels as words",
+    "columns": "0 or 1 in a column per label",
+    "scores": "scores in a column per label",
+    "rows": "a row per chip and label",
+}
+IDS = {
+    "stem": "names of files, without suffix",
+    "name": "names of files",
+    "path": "paths of files",
+    "path_stem": "paths of files, without suffix",
+    "pattern": "parts of the names of files",
+}
+MEANS = {"samples": "the mean over chips", "macro": "the mean over labels", "micro": "all cells together"}
+OWN_MEANS = {  # where an average means something else
+    "accuracy": {"samples": "the share of chips that are all right", "micro": "the share of cells that are right"},
+    "label_ranking": {"samples": "LRAP", "micro": "lwlrap, in which every label of a chip counts the same"},
+}
 PLAIN_TABLE = {"separator": " ", "delimiter": ",", "encoding": "utf-8"}  # what need not be said
 
 
@@ -37,52 +64,67 @@ def init(source: Path, output: Path | None, wishes: Wishes, *, force: bool = Fal
     """
     if not source.is_dir():
         raise UserError(f"No folder {source}. Give --from the folder that holds Kaggle's files.")
+    if output is not None and output.suffix != ".toml":
+        raise UserError(f"--output {output}: expected the name of a .toml file.")
     with Listing.of(source) as listing:
-        found = draft(listing, wishes)
-    path = output or Path(f"{found.name}.toml")
-    if path.suffix != ".toml":
-        raise UserError(f"--output {path}: expected the name of a .toml file.")
+        found = draft(listing, replace(wishes, output=output.stem) if output else wishes)
+    path = output or Path(f"{found.called.name}.toml")
     if path.exists() and not force:
         raise UserError(f"{path} is there already. Give --force to replace it, or another --output.")
     check_writable(path)
     with replace_atomically(path) as temporary:
-        temporary.write_text(text_of(found), encoding="utf-8")
         try:
+            temporary.write_text(text_of(found, wishes), encoding="utf-8")
             read_competition(temporary)
+        except UnicodeEncodeError as error:
+            strange = ascii(error.object[max(error.start - NEAR, 0) : error.end + NEAR])
+            raise UserError(f"Nothing was written: a name in {source} is no text: {strange}. Rename it.") from error
         except UserError as error:
             raise UserError(f"Nothing was written: {error.text.replace(str(temporary), str(path))}") from error
     return found, path
 
 
-def text_of(found: Draft) -> str:
-    """Return a draft as a competition's file."""
+def text_of(found: Draft, wishes: Wishes) -> str:
+    """Return a draft as a competition's file; `wishes` are the flags by which it was made."""
+    called = found.called
+    flags = as_flags({"from": found.root.resolve().name, **asdict(wishes)})
     lines = [
-        f"# What `competition init` saw in {found.root.resolve().name}/. Correct what is wrong.",
-        *(f"# ? {question}" for question in found.questions),
-        _entry("name", found.name),
-        _entry("title", found.title),
-        _entry("slug", found.slug, found.slug_from)
-        if found.slug
+        _comment(f"Written by `competition init{flags}`. Correct what is wrong."),
+        '# The README, section "Another competition", lists the entries.',
+        *(_comment(f"? {question}") for question in found.questions),
+        _entry("name", called.name),
+        _entry("title", called.title),
+        _entry("slug", called.slug, called.slug_from)
+        if called.slug
         else '# slug = "..." # the name in the address of its page on Kaggle',
         "",
         *_wrapped("labels", found.labels, found.labelled.form.remarks.get("labels", "")),
+        *_rule_lines(found.rules, len(found.labelled.form.ids)),
+        "",
+        *_metric_lines(found),
+        "",
+        *_table_lines(found),
+        *_submission_lines(found),
     ]
-    if found.groups:
-        chips = len(found.labelled.form.ids)
-        for labels, exceptions in found.groups:
-            odd = f", but for {exceptions:,}" if exceptions else ""
-            lines.append(f"# Of {chips:,} chips each carries exactly one of {first(labels, 3)}{odd}.")
-        groups = [_value(labels) for labels, _ in found.groups]
-        lines += ["exclusive = [", *(f"    {group}," for group in groups), "]"]
-    if found.alone:
-        counts = ", ".join(f"{label} in {number:,} chips" for label, number in found.alone.items())
-        lines += [f"# Never beside another: {counts}.", _entry("alone", list(found.alone))]
-    if found.unlabelled:
-        lines.append(_entry("unlabelled", True, f"{counted(found.unlabelled, 'chip')} without a label"))
-    lines += ["", *_metric_lines(found), "", *_table_lines(found), *_submission_lines(found)]
     for rendering in found.renderings:
         lines += ["", *_image_lines(rendering)]
     return "\n".join(lines) + "\n"
+
+
+def _rule_lines(rules: Rules, chips: int) -> list[str]:
+    lines = []
+    for labels, exceptions in rules.groups:
+        odd = f", but for {exceptions:,}" if exceptions else ""
+        lines.append(_comment(f"Of {chips:,} chips each carries exactly one of {first(labels, SHOWN)}{odd}."))
+    if rules.groups:
+        groups = (line for labels, _ in rules.groups for line in _wrapped("", labels, indent="    "))
+        lines += ["exclusive = [", *groups, "]"]
+    if rules.alone:
+        counts = first((f"{label} in {number:,} chips" for label, number in rules.alone.items()), SHOWN)
+        lines += [_comment(f"No other label may stand beside these: {counts}."), _entry("alone", list(rules.alone))]
+    if rules.unlabelled:
+        lines.append(_entry("unlabelled", True, f"{counted(rules.unlabelled, 'chip')} without a label"))
+    return lines
 
 
 def _metric_lines(found: Draft) -> list[str]:
@@ -90,9 +132,13 @@ def _metric_lines(found: Draft) -> list[str]:
     guess = "a guess: the data do not say it" if found.is_guessed else ""
     lines = ["[metric]", _entry("name", metric.name, guess)]
     if len(AVERAGES[metric.name]) > 1:
-        lines.append(_entry("average", metric.average))
+        means = OWN_MEANS.get(metric.name, MEANS)[metric.average]
+        lines.append(_entry("average", metric.average, means))
     if metric.name == "f_beta":
-        lines.append(_entry("beta", metric.beta))
+        lines.append(_entry("beta", metric.beta, "the weight of recall"))
+    if metric.average == BY_LABEL:
+        heavy = next((label for label in found.labels if label == "any"), found.labels[0])
+        lines.append(_comment(f"weights = {{ {toml_key(heavy)} = 2 }} # if labels weigh differently; others weigh 1"))
     return lines
 
 
@@ -104,20 +150,23 @@ def _table_lines(found: Draft) -> list[str]:
     if found.sample:
         lines.append(_entry("sample_submission", found.sample[1], f"{len(found.sample[0].rows):,} rows"))
     ids = "stem" if labelled.kind == "pattern" else labelled.kind
-    example = f"such as {form.ids[0]}" if form.ids[0].isprintable() else ""
-    lines.append(_entry("id_column", labelled.id_column, example))
+    lines.append(_entry("id_column", labelled.id_column, f"such as {form.ids[0]}"))
     if ids != "stem":
-        lines.append(_entry("ids", ids))
+        lines.append(_entry("ids", ids, f"ids are {IDS[ids]}"))
     entries = {**form.entries, "delimiter": grid.delimiter, "encoding": grid.encoding}
     for name, value in entries.items():
         if value != PLAIN_TABLE.get(name):
             lines.append(_entry(name, value, form.remarks.get(name, "")))
-    if found.group:
-        lines.append(_entry("group_column", found.group, f"{len(grid.values(found.group)):,} groups"))
+    return [*lines, *_column_lines(found.columns, grid)]
+
+
+def _column_lines(columns: Columns, grid: Grid) -> list[str]:
+    if columns.group:
+        lines = [_entry("group_column", columns.group, f"{len(grid.values(columns.group)):,} groups")]
     else:
-        lines += [f"# {_entry('group_column', name)}" for name in found.groups_of_chips]
-    if found.fold_column:
-        lines.append(_entry("fold_column", found.fold_column, f"{len(grid.values(found.fold_column))} folds"))
+        lines = [_comment(_entry("group_column", name)) for name in columns.groups]
+    if columns.folds:
+        lines.append(_entry("fold_column", columns.folds, f"{len(grid.values(columns.folds))} folds"))
     return lines
 
 
@@ -126,7 +175,7 @@ def _submission_lines(found: Draft) -> list[str]:
     return [
         "",
         "[submission]",
-        _entry("kind", asked.kind, asked.remarks.get("kind", "")),
+        _entry("kind", asked.kind, "; ".join([KINDS[asked.kind], *filter(None, [asked.remarks.get("kind")])])),
         *(_entry(name, value, asked.remarks.get(name, "")) for name, value in asked.entries.items()),
     ]
 
@@ -136,7 +185,8 @@ def _image_lines(rendering: Rendering) -> list[str]:
     remarks = {**found.remarks, **content.remarks}
     sizes = first((f"{height} x {width}" for (height, width), _ in content.sizes.most_common()), 3)
     about = f"{sizes}, {content.dtype}" if content.dtype else "not decoded"
-    lines = [f"[images.{rendering.name if '.' not in rendering.name else json.dumps(rendering.name)}] # {about}"]
+    key = image_key(rendering.name)
+    lines = [f"[{key}] {_comment(about)}"]
     lines.append(_entry("suffix", found.suffixes if len(found.suffixes) > 1 else found.suffixes[0]))
     lines.append(_entry("bands", content.bands, remarks.get("bands", "")))
     if found.file != "{id}":
@@ -149,39 +199,41 @@ def _image_lines(rendering: Rendering) -> list[str]:
     if content.nodata is not None:
         lines.append(_entry("nodata", content.nodata, remarks.get("nodata", "")))
     if content.range:
-        lines += ["", f"# {remarks['range']}", f"[images.{rendering.name}.range]"]
-        lines += [f"{_key(band)} = [{low:g}, {high:g}]" for band, (low, high) in content.range.items()]
+        lines += ["", _comment(remarks["range"]), f"[{key}.range]"]
+        lines += [_entry(band, span) for band, span in content.range.items()]
     return lines
 
 
 def _entry(name: str, value: Any, remark: str = "") -> str:
-    return f"{_key(name)} = {_value(value)}" + (f" # {_line(remark)}" if remark else "")
+    line = f"{toml_key(name)} = {_value(value)}"
+    if isinstance(value, list) and len(line) > WIDTH:
+        return "\n".join(_wrapped(name, value, remark))
+    return line + (f" {_comment(remark)}" if remark else "")
 
 
-def _line(text: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in text)
-
-
-def _key(name: str) -> str:
-    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else _value(name)
+def _comment(text: str) -> str:
+    """Return a comment, without line breaks and the like: names of files and labels stand in it, and are others'."""
+    return f"# {printable(text)}"
 
 
 def _value(value: Any) -> str:
-    """Return a value as TOML has it; its strings are JSON's, but for the last control character."""
+    """Return a value as TOML has it."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_value(str(key))} = {_value(each)}" for key, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml_text(key)} = {_value(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, float):
-        return "nan" if value != value else f"{value:g}" if value == int(value) else repr(value)
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+        return str(int(value)) if value.is_integer() and abs(value) < MOST_DIGITS else repr(value)
+    return toml_text(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _wrapped(name: str, values: Iterable[str], remark: str) -> list[str]:
-    lines, line = [f"{name} = [" + (f" # {_line(remark)}" if remark else "")], "   "
+def _wrapped(name: str, values: Iterable[str], remark: str = "", indent: str = "") -> list[str]:
+    """Return a list as lines; one without a name is an item of another list."""
+    begin = f"{toml_key(name)} = [" if name else f"{indent}["
+    lines, line = [begin + (f" {_comment(remark)}" if remark else "")], f"{indent}   "
     for value in map(_value, values):
-        if len(line) + len(value) > WIDTH and line.strip():
+        if len(line) + len(value) + 2 > WIDTH and line.strip():
             lines.append(line)
-            line = "   "
+            line = f"{indent}   "
         line += f" {value},"
-    return [*lines, line, "]"]
+    return [*lines, line, f"{indent}]," if not name else "]"]

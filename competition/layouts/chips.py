@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from competition.common.errors import UserError
-from competition.layouts.layout import Layout
+from competition.layouts.delivery import Delivery
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 
@@ -43,19 +43,19 @@ class Chip:
 
 
 def make_chips(
-    competition: Competition, layout: Layout, truth: NDArray[np.bool_], first: int, rng: np.random.Generator
+    competition: Competition, delivery: Delivery, truth: NDArray[np.bool_], first: int, rng: np.random.Generator
 ) -> list[Chip]:
     """Return chips with ids.
 
     Args:
         competition: says what ids are.
-        layout: how they look.
+        delivery: how they look.
         truth: bool array (num_chips, num_labels).
         first: number of the first of them among all chips.
         rng: source of what chance decides in an id.
     """
     images = competition.image_set(competition.default_images)
-    template = layout.chip_id or PLAIN_IDS[competition.tables.ids]
+    template = delivery.chip_id or PLAIN_IDS[competition.tables.ids]
     chips = []
     for index, labels in enumerate(truth, start=first):
         fields = fields_of(index, labels, competition, rng) | {"suffix": images.suffix[0]}
@@ -88,12 +88,12 @@ def fields_of(
     }
 
 
-def files_of(chip: Chip, layout: Layout, images: ImageSet, ids: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def files_of(chip: Chip, delivery: Delivery, images: ImageSet, ids: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the files of a chip, as paths within the image folder, each with the bands that it holds."""
     path = PurePosixPath(chip.name)
-    # A point within an id begins no suffix unless ids have theirs.
+    # What follows a point is a suffix only where ids have one.
     stem = str(path.with_suffix("")) if ids in ("name", "path") else str(path)
-    folder = layout.inside.format(**chip.fields)
+    folder = delivery.inside.format(**chip.fields)
     for bands in [(band,) for band in images.bands] if images.is_split else [images.bands]:
         file = images.file.format(id=stem, band=bands[0]) + chip.fields["suffix"]
         yield bands, f"{folder}/{file}" if folder else file
@@ -126,7 +126,7 @@ def draw_chip(
 
 
 def write_chip(
-    path: Path, picture: NDArray[np.float64], layout: Layout, images: ImageSet, bands: tuple[str, ...]
+    path: Path, picture: NDArray[np.float64], delivery: Delivery, images: ImageSet, bands: tuple[str, ...]
 ) -> None:
     """Write some bands of a picture, in values and size as the competition has them.
 
@@ -134,14 +134,14 @@ def write_chip(
         UserError: if the format cannot hold them.
     """
     kept = [images.bands.index(band) for band in bands]
-    times = layout.smaller.get(bands[0], 1)
+    times = delivery.smaller.get(bands[0], 1)
     values = _values(picture[::times, ::times, kept], images, bands)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix in TIFFS:
         photometric = "rgb" if values.shape[2] == 3 else "minisblack"
         tifffile.imwrite(path, values.squeeze(), photometric=photometric, planarconfig="contig", metadata=None)
         return
-    if layout.grey:
+    if delivery.grey:
         values = values.mean(axis=2, keepdims=True).astype(values.dtype)
     try:
         Image.fromarray(values.squeeze()).save(path)

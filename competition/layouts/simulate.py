@@ -12,8 +12,8 @@ from competition.common.errors import UserError
 from competition.common.files import replace_folder
 from competition.common.progress import reporter
 from competition.layouts.chips import Chip, draw_chip, files_of, make_chips, write_chip, write_opaque
-from competition.layouts.layout import Layout
-from competition.layouts.shipped import LAYOUTS
+from competition.layouts.delivery import Delivery
+from competition.layouts.shipped import DELIVERIES
 from competition.layouts.tables import write_tables
 from competition.layouts.truth import draw_truth
 from competition.spec.competition import Competition
@@ -46,20 +46,22 @@ def simulate_layout(
         UserError: if an argument is out of range, `root` holds something, or the competition cannot be simulated.
     """
     _check(root, num_train, num_test, size, seed)
-    layout = LAYOUTS.get(competition.name, Layout())
+    delivery = DELIVERIES.get(competition.name, Delivery())
     chips = []
     for split, (count, first) in enumerate([(num_train, 0), (num_test, num_train)]):
-        truth = draw_truth(competition, count, np.random.default_rng((seed, split, 0)), layout.union)
-        chips.append(make_chips(competition, layout, truth, first, np.random.default_rng((seed, split, 1))))
+        truth = draw_truth(competition, count, np.random.default_rng((seed, split, 0)), delivery.union)
+        chips.append(make_chips(competition, delivery, truth, first, np.random.default_rng((seed, split, 1))))
     with replace_folder(root) as folder:
-        _draw(folder, competition, layout, chips, size, seed)
-        write_tables(folder, competition, layout, chips[TRAIN], chips[TEST])
-        for name, members in layout.packed.items():
+        _draw(folder, competition, delivery, chips, size, seed)
+        write_tables(folder, competition, delivery, chips[TRAIN], chips[TEST])
+        for name, members in delivery.packed.items():
             _pack(folder, name, members)
     return chips[TRAIN], chips[TEST]
 
 
-def _draw(root: Path, competition: Competition, layout: Layout, chips: list[list[Chip]], size: int, seed: int) -> None:
+def _draw(
+    root: Path, competition: Competition, delivery: Delivery, chips: list[list[Chip]], size: int, seed: int
+) -> None:
     images = competition.image_set(competition.default_images)
     with reporter.bar(sum(map(len, chips)), "drawing") as bar:
         for split, folders in ((TRAIN, images.train), (TEST, images.test or images.train)):
@@ -67,13 +69,13 @@ def _draw(root: Path, competition: Competition, layout: Layout, chips: list[list
                 (root / folder).mkdir(parents=True, exist_ok=True)
             for chip in chips[split]:
                 number = chip.fields["index"]
-                width = round(size * layout.aspects[number % len(layout.aspects)])
+                width = round(size * delivery.aspects[number % len(delivery.aspects)])
                 rng = np.random.default_rng((seed, 2, number))
                 picture = draw_chip(chip.labels, len(images.bands), size, width, rng)
-                for bands, file in files_of(chip, layout, images, competition.tables.ids):
+                for bands, file in files_of(chip, delivery, images, competition.tables.ids):
                     path = root / folders[number % len(folders)] / file
-                    write_chip(path, picture, layout, images, bands)
-                    if layout.opaque and number % layout.opaque == 1:
+                    write_chip(path, picture, delivery, images, bands)
+                    if delivery.opaque and number % delivery.opaque == 1:
                         write_opaque(path)
                 bar.update()
 

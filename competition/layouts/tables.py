@@ -4,89 +4,69 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from competition.common.files import write_text
 from competition.layouts.chips import Chip
-from competition.layouts.layout import Layout
+from competition.layouts.delivery import Delivery
 from competition.spec.competition import Competition
-from competition.spec.tables import TableForm
+from competition.tables.label_table import columns_of
+from competition.tables.write import rows_of, write_table
 
-Row = dict[str, Any]
 
-
-def write_tables(root: Path, competition: Competition, layout: Layout, train: list[Chip], test: list[Chip]) -> None:
+def write_tables(
+    root: Path, competition: Competition, delivery: Delivery, train: Sequence[Chip], test: Sequence[Chip]
+) -> None:
     """Write the training tables, the sample submission and the further files below `root`."""
     tables = competition.tables
     for number, name in enumerate(tables.train):
         chips = train[number :: len(tables.train)]
-        rows = labelled_rows([*chips, *chips[: layout.repeated]], competition, layout)
-        _write(root / name, rows, tables, layout.columns)
+        _write_labelled(root / name, [*chips, *chips[: delivery.repeated]], competition, delivery)
     if tables.sample_submission is not None:
-        path = root / tables.sample_submission
-        if layout.is_split:
-            _write(path, labelled_rows(test, competition, layout), tables, layout.columns)
-        else:
-            _write(path, _sample_rows(test, competition, layout), competition.submission_form)
-    _write_listings(root, competition, layout, {"train": train, "test": test})
+        write = _write_labelled if delivery.is_split else _write_sample
+        write(root / tables.sample_submission, test, competition, delivery)
+    _write_side_files(root, competition, delivery, {"train": train, "test": test})
 
 
-def _write_listings(root: Path, competition: Competition, layout: Layout, chips: dict[str, list[Chip]]) -> None:
+def _write_side_files(
+    root: Path, competition: Competition, delivery: Delivery, chips: dict[str, Sequence[Chip]]
+) -> None:
     labels = [{"number": number, "label": label} for number, label in enumerate(competition.labels)]
-    for name, listing in layout.listings.items():
-        fields = labels if listing.of == "labels" else [chip.fields for chip in chips[listing.of]]
-        lines = [listing.header] * bool(listing.header) + [listing.line.format(**each) for each in fields]
+    for name, file in delivery.side_files.items():
+        fields = labels if file.of == "labels" else [chip.fields for chip in chips[file.of]]
+        lines = [file.header] * bool(file.header) + [file.line.format(**each) for each in fields]
         write_text(root / name, "".join(f"{line}\n" for line in lines))
 
 
-def labelled_rows(chips: Sequence[Chip], competition: Competition, layout: Layout) -> list[Row]:
-    """Return the rows of labelled chips, further columns included."""
-    return [
-        row | {column: template.format(**chip.fields) for column, template in layout.more.items()}
-        for chip in chips
-        for row in _rows_of(chip, competition)
-    ]
-
-
-def _rows_of(chip: Chip, competition: Competition) -> Iterable[Row]:
-    form = competition.tables
-    carried = [label for label, has in zip(competition.labels, chip.labels, strict=True) if has]
-    if form.tags_column is not None:
-        return [{form.id_column: chip.name, form.tags_column: form.join(carried)}]
-    if form.form == "columns":
-        return [{form.id_column: chip.name} | {label: int(label in carried) for label in competition.labels}]
-    # Without values, a label is listed or it is not.
-    labels = competition.labels if form.value_column else carried
-    return [_row_of_label(form, chip.name, label, int(label in carried)) for label in labels]
-
-
-def _row_of_label(form: TableForm, name: str, label: str, value: object) -> Row:
-    if form.row_id is not None:
-        row: Row = {form.id_column: form.row_id.format(id=name, label=label)}
-    else:
-        row = {form.id_column: name, str(form.label_column): label}
-    return row | ({form.value_column: value} if form.value_column else {})
-
-
-def _sample_rows(chips: Sequence[Chip], competition: Competition, layout: Layout) -> list[Row]:
-    form = competition.submission_form
-    names = sorted(chip.name for chip in chips)
-    if form.tags_column is not None:
-        answer = layout.answer or competition.labels[0]
-        return [{form.id_column: name, form.tags_column: answer} for name in names]
-    value = layout.answer or "0"
-    if form.form == "columns":
-        return [{form.id_column: name} | dict.fromkeys(competition.labels, value) for name in names]
-    return [_row_of_label(form, name, label, value) for name in names for label in competition.labels]
-
-
-def _write(path: Path, rows: list[Row], form: TableForm, columns: tuple[str, ...] = ()) -> None:
-    text = io.StringIO()
-    header = columns or tuple(rows[0])
-    writer = csv.DictWriter(text, header, delimiter=form.delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+def _write_labelled(path: Path, chips: Sequence[Chip], competition: Competition, delivery: Delivery) -> None:
+    """Write a table of labels, further columns included."""
+    form, text = competition.tables, io.StringIO()
+    columns = [*columns_of(form, competition.labels), *delivery.more]
+    order = [columns.index(name) for name in delivery.columns or columns]
+    rows = _labelled_rows(chips, competition, delivery)
+    writer = csv.writer(text, delimiter=form.delimiter, lineterminator="\n")
+    writer.writerows([row[place] for place in order] for row in (columns, *rows))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.getvalue().encode(form.encoding))
+
+
+def _labelled_rows(chips: Sequence[Chip], competition: Competition, delivery: Delivery) -> Iterator[list[str]]:
+    for chip in chips:
+        more = [template.format(**chip.fields) for template in delivery.more.values()]
+        for row in rows_of([chip.name], chip.labels[None], competition.tables, competition.labels):
+            yield [*row, *more]
+
+
+def _write_sample(path: Path, chips: Sequence[Chip], competition: Competition, delivery: Delivery) -> None:
+    """Write a sample submission, which says the same of every chip."""
+    form, labels = competition.submission_form, competition.labels
+    if form.form == "tags":
+        answer = np.isin(labels, form.split(delivery.answer) or labels[:1])
+    else:
+        value = float(delivery.answer or 0)
+        answer = np.full(len(labels), value, dtype=float if value % 1 else bool)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, sorted(chip.name for chip in chips), np.tile(answer, (len(chips), 1)), form, labels)

@@ -10,7 +10,7 @@ from competition.spec.competition import Competition
 MOST_OFTEN = 0.5  # share of the chips that carry the commonest label
 LABELS_A_CHIP = 3.0  # in the mean, at most
 UNLABELLED = 0.2  # share of the chips without a label, where that is allowed
-SURE = 3  # chips at least carry each label, where there are enough
+SURE = 3  # chips that carry each label at least, where there are enough
 
 
 def draw_truth(

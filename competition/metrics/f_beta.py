@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.metrics.over_labels import mean_over_labels
-from competition.spec.metric import Metric
-
 
 def f_beta_per_chip(truth: ArrayLike, decisions: ArrayLike, beta: float, empty: float = 0) -> NDArray[np.float64]:
     """Return the F-beta of each chip; its mean is the competition's metric.
@@ -33,23 +30,6 @@ def f_beta_per_chip(truth: ArrayLike, decisions: ArrayLike, beta: float, empty: 
     """
     truth, decisions = matched(truth, decisions)
     return f_beta_of_counts(*counts(truth, decisions, axis=1), beta, empty)
-
-
-def f_beta(truth: ArrayLike, decisions: ArrayLike, metric: Metric) -> float:
-    """Return the F-beta of decided labels: averaged over chips, over labels, or pooled.
-
-    Args:
-        truth: bool array (num_chips, num_labels).
-        decisions: bool array (num_chips, num_labels).
-        metric: the average, beta, `empty` and the weights of the labels.
-
-    Raises:
-        ValueError: if the shapes differ.
-    """
-    truth, decisions = matched(truth, decisions)
-    axis = {"samples": 1, "macro": 0, "micro": None}[metric.average]
-    values = f_beta_of_counts(*counts(truth, decisions, axis=axis), metric.beta, metric.empty)
-    return float(mean_over_labels(values, metric) if metric.average == "macro" else np.mean(values))
 
 
 def f_beta_of_counts(
@@ -85,7 +65,7 @@ class LabelMetrics:
     recall: NDArray[np.float64]
 
 
-def by_label(truth: ArrayLike, decisions: ArrayLike, beta: float, empty: float = 0) -> LabelMetrics:
+def decisions_by_label(truth: ArrayLike, decisions: ArrayLike, beta: float, empty: float = 0) -> LabelMetrics:
     """Return F-beta, precision, recall and support of every label (the paper's table)."""
     truth, decisions = matched(truth, decisions)
     hits, decided, carried = counts(truth, decisions, axis=0)
@@ -109,12 +89,12 @@ def _ratio(over: Any, under: Any, empty: float = 0) -> NDArray[np.float64]:
 
 
 def matched(truth: ArrayLike, decisions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return truth and decisions as bool arrays, after a look at whether they fit."""
+    """Return truth and decisions as bool arrays, after checking that they fit."""
     return _of_one_shape(np.asarray(truth, dtype=bool), np.asarray(decisions, dtype=bool))
 
 
 def matched_scores(truth: ArrayLike, scores: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return truth and scores as arrays, after a look at whether they fit; scores must not hold NaN."""
+    """Return truth and scores as arrays, after checking that they fit; scores must not hold NaN."""
     truth, scores = _of_one_shape(np.asarray(truth, dtype=bool), np.asarray(scores))
     scores = scores if scores.dtype in (np.float32, np.float64) else scores.astype(np.float64)
     if np.isnan(scores).any():

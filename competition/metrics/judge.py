@@ -41,8 +41,10 @@ def measure(truth: NDArray[np.bool_], answers: NDArray[Any], metric: Metric) -> 
         return float(mean_of(of_decisions(*matched(truth, answers), metric), metric))
     truth, scores = matched_scores(truth, answers)
     match metric.name, metric.average:
+        case "log_loss", "samples":
+            return float(log_loss.loss_of_class(truth, scores, metric.clip).mean())
         case ("roc_auc", _) | ("log_loss", _) | ("average_precision", "macro"):
-            return float(mean_over_labels(_without_gaps(by_label(truth, scores, metric), metric), metric))
+            return float(mean_over_labels(_without_gaps(metric_by_label(truth, scores, metric), metric), metric))
         case "average_precision", "micro":
             return float(np.nan_to_num(ranking.precision_of(truth.ravel(), scores.ravel())))
         case _:
@@ -50,7 +52,7 @@ def measure(truth: NDArray[np.bool_], answers: NDArray[Any], metric: Metric) -> 
             return float(of_sums(sums.sum(axis=0), len(truth), metric))
 
 
-def by_label(truth: NDArray[np.bool_], scores: NDArray[Any], metric: Metric) -> NDArray[np.float64]:
+def metric_by_label(truth: NDArray[np.bool_], scores: NDArray[Any], metric: Metric) -> NDArray[np.float64]:
     """Return a metric of scores (num_labels,) for every label on its own, NaN where it has none.
 
     Of label ranking, that is the mean precision at the label's rank over the chips that carry it.
@@ -65,9 +67,9 @@ def by_label(truth: NDArray[np.bool_], scores: NDArray[Any], metric: Metric) -> 
         case "average_precision":
             return ranking.average_precision(truth, scores)
         case "label_ranking":
-            return label_ranking.by_label(truth, scores)
+            return label_ranking.precision_by_label(truth, scores)
         case "log_loss":
-            return log_loss.by_label(truth, scores, metric.clip)
+            return log_loss.loss_by_label(truth, scores, metric.clip)
     raise ValueError(f"{metric.title} judges decisions.")
 
 
@@ -107,9 +109,11 @@ def of_sums(sums: NDArray[np.floating], num_chips: int, metric: Metric) -> NDArr
 
 def _score_addends(truth: NDArray[np.bool_], scores: NDArray[Any], metric: Metric) -> NDArray[np.float64]:
     match metric.name, metric.average:
+        case "log_loss", "samples":
+            return log_loss.loss_of_class(truth, scores, metric.clip)[:, None]
         case "log_loss", _:
             weights = label_weights(metric, truth.shape[1])
-            return log_loss.by_chip(truth, scores, metric.clip, weights)[:, None]
+            return log_loss.loss_by_chip(truth, scores, metric.clip, weights)[:, None]
         case "average_precision", "micro":
             return measure(truth, scores, metric) + ranking.precision_influence(truth, scores)[:, None]
         case ("roc_auc", _) | ("average_precision", "macro"):

@@ -31,7 +31,7 @@ def precisions(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> Iterat
 def _precisions(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
     order = np.argsort(-scores, axis=1)
     ranked, carried = np.take_along_axis(scores, order, axis=1), np.take_along_axis(truth, order, axis=1)
-    # Of equal scores, each is ranked where the last of them is.
+    # Equal scores all rank where the last of them does.
     num_labels = truth.shape[1]
     last = np.where(np.diff(ranked, axis=1, append=-np.inf) != 0, np.arange(num_labels), num_labels)
     last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
@@ -51,10 +51,10 @@ def precision_sums(
     return sums, truth.sum(axis=1)
 
 
-def by_label(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
+def precision_by_label(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the mean precision (num_labels,) of each label, over the chips that carry it; NaN where none does.
 
-    Weighed by how many chips carry the labels, their mean is lwlrap.
+    Weighted by how many chips carry the labels, their mean is lwlrap.
     """
     sums, carried = np.zeros(truth.shape[1]), truth.sum(axis=0)
     for _, found in precisions(truth, scores):

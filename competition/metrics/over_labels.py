@@ -9,7 +9,10 @@ from competition.spec.metric import Metric
 
 
 def label_weights(metric: Metric, num_labels: int) -> NDArray[np.float64] | None:
-    """Return the weights (num_labels,) of the labels; None where all weigh the same, be it nothing.
+    """Return the weights (num_labels,) of the labels; None where all weigh the same.
+
+    That includes weights of 0 alone, as of a specialist in labels to which the competition gives the weight 0: it is
+    measured by their plain mean, since the competition's own would have no value.
 
     Raises:
         ValueError: if the metric has weights of other labels than those of `num_labels` columns; see

@@ -1,12 +1,12 @@
-"""How well scores rank the chips, label by label, whatever the cuts; and how much that hangs on each chip.
+"""How well scores rank the chips, label by label, whatever the cuts; and how much that depends on each chip.
 
 Equal scores are not ranked: they count as scikit-learn counts them.
 
-Ours, not scikit-learn's, because values alone are sorted here, not their places, which is several times faster
-(`tests/benchmarks/bench_metrics.py`); and because scikit-learn tells no influence.
+Ours, not scikit-learn's, because only values are sorted here, not their places, which is several times faster
+(`tests/benchmarks/bench_metrics.py`); and because scikit-learn does not give the influence.
 
 The influence of a chip is the derivative of a metric to its weight, times the number of chips. Its mean over chips
-drawn with replacement is, to first order, what the metric of the drawn chips differs by: for the area under the ROC
+drawn with replacement is, to first order, by how much the metric of the drawn chips differs: for the area under the ROC
 curve these are DeLong's components (DeLong, DeLong and Clarke-Pearson 1988).
 """
 
@@ -73,7 +73,7 @@ def precision_of(carried: NDArray[np.bool_], scores: NDArray[np.floating]) -> fl
 
 
 def precision_influence(carried: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how much the average precision of pooled cells hangs on each row of them: the mean of it is 0.
+    """Return how much the average precision of pooled cells depends on each row of them; the mean is 0.
 
     With weights of the rows, average precision is the mean of P(s) = T(s) / N(s) over the positives' scores s, where
     T(s) weighs the positives that score s or more, and N(s) all cells that do. A cell of score t moves the mean by
@@ -116,7 +116,7 @@ def _area(carried: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
 
 
 def area_influence(carried: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how much the area under the ROC curve hangs on each of the scores (num,): the mean of it is 0.
+    """Return how much the area under the ROC curve depends on each of the scores (num,); the mean is 0.
 
     A positive moves the area by the share of the negatives below it, a negative by that of the positives above it, each
     less the area itself.

@@ -56,12 +56,13 @@ class Competition(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _usual_metric(cls, values: Any) -> Any:
-        """Let a multi-class competition be judged by the share of chips that are right, unless it says otherwise."""
+        """Let a multi-class competition be judged by the chip: by the share that is right, unless it says otherwise."""
         if not isinstance(values, dict) or not isinstance(values.get("metric", {}), dict):
             return values
         metric = values.get("metric", {})
-        if metric.keys() <= {"name"} and metric.get("name", "accuracy") == "accuracy" and _is_one_group(values):
-            return {**values, "metric": {"name": "accuracy", "average": "samples"}}
+        name = metric.get("name", "accuracy") if metric.keys() <= {"name", "clip"} else None
+        if name in ("accuracy", "log_loss") and _is_one_group(values):
+            return {**values, "metric": {**metric, "name": name, "average": "samples"}}
         return values
 
     @field_validator("metric")
@@ -84,17 +85,43 @@ class Competition(Frozen):
             raise ValueError(f"exclusive groups share a label: {_repeated(grouped)}")
         if any(len(group) < 2 for group in self.exclusive):
             raise ValueError("an exclusive group needs two labels or more")
+        if self.is_multi_class and self.unlabelled:
+            raise ValueError("one exclusive group of all labels gives every chip a label: unlabelled contradicts it")
+        if len(set(self.alone)) == len(self.labels):
+            raise ValueError("alone names every label: say one exclusive group of all labels instead")
         if stranger := set(grouped).union(self.alone) - set(self.labels):
             raise ValueError(f"exclusive or alone name unknown labels: {', '.join(sorted(stranger))}")
+        if (self.metric.name, self.metric.average) == ("log_loss", "samples") and not self.is_multi_class:
+            raise ValueError('the log loss of chips (average = "samples") needs one exclusive group of all labels')
         if self.metric.judges == DECISIONS and self.submission_kind == "scores":
-            raise ValueError(f"{self.metric.title} judges decisions: kind must be tags, columns or rows")
+            raise ValueError(
+                f'{self.metric.title} judges decisions: expected [submission] kind = "tags", "columns" or "rows"'
+            )
         if self.metric.judges != DECISIONS and self.submission_kind in ("tags", "columns"):
-            raise ValueError(f"{self.metric.title} judges scores: kind must be scores or rows")
+            raise ValueError(f'{self.metric.title} judges scores: expected [submission] kind = "scores" or "rows"')
+        if self.submission.decimals is not None and self.metric.judges == DECISIONS:
+            raise ValueError(
+                f"{self.metric.title} judges decisions, which are 0 or 1: take decimals out of [submission]"
+            )
         for form in (self.tables, self.submission_form):
             self._check_words(form)
-        # Frozen for everyone else: from here on every label has its weight, in the order of the labels.
-        object.__setattr__(self, "metric", self.metric.of_labels(self.labels))
+        self._check_tables()
         return self
+
+    def _check_tables(self) -> None:
+        """Refuse tables and columns that are named for two things of which they can be but one."""
+        tables = self.tables
+        if twice := _repeated(tables.train):
+            raise ValueError(f"tables.train names a table twice: {twice}")
+        if tables.sample_submission in tables.train:
+            raise ValueError(f"{tables.sample_submission} cannot be the table of labels and the sample_submission too")
+        taken = {tables.id_column, tables.tags_column, tables.label_column, tables.value_column}
+        taken |= {*self.labels} if tables.form == "columns" else set()
+        for entry, column in (("fold_column", tables.fold_column), ("group_column", tables.group_column)):
+            if column is not None and column in taken:
+                raise ValueError(f"{entry} {column!r} is the column of the ids or of labels, and cannot be another's")
+        if tables.fold_column is not None and tables.fold_column == tables.group_column:
+            raise ValueError(f"{tables.fold_column!r} cannot be the fold_column and the group_column too")
 
     def _check_words(self, form: TableForm) -> None:
         """Refuse labels that a table of tags could not tell from two labels, or from none."""
@@ -141,7 +168,11 @@ class Competition(Frozen):
             UserError: if the competition file gives none.
         """
         if self.slug is None:
-            raise UserError(f"{self.title} is not on Kaggle: its competition file has no slug.")
+            raise UserError(
+                f"{self.title} has no slug, so nothing can be submitted or downloaded from here: write slug = "
+                '"..." (the name in the address of its page on Kaggle) into the competition file, or upload the CSV by '
+                "hand."
+            )
         return self.slug
 
     @property

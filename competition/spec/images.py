@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from competition.spec.base import Folders, Frozen, Place
+from competition.spec.base import Folders, Frozen, Place, toml_key
 
 MOST_BANDS = 200
 FILE = "{id}"  # a chip's file is its id, plus a suffix unless the id has it
@@ -28,6 +28,11 @@ def _as_names(value: Any) -> Any:
 
 def _as_suffixes(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def image_key(name: str) -> str:
+    """Return the key of a rendering in a competition's file, such as `images.tif`."""
+    return f"images.{toml_key(name)}"
 
 
 class ImageSet(Frozen):

@@ -19,7 +19,7 @@ AVERAGES: dict[str, tuple[Average, ...]] = {
     "roc_auc": ("macro",),
     "average_precision": ("macro", "micro", "samples"),
     "label_ranking": ("samples", "micro"),
-    "log_loss": ("macro",),
+    "log_loss": ("macro", "samples"),
 }
 OF_DECISIONS = ("f_beta", "accuracy", "exact_match")
 BY_LABEL = "macro"  # the average in which labels can have weights
@@ -36,7 +36,9 @@ class Metric(Frozen):
         average: what it is the mean over, in scikit-learn's words: "samples" (chips), "macro" (labels), or "micro" (all
             cells pooled); by default the usual one. Of `accuracy`, "samples" is the share of the chips all of
             whose labels are right, and "micro" the share of the labels. Of `label_ranking`, "samples" is LRAP and
-            "micro" lwlrap, in which every label that a chip carries counts the same.
+            "micro" lwlrap, in which every label that a chip carries counts the same. Of `log_loss`, "macro" is the mean
+            over columns, and "samples" that of a multi-class competition: of the one label that each chip carries,
+            scores of a chip being shares of their sum.
         beta: of F-beta, the weight of recall; above 1 it counts more than precision.
         empty: of F-beta, the value of a row (or label) that carries nothing and of which nothing was decided.
         weights: by label, of a mean over labels; labels that are not named weigh 1.

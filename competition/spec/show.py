@@ -13,10 +13,16 @@ from competition.spec.tables import TableForm
 MOST_LABELS = 20
 MOST_BANDS = 12
 WIDTH = 110
+WITH_SUFFIX = ("name", "path")  # kinds of ids that carry the suffix of their file
 
 
-def show(competition: Competition) -> str:
-    """Return a competition as a table."""
+def show(competition: Competition, chip: str | None = None) -> str:
+    """Return a competition as a table.
+
+    Args:
+        competition: what is shown.
+        chip: the id of a chip to predict, for an example; None: one is made up.
+    """
     rows = [
         ("title", competition.title),
         ("name", competition.name),
@@ -27,8 +33,8 @@ def show(competition: Competition) -> str:
         *([("beside no other", first(competition.alone, MOST_LABELS))] if competition.alone else []),
         ("without a label", "chips may be" if competition.unlabelled else "no chip is"),
         *_tables(competition),
-        *(row for name, images in competition.images.items() for row in _images(name, images)),
-        *_submission(competition),
+        *(row for name, images in competition.images.items() for row in _images(name, images, competition.tables.ids)),
+        *_submission(competition, chip),
     ]
     return _lines(rows)
 
@@ -46,10 +52,12 @@ def list_of(competitions: Iterable[Competition]) -> str:
     return tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=align)
 
 
-def example_row(competition: Competition) -> str:
-    """Return a row of a submission, with its header, as the competition wants it."""
+def example_row(competition: Competition, chip: str | None = None) -> str:
+    """Return a row of a submission, with its header, as the competition wants it; `chip` as for `show`."""
     form, kind, labels = competition.submission_form, competition.submission_kind, competition.labels
-    own, cell = "x1", "1" if competition.metric.judges == "decisions" else _score(competition)
+    suffix = competition.image_set(competition.default_images).suffix[0]
+    own = chip or ("x1" + (suffix if competition.tables.ids in WITH_SUFFIX else ""))
+    cell = "1" if competition.metric.judges == "decisions" else _score(competition)
     mark = form.delimiter
     match kind:
         case "tags":
@@ -58,8 +66,7 @@ def example_row(competition: Competition) -> str:
         case "rows" if form.label_column is not None:
             names, cells = [form.id_column, form.label_column, form.value_column or ""], [own, labels[0], cell]
         case "rows":
-            row = (form.row_id or "").replace("{label}", labels[0]).replace("{id}", own)
-            names, cells = [form.id_column, form.value_column or ""], [row, cell]
+            names, cells = [form.id_column, form.value_column or ""], [form.row_id_of(own, labels[0]), cell]
         case _:
             shown, more = labels[:3], ["..."] if len(labels) > 3 else []
             names, cells = [form.id_column, *shown, *more], [own, cell, *("0" for _ in shown[1:]), *more]
@@ -82,7 +89,7 @@ def _tables(competition: Competition) -> Iterable[tuple[str, str]]:
     tables = competition.tables
     yield "table of labels", first(tables.train)
     yield "  ids", f"column {tables.id_column!r}, the {tables.ids.replace('_', ' without suffix, ')} of a file"
-    yield "  labels", _form(tables)
+    yield "  labels", _form(tables, is_multi_class=competition.is_multi_class)
     if tables.cells:
         yield "  cells", ", ".join(f"{text!r} is {value}" for text, value in tables.cells.items())
     if tables.group_column:
@@ -92,7 +99,9 @@ def _tables(competition: Competition) -> Iterable[tuple[str, str]]:
     yield "sample submission", tables.sample_submission or "none: chips without labels are predicted"
 
 
-def _form(form: TableForm) -> str:
+def _form(form: TableForm, *, is_multi_class: bool) -> str:
+    if form.tags_column is not None and is_multi_class:
+        return f"one in column {form.tags_column!r}"
     if form.tags_column is not None:
         none = f", {form.none!r} for none" if form.none else ""
         return f"tags in column {form.tags_column!r}, between them {form.separator!r}{none}"
@@ -103,17 +112,18 @@ def _form(form: TableForm) -> str:
     return "a column per label"
 
 
-def _images(name: str, images: ImageSet) -> Iterable[tuple[str, str]]:
+def _images(name: str, images: ImageSet, ids: str) -> Iterable[tuple[str, str]]:
     bands = repr(images.band_key) if isinstance(images.band_key, str) else first(images.bands, MOST_BANDS)
-    files = f"{images.file}{' or '.join(images.suffix)}"
+    suffixes = " or ".join(images.suffix)
+    files = f"{images.file}, which ends in {suffixes}" if ids in WITH_SUFFIX else f"{images.file}{suffixes}"
     yield f"images {name}", f"{files}, {counted(len(images.bands), 'band')}: {bands}"
     yield "  to train", first(images.train)
     yield "  to predict", first(images.test) or "none"
 
 
-def _submission(competition: Competition) -> Iterable[tuple[str, str]]:
+def _submission(competition: Competition, chip: str | None) -> Iterable[tuple[str, str]]:
     yield "submission", f"kind {competition.submission_kind}"
-    yield "  example", example_row(competition)
+    yield "  example", example_row(competition, chip)
 
 
 def _lines(rows: Iterable[tuple[str, str]]) -> str:

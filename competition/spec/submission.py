@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from competition.spec.base import Frozen
-from competition.spec.tables import ROW_ID, TableForm, Tables
+from competition.spec.tables import ROW_ID, RowId, TableForm, Tables
 
 Kind = Literal["tags", "columns", "scores", "rows"]
 
@@ -18,7 +18,7 @@ class Submission(Frozen):
     Attributes:
         kind: "tags" (decided labels as words), "columns" (0 or 1 in a column per label), "scores" (a score in a column
             per label), or "rows" (one row per chip and label, with a score, or 0 or 1 if decisions are judged).
-        decimals: digits after the point of a score; None: as many as tell float32 apart.
+        decimals: digits after the point of a score; None: as many as distinguish values of float32.
         id_column, tags_column, separator, none, label_column, row_id, value_column, delimiter: as `TableForm`.
     """
 
@@ -29,7 +29,7 @@ class Submission(Frozen):
     separator: str | None = Field(default=None, min_length=1)
     none: str | None = None
     label_column: str | None = None
-    row_id: str | None = None
+    row_id: RowId | None = None
     value_column: str | None = None
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
 

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from competition.common.text import first
 from competition.spec.base import Frozen, Place, Places
 
+PLAIN_CELLS = ("0", "1", "0.0", "1.0", "true", "false")  # which mean what they say
 ROW_ID = "{id}_{label}"
+
+
+def _row_id(text: str) -> str:
+    if not (text.count("{id}") == text.count("{label}") == 1 and text.count("{") == text.count("}") == 2):
+        raise ValueError(f"row_id must hold {{id}} and {{label}} once each and no other braces, received {text!r}")
+    return text
+
+
+RowId = Annotated[str, AfterValidator(_row_id)]
+
+
+def split_words(text: str, separator: str) -> list[str]:
+    """Return the words of a cell. A blank stands for any white space; blanks beside other separators are ignored."""
+    parts = text.split() if separator == " " else map(str.strip, text.split(separator.strip() or separator))
+    return [part for part in parts if part]
 
 
 class TableForm(Frozen):
@@ -39,7 +57,7 @@ class TableForm(Frozen):
     separator: str = Field(default=" ", min_length=1)
     none: str | None = None
     label_column: str | None = None
-    row_id: str | None = None
+    row_id: RowId | None = None
     value_column: str | None = None
     cells: dict[str, Literal[0, 1]] = Field(default={})
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -50,12 +68,18 @@ class TableForm(Frozen):
         given = [name for name in ("tags_column", "label_column", "row_id") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} contradict each other: a table has one form")
-        if self.row_id is not None and not (self.row_id.count("{id}") == self.row_id.count("{label}") == 1):
-            raise ValueError(f"row_id must hold {{id}} and {{label}} once each, received {self.row_id!r}")
         if self.row_id is not None and self.value_column is None:
             raise ValueError("row_id needs a value_column: the column that says whether the chip carries the label")
         if self.value_column is not None and self.row_id is None and self.label_column is None:
             raise ValueError("value_column belongs to one row per chip and label: give row_id or label_column")
+        if self.id_column in (self.tags_column, self.label_column, self.value_column):
+            raise ValueError(f"{self.id_column!r} is the id_column and cannot hold labels or values too")
+        if clash := [text for text in self.cells if text.strip().lower() in PLAIN_CELLS]:
+            raise ValueError(f"cells says what other texts than 0 and 1 mean, and names {first(map(repr, clash))}")
+        if self.delimiter == '"' or self.delimiter.isalnum() or self.delimiter in "\r\n":
+            raise ValueError(f"delimiter {self.delimiter!r} cannot part cells")
+        if self.none is not None and self.separator.strip() and self.separator in self.none:
+            raise ValueError(f"none {self.none!r} holds the separator {self.separator!r}")
         try:
             "".encode(self.encoding)
         except LookupError as error:
@@ -75,13 +99,13 @@ class TableForm(Frozen):
         """Return the cell of some tags."""
         return self.separator.join(tags) if tags else self.none or ""
 
+    def row_id_of(self, chip: str, label: str) -> str:
+        """Return the id of the row of a chip and a label, as `row_id` says."""
+        parts = {"{id}": chip, "{label}": label}
+        return re.sub(r"\{id\}|\{label\}", lambda mark: parts[mark[0]], self.row_id or ROW_ID)
+
     def _words(self, text: str) -> list[str]:
-        parts = (
-            text.split()
-            if self.separator == " "
-            else map(str.strip, text.split(self.separator.strip() or self.separator))
-        )
-        return [part for part in parts if part]
+        return split_words(text, self.separator)
 
     @property
     def form(self) -> Literal["tags", "columns", "rows"]:

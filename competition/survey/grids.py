@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from competition.spec.tables import TableForm
-from competition.tables.csv_files import BOMS, DELIMITERS, CsvFile
+from competition.spec.tables import TableForm, split_words
+from competition.tables.csv_files import DELIMITERS, CsvFile, encoding_of, head_of
 
 PROBED = 200  # rows by which the delimiter is found
 RARE_IN_LABELS = ("|", ";", "\t")
 CELLS_PROBED = 20000  # different cells by which a separator is found
-MOST = 0.5  # of the different cells, the words that a blank parts them into, if it parts tags
+MOST = 0.5  # different words per different cell, where a mark separates tags
 
 
 class OneColumnError(csv.Error):
@@ -83,10 +83,11 @@ def read_grid(path: str, content: bytes) -> Grid:
     Raises:
         csv.Error: if it is no table with a header and two columns or more.
     """
-    encoding = encoding_of(content)
+    encoding = encoding_of(content) or "utf-8"
     forms = [TableForm(delimiter=mark, encoding=encoding) for mark in (",", "\t", ";", "|", " ", ":")]
     assert {form.delimiter for form in forms} == DELIMITERS.keys()
-    form = max(forms, key=lambda form: _fit(content, form))  # the first of those that are equally good
+    head = head_of(content)
+    form = max(forms, key=lambda form: _fit(head, form))  # the first of those that are equally good
     file = CsvFile.parse(content, form)
     if len(file.header) < 2:
         raise OneColumnError("it has one column")
@@ -95,33 +96,18 @@ def read_grid(path: str, content: bytes) -> Grid:
     return Grid(path, file.header, whole, form.delimiter, encoding, len(rows) - len(whole))
 
 
-def encoding_of(content: bytes) -> str:
-    """Return the encoding of text, as the competition's file names it; a byte order mark speaks for itself."""
-    if any(content.startswith(mark) for mark, _ in BOMS):
-        return "utf-8"
-    sample = content[: 1 << 16]
-    for name, half in {"utf-16-le": sample[1::2], "utf-16-be": sample[::2]}.items():
-        if half.count(0) > len(half) / 2:
-            return name
+def _fit(head: bytes, form: TableForm) -> float:
+    """Return how well a delimiter fits the first rows: the share of them with as many cells as the header."""
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252" if re.search(rb"[\x80-\x9f]", content) else "latin-1"
-    return "utf-8"
-
-
-def _fit(content: bytes, form: TableForm) -> tuple[float, int]:
-    """Return how well a delimiter parts the first rows: the share that has as many cells as the header, and these."""
-    try:
-        file = CsvFile.parse(content, form)
+        file = CsvFile.parse(head, form)
         sizes = [len(row) for (_, row), _ in zip(file.rows(), range(PROBED), strict=False) if any(row)]
     except csv.Error:
-        return 0.0, 0
+        return 0.0
     columns = len(file.header)
     if columns < 2:
-        return 0.0, 0
+        return 0.0
     share = sum(size == columns for size in sizes) / len(sizes) if sizes else 0.5
-    return (round(share, 1), 1) if form.delimiter != " " else (round(share, 1) - 0.05, 1)
+    return round(share, 1) - (0.05 if form.delimiter == " " else 0)
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
@@ -129,14 +115,8 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.findall(r"[0-9]+|[^0-9]+", text)]
 
 
-def split_cell(cell: str, separator: str) -> list[str]:
-    """Return the tags of a cell, as `TableForm.split` does."""
-    parts = cell.split() if separator == " " else map(str.strip, cell.split(separator))
-    return [part for part in parts if part]
-
-
 def find_separator(counts: Mapping[str, int], shown: Iterable[str]) -> tuple[str, str]:
-    """Return what stands between two tags, and why; the reason holds a question mark if that is not sure.
+    """Return what stands between two tags, and why; the reason ends in a question mark if that is not sure.
 
     Args:
         counts: the different cells, and how often each stands in the table.
@@ -154,7 +134,7 @@ def find_separator(counts: Mapping[str, int], shown: Iterable[str]) -> tuple[str
         if is_sure:
             return _with_blanks(mark, cells), f"in {sum(counts[cell] for cell in inside):,} rows"
         if is_sure is None and mark in ", ":
-            words = len({word for cell in cells for word in split_cell(cell, mark)})
+            words = len({word for cell in cells for word in split_words(cell, mark)})
             return _with_blanks(mark, cells), f"it would make {words:,} words of {len(cells):,} cells?"
     used = {letter for cell in cells for letter in cell}
     return next(mark for mark in (" ", "|", ";", "\t") if mark not in used), "no cell holds two tags"
@@ -172,23 +152,23 @@ def _with_blanks(mark: str, cells: list[str]) -> str:
 
 
 def _parts(mark: str, cells: list[str], inside: list[str], shown: list[str]) -> bool | None:
-    """Return whether a mark parts tags; None if that cannot be told.
+    """Return whether a mark separates tags; None if that cannot be told.
 
-    Words of tags come in any number and combination, and many of them alone too; the words of "Annual Crop" and
-    "Permanent Crop" do not.
+    Tags come in any number and combination, and many of them alone too; the words of "Annual Crop" and "Permanent Crop"
+    do not.
     """
-    tags = {cell: split_cell(cell, mark) for cell in cells}
+    tags = {cell: split_words(cell, mark) for cell in cells}
     words = Counter(word for own in tags.values() for word in own)
     if all(re.fullmatch(r"\d+", word) for word in words):
         return True
     within = {word for cell in inside for word in tags[cell]}
     alone = {cell for cell in cells if mark not in cell}
     if mark == " " and any("_" in word for word in words):
-        return True  # who writes "partly_cloudy" does so because a blank parts tags
+        return True  # whoever writes "partly_cloudy" separates tags by blanks
     sets = Counter(frozenset(own) for own in tags.values())
-    if max(sets.values()) > 1 or any(frozenset(split_cell(cell, mark)) in sets and cell not in tags for cell in shown):
+    if max(sets.values()) > 1 or any(frozenset(split_words(cell, mark)) in sets and cell not in tags for cell in shown):
         return True  # one set of words in two orders
-    if any(mark in cell and words.keys() >= set(split_cell(cell, mark)) and cell not in tags for cell in shown):
+    if any(mark in cell and words.keys() >= set(split_words(cell, mark)) and cell not in tags for cell in shown):
         return True  # the sample submission combines them otherwise
     if 2 * len(within & alone) >= len(within) and len(words) <= len(cells):
         return True

@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from competition.chip_index import lower_suffix
+from competition.spec.tables import TableForm
 from competition.survey.grids import Grid
 from competition.survey.listing import Piece, evenly
+from competition.tables.pairs import Pair, pair_of_row_id
 
 Kind = Literal["name", "stem", "path", "path_stem", "pattern"]
 MARKS = "_-. "  # between an id and what else stands in the name of a file
 PROBED = 4000  # files by which a pattern is found
-ENOUGH = 0.05  # the least share of the ids, or of the files, that names one another
+ENOUGH = 0.05  # the least share of the ids, or of the files, that must match
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Match:
 
 @dataclass
 class Names:
-    """The names of the pictures, in every form in which a table may have them."""
+    """The names of the pictures, in every form in which a table may have them; suffixes in lower case."""
 
     pictures: list[Piece]
     names: set[str] = field(default_factory=set)
@@ -42,7 +45,7 @@ class Names:
     def __post_init__(self) -> None:
         for piece in self.pictures:
             *folders, name = piece.path.split("/")
-            self.names.add(name)
+            self.names.add(lower_suffix(name))
             self.stems.add(stem_of(name))
             self.folders.update(folders)
         self._parts = [
@@ -55,7 +58,7 @@ class Names:
         known = set(values) - {""}
         found = [
             Match("stem", len(known & self.stems)),
-            Match("name", len(known & self.names)),
+            Match("name", len(set(map(lower_suffix, known)) & self.names)),
             *(self._paths(known) if any("/" in value for value in known) else ()),
         ]
         best = max(found, key=lambda match: match.hits)
@@ -66,7 +69,8 @@ class Names:
 
     def has(self, text: str) -> bool:
         """Return whether a picture is called so."""
-        return text in self.names or text in self.stems or any(piece.path == text for piece in self.pictures)
+        is_name = lower_suffix(text) in self.names or text in self.stems
+        return is_name or any(piece.path == text for piece in self.pictures)
 
     @staticmethod
     def _is_enough(hits: int, known: set[str], files: int) -> bool:
@@ -75,7 +79,7 @@ class Names:
     def _paths(self, known: set[str]) -> Iterator[Match]:
         depths = {value.count("/") for value in known if "/" in value}
         tails = {tail for piece in self.pictures for tail in _tails(piece.path, depths)}
-        yield Match("path", len(known & tails))
+        yield Match("path", len(set(map(lower_suffix, known)) & set(map(lower_suffix, tails))))
         yield Match("path_stem", len(known & {_without_suffix(tail) for tail in tails}))
 
 
@@ -119,22 +123,22 @@ class Place:
 
 
 def place_of(path: str, kind: Kind, known: Collection[str], depths: Iterable[int] = ()) -> Place | None:
-    """Return whose picture a file is; None if it is nobody's.
+    """Return which chip's picture a file is, and where it lies; None if it is no chip's.
 
     Args:
         path: of the file.
         kind: how ids name files.
-        known: the ids.
+        known: the ids; a suffix in lower case.
         depths: how many folders the ids that are paths have.
     """
     folder, _, name = path.rpartition("/")
     stem = stem_of(name)
     if kind in ("stem", "name"):
-        own = stem if kind == "stem" else name
+        own = stem if kind == "stem" else lower_suffix(name)
         return Place(own, folder, "{id}") if own in known else None
     if kind == "pattern":
         return _by_pattern(folder, stem, known)
-    whole = path if kind == "path" else _without_suffix(path)
+    whole = lower_suffix(path) if kind == "path" else _without_suffix(path)
     for depth in sorted(depths, reverse=True):
         parts = whole.split("/")
         if depth < len(parts) and (own := "/".join(parts[-depth - 1 :])) in known:
@@ -211,19 +215,13 @@ def row_form(values: Collection[str], known: Collection[str], labels: Collection
     (before, mark), count = forms.most_common(1)[0]
     if count < 0.9 * len(probed):
         return "", []
-    found: dict[str, None] = {}
-    for value in values:
-        rest = value.removeprefix(before)
-        cut = _cut(rest, mark, known, of_labels)
-        if cut:
-            found.setdefault(cut)
-    return f"{before}{{id}}{mark}{{label}}", list(found)
+    form = f"{before}{{id}}{mark}{{label}}"
+    pair_of = pair_of_row_id(TableForm(row_id=form, value_column=""), list(labels))
+    pairs = (pair_of(value) or _pair_by_chip(value.removeprefix(before), mark, known) for value in values)
+    return form, list(dict.fromkeys(label for _, label in pairs if label))
 
 
-def _cut(rest: str, mark: str, known: Collection[str], of_labels: dict[str, str]) -> str:
-    """Return the label at the end of a row's id."""
-    if ends := [end for end in of_labels if end[0] == mark and rest.endswith(end)]:
-        return of_labels[max(ends, key=len)]
-    places = [place for place, letter in enumerate(rest) if letter == mark]
-    best = next((place for place in reversed(places) if rest[:place] in known), None)
-    return "" if best is None else rest[best + 1 :]
+def _pair_by_chip(rest: str, mark: str, known: Collection[str]) -> Pair:
+    """Return chip and label of a row whose label is not known, by the longest id of a chip with which it begins."""
+    places = [place for place, letter in enumerate(rest) if letter == mark and rest[:place] in known]
+    return (rest[: places[-1]], rest[places[-1] + 1 :]) if places else ("", "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TypeVar
 
+from competition.chip_index import lower_suffix
 from competition.common.errors import UserError
 from competition.common.text import first
 from competition.survey.grids import natural
@@ -19,7 +20,7 @@ FAMILIES = {".jpeg": ".jpg", ".tiff": ".tif"}
 OF_TEST = re.compile(r"(?<![a-z])(test|pred|eval|private|public|holdout|unlabel)", re.I)
 COLOURS = ("red", "green", "blue", "r", "g", "b")
 MOST_FOLDERS = 20  # that are named one by one, and not by the folder that holds them all
-COVERS = 0.9  # of the chips, so many have a file of every band
+COVERS = 0.9  # share of the chips that must have a file of every band
 OF_BAND = re.compile(
     r"red|green|blue|yellow|nir|rededge|swir_?\d?|tir|alpha|pan|vv|vh|hh|hv|[rgbn]|b\d{1,2}a?|(band|channel|ch)_?\d+",
     re.I,
@@ -40,7 +41,7 @@ class Found:
         test: folders of those to predict.
         ids: of the labelled chips that are there.
         pieces: the files of the labelled chips.
-        remarks: what is to be said of an entry, by its name.
+        remarks: comments on entries, by their name.
     """
 
     family: str
@@ -79,7 +80,8 @@ def find_images(listing: Listing, kind: Kind, train: Collection[str], test: Coll
     Raises:
         UserError: if a chip has several pictures that are no bands.
     """
-    train, test = set(train), set(test)
+    spelled: Callable[[str], str] = lower_suffix if kind in ("name", "path") else str
+    train, test = set(map(spelled, train)), set(map(spelled, test))
     known = train | test
     depths = {own.count("/") for own in known}
     labelled: dict[tuple[str, str], _Unit] = {}
@@ -110,7 +112,7 @@ def find_images(listing: Listing, kind: Kind, train: Collection[str], test: Coll
 
 
 def _gather(found: Sequence[Found], folders: Collection[str]) -> None:
-    """Name folders as few as say the same."""
+    """Name as few folders as say the same."""
     for images in found:
         every = list(dict.fromkeys([*images.train, *images.test]))
         images.train, images.test = (_gathered(group, folders) for group in (images.train, images.test))
@@ -120,7 +122,7 @@ def _gather(found: Sequence[Found], folders: Collection[str]) -> None:
 
 
 def _clusters(units: Iterable[_Unit]) -> list[Found]:
-    """Return units as renderings, masks last: of one, each chip has its files once."""
+    """Return units as renderings, masks last; each chip has its files once in a rendering."""
     found: list[Found] = []
     for unit in sorted(units, key=lambda unit: natural(unit.folder)):
         ids = unit.ids
@@ -139,7 +141,7 @@ def _clusters(units: Iterable[_Unit]) -> list[Found]:
 
 
 def _by_band(found: list[Found]) -> list[Found]:
-    """Return renderings with those joined that are bands of one: of the same chips, in folders named after bands."""
+    """Join the renderings that are bands of one: of the same chips, in folders named after bands."""
     joined: dict[tuple[str, str], list[Found]] = {}
     for images in found:
         above, _, name = images.train[0].rpartition("/")
@@ -209,7 +211,7 @@ def _rank(band: str) -> int:
 
 
 def _common(files: list[str]) -> tuple[str, str]:
-    """Return what the names of files begin and end with, ending where a band begins and beginning where one ends."""
+    """Return how all names of files begin and end, up to where a band may begin and from where one may end."""
     before = "".join(_beginning(files))
     before = re.sub(rf"[^{re.escape(MARKS)}/}}]*$", "", before)
     after = "".join(_beginning([file[len(before) :][::-1] for file in files]))[::-1]
@@ -223,7 +225,7 @@ def _beginning(several: Sequence[Sequence[T]]) -> list[T]:
 
 
 def _gathered(folders: Sequence[str], all_folders: Collection[str]) -> list[str]:
-    """Return folders as few as say the same: one above them, where all pictures below that lie in them."""
+    """Return as few folders as say the same: the one above them, if all pictures below it lie in them."""
     if len(folders) <= 1:
         return list(folders)
     parts = [folder.split("/") for folder in folders]
@@ -244,7 +246,7 @@ def _lies_in(folder: str, other: str) -> bool:
 
 
 def short_names(paths: Iterable[str], all_paths: Iterable[str]) -> list[str]:
-    """Return each path by as few of its last parts as no other path ends with."""
+    """Return of each path as few of its last parts as no other path ends with."""
     known = [path.split("/") for path in all_paths]
 
     def short(path: str) -> str:

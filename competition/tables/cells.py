@@ -146,5 +146,5 @@ def score_of(cell: str) -> float | None:
 
 
 def _is_plain(number: str) -> bool:
-    """Return whether others than Python, which takes "1_0" and the digits of all scripts, read a number too."""
+    """Return whether other programs read a number too: Python alone accepts "1_0", and digits of any script."""
     return "_" not in number and number.isascii()

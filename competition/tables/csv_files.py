@@ -1,7 +1,7 @@
-"""CSV files as text: how they are encoded, what parts their cells, and on which line each row stands.
+"""CSV files as text: their encoding, their delimiter, and the line of each row.
 
-Not pandas where labels are read: whoever has to mend a table of 40,000 rows wants the line of every fault, and all
-faults at once. It takes about as long.
+Labels are not read with pandas: whoever has to mend a table of 40,000 rows wants the line of every fault, and all
+faults at once. This takes about as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
-from competition.common.text import first
+from competition.common.folders import is_junk
+from competition.common.text import first, readable
 from competition.spec.tables import TableForm
 from competition.tables.problems import Problem, problems_of
 
@@ -36,7 +37,9 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")  # what no text in one byte a letter holds
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")  # what no text with one byte per letter contains
+HEAD = 1 << 16  # bytes by which UTF-16 and the delimiter are known
+LARGEST = 10**9  # bytes of a table; what unpacks from a small archive may be of any size
 REMEDY = 'say encoding = "{}" under [tables], or '
 NOT_LATIN = re.compile(rb"[\x80-\x9f]")  # control characters in Latin-1, letters and quotes in Windows' code page
 
@@ -88,7 +91,7 @@ class CsvFile:
         return rows
 
     def other_delimiter(self, needed: Sequence[str]) -> str:
-        """Return what parts the header into more of the columns needed than its delimiter does; "" if nothing does."""
+        """Return the delimiter that finds more of the needed columns than the file's own does; "" if none does."""
         line = next(iter(io.StringIO(self.text, newline="")))
         others = [mark for mark in DELIMITERS if mark != self.delimiter]
         found = {mark: len(set(needed).intersection(_split(line, mark))) for mark in others}
@@ -97,7 +100,7 @@ class CsvFile:
 
 
 class CsvBody:
-    """The rows below a header that have as many cells; what other rows there are is noted as they are met."""
+    """The rows with as many cells as the header; others are noted as they come."""
 
     def __init__(self, file: CsvFile) -> None:
         self.file, self._blank, self._torn = file, list[str](), list[str]()
@@ -121,11 +124,11 @@ class CsvBody:
         return tuple(cells if self.file.exact else map(str.strip, cells))
 
     def problems(self) -> list[Problem]:
-        """Return the problem of rows that have another number of cells, once all were met."""
-        return problems_of(f"rows without {len(self.file.header)} cells", self._torn)
+        """Return the problem of rows with another number of cells, once all rows have been read."""
+        return problems_of(f"rows without {len(self.file.header)} cells", self._torn, kind="lost")
 
     def oddities(self) -> list[Problem]:
-        """Return the problem of blank lines, once all were met."""
+        """Return the problem of blank lines, once all rows have been read."""
         return problems_of("blank lines", self._blank)
 
 
@@ -173,49 +176,84 @@ def decoded(content: bytes, encoding: str, remedy: str = "") -> tuple[str, str]:
     wide = "" if said else _two_byte_encoding(content)
     if not wide and (error is None or said or CONTROL.search(content)):
         raise csv.Error(wrong if error is None else "it is no text") from error
-    name = wide or _one_byte_encoding(content)
+    name = encoding_of(content)
     looks = f"; it looks like {name}" if name else ""
     raise csv.Error(f"{wrong}{looks}: {remedy.format(name or '...')}save it as UTF-8") from error
 
 
-def _one_byte_encoding(content: bytes) -> str:
-    """Return which of the encodings of Western text, with one byte a letter, content looks to be in; "" if none."""
-    if not NOT_LATIN.search(content):
-        return "latin-1"
+def encoding_of(content: bytes) -> str:
+    """Return the encoding that content looks to be in, as the competition's file names it; "" if it is not known.
+
+    A byte order mark speaks for itself: the file need say no more than "utf-8".
+    """
+    if any(content.startswith(mark) for mark, _ in BOMS):
+        return "utf-8"
+    guesses = ("utf-8", "cp1252" if NOT_LATIN.search(content) else "latin-1")
+    return _two_byte_encoding(content) or next((name for name in guesses if _is_in(content, name)), "")
+
+
+def _is_in(content: bytes, encoding: str) -> bool:
     try:
-        content.decode("cp1252")
+        content.decode(encoding)
     except UnicodeDecodeError:
-        return ""
-    return "cp1252"
+        return False
+    return True
 
 
 def _two_byte_encoding(content: bytes) -> str:
     """Return which UTF-16, without a mark, content looks to be in: of Western text every other byte is 0."""
-    if CONTROL.search(content.replace(b"\0", b"")):
+    head = content[:HEAD]
+    if CONTROL.search(head.replace(b"\0", b"")):
         return ""
-    halves = {"utf-16-le": content[1::2], "utf-16-be": content[::2]}
+    halves = {"utf-16-le": head[1::2], "utf-16-be": head[::2]}
     return next((name for name, half in halves.items() if half.count(0) > len(half) / 2), "")
+
+
+def head_of(content: bytes) -> bytes:
+    """Return the first rows of a table, whole: about `HEAD` bytes, or more where that takes it to reach a second row.
+
+    Where quotes are wrong, or lines end otherwise than in all the world, this is the whole content.
+    """
+    size = HEAD
+    while size < len(content):
+        lines = content[:size].splitlines(keepends=True)[:-1]
+        odd = sum(line.count(b'"') for line in lines) % 2  # the last row goes on in the next line
+        while odd and lines:
+            odd ^= lines.pop().count(b'"') % 2
+        if len(lines) > 1:
+            head = b"".join(lines)
+            unit = 4 if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else 2 if b"\0" in head else 1
+            return head[: len(head) // unit * unit]  # the end of a line may be half a letter
+        size *= 4
+    return content
 
 
 def content_of(path: Path) -> bytes:
     """Return the content of a table, plain or the one file in a `.zip`.
 
     Raises:
-        UserError: if there is no such file, or it cannot be read.
+        UserError: if there is no such file, it cannot be read, or it is too large for a table.
     """
     try:
         if path.suffix.lower() != ".zip":
+            _check_size(path.stat().st_size)
             return path.read_bytes()
         with zipfile.ZipFile(path) as archive:
-            # macOS adds a folder of its own.
-            names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
-            if len(names) != 1:
-                raise ValueError(f"expected one file in it, it holds {first(names, shown=3) or 'none'}")
-            return archive.read(names[0])
+            members = [member for member in archive.infolist() if not member.is_dir() and not is_junk(member.filename)]
+            if len(members) != 1:
+                names = first((member.filename for member in members), shown=3)
+                raise ValueError(f"expected one file in it, it holds {names or 'none'}")
+            _check_size(members[0].file_size)  # no more than it says is unpacked
+            return archive.read(members[0])
     except FileNotFoundError as error:
         raise UserError(f"No file {path}.") from error
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"it holds {readable(size)}, and {readable(LARGEST)} is the most that is read of a table")
 
 
 def header_of(path: Path, form: TableForm = PLAIN) -> tuple[str, ...]:
@@ -254,7 +292,9 @@ def read_table(path: Path, required: Sequence[str], form: TableForm = PLAIN) -> 
             f"line {first(torn, shown=3)}."
         )
     if missing := [column for column in required if column not in file.header]:
-        raise UserError(f"{path} lacks columns {missing}; it has {list(file.header)}.")
+        mark = file.other_delimiter(required)
+        parted = f" Its cells are parted by {mark!r}, expected {form.delimiter!r}." if mark else ""
+        raise UserError(f"{path} lacks columns {missing}; it has {list(file.header)}.{parted}")
     if twice := [column for column in required if file.header.count(column) > 1]:
         raise UserError(f"{path} has several columns {first(map(repr, twice))}.")
     return pd.DataFrame([row for _, row in rows], columns=list(file.header), dtype=str)

@@ -14,14 +14,14 @@ from competition.spec.tables import TableForm
 from competition.tables.csv_files import CsvBody, CsvFile, content_of
 from competition.tables.label_table import LabelRows, columns_of, parse_rows
 from competition.tables.pairs import pair_of_row_id
-from competition.tables.problems import Listing, Problem, problems_of
+from competition.tables.problems import Lines, Problem, problems_of
 
 
 def read_label_rows(paths: Sequence[Path], form: TableForm, labels: Sequence[str]) -> LabelRows:
     """Read the labels of chips from one table or several.
 
     Tables with the same columns of labels stand below each other; with different ones, they are joined on the id. A
-    table without any, such as one of patients, is passed over.
+    table without any, such as one of patients, is skipped.
 
     Args:
         paths: of the tables, plain or zipped.
@@ -75,7 +75,7 @@ def _stacked(tables: dict[Path, LabelRows]) -> LabelRows:
             files_of.setdefault(name, []).append(path.name)
     several = [f"{name} in {' and '.join(files)}" for name, files in files_of.items() if len(files) > 1]
     return LabelRows(
-        Listing(tuple(name for table in tables.values() for name in table.names)),
+        Lines(tuple(name for table in tables.values() for name in table.names)),
         tuple(tags for table in tables.values() for tags in table.tags),
         cells=_added(table.cells for table in tables.values()),
         problems=(*problems, *problems_of("ids in several tables", several)),
@@ -110,7 +110,7 @@ def _side_by_side(titles: Sequence[str], tables: Sequence[LabelRows]) -> LabelRo
             f"ids of {title} that {titles[0]} lacks", [name for name in tags_of if name not in known[0]]
         )
     return LabelRows(
-        Listing(names),
+        Lines(names),
         tuple(tuple(tag for tags_of in known for tag in tags_of.get(name, ())) for name in names),
         cells=_added(table.cells for table in tables),
         problems=tuple(problems),
@@ -122,7 +122,7 @@ def read_column(paths: Sequence[Path], form: TableForm, labels: Sequence[str], c
     """Read a column of one table or several that says something of each chip, such as its patient or its fold.
 
     Args:
-        paths: of the tables; those without the column are passed over.
+        paths: of the tables; those without the column are skipped.
         form: names the column of the ids; of one row per chip and label, how its id names the chip.
         labels: of the competition, for such.
         column: the column.

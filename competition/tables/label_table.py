@@ -17,9 +17,9 @@ from competition.spec.tables import TableForm
 from competition.tables.cells import DecisionRows, ScoreRows
 from competition.tables.csv_files import DELIMITERS, CsvBody, CsvFile
 from competition.tables.pairs import PairRows
-from competition.tables.problems import Listing, Problem, cut, problems_of
+from competition.tables.problems import Lines, Problem, cut, problems_of
 
-EMPTY = Listing()
+EMPTY = Lines()
 SEPARATORS = ("|", ",", ";", " ", "/", "+", "&", "\t")
 
 
@@ -39,10 +39,10 @@ class LabelRows:
         is_table: whether there is a header with the columns needed; without, there are no rows.
     """
 
-    chips: Listing = EMPTY
+    chips: Lines = EMPTY
     tags: tuple[tuple[str, ...], ...] = ()
     scores: NDArray[np.float32] | None = None
-    rows: Listing = EMPTY
+    rows: Lines = EMPTY
     faulty: frozenset[int] = frozenset()
     cells: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -65,7 +65,7 @@ def parse_rows(
         form: how the table says which chip carries which label.
         labels: the labels it may hold; of a column per label, those whose columns must be there.
         scores: whether cells hold scores from 0 to 1, and not 0 or 1.
-        exact: take nothing but what Kaggle takes: no blanks around cells, nothing but 0 and 1 as decisions.
+        exact: accept only what Kaggle accepts: no blanks around cells, and decisions as 0 and 1.
     """
     oddities: list[Problem] = []
     try:
@@ -132,10 +132,10 @@ def _read_tags(body: CsvBody, form: TableForm, labels: Sequence[str]) -> LabelRo
     tags_of = {text: tuple(form.split(text)) for text in set(texts)}  # of tens of thousands, often a few hundred
     strange = {text for text, tags in tags_of.items() if not known.issuperset(tags)}
     tags = tuple(map(tags_of.__getitem__, texts))
-    chips = Listing(body.cleaned(names), tuple(lines), body.file.text)
+    chips = Lines(body.cleaned(names), tuple(lines), body.file.text)
     rows = [row for row, text in enumerate(texts) if text in strange]
     counts = Counter(tag for row in rows for tag in {*tags[row]} - known)
-    problems = chips.problems_of("rows with unknown tags", rows, _advice(counts, labels, form, strange))
+    problems = chips.problems_of("rows with unknown tags", rows, _advice(counts, labels, form, strange), kind="tags")
     torn = {text for text in tags_of if form.contradicts_itself(text)}
     rows = [row for row, text in enumerate(texts) if text in torn]
     problems += chips.problems_of(f"rows with tags and {form.none!r}, the word for none", rows)
@@ -155,7 +155,7 @@ def _read_columns(body: CsvBody, form: TableForm, labels: Sequence[str], *, scor
             wrong += [f"line {line}: {fault}" for fault in faults]
         names.append(row[id_place])
         lines.append(line)
-    chips = Listing(body.cleaned(names), tuple(lines), body.file.text)
+    chips = Lines(body.cleaned(names), tuple(lines), body.file.text)
     problems = (*_about_ids(chips, body), *_about_cells(wrong, scores=scores))
     if isinstance(rows, ScoreRows):
         return LabelRows(chips, (), rows.values(), chips, frozenset(faulty), problems=problems)
@@ -168,7 +168,7 @@ def _read_pairs(body: CsvBody, form: TableForm, labels: Sequence[str], *, scores
     rows, chips, values = pairs.rows(), pairs.chips(), pairs.values()
     problems = _about_cells(pairs.wrong, scores=scores)
     gaps = np.flatnonzero(np.isnan(values).any(axis=1)).tolist()
-    if body.file.exact:  # whoever knows the rows names those that are unknown or missing
+    if body.file.exact:  # the caller knows the rows, and reports those that are unknown or missing
         problems += rows.problems_of("repeated rows", rows.repeated())
     else:
         problems += [*_about_ids(chips, body, repeated=False), *_about_pairs(pairs, rows, form, labels)]
@@ -180,31 +180,32 @@ def _read_pairs(body: CsvBody, form: TableForm, labels: Sequence[str], *, scores
     return LabelRows(chips, tags, shown, rows, frozenset(gaps), pairs.counts(), tuple(problems))
 
 
-def _about_pairs(pairs: PairRows, rows: Listing, form: TableForm, labels: Sequence[str]) -> list[Problem]:
+def _about_pairs(pairs: PairRows, rows: Lines, form: TableForm, labels: Sequence[str]) -> list[Problem]:
     if form.row_id is None:
         counts = Counter(rows.keys[row][1] for row in pairs.unknown)
-        problems = rows.problems_of("rows with unknown tags", pairs.unknown, _advice(counts, labels, form, set()))
+        expected = _advice(counts, labels, form, set())
+        problems = rows.problems_of("rows with unknown tags", pairs.unknown, expected, kind="tags")
     else:
         expected = f"expected {form.row_id} with a label such as {labels[0]!r}"
         problems = rows.problems_of("rows whose id names no label", pairs.unknown, expected)
     return [*problems, *rows.problems_of("rows that contradict an earlier one", pairs.contradicting())]
 
 
-def _about_ids(chips: Listing, body: CsvBody, *, repeated: bool = True) -> list[Problem]:
+def _about_ids(chips: Lines, body: CsvBody, *, repeated: bool = True) -> list[Problem]:
     again = chips.problems_of("repeated ids", chips.repeated() if repeated else ())
-    if body.file.exact:  # whoever knows the ids names those that are empty as unknown
+    if body.file.exact:  # the caller knows the ids, and reports empty ones as unknown
         return again
-    return [*again, *chips.problems_of("rows without an id", [row for row, name in enumerate(chips.keys) if not name])]
+    nameless = [row for row, name in enumerate(chips.keys) if not name]
+    return [*again, *chips.problems_of("rows without an id", nameless, kind="lost")]
 
 
 def _about_cells(wrong: Sequence[str], *, scores: bool) -> list[Problem]:
-    if scores:
-        return problems_of("cells that are no score from 0 to 1", wrong)
-    return problems_of("cells that are not 0 or 1", wrong)
+    what = "cells that are no score from 0 to 1" if scores else "cells that are not 0 or 1"
+    return problems_of(what, wrong, kind="cells")
 
 
 def _advice(counts: Counter[str], labels: Sequence[str], form: TableForm, texts: set[str]) -> str:
-    """Return which unknown tags were received and what was expected, or by which separator all were known.
+    """Return which unknown tags were received and what was expected, or the separator that makes all known.
 
     Args:
         counts: in how many rows each unknown tag stands.
@@ -219,4 +220,4 @@ def _advice(counts: Counter[str], labels: Sequence[str], form: TableForm, texts:
             return f"expected {form.separator!r} between tags, received {separator!r}: say separator = {separator!r}"
     often = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     received = first(f"{cut(tag)} ({count:,}x)" for tag, count in often)
-    return f"received {received}, expected {first(labels)}"
+    return f"received {received}, expected {first(map(cut, labels))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -11,19 +12,19 @@ from numpy.typing import NDArray
 from competition.spec.tables import TableForm
 from competition.tables.cells import CellValues, score_of
 from competition.tables.csv_files import CsvBody
-from competition.tables.problems import Listing
+from competition.tables.problems import Lines
 
 Pair = tuple[str, str]  # the id of a chip, and a label; the latter is "" in a row that says that there is none
 NO_LABEL = "\n"  # the label of a row whose id names none: no label holds a line break
 
 
 def pair_of_row_id(form: TableForm, labels: Sequence[str]) -> Callable[[str], Pair | None]:
-    """Return the function that parts the id of a row into a chip's id and a label; None where it names no label.
+    """Return the function that splits the id of a row into a chip's id and a label; None where it names no label.
 
-    Labels may begin or end with one another: the longest that fits is taken. Both may hold what stands between them.
+    Labels may begin or end with one another: the longest that fits is taken. Both may contain what stands between them.
     """
-    before, rest = str(form.row_id).split("{id}") if is_id_first(form) else str(form.row_id).split("{label}")
-    between, after = rest.split("{label}") if is_id_first(form) else rest.split("{id}")
+    before, between, after = re.split(r"\{id\}|\{label\}", str(form.row_id))
+    is_id_first = str(form.row_id).index("{id}") < str(form.row_id).index("{label}")
     known, lengths = frozenset(labels), sorted({len(label) for label in labels}, reverse=True)
 
     def part(name: str) -> Pair | None:
@@ -31,7 +32,7 @@ def pair_of_row_id(form: TableForm, labels: Sequence[str]) -> Callable[[str], Pa
             return None
         inner = name[len(before) : len(name) - len(after)]
         for length in lengths:
-            if is_id_first(form):
+            if is_id_first:
                 head, label = inner[: len(inner) - length], inner[len(inner) - length :]
                 chip = head.removesuffix(between)
             else:
@@ -42,20 +43,6 @@ def pair_of_row_id(form: TableForm, labels: Sequence[str]) -> Callable[[str], Pa
         return None
 
     return part
-
-
-def is_id_first(form: TableForm) -> bool:
-    """Return whether the id of a row begins with the chip, and not with the label."""
-    return str(form.row_id).index("{id}") < str(form.row_id).index("{label}")
-
-
-def row_id_of(form: TableForm, pair: Pair) -> str:
-    """Return the id of the row of a chip and a label."""
-    parts = {"{id}": pair[0], "{label}": pair[1]}
-    ends = ("{id}", "{label}") if is_id_first(form) else ("{label}", "{id}")
-    before, rest = str(form.row_id).split(ends[0])
-    between, after = rest.split(ends[1])
-    return f"{before}{parts[ends[0]]}{between}{parts[ends[1]]}{after}"
 
 
 class PairRows:
@@ -123,29 +110,29 @@ class PairRows:
                     at[row] = start + column[label]
         return number, at
 
-    def rows(self) -> Listing:
+    def rows(self) -> Lines:
         """Return the rows, as pairs of an id and a label."""
-        return Listing(tuple(self._pairs), tuple(self._lines), self._text)
+        return Lines(tuple(self._pairs), tuple(self._lines), self._text)
 
-    def chips(self) -> Listing:
+    def chips(self) -> Lines:
         """Return the chips, each once, at the line on which it first stands."""
         line_of: dict[str, int] = {}
         for (chip, _), line in zip(self._pairs, self._lines, strict=True):
             line_of.setdefault(chip, line)
-        return Listing(tuple(self._number), tuple(line_of[chip] for chip in self._number), self._text)
+        return Lines(tuple(self._number), tuple(line_of[chip] for chip in self._number), self._text)
 
     def values(self) -> NDArray[np.float32]:
         """Return what is said of each chip and label, float32 array (num_chips, num_labels).
 
-        A chip and label without a row have NaN; if being listed says that a chip carries a label, or the form says
-        what a blank cell means, that.
+        A chip and label without a row get NaN; where the table lists only the labels that chips carry, 0; and where
+        the form says what a blank cell means, that.
         """
         values, said = np.full(len(self._number) * len(self._labels), self._gap, dtype=np.float32), self._at >= 0
         values[self._at[said]] = np.array(self._values, dtype=np.float32)[said]  # of several rows the last one
         return values.reshape(len(self._number), len(self._labels))
 
     def contradicting(self) -> list[int]:
-        """Return the rows that say of a chip and label something else than one before."""
+        """Return the rows that contradict an earlier row of the same chip and label."""
         _, first, places = np.unique(self._at, return_index=True, return_inverse=True)
         values = np.array(self._values)
         differs = (values != values[first[places]]) & ~np.isnan(values) if len(values) else np.zeros(0, dtype=bool)

@@ -6,10 +6,14 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 SHOWN = 3  # examples of a problem
 WIDTH = 60  # characters of a row, or of a tag, in a message
+
+# What follows from a fault, for whoever decides by it: cells that say nothing, tags that are no label, rows that are
+# lost with their chip, rows in another order; "" of all others.
+Kind = Literal["", "cells", "tags", "lost", "order"]
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,15 @@ class Problem:
         what: the fault, such as "missing ids".
         count: how often it occurs.
         examples: the first of them.
-        expected: what would have been right, and what stands there instead; "" where the fault says it.
+        expected: what was expected, and what was received; "" where the fault says it.
+        kind: what decides on what follows; `what` is for people.
     """
 
     what: str
     count: int
     examples: tuple[str, ...]
     expected: str = ""
+    kind: Kind = ""
 
     def text(self) -> str:
         """Return the problem as one line."""
@@ -35,10 +41,10 @@ class Problem:
         return f"{self.what}: {self.count} ({'; '.join(self.examples)}{more}){expected}"
 
 
-def problems_of(what: str, cases: Iterable[object], expected: str = "") -> list[Problem]:
+def problems_of(what: str, cases: Iterable[object], expected: str = "", *, kind: Kind = "") -> list[Problem]:
     """Return the problem in a list, or an empty list if there are no cases of it."""
     cases = list(cases)
-    return [Problem(what, len(cases), tuple(map(str, cases[:SHOWN])), expected)] if cases else []
+    return [Problem(what, len(cases), tuple(map(str, cases[:SHOWN])), expected, kind)] if cases else []
 
 
 def cut(text: str) -> str:
@@ -47,11 +53,11 @@ def cut(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """What stands on which line of a file; meant by its position in the listing.
+class Lines:
+    """What stands on which line of a file. Its methods refer to an entry by its place, from 0.
 
     Attributes:
-        keys: what is listed: ids, or pairs of an id and a label.
+        keys: the entries: ids, or pairs of an id and a label.
         lines: the line of each, from 1.
         text: the whole file.
     """
@@ -60,15 +66,15 @@ class Listing:
     lines: tuple[int, ...] = ()
     text: str = ""
 
-    def problems_of(self, what: str, places: Iterable[int], expected: str = "") -> list[Problem]:
-        """Return the problem of what is listed at some places in a list, or an empty list if there are none."""
+    def problems_of(self, what: str, places: Iterable[int], expected: str = "", *, kind: Kind = "") -> list[Problem]:
+        """Return the problem of the entries at some places in a list, or an empty list if there are none."""
         places = list(places)
         lines = (self.lines[place] for place in places[:SHOWN])
         examples = (f"line {line}: {cut(self._text_by_line[line - 1])!r}" for line in lines)
-        return [Problem(what, len(places), tuple(examples), expected)] if places else []
+        return [Problem(what, len(places), tuple(examples), expected, kind)] if places else []
 
     def repeated(self) -> list[int]:
-        """Return the places at which something is listed that stands before."""
+        """Return the places of the entries that repeat an earlier one."""
         place_of: dict[Any, int] = {}
         return [place for place, key in enumerate(self.keys) if place_of.setdefault(key, place) != place]
 

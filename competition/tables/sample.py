@@ -12,7 +12,7 @@ from competition.spec.competition import Competition
 from competition.tables.csv_files import CsvBody, CsvFile, content_of
 from competition.tables.label_table import check_header, columns_of
 from competition.tables.pairs import Pair, pair_reader
-from competition.tables.problems import Listing
+from competition.tables.problems import Lines
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class SampleSubmission:
 
     @classmethod
     def of(cls, names: Sequence[str], competition: Competition) -> SampleSubmission:
-        """Return what a submission for some chips looks like where no sample says so: all in their order."""
+        """Return what a submission for some chips looks like where there is no sample: chips and labels in order."""
         form, labels = competition.submission_form, competition.labels
         pairs = tuple((name, label) for name in names for label in labels) if form.form == "rows" else None
         return cls(tuple(names), tuple(columns_of(form, labels)), pairs)
 
     @classmethod
     def read(cls, path: Path, competition: Competition) -> SampleSubmission:
-        """Read a sample submission. What it says of the chips plays no part.
+        """Read a sample submission. Its answers are ignored.
 
         Raises:
             UserError: if it cannot be read, lacks a column, repeats a row, or has rows of other labels.
@@ -69,17 +69,15 @@ class SampleSubmission:
         for line, row in body:
             keys.append(pair_of(row))
             lines.append(line)
-        listing, known = Listing(tuple(keys), tuple(lines), body.file.text), frozenset(labels)
+        rows, known = Lines(tuple(keys), tuple(lines), body.file.text), frozenset(labels)
         if form.form != "rows":
             known |= {""}
         nameless = [place for place, (name, _) in enumerate(keys) if not name]
         if problems := [
             *body.problems(),
-            *listing.problems_of("repeated rows" if form.form == "rows" else "repeated ids", listing.repeated()),
-            *listing.problems_of("rows without an id", nameless),
-            *listing.problems_of(
-                "rows of no label", [row for row, (_, label) in enumerate(keys) if label not in known]
-            ),
+            *rows.problems_of("repeated rows" if form.form == "rows" else "repeated ids", rows.repeated()),
+            *rows.problems_of("rows without an id", nameless),
+            *rows.problems_of("rows of no label", [row for row, (_, label) in enumerate(keys) if label not in known]),
         ]:
             raise UserError(f"{path} cannot be used: {'; '.join(problem.text() for problem in problems)}.")
         names = tuple(dict.fromkeys(name for name, _ in keys))

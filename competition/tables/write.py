@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from competition.spec.competition import Competition
 from competition.spec.tables import TableForm
 from competition.tables.label_table import columns_of
-from competition.tables.pairs import Pair, row_id_of
+from competition.tables.pairs import Pair
 
 SEPARATORS = " |;,"  # of tags, the first that no label holds
 BLOCK = 1000  # rows whose scores are written as text at once
@@ -22,8 +22,8 @@ BLOCK = 1000  # rows whose scores are written as text at once
 def to_tags(multi_hot: NDArray[np.bool_], competition: Competition) -> list[str]:
     """Return the rows of a bool array (num_chips, num_labels) as text, tags in label order.
 
-    They are parted as in the competition's submission or training table; where neither has tags, by a blank, or by
-    what no label holds.
+    They are separated as in the competition's submission or training table; where neither has tags, by a blank, or by
+    a mark that no label contains.
     """
     form = next((form for form in (competition.submission_form, competition.tables) if form.form == "tags"), None)
     if form is None:
@@ -51,7 +51,7 @@ def write_table(
         answers: array (num_chips, num_labels): bool decisions, or float scores, which are clipped to [0, 1].
         form: how the table says which chip carries which label.
         labels: columns of `answers`.
-        decimals: digits after the point of a score; None: as many as tell float32 apart.
+        decimals: digits after the point of a score; None: as many as distinguish values of float32.
         columns: those of the table in their order; default: ids first, labels as they come.
         pairs: of a table with one row per chip and label, the rows in their order; default: chip by chip.
 
@@ -66,19 +66,32 @@ def write_table(
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=form.delimiter, lineterminator="\n")
         writer.writerow(columns)
-        rows = _rows(names, answers, form, labels, decimals, pairs)
+        rows = rows_of(names, answers, form, labels, decimals=decimals, pairs=pairs)
         writer.writerows(rows if order == sorted(order) else ([row[place] for place in order] for row in rows))
 
 
-def _rows(
+def rows_of(
     names: Sequence[str],
     answers: NDArray[Any],
     form: TableForm,
     labels: Sequence[str],
-    decimals: int | None,
-    pairs: Sequence[Pair] | None,
+    *,
+    decimals: int | None = None,
+    pairs: Sequence[Pair] | None = None,
 ) -> Iterable[Sequence[str]]:
-    """Return the rows below the header, the id first."""
+    """Return the rows below the header that `write_table` writes, cells in the order of `columns_of`.
+
+    Args:
+        names: ids of the chips.
+        answers: as of `write_table`, and so are all others.
+        form: how the table says which chip carries which label.
+        labels: columns of `answers`.
+        decimals: digits after the point of a score.
+        pairs: of a table with one row per chip and label, the rows in their order.
+
+    Raises:
+        ValueError: if tags are to be written and `answers` are scores.
+    """
     if form.form == "tags":
         if answers.dtype != np.bool_:
             raise ValueError(f"Tags are decided, received {answers.dtype} answers.")
@@ -102,7 +115,7 @@ def _rows(
 
 
 def _pair_row(pair: Pair, value: str, form: TableForm) -> list[str]:
-    return [*(pair if form.row_id is None else [row_id_of(form, pair)]), value]
+    return [*(pair if form.row_id is None else [form.row_id_of(*pair)]), value]
 
 
 def _listed(

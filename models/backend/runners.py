@@ -23,6 +23,7 @@ from models.backend.openvino import OpenVinoRunner, nhwc_pixels
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 TOLERANCE = 1e-3
+_said: set[str] = set()  # by what networks are run is said once a process, not again with every fold
 
 
 def runner_of(network: keras.Model, sample: NDArray[Any], *, accelerated: bool = True) -> Runner:
@@ -47,11 +48,17 @@ def runner_of(network: keras.Model, sample: NDArray[Any], *, accelerated: bool =
             reason = f"OpenVINO does not take it: {shorten(str(error), 240)}"
         else:
             if difference <= TOLERANCE:  # not so for NaN
-                reporter.say(f"{network.name} is run by OpenVINO; its results equal Keras' to {difference:.0e}.")
+                _say_once(f"The {network.name} is run by OpenVINO", f"; its results equal Keras' to {difference:.0e}")
                 return by_openvino
             reason = f"OpenVINO's results differ by {difference:.0e}, more than {TOLERANCE:.0e}"
-    reporter.say(f"{network.name} is run by Keras: {reason}.")
+    _say_once(f"The {network.name} is run by Keras", f": {reason}")
     return by_keras
+
+
+def _say_once(how: str, detail: str) -> None:
+    if how not in _said:
+        _said.add(how)
+        reporter.say(f"{how}{detail}.")
 
 
 def largest_difference(outputs: NDArray[Any], expected: NDArray[Any]) -> float:

@@ -7,29 +7,37 @@ from competition.common.progress import reporter
 from competition.workspace import Workspace
 from models.backend.interrupts import heeded
 from models.backend.load import load_backend
+from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
+from models.runs.model_recipe import ModelRequest, recipe_of
 
 
-def fill_banks(
-    workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool = False, no_test: bool = False
-) -> None:
+def bank_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
+    """Return the recipe of a model, whose network learns from features.
+
+    Raises:
+        UserError: if it does not, or its weights or bands are not there.
+    """
+    recipe = recipe_of(workspace, request)
+    if not recipe.on_bank:
+        raise UserError(
+            f"'{request.model}' does not learn from features: it has train {recipe.train}, augment "
+            f"{','.join(recipe.augment)}. Give --train head, and --augment d4, flips or quarter_turns, without cutmix."
+        )
+    recipe.digest()
+    columns_of(recipe, workspace.competition.image_set(recipe.images))
+    return recipe
+
+
+def fill_banks(workspace: Workspace, recipe: Recipe, *, skip_broken: bool = False, no_test: bool = False) -> None:
     """Compute the features of every chip under every view that training and prediction will ask for.
 
     Args:
         workspace: the chips.
-        model: name of the model, for messages.
-        recipe: its recipe.
+        recipe: of a model, as `bank_recipe` returns it.
         skip_broken: leave broken chips out, instead of stopping.
         no_test: the labelled chips only.
-
-    Raises:
-        UserError: if the recipe's network does not learn from features.
     """
-    if not recipe.on_bank:
-        raise UserError(
-            f"'{model}' does not learn from features: it has train {recipe.train}, augment {','.join(recipe.augment)}. "
-            "Give --train head, and --augment d4, flips or quarter_turns, without cutmix."
-        )
     load_backend()
     from models.inputs.sources import Sources
 

@@ -35,6 +35,7 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
     Raises:
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
+    check_backbone(recipe)
     named = as_colours(inputs.bands)
     bands = (*named, *recipe.indices)
     chips = hidden = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
@@ -45,12 +46,29 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
         hidden = Resize(recipe.input_size, dtype="float32", name="resize")(hidden)
     if recipe.backbone in OWN:
         return keras.Model(chips, _pooled([_own_backbone(hidden, recipe)], recipe), name="extractor")
-    if recipe.backbone not in (known := [*OWN, *applications()]):
-        raise unknown_name("backbone", recipe.backbone, known)
     network = application(recipe, bands, pretrained=pretrained)
     preprocess, pretrained_part = network.get_layer("preprocess"), network.layers[-1]
     backbone = keras.Model(pretrained_part.inputs, _levels(pretrained_part, recipe.levels), name="backbone")
     return keras.Model(chips, _pooled(_as_list(backbone(preprocess(hidden))), recipe), name="extractor")
+
+
+def check_backbone(recipe: Recipe) -> None:
+    """Refuse a backbone that is unknown, or one of our own with weights to begin with or too small an input.
+
+    Raises:
+        UserError: with the flag that mends it.
+    """
+    if recipe.backbone not in (known := [*OWN, *applications()]):
+        raise unknown_name("backbone", recipe.backbone, known)
+    if recipe.backbone not in OWN:
+        return
+    if recipe.weights != "none" or recipe.train != "full":
+        raise UserError(
+            f"Backbone {recipe.backbone!r} has no weights to begin with: it is trained from scratch. "
+            "Give --weights none --train full --solver gradient, or a --backbone of keras.applications."
+        )
+    if recipe.input_size < SMALLEST:
+        raise UserError(f"Backbone {recipe.backbone!r} needs {SMALLEST} px or more. Give a larger --input-size.")
 
 
 def _as_list(maps: Any) -> list[Any]:
@@ -72,13 +90,6 @@ def _scale(inputs: Inputs, num_indices: int) -> keras.Layer:
 
 
 def _own_backbone(chips: Any, recipe: Recipe) -> Any:
-    if recipe.weights != "none" or recipe.train != "full":
-        raise UserError(
-            f"Backbone {recipe.backbone!r} has no weights to begin with: it is trained from scratch. "
-            "Give --weights none --train full --solver gradient, or a --backbone of keras.applications."
-        )
-    if recipe.input_size < SMALLEST:
-        raise UserError(f"Backbone {recipe.backbone!r} needs {SMALLEST} px or more. Give a larger --input-size.")
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(chips)
     return _two_convolutions(scaled) if recipe.backbone == "two_convolutions" else _residual(scaled)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from competition.common.errors import UserError
 from competition.common.text import first
+from competition.flags import MOST_PROPOSED, as_bands
 from competition.spec.images import ImageSet
 from models.recipes.recipe import Recipe
 
@@ -66,12 +67,10 @@ def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
     names = recipe.band_names
     if not names or not set(names) <= set(images.bands):
         has = images.shown_bands if isinstance(images.band_key, str) else first(images.bands)
-        # A comma after a single name tells it from letters.
-        few = ",".join(images.bands[:3]) + ("," if len(images.bands) == 1 else "")
-        example = "" if isinstance(images.band_key, str) else f" with names, such as {few}"
+        example = as_bands(images.bands if len(images.bands) <= MOST_PROPOSED else images.bands[:3])
         raise UserError(
             f"The recipe asks for bands {recipe.bands!r}; the {images.suffix[0]} chips have {has}. "
-            f"Give --bands{example}, or --images with a rendering that has them."
+            f'Give "--bands {example}", or --images with a rendering that has them.'
         )
     return tuple(images.bands.index(band) for band in names)
 

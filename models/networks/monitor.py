@@ -101,7 +101,11 @@ class OfChips(keras.metrics.Metric):
         """Add a batch: truth and scores of shape (num_chips, num_labels)."""
         truth, scores = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         if self.metric.name == "log_loss":
-            values = mean_over_labels(self._losses(truth, scores), self.metric)
+            if self.metric.average == "samples":
+                shares = ops.sum(truth * scores, axis=1) / ops.maximum(ops.sum(scores, axis=1), SMALLEST)
+                values = -ops.log(ops.clip(shares, max(self.metric.clip, SMALLEST), 1.0))
+            else:
+                values = mean_over_labels(self._losses(truth, scores), self.metric)
             weights = ops.ones_like(values)
         else:
             values, weights = self._precisions(truth, scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from competition.chip_index import ChipFile, Ids, Naming, index_chips, shown_file
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.spec.images import FILE, ImageSet
@@ -26,10 +28,13 @@ NAMED = 3  # images in a line
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".bmp")
 SCENE = 4  # times the side of what the model takes, from which an image is no chip but what chips are cut from
 SLIVER = 4  # times as long as it is wide
+COLOURS = {"R", "G", "B"}
 
 
 def chip_files(folder: Path, images: ImageSet, ids: Ids = "stem") -> dict[str, ChipFile]:
     """Return the chips of a folder by id, sorted; named as those of a competition, and of any suffix.
+
+    Where chips lie in folders within it, a line says in which, as they may be more than were meant.
 
     Args:
         folder: the folder; folders within it are searched as in the competition.
@@ -52,6 +57,11 @@ def chip_files(folder: Path, images: ImageSet, ids: Ids = "stem") -> dict[str, C
     if not index.chips:
         suffixes = ", ".join(sorted({*SUFFIXES, *images.suffix}))
         raise UserError(f"No chips in {folder}: expected files{pattern} ending in {suffixes}.")
+    # Where the pattern has folders, each is of one chip.
+    within = Counter(shown_file(file).parent.relative_to(folder).as_posix() for file in index.chips.values())
+    if within.keys() != {"."} and "/" not in images.file:
+        found = f"{counted(len(index.chips), 'chip')} in {counted(len(within), 'folder')} within {folder}"
+        reporter.say(f"Found {found}: {first((f'{name} ({number:,})' for name, number in sorted(within.items())))}.")
     return index.chips
 
 
@@ -83,6 +93,7 @@ class ChipFiles:
         skip_broken: leave broken chips out, instead of stopping.
         resized: of chips read that are of another size than the networks take, "width x height".
         odd: of chips read that hardly are chips, what each is.
+        grey: files of chips read that show no colours, though these are expected.
     """
 
     files: Mapping[str, ChipFile]
@@ -92,7 +103,8 @@ class ChipFiles:
     dtype: np.dtype[Any]
     skip_broken: bool = False
     resized: set[str] = field(default_factory=set)
-    odd: dict[str, list[str]] = field(default_factory=dict)
+    odd: dict[str, set[str]] = field(default_factory=dict)
+    grey: set[Path] = field(default_factory=set)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield the chips in slices of `size`.
@@ -115,20 +127,31 @@ class ChipFiles:
                 yield batch
 
     def remarks(self) -> list[str]:
-        """Return a line for each way in which images that were read hardly are chips."""
-        return [f"{first(sorted(shown), NAMED)}: {what}" for what, shown in sorted(self.odd.items())]
+        """Return a line for each way in which images that were read may not be the chips that were meant."""
+        lines = [f"{first(sorted(shown), NAMED)}: {what}" for what, shown in sorted(self.odd.items())]
+        if self.grey:
+            which = f"{len(self.grey):,} of {counted(len(self.files), 'chip')}"
+            lines.append(f"Grey pictures, which are read as colours, as in training: {which}.")
+        return lines
 
     def sample(self) -> NDArray[Any]:
-        """Return a few of the chips, or one of zeros where the first are broken."""
-        if chips := next(self.batches(SAMPLED)).chips:
-            return np.stack(chips)
-        size, columns = self.inputs.size, len(self.inputs.bands)
-        return as_network_input(np.zeros((1, size, size, columns), dtype=self.dtype), tuple(range(columns)))
+        """Return a few of the chips, the first that can be read.
+
+        Raises:
+            BrokenChipError: if a chip before them is broken and `skip_broken` is false.
+            UserError: if every chip is broken, or one is of another data type.
+        """
+        broken: list[str] = []
+        for batch in self.batches(SAMPLED):
+            if batch.chips:
+                return np.stack(batch.chips)
+            broken += batch.broken
+        raise UserError(f"No chip of {len(self.files):,} can be read. {broken[0]}")
 
     def _load(self, file: ChipFile) -> NDArray[Any] | BrokenChipError:
         path = shown_file(file)
         try:
-            chip = read_chip(file, self.images, grey_as_colours=False)
+            chip = read_chip(file, self.images)
         except BrokenChipError as error:
             if not self.skip_broken:
                 raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
@@ -140,6 +163,8 @@ class ChipFiles:
         size, (height, width, _) = self.inputs.size, chip.shape
         if (height, width) != (size, size):
             self.resized.add(f"{width} x {height}")
+        if set(self.images.bands) == COLOURS and (chip == chip[:, :, :1]).all():
+            self.grey.add(path)
         self._remark(path, width, height)
         return as_network_input(resize_chip(chip, size), columns_of(self.recipe, self.images))
 
@@ -155,4 +180,4 @@ class ChipFiles:
             )
         else:
             return
-        self.odd.setdefault(what, []).append(f"{path.name} ({width} x {height})")
+        self.odd.setdefault(what, set()).add(f"{path.name} ({width} x {height})")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.spec.competition import Competition
+from competition.spec.metric import SCORES
 from competition.task import Task
 from folds.scores import Scores
 from models.backend.devices import batch_size_for
@@ -47,6 +47,22 @@ class Predictions:
         left_out = [f"Left out: {line}" for line in self.left_out]
         return "\n".join([*left_out, f"Wrote {path}: {counted(len(self.scores.names), 'chip')}."])
 
+    def decided_by(self, cuts: NDArray[np.float64]) -> str:
+        """Return the line that says from which scores on labels are decided.
+
+        Args:
+            cuts: float array (num_labels,), NaN for labels that are not scored.
+        """
+        competition, scored = self.competition, self.scores.scored
+        if scored.all() and competition.is_multi_class:
+            return "Tags: the one label of the highest score."
+        low, high = f"{cuts[scored].min():.3g}", f"{cuts[scored].max():.3g}"
+        line = f"Tags: every label from a score of {low if low == high else f'its own, {low} to {high}'}"
+        line += ", one of every exclusive group" if scored.all() and competition.exclusive else ""
+        if competition.metric.judges == SCORES:
+            line += f". {competition.metric.title} judges scores, for which no cut is right: this one is a mere half"
+        return f"{line}."
+
     def as_dict(self) -> dict[str, Any]:
         """Return the same as values for JSON."""
         labels = [label for label, has in zip(self.competition.labels, self.scores.scored, strict=True) if has]
@@ -58,13 +74,12 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
 
     Args:
         scorer: the networks of the model.
-        files: the chips.
+        files: the chips; one at least can be read, of which `files.sample()` makes sure.
         views: test-time views.
         task: the labels that the networks score.
 
     Raises:
         BrokenChipError: if a chip is broken and is not to be left out.
-        UserError: if every chip is broken.
     """
     names: list[str] = []
     scores: list[NDArray[np.float32]] = []
@@ -84,7 +99,5 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
             bar.update(len(batch.chips) + len(batch.broken))
     for line in files.remarks():
         reporter.say(line)
-    if not names:
-        raise UserError(f"All {len(files.files)} chips are broken. {left_out[0]}")
     values = task.spread(np.concatenate(scores))
     return Predictions(Scores(tuple(names), values), task.competition, tuple(left_out))

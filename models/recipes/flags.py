@@ -13,6 +13,30 @@ from competition.common.command_line import FILE, Words
 from competition.common.errors import UserError
 from models.recipes.recipe import Recipe
 
+ESSENTIAL = ("model", "models", "fold", "name", "epochs", "input_size", "bands", "images")
+HEADINGS = {  # of help, each by the first value of a recipe that stands under it
+    "backbone": "The network",
+    "loss": "The loss",
+    "optimizer": "The steps of training",
+    "batch_size": "The chips of a step",
+}
+
+
+class RecipeCommand(click.Command):
+    """A verb with the flags of a recipe, whose help shows first what is given most often, and the rest by headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the flags."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "The work": []}
+        heading, values = "", {field.name for field in dataclasses.fields(Recipe)}
+        for flag in self.get_params(ctx):
+            heading = HEADINGS.get(flag.name or "", heading) if flag.name in values else "The work"
+            if record := flag.get_help_record(ctx):
+                sections.setdefault("Options" if flag.name in ESSENTIAL else heading, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
 
 def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb one flag for each value of a recipe, and the argument `overrides` with the values of those given."""

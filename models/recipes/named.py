@@ -78,9 +78,7 @@ def recipe_from(values: dict[str, Any], source: str) -> Recipe:
     try:
         return TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:
-        # What __post_init__ refuses concerns no one entry, which describe() calls "file".
-        mistakes = describe(error).removeprefix("file: ").removesuffix(".")
-        raise UserError(f"{source} is not valid: {mistakes}.") from error
+        raise UserError(f"{source} is not valid: {describe(error).removesuffix('.')}.") from error
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

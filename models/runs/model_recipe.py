@@ -13,6 +13,7 @@ from competition.common.command_line import as_flags, shown
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name
 from competition.common.records import read_record, write_record
+from competition.flags import bands_flag
 from competition.workspace import Workspace
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
@@ -130,7 +131,8 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
         raise UserError(f"'{model}' is a blend, which has no recipe and no networks. Name one of its members.")
     if not path.is_file():
         if model in load_recipes():
-            raise UserError(f"'{model}' is not trained yet.", command=f"train --models {model}")
+            flag = bands_flag(workspace.competition)
+            raise UserError(f"'{model}' is not trained yet.", command=f"train --models {model}{flag}")
         raise unknown_name("model", model, [recipe.parent.name for recipe in workspace.runs.glob(f"*/{RECIPE}")])
 
     def parse(content: dict[str, Any]) -> Recipe:

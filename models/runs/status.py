@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from competition.common.errors import UserError, spelled
+from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
@@ -16,6 +16,8 @@ from folds.scores import Scores
 from models.runs.model_recipe import read_recipe
 from models.runs.training_state import state_of
 
+REFUSED = "refused"
+
 
 @dataclass(frozen=True)
 class ModelStatus:
@@ -25,11 +27,13 @@ class ModelStatus:
         model: its name.
         metric: what it is judged by.
         folds: by fold what its scores reach, how many epochs are finished, or what is wrong.
+        scored: number of folds that have scores.
     """
 
     model: str
     metric: str
     folds: tuple[str, ...]
+    scored: int
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,24 @@ class Status:
     num_folds: int
     models: tuple[ModelStatus, ...]
 
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """Names of the models that have scores of every fold."""
+        return tuple(status.model for status in self.models if status.scored == self.num_folds)
+
     def text(self) -> str:
         """Return the (model x fold) table for people."""
         from tabulate import tabulate
 
         if not self.models:
-            return f'No model was begun. Run "{spelled("train --models baseline")}".'
+            return "No model was begun."
         headers = ["model", "metric", *(f"fold {fold}" for fold in range(self.num_folds))]
         rows = [[status.model, status.metric, *status.folds] for status in self.models]
         at_cut = "" if self.cut is None else f", at cut {self.cut:.2g}"
         legend = (
             f"Held-out metric of the scores kept, the mean over views and seeds{at_cut}; ... is begun, not done; - not "
             "begun;\n"
-            "refused was made with other folds or labels, or is damaged."
+            f"{REFUSED} was made with other folds or labels, or is damaged."
         )
         return f"{tabulate(rows, headers=headers, disable_numparse=True)}\n{legend}"
 
@@ -75,12 +84,13 @@ def status_of(workspace: Workspace) -> Status:
     """
     store = ScoreStore.of(workspace)
     folds = range(store.table.num_folds)
-    models = tuple(
-        ModelStatus(model, _metric(workspace, model), tuple(_cell(workspace, store, model, fold) for fold in folds))
-        for model in store.models()
-    )
+    models = []
+    for model in store.models():
+        cells = [_cell(workspace, store, model, fold) for fold in folds]
+        scored = sum(store.is_complete(model, fold) and cells[fold] != REFUSED for fold in folds)
+        models.append(ModelStatus(model, _metric(workspace, model), tuple(cells), scored))
     competition = workspace.competition
-    return Status(Task(competition, competition.labels).cut, len(folds), models)
+    return Status(Task(competition, competition.labels).cut, len(folds), tuple(models))
 
 
 def reached(heldout: Scores, task: Task, labelled: LabelTable) -> float:
@@ -105,7 +115,7 @@ def _cell(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> str
         try:
             scores = store.read(model, fold)
         except UserError:
-            return "refused"
+            return REFUSED
         task = Task(workspace.competition, scores.provenance.scored)
         return f"{reached(scores.heldout, task, workspace.labelled):.4f}"
     try:

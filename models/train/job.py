@@ -93,7 +93,7 @@ class Job:
         scores = self.store.read(self.model, self.fold)
         images = self.workspace.competition.image_set(self.recipe.images)
         wanted = self.workspace.test_names_of(images) if self.with_test else ()
-        return {*scores.test.names, *scores.provenance.left_out} >= set(wanted)
+        return {*scores.test.names, *scores.provenance.broken_test} >= set(wanted)
 
     def _run(self) -> None:
         load_backend()
@@ -237,8 +237,9 @@ class Job:
             label_digest=self.workspace.labelled.digest,
             recipe_digest=self.recipe.digest(),
             views=self.recipe.test_views,
-            left_out=train.left_out + (test.left_out if test else ()),
+            left_out=train.left_out,
             versions=versions(),
+            test_left_out=test.left_out if test else (),
         )
 
     def _best_epochs(self) -> str:

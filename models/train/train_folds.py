@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
+from models.backend.load import load_backend
+from models.networks.input_spec import columns_of
+from models.recipes.recipe import Recipe
 from models.runs.folders import BusyError, begun, remove
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.train.job import Job
+
+
+def train_models(
+    workspace: Workspace, requests: Sequence[ModelRequest], *, restart: bool = False, **options: bool
+) -> bool:
+    """Train models on all folds, one after another; return whether all have all their scores now.
+
+    Nothing is trained, and nothing removed, before the names and recipes of all of them are known to be right.
+
+    Args:
+        workspace: chips, labels and runs.
+        requests: the models, and the values given by flags.
+        restart: remove what was made first.
+        options: the others of `train_folds`.
+    """
+    if len(requests) > 1:
+        load_backend()
+        from models.networks.backbones import check_backbone
+
+        for request in requests:
+            check_backbone(_checked_recipe(workspace, request, _restarted(workspace, request) if restart else ()))
+    are_whole = [train_folds(workspace, request, restart=restart, **options) for request in requests]
+    return all(are_whole)
 
 
 def train_folds(
@@ -32,12 +60,9 @@ def train_folds(
     store, model = ScoreStore.of(workspace), request.model
     every = range(store.table.num_folds)
     restarted = set[int]()
-    if restart:  # all of it: also the folds of a fold table that had more of them
-        restarted = {*every, *begun(workspace.runs / model)} if fold is None else {fold}
-    recipe = recipe_of(workspace, request, restarted)
-    # Refuse weights that are not there and unknown labels, before anything is removed.
-    recipe.digest()
-    recipe.task(workspace.competition)
+    if restart:
+        restarted = _restarted(workspace, request) if fold is None else {fold}
+    recipe = _checked_recipe(workspace, request, restarted)
     for number in sorted(restarted):
         remove(workspace, model, number)
     for number in every if fold is None else [fold]:
@@ -48,3 +73,17 @@ def train_folds(
                 raise
             reporter.say(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
     return store.folds_of(model) == list(every)
+
+
+def _restarted(workspace: Workspace, request: ModelRequest) -> set[int]:
+    """Return all folds of a model: also those of a fold table that had more of them."""
+    return {*range(ScoreStore.of(workspace).table.num_folds), *begun(workspace.runs / request.model)}
+
+
+def _checked_recipe(workspace: Workspace, request: ModelRequest, restarted: Collection[int]) -> Recipe:
+    """Return the recipe of a model; refuse weights that are not there, unknown labels, renderings and bands."""
+    recipe = recipe_of(workspace, request, restarted)
+    recipe.digest()
+    recipe.task(workspace.competition)
+    columns_of(recipe, workspace.competition.image_set(recipe.images))
+    return recipe

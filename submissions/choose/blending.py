@@ -17,8 +17,8 @@ from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
 from submissions.choose.candidates import Candidate, Candidates, simplest
-from submissions.choose.compare import Comparison, compare, methods_for
-from submissions.choose.cuts import by_label, digest_scores
+from submissions.choose.compare import Comparison, check_methods, compare
+from submissions.choose.cuts import cuts_by_label, digest_scores
 from submissions.choose.remarks import remarks_on
 from submissions.choose.report import evaluation_table, label_table, reliability_table
 from submissions.choose.specialists import Specialist, evaluate_specialists
@@ -112,6 +112,7 @@ class Blend:
             "members": [{**member.provenance, "oof": digest_scores(member.oof)} for member in members],
             "chips": len(chips.names),
             "left_out": sorted({name for member in members for name in member.left_out}),
+            "test_left_out": sorted({name for member in members for name in member.test_left_out}),
             **_fitted(self.candidate, labels),
             "figures": [evaluation.as_dict(self.source.reference) for evaluation in evaluations],
             "specialists": [specialist.as_dict() for specialist in self.specialists],
@@ -188,9 +189,7 @@ def _rules_to_measure(method: str, rule: str, source: Candidates) -> list[str]:
             finds no cuts.
     """
     competition = source.setting.competition
-    known = methods_for(competition)
-    if method not in known:
-        raise unknown_name("method of blending", method, list(known))
+    check_methods([method], competition)
     if rule not in (AUTO, *RULES):
         raise unknown_name("rule", rule, [AUTO, *RULES])
     if rule != AUTO:
@@ -236,9 +235,11 @@ def _fitted(candidate: Candidate, labels: tuple[str, ...]) -> dict[str, Any]:
     names = [member.name for member in candidate.members]
     numbers: dict[str, Any] = {}
     if cuts is not None:
-        numbers["cuts"] = by_label(cuts, labels)
+        numbers["cuts"] = cuts_by_label(cuts, labels)
     if (weights := getattr(combiner, "weights", None)) is not None and weights.ndim == 1:
         numbers["weights"] = dict(zip(names, weights.tolist(), strict=True))
     if candidate.method == VOTE:
-        numbers["member_cuts"] = {name: by_label(own, labels) for name, own in zip(names, combiner.cuts, strict=True)}
+        numbers["member_cuts"] = {
+            name: cuts_by_label(own, labels) for name, own in zip(names, combiner.cuts, strict=True)
+        }
     return numbers

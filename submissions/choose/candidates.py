@@ -128,7 +128,7 @@ class Candidates:
             return Obedient(decides, competition, exclusive=self.exclusive, alone=self.alone)
 
         tuning = self.setting.tuning
-        name = f"{title}, {display_name(rule, competition.metric)}"
+        name = f"{title}, {display_name(rule, competition.metric, one_label=competition.is_multi_class)}"
         make = partial(made, tuning.in_memory)
         with threadpool_limits(1):  # rules are fitted to one label's scores: threads would wait for each other
             evaluation = self.cross_fit.evaluate(name, make, combined, final=made(tuning))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
+from competition.flags import bands_flag
 from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
@@ -29,6 +31,26 @@ from submissions.members.members import load_member
 from submissions.names import FIXED, METHODS, QUICK, VOTE
 
 LARGE = 2**28  # bytes of a member's scores, from which blends are measured one after the other: each has its own
+
+
+class AnswersOf(Sequence[NDArray[Any]]):
+    """The answers of candidates, each unpacked as it is asked for: many of them can be large together.
+
+    Args:
+        candidates: whose answers.
+        rows: of them; bool array (num_chips,), or all.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], rows: NDArray[np.bool_] | slice = slice(None)) -> None:
+        self._candidates, self._rows = candidates, rows
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return AnswersOf(self._candidates[number], self._rows)
+        return self._candidates[number].evaluation.answers[self._rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +83,18 @@ class Comparison:
         The best of many is partly the luckiest. Each fold is answered by what the chips of the other folds would have
         chosen, so that this figure is free of that luck; the chosen one's own is not.
         """
-        fit, answers = self.source.cross_fit, self._answers
+        fit, reference = self.source.cross_fit, self.reference  # which may have to be measured: before anything is held
         truth, folds, metric = fit.truth, fit.folds, fit.metric
-        taken = np.empty_like(answers[0])
+        taken = np.empty_like(self._answers[0])
         for fold in np.unique(folds):
             held = folds == fold
-            others = [candidate[~held] for candidate in answers]
+            others = AnswersOf(self.candidates, ~held)
             values = np.array([measure(truth[~held], other, metric) for other in others])
             resampled = bootstrap(truth[~held], others, metric)
-            taken[held] = answers[simplest_of(metric.sign * values, metric.sign * resampled)][held]
+            taken[held] = self._answers[simplest_of(metric.sign * values, metric.sign * resampled)][held]
         value, resampled = measure(truth, taken, metric), bootstrap(truth, [taken], metric)[:, 0]
-        error = float(np.std(resampled - self.reference.resampled, ddof=1))
-        return value, Difference(value - self.reference.cross_fitted, error)
+        error = float(np.std(resampled - reference.resampled, ddof=1))
+        return value, Difference(value - reference.cross_fitted, error)
 
     def shake_up(self, public: float) -> ShakeUp:
         """Simulate what a public leaderboard of this share of the chips would do to the choice."""
@@ -97,12 +119,13 @@ class Comparison:
         lines = [evaluation_table([evaluations[number] for number in shown], reference, chosen, beaten)]
         if len(shown) < len(order):
             lines.append(f"{len(order) - len(shown)} worse ones are not shown; --top 0 shows all.")
-        value, over = self.choosing()
-        lines += [
-            CHOICE.format(chosen.name),
-            f"The best of {len(order)} is partly the luckiest: choosing like this in each fold by the chips of the "
-            f"others gives {value:.4f}, {over.value:+.4f} ± {over.error:.4f} against {reference.name}.",
-        ]
+        lines.append(CHOICE.format(chosen.name))
+        if len(order) > 1:
+            value, over = self.choosing()
+            lines.append(
+                f"The best of {len(order)} is partly the luckiest: choosing like this in each fold by the chips of the "
+                f"others gives {value:.4f}, {over.value:+.4f} ± {over.error:.4f} against {reference.name}."
+            )
         if shaken is not None:
             lines.append(
                 f"Shake-up: {SPLITS:,} random splits, {shaken.public:.0%} of the chips public and the rest private. "
@@ -122,13 +145,30 @@ class Comparison:
         }
 
     @property
-    def _answers(self) -> list[Any]:
-        return [candidate.evaluation.answers for candidate in self.candidates]
+    def _answers(self) -> AnswersOf:
+        return AnswersOf(self.candidates)
 
 
 def methods_for(competition: Competition) -> tuple[str, ...]:
     """Return the methods that serve a competition's metric: a vote decides, and makes no scores."""
     return tuple(method for method in METHODS if method != VOTE or competition.metric.judges != SCORES)
+
+
+def check_methods(methods: Iterable[str], competition: Competition) -> None:
+    """Refuse a method that is not known, or does not serve a competition's metric.
+
+    Raises:
+        UserError: if there is such a method.
+    """
+    known = methods_for(competition)
+    for method in methods:
+        if method in METHODS and method not in known:
+            raise UserError(
+                f"--method {method} makes decisions, and {competition.metric.title} judges scores. "
+                f"Give one of {', '.join(known)}."
+            )
+        if method not in METHODS:
+            raise unknown_name("method of blending", method, ["all", *known])
 
 
 def known_members(workspace: Workspace) -> tuple[str, ...]:
@@ -147,7 +187,8 @@ def known_members(workspace: Workspace) -> tuple[str, ...]:
         if provenance["kind"] == "model" or provenance["method"] == IMPORTED:
             names.append(name)
     if not names:
-        raise UserError("No model has all its folds yet.", command="train --models MODEL")
+        bands = bands_flag(workspace.competition)
+        raise UserError("No model has all its folds yet.", command=f"train --models MODEL{bands}")
     return tuple(names)
 
 
@@ -168,8 +209,7 @@ def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Seq
         methods = [method for method in known if method in QUICK]
     elif tuple(methods) == ("all",):
         methods = known
-    for method in (method for method in methods if method not in known):
-        raise unknown_name("method of blending", method, ["all", *known])
+    check_methods(methods, competition)
     rules = rules or default_rules(competition, len(source.chips.truth))
     rules = list(dict.fromkeys([source.simplest_rule, *rules]))
     for rule in rules:

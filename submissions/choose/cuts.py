@@ -75,6 +75,8 @@ class ChosenCuts:
         lines.append(CHOICE.format(chosen.name))
         if self.task.competition.exclusive and self.task.is_whole:
             lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
+        if self.task.is_whole and not self.task.competition.unlabelled:
+            lines.append("A chip that reaches no cut is left without a label here; `compare` and `blend` give it one.")
         return "\n".join([*lines, "", label_table(chosen, self.ranking, self.task)])
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class ChosenCuts:
             "rule": self.rule,
             "metric": self.task.metric.title,
             "scores": digest_scores(self.member.oof),
-            "cuts": by_label(self.cuts, self.task.labels),
+            "cuts": cuts_by_label(self.cuts, self.task.labels),
             "figures": [evaluation.as_dict(self.evaluations[FIXED]) for evaluation in self.evaluations.values()],
         }
 
@@ -167,7 +169,7 @@ def digest_scores(scores: Scores) -> str:
     return content.hexdigest()
 
 
-def by_label(cuts: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, float]:
+def cuts_by_label(cuts: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, float]:
     """Return cuts (num_labels,) by label, for a JSON file; labels without scores, whose cut is NaN, are left out."""
     return {label: float(cut) for label, cut in zip(labels, cuts, strict=True) if not np.isnan(cut)}
 

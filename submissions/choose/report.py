@@ -74,7 +74,7 @@ def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
     columns |= {"average precision": ranking.average_precision, "AUC": ranking.roc_auc}
     columns |= {} if ranking.log_loss is None else {"log loss": ranking.log_loss}
     means = [f"{macro(column):.3f}" for column in columns.values()]
-    if by_label is not None:
+    if by_label is not None and not task.is_multi_class:
         columns["cut"], means = np.full(len(task.labels), np.nan) if cuts is None else cuts, [*means, ""]
     rarest = np.argsort(ranking.support, kind="stable")
     rows = [

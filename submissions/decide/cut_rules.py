@@ -25,9 +25,11 @@ class CutRule:
     """A decision rule made of one cut per label.
 
     Attributes:
+        learns: whether the cuts depend on what it is fitted to.
         cuts: float array (num_labels,), once fitted.
     """
 
+    learns = True
     cuts: NDArray[np.float64]
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
@@ -51,6 +53,8 @@ class FixedRule(CutRule):
         >>> rule.predict(np.array([[0.1, 0.2, 0.7]]))
         array([[False,  True,  True]])
     """
+
+    learns = False
 
     def __init__(self, value: float) -> None:
         self.value = value

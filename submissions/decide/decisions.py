@@ -112,6 +112,11 @@ class Obedient:
         self.rule, self.competition, self.exclusive, self.alone = rule, competition, exclusive, alone
 
     @property
+    def learns(self) -> bool:
+        """Whether the rule does."""
+        return self.rule.learns
+
+    @property
     def cuts(self) -> NDArray[np.float64] | None:
         """The rule's cuts."""
         return getattr(self.rule, "cuts", None)

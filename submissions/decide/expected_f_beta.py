@@ -53,6 +53,8 @@ class ExpectedFBeta:
         empty: what deciding nothing is worth for a chip that carries nothing.
     """
 
+    learns = True
+
     def __init__(self, beta: float, structure: Structure, calibration: str = PLATT, empty: float = 0) -> None:
         self.beta, self.structure, self.calibration, self.empty = beta, structure, Calibration(calibration), empty
 

@@ -65,16 +65,21 @@ def make_rule(name: str, competition: Competition, tuning: Tuning = IN_MEMORY, c
     metric = competition.metric
     if (name in SCORE_RULES) != (metric.judges == SCORES):
         why = f"makes {SCORES if name in SCORE_RULES else DECISIONS}, and {metric.title} judges {metric.judges}"
-    elif name in DECODERS and name not in rules_for(competition):
-        judged = f"{metric.title}{' of one label per chip' if competition.is_multi_class else ''}"
-        why = f"maximises an F-beta's mean over chips, and the metric of {competition.name} is {judged}"
+    elif name not in rules_for(competition) and competition.is_multi_class:
+        why = "cannot matter where every chip is given the one label of the highest score"
+    elif name not in rules_for(competition):
+        why = f"maximises an F-beta's mean over chips, and the metric of {competition.name} is {metric.title}"
     else:
         why = ""
     if why:
         raise UserError(f"--rule {name} {why}. Give one of {', '.join(rules_for(competition))}.")
     if name in SCORE_RULES:
-        margin = TINY if metric.name == "log_loss" else 0.0
-        return CalibratedRule(calibration, margin) if name == CALIBRATED else ScoreRule(margin)
+        # What is written is what was measured: no score is rounded to 0 or 1.
+        margin = max(TINY, 10.0 ** -(competition.submission.decimals or 7)) if metric.name == "log_loss" else 0.0
+        shares = competition.is_multi_class and metric.name == "log_loss"
+        if name == CALIBRATED:
+            return CalibratedRule(calibration, margin, as_shares=shares)
+        return ScoreRule(margin, as_shares=shares)
     if name in CUT_RULES:
         every = np.ones(len(competition.labels), dtype=bool)
         return cut_rules(competition, tuning)[name](every)
@@ -122,11 +127,18 @@ def numbers_fitted(name: str, num_labels: int) -> int:
     return {FIXED: 0, PLAIN: 0, "uniform": 1}.get(name, num_labels)
 
 
-def display_name(name: str, metric: Metric) -> str:
+def display_name(name: str, metric: Metric, *, one_label: bool = False) -> str:
     """Return what is shown for a rule.
+
+    Args:
+        name: of the rule.
+        metric: gives the prior cut.
+        one_label: whether every chip is given the one label of the highest score, whatever the cut.
 
     Example:
         >>> display_name("fixed", Metric(beta=2)), display_name("uniform", Metric(beta=2))
         ('fixed 0.2', 'uniform')
     """
+    if name == FIXED and one_label:
+        return "highest score"
     return f"fixed {metric.prior_cut:.3g}" if name == FIXED else name

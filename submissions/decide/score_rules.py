@@ -16,8 +16,10 @@ class ScoreRule:
     Args:
         margin: how far from 0 and 1 scores stay: by a log loss one sure score that is wrong costs more than a
             thousand that are right.
+        as_shares: bring a chip's scores to a sum of 1, as a log loss of classes has them.
 
     Attributes:
+        learns: whether what it submits depends on what it is fitted to.
         cuts: None, as it decides nothing.
         exclusive: False, as what is not decided cannot be one of a group.
 
@@ -26,11 +28,12 @@ class ScoreRule:
         array([[0.25, 1.  ]], dtype=float32)
     """
 
+    learns = False
     cuts: None = None
     exclusive: bool = False
 
-    def __init__(self, margin: float = 0.0) -> None:
-        self.margin = margin
+    def __init__(self, margin: float = 0.0, *, as_shares: bool = False) -> None:
+        self.margin, self.as_shares = margin, as_shares
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Return itself."""
@@ -38,7 +41,10 @@ class ScoreRule:
 
     def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Return the scores (num_chips, num_labels), none outside of [0, 1]."""
-        return np.clip(scores, self.margin, 1 - self.margin).astype(np.float32)
+        scores = np.clip(scores, self.margin, 1 - self.margin)
+        if self.as_shares:
+            scores = scores / np.maximum(scores.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return np.asarray(scores, dtype=np.float32)
 
 
 class CalibratedRule(ScoreRule):
@@ -46,11 +52,13 @@ class CalibratedRule(ScoreRule):
 
     Args:
         calibration: see `Calibration`.
-        margin: as `ScoreRule`.
+        margin, as_shares: as `ScoreRule`.
     """
 
-    def __init__(self, calibration: str = PLATT, margin: float = 0.0) -> None:
-        super().__init__(margin)
+    learns = True
+
+    def __init__(self, calibration: str = PLATT, margin: float = 0.0, *, as_shares: bool = False) -> None:
+        super().__init__(margin, as_shares=as_shares)
         self.calibration = Calibration(calibration)
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:

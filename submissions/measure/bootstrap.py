@@ -16,6 +16,7 @@ RESAMPLES = 1000
 SEED = 0
 NUMBERS_AT_ONCE = 2**21  # of a block of resamples: 16 MB
 ANSWERS_AT_ONCE = 8
+CELLS_AT_ONCE = 2**25  # chips times labels of the answers at once, of which a mean over labels adds up three counts
 
 
 def bootstrap(
@@ -68,8 +69,9 @@ def metric_of_draws(
         metric: what to measure.
     """
     per_block, values = max(1, NUMBERS_AT_ONCE // len(truth)), []
-    for first in range(0, len(answers), ANSWERS_AT_ONCE):
-        added = np.stack([addends(truth, some, metric) for some in answers[first : first + ANSWERS_AT_ONCE]])
+    at_once = max(1, min(ANSWERS_AT_ONCE, CELLS_AT_ONCE // truth.size))
+    for first in range(0, len(answers), at_once):
+        added = np.stack([addends(truth, some, metric) for some in answers[first : first + at_once]])
         starts = range(0, len(times), per_block)
         blocks = [times[start : start + per_block].astype(added.dtype) @ added for start in starts]
         values.append(of_sums(np.concatenate(blocks, axis=1), size, metric).T)

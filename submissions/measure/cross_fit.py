@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics.f_beta import by_label
+from competition.metrics.f_beta import decisions_by_label
 from competition.metrics.judge import measure
 from competition.spec.metric import DECISIONS, Metric
 from submissions.measure.bootstrap import bootstrap
@@ -30,6 +30,11 @@ LARGE = 2**30  # bytes of nested scores that are not kept but made again
 
 class Rule(Protocol):
     """Makes answers of scores: decides labels, or says how likely they are, as the metric judges."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether what it answers depends on what it was fitted on."""
+        ...
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         """Learn from scores (num_chips, num_labels) and truth (num_chips, num_labels)."""
@@ -222,7 +227,9 @@ class CrossFit:
         answers = np.empty(truth.shape, dtype=bool if metric.judges == DECISIONS else np.float32)
         for fold in self._numbers:
             held = self.folds == fold
-            rule = make().fit(combined.nested[fold][~held], truth[~held])
+            rule = make()
+            learnt_from = combined.nested[fold] if rule.learns else combined.scores
+            rule.fit(learnt_from[~held], truth[~held])
             answers[held] = rule.predict(combined.scores[held])
         fitted = (make() if final is None else final).fit(combined.scores, truth)
         # Of scores that are nobody's learning, both are the same.
@@ -233,7 +240,7 @@ class CrossFit:
             cross_fitted=measure(truth, answers, metric),
             in_sample=measure(truth, flattered.predict(combined.in_sample), metric),
             resampled=bootstrap(truth, [answers], metric)[:, 0],
-            labels=by_label(truth, answers, metric.beta) if metric.judges == DECISIONS else None,
+            labels=decisions_by_label(truth, answers, metric.beta) if metric.judges == DECISIONS else None,
             kept=Answers(answers),
             fitted=fitted,
             seconds=combined.seconds + time.perf_counter() - start,

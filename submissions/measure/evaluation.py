@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.metrics.f_beta import LabelMetrics
-from competition.metrics.judge import by_label
+from competition.metrics.judge import metric_by_label
 from competition.metrics.ranking import average_precision, macro, roc_auc
 from competition.spec.metric import Metric
 from submissions.measure.fast_metric import SAME
@@ -125,7 +125,7 @@ class Ranking:
     @classmethod
     def of(cls, scores: NDArray[Any], truth: NDArray[np.bool_], metric: Metric) -> Ranking:
         """Return the ranking of scores (num_chips, num_labels) against truth of the same shape."""
-        losses = by_label(truth, scores, metric) if metric.name == "log_loss" else None
+        losses = metric_by_label(truth, scores, metric) if metric.name == "log_loss" else None
         return cls(truth.sum(axis=0), average_precision(truth, scores), roc_auc(truth, scores), losses)
 
     def as_dict(self) -> dict[str, float | None]:

@@ -41,6 +41,7 @@ class _Blend(BaseModel):
     labels: list[str]
     fold_digest: str | None
     left_out: list[str]
+    test_left_out: list[str] = []  # older ones have all in `left_out`
     files: dict[str, str]
 
 
@@ -117,4 +118,5 @@ def _whole(content: dict[str, Any]) -> dict[str, Any]:
         _Blend.model_validate(content)
     except ValidationError as error:
         raise ValueError(describe(error)) from error
-    return {**content, "files": {name: content["files"][name] for name in FILES}}
+    broken = content.get("test_left_out", content["left_out"])
+    return {**content, "test_left_out": broken, "files": {name: content["files"][name] for name in FILES}}

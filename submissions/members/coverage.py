@@ -77,7 +77,7 @@ def lack_of_test_scores(members: Sequence[Member], workspace: Workspace) -> User
         names = workspace.test_names
     except UserError as error:
         return error
-    broken = {name for member in members for name in member.left_out}
+    broken = {name for member in members for name in member.test_left_out}
     scored = [set(member.test.names) | broken for member in members]
     lacking = [member for member, known in zip(members, scored, strict=True) if not known.issuperset(names)]
     if not lacking:

@@ -1,14 +1,17 @@
 """Scores as files that team mates exchange: out-of-fold and test scores of a model or blend, by id.
 
-A CSV file has the competition's id column and one column per label; an `.npz` file the arrays `names`, `scores` and
-`labels`. What a row is, its id says: a labelled chip's scores are out-of-fold, another's are test scores. Where ids
-name both a labelled chip and one to predict, each has a file of its own.
+A CSV file has the competition's id column and one column per label, with six decimals; an `.npz` file the arrays
+`names`, `scores` and `labels`, as exact as the scores are. What a row is, its id says: a labelled chip's scores are
+out-of-fold, another's are test scores. Where ids name both a labelled chip and one to predict, each has a file of its
+own.
 """
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +23,7 @@ from competition.common.files import checked_name, replace_atomically
 from competition.common.text import first
 from competition.spec.competition import Competition
 from competition.spec.tables import TableForm
-from competition.tables.csv_files import content_of, header_of
+from competition.tables.csv_files import CsvFile, content_of, header_of
 from competition.tables.label_table import parse_rows
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -30,6 +33,7 @@ from submissions.members.members import load_member
 
 SUFFIXES = (".csv", ".npz")
 TAGS = "tags"  # the column that `predict --tags` adds
+EMPTY = {"", "nan"}  # cells of a label that is not scored, in lower case
 
 
 def import_scores(
@@ -37,7 +41,7 @@ def import_scores(
 ) -> tuple[Scores, Scores]:
     """Keep scores from files as a member for blends.
 
-    Labels that the files have no column for count as not scored.
+    Labels that the files have no column for, or an empty one, count as not scored.
 
     Args:
         name: of the member.
@@ -109,6 +113,7 @@ def keep_scores(
         "labels": list(store.labels),
         "fold_digest": None,  # a team mate's folds are not known, and need not be ours
         "left_out": [],
+        "test_left_out": [],
     }
     write_blend(workspace.blends / name, oof, test, provenance)
     return oof, test
@@ -184,7 +189,7 @@ def _check_suffix(path: Path) -> None:
 
 
 def _read(path: Path, competition: Competition) -> Scores:
-    """Read the scores of a file; labels without a column are NaN."""
+    """Read the scores of a file; labels without a column, or with an empty one, are NaN."""
     _check_suffix(path)
     names, labels, scores = (_read_csv if path.suffix.lower() == ".csv" else _read_arrays)(path, competition)
     if unknown := [label for label in labels if label not in competition.label_index]:
@@ -196,7 +201,10 @@ def _read(path: Path, competition: Competition) -> Scores:
         raise UserError(f"{path} has two columns of one label.")
     if scores.shape != (len(names), len(labels)) or not labels or not names:
         raise UserError(f"{path} holds {scores.shape} scores of {len(names)} ids and {len(labels)} labels.")
-    wrong = ~((scores >= 0) & (scores <= 1)).all(axis=1)
+    scored = ~np.isnan(scores).all(axis=0)
+    if not scored.any():
+        raise UserError(f"{path} scores no label: its cells are empty.")
+    wrong = ~((scores >= 0) & (scores <= 1))[:, scored].all(axis=1)
     if wrong.any():
         chips = first(np.array(names)[wrong])
         raise UserError(f"{path}: expected scores from 0 to 1, and none missing; see {int(wrong.sum())} rows: {chips}.")
@@ -212,15 +220,36 @@ def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str
     form = TableForm(id_column=column)
     header = header_of(path, form)
     if column not in header:
-        raise UserError(f"{path} lacks column {column!r} of the ids; it has {first(map(repr, header))}.")
+        mark = CsvFile.parse(content_of(path), form).other_delimiter([column, *competition.labels])
+        parted = f" Its cells are parted by {mark!r}: write it with {form.delimiter!r} between them." if mark else ""
+        raise UserError(f"{path} lacks column {column!r} of the ids; it has {first(map(repr, header))}.{parted}")
     beside = {column, TAGS, competition.tables.tags_column} - competition.label_index.keys()
     labels = [name for name in header if name not in beside]
     if not labels:
         raise UserError(f"{path} has no column of a label. Known: {first(competition.labels)}.")
-    table = parse_rows(content_of(path), form, labels, scores=True)
+    content = content_of(path)
+    empty = _empty_columns(CsvFile.parse(content, form)) & competition.label_index.keys()
+    labels = [label for label in labels if label not in empty]
+    if not labels:
+        raise UserError(f"{path} scores no label: its cells are empty.")
+    table = parse_rows(content, form, labels, scores=True)
     if table.problems:
         raise UserError(f"{path} cannot be used: {'; '.join(problem.text() for problem in table.problems)}.")
     return list(table.names), labels, np.asarray(table.scores, dtype=np.float64)
+
+
+def _empty_columns(file: CsvFile) -> set[str]:
+    """Return the columns that hold nothing in any row; none of a table without rows."""
+    places = {name: place for place, name in enumerate(file.header) if file.header.count(name) == 1}
+    has_rows = False
+    with suppress(csv.Error):  # whoever reads the rows says what is wrong
+        for _, row in file.rows():
+            if len(row) == len(file.header):
+                has_rows = True
+                places = {name: place for name, place in places.items() if row[place].strip().lower() in EMPTY}
+            if not places:
+                break
+    return set(places) if has_rows else set()
 
 
 def _read_arrays(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:

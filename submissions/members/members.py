@@ -31,7 +31,8 @@ class Member:
         test: scores of the chips to predict.
         test_by_fold: test scores of each fold's network; of a blend, which has no folds, `test` alone.
         provenance: how it was made, for the records.
-        left_out: chips that were left out as broken.
+        left_out: labelled chips that were left out as broken.
+        test_left_out: chips to predict that were.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Member:
     test_by_fold: dict[int, Scores]
     provenance: dict[str, Any]
     left_out: tuple[str, ...]
+    test_left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +81,16 @@ def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
             "folds": sorted(model.test_by_fold),
             "scored": [label for label, has in zip(store.labels, model.oof.scored, strict=True) if has],
         }
-        return Member(
-            name, workspace.runs / name, model.oof, model.test, model.test_by_fold, provenance, model.left_out
-        )
+        broken = model.left_out, model.test_left_out
+        return Member(name, workspace.runs / name, model.oof, model.test, model.test_by_fold, provenance, *broken)
     if name not in blend_names(workspace.blends):
         raise unknown_name("model or blend", name, [*store.models(), *blend_names(workspace.blends)])
     folder = workspace.blends / name
     oof, test, content = read_blend(folder, store.labels, store.table.digest)
     kept = {key: content[key] for key in ("method", "union", "members", "files")}
     provenance = {"name": name, "kind": "blend", **kept}
-    return Member(name, folder, oof, test, {0: test}, provenance, tuple(content["left_out"]))
+    broken = tuple(content["left_out"]), tuple(content["test_left_out"])
+    return Member(name, folder, oof, test, {0: test}, provenance, *broken)
 
 
 def load_members(names: Sequence[str], workspace: Workspace, store: ScoreStore) -> tuple[Member, ...]:

@@ -133,7 +133,7 @@ def agreement(path: Path, other: Path, competition: Competition) -> Agreement:
 def _read(path: Path, competition: Competition) -> LabelRows:
     table = read_submission(path, competition)
     if table.is_table:
-        unknown = [problem for problem in table.problems if problem.what == "rows with unknown tags"]
+        unknown = [problem for problem in table.problems if problem.kind == "tags"]
         if not unknown:
             return table
     raise UserError(f"{path} cannot be compared: {'; '.join(problem.text() for problem in table.problems)}.")

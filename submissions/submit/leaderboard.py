@@ -103,12 +103,16 @@ class Standings:
 
     Attributes:
         entries: of the ledger, the first one first.
+        is_on_kaggle: whether Kaggle's name of the competition is known.
     """
 
     entries: Sequence[Entry]
+    is_on_kaggle: bool = True
 
     def text(self) -> str:
         """Return the table of the submissions, and the correlations."""
+        if not self.entries and not self.is_on_kaggle:
+            return "No submissions: without a slug in the competition file, none can be made or seen from here."
         if not self.entries:
             return f'No submissions yet. "{spelled("submissions sync")}" pulls those that were made elsewhere.'
         header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]

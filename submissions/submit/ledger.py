@@ -70,7 +70,8 @@ class Ledger:
 
     Args:
         path: the SQLite file; made when something is first written.
-        competition: Kaggle's name of the competition, the only one whose entries are seen.
+        competition: Kaggle's name of the competition, the only one whose entries are seen; "" if it has none, and then
+            there are no entries.
         submissions: folder of the submissions, whose provenance tells what an entry made elsewhere, or before the
             ledger was lost, is; None: it is not looked for.
     """
@@ -83,11 +84,11 @@ class Ledger:
     @classmethod
     def of(cls, workspace: Workspace) -> Ledger:
         """Return the ledger of a workspace."""
-        return cls(workspace.ledger, workspace.competition.kaggle_slug, workspace.submissions)
+        return cls(workspace.ledger, workspace.competition.slug or "", workspace.submissions)
 
     def entries(self) -> list[Entry]:
         """Return every entry, in the order in which they were begun here or made elsewhere."""
-        if not self.path.exists():
+        if not self.competition or not self.path.exists():
             return []
         with self._transaction("DEFERRED") as database:
             if not _version(database):  # another process is making it

@@ -11,7 +11,7 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
-from competition.common.text import first, readable
+from competition.common.text import readable
 from competition.kaggle.credentials import redact
 from competition.workspace import Workspace
 from submissions.submit.entry import Entry
@@ -62,6 +62,18 @@ class Parcel:
         """Return what goes where, as part of a line; `competition` is Kaggle's name of it."""
         return f"{self.upload_name} ({readable(len(self.content))}) to {competition}"
 
+    def rehearsal(self, message: str, competition: str | None) -> str:
+        """Return what would be done, for a dry run; `competition` is Kaggle's name of it, None if it is not known."""
+        if competition is None:
+            return (
+                f"Dry run: {self.path} may be uploaded by hand, or from here once the competition file has a slug (the "
+                "name in the address of its page on Kaggle)."
+            )
+        return (
+            f"Dry run: {self.text(competition)} would be submitted with the message {message!r}. Nothing has left this "
+            "machine.\nKaggle was not asked how many submissions are left, nor whether it has the file already."
+        )
+
     def entry(self, message: str, competition: str) -> Entry:
         """Return the parcel as an entry of the ledger."""
         own = {"name": self.path.stem, "marker": self.marker, "digest": self.digest, "size": len(self.content)}
@@ -80,9 +92,6 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
         UserError: if there is none, or it is not valid, or was changed after it was written.
     """
     path = _latest(workspace) if name is None else submission_path(name, workspace)
-    if not path.is_file():
-        there = first(sorted(other.stem for other in workspace.submissions.glob("*.csv"))) or "none"
-        raise UserError(f"No submission {path}. In {workspace.submissions} there are: {there}.")
     provenance = read_provenance(path)
     # What was asked for when it was written is what it is held to now.
     exclusive = provenance.get("exclusive", True)

@@ -15,12 +15,11 @@ from competition.common.errors import UserError
 from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
 from competition.tables.label_table import LabelRows, parse_rows
-from competition.tables.pairs import row_id_of
 from competition.tables.problems import Problem, problems_of
 from competition.tables.sample import SampleSubmission
 
-SHOWN = 20  # labels
-DISORDER = "out of the sample submission's order"
+SHOWN = 10  # labels
+SAME = 1e-4  # scores that differ by less between all chips are one answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +34,7 @@ class SubmissionReport:
         shares: float array (num_labels,): share of the chips that carry each label, or its mean score.
         mean_tags: mean number of labels per chip; of scores, what they add up to.
         scores: of a submission of scores, their mean, least and greatest.
+        is_uniform: whether every chip, of several, gets the same answer.
     """
 
     path: Path
@@ -44,6 +44,7 @@ class SubmissionReport:
     shares: NDArray[np.float64]
     mean_tags: float
     scores: tuple[float, float, float] | None = None
+    is_uniform: bool = False
 
     @property
     def is_valid(self) -> bool:
@@ -53,7 +54,7 @@ class SubmissionReport:
     @property
     def is_disordered(self) -> bool:
         """Whether the order of the rows is all that is wrong."""
-        return len(self.problems) == 1 and self.problems[0].what.endswith(DISORDER)
+        return len(self.problems) == 1 and self.problems[0].kind == "order"
 
     def error(self) -> UserError:
         """Return the error that names every problem in one line."""
@@ -71,7 +72,8 @@ class SubmissionReport:
         what = f"{self.mean_tags:.2f} labels per row"
         if self.scores is not None:
             what = "scores from {1:.4g} to {2:.4g}, {0:.4g} in the mean".format(*self.scores)
-        return f"{self.path} is valid: {self.num_rows} rows, {what}.\n  {shares}{more}"
+        warning = "\nWarning: every chip gets the same answer." if self.is_uniform else ""
+        return f"{self.path} is valid: {self.num_rows} rows, {what}.\n  {shares}{more}{warning}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was found, for JSON."""
@@ -82,6 +84,7 @@ class SubmissionReport:
             "shares": dict(zip(self.labels, self.shares.tolist(), strict=True)),
             "mean_tags": self.mean_tags,
             "scores": self.scores,
+            "is_uniform": self.is_uniform,
         }
 
     def _share(self, share: float) -> str:
@@ -119,8 +122,26 @@ def validate_submission(
         shares[scored] = np.nanmean(table.scores[:, scored], axis=0, dtype=np.float64)
         scores = (float(known.mean(dtype=np.float64)), float(known.min()), float(known.max())) if len(known) else None
     return SubmissionReport(
-        path, tuple(problems), len(table.rows.keys), competition.labels, shares, float(shares.sum()), scores
+        path,
+        tuple(problems),
+        len(table.rows.keys),
+        competition.labels,
+        shares,
+        float(shares.sum()),
+        scores,
+        _is_uniform(table),
     )
+
+
+def _is_uniform(table: LabelRows) -> bool:
+    """Return whether all of several chips get the same labels, or the same scores."""
+    if len(table.names) < 2:
+        return False
+    if table.scores is None:
+        return len(set(map(frozenset, table.tags))) == 1
+    known = table.scores[:, ~np.isnan(table.scores).all(axis=0)]
+    spread = np.nanmax(known, axis=0) - np.nanmin(known, axis=0)
+    return bool(len(spread)) and bool((spread < SAME).all())
 
 
 def read_submission(path: Path, competition: Competition) -> LabelRows:
@@ -153,13 +174,13 @@ def _check_rows(table: LabelRows, sample: SampleSubmission, competition: Competi
     what, form = "ids" if sample.pairs is None else "rows", competition.submission_form
 
     def shown(key: Any) -> str:
-        return key if sample.pairs is None else row_id_of(form, key) if form.row_id else form.delimiter.join(key)
+        return key if sample.pairs is None else form.row_id_of(*key) if form.row_id else form.delimiter.join(key)
 
     yield from problems_of(f"missing {what}", map(shown, missing))
     unknown = [row for key, row in row_of.items() if key not in place]
     expected = f"expected such as {shown(sample.keys[0])!r}" if sample.keys else ""
     yield from table.rows.problems_of(f"{what} that are not in the sample submission", unknown, expected)
-    yield from table.rows.problems_of(f"{what} {DISORDER}", disordered)
+    yield from table.rows.problems_of(f"{what} out of the sample submission's order", disordered, kind="order")
 
 
 def _check_tags(table: LabelRows, competition: Competition, exclusive: bool) -> Iterator[Problem]:

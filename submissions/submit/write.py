@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.errors import UserError
 from competition.common.files import checked_name, replace_atomically
 from competition.common.progress import reporter
 from competition.common.text import first
@@ -80,13 +82,14 @@ def write_decided(test: Scores, rule: Obedient, workspace: Workspace, provenance
         test: scores of chips to predict.
         rule: decides; fitted.
         workspace: of the competition.
-        provenance: how the scores were made: `name`, and `left_out`, ids of broken chips, if there are such.
+        provenance: how the scores were made: `name`, and `test_left_out`, ids of broken chips to predict, if any.
 
     Raises:
         UserError: if the file would not be valid.
         ValueError: if a chip that was not left out has no scores.
     """
-    scores, unscored = complete_scores(test, workspace, provenance.get("left_out", ()))
+    broken = provenance.get("test_left_out", provenance.get("left_out", ()))  # older ones have all in `left_out`
+    scores, unscored = complete_scores(test, workspace, broken)
     path = workspace.submissions / f"{checked_name('submission', provenance['name'])}.csv"
     provenance = {**provenance, "without_scores": list(unscored)}
     report = write_submission(path, rule.predict(scores), workspace, provenance, exclusive=rule.exclusive)
@@ -107,7 +110,7 @@ def complete_scores(
     Args:
         test: scores of chips to predict.
         workspace: of the competition.
-        left_out: ids of broken chips; they get the share of each label among the labelled chips.
+        left_out: ids of broken chips to predict; they get the share of each label among the labelled chips.
 
     Raises:
         ValueError: if a chip that is not in `left_out` has no scores.
@@ -124,11 +127,20 @@ def complete_scores(
 
 
 def submission_path(name: str, workspace: Workspace) -> Path:
-    """Return the path of a submission given by name, with or without `.csv`, or by the path of a `.csv` file."""
-    if not name.endswith(".csv"):
-        return workspace.submissions / f"{name}.csv"
-    in_workspace = workspace.submissions / name
-    return in_workspace if Path(name).name == name and not Path(name).exists() else Path(name)
+    """Return the path of a submission given by name, with or without `.csv`, or by the path of a `.csv` file.
+
+    Raises:
+        UserError: if there is none; it names those that there are.
+    """
+    path = workspace.submissions / (name if name.endswith(".csv") else f"{name}.csv")
+    if name.endswith(".csv") and (Path(name).name != name or Path(name).exists()):
+        path = Path(name)
+    if not path.is_file():
+        known = sorted(other.stem for other in workspace.submissions.glob("*.csv"))
+        near = difflib.get_close_matches(path.stem, known, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise UserError(f"No submission {path}.{meant} In {workspace.submissions} there are: {first(known) or 'none'}.")
+    return path
 
 
 def sort_submission(report: SubmissionReport, workspace: Workspace, *, exclusive: bool = True) -> SubmissionReport:

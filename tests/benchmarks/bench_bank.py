@@ -23,7 +23,7 @@ import click
 import numpy as np
 from tabulate import tabulate
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -52,7 +52,7 @@ def oof_metric(workspace: Workspace) -> float:
     """Return the out-of-fold metric at the prior cut."""
     competition, labelled = workspace.competition, workspace.labelled
     scores = ScoreStore.of(workspace).join("model").oof.aligned(labelled.image_names)
-    return f_beta(labelled.truth, scores >= competition.metric.prior_cut, competition.metric)
+    return measure(labelled.truth, scores >= competition.metric.prior_cut, competition.metric)
 
 
 def with_some_chips(source: Workspace, root: Path, num_chips: int, num_folds: int) -> Workspace:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from tabulate import tabulate
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.load import load
 from folds.scores import Scores
@@ -69,7 +69,7 @@ def candidates_of(
     names = tuple(f"train_{i}" for i in range(len(truth)))
     nothing = Scores((), np.empty((0, truth.shape[1]), dtype=np.float32))
     members = tuple(
-        Member(f"m{i}", Path(), Scores(names, own), nothing, {}, {"name": f"m{i}", "kind": "model"}, ())
+        Member(f"m{i}", Path(), Scores(names, own), nothing, {}, {"name": f"m{i}", "kind": "model"}, (), ())
         for i, own in enumerate(scores)
     )
     chips = SharedChips(names, scores, truth, stratified_folds(truth, k, seed=0), (), "")
@@ -92,11 +92,11 @@ def print_greedy(scores: NDArray[np.float32], truth: NDArray[np.bool_], competit
         return [trial.with_one(member) for member in range(number)]
 
     def running_sum() -> list[float]:
-        return [f_beta(truth, (total + own) / (len(chosen) + 1) >= metric.prior_cut, metric) for own in scores]
+        return [measure(truth, (total + own) / (len(chosen) + 1) >= metric.prior_cut, metric) for own in scores]
 
     def mean_anew() -> list[float]:
         means = (scores[[*chosen, member]].mean(axis=0) for member in range(number))
-        return [f_beta(truth, mean >= metric.prior_cut, metric) for mean in means]
+        return [measure(truth, mean >= metric.prior_cut, metric) for mean in means]
 
     seconds: dict[str, list[float]] = {}
     for _ in range(5):  # interleaved

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import py7zr
+import pytest
 import tifffile
 from PIL import Image
 
@@ -130,3 +133,15 @@ def archive_of(folder: Path, path: Path) -> Path:
 
 def held(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make a folder one that may not be read, which its rights do not do for every user."""
+    scandir = os.scandir
+
+    def refusing(path: str | Path) -> object:
+        if Path(path) == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from competition.chip_index import Naming, index_chips, shown_file
 from competition.common.errors import UserError
 from competition.spec.images import ImageSet
+from tests.competition.samples import forbid
 
 
 def images_of(**values: object) -> ImageSet:
@@ -87,6 +88,38 @@ def test_a_file_has_the_id_of_its_right_name(tmp_path: Path) -> None:
     right = {"a.png": "b.png", "b.png": "a"}  # some tables leave the suffix out
     found = index_chips([tmp_path], Naming(images_of()), right).chips
     assert {name: shown_file(file).name for name, file in found.items()} == {"a": "b.png", "b": "a.png", "c": "c.png"}
+
+
+def test_an_id_names_a_file_whose_suffix_is_in_another_case(tmp_path: Path) -> None:
+    touch(tmp_path, "a.PNG", "b.png", "c.png", "c.PNG", "A.Png", "d.Jpeg")
+    ids = ["a.png", "b.PNG", "c.png", "d.jpeg", "e.png"]
+    found = index_chips([tmp_path], Naming(images_of(), "name"), ids=ids).chips
+    assert {name: shown_file(file).name for name, file in found.items()} == {
+        "A.Png": "A.Png", "a.png": "a.PNG", "b.PNG": "b.png", "c.PNG": "c.PNG", "c.png": "c.png", "d.jpeg": "d.Jpeg",
+    }  # fmt: skip
+    # What follows the last point of an id without suffix is none.
+    touch(tmp_path / "stems", "1.A.png")
+    assert list(index_chips([tmp_path / "stems"], Naming(images_of()), ids=["1.a"]).chips) == ["1.A"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "train/a.png", "train/x/b.png")
+    with monkeypatch.context() as patch:
+        forbid(patch, tmp_path / "train")
+        with pytest.raises(UserError, match=r"Cannot read the folder .*train: Permission denied\. "):
+            ids_in(tmp_path / "train")
+    with pytest.raises(UserError, match=r"Cannot read the folder .*gone: No such file"):
+        ids_in(tmp_path / "gone")
+    forbid(monkeypatch, tmp_path / "train" / "x")
+    assert ids_in(tmp_path / "train", "path") == ["a.png"]
+
+
+def test_links_lead_to_chips_and_not_in_circles(tmp_path: Path) -> None:
+    touch(tmp_path, "train/x/a.png", "elsewhere/b.png")
+    (tmp_path / "train" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "train" / "x" / "up").symlink_to(tmp_path / "train")
+    (tmp_path / "train" / "c.png").symlink_to(tmp_path / "train" / "c.png")  # to itself
+    assert ids_in(tmp_path / "train", "path") == ["more/b.png", "x/a.png"]
 
 
 words = st.text("ab_.-1", min_size=1, max_size=6).filter(lambda text: text.strip(".") == text)

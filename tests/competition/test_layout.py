@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
-from competition.layout import Layout
+from competition.layout import Layout, description_of
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from tests.competition.samples import other, pixels, planet, write_chip, write_csv, write_planet
@@ -155,3 +155,17 @@ def test_the_chips_of_a_folder_in_parts_are_one_index(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'1 of 1 test chips .*: chip_1\. The ids carry no suffix: say ids = "stem"'):
         layout.locate(images, "test", ["chip_1"])
     assert layout.files(images, "train") == layout.files(images, "test")
+
+
+def test_a_layout_of_another_competition_of_the_same_name_is_not_added_to(tmp_path: Path) -> None:
+    path, mine = tmp_path / "data" / "layout.json", planet()
+    theirs = mine.model_copy(update={"labels": (*mine.labels[1:], "volcano")})
+    Layout("planet", {}, {}, described=description_of(theirs)).write(path)
+    with pytest.raises(UserError, match=r"another competition called 'planet', with other labels or tables") as caught:
+        Layout.read_what_is_left(path, mine)
+    assert "\n" not in str(caught.value)
+    assert Layout.read(path, mine).competition == "planet"
+    corrected = mine.tables.model_copy(update={"separator": "|"})
+    assert description_of(mine.model_copy(update={"tables": corrected})) == description_of(mine)
+    Layout("planet", {}, {}).write(path)  # before that was noted
+    assert Layout.read_what_is_left(path, mine).competition == "planet"

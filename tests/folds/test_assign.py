@@ -21,6 +21,7 @@ def test_the_labelled_chips_are_assigned_and_written(workspace):
     assert table.image_names == workspace.labelled.image_names
     assert (table.k, table.num_repeats) == (4, 2)
     lines = assigned.text().splitlines()
+    assert not any("together" in line for line in lines)
     assert lines[-1] == f"Wrote {workspace.fold_table}, digest {table.digest[:8]}."
     assert json.loads(json.dumps(assigned.as_dict(), allow_nan=False))["digest"] == table.digest
 
@@ -44,8 +45,10 @@ def test_chips_of_a_group_stay_together(workspace_of_own_chips, tmp_path, in_fil
     group = tmp_path / "scenes.csv" if in_file else path
     columns = (0, 2) if in_file else (0, 1, 2)
     group.write_text("\n".join(",".join(line.split(",")[column] for column in columns) for line in lines))
-    table = assign_folds(workspace, k=3, group=str(group) if in_file else "scene", force=True).table
-    folds = table.folds[0].reshape(-1, 4)
+    assigned = assign_folds(workspace, k=3, group=str(group) if in_file else "scene", force=True)
+    what = f"group in {group}" if in_file else "'scene'"
+    assert f"Chips of one {what} stay together: 15 groups." in assigned.text().splitlines()
+    folds = assigned.table.folds[0].reshape(-1, 4)
     np.testing.assert_array_equal(folds, folds[:, :1].repeat(4, axis=1))
 
 
@@ -73,6 +76,14 @@ def test_a_team_mates_table_gives_the_same_folds_and_digest(workspace, tmp_path)
     theirs = tmp_path / "theirs.csv"
     workspace.fold_table.rename(theirs)
     assert take_folds(workspace, source=theirs).table.digest == made.digest
+
+
+@pytest.mark.parametrize("starts", [(0, 3), (1, 4), (0, 0), (1, 1)])
+def test_repeats_are_counted_from_0_or_1_anew_or_on(workspace, tmp_path, starts):
+    made = assign_folds(workspace, k=3, seed=8, repeats=2, force=True).table
+    numbers = made.folds - [[0], [3]] + np.array(starts)[:, None]
+    path = deliver(workspace, tmp_path / "theirs.csv", "id,fold,fold_repeat1", [f"{a},{b}" for a, b in numbers.T])
+    assert take_folds(workspace, source=path).table.digest == made.digest
 
 
 def test_folds_stand_in_the_training_table(workspace_of_own_chips):
@@ -121,3 +132,30 @@ def test_the_competitions_groups_are_kept_unless_asked_otherwise(workspace_of_ow
     assert (folds == folds[:, :1]).all()
     alone = assign_folds(grouped, k=3, group="", force=True).table
     assert alone.digest == assign_folds(workspace, k=3, force=True).table.digest
+
+
+def with_column(workspace, name, cells, **tables):
+    """Return the workspace with a further column in its training table, and what its competition file says of it."""
+    path = workspace.layout.table(workspace.competition.tables.train[0])
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},{name}", *map(",".join, zip(rows, cells, strict=True))]))
+    tables = workspace.competition.tables.model_copy(update=tables)
+    return Workspace(workspace.root, workspace.competition.model_copy(update={"tables": tables}))
+
+
+def test_delivered_folds_that_are_not_used_are_named(workspace_of_own_chips):
+    cells = [str(i % 2) for i in range(60)]
+    workspace = with_column(workspace_of_own_chips, "part", cells, fold_column="part")
+    line = "The delivered folds in column 'part' are not used."
+    assert line in assign_folds(workspace, k=3, force=True).text().splitlines()
+    assert line not in take_folds(workspace, force=True).text()
+
+
+def test_a_chip_without_a_group_names_the_remedy(workspace_of_own_chips):
+    cells = ["" if i < 7 else str(i // 4) for i in range(60)]
+    workspace = with_column(workspace_of_own_chips, "scene", cells, group_column="scene")
+    with pytest.raises(
+        UserError, match=r"column 'scene', has no group for 7 of 60 .* or give --group '' for no groups"
+    ):
+        assign_folds(workspace, k=3, force=True)
+    assert assign_folds(workspace, k=3, group="", force=True).remarks == ()

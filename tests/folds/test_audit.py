@@ -66,7 +66,7 @@ def test_the_text_says_it_all_rarest_first():
         ["a", "10", "4", "3", "3", "+0.0%"],
     ]
     assert "Fold sizes: 4, 3, 3 chips." in lines
-    assert "Worst deviation from a label's share: +100.0% (b, fold 1)." in lines
+    assert "Worst deviation from a label's share among labels that every fold can hold: +100.0% (b, fold 1)." in lines
     assert "Too rare for 3 folds, so that some hold out no chip with them: c." in lines
     assert "On no chip at all, so that nothing can be learned of them: d." in lines
 
@@ -136,6 +136,16 @@ def test_the_text_fits_a_terminal(k, most, width, rare):
     assert max(map(len, result.text().splitlines())) <= TEXT_WIDTH
 
 
+def test_labels_are_cut_only_where_the_terminal_is_too_narrow():
+    labels = ["NGT - Incompletely Imaged", "Land occupied by agriculture, with natural vegetation", "x" * 90]
+    lines = audit(make_table(NAMES, TRUTH, k=5, seed=0), TRUTH, labels).text().splitlines()
+    assert all(any(line.startswith(f"{label} ") for line in lines) for label in labels[:2])
+    (cut,) = (line for line in lines if line.startswith("xxx"))
+    assert len(cut) == TEXT_WIDTH
+    assert "x… " in cut
+    assert lines[0].split()[2:7] == ["f0", "f1", "f2", "f3", "f4"]
+
+
 def test_truth_that_does_not_fit_the_table_is_refused():
     table = make_table(NAMES, TRUTH, k=3, seed=0)
     with pytest.raises(ValueError, match=r"truth must have shape \(60, 3\); received \(59, 3\)\."):
@@ -171,3 +181,14 @@ def test_killed_in_between_the_old_table_stays(tmp_path, monkeypatch):
         write_table(new, audit(new, TRUTH, LABELS), path, settings={})
     assert FoldTable.read(path).digest == old.digest
     assert read_record(tmp_path / "folds.json", dict, version=FORMAT)["fold_digest"] == new.digest
+
+
+def test_a_label_of_many_letters_is_cut_in_lines():
+    labels = ["a" * 300, "b" * 300, "c" * 300, "d" * 300]
+    result = hand_audit()
+    text = Audit(tuple(labels), result.k, result.fold_sizes, result.positives, result.support).text()
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 110
+    assert "(" + "b" * 39 + "…, fold 1)." in text
+    for letter in "cd":
+        assert f": {letter * 39}…." in " ".join(map(str.strip, lines))

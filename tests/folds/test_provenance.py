@@ -69,10 +69,18 @@ def test_a_marker_of_another_version_is_called_that(path: Path) -> None:
 
 def test_digests_are_texts(path: Path) -> None:
     write_record(path, {**asdict(PROVENANCE), "recipe_digest": None, "files": FILES}, version=FORMAT)
-    with pytest.raises(UserError, match=r"scores\.json is damaged: provenance\.recipe_digest: Input should be"):
+    with pytest.raises(UserError, match=r"scores\.json is damaged: provenance\.recipe_digest: expected"):
         read_marker(path, "")
 
 
 def test_scores_fit_if_they_are_those_of_the_labels_scored() -> None:
     for values, fits in (([0.5, np.nan, 0.5], True), ([0.5, 0.5, 0.5], False), ([np.nan, np.nan, 0.5], False)):
         assert PROVENANCE.fits(Scores(("a",), np.array([values], dtype=np.float32))) == fits
+
+
+def test_older_records_do_not_tell_the_broken_chips_of_the_splits_apart(path: Path) -> None:
+    content = {key: value for key, value in asdict(PROVENANCE).items() if key != "test_left_out"}
+    write_record(path, {**content, "files": FILES}, version=FORMAT)
+    assert read_marker(path, "").provenance.broken_test == ("x",)
+    write_record(path, {**content, "test_left_out": [], "files": FILES}, version=FORMAT)
+    assert read_marker(path, "").provenance.broken_test == ()

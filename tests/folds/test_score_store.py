@@ -254,6 +254,15 @@ def test_chips_left_out_as_broken_are_left_out_of_the_whole(store: ScoreStore) -
     assert joined.oof.names == tuple(name for name in NAMES if name not in joined.left_out)
 
 
+def test_a_broken_chip_to_predict_leaves_out_no_labelled_chip_of_the_same_id(store: ScoreStore) -> None:
+    fill(store)
+    made = fold_scores(store.table, 1)
+    name = made.heldout.names[2]
+    store.write(replace(made, provenance=replace(made.provenance, test_left_out=(name,))))
+    joined = store.join("m")
+    assert (joined.oof.names, joined.left_out, joined.test_left_out) == (NAMES, (), (name,))
+
+
 @pytest.mark.parametrize("name", ["heldout.npz", "test.npz"])
 @pytest.mark.parametrize("damage", ["gone", "short", "empty"])
 def test_a_damaged_file_is_noticed(store: ScoreStore, name: str, damage: str) -> None:

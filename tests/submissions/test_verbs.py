@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from competition.spec.load import SHIPPED
 from competition.workspace import Workspace
 from run import main
 from tests.submissions.samples import make_workspace
@@ -135,3 +136,29 @@ def test_a_submission_out_of_order_is_mended_by_a_flag(workspace: Workspace) -> 
     assert "Brought 39 of 40 rows into the sample submission's order.\n" in shown
     assert "theirs.csv is valid: 40 rows" in shown
     assert path.read_text().splitlines() == good
+
+
+def test_without_a_slug_submissions_are_written_and_checked_and_submit_is_not_the_next_step(small: Workspace) -> None:
+    lines = (SHIPPED / "planet.toml").read_text(encoding="utf-8").splitlines()
+    path = small.root / "planet.toml"
+    path.write_text("\n".join(line for line in lines if not line.startswith("slug")), encoding="utf-8")
+    here = f"--competition {shlex.quote(str(path))}"
+    assert "run.py submit" not in run(small, f"blend --members a --name x --rule fixed --trials 1 {here}")
+    shown = run(small, f"validate x {here}")
+    assert "x.csv is valid" in shown
+    assert "Next" not in shown
+    shown = run(small, f"submit x --dry-run {here}")
+    assert "x.csv is valid" in shown
+    assert "uploaded by hand" in shown
+    assert "without a slug" in run(small, f"submissions list {here}")
+    for verb in ("submit x --message y", "submissions sync", "data download"):
+        shown = run(small, f"{verb} {here}", code=1)
+        assert "has no slug, so nothing can be submitted or downloaded from here: write slug" in shown
+        assert shown.count("\n") == 1
+
+
+def test_a_submission_that_is_not_there_is_named_with_those_that_are(small: Workspace) -> None:
+    run(small, "blend --members a --name first --rule fixed --trials 1")
+    for verb in ("validate fist", "submit fist --dry-run", "validate first --against fist"):
+        assert "fist.csv. Did you mean first? In " in run(small, verb, code=1)
+    assert "with the message 'first'" in run(small, "submit first --dry-run")

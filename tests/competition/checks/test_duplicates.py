@@ -117,7 +117,7 @@ def test_equal_pictures_with_different_labels_and_in_train_and_test_are_named(so
     assert found == [
         "jpg train: pairs of equal pictures with different labels (1): train_0 (clear, primary) and train_1 (cloudy).",
         "jpg: pairs of equal pictures in train and test (1): train_3 and test_2.",
-        "jpg train: pairs of equal pictures, which folds may part (1): train_2 and train_6.",
+        "jpg train: pairs of equal pictures, which folds may separate (1): train_2 and train_6.",
     ]
     assert report.ok
 

@@ -131,6 +131,14 @@ def test_if_all_files_are_missing_one_thing_is_said(
     assert not texts(report, "warning")
 
 
+def test_tables_that_name_chips_differently_are_not_told_to_say_ids(tmp_path: Path) -> None:
+    write_layout(tmp_path / "data", ["a", "b"], ["train/a.png", "train/b.png", "test/c.png"], ["c.png"])
+    report = checked(tmp_path / "data", SAMPLE, ALL + 'train = ["train"]\ntest = ["test"]')
+    (error,) = texts(report, "error")
+    advice = "the other table names chips differently, such as a: write the ids alike in both tables."
+    assert error.endswith(f"c.png. The ids carry the suffix, and {advice}")
+
+
 def test_a_table_that_cannot_be_read_is_all_that_is_said(tmp_path: Path) -> None:
     write_layout(tmp_path / "data", ["a", "b"], ["train/a.png", "train/b.png"])
     (tmp_path / "data" / "train.csv").write_text("id;sand;rock\na;1;0\nb;0;1\n", encoding="utf-8")

@@ -82,6 +82,18 @@ def test_bands_of_one_value_and_names_with_points_make_an_entry_that_can_be_read
     assert entry(finding) == {"B.02": [7, 8], "B8A": [7, 8]}
 
 
+def test_a_rendering_with_a_point_in_its_name_has_an_entry_that_can_be_read() -> None:
+    scan = ChipScan(pixels=np.full((50, 2), 7, np.uint16))
+    (finding,) = check_ranges("v1.0", "v1.0 train", scan, deep())
+    header, entries = re.search(r"under (\[\S+\]) (.*\]),", finding.text).groups()
+    assert tomllib.loads(f"{header}\n" + entries.replace("], ", "]\n")) == {
+        "images": {"v1.0": {"range": {"B02": [7, 8], "B8A": [7, 8]}}}
+    }
+    images = deep(range={"B02": (0, 2000), "B8A": (0, 2000)})
+    (finding,) = check_ranges("v1.0", "v1.0 train", ChipScan(pixels=np.full((50, 2), 4000, np.uint16)), images)
+    assert '[images."v1.0".range] cuts off' in finding.text
+
+
 def test_two_hundred_bands_stay_one_line() -> None:
     images = deep(bands=[f"b{number}" for number in range(200)])
     (finding,) = ranges(ChipScan(pixels=np.full((50, 200), 7, np.uint16)), images)

@@ -70,10 +70,11 @@ def test_pixels_are_kept_of_deep_chips_only_and_never_many(tmp_path: Path) -> No
         assert -(-chips // step) * per_chip * bands <= KEPT + per_chip * bands
 
 
-def test_8_beside_16_bits_is_a_warning(source: Path) -> None:
+def test_8_beside_16_bits_is_an_error_as_training_stops_there(source: Path) -> None:
     write_tiffs(source, "train")
     write_chip(source / "train-tif-v2" / "train_1.tif", pixels(1, bands=4))
-    assert any("kinds of chips (2): 16 x 16 x 4 uint16 (11)" in text for text in texts(check(source), "warning"))
+    said = "tif train: kinds of chips, and all must be of one data type (2): 16 x 16 x 4 uint16 (11), 16 x 16 x 4 uint8"
+    assert any(text.startswith(said) for text in texts(check(source), "error"))
 
 
 def test_a_sample_decodes_fewer_chips(source: Path) -> None:

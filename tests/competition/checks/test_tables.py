@@ -111,7 +111,7 @@ title = "Spots"
 labels = ["a", "b", "c", "d"]
 {top}
 [tables]
-train = "t.csv"
+train = {train}
 id_column = "id"
 {tables}
 [images.png]
@@ -122,13 +122,18 @@ train = ["chips"]
 
 
 def spots(
-    folder: Path, rows: dict[str, str], top: str = "", tables: str = "", header: str = "id,a,b,c,d"
+    folder: Path,
+    rows: dict[str, str],
+    top: str = "",
+    tables: str = "",
+    header: str = "id,a,b,c,d",
+    train: str = '"t.csv"',
 ) -> CheckReport:
     """Check a table of four labels, with a chip for each row."""
     write_csv(folder / "data" / "t.csv", header, rows)
     for seed, name in enumerate(rows):
         write_chip(folder / "data" / "chips" / f"{name}.png", pixels(seed))
-    (folder / "spots.toml").write_text(LABELLED.format(top=top, tables=tables), encoding="utf-8")
+    (folder / "spots.toml").write_text(LABELLED.format(top=top, tables=tables, train=train), encoding="utf-8")
     workspace = Workspace(folder / "workspace", load(str(folder / "spots.toml")))
     prepare(workspace, folder / "data")
     return check_data(workspace)
@@ -164,6 +169,15 @@ def test_what_only_follows_from_cells_that_cannot_be_read_is_not_said(tmp_path: 
     assert "cells that are not 0 or 1: 12 (" in texts(report, "error")[0]
 
 
+def test_what_follows_from_faults_of_one_of_several_tables_is_not_said_either(tmp_path: Path) -> None:
+    rows = {"x": "yes,no,no,no", "y": "no,yes,yes,yes", "z": "no,yes,no,yes"}
+    write_csv(tmp_path / "data" / "more.csv", "id,a,b,c,d", {"w": "1,0,0,0"})
+    write_chip(tmp_path / "data" / "chips" / "w.png", pixels(9))
+    report = spots(tmp_path, rows, train='["t.csv", "more.csv"]')
+    assert len(report.findings) == 1, report.text()
+    assert "t.csv: cells that are not 0 or 1: 12 (" in texts(report, "error")[0]
+
+
 def test_another_separator_is_one_finding(tmp_path: Path) -> None:
     report = spots(tmp_path, {"x": "a|b", "y": "c|d", "z": "b|d"}, tables='tags_column = "tags"', header="id,tags")
     assert len(report.findings) == 1, report.text()
@@ -175,7 +189,9 @@ def test_a_thousand_labels_stay_lines_that_can_be_read(tmp_path: Path) -> None:
     top = f"exclusive = [{labels[:1000]}]"
     write_csv(tmp_path / "t.csv", "id,tags", {"x": labels[0], "y": labels[1000], "z": " ".join(labels[:3])})
     path = tmp_path / "many.toml"
-    written = LABELLED.replace('["a", "b", "c", "d"]', str(labels)).format(top=top, tables='tags_column = "tags"')
+    written = LABELLED.replace('["a", "b", "c", "d"]', str(labels)).format(
+        top=top, tables='tags_column = "tags"', train='"t.csv"'
+    )
     path.write_text(written, encoding="utf-8")
     competition = load(str(path))
     truth, findings = check_labels(read_label_rows([tmp_path / "t.csv"], competition.tables, labels), competition)
@@ -185,3 +201,43 @@ def test_a_thousand_labels_stay_lines_that_can_be_read(tmp_path: Path) -> None:
     report = CheckReport("Many", tmp_path, (), support, 3, tuple(findings))
     assert len(report.text().splitlines()) < 60
     assert "... and 1,063 more" in report.text()
+
+
+def described(folder: Path, text: str, *rows: str, tables: str = "", entries: str = "") -> CheckReport:
+    """Check chips a, b, c and so on, of one row each."""
+    data = folder / "data"
+    data.mkdir(parents=True)
+    lines = [f"{name},{row}" for name, row in zip("abcdef", rows, strict=False)]
+    (data / "train.csv").write_text("\n".join([f"id,{text}", *lines]), encoding="utf-8")
+    for seed, line in enumerate(lines):
+        write_chip(data / "train" / f"{line[0]}.png", pixels(seed))
+    (folder / "c.toml").write_text(
+        f'name = "c"\ntitle = "C"\n{entries}\n[tables]\ntrain = "train.csv"\nid_column = "id"\n{tables}\n'
+        '[images.png]\nsuffix = ".png"\nbands = "RGB"\ntrain = "train"\n',
+        encoding="utf-8",
+    )
+    workspace = Workspace(folder / "workspace", load(str(folder / "c.toml")))
+    prepare(workspace, data)
+    return check_data(workspace)
+
+
+def test_blank_or_missing_columns_of_groups_and_folds_are_errors(tmp_path: Path) -> None:
+    columns, labels = 'group_column = "g"\nfold_column = "f"', 'labels = ["x", "y"]'
+    report = described(tmp_path / "1", "x,y,g,f", "0,1,p,0", "1,0,,1", "1,0, ,", tables=columns, entries=labels)
+    assert texts(report, "error") == [
+        "train.csv: chips with a blank group_column 'g'; fill it in, or give folds --group '' for no groups (2): b, c.",
+        "train.csv: chips with a blank fold_column 'f'; fill it in, or take that entry out of the file (1): c.",
+    ]
+    report = described(tmp_path / "2", "x,y,f", "0,1,0", "1,0,1", "1,0,1", tables=columns, entries=labels)
+    assert texts(report, "error") == ["group_column: train.csv: no columns 'id' and 'g'; received 'id', 'x', 'y', 'f'."]
+    report = described(tmp_path / "3", "x,y,g,f", "0,1,p,0", "1,0,p,1", "1,0,q,0", tables=columns, entries=labels)
+    assert report.ok
+
+
+def test_labels_of_many_letters_are_cut_in_lines(tmp_path: Path) -> None:
+    long = [letter * 300 for letter in "xyz"]
+    entries = f"labels = {long}\nexclusive = [{long[:2]}]\nalone = [{long[0]!r}]"
+    report = described(tmp_path, ",".join(long), "1,1,0", "0,0,0", entries=entries)
+    said = [line for line in report.text().splitlines() if "x" * 39 in line or "z" * 39 in line]
+    assert len(said) >= 5
+    assert not any("x" * 40 in line or "z" * 40 in line for line in said)

@@ -90,3 +90,13 @@ def test_values_are_shown_as_their_flags_take_them() -> None:
     assert [shown(value) for value in ((1, 2), (), "a", 0.5)] == ["1,2", "none", "a", "0.5"]
     values = {"input_size": 32, "quick": True, "slow": False, "name": None, "layers": (), "title": "a b"}
     assert as_flags(values) == " --input-size 32 --quick --layers none --title 'a b'"
+
+
+def test_a_verb_of_a_group_is_named_where_it_is_given_without_it() -> None:
+    from run import main
+
+    for words, meant in ((["init"], "'competition init'"), (["list"], "'competition list' or 'submissions list'")):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 2
+        assert f"No such command '{words[0]}'. Did you mean {meant}?" in result.output
+    assert "Did you mean" not in CliRunner().invoke(main, ["nothing"]).output

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import os
 import shutil
 import stat
@@ -14,9 +15,10 @@ import py7zr
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.packed import FORMATS
 from competition.common.progress import reporter
 from competition.data import extraction
-from competition.data.archives import FOLDER_SUFFIXES, Unpacker, stem_of, unpack_file, unpack_folder
+from competition.data.archives import Unpacker, unpack_file, unpack_folder
 from tests.competition.samples import held, tar_bytes, write_archive
 
 # Random bytes do not compress, so that cutting an archive in the middle cuts the content.
@@ -47,7 +49,7 @@ def assert_refused_and_old_kept(archive: Path, tmp_path: Path, match: str) -> No
     assert not (tmp_path / "data" / "evil").exists()
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("top", ["", "chips/", "chips/chips/", "other/", "./chips/"])
 def test_the_target_holds_the_files_however_deep_the_archive_has_them(tmp_path: Path, suffix: str, top: str) -> None:
     archive = write_archive(tmp_path / f"chips{suffix}", {top + name: content for name, content in FILES.items()})
@@ -69,7 +71,7 @@ def test_unpacked_files_have_the_usual_permissions(tmp_path: Path) -> None:
     assert stat.S_IMODE((target / "chip_0.jpg").stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_junk_of_macos_is_left_out(tmp_path: Path, suffix: str) -> None:
     junk = {"__MACOSX/chips/._chip_0.jpg": b"x", "chips/.DS_Store": b"x", "chips/._chip_1.jpg": b"x"}
     archive = write_archive(tmp_path / f"chips{suffix}", junk | in_folder("chips"))
@@ -123,7 +125,7 @@ def test_links_in_a_7z_are_refused(tmp_path: Path) -> None:
     assert_refused_and_old_kept(archive, tmp_path, "'evil' is a link or a device")
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.97])
 def test_truncated_archives_are_refused(tmp_path: Path, suffix: str, share: float) -> None:
     archive = write_archive(tmp_path / f"chips{suffix}", FILES)
@@ -183,7 +185,7 @@ def test_what_stops_a_7z_is_named_and_not_the_tar_that_ends_for_it(
     assert_refused_and_old_kept(archive, tmp_path, "BCJ2 filter is not supported")
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_a_web_page_is_not_an_archive(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"chips{suffix}"
     archive.write_text("<html>Please log in</html>" * 100)
@@ -207,7 +209,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     assert_refused_and_old_kept(archive, tmp_path, r"is encrypted\. Unpack it yourself")
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_a_disk_that_is_too_small_is_noticed_before_unpacking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
@@ -216,7 +218,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_unpacking(
     assert_refused_and_old_kept(archive, tmp_path, r", unpacked, needs \d+ kB, but .*data has 4 kB free")
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_a_disk_that_fills_up_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -226,7 +228,7 @@ def test_a_disk_that_fills_up_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert_refused_and_old_kept(archive, tmp_path, "The disk is full")
 
 
-@pytest.mark.parametrize("suffix", FOLDER_SUFFIXES)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_an_interruption_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     target = tmp_path / "data" / "chips"
     unpack_folder(write_archive(tmp_path / "old.tar", {"old.jpg": b"old"}), target)
@@ -334,6 +336,53 @@ def test_a_path_is_made_with_its_folders_and_leftovers_are_removed(tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["tables", "unpacked.json"]
 
 
-def test_the_stem_of_an_archive_is_its_name_without_its_format() -> None:
-    names = ["images_01.tar.gz", "a.tar.7z", "B.ZIP", "1.2.tar"]
-    assert [stem_of(Path(name)) for name in names] == ["images_01", "a", "B", "1.2"]
+def test_what_lies_beside_the_folder_of_the_archives_name_is_kept(tmp_path: Path) -> None:
+    files = {"set/a/1.png": b"1", "set.csv": b"2"}
+    unpack_folder(write_archive(tmp_path / "set.zip", files), tmp_path / "data" / "set", as_it_is=True)
+    assert held(tmp_path / "data" / "set") == files
+
+
+def test_no_two_archives_have_one_place_and_none_that_of_the_workspaces_records(tmp_path: Path) -> None:
+    unpacker = Unpacker(tmp_path / "data", tmp_path, ["images", "images-2", "set/train.csv", "set"])
+    places = [
+        unpacker.place_for("images", tmp_path / "images.zip", own=True),
+        unpacker.place_for("images-2", tmp_path / "b" / "images.zip"),
+        unpacker.place_for("images_1", tmp_path / "a" / "images_1.zip"),
+        unpacker.place_for("Images_1", tmp_path / "b" / "Images_1.zip"),
+        unpacker.place_for("set/train.csv", tmp_path / "set" / "train.csv.zip", own=True),
+        unpacker.place_for("set", tmp_path / "set.zip", own=True),
+        unpacker.place_for("layout.json", tmp_path / "layout.json.zip", own=True),
+        unpacker.place_for("bundles", tmp_path / "bundles.zip", own=True),
+        unpacker.place_of_bundle(tmp_path / "a" / "images.zip"),
+        unpacker.place_of_bundle(tmp_path / "b" / "images.zip"),
+        unpacker.place_of_bundle(tmp_path / ("x" * 200 + ".zip")),
+    ]
+    assert len({place.lower() for place in places}) == len(places)
+    assert [place.startswith("bundles/") for place in places] == [False, True, False, *[True] * 8]
+    assert [place.rpartition("/")[2] for place in places[4:7]] == ["train.csv", "set", "layout.json"]
+    assert not any(one != other and f"{one}/".startswith(f"{other}/") for one in places for other in places)
+    assert len(places[-1]) < 100
+    assert places[8].endswith("/images")
+    archive = write_archive(tmp_path / "x.zip", FILES)
+    for name in ("layout.json", "Unpacked.json", "digest", ".lock/x"):
+        with pytest.raises(UserError, match=f"x.zip cannot be unpacked to {name}, which the workspace keeps"):
+            unpacker.unpack(name, archive, is_folder=True)
+
+
+def test_an_archive_unpacked_otherwise_is_unpacked_again(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "set.zip", {"x/a/1.png": b"1"})
+    unpacker = Unpacker(tmp_path / "data")
+    for as_it_is, how, files in (
+        (False, "unpacked", {"1.png": b"1"}),
+        (True, "unpacked again", {"x/a/1.png": b"1"}),
+        (True, "unpacked earlier", {"x/a/1.png": b"1"}),
+        (False, "unpacked again", {"1.png": b"1"}),
+    ):
+        assert unpacker.unpack("set", archive, is_folder=True, as_it_is=as_it_is) == f"{how} from set.zip"
+        assert held(tmp_path / "data" / "set") == files
+    record = tmp_path / "data" / "unpacked.json"
+    content = json.loads(record.read_text(encoding="utf-8"))
+    del content["set"]["as_it_is"], content["digest"]  # as earlier versions wrote it
+    record.write_text(json.dumps(content))
+    for as_it_is in (False, True):
+        assert unpacker.unpack("set", archive, is_folder=True, as_it_is=as_it_is) == "unpacked earlier from set.zip"

@@ -19,9 +19,9 @@ from PIL import Image
 
 from competition.common.errors import UserError
 from competition.common.files import digest_json
-from competition.data import chip_cache
+from competition.data import chip_cache, decode
 from competition.data.chip_cache import ChipCache, open_cache
-from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.data.chips import BrokenChipError, holds_turned, read_chip, resize_chip
 from competition.spec.images import ImageSet
 from competition.spec.load import load
 
@@ -138,8 +138,8 @@ def test_a_changed_file_of_the_same_length_is_decoded_again(tmp_path, decoded):
 def test_a_touched_file_is_read_once_and_not_decoded_again(tmp_path, files, decoded, monkeypatch):
     before = opened(tmp_path / "cache", files)
     os.utime(files[3], ns=(1, 1))
-    read, digest = [], chip_cache._digest
-    monkeypatch.setattr(chip_cache, "_digest", lambda path: read.append(path) or digest(path))
+    read, digest = [], chip_cache.digest_chip
+    monkeypatch.setattr(chip_cache, "digest_chip", lambda path: read.append(path) or digest(path))
     for _ in range(2):
         assert opened(tmp_path / "cache", files).digest == before.digest
     assert (len(decoded), read) == (10, [files[3]])
@@ -434,3 +434,69 @@ def test_keys_and_digests_are_those_of_the_first_version(tmp_path, files):
     contents = [hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in files]
     assert (tmp_path / f"train-png-8px-{digest_json([names, ['train'], 'RGB', 1])[:8]}").is_dir()
     assert cache.digest == digest_json([8, "RGB", 1, contents])
+
+
+LYING = np.zeros((8, 8, 3), dtype=np.uint8)
+LYING[:4, :4] = 200  # a corner: top left as the file has it, top right as orientation 6 means it
+UPRIGHT = LYING[:, ::-1]
+
+
+def write_turned(path: Path) -> None:
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, LYING, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+        return
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(LYING).save(path, exif=exif)
+
+
+def put_exif_last(path: Path) -> None:
+    """Move the EXIF of a PNG behind its pixels, where it may stand too."""
+    content = path.read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4])
+    last = content.index(b"IEND") - 4
+    path.write_bytes(content[:start] + content[end:last] + content[start:end] + content[last:])
+
+
+@pytest.mark.parametrize("kind", ["png", "late png", "tif"])
+def test_turned_chips_of_a_cache_that_left_them_as_they_lay_are_decoded_again_and_no_others(
+    tmp_path, decoded, monkeypatch, kind
+):
+    images = TIF if kind == "tif" else PNG
+    files = [tmp_path / f"{number}{images.suffix[0]}" for number in range(4)]
+    for number, path in enumerate(files):
+        write_chip(path, pixels(number, 8))
+    write_turned(files[2])
+    if kind == "late png":
+        put_exif_last(files[2])
+    with monkeypatch.context() as first_version:
+        first_version.setattr(decode, "TURNS", {})
+        before = opened(tmp_path / "cache", files, images)
+        np.testing.assert_array_equal(everything(before)[2], LYING)
+        contents = [hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in files]
+        assert before.digest == digest_json([8, "RGB", 1, contents])
+        next((tmp_path / "cache").rglob("upright")).unlink()
+    after = opened(tmp_path / "cache", files, images)
+    assert (len(decoded), after.digest != before.digest) == (5, True)
+    np.testing.assert_array_equal(everything(after), [*everything(before)[:2], UPRIGHT, everything(before)[3]])
+    assert opened(tmp_path / "cache", files, images).digest == after.digest
+    assert opened(tmp_path / "new", files, images).digest == after.digest
+    assert len(decoded) == 5 + 4
+
+
+def test_a_cache_of_the_first_version_without_turned_chips_is_used_as_it_is(tmp_path, files, decoded):
+    before = opened(tmp_path / "cache", files)
+    next((tmp_path / "cache").rglob("upright")).unlink()
+    assert opened(tmp_path / "cache", files).digest == before.digest
+    assert len(decoded) == 10
+
+
+def test_of_a_file_per_band_one_that_is_turned_is_enough(tmp_path, split):
+    before = everything(opened_split(tmp_path / "cache", split))[1, ..., 1]
+    chip = tifffile.imread(split[1][1])
+    tifffile.imwrite(split[1][1], chip, extratags=[(274, "H", 1, 3, True)])
+    assert holds_turned(split[1])
+    assert not holds_turned(split[0])
+    turned = everything(opened_split(tmp_path / "cache", split))[1, ..., 1]
+    np.testing.assert_allclose(turned, before[::-1, ::-1], atol=1)

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image, ImageOps, PngImagePlugin
 
 from competition.data.chips import BrokenChipError, read_chip
-from competition.data.decode import decode
+from competition.data.decode import decode, read_raw
 from competition.spec.images import ImageSet
 from tests.competition.samples import pixels
 
@@ -142,6 +142,22 @@ def test_a_tiff_of_palette_bits_or_ink_is_the_colours_it_shows(tmp_path: Path, m
     picture = Image.fromarray(pixels(0)).convert(mode)
     picture.save(tmp_path / "a.tif")
     np.testing.assert_array_equal(decode(tmp_path / "a.tif", RGB), picture.convert("RGB"))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize(("mode", "bands"), [("RGB", 3), ("P", 3), ("L", 1), ("1", 1), ("RGBA", 4), ("CMYK", 3)])
+def test_of_no_number_of_bands_a_picture_has_those_that_it_shows(
+    tmp_path: Path, suffix: str, mode: str, bands: int
+) -> None:
+    if (suffix, mode) == (".png", "CMYK"):
+        pytest.skip("PNG knows no ink")
+    picture = Image.fromarray(pixels(0)).convert(mode)
+    picture.save(tmp_path / f"a{suffix}")
+    with (tmp_path / f"a{suffix}").open("rb") as file:
+        raw = read_raw(file)
+    assert raw.array.shape == (16, 16, bands)
+    shown = picture.convert({1: "L", 3: "RGB", 4: "RGBA"}[bands])
+    np.testing.assert_array_equal(raw.array.squeeze(), shown)
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib", "jpeg"])

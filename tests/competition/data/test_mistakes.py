@@ -10,7 +10,9 @@ from competition.common.errors import UserError
 from competition.data.mistakes import IncompleteError, check_complete
 from competition.layout import Layout
 from competition.spec.competition import Competition
+from competition.spec.load import load
 from tests.competition.data.test_search import competition_of, put
+from tests.competition.samples import forbid
 
 NOTHING = Layout("leaves", {}, {})
 
@@ -43,6 +45,10 @@ def test_nothing_is_said_where_nothing_is_missing(tmp_path: Path) -> None:
         (["a.png"], 'the folder is the source itself, with 1 file in .png or .jpg: train = "."'),
         (["1/2/3/4/5/a.png"], "the chips lie more than 4 folders deep: give --from a folder nearer to them"),
         (["photos.tar.gz"], "they are in photos.tar.gz, which is called otherwise: unpack it, or give it"),
+        (
+            ["images/a", "images/b"],
+            "images holds 2 files without a suffix: these are not looked at, rename them to end ",
+        ),
         (["other/a.webp"], 'other holds 1 file in .webp: train = "other" and suffix = ".webp"'),
     ],
 )
@@ -67,3 +73,36 @@ def test_at_most_three_are_named(tmp_path: Path) -> None:
     put(tmp_path, "images/a.gif", "photos/a.png", "x.tar.gz", "labels.csv", "1/2/3/4/5/a.png")
     assert said(tmp_path).count("; or ") == 2
     assert isinstance(IncompleteError("x"), UserError)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "images/a.png")
+    forbid(monkeypatch, tmp_path / "images")
+    text = said(tmp_path, "train.csv")
+    assert f"Perhaps they are in a folder that cannot be read: {tmp_path / 'images'} (Permission denied)." in text
+
+
+def test_the_folder_above_is_named_where_the_table_lies_there_and_no_other_table_is(tmp_path: Path) -> None:
+    source = put(tmp_path, "train.csv", "images/a.png", "images/notes.csv") / "images"
+    text = said(source, "images")
+    assert f"Perhaps --from {tmp_path}, which has train.csv." in text
+    assert "notes.csv" not in text
+    (tmp_path / "train.csv").rename(tmp_path / "train.csv.zip")
+    assert f"Perhaps --from {tmp_path}, which has train.csv.zip." in said(source, "images")
+
+
+def test_the_sample_submission_is_not_taken_for_the_table_of_labels(tmp_path: Path) -> None:
+    put(tmp_path, "in/data/sample.csv")
+    assert "the table of labels" in said(tmp_path / "in", "images")
+    tables = competition_of().tables.model_copy(update={"sample_submission": "sample.csv"})
+    sampled = competition_of().model_copy(update={"tables": tables})
+    assert "the table of labels" not in said(tmp_path / "in", "images", competition=sampled)
+
+
+def test_of_one_that_ships_another_competition_is_likelier_than_an_edit_of_its_file(tmp_path: Path) -> None:
+    put(tmp_path, "in/photos/a.jpg", "in/labels.csv")
+    with pytest.raises(IncompleteError, match=r"^Is it another competition\? Add --competition FILE.toml") as caught:
+        check_complete(set(), NOTHING, tmp_path / "in", load("planet"))
+    assert "train =" not in str(caught.value)
+    with pytest.raises(IncompleteError, match=r"lacks train_v2.csv. .*Perhaps the table of labels is labels.csv\.$"):
+        check_complete({"train-jpg"}, NOTHING, tmp_path / "in", load("planet"))

@@ -30,12 +30,12 @@ def test_chips_of_several_files_are_counted_once(tmp_path: Path) -> None:
 
 
 def test_archives_of_one_name_are_parts_if_their_lists_say_so(tmp_path: Path) -> None:
-    one = write_archive(tmp_path / "1" / "images.zip", {"images/a.png": b"a"})
-    two = write_archive(tmp_path / "2" / "images.zip", {"images/b.png": b"b"})
+    one = write_archive(tmp_path / "1" / "images.zip", {"images/a.png": b"a", "README": b""})
+    two = write_archive(tmp_path / "2" / "images.zip", {"images/b.png": b"b", "README": b""})
     copy = write_archive(tmp_path / "3" / "images.zip", {"a.png": b"a"})
     packed = write_archive(tmp_path / "1" / "images.tar.7z", {"c.png": b"a"})
-    assert parted([one, two, copy, packed]) == ([one, two], [copy, packed])
-    assert parted([]) == ([], [])
+    assert parted([one, two, copy, packed], [Naming(IMAGES)]) == ([one, two], [copy, packed])
+    assert parted([], []) == ([], [])
 
 
 def test_numbered_archives_are_parts_but_for_those_that_lie_unpacked() -> None:

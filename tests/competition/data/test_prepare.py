@@ -228,7 +228,7 @@ def test_nothing_recognisable_says_what_was_looked_for_and_found(tmp_path: Path,
     for name in ("holiday.jpg", "notes.txt"):
         (tmp_path / "source" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "source" / name).write_bytes(b"x")
-    expected = r"Looked for the table train_v2.csv and the chips train-jpg, .*; found holiday.jpg, notes.txt\. Perhaps "
+    expected = r"Looked for the table train_v2.csv and the chips train-jpg, .*; found holiday.jpg, notes.txt\.$"
     with pytest.raises(UserError, match=expected):
         prepare(workspace, tmp_path / "source")
     assert not workspace.root.exists()
@@ -384,6 +384,16 @@ def test_one_archive_of_the_whole_competition_is_unpacked_and_searched(tmp_path:
             assert [item.files for item in prepare(inside, source).items] == [None, 2]
 
 
+def test_an_archive_in_the_one_archive_is_unpacked_and_searched(tmp_path: Path) -> None:
+    inner = write_archive(tmp_path / "inner.zip", {"images/a.png": b"x", "train.csv": b"id,a,b\na,0,1\n"}).read_bytes()
+    write_archive(tmp_path / "source" / "set.zip", {"deep/data.zip": inner})
+    workspace = Workspace(tmp_path / "workspace", competition_of())
+    for _ in range(2):
+        report = prepare(workspace, tmp_path / "source")
+        assert item(report, "images").files == 1
+        assert item(report, "train.csv").paths[0].read_bytes().startswith(b"id,a,b")
+
+
 def test_a_folder_in_parts_is_used_in_all_of_them(tmp_path: Path) -> None:
     for number in range(1, 13):
         put(tmp_path / "source" / f"images_{number:03}", f"images/chip_{number}.png")
@@ -437,3 +447,110 @@ def test_train_and_test_chips_may_lie_in_one_folder(tmp_path: Path) -> None:
     assert [(found.name, found.files) for found in report.items] == [("train.csv", None), (".", 2)]
     images = workspace.competition.image_set("main")
     assert workspace.layout.files(images, "train") == workspace.layout.files(images, "test")
+
+
+LABELS = b"id,a,b\nx,0,1\n"
+
+
+@pytest.mark.parametrize(("archive", "top"), [("images.zip", ""), ("all.zip", "all/"), ("images.zip", "images/")])
+def test_the_table_beside_the_folder_of_the_archives_name_is_found(tmp_path: Path, archive: str, top: str) -> None:
+    source = tmp_path / "source"
+    write_archive(source / archive, {f"{top}images/a.png": b"1", f"{top}images/b.png": b"2", "train.csv": LABELS})
+    for ids in ("stem", "path"):
+        report = prepare(leaves(tmp_path / ids, ids=ids), source)
+        assert [found.files for found in report.items] == [None, 2]
+        assert item(report, "train.csv").paths[0].read_bytes() == LABELS
+
+
+def test_a_readme_beside_the_folder_is_no_part_of_the_ids(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv")
+    for number in (1, 2):
+        files = {f"images/2020/{number}.png": b"x", "README.txt": b"x"}
+        write_archive(source / str(number) / "images.zip", files)
+    workspace = leaves(tmp_path / "w", ids="path")
+    assert item(prepare(workspace, source), "images").files == 2
+    assert list(workspace.layout.files(workspace.competition.image_set("main"), "train")) == [
+        "2020/1.png",
+        "2020/2.png",
+    ]
+
+
+def test_bundles_of_one_name_are_all_unpacked_and_used(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    write_archive(source / "a" / "images.zip", {"images/a.png": b"1", "train.csv": LABELS})
+    write_archive(source / "b" / "images.zip", {"images/b.png": b"2"})
+    write_archive(source / "c" / "images.zip", {"images/a.png": b"1"})  # a copy
+    workspace = leaves(tmp_path / "w")
+    for how in ("used in place", "used in place"):
+        found = item(prepare(workspace, source), "images")
+        assert (found.files, found.how[: len(how)]) == (2, how)
+    assert len(list((workspace.data / "bundles").iterdir())) == 2
+
+
+def test_numbered_archives_of_one_name_are_all_unpacked(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv")
+    for folder in ("train", "test"):
+        write_archive(source / folder / "images_1.zip", {f"images/{folder}.png": b"x"})
+    assert item(prepare(leaves(tmp_path / "w"), source), "images").files == 2
+    names = ["train/images", "test/images"]
+    report = prepare(leaves(tmp_path / "v", train=names), source)
+    assert [item(report, name).files for name in names] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["layout.json", "unpacked", "digest"])
+def test_an_archive_called_as_a_record_of_the_workspace_harms_nothing(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "source"
+    write_archive(source / f"{name}.zip", {f"{name}/a.png": b"1", "train.csv": LABELS})
+    for train, named in (("images", {"images/a.png": b"1"}), (name, {f"{name}/a.png": b"1"})):
+        write_archive(source / f"{name}.zip", {**named, "train.csv": LABELS})
+        workspace = leaves(tmp_path / train, train=train)
+        for _ in range(2):
+            assert item(prepare(workspace, source), train).files == 1
+        assert workspace.layout.tables["train.csv"].read_bytes() == LABELS
+    write_archive(source / f"{name}.zip", {"a.png": b"1"})
+    put(source, "train.csv")
+    workspace = leaves(tmp_path / "bare", train=name)
+    for _ in range(2):
+        assert item(prepare(workspace, source), name).files == 1
+
+
+def test_a_table_within_an_image_folder_outlives_that_folders_archive(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    write_archive(source / "images.zip", {"a.png": b"1"})
+    write_archive(source / "images" / "train.csv.zip", {"train.csv": LABELS})
+    workspace = leaves(tmp_path / "w", table="images/train.csv")
+    for how in ("unpacked", "unpacked earlier"):
+        report = prepare(workspace, source)
+        assert [found.how.split(" from ")[0] for found in report.items] == [how, how]
+        assert workspace.layout.table("images/train.csv").read_bytes() == LABELS
+
+
+def test_a_corrected_competition_file_unpacks_anew(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "train.csv")
+    write_archive(source / "images.zip", {"x/2020/a.png": b"1"})
+    for ids, expected in (("stem", ["a"]), ("path", ["x/2020/a.png"])):
+        workspace = leaves(tmp_path / "w", ids=ids)
+        prepare(workspace, source)
+        assert list(workspace.layout.files(workspace.competition.image_set("main"), "train")) == expected
+
+
+def test_what_a_bundle_held_is_not_kept_once_another_of_its_name_took_its_place(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    write_archive(source / "all.zip", {"images/a.png": b"1", "train.csv": LABELS})
+    workspace = leaves(tmp_path / "w", test="test")
+    prepare(workspace, source)
+    write_archive(source / "all.zip", {"test/a.png": b"1", "train.csv": LABELS})
+    with pytest.raises(UserError, match="lacks images"):
+        prepare(workspace, source)
+
+
+def test_another_competition_of_the_same_name_is_not_prepared_into_the_workspace(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    source = write_planet(tmp_path / "source")
+    prepare(workspace, source)
+    prepare(workspace, source)
+    mine = workspace.competition
+    theirs = mine.model_copy(update={"labels": (*mine.labels[1:], "volcano")})
+    with pytest.raises(UserError, match="with other labels or tables"):
+        prepare(Workspace(workspace.root, theirs), source)

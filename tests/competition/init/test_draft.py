@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from competition.common.errors import UserError
+from competition.init.forms import Wishes
+from competition.init.toml_file import init
 from tests.competition.init.folders import begun, pictures, table
 
 TAGS = ["a c", "c", "a", "b", "b a", "d"]
@@ -72,21 +74,30 @@ def test_several_columns_that_could_be_groups_are_named_and_none_is_taken(tmp_pa
     assert "--group names the column" in text
 
 
-def test_names_come_from_the_folder_or_the_flags(tmp_path: Path) -> None:
+def test_a_class_that_a_few_rows_lack_is_still_one_of_all(tmp_path: Path) -> None:
+    ids = [f"x{i:05d}" for i in range(6000)]
+    table(
+        tmp_path / "in" / "t.csv",
+        ["id", "class"],
+        [(own, ["a", "b", "c", ""][3 if i == 7 else i % 3]) for i, own in enumerate(ids)],
+    )
+    pictures(tmp_path / "in" / "train", [f"{own}.png" for own in ids[:20]])
+    got, found = begun(tmp_path / "in", tmp_path, tags_column="class")
+    assert (got.is_multi_class, found.rules.groups[0][1]) == (True, 1)
+
+
+def test_names_come_from_the_folder_or_the_file_or_the_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "Leaves & Needles 2020"
     table(folder / "t.csv", ["id", "labels"], [(f"x{i}", TAGS[i % 6]) for i in range(12)])
     pictures(folder / "train", [f"x{i}.png" for i in range(12)])
-    got, _ = begun(folder, tmp_path)
-    assert (got.name, got.title, got.slug) == ("leaves-needles-2020", "Leaves & Needles 2020", None)
+    monkeypatch.chdir(tmp_path)
+    called = init(folder, None, Wishes())[0].called
+    assert (called.name, called.title, called.slug) == ("leaves-needles-2020", "Leaves & Needles 2020", None)
+    assert (tmp_path / "leaves-needles-2020.toml").is_file()
+    called = init(folder, Path("Ranzcr.toml"), Wishes())[0].called
+    assert (called.name, called.title, called.slug) == ("ranzcr", "Ranzcr", None)
     got, _ = begun(folder, tmp_path, slug="leaves-2020", title="Leaves!", name="leaves")
     assert (got.name, got.title, got.slug) == ("leaves", "Leaves!", "leaves-2020")
-
-
-def test_chips_without_a_file_are_a_question(tmp_path: Path) -> None:
-    table(tmp_path / "in" / "t.csv", ["id", "labels"], [(f"x{i}", TAGS[i % 6]) for i in range(12)])
-    pictures(tmp_path / "in" / "train", [f"x{i}.png" for i in range(10)])
-    _, found = begun(tmp_path / "in", tmp_path)
-    assert any("the 2 of 12 labelled chips" in question for question in found.questions)
 
 
 @pytest.mark.parametrize("held", [[], ["a.dcm"], ["x.npy", "y.npy"]])
@@ -103,3 +114,15 @@ def test_one_label_is_refused(tmp_path: Path) -> None:
     pictures(tmp_path / "in" / "train", [f"x{i}.png" for i in range(12)])
     with pytest.raises(UserError, match="--tags-column"):
         begun(tmp_path / "in", tmp_path, tags_column="labels")
+
+
+def test_a_metric_of_decisions_leaves_out_the_decimals_of_a_sample_of_rows(tmp_path: Path) -> None:
+    rows = [(f"p{i}", label, int(i % 3 != place)) for i in range(9) for place, label in enumerate("abc")]
+    table(tmp_path / "data" / "train.csv", ["id", "label", "p"], rows)
+    sample = [(f"q{i}", label, "0.1234") for i in range(4) for label in "abc"]
+    table(tmp_path / "data" / "sample_submission.csv", ["id", "label", "p"], sample)
+    pictures(tmp_path / "data" / "train", [f"p{i}.png" for i in range(9)])
+    pictures(tmp_path / "data" / "test", [f"q{i}.png" for i in range(4)])
+    for metric, decimals in (("roc_auc", 4), ("f1", None)):
+        competition, _ = begun(tmp_path / "data", tmp_path, metric=metric)
+        assert (competition.submission_kind, competition.submission.decimals) == ("rows", decimals)

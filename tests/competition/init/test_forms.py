@@ -77,6 +77,12 @@ def test_a_word_that_stands_beside_others_is_a_label() -> None:
 def test_the_separator_is_as_the_flag_says() -> None:
     form = of_tags(grid("id,t", "x,a b", "y,c"), "id", "t", None, Wishes(separator="|"))
     assert form.labels == ["a b", "c"]
+    assert form.questions == ["Is the separator right? '|' occurs in no cell of 't'."]
+    commas = Grid("t.csv", ("id", "t"), [["x", "a, b"], ["y", "a"], ["z", "b, a"]])
+    form = of_tags(commas, "id", "t", None, Wishes(separator=";"))
+    assert form.questions == ["Is the separator right? ';' occurs in no cell of 't'; ', ' in 2 rows."]
+    form = of_tags(grid("id,t", "x,a b", "y,c"), "id", "t", None, Wishes(separator=" "))
+    assert form.questions == []
 
 
 def test_lists_as_a_program_writes_them_are_refused() -> None:
@@ -99,6 +105,13 @@ def test_ids_of_chip_and_label_are_taken_apart() -> None:
     assert form is not None
     assert form.entries == {"row_id": "{id}_{label}", "value_column": "v"}
     assert carried(form) == {"ID_a": ["a"], "ID_b": ["b"], "ID_c": []}
+
+
+def test_an_id_that_names_no_label_makes_no_chip() -> None:
+    rows = [f"{own}_{label},1" for own in "uvwxyz" for label in ("a", "b")]
+    form = of_row_ids(grid("id,v", *rows, "other,1"), "id", set("uvwxyz"), "v")
+    assert form is not None
+    assert form.ids == list("uvwxyz")
 
 
 def test_the_column_of_the_tags_is_told_from_what_is_known_of_a_chip() -> None:

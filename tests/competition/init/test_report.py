@@ -11,8 +11,18 @@ def test_the_report_shows_every_part_and_each_question_once(tmp_path: Path) -> N
     (folder / "broken.csv").write_bytes(b'"')
     _, found = begun(folder, tmp_path)
     text = report(found, tmp_path / "found.toml")
-    for part in ("train.csv", "sample_submission.csv", "stem of the files, such as x0", "train; test", "4 chips", "F1"):
+    for part in ("train.csv", "sample_submission.csv", "files, without suffix", "to predict: test", "4 chips", "F1"):
         assert part in text
     assert len([line for line in text.splitlines() if line.startswith("? ")]) == len(found.questions)
     assert "Not read: broken.csv" in text
     assert text.endswith("found.toml")
+
+
+def test_the_table_is_no_wider_than_a_page(tmp_path: Path) -> None:
+    long = [f"a-label-with-a-long-name-{number}" for number in range(9)]
+    folder = tagged(tmp_path / "in", {f"x{i}": long[i % 9] for i in range(27)})
+    _, found = begun(folder, tmp_path)
+    lines = report(found, tmp_path / "found.toml").splitlines()
+    shown = [line for line in lines if not line.startswith(("?", "Wrote"))]
+    assert max(map(len, shown)) <= 100
+    assert "exactly one of" in "".join(shown)

@@ -85,7 +85,7 @@ def test_a_table_of_other_facts_is_not_taken_for_the_labels(folder: Path, tmp_pa
         (
             ["id", "tags"],
             [(f"{own}.dcm", tags) for own, tags in ROWS],
-            "ids end otherwise than .*'x0.dcm'.*train/x0.png",
+            "ids and files have different suffixes: 'x0.dcm'.*train/x0.png",
         ),
         (["id", "area"], [(own, f"{i}.5") for i, own in enumerate(IDS)], "No table names the 24 pictures"),
     ],
@@ -140,3 +140,21 @@ def test_a_column_of_row_numbers_is_no_rival_of_the_id(tmp_path: Path) -> None:
     pictures(tmp_path / "in" / "train", [f"{i}.png" for i in range(24)])
     got, _ = begun(tmp_path / "in", tmp_path)
     assert got.tables.id_column == "id"
+
+
+@pytest.mark.parametrize(
+    ("wished", "match"),
+    [
+        ("image", r"--id-column 'image': there is no such column: t.csv has 'id', 'tags'. Column 'id' of t.csv names"),
+        (
+            "tags",
+            r"--id-column 'tags': t.csv has it, but its cells, such as '.*', name no file such as .*. Column 'id'",
+        ),
+    ],
+)
+def test_a_wrong_column_of_ids_is_told_from_one_that_fits_no_file(
+    wished: str, match: str, folder: Path, tmp_path: Path
+) -> None:
+    table(folder / "t.csv", ["id", "tags"], [(f"{own}.png", tags) for own, tags in ROWS])
+    with pytest.raises(UserError, match=match):
+        begun(folder, tmp_path, id_column=wished)

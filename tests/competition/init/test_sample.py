@@ -4,7 +4,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.init.forms import Form, Wishes, of_columns, of_rows, of_tags
-from competition.init.sample import guess_metric, metric_of, read_sample, without_sample
+from competition.init.sample import Asked, asked_ids, guess_metric, metric_of, read_sample, without_sample
 from competition.survey.grids import Grid
 from competition.survey.ids import Names
 
@@ -44,6 +44,14 @@ def test_rows_of_chip_and_label_are_known_though_the_chips_are_not_there(form: F
     assert asked.entries == {"row_id": "{id}_{label}", "value_column": "p"}
 
 
+def test_the_chips_asked_for_are_those_of_the_rows_that_name_a_label() -> None:
+    sample = grid("id,p", *(f"t_{chip}_{label},0.5" for chip in "12" for label in ("b", "not_b")), "t_3,0.5")
+    asked = Asked("rows", {"row_id": "{id}_{label}", "value_column": "p"}, ["not_b", "b"])
+    assert asked_ids(sample, "id", asked, ["b"]) == {"t_1", "t_2"}
+    asked = Asked("tags", {"id_column": "Id"})
+    assert asked_ids(grid("Id,Predicted", "t,a", "u,b a"), "id", asked, ["a"]) == {"t", "u"}
+
+
 def test_rows_with_a_column_for_the_label_are_known() -> None:
     form = of_rows(grid("id,l", "x,a", "x,b"), "id", "l", None)
     asked = read_sample(grid("id,l,p", "t,b,0.125", "t,a,0.125"), "id", form, NOBODY)
@@ -59,17 +67,24 @@ def test_without_a_sample_the_metric_and_the_table_say_it() -> None:
 @pytest.mark.parametrize(
     ("text", "title"),
     [("f2", "F2"), ("F0.5", "F0.5"), ("macro f1", "macro F1"), ("roc_auc", "ROC AUC"), ("ROC AUC", "ROC AUC"),
-     ("log-loss", "log loss"), ("micro average_precision", "micro AP"), ("lwlrap", "lwlrap"), ("lrap", "LRAP")],
+     ("log-loss", "log loss"), ("micro average_precision", "micro AP"), ("lwlrap", "lwlrap"), ("lrap", "LRAP"),
+     ("weighted log loss", "log loss"), ("macroF1", "macro F1"), ("F1-macro", "macro F1"), ("f1_score", "F1"),
+     ("Accuracy", "accuracy"), ("micro-averageprecision", "micro AP")],
 )  # fmt: skip
 def test_metrics_are_named_as_people_name_them(text: str, title: str) -> None:
     assert metric_of(text).title == title
 
 
-@pytest.mark.parametrize("text", ["dice", "macro exact_match", "f0", ""])
+@pytest.mark.parametrize("text", ["dice", "macro exact_match", "f0", "", "weighted f1", "macro", "macro micro f1 f2"])
 def test_other_metrics_are_refused_in_one_line(text: str) -> None:
     with pytest.raises(UserError, match="--metric") as caught:
         metric_of(text)
     assert "\n" not in str(caught.value)
+
+
+def test_the_order_of_average_and_metric_is_told() -> None:
+    with pytest.raises(UserError, match=r'average first, such as "macro f1"; averages: samples, macro, micro'):
+        metric_of("mean dice")
 
 
 def test_a_guess_fits_what_is_asked_for() -> None:

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from competition.checks.check import check_data
 from competition.common.errors import UserError
+from competition.data.chips import read_with_gaps
 from competition.data.prepare import prepare
 from competition.init.forms import Wishes
+from competition.init.report import report
 from competition.init.toml_file import init
 from competition.layouts.simulate import simulate_layout
 from competition.spec.competition import Competition
@@ -107,8 +110,12 @@ def test_a_file_that_is_there_is_kept_unless_forced(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_the_result_contradicts_itself(tmp_path: Path) -> None:
     folder = tagged(tmp_path / "in", {f"x{i}": ["a", "a b", "b"][i % 3] for i in range(9)})
-    with pytest.raises(UserError, match=r"Nothing was written: .*ROC AUC judges scores"):
+    with pytest.raises(UserError, match=r"--metric roc_auc judges scores, but sample_submission.csv shows tags \(a\)"):
         init(folder, tmp_path / "out" / "out.toml", Wishes(metric="roc_auc"))
+    assert not (tmp_path / "out").exists()
+    table(folder / "train.csv", ["id", "tags"], [(f"x{i}", ["a\u200bc", "b\u200bc b", "b"][i % 3]) for i in range(9)])
+    with pytest.raises(UserError, match=r"Nothing was written: .*printable"):
+        init(folder, tmp_path / "out" / "out.toml", Wishes())
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -138,6 +145,81 @@ def test_bands_of_float_have_ranges_and_nodata(tmp_path: Path) -> None:
     assert any("What are the 5 bands?" in question for question in found.questions)
 
 
+@pytest.mark.parametrize(
+    ("said", "nodata"),
+    [("-3.4028234663852886e+38", -3.4028234663852886e38), ("-3.40282346638529e+38", -3.40282346638529e38),
+     ("-inf", -np.inf), ("1234567", 1234567), ("1e20", 1e20), ("0.5", 0.5), ("nan", "nan"), ("-nan", "nan"),
+     ("none", None)],
+)  # fmt: skip
+def test_pixels_without_data_are_known_by_what_is_written(said: str, nodata: object, tmp_path: Path) -> None:
+    folder, gap = tmp_path / "in", np.float32("nan" if nodata in ("nan", None) else float(said))
+    for i in range(6):
+        values = np.random.default_rng(i).normal(100, 10, (16, 16, 2)).astype(np.float32)
+        values[:4] = values[:4] if nodata is None else gap
+        tiff(values, folder / "scenes" / f"x{i}.tif", extratags=[(42113, "s", 0, said, True)])
+    table(folder / "truth.csv", ["tile", "sand", "rock"], [(f"x{i}", i % 2, int(i > 2)) for i in range(6)])
+    got, _ = begun(folder, tmp_path)
+    images = got.images["tif"]
+    assert images.nodata == nodata
+    assert images.range["B1"] == pytest.approx((75, 125), abs=10)
+    _, missing = read_with_gaps(folder / "scenes" / "x0.tif", images)
+    assert (0 if missing is None else missing.mean()) == (0 if nodata is None else 0.25)
+
+
+def test_names_with_line_breaks_write_comments_and_no_entries(tmp_path: Path) -> None:
+    folder = tmp_path / 'in\nname = "pwned"\n'
+    rows = [(f"x{i}", ["a", "a b", "b"][i % 3]) for i in range(9)]
+    table(folder / "t_2.csv", ["id", "tags"], rows)
+    table(folder / 'old\nslug = "pwned"\x1b[31m\r\n#' / "t_1.csv", ["id", "tags"], rows)
+    pictures(folder / "train", [f"{name}.png" for name, _ in rows])
+    got, found = begun(folder, tmp_path, slug="a-b")
+    assert (got.slug, got.tables.train) == ("a-b", ("t_2.csv",))
+    assert any("pwned" in question for question in found.questions)
+    assert "\x1b" not in report(found, tmp_path / "found.toml")
+
+
+def test_a_name_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    rows = [(f"x{i}", ["a", "a b", "b"][i % 3]) for i in range(9)]
+    table(folder / "t.csv", ["id", "tags"], rows)
+    try:
+        pictures(folder / os.fsdecode(b"tr\xffain"), [f"{name}.png" for name, _ in rows])
+    except OSError:
+        pytest.skip("the disk takes no such names")
+    with pytest.raises(UserError, match=r"^Nothing was written: a name in .* is no text: .*udcff.*Rename it\.$"):
+        begun(folder, tmp_path)
+    assert not (tmp_path / "found.toml").exists()
+
+
+def test_renderings_in_folders_with_points_have_ranges(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for i in range(6):
+        values = np.random.default_rng(i).integers(100, 900, (8, 8, 2)).astype(np.uint16)
+        for version in ("v1.0", "v2.0"):
+            tiff(values, folder / version / f"x{i}.tif")
+    table(folder / "truth.csv", ["tile", "sand", "rock"], [(f"x{i}", i % 2, int(i > 2)) for i in range(6)])
+    got, _ = begun(folder, tmp_path)
+    assert {name: list(images.range) for name, images in got.images.items()} == {
+        "v1.0": ["B1", "B2"],
+        "v2.0": ["B1", "B2"],
+    }
+
+
+@pytest.mark.parametrize("ids", ["name", "path"])
+def test_ids_and_files_may_differ_in_the_case_of_the_suffix(ids: str, tmp_path: Path) -> None:
+    folder, inside = tmp_path / "in", "a/" if ids == "path" else ""
+    rows = [(f"{inside}x{i}.{['jpg', 'JPG'][i % 2]}", ["a", "a b", "b"][i % 3]) for i in range(12)]
+    table(folder / "train.csv", ["id", "tags"], rows)
+    table(folder / "sample_submission.csv", ["id", "tags"], [(f"{inside}t{i}.jpg", "a") for i in range(4)])
+    pictures(folder / "train" / inside, [f"x{i}.JPG" for i in range(12)])
+    pictures(folder / "test" / inside, [f"t{i}.JPG" for i in range(4)])
+    got, found = begun(folder, tmp_path)
+    assert (got.tables.ids, got.images["jpg"].suffix) == (ids, (".jpg",))
+    assert not any("Where are" in question for question in found.questions)
+    all_are_found(got, folder, tmp_path / "workspace")
+    assert check_data(Workspace(tmp_path / "workspace", got)).ok
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data in {SHARED}; name their folder in PLANET_SHARED_DATA")
 @pytest.mark.parametrize("source", ["planet32", "planet256"])
@@ -151,6 +233,68 @@ def test_the_real_planet_is_described_as_it_ships(source: str, tmp_path: Path) -
     same = ("name", "title", "slug", "labels", "exclusive", "alone", "unlabelled", "metric")
     assert {name: getattr(got, name) for name in same} == {name: getattr(ships, name) for name in same}
     assert (got.submission_kind, got.submission_form) == (ships.submission_kind, ships.submission_form)
-    assert [exceptions for _, exceptions in found.groups] == [1 if source == "planet32" else 0]
+    assert [exceptions for _, exceptions in found.rules.groups] == [1 if source == "planet32" else 0]
     if source == "planet256":
         assert (got.images["tif"].bands, got.images["tif"].train) == (ships.images["tif"].bands, ("train-tif-v2",))
+
+
+def test_the_file_says_how_it_was_made_and_what_its_entries_mean(tmp_path: Path) -> None:
+    folder = tagged(tmp_path / "in", {f"x{i}": ["a", "a b", "b", "none"][i % 4] for i in range(16)})
+    begun(folder, tmp_path, metric="macro f1", group="")
+    lines = (tmp_path / "found.toml").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# Written by `competition init --from in --group '' --metric 'macro f1'`.")
+    assert 'README, section "Another competition"' in lines[1]
+    assert str(tmp_path) not in "".join(lines)
+    assert 'average = "macro" # the mean over labels' in lines
+    assert "# weights = { a = 2 } # if labels weigh differently; others weigh 1" in lines
+    assert 'kind = "tags" # labels as words' in lines
+    assert any("delete the line none = ... and add 'none' to labels" in line for line in lines)
+    assert any(line.startswith("# ? What is its name on Kaggle? --slug says it") for line in lines)
+    begun(folder, tmp_path, metric="f1", slug="leaves-2020")
+    text = (tmp_path / "found.toml").read_text(encoding="utf-8")
+    assert "weights" not in text
+    assert "What is its name on Kaggle" not in text
+
+
+def test_long_lists_are_wrapped(tmp_path: Path) -> None:
+    labels = [f"label-number-{number}" for number in range(12)]
+    folder = tmp_path / "in"
+    rows = [(f"x{i}", labels[i % 12]) for i in range(48)]
+    table(folder / "train.csv", ["id", "tags"], rows)
+    for place in range(12):
+        pictures(folder / f"a_part_of_the_pictures_{place}", [f"x{i}.png" for i in range(48) if i % 12 == place])
+    got, _ = begun(folder, tmp_path, sample_submission="")
+    assert got.exclusive == (tuple(got.labels),)
+    assert len(got.images["png"].train) == 12
+    lines = (tmp_path / "found.toml").read_text(encoding="utf-8").splitlines()
+    assert max(len(line) for line in lines if not line.startswith("#")) <= 100
+
+
+def test_an_empty_flag_says_there_is_none(tmp_path: Path) -> None:
+    rows = [(f"x{i}", ["a", "a b", "b"][i % 3], f"p{i // 3}") for i in range(24)]
+    table(tmp_path / "in" / "train.csv", ["id", "tags", "patient"], rows)
+    table(tmp_path / "in" / "sample_submission.csv", ["id", "tags"], [(f"t{i}", "a") for i in range(4)])
+    table(tmp_path / "in" / "test.csv", ["id", "tags", "patient"], [(f"t{i}", "a", "q") for i in range(4)])
+    pictures(tmp_path / "in" / "train", [f"x{i}.png" for i in range(24)])
+    got, _ = begun(tmp_path / "in", tmp_path)
+    assert (got.tables.group_column, got.tables.sample_submission) == ("patient", "sample_submission.csv")
+    got, found = begun(tmp_path / "in", tmp_path, group="", sample_submission="")
+    assert (got.tables.group_column, got.tables.sample_submission) == (None, None)
+    assert not [question for question in found.questions if "--group" in question or "--sample" in question]
+    assert not [question for question in found.questions if "taken for the sample" in question]
+
+
+def test_weights_of_labels_are_asked_for_where_the_metric_has_them(tmp_path: Path) -> None:
+    rows = [(f"x{i}", i % 2, int(i > 4), i % 3 // 2) for i in range(9)]
+    table(tmp_path / "in" / "train.csv", ["id", "sand", "any", "rock"], rows)
+    pictures(tmp_path / "in" / "train", [f"x{i}.png" for i in range(9)])
+    got, found = begun(tmp_path / "in", tmp_path, metric="weighted log loss")
+    assert (got.metric.name, got.metric.weights) == ("log_loss", {})
+    assert any("weights under [metric]" in question for question in found.questions)
+    assert "# weights = { any = 2 }" in (tmp_path / "found.toml").read_text(encoding="utf-8")
+
+
+def test_the_folder_above_is_named_where_it_has_the_table(tmp_path: Path) -> None:
+    folder = tagged(tmp_path / "fungi", {f"x{i}": ["a", "a b", "b"][i % 3] for i in range(9)})
+    with pytest.raises(UserError, match=r"train holds no table of labels. Perhaps --from .*fungi, which has train.csv"):
+        begun(folder / "train", tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from competition.layouts.chips import CHIPS_A_GROUP, Chip
-from competition.layouts.shipped import LAYOUTS
+from competition.layouts.shipped import DELIVERIES
 from competition.layouts.simulate import simulate_layout
 from competition.spec.load import built_in_names, load
 from competition.workspace import Workspace
@@ -63,7 +63,7 @@ def test_competitions_have_their_labels_metric_and_kind_of_submission():
 
 
 def test_each_has_a_layout_and_planet_a_simulator_of_its_own():
-    assert LAYOUTS.keys() | {"planet"} == set(built_in_names())
+    assert DELIVERIES.keys() | {"planet"} == set(built_in_names())
 
 
 def test_the_one_class_of_a_chip_and_the_weight_of_any():
@@ -78,7 +78,7 @@ def test_labels_that_are_numbers_are_all_there_in_order(name):
     assert labels == tuple(map(str, range(len(labels))))
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", DELIVERIES)
 def test_from_what_is_delivered_to_a_submission_that_is_taken(name, delivered, tmp_path):
     here, train, test = delivered
     workspace = Workspace.open(tmp_path / "workspace", name)
@@ -101,7 +101,7 @@ def test_from_what_is_delivered_to_a_submission_that_is_taken(name, delivered, t
     assert len(written) == rows
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", DELIVERIES)
 def test_the_check_of_the_data_finds_no_error(name, delivered):
     here, _, _ = delivered
     assert "Ready: 0 errors" in run("data", "check", *here)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from competition.common.errors import UserError
-from competition.layouts.shipped import LAYOUTS
+from competition.layouts.shipped import DELIVERIES
 from competition.layouts.simulate import simulate_layout
 from competition.spec.load import load
 from run import main
@@ -47,7 +47,7 @@ def picture_of(path: Path) -> tuple[str, tuple[int, int]]:
         return picture.mode, picture.size
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", DELIVERIES)
 def test_files_are_those_that_are_delivered_and_the_seed_decides_them(name, tmp_path):
     root = simulate(tmp_path / "data", name)
     assert {path.name for path in root.iterdir()} == DELIVERED[name]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from competition.layouts.chips import Chip, make_chips
-from competition.layouts.layout import Layout
-from competition.layouts.shipped import LAYOUTS
+from competition.layouts.delivery import Delivery
+from competition.layouts.shipped import DELIVERIES
 from competition.layouts.tables import write_tables
 from competition.layouts.truth import draw_truth
 from competition.spec.competition import Competition
@@ -22,17 +22,17 @@ def read(path: Path, **options) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False, **options)
 
 
-def chips_of(competition: Competition, layout: Layout, count: int, first: int) -> list[Chip]:
+def chips_of(competition: Competition, delivery: Delivery, count: int, first: int) -> list[Chip]:
     rng = np.random.default_rng(first)
-    return make_chips(competition, layout, draw_truth(competition, count, rng, layout.union), first, rng)
+    return make_chips(competition, delivery, draw_truth(competition, count, rng, delivery.union), first, rng)
 
 
 @pytest.fixture
 def write(tmp_path):
     def write_for(competition: Competition):
-        layout = LAYOUTS.get(competition.name, Layout())
-        train, test = (chips_of(competition, layout, *split) for split in ((30, 0), (6, 30)))
-        write_tables(tmp_path, competition, layout, train, test)
+        delivery = DELIVERIES.get(competition.name, Delivery())
+        train, test = (chips_of(competition, delivery, *split) for split in ((30, 0), (6, 30)))
+        write_tables(tmp_path, competition, delivery, train, test)
         return tmp_path, train, test
 
     return write_for
@@ -104,6 +104,16 @@ def test_the_sample_has_its_own_column_of_tags(write):
 def test_groups_stand_in_a_column_of_their_own(write):
     root, _, _ = write(load("ranzcr-clip"))
     assert (read(root / "train.csv")["PatientID"].value_counts() == 3).all()
+
+
+@pytest.mark.parametrize("none", [None, "nothing"])
+def test_a_chip_without_a_label_has_a_row_that_says_so(write, none):
+    root, train, _ = write(fungi({"label_column": "label", "none": none}, unlabelled=True, exclusive=[]))
+    table = read(root / "tables" / "train.csv")
+    assert list(dict.fromkeys(table["id"])) == [chip.name for chip in train]
+    bare = {chip.name for chip in train if not chip.labels.any()}
+    assert bare
+    assert set(table[table["label"] == (none or "")]["id"]) == bare
 
 
 def test_an_unknown_competition_is_written_in_its_encoding_and_delimiter(write):

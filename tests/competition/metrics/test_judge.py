@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as scikit
 
-from competition.metrics.judge import addends, by_label, left_out, measure, of_sums
+from competition.metrics.judge import addends, left_out, measure, metric_by_label, of_sums
 from competition.spec.metric import Metric
 from tests.competition.metrics.matrices import SCORES, Matrices, draw_matrices, matrices
 
@@ -63,7 +63,7 @@ def test_label_ranking_is_scikit_learns_and_that_of_freesound(drawn: Matrices) -
     assert measure(truth, scores, LRAP) == pytest.approx(expected, abs=1e-12)
     expected = _lwlrap(truth, scores) if truth.any() else 0
     assert measure(truth, scores, LWLRAP) == pytest.approx(expected, abs=1e-12)
-    values = np.nan_to_num(by_label(truth, scores, LWLRAP))
+    values = np.nan_to_num(metric_by_label(truth, scores, LWLRAP))
     assert values @ truth.sum(axis=0) == pytest.approx(expected * truth.sum(), abs=1e-12)
 
 
@@ -89,7 +89,7 @@ def test_accuracy_is_scikit_learns_of_cells_or_of_whole_chips(drawn: Matrices) -
 def test_labels_weigh_as_the_metric_says(name: str) -> None:
     truth, scores = draw_matrices(200, 3)
     metric = Metric.model_validate({"name": name, "average": "macro", "weights": {"a": 2, "b": 1, "c": 0}})
-    expected = np.average(by_label(truth, scores, metric), weights=[2, 1, 0])
+    expected = np.average(metric_by_label(truth, scores, metric), weights=[2, 1, 0])
     assert measure(truth, scores, metric) == pytest.approx(expected, abs=1e-12)
     assert _drawn(truth, [scores], metric, _times(200, 1)[:1] * 0 + 1) == pytest.approx(expected, rel=1e-6)
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_judged_is_refused() -> None:
     with pytest.raises(ValueError, match="NaN among the scores"):
         measure(truth, np.full((2, 3), np.nan), AUC)
     with pytest.raises(ValueError, match="accuracy judges decisions"):
-        by_label(truth, np.ones((2, 3)), ACCURACY)
+        metric_by_label(truth, np.ones((2, 3)), ACCURACY)
     for metric in ALL:
         with pytest.raises(ValueError, match=r"one shape, got \(2, 3\), \(3, 2\)"):
             measure(truth, np.ones((3, 2)), metric)

@@ -26,12 +26,12 @@ def test_chips_are_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
     random = np.random.default_rng(0)
     truth, scores = random.random((7, 3)) < 0.5, random.random((7, 3))
     whole = label_ranking.precision_sums(truth, scores)
-    by_label = label_ranking.by_label(truth, scores)
+    by_label = label_ranking.precision_by_label(truth, scores)
     monkeypatch.setattr(label_ranking, "CELLS_AT_ONCE", 6)
     np.testing.assert_array_equal(label_ranking.precision_sums(truth, scores), whole)
-    np.testing.assert_allclose(label_ranking.by_label(truth, scores), by_label)
+    np.testing.assert_allclose(label_ranking.precision_by_label(truth, scores), by_label)
 
 
 def test_a_label_that_no_chip_carries_has_no_precision() -> None:
     truth, scores = np.array([[True, False], [True, False]]), np.array([[0.9, 0.1], [0.1, 0.9]])
-    np.testing.assert_allclose(label_ranking.by_label(truth, scores), [0.75, np.nan])
+    np.testing.assert_allclose(label_ranking.precision_by_label(truth, scores), [0.75, np.nan])

@@ -21,3 +21,9 @@ def test_weights_of_other_labels_are_refused() -> None:
     assert label_weights(Metric(), 5) is None
     with pytest.raises(ValueError, match="weights of 3 labels for 2 columns"):
         label_weights(WEIGHTED, 2)
+
+
+def test_labels_that_all_weigh_nothing_weigh_alike() -> None:
+    of_specialist = WEIGHTED.of_labels(("c",))
+    assert label_weights(of_specialist, 1) is None
+    assert mean_over_labels(np.array([0.25]), of_specialist) == 0.25

@@ -55,12 +55,12 @@ def test_a_competition_cannot_be_changed(tmp_path: Path) -> None:
     ("old", "new", "match"),
     [
         ('"kelp"]', '"sand"]', "labels are not unique: sand"),
-        ('labels = ["sand", "rock", "kelp"]', 'labels = ["sand"]', "labels: .*at least 2"),
+        ('labels = ["sand", "rock", "kelp"]', 'labels = ["sand"]', "labels: expected 2 or more"),
         ('"kelp"]', '" kelp"]', r"labels\.2: .* kelp"),
         ("[metric]", 'exclusive = [["sand", "mud"]]\n[metric]', "unknown labels: mud"),
         ("[metric]", 'exclusive = [["sand"], ["sand"]]\n[metric]', "exclusive groups share a label: sand"),
         ("[metric]", 'alone = ["mud"]\n[metric]', "unknown labels: mud"),
-        ("[metric]", "colour = 1\n[metric]", "colour: .*not permitted"),
+        ("[metric]", "colour = 1\n[metric]", "unknown entry colour"),
         ("beta = 1", "beta = 0", r"metric\.beta: .*greater than 0"),
         ('"macro"', '"weighted"', r"metric\.average: .*'weighted'"),
         ('"RGB"', '"RGR"', "name a band twice"),
@@ -70,6 +70,28 @@ def test_a_competition_cannot_be_changed(tmp_path: Path) -> None:
         ('["dives"]', '["../dives"]', r"images\.png\.train\.0"),
         ('["dives"]', "[]", r"images\.png\.train"),
         ('"labels.csv"', '"/etc/passwd"', r"tables\.train"),
+        ('"labels.csv"', '["labels.csv", "labels.csv"]', r"tables\.train names a table twice: labels\.csv"),
+        (
+            '"labels.csv"',
+            '["labels.csv", "sample.csv"]',
+            r"sample\.csv cannot be the table of labels and the sample_sub",
+        ),
+        (
+            'id_column = "id"',
+            'id_column = "id"\ngroup_column = "id"',
+            "group_column 'id' is the column of the ids or of",
+        ),
+        (
+            'id_column = "id"',
+            'id_column = "id"\nfold_column = "rock"',
+            "fold_column 'rock' is the column of the ids or of",
+        ),
+        (
+            'id_column = "id"',
+            'id_column = "id"\nfold_column = "part"\ngroup_column = "part"',
+            "'part' cannot be the fold_column and the group_column too",
+        ),
+        ("[images.png]", "[submission]\ndecimals = 3\n[images.png]", "macro F1 judges decisions, .*take decimals out"),
         ("[metric]", "[metric", "is not valid TOML"),
     ],
 )
@@ -87,3 +109,38 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
         load(str(tmp_path / "missing.toml"))
     with pytest.raises(UserError, match=r"Unknown image set of competition 'planet' 'png'. Known: jpg, tif"):
         load("planet").image_set("png")
+
+
+CLASSES = 'labels = ["sand", "rock", "kelp"]\nexclusive = [["sand", "rock", "kelp"]]\n'
+
+
+def test_one_group_of_all_labels_makes_a_competition_multi_class(tmp_path: Path) -> None:
+    (tmp_path / "classes.toml").write_text(
+        OTHER.replace('labels = ["sand", "rock", "kelp"]\n[metric]\naverage = "macro"\nbeta = 1\n', CLASSES)
+    )
+    classes = load(str(tmp_path / "classes.toml"))
+    assert classes.is_multi_class
+    assert (classes.metric.name, classes.metric.average) == ("accuracy", "samples")
+    (tmp_path / "loss.toml").write_text(
+        OTHER.replace('labels = ["sand", "rock", "kelp"]\n[metric]\naverage = "macro"\nbeta = 1\n', CLASSES)
+        + '[metric]\nname = "log_loss"\n'
+    )
+    loss = load(str(tmp_path / "loss.toml"))
+    assert (loss.metric.average, loss.submission_kind) == ("samples", "scores")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        (
+            "[metric]",
+            'unlabelled = true\nexclusive = [["sand", "rock", "kelp"]]\n[metric]',
+            "unlabelled contradicts it",
+        ),
+        ("[metric]", 'alone = ["sand", "rock", "kelp"]\n[metric]', "alone names every label"),
+        ('average = "macro"\nbeta = 1', 'name = "log_loss"\naverage = "samples"', "needs one exclusive group of all"),
+    ],
+)
+def test_what_contradicts_itself_is_named(tmp_path: Path, old: str, new: str, match: str) -> None:
+    with pytest.raises(UserError, match=match):
+        load(edited(tmp_path, old, new))

@@ -22,3 +22,44 @@ def test_of_many_faults_three_are_shown_and_the_others_counted(tmp_path: Path) -
     with pytest.raises(UserError, match=r"and 4\d more") as caught:
         load(str(tmp_path / "many.toml"))
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ('[tables]\ntag_column = "species"', r"entry tag_column under \[tables\] \(did you mean tags_column\?\)"),
+        ("[tables]\nsomething = 1", r"unknown entry something under \[tables\]\."),
+        ('[tables]\nids = "stm"', r"tables.ids: expected 'stem', 'name', 'path' or 'path_stem' \(received 'stm'\)"),
+        ("[tables]\nid_column = 1", r"tables.id_column: expected text \(received 1\)"),
+    ],
+)
+def test_a_wrong_entry_is_told_in_the_words_of_the_file(entry: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(OTHER.replace('id_column = "id"\n', "").replace("[tables]", entry))
+    with pytest.raises(UserError, match=said):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title =", "titel =", r"title is missing; unknown entry titel \(did you mean title\?\)"),
+        ("bands =", "bnds =", r"images.png.bands is missing; unknown entry bnds under \[images.png\] \(did you mean"),
+        ('["sand", "rock", "kelp"]', '["sand"]', r"labels: expected 2 or more \(received"),
+        ('"seabed"', '"sea bed"', r"name: expected letters, digits, .* \(received 'sea bed'\)"),
+    ],
+)
+def test_an_entry_that_is_missing_or_misspelled_is_named(old: str, new: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(OTHER.replace(old, new, 1))
+    with pytest.raises(UserError, match=said):
+        load(str(path))
+
+
+def test_the_name_of_a_file_without_its_suffix_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seabed.toml").write_text(OTHER)
+    with pytest.raises(UserError, match=r"Unknown competition 'seabed'\. Did you mean seabed\.toml\?"):
+        load("seabed")
+    with pytest.raises(UserError, match=r"Unknown competition 'seabad'\. Known:"):
+        load("seabad")

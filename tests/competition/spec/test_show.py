@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from competition.data.prepare import prepare
 from competition.spec.load import built_in_names, load, shipped
 from competition.spec.show import example_row, list_of, show
+from competition.workspace import Workspace
 from run import main
-from tests.competition.samples import other
+from tests.competition.samples import OTHER, other, write_planet
 
 
 @pytest.mark.parametrize("name", built_in_names())
@@ -47,3 +49,25 @@ def test_the_verbs_show_and_list() -> None:
     assert "17 labels" in shown.output
     wrong = CliRunner().invoke(main, ["competition", "show", "--competition", "nothing"])
     assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (1, 1)
+
+
+def test_ids_that_carry_the_suffix_are_shown_with_it_once(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(OTHER.replace("[tables]", '[tables]\nids = "name"'))
+    text = show(load(str(tmp_path / "c.toml")))
+    assert "{id}.png" not in text
+    assert "{id}, which ends in .png" in text
+    assert "  ->  x1.png,1,0,0" in text
+
+
+def test_one_class_per_chip_has_no_separator() -> None:
+    assert "between them" not in show(load("eurosat"))
+    assert "between them ' '" in show(load("planet"))
+
+
+def test_the_example_is_of_a_real_chip_where_the_data_are_at_hand(tmp_path: Path) -> None:
+    workspace, root = Workspace(tmp_path / "w", load("planet")), str(tmp_path / "w")
+    prepare(workspace, write_planet(tmp_path / "in"))
+    shown = CliRunner().invoke(main, ["competition", "show", "--workspace", root])
+    assert f"  ->  {workspace.test_names[0]},agriculture" in shown.output
+    shown = CliRunner().invoke(main, ["competition", "show", "--workspace", root, "--competition", "imet-2019"])
+    assert (shown.exit_code, "  ->  x1," in shown.output) == (0, True)

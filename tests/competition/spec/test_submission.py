@@ -39,3 +39,5 @@ def test_one_row_per_chip_and_label() -> None:
     assert (form.form, form.row_id, form.label_column) == ("rows", None, "disease")
     with pytest.raises(ValueError, match="kind 'rows' needs a value_column"):
         Submission(kind="rows")
+    with pytest.raises(ValueError, match="once each and no other braces"):
+        Submission(value_column="Label", row_id="{id}{0}_{label}")

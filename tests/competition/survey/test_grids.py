@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competition.survey.grids import encoding_of, find_separator, natural, read_grid, split_cell
+from competition.survey.grids import find_separator, natural, read_grid
 
 WORDS = st.text(alphabet=string.ascii_letters + string.digits + "äéß _-", min_size=1, max_size=8).map(str.strip)
 CELLS = st.lists(st.lists(WORDS.filter(bool), min_size=3, max_size=3), min_size=2, max_size=8)
@@ -24,21 +24,6 @@ def test_a_table_is_read_whatever_parts_its_cells_and_however_it_is_encoded(
     assert grid.header == ("id", "one, two", "three")
     assert grid.rows == rows
     assert (grid.delimiter, grid.torn) == (mark, 0)
-
-
-@pytest.mark.parametrize(
-    ("content", "encoding"),
-    [
-        ("id,größe\n1,2\n".encode("latin-1"), "latin-1"),
-        ("id,“x”\n1,2\n".encode("cp1252"), "cp1252"),
-        ("id,größe\n1,2\n".encode("utf-16-le"), "utf-16-le"),
-        ("id,größe\n1,2\n".encode("utf-16-be"), "utf-16-be"),
-        ("id,größe\n1,2\n".encode(), "utf-8"),
-        ("id,größe\n1,2\n".encode("utf-16"), "utf-8"),  # its mark says it
-    ],
-)
-def test_the_encoding_is_known_by_the_bytes(content: bytes, encoding: str) -> None:
-    assert encoding_of(content) == encoding
 
 
 def test_rows_that_are_torn_are_counted_and_lists_are_no_tables() -> None:
@@ -81,8 +66,3 @@ def test_what_parts_tags_is_found_and_labels_of_several_words_stay_whole(cells: 
 def test_the_sample_shows_that_a_blank_parts_tags() -> None:
     cells = dict.fromkeys(["owl kite", "kite crow"], 1)
     assert find_separator(cells, ["owl crow"]) == (" ", "in 2 rows")
-
-
-def test_cells_are_split_as_the_competition_splits_them() -> None:
-    assert split_cell("a,  b c ,", ",") == ["a", "b c"]
-    assert split_cell(" a  b ", " ") == ["a", "b"]

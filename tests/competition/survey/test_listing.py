@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 import zipfile
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
+from competition.common.errors import UserError
 from competition.survey import listing as listing_module
 from competition.survey.listing import Listing, evenly
 from tests.competition.init.folders import picture, pictures, table
-from tests.competition.samples import held, write_archive
+from tests.competition.samples import forbid, held, write_archive
 
 FILES = {"pics/a.png": picture(1), "pics/b.png": picture(2)}
 
@@ -99,3 +102,60 @@ def test_an_encrypted_archive_is_noted(tmp_path: Path) -> None:
         assert "encrypted" in listing.notes[0]
         assert [piece.path for piece in listing.tables] == ["t.csv"]
     assert not zipfile.is_zipfile(tmp_path / "x.7z")
+
+
+def test_links_in_circles_are_not_followed_and_folders_without_end_are_noted(tmp_path: Path) -> None:
+    pictures(tmp_path, ["a/x.png", "/".join("123456789") + "/y.png"])
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "a").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "b").symlink_to(tmp_path / "b")
+    with Listing.of(tmp_path) as listing:
+        assert [piece.path for piece in listing.pictures] == ["a/x.png", "b/a/x.png"]
+        assert listing.notes == ["1/2/3/4/5/6/7/8/ was not read further: it lies 8 folders deep"]
+
+
+def test_a_folder_that_cannot_be_read_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(tmp_path, ["a/x.png", "b/y.png"])
+    forbid(monkeypatch, tmp_path / "a")
+    with Listing.of(tmp_path) as listing:
+        assert [piece.path for piece in listing.pictures] == ["b/y.png"]
+        assert listing.notes == ["a/ was not read: Permission denied"]
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".7z", ".tar.7z", ""])
+def test_what_unpacks_to_more_than_a_table_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(listing_module, "LARGEST", 1000)
+    files = {"big.csv": b"id,tags\n" + bytes(2000), "a.csv": b"id,tags\na,x\n"}
+    if suffix:
+        write_archive(tmp_path / f"x{suffix}", files)
+    else:
+        (tmp_path / "big.csv").write_bytes(files["big.csv"])
+    with Listing.of(tmp_path) as listing:
+        for piece in listing.tables:
+            if piece.name == "big.csv" and piece.open is not None:
+                with pytest.raises(UserError, match=r"big\.csv is larger than 1 kB, the most that is read\."):
+                    piece.read()
+        assert bool(listing.tables) == (suffix not in (".tar.gz", ".tar.7z"))
+        assert listing.partial == ([] if listing.tables else ["x"])
+
+
+def test_an_archive_in_an_archive_is_unpacked_where_there_is_room_and_so_many_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = write_archive(tmp_path / "made" / "inner.zip", {"a.png": picture()}).read_bytes()
+    folder = tmp_path / "in"
+    write_archive(folder / "all.zip", {**{f"{i}.zip": inner for i in range(5)}, "t.csv": b"id,tags\na,x\n"})
+    monkeypatch.setattr(listing_module, "MOST_INNER", 3)
+    with Listing.of(folder) as listing:
+        assert [piece.path for piece in listing.pictures] == ["0/a.png", "1/a.png", "2/a.png"]
+        assert listing.notes == ["3.zip was not read, nor others: 3 archives within archives were"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(10))
+    with Listing.of(folder) as listing:
+        assert listing.pictures == []
+        assert [piece.path for piece in listing.tables] == ["t.csv"]
+        assert listing.notes[0].startswith("0.zip was not read: 0.zip needs ")
+        assert listing.notes[0].endswith("10 bytes free. Unpack the archive that holds it")

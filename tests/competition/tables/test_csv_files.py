@@ -10,7 +10,17 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.spec.tables import TableForm
-from competition.tables.csv_files import CsvBody, CsvFile, content_of, decoded, header_of, read_table
+from competition.tables import csv_files as module
+from competition.tables.csv_files import (
+    CsvBody,
+    CsvFile,
+    content_of,
+    decoded,
+    encoding_of,
+    head_of,
+    header_of,
+    read_table,
+)
 
 FORM = TableForm(id_column="id")
 TEXT = "id,größe\nä,1\n"
@@ -128,3 +138,63 @@ def test_a_table_is_read_as_text(tmp_path: Path) -> None:
     path.write_bytes(b"id,a\n1,2\n1,2,3\n")
     with pytest.raises(UserError, match=r"t.csv is not a table: 1 rows without 2 cells, as .*: line 3\."):
         read_table(path, ["id"])
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("id,größe\n1,2\n".encode("latin-1"), "latin-1"),
+        ("id,“x”\n1,2\n".encode("cp1252"), "cp1252"),
+        ("id,größe\n1,2\n".encode("utf-16-le"), "utf-16-le"),
+        ("id,größe\n1,2\n".encode("utf-16-be"), "utf-16-be"),
+        ("id,größe\n1,2\n".encode(), "utf-8"),
+        ("id,größe\n1,2\n".encode("utf-16"), "utf-8"),  # its mark says it
+        ("id,、\n日,1\n".encode("shift_jis"), ""),
+    ],
+)
+def test_the_encoding_is_known_by_the_bytes(content: bytes, encoding: str) -> None:
+    assert encoding_of(content) == encoding
+
+
+def test_a_table_that_is_too_large_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGEST", 1000)
+    (tmp_path / "a.csv").write_bytes(bytes(5000))
+    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", bytes(5000))
+        archive.writestr(".DS_Store", b"junk")
+    for name in ("a.csv", "a.csv.zip"):
+        with pytest.raises(UserError, match=f"Cannot read .*{name}: it holds 5 kB, and 1 kB is the most that is read"):
+            content_of(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_head_of_a_table_is_its_first_rows_whole(encoding: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEAD", 200)
+    rows = [f'{i},"größe {i}{end}and, more"' for i in range(500)]
+    content = (end.join(["id,text", *rows]) + end).encode(encoding)
+    head = head_of(content)
+    assert 50 < len(head) <= 200 * 4
+    form = FORM.model_copy(update={"encoding": encoding})
+    found, whole = (list(CsvFile.parse(each, form).rows()) for each in (head, content))
+    assert found == whole[: len(found)]
+    assert len(found) >= 1
+
+
+def test_the_head_reaches_a_second_row_and_is_all_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEAD", 10)
+    header = b",".join(b"column%d" % i for i in range(100)) + b"\n"
+    assert head_of(header + b"row 1\n" + b"row 2\n" * 1000).startswith(header + b"row 1\n")
+    assert head_of(b"x" * 1000) == b"x" * 1000
+    assert head_of(b'id,"a\n' + b"x\n" * 100) == b'id,"a\n' + b"x\n" * 100
+    assert head_of(b"id\n") == b"id\n"
+
+
+def test_a_table_with_other_delimiters_than_expected_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id;a;b\nx;0;1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"lacks columns \['id'\]; .*\. Its cells are parted by ';', expected ','\.$"):
+        read_table(tmp_path / "a.csv", ["id"])
+    with pytest.raises(UserError, match=r"lacks columns \['q'\]; it has \['id;a;b'\]\.$"):
+        read_table(tmp_path / "a.csv", ["q"])

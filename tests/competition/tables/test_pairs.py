@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from competition.spec.tables import TableForm
 from competition.tables.label_table import LabelRows, parse_rows
-from competition.tables.pairs import pair_of_row_id, row_id_of
+from competition.tables.pairs import pair_of_row_id
 
 LABELS = ("any", "not_any", "a", "b_a")
 BY_ID = TableForm(id_column="ID", row_id="ID_{id}_{label}", value_column="Label")
@@ -50,7 +50,7 @@ def test_the_longest_label_is_taken(name: str, pair: tuple[str, str] | None) -> 
 )
 def test_the_id_of_a_row_is_parted_as_it_was_made(row_id: str, chip: str, label: str) -> None:
     form = BY_ID.model_copy(update={"row_id": row_id})
-    assert pair_of_row_id(form, LABELS)(row_id_of(form, (chip, label))) == (chip, label)
+    assert pair_of_row_id(form, LABELS)(form.row_id_of(chip, label)) == (chip, label)
 
 
 def rows_of(chip: str, *values: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from competition.tables.problems import Listing, problems_of
+from competition.tables.problems import Lines, problems_of
 
 
 def test_three_examples_are_shown_and_all_are_counted() -> None:
@@ -12,8 +12,15 @@ def test_three_examples_are_shown_and_all_are_counted() -> None:
 
 
 def test_a_listing_shows_the_lines_and_cuts_long_ones() -> None:
-    listing = Listing(("a", "b", "a"), (2, 4, 5), f"id\na,1\n\n{'b' * 99}\r\na,2\n")
-    assert listing.repeated() == [2]
-    (problem,) = listing.problems_of("repeated ids", [1, 2])
+    stands = Lines(("a", "b", "a"), (2, 4, 5), f"id\na,1\n\n{'b' * 99}\r\na,2\n")
+    assert stands.repeated() == [2]
+    (problem,) = stands.problems_of("repeated ids", [1, 2])
     assert problem.examples == (f"line 4: '{'b' * 60}...'", "line 5: 'a,2'")
-    assert listing.problems_of("repeated ids", []) == []
+    assert stands.problems_of("repeated ids", []) == []
+
+
+def test_a_kind_says_what_follows_and_is_no_part_of_the_text() -> None:
+    (of_cases,) = problems_of("rows without 3 cells", ["line 2: 1 cells"], kind="lost")
+    (of_lines,) = Lines(("a",), (2,), "id\na,x\n").problems_of("rows with unknown tags", [0], kind="tags")
+    assert (of_cases.kind, of_lines.kind, problems_of("missing ids", "a")[0].kind) == ("lost", "tags", "")
+    assert of_cases.text() == "rows without 3 cells: 1 (line 2: 1 cells)"

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import run
 from competition.common.errors import UserError
@@ -99,3 +100,14 @@ def test_chips_of_other_bands_or_another_data_type_are_refused(tiny_file, simula
     write(join(networks, None), manifest_of(FROM_SCRATCH, inputs, "uint8"), path := tmp_path / "x.keras")
     with pytest.raises(UserError, match=r"has uint16 values; the model takes uint8\. Give a folder of such chips"):
         predict_with_file(path, simulated / "test-tif-v2")
+
+
+def test_grey_pictures_are_scored_by_a_model_and_by_its_file(trained, tiny_file, chip_folder, tmp_path, lines):
+    (tmp_path / "grey").mkdir()
+    for path in sorted(chip_folder.iterdir())[:3]:
+        Image.open(path).convert("L").save(tmp_path / "grey" / path.name)
+    by_file = predict_with_file(tiny_file, tmp_path / "grey").scores
+    by_model = predict_folder(trained, store_of(trained), "tiny", tmp_path / "grey").scores
+    assert len(by_file.names) == 3
+    np.testing.assert_allclose(by_file.values, by_model.values, atol=1e-5)
+    assert lines.count("Grey pictures, which are read as colours, as in training: 3 of 3 chips.") == 2

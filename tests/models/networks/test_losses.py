@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from competition.common.errors import UserError
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.load import load
 from competition.spec.metric import Metric
@@ -100,7 +100,7 @@ def test_soft_f_beta_of_decisions_is_one_minus_the_metric(average):
     truth[3], competition = False, averaged_by(average)
     values = judged(truth, scores > 0.5, competition=competition, loss="soft_f_beta")
     assert values.shape == (40,)
-    assert values.mean() == pytest.approx(1 - f_beta(truth, scores > 0.5, competition.metric), abs=1e-6)
+    assert values.mean() == pytest.approx(1 - measure(truth, scores > 0.5, competition.metric), abs=1e-6)
 
 
 @pytest.mark.parametrize(("average", "axis"), [("samples", 1), ("macro", 0), ("micro", None)])
@@ -199,7 +199,7 @@ def test_soft_f_beta_weighs_the_labels_as_the_metric_does():
     weights = {label: 1.0 + number % 3 for number, label in enumerate(PLANET.labels)}
     weighted = PLANET.model_copy(update={"metric": Metric(average="macro", weights=weights)})
     values = judged(truth, scores > 0.5, competition=weighted, loss="soft_f_beta")
-    assert values == pytest.approx(1 - f_beta(truth, scores > 0.5, weighted.metric), abs=1e-6)
+    assert values == pytest.approx(1 - measure(truth, scores > 0.5, weighted.metric), abs=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["soft_f_beta", "crossentropy_and_f_beta"])

@@ -31,13 +31,20 @@ def test_chips_come_in_slices_in_the_order_of_their_names_without_the_broken_one
     assert {chip.shape for batch in batches for chip in batch.chips} == {(12, 12, 3)}
 
 
-def test_a_sample_is_of_the_first_chips_or_black_where_all_of_these_are_broken(folder):
+def test_a_sample_is_of_the_first_chips_that_can_be_read(folder):
     assert files_of(folder).sample().shape == (3, 12, 12, 3)
     for number in range(SAMPLED):
         (folder / f"broken_{number}.png").write_bytes(b"half")
     sample = files_of(folder, skip_broken=True).sample()
-    assert sample.shape == (1, 12, 12, 3)
-    assert not sample.any()
+    assert sample.shape == (3, 12, 12, 3)
+    assert sample.all()
+
+
+def test_chips_that_are_all_broken_are_refused_before_anything_is_run(folder):
+    for path in folder.iterdir():
+        path.write_bytes(b"half")
+    with pytest.raises(UserError, match=r"No chip of 3 can be read\. Broken chip .*chip_10\.png"):
+        files_of(folder, skip_broken=True).sample()
 
 
 def test_folders_without_chips_or_with_one_id_twice_are_refused(tmp_path, folder):
@@ -79,10 +86,32 @@ def test_scenes_and_slivers_are_named(folder):
     files = files_of(folder)
     list(files.batches(8))
     assert files.remarks() == []
-    Image.new("RGB", (60, 49), "red").save(folder / "scene.png")
+    Image.new("RGB", (60, 49), "red").save(folder / "a scene.png")
     Image.new("RGB", (60, 8), "red").save(folder / "sliver.png")
     files = files_of(folder)
+    files.sample()  # of which nothing is said twice
     list(files.batches(8))
     sliver, scene = files.remarks()
-    assert scene.startswith("scene.png (60 x 49): more than 4 times the 12 x 12 pixels that the model takes.")
+    assert scene.startswith("a scene.png (60 x 49): more than 4 times the 12 x 12 pixels that the model takes.")
     assert sliver == "sliver.png (60 x 8): more than 4 times as long as wide, and squeezed into a square."
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_grey_pictures_are_read_as_in_training_and_counted(folder, mode):
+    grey = Image.open(folder / "chip_2.png").convert("L")
+    grey.convert(mode).save(folder / "chip_2.png")
+    files = files_of(folder)
+    files.sample()
+    (batch,) = files.batches(8)
+    np.testing.assert_array_equal(batch.chips[1], np.repeat(np.asarray(grey)[:, :, None], 3, axis=2))
+    assert files.remarks() == ["Grey pictures, which are read as colours, as in training: 1 of 3 chips."]
+
+
+def test_a_line_says_in_which_folders_chips_were_found_if_these_are_several(folder, lines):
+    chip_files(folder, JPG)
+    assert lines == []
+    for name, number in (("train", 10), ("test", 2), ("test", 33)):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / f"chip_{number}.png").rename(folder / name / f"chip_{number}.png")
+    chip_files(folder, JPG)
+    assert lines == [f"Found 3 chips in 2 folders within {folder}: test (2), train (1)."]

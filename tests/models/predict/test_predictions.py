@@ -13,6 +13,8 @@ from PIL import Image
 
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError
+from competition.spec.competition import Competition
+from competition.spec.load import load
 from competition.task import Task
 from folds.scores import Scores
 from models.predict.chip_files import ChipFiles, chip_files
@@ -71,13 +73,6 @@ def test_a_broken_chip_stops_or_is_left_out_and_named(folder):
     assert "chip_2.png" in predictions.left_out[0]
 
 
-def test_chips_that_are_all_broken_are_refused(folder):
-    for path in folder.iterdir():
-        path.write_bytes(b"half")
-    with pytest.raises(UserError, match=r"All 3 chips are broken\. Broken chip .*chip_10\.png"):
-        scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
-
-
 def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tmp_path):
     chip = np.random.default_rng(0).integers(1, 9000, (12, 12, 4)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "chip.tif", chip, photometric="rgb", extrasamples=["unassalpha"])
@@ -87,11 +82,14 @@ def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tm
         scored(chip_files(tmp_path, PLANET.image_set("tif")), "uint8", images="tif", skip_broken=True)
 
 
-def test_pictures_of_other_bands_or_depth_are_refused(folder):
-    grey = np.random.default_rng(0).integers(1, 255, (12, 12)).astype(np.uint8)
-    Image.fromarray(grey).save(folder / "chip_2.png")
-    with pytest.raises(BrokenChipError, match=r"chip_2\.png: expected 3 bands, received a grey picture\. Mend it, or"):
-        scored(chip_files(folder, PLANET.image_set("jpg")))
+def test_grey_pictures_are_scored_and_one_line_says_so(folder, lines):
+    for path in folder.iterdir():
+        Image.open(path).convert("L").save(path)
+    assert len(scored(chip_files(folder, PLANET.image_set("jpg"))).scores.names) == 3
+    assert lines == ["Grey pictures, which are read as colours, as in training: 3 of 3 chips."]
+
+
+def test_pictures_of_another_depth_are_refused(folder):
     (folder / "chip_2.png").write_bytes(imagecodecs.png_encode(np.full((12, 12, 3), 9000, dtype=np.uint16)))
     with pytest.raises(UserError, match=r"chip_2\.png has uint16 values; the model takes uint8\. Give a folder"):
         scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
@@ -104,3 +102,23 @@ def test_chips_of_another_size_are_resized_and_one_line_says_so(folder, lines):
     Image.new("RGB", (6, 6), "red").save(folder / "chip_5.png")
     scored(chip_files(folder, PLANET.image_set("jpg")))
     assert lines == ["Chips of 20 x 30, 6 x 6 pixels are resized to 12 x 12, what the model was trained on."]
+
+
+def decided_by(competition: Competition, cuts: list[float]) -> str:
+    shape = (1, len(competition.labels))
+    values = np.broadcast_to(np.where(np.isnan(cuts), np.nan, 0.5), shape).astype(np.float32)
+    return Predictions(Scores(("a",), values), competition).decided_by(np.array(cuts))
+
+
+def test_one_line_says_how_tags_are_decided():
+    cuts = [0.2] * 17
+    whole = "Tags: every label from a score of 0.2, one of every exclusive group."
+    assert decided_by(PLANET, cuts) == whole
+    of_their_own = "Tags: every label from a score of its own, 0.125 to 0.2, one of every exclusive group."
+    assert decided_by(PLANET, [0.125, *cuts[1:]]) == of_their_own
+    few = [0.3, *[np.nan] * 16]
+    assert decided_by(PLANET, few) == "Tags: every label from a score of 0.3."
+    assert decided_by(load("eurosat"), [0.5] * 10) == "Tags: the one label of the highest score."
+    of_scores = "ROC AUC judges scores, for which no cut is right: this one is a mere half."
+    line = f"Tags: every label from a score of 0.5. {of_scores}"
+    assert decided_by(load("ranzcr-clip"), [0.5] * 11) == line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from competition.common.command_line import Words, as_flags
 from competition.common.errors import UserError
-from models.recipes.flags import model_flags, recipe_flags
+from models.recipes.flags import RecipeCommand, model_flags, recipe_flags
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,20 @@ def test_one_name_is_not_given_to_several_models():
     assert CliRunner().invoke(verb, ["--models", "a", "--name", "b"]).output == "('a',) b\n"
     refused = CliRunner().invoke(verb, ["--models", "a,c", "--name", "b"])
     assert str(refused.exception) == "--models: expected one model with --name, received a, c."
+
+
+def test_help_shows_first_what_is_given_most_often_and_every_flag_once():
+    @click.command(cls=RecipeCommand)
+    @click.option("--workspace")
+    @model_flags
+    @recipe_flags
+    def verb(**options: Any) -> None:
+        raise AssertionError
+
+    shown = CliRunner().invoke(verb, ["--help"]).output
+    headings = re.findall(r"^(\S.*):$", shown, re.M)
+    assert headings[:3] == ["Options", "The work", "The network"]
+    assert headings[3:] == ["The loss", "The steps of training", "The chips of a step"]
+    flags = re.findall(r"^  .*?(--[\w-]+)", shown, re.M)
+    assert flags[:6] == ["--models", "--name", "--images", "--bands", "--input-size", "--epochs"]
+    assert sorted(flags) == sorted(parameter.opts[-1] for parameter in verb.get_params(click.Context(verb)))

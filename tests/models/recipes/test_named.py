@@ -85,7 +85,7 @@ def test_a_users_file_adds_recipes_and_changes_built_in_ones(tmp_path):
         ('[mine]\nbase = ["vgg16"]', r"Unknown base recipe"),
         ("epochs = 3", r"must hold one table per recipe, such as \[epochs\]"),
         ("[mine", r"recipes\.toml is not valid TOML"),
-        ("[mine]\nepochs = 3", r"recipe 'mine' is not valid: backbone: Field required"),
+        ("[mine]\nepochs = 3", r"recipe 'mine' is not valid: backbone is missing"),
         ('[mine]\nbase = "vgg16"\nepoch = 3', r"Unknown value of recipe 'mine' 'epoch'\. Known: .*epochs"),
     ],
 )

@@ -28,9 +28,9 @@ from tests.models.samples import tiny_recipe
     [
         ({"epochs": "many"}, r"epochs: .*integer.*\(received 'many'\)"),
         ({"batch_size": 2.5}, r"batch_size: .*integer"),
-        ({"dense": "256"}, r"dense: .*tuple"),
-        ({"train": "tail"}, r"train: Input should be 'head', 'finetune' or 'full' \(received 'tail'\)"),
-        ({"optimizer": "lion"}, r"optimizer: Input should be 'adam', 'adamw' or 'sgd'"),
+        ({"dense": "256"}, r"dense: expected a list"),
+        ({"train": "tail"}, r"train: expected 'head', 'finetune' or 'full' \(received 'tail'\)"),
+        ({"optimizer": "lion"}, r"optimizer: expected 'adam', 'adamw' or 'sgd'"),
         ({"epochs": 0}, r"epochs must be above 0, received 0\.$"),
         ({"learning_rate": float("nan")}, r"learning_rate must be a finite number, received nan\.$"),
         ({"learning_rate": -1.0}, r"learning_rate must be above 0, received -1\.0\.$"),

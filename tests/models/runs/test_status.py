@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from competition.metrics.f_beta import f_beta
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
@@ -35,8 +34,8 @@ def cells(text: str, model: str) -> list[str]:
     return [cell.strip() for cell in line.removeprefix(model).split("  ") if cell.strip()]
 
 
-def test_without_a_model_it_says_how_to_begin(workspace):
-    assert status_of(workspace).text() == 'No model was begun. Run "python run.py train --models baseline".'
+def test_without_a_model_it_says_so(workspace):
+    assert status_of(workspace).text() == "No model was begun."
 
 
 def test_it_shows_what_the_scores_of_finished_folds_reach_and_the_epoch_of_begun_ones(trained):
@@ -52,14 +51,15 @@ def test_it_shows_what_the_scores_of_finished_folds_reach_and_the_epoch_of_begun
         state(0.9876).write(store.folder("tiny", fold) / "history.json")
         heldout = store.read("tiny", fold).heldout
         truth = labelled.truth[[labelled.image_names.index(name) for name in heldout.names]]
-        expected.append(f"{f_beta(truth, heldout.values >= 0.2, trained.competition.metric):.4f}")
+        expected.append(f"{measure(truth, heldout.values >= 0.2, trained.competition.metric):.4f}")
     text = status_of(trained).text()
     assert cells(text, "tiny") == ["F2", *expected]
     assert cells(text, "other") == ["F2", "-", "... epoch 2", "..."]
     assert "Held-out metric of the scores kept" in text
     values = json.loads(json.dumps(status_of(trained).as_dict()))
     assert (values["cut"], values["num_folds"]) == (0.2, K)
-    assert values["models"][1] == {"model": "tiny", "metric": "F2", "folds": expected}
+    assert values["models"][1] == {"model": "tiny", "metric": "F2", "folds": expected, "scored": K}
+    assert status_of(trained).whole == ("tiny",)
 
 
 def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
@@ -72,7 +72,7 @@ def test_a_specialists_figures_are_marked_as_those_of_its_labels(trained):
     store.write(FoldScores(provenance, kept, Scores((), np.zeros((0, 17), dtype=np.float32))))
     record_recipe(trained, "rare", tiny_recipe(only_labels=scored))
     truth = trained.labelled.truth[[trained.labelled.image_names.index(name) for name in kept.names]]
-    macro = f_beta(truth[:, columns], values[:, columns] >= 0.2, Metric(average="macro", beta=2))
+    macro = measure(truth[:, columns], values[:, columns] >= 0.2, Metric(average="macro", beta=2))
     assert cells(status_of(trained).text(), "rare") == ["macro F2 of 2 labels", f"{macro:.4f}", "-", "-"]
 
 
@@ -105,3 +105,4 @@ def test_scores_that_readers_would_refuse_are_shown_as_refused(trained, damage):
         for path in Path(trained.runs).rglob("scores.json"):
             path.write_text("{")
     assert cells(status_of(trained).text(), "tiny") == ["F2", *["refused"] * 3]
+    assert status_of(trained).whole == ()

@@ -10,7 +10,7 @@ from competition.common.errors import UserError
 from models.runs.folders import RECIPE, alone
 from models.runs.model_recipe import ModelRequest
 from models.train.job import Job
-from models.train.train_folds import train_folds
+from models.train.train_folds import train_folds, train_models
 from tests.conftest import K, store_of
 
 
@@ -41,3 +41,28 @@ def test_a_fold_that_another_process_is_at_is_passed_over_unless_it_is_the_one_a
             train_folds(trained, ModelRequest("tiny"), 1)
     assert [line.split(" is ")[0] for line in lines] == ["'tiny' fold 0", "Another process", "'tiny' fold 2"]
     assert lines[1].endswith("Passing on to the next fold.")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("second", "line"),
+    [
+        (ModelRequest("baselin"), "Unknown recipe 'baselin'"),
+        (ModelRequest("baseline", overrides={"images": "gif"}), "Unknown image set"),
+        (ModelRequest("baseline", overrides={"bands": "RGBN"}), "the .jpg chips have 'RGB'"),
+        (ModelRequest("vgg16", overrides={"backbone": "VGG61"}), "Unknown backbone 'VGG61'"),
+        (ModelRequest("vgg16", overrides={"weights": "lost.h5"}), r"No weights file lost\.h5"),
+        (ModelRequest("baseline", overrides={"input_size": 4}), "needs 8 px or more"),
+        (ModelRequest("baseline", overrides={"only_labels": ("gold",)}), "Unknown label of --only-labels 'gold'"),
+    ],
+)
+def test_no_model_is_trained_or_removed_before_all_are_known_to_be_right(trained, monkeypatch, second, line, restart):
+    ran = []
+    monkeypatch.setattr(Job, "run", lambda job: ran.append(job.model))
+    with pytest.raises(UserError, match=line):
+        train_models(trained, [ModelRequest("tiny"), second], restart=restart)
+    assert ran == []
+    assert store_of(trained).folds_of("tiny") == list(range(K))
+    assert train_models(trained, [ModelRequest("tiny")])
+    assert not train_models(trained, [ModelRequest("baseline"), ModelRequest("tiny")])
+    assert ran == [*["tiny"] * K, *["baseline"] * K, *["tiny"] * K]

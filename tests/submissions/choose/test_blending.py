@@ -8,7 +8,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.decide.decisions import decide
@@ -49,7 +49,7 @@ def test_a_vote_of_test_chips_is_over_models_and_folds(workspace: Workspace) -> 
 def test_the_figures_are_those_of_what_is_written(workspace: Workspace, method: str, rule: str, shown: str) -> None:
     blend = blend_of("ab", ["a", "b"], workspace, method=method, rule=rule)
     decisions = decide(blend.oof.values, blend.evaluation.fitted.cuts, workspace.competition)
-    value = f_beta(workspace.labelled.truth, decisions, workspace.competition.metric)
+    value = measure(workspace.labelled.truth, decisions, workspace.competition.metric)
     assert blend.evaluation.cross_fitted == value
     figures = json.loads((workspace.blends / "ab" / "blend.json").read_text())["figures"]
     assert figures[0]["cross_fitted"] == value

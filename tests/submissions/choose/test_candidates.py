@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, make_candidates, simplest
@@ -69,7 +69,7 @@ def test_the_competitions_rules_are_the_last_step(workspace: Workspace) -> None:
     (candidate,) = bound.blends("mean", ["fixed"])
     decided = decide(candidate.combined.scores, 0.2, workspace.competition, exclusive=True)
     np.testing.assert_array_equal(candidate.evaluation.answers, decided)
-    value = f_beta(workspace.labelled.truth, decided, workspace.competition.metric)
+    value = measure(workspace.labelled.truth, decided, workspace.competition.metric)
     assert candidate.evaluation.cross_fitted == value
     assert candidate.as_dict(bound.reference)["difference"] == 0
 

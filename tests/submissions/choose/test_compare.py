@@ -11,7 +11,6 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError
-from competition.metrics.f_beta import f_beta
 from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.metric import Metric
@@ -54,7 +53,7 @@ def of_noise() -> list[dict[tuple[str, str], tuple[float, float, float]]]:
         candidates = on_noise(seed)
         truth, metric = candidates.chips.truth, candidates.setting.competition.metric
         constant = np.broadcast_to(truth.mean(axis=0), truth.shape)
-        chance = max(f_beta(truth, constant >= cut, metric) for cut in np.linspace(0, 1, 101))
+        chance = max(measure(truth, constant >= cut, metric) for cut in np.linspace(0, 1, 101))
         figures = {}
         for method in METHODS:
             with threadpool_limits(1):
@@ -215,7 +214,7 @@ def test_where_scores_are_judged_they_are_compared_by_the_metric_and_nothing_is_
     assert metric.title in text
     assert ("Less is better." in text) == (metric.name == "log_loss")
     assert "scored by what was fitted without its fold" in text
-    with pytest.raises(UserError, match=r"Unknown method of blending 'vote'"):
+    with pytest.raises(UserError, match=r"--method vote makes decisions, and .* judges scores. Give one of"):
         compare(candidates, ["vote"])
     with pytest.raises(
         UserError, match=rf"--rule uniform makes decisions, and {metric.title} judges scores. Give one of"

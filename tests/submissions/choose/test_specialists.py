@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
-from competition.metrics.f_beta import by_label
+from competition.metrics.f_beta import decisions_by_label
 from competition.metrics.ranking import average_precision, macro
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -76,7 +76,7 @@ def test_a_specialist_is_shown_on_its_own_labels(workspace: Workspace) -> None:
     assert [each.name for each in blend.others] == ["a alone, fixed 0.2", "b alone, fixed 0.2"]
     (rare,) = blend.specialists
     scores, truth = ScoreStore.of(workspace).join("rare").oof.values[:, COLUMNS], workspace.labelled.truth[:, COLUMNS]
-    expected = by_label(truth, scores >= np.float32(0.2), 2)
+    expected = decisions_by_label(truth, scores >= np.float32(0.2), 2)
     np.testing.assert_array_equal(rare.evaluation.labels.f_beta, expected.f_beta)
     assert rare.evaluation.cross_fitted == expected.f_beta.mean()
     assert rare.task.labels == RARE
@@ -153,7 +153,7 @@ def test_a_specialists_cuts_are_made_and_kept_for_its_labels(workspace: Workspac
     decided = decide(scores, cuts, workspace.competition)
     assert not decided[:, OTHERS].any()
     truth = workspace.labelled.truth[:, COLUMNS]
-    assert chosen.evaluations[chosen.rule].in_sample == by_label(truth, decided[:, COLUMNS], 2).f_beta.mean()
+    assert chosen.evaluations[chosen.rule].in_sample == decisions_by_label(truth, decided[:, COLUMNS], 2).f_beta.mean()
 
 
 def run(workspace: Workspace, *arguments: str, code: int = 0) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.combine.greedy import GreedySelection, select
 from submissions.combine.mean_trials import MeanTrial
@@ -22,9 +22,9 @@ def test_a_trial_is_the_metric_of_the_mean():
         trial.add(0)
         trial.add(0)
         mean = weighted_mean(scores, np.array([2, 0, 1]))
-        assert trial.with_one(2) == pytest.approx(f_beta(truth, mean >= metric.prior_cut, metric), abs=2e-3)
+        assert trial.with_one(2) == pytest.approx(measure(truth, mean >= metric.prior_cut, metric), abs=2e-3)
         weights = np.array([0.5, 0.2, 0.3])
-        expected = f_beta(truth, weighted_mean(scores, weights) >= metric.prior_cut, metric)
+        expected = measure(truth, weighted_mean(scores, weights) >= metric.prior_cut, metric)
         assert trial.weighted(weights) == pytest.approx(expected, abs=2e-3)
 
 
@@ -35,7 +35,7 @@ def test_greedy_selection_is_never_worse_than_its_best_member_and_ties_go_to_mem
     singles = np.array([trial.with_one(member) for member in range(4)])
     counts = select(trial, range(4), singles)
     mean = weighted_mean(twins, counts)
-    assert f_beta(truth, mean >= F2.prior_cut, F2) >= singles.max() - 1e-9
+    assert measure(truth, mean >= F2.prior_cut, F2) >= singles.max() - 1e-9
     assert counts[3] == 0
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competition.metrics.f_beta import by_label
+from competition.metrics.f_beta import decisions_by_label
 from submissions.combine.means import Mean, Union
 from submissions.combine.vote import Vote
 from submissions.decide.cut_rules import FixedRule
@@ -165,7 +165,7 @@ def test_a_specialists_cuts_are_found_on_its_labels_by_their_mean() -> None:
     members[1, :, 2:] = np.nan
     vote = Vote(cut_rules(competition)["uniform"]).fit(members, truth)
     grid = np.arange(101) / 100
-    values = [by_label(truth[:, :2], members[1][:, :2] >= np.float32(cut), 2).f_beta.mean() for cut in grid]
+    values = [decisions_by_label(truth[:, :2], members[1][:, :2] >= np.float32(cut), 2).f_beta.mean() for cut in grid]
     assert max(values) - 1e-12 <= values[round(vote.cuts[1, 0] * 100)]
     assert np.isnan(vote.cuts[1]).tolist() == [False] * 2 + [True] * 15
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from submissions.combine.means import Mean
 from submissions.combine.weights import LogLossWeights, TunedWeights
 from submissions.decide.studies import Tuning
@@ -38,5 +38,5 @@ def test_tuned_weights_are_no_worse_than_where_they_start() -> None:
     scores, truth = draw_members()
     tuned = TunedWeights(F2, NAMES, Tuning(trials=5)).fit(scores, truth)
     assert tuned.weights.sum() == pytest.approx(1)
-    values = [f_beta(truth, rule.predict(scores) >= F2.prior_cut, F2) for rule in (tuned, Mean())]
+    values = [measure(truth, rule.predict(scores) >= F2.prior_cut, F2) for rule in (tuned, Mean())]
     assert values[0] >= values[1] - 1e-3  # by float32 sums, not those of the trial

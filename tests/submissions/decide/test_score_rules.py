@@ -32,6 +32,12 @@ def test_a_log_loss_never_meets_a_sure_score(name: str) -> None:
     assert make_rule("plain", judged_by(name="roc_auc")).predict(np.array([[0.0, 1.0]])).tolist() == [[0, 1]]
 
 
+def test_a_margin_survives_the_decimals_of_the_file() -> None:
+    content = {**judged_by(name="log_loss").model_dump(), "submission": {"decimals": 3}}
+    rule = make_rule("plain", Competition.model_validate(content))
+    np.testing.assert_allclose(rule.predict(np.array([[0.0, 1.0]])).round(3), [[0.001, 0.999]])
+
+
 @pytest.mark.parametrize(
     ("metric", "rules"),
     [

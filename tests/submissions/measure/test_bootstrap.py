@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.measure.bootstrap import bootstrap
 from tests.submissions.samples import draw_scores, draw_truth, planet
@@ -21,7 +21,7 @@ def test_the_fast_bootstrap_is_the_plain_one(average: str) -> None:
     decisions = draw_scores(truth, 1) >= 0.3
     random = np.random.default_rng(0)
     draws = [random.integers(150, size=150) for _ in range(800)]
-    plain = np.array([f_beta(truth[rows], decisions[rows], metric) for rows in draws])
+    plain = np.array([measure(truth[rows], decisions[rows], metric) for rows in draws])
     fast = bootstrap(truth, [decisions], metric, resamples=2000)[:, 0]
     assert fast.shape == (2000,)
     assert fast.std() == pytest.approx(plain.std(), rel=0.12)
@@ -31,7 +31,7 @@ def test_the_fast_bootstrap_is_the_plain_one(average: str) -> None:
 def test_the_interval_holds_the_true_value_about_nineteen_times_of_twenty() -> None:
     truth = draw_truth(planet(), 60_000, 5)
     decisions = draw_scores(truth, 6) >= 0.3
-    value = f_beta(truth, decisions, F2)
+    value = measure(truth, decisions, F2)
     held = 0
     for part in range(200):
         rows = slice(part * 300, (part + 1) * 300)

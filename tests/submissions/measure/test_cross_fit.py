@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.combine.weights import LogLossWeights
 from submissions.decide.cut_rules import FixedRule, PerLabelRule
@@ -20,6 +20,8 @@ F2 = Metric(average="samples", beta=2)
 
 class Memory:
     """Decides a label for chips it was fitted on, and for no others."""
+
+    learns = True
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
         self.seen = set(scores[..., 0].ravel().tolist())
@@ -112,6 +114,22 @@ def test_a_rule_for_a_fold_never_meets_scores_that_this_folds_truth_made() -> No
             assert float(scores[chip, 0]) not in maker
 
 
+@pytest.mark.parametrize(("learns", "num_fits"), [(False, 4 + 1), (True, 4 + 1 + 6)])
+def test_nested_scores_are_made_for_rules_that_learn(learns: bool, num_fits: int) -> None:
+    fits = []
+
+    class Counted(LogLossWeights):
+        def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
+            fits.append(len(truth))
+            return super().fit(scores, truth)
+
+    scores, truth = noise(40, 3)
+    chips = CrossFit(truth, fold_numbers(40, 4), F2)
+    combined = chips.combine(Counted, scores[None])
+    chips.evaluate("rule", partial(PerLabelRule, F2) if learns else partial(FixedRule, 0.5), combined)
+    assert len(fits) == num_fits
+
+
 @pytest.mark.parametrize("k", [2, 4])
 def test_nested_scores_too_large_to_keep_are_made_again_alike(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     scores, truth = noise(40, 3)
@@ -129,7 +147,7 @@ def test_cuts_tuned_on_noise_look_better_than_chance_in_sample_only(average: str
     looks, holds = [], []
     for seed in range(4):
         scores, truth = noise(60, 4, seed)
-        chance = f_beta(truth, np.ones_like(truth), metric)  # what deciding every label gives
+        chance = measure(truth, np.ones_like(truth), metric)  # what deciding every label gives
         chips = CrossFit(truth, fold_numbers(60), metric)
         evaluation = chips.evaluate("tuned", partial(PerLabelRule, metric), chips.as_they_are(scores))
         looks.append(evaluation.in_sample - chance)

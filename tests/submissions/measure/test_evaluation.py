@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from competition.metrics.f_beta import f_beta, f_beta_per_chip
+from competition.metrics.f_beta import f_beta_per_chip
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.decide.cut_rules import FixedRule, UniformRule
 from submissions.measure.bootstrap import bootstrap
@@ -53,8 +54,8 @@ def test_an_evaluation_has_all_its_figures() -> None:
     truth = draw_truth(planet(), 240)
     scores, chips = draw_scores(truth), CrossFit(truth, fold_numbers(240), F2)
     evaluation = chips.evaluate("uniform", lambda: UniformRule(F2), chips.as_they_are(scores))
-    assert evaluation.cross_fitted == f_beta(truth, evaluation.answers, F2)
-    assert evaluation.in_sample == f_beta(truth, scores >= evaluation.fitted.cuts.astype(np.float32), F2)
+    assert evaluation.cross_fitted == measure(truth, evaluation.answers, F2)
+    assert evaluation.in_sample == measure(truth, scores >= evaluation.fitted.cuts.astype(np.float32), F2)
     assert evaluation.interval[0] < evaluation.cross_fitted < evaluation.interval[1]
     assert evaluation.labels.support.tolist() == truth.sum(axis=0).tolist()
     reference = fixed(0.2, scores, truth)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.measure.shake_up import shake_up
 from tests.submissions.samples import draw_scores, draw_truth, planet
@@ -22,8 +22,8 @@ def test_a_shake_up_is_that_of_plain_splits(average: str) -> None:
     for _ in range(50):
         shown = np.zeros(200, dtype=bool)
         shown[random.permutation(200)[:68]] = True
-        public = [f_beta(truth[shown], decided[shown], metric) for decided in decisions]
-        private = [f_beta(truth[~shown], decided[~shown], metric) for decided in decisions]
+        public = [measure(truth[shown], decided[shown], metric) for decided in decisions]
+        private = [measure(truth[~shown], decided[~shown], metric) for decided in decisions]
         beats += [private[0] > other for other in private]
         leader.append(private[int(np.argmax(public))])
     assert shaken.leader == pytest.approx(np.mean(leader))

@@ -1,6 +1,7 @@
 """What is proposed after the cuts of a model, and what a blend says of members that cannot be submitted."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from competition.layout import Layout
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from run import main
-from submissions.members.coverage import after_cuts
+from submissions.members.coverage import after_cuts, lack_of_test_scores
+from submissions.members.members import load_member
 from tests.submissions.samples import NUM_TEST, add_model, blend_of, ids_to_predict, make_workspace, planet
 
 RARE = ("blow_down", "conventional_mine")
@@ -70,6 +72,25 @@ def test_a_model_without_scores_of_the_test_chips_predicts_them_first_if_they_ar
     assert after_cuts("some", reopened(workspace)) == "train --models some"
     add(workspace, "some", test_left_out=ids_to_predict()[:3], left_out=ids_to_predict()[:3])
     assert after_cuts("some", reopened(workspace)) == "blend --members some --name some-alone"
+
+
+def test_a_broken_chip_of_training_excuses_none_to_predict_of_the_same_id(workspace: Workspace) -> None:
+    """As where both are numbered from 0; records of older versions do not tell them apart."""
+    missing = list(ids_to_predict()[:1])
+    add(workspace, "c", test_left_out=missing, left_out=missing)
+    store = ScoreStore.of(workspace)
+    assert lack_of_test_scores([load_member("c", workspace, store)], workspace) is None
+    blend = blend_of("ac", ["a", "c"], workspace, rule="fixed")
+    assert (blend.provenance["left_out"], blend.provenance["test_left_out"]) == (missing, missing)
+    assert lack_of_test_scores([load_member("ac", workspace, store)], workspace) is None
+    for broken, is_lacking in {(): True, tuple(missing): False}.items():
+        for fold in range(store.table.num_folds):
+            made = store.read("c", fold)
+            store.write(replace(made, provenance=replace(made.provenance, left_out=(), test_left_out=broken)))
+        member = load_member("c", workspace, store)
+        assert (member.left_out, member.test_left_out) == ((), broken)
+        lacking = lack_of_test_scores([member], workspace)
+        assert ("1 of 40 chips to predict" in str(lacking)) == is_lacking
 
 
 # A blend that cannot be submitted

@@ -56,6 +56,25 @@ def test_a_specialists_missing_labels_stay_missing(workspace: Workspace, tmp_pat
         assert oof.scored.sum() == 2
 
 
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_labels_with_empty_columns_are_not_scored(workspace: Workspace, tmp_path: Path, suffix: str) -> None:
+    scores, path = load_member("a", workspace, ScoreStore.of(workspace)).oof, tmp_path / f"a.{suffix}"
+    frame = scores.frame(workspace.competition).rename_axis("image_name")
+    frame[["water", "haze"]] = np.nan
+    if suffix == "csv":
+        frame.astype({"water": object}).fillna({"water": " NaN"}).to_csv(path)  # the other's cells are blank
+    else:
+        np.savez(path, names=np.array(frame.index, dtype=np.str_), scores=frame.to_numpy(), labels=list(frame.columns))
+    oof, _ = import_scores("theirs", [path], workspace)
+    labels = workspace.competition.labels
+    assert {label for label, has in zip(labels, oof.scored, strict=True) if not has} == {"water", "haze"}
+    np.testing.assert_allclose(oof.values[:, oof.scored], scores.values[:, oof.scored], atol=1e-6)
+    frame[:] = np.nan
+    frame.to_csv(tmp_path / "none.csv")
+    with pytest.raises(UserError, match=r"none\.csv scores no label: its cells are empty\."):
+        import_scores("none", [tmp_path / "none.csv"], workspace)
+
+
 def test_two_files_make_one_member_and_oof_alone_is_enough_for_figures(workspace: Workspace, tmp_path: Path) -> None:
     export_scores("a", tmp_path / "a.csv", workspace)
     table = pd.read_csv(tmp_path / "a.csv")
@@ -191,3 +210,12 @@ def test_labels_with_blanks_and_commas_are_columns(tmp_path: Path) -> None:
     frame.assign(tags="x").to_csv(tmp_path / "theirs.csv", index=False)
     oof, _ = import_scores("theirs", [tmp_path / "theirs.csv"], workspace)
     np.testing.assert_allclose(oof.values, frame[list(competition.labels)], atol=1e-6)
+
+
+def test_a_file_with_other_delimiters_is_told_so(workspace: Workspace, tmp_path: Path) -> None:
+    export_scores("a", path := tmp_path / "a.csv", workspace)
+    path.write_text(path.read_text().replace(",", ";"))
+    with pytest.raises(
+        UserError, match=r"lacks column 'image_name' .* parted by ';': write it with ',' between them\."
+    ):
+        import_scores("theirs", [path], workspace)

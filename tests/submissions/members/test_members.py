@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from competition.metrics.f_beta import f_beta
+from competition.metrics.judge import measure
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.members.members import load_member, load_members, share
@@ -57,7 +57,7 @@ def test_rows_stay_with_their_chips_when_the_tables_order_differs(workspace: Wor
     np.testing.assert_array_equal(shared.truth, workspace.labelled.truth[::-1])
     for i, name in enumerate(shared.names):
         assert store.table.heldout(int(shared.folds[i]))[store.table.image_names.index(name)]
-    assert f_beta(shared.truth, shared.scores[0] >= 0.3, workspace.competition.metric) > 0.7
+    assert measure(shared.truth, shared.scores[0] >= 0.3, workspace.competition.metric) > 0.7
 
 
 def test_members_are_named_once_and_known(workspace: Workspace) -> None:

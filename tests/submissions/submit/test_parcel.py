@@ -61,7 +61,7 @@ def test_without_a_name_it_is_the_one_written_last(submittable: Workspace) -> No
 
 
 def test_what_is_not_there_is_named_with_what_is(shared: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"No submission .*frist\.csv\. In .* there are: first\."):
+    with pytest.raises(UserError, match=r"No submission .*frist\.csv\. Did you mean first\? In .* there are: first\."):
         pack("frist", shared)
     with pytest.raises(UserError, match=r'No submissions in .*\. Run "python run\.py blend --members .*, or give'):
         pack(None, Workspace(tmp_path, planet()))

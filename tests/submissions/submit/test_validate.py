@@ -239,11 +239,31 @@ def test_order_alone_is_known(tmp_path: Path, kind: str) -> None:
 def test_of_many_labels_the_first_are_shown(tmp_path: Path) -> None:
     labels = tuple(f"label {i}" for i in range(30))
     report = SubmissionReport(tmp_path / "s.csv", (), 2, labels, np.linspace(1, 0, 30), 15.0)
-    assert "label 19" in report.text()
-    assert report.text().endswith(" and 10 more labels")
-    assert "label 20" not in report.text()
+    assert "label 9" in report.text()
+    assert report.text().endswith(" and 20 more labels")
+    assert "label 10" not in report.text()
 
 
 def test_what_follows_from_a_wrong_cell_is_no_problem_of_its_own(tmp_path: Path) -> None:
     report = check_one_hot(tmp_path, ONE_HOT_GOOD.replace("b,1,0,0", "b,2,0,0"))
     assert [problem.what for problem in report.problems] == ["cells that are not 0 or 1"]
+
+
+def test_one_answer_for_every_chip_is_valid_and_said(tmp_path: Path) -> None:
+    same = "image_name,tags\n" + "".join(f"{name},clear road\n" for name in SAMPLE)
+    report = check(tmp_path, same)
+    assert report.is_valid
+    assert report.text().endswith("\nWarning: every chip gets the same answer.")
+    assert "Warning" not in check(tmp_path, GOOD).text()
+
+
+@pytest.mark.parametrize(("apart", "is_uniform"), [(0.0, True), (5e-5, True), (3e-4, False)])
+def test_scores_that_are_as_good_as_equal_are_said(apart: float, is_uniform: bool, tmp_path: Path) -> None:
+    competition, path = scored({}), tmp_path / "s.csv"
+    names, labels = ["b", "a", "c"], competition.labels
+    rows = [",".join([name, *(f"{0.5 + apart * (name == 'a'):.6f}" for _ in labels)]) for name in names]
+    path.write_text("\n".join([",".join([competition.submission_form.id_column, *labels]), *rows]) + "\n")
+    report = validate_submission(path, competition, SampleSubmission.of(names, competition))
+    assert report.is_valid, report.text()
+    assert report.is_uniform == is_uniform
+    assert ("every chip gets the same answer" in report.text()) == is_uniform

@@ -149,7 +149,10 @@ def test_chips_without_scores_are_decided_by_label_shares_and_said(
     scores = draw_scores(draw_truth(PLANET, NUM_TEST))[kept]
     with pytest.raises(ValueError, match=rf"1 of {NUM_TEST} test chips have no scores: {NAMES[30]}\."):
         write_decided(Scores(names, scores), by_cut(0.26), workspace, {"name": "ab", "left_out": [NAMES[2]]})
-    broken = {"name": "ab", "left_out": [NAMES[2], NAMES[30]]}
+    of_training = {"name": "ab", "left_out": [NAMES[2], NAMES[30]], "test_left_out": []}
+    with pytest.raises(ValueError, match=rf"2 of {NUM_TEST} test chips have no scores"):
+        write_decided(Scores(names, scores), by_cut(0.26), workspace, of_training)
+    broken = {"name": "ab", "test_left_out": [NAMES[2], NAMES[30]]}
     report = write_decided(Scores(names, scores), by_cut(0.26), workspace, broken)
     share = workspace.labelled.truth.mean(axis=0)
     top = max(PLANET.exclusive[0], key=lambda label: share[PLANET.label_index[label]])

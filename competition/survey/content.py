@@ -6,21 +6,20 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from competition.common.errors import UserError
 from competition.common.text import first
+from competition.data.decode import GDAL_METADATA, GDAL_NODATA, Raw, read_raw
 from competition.survey.images import Found
 from competition.survey.listing import evenly
 
 PROBED = 24  # chips that are decoded
 LOW, HIGH = 1.0, 99.0  # percentiles of the range
-CLOSE = 0.7  # correlation from which on a band is a colour of the picture of the same chip
-GDAL_NODATA, GDAL_METADATA = 42113, 42112
+CLOSE = 0.7  # correlation from which a band is taken for a colour of the other rendering
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Content:
         sizes: height and width of the chips that were decoded.
         range: what each band spans, empty for 8 bits.
         nodata: the value of pixels without data, or "nan".
-        remarks: what is to be said of an entry, by its name.
+        remarks: comments on entries, by their name.
         questions: what the files leave open, and the default that was taken.
     """
 
@@ -46,22 +45,12 @@ class Content:
     questions: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """One decoded file: array (height, width, bands), what kind of picture it is, and what a TIFF says of itself."""
-
-    array: NDArray[Any]
-    mode: str
-    names: tuple[str, ...] = ()
-    nodata: float | str | None = None
-
-
-def probe(images: Found, twin: Found | None = None) -> Content:
-    """Decode a few chips of a rendering.
+def content_of(images: Found, twin: Found | None = None) -> Content:
+    """Return what the files of a rendering hold, by a few chips that are decoded.
 
     Args:
         images: the rendering.
-        twin: another rendering, of pictures in colours, by which the bands of this one may be told.
+        twin: another rendering, in colours, that may show which bands those of this one are.
 
     Raises:
         UserError: if a chip has several files, and these are pictures of several bands.
@@ -95,13 +84,13 @@ def probe(images: Found, twin: Found | None = None) -> Content:
     return content
 
 
-def _measure(content: Content, pictures: list[_Picture], by_band: dict[str, list[NDArray[Any]]]) -> None:
+def _measure(content: Content, pictures: list[Raw], by_band: dict[str, list[NDArray[Any]]]) -> None:
     types = Counter(picture.array.dtype for picture in pictures)
     content.dtype = str(types.most_common(1)[0][0])
     content.sizes = Counter((picture.array.shape[0], picture.array.shape[1]) for picture in pictures)
     if len(types) > 1:
         content.questions.append(f"The chips are of several data types: {first(types)}.")
-    said = Counter(picture.nodata for picture in pictures if picture.nodata is not None)
+    said = Counter(value for picture in pictures if (value := _nodata_in(picture)) is not None)
     if said:
         content.nodata = said.most_common(1)[0][0]
         content.remarks["nodata"] = "as the files say"
@@ -121,25 +110,32 @@ def _span(arrays: list[NDArray[Any]], nodata: float | str | None) -> tuple[float
     """Return the percentiles of some arrays, rounded to three digits; None if they are all one value."""
     if not arrays:
         return None
+    if isinstance(nodata, float):
+        arrays = [_with_data(array, nodata) for array in arrays]
     values = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in arrays])
     values = values[np.isfinite(values)]
-    if isinstance(nodata, float):
-        values = values[values != nodata]
     if not len(values):
         return None
     low, high = (float(f"{value:.3g}") for value in np.percentile(values, (LOW, HIGH)))
     return (low, high) if low < high else None
 
 
-def _name_bands(content: Content, several: list[tuple[str, _Picture]], twin: Found | None) -> None:
+def _with_data(array: NDArray[Any], nodata: float) -> NDArray[Any]:
+    """Return the values of an array that are not the one of pixels without data, as `read_chip` compares them."""
+    with np.errstate(over="ignore"):  # a file of float32 holds what it has of a float64
+        value = array.dtype.type(nodata) if array.dtype.kind == "f" else nodata
+    return array[array != value]
+
+
+def _name_bands(content: Content, several: list[tuple[str, Raw]], twin: Found | None) -> None:
     """Find how many bands there are, and what they are called."""
     pictures = [picture for _, picture in several]
     modes = Counter(picture.mode for picture in pictures)
     counts = Counter(picture.array.shape[2] for picture in pictures)
     number = counts.most_common(1)[0][0]
-    names = next((picture.names for picture in pictures if len(picture.names) == number), ())
+    names = next((names for names in map(_names_in, pictures) if len(names) == number), [])
     if names and len(set(names)) == number and all(re.fullmatch(r"\w[\w.-]*", name) for name in names):
-        content.bands = list(names)
+        content.bands = names
         content.remarks["bands"] = "as the files name them"
     elif pictures[0].mode != "TIFF" or (number in (1, 3, 4) and pictures[0].array.dtype == np.uint8):
         _name_colours(content, pictures, modes, number)
@@ -156,7 +152,7 @@ def _name_bands(content: Content, several: list[tuple[str, _Picture]], twin: Fou
         content.questions.append(f'What are the {number} bands? Called B1 to B{number}; entry "bands" names them.')
 
 
-def _name_colours(content: Content, pictures: list[_Picture], modes: Counter[str], number: int) -> None:
+def _name_colours(content: Content, pictures: list[Raw], modes: Counter[str], number: int) -> None:
     content.bands = "RGB"
     if number == 1 and pictures[0].array.dtype != np.uint8:
         content.bands = ["grey"]
@@ -171,14 +167,14 @@ def _name_colours(content: Content, pictures: list[_Picture], modes: Counter[str
         content.remarks["bands"] = f"pictures are of modes {first(sorted(modes))}; all are read as colours"
 
 
-def _by_twin(several: list[tuple[str, _Picture]], twin: Found | None, number: int) -> str:
-    """Return letters for bands: those of the colours that they follow in the picture of the same chip, one rest N."""
+def _by_twin(several: list[tuple[str, Raw]], twin: Found | None, number: int) -> str:
+    """Return a letter per band: that of the colour with which it correlates in the other rendering; N for one more."""
     if twin is None or not 3 <= number <= 4:
         return ""
     theirs = {place.id: piece for piece, place in twin.pieces if piece.open is not None}
     totals: list[Any] = []
     for own, picture in several:
-        other = _decode(theirs[own].read(), theirs[own].suffix) if own in theirs else None
+        other = _decode(theirs[own].read()) if own in theirs else None
         if other is None or other.array.shape[:2] != picture.array.shape[:2] or other.array.shape[2] != 3:
             continue
         both = np.concatenate([picture.array, other.array], axis=2).reshape(-1, number + 3).T.astype(np.float64)
@@ -196,54 +192,31 @@ def _by_twin(several: list[tuple[str, _Picture]], twin: Found | None, number: in
     return "".join(colours) if len(set(colours)) == number else ""
 
 
-def _decoded(images: Found, file: str | None) -> list[tuple[str, _Picture]]:
+def _decoded(images: Found, file: str | None) -> list[tuple[str, Raw]]:
     """Return some chips, decoded, each with its id; of one band, if `file` says which."""
     pieces = [(piece, place) for piece, place in images.pieces if piece.open is not None and file in (None, place.file)]
-    decoded = ((place.id, _decode(piece.read(), piece.suffix)) for piece, place in evenly(pieces, PROBED))
+    decoded = ((place.id, _decode(piece.read())) for piece, place in evenly(pieces, PROBED))
     return [(own, picture) for own, picture in decoded if picture is not None]
 
 
-def _decode(content: bytes, suffix: str) -> _Picture | None:
+def _decode(content: bytes) -> Raw | None:
     """Decode a file; None if it is broken, which `data check` reports."""
     try:
-        if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _decode_tiff(content)
-        return _decode_picture(content)
+        raw = read_raw(io.BytesIO(content))
     except Exception:  # decoders raise whatever they like on a damaged file
         return None
+    return raw if raw.array.ndim == 3 else None
 
 
-def _decode_picture(content: bytes) -> _Picture:
-    with Image.open(io.BytesIO(content)) as picture:
-        mode = picture.mode
-        if any(";16" in str(tile) for tile in picture.tile):
-            import imagecodecs
-
-            array = np.asarray(imagecodecs.png_decode(content))
-        elif mode in ("P", "CMYK", "YCbCr", "1", "LA", "PA"):
-            array = np.asarray(picture.convert("L" if mode in ("1", "LA") else "RGB"))
-        else:
-            array = np.asarray(picture)
-    return _Picture(array if array.ndim == 3 else array[:, :, None], mode)
+def _names_in(raw: Raw) -> list[str]:
+    """Return the names of the bands that a GeoTIFF gives."""
+    return re.findall(r'role="description"[^>]*>([^<]+)<', raw.tags.get(GDAL_METADATA, ""))
 
 
-def _decode_tiff(content: bytes) -> _Picture:
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        series, tags = file.series[0], cast("tifffile.TiffPage", file.pages[0]).tags
-        array = series.asarray()
-        if array.ndim == 2:
-            array = array[:, :, None]
-        elif others := [axis for axis, name in enumerate(series.axes) if name not in "YX"]:
-            array = np.moveaxis(array, others[0], -1)
-        names = (
-            re.findall(r'role="description"[^>]*>([^<]+)<', str(tags[GDAL_METADATA].value))
-            if (GDAL_METADATA in tags)
-            else []
-        )
-        nodata = str(tags[GDAL_NODATA].value).strip("\0 ") if GDAL_NODATA in tags else None
-    if array.ndim != 3:
-        raise ValueError("not a picture")
-    value = None if nodata is None else "nan" if nodata.lower() == "nan" else float(nodata)
-    return _Picture(array, "TIFF", tuple(names), value)
+def _nodata_in(raw: Raw) -> float | str | None:
+    """Return what a GeoTIFF says is the value of pixels without data."""
+    try:
+        value = float(raw.tags.get(GDAL_NODATA, "").strip("\0 "))
+    except ValueError:
+        return None
+    return "nan" if np.isnan(value) else value
