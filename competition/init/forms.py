@@ -19,7 +19,7 @@ from competition.survey.ids import row_form
 from competition.tables.cells import CellValues
 from competition.tables.pairs import Pair, pair_of_row_id
 
-WORDS = {"yes": 1, "y": 1, "t": 1, "positive": 1, "no": 0, "n": 0, "f": 0, "negative": 0}
+WORDS = {"yes": 1, "y": 1, "t": 1, "positive": 1, "no": 0, "n": 0, "f": 0, "negative": 0, "1,0": 1, "0,0": 0}
 UNSURE = {"": 0, "-1": 0, "nan": 0, "na": 0, "n/a": 0, "null": 0, "none": 0}  # by default nothing is claimed
 OF_LABELS = re.compile(
     r"label|tag|class|target|finding|categor|attribute|disease|diagnos|species|annotation|predict", re.I

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from competition.common.errors import UserError
 from competition.common.text import counted, first
-from competition.init.forms import Form
+from competition.init.forms import DECIMAL, Form
 from competition.spec.load import describe
 from competition.spec.metric import AVERAGES, SCORES, Average, Metric
 from competition.spec.tables import TableForm, split_words
@@ -135,6 +135,12 @@ def _of_rows(sample: Grid, own: str, others: list[str], form: Form, names: Names
 def _of_tags(own: str, others: list[str], form: Form, sample: Grid) -> Asked:
     column = form.entries.get("tags_column")
     if column in others:
+        strange = [cell for cell in sample.values(column) if DECIMAL.fullmatch(cell) and cell not in form.labels]
+        if strange:
+            raise UserError(
+                f"{sample.path} shows {strange[0]!r} in column {column!r}, which is no label: scores of one column. "
+                "A multi-label competition has a column per label, two or more."
+            )
         return Asked("tags")
     if len(others) == 1:
         words = {
@@ -204,7 +210,7 @@ def metric_of(text: str) -> Metric:
 def guess_metric(kind: str, shows_scores: bool, is_multi_class: bool) -> Metric:
     """Return the metric that is likeliest for a kind of submission."""
     if shows_scores:
-        return Metric(name="log_loss" if is_multi_class else "roc_auc")
+        return Metric(name="log_loss", average="samples") if is_multi_class else Metric(name="roc_auc")
     if is_multi_class and kind == "tags":
         return Metric(name="accuracy", average="samples")
     return Metric(name="f_beta", average="samples", beta=1.0)

@@ -98,6 +98,7 @@ def find_images(listing: Listing, kind: Kind, train: Collection[str], test: Coll
             if place.id in ids:
                 unit = units.setdefault((place.folder, family), _Unit(place.folder, family))
                 unit.pieces.append((piece, place))
+    _part(labelled, asked)
     found, tested = _clusters(labelled.values()), _clusters(asked.values())
     for place_in_order, images in enumerate(found):
         peers = [other for other in found[:place_in_order] if other.family == images.family]
@@ -109,6 +110,18 @@ def find_images(listing: Listing, kind: Kind, train: Collection[str], test: Coll
         _find_file(images)
     _gather(found, {piece.path.rpartition("/")[0] for piece in listing.pictures})
     return found
+
+
+def _part(labelled: dict[tuple[str, str], _Unit], asked: dict[tuple[str, str], _Unit]) -> None:
+    """Part the folders of ids that stand in both tables, by what the folders are called: each is of one of them.
+
+    One folder of both, or folders whose names say nothing, are left to both.
+    """
+    shared = {key for key in labelled.keys() & asked.keys() if labelled[key].ids & asked[key].ids}
+    of_test = {key for key in shared if OF_TEST.search(key[0])}
+    if of_test and any(family == other for _, family in of_test for _, other in labelled.keys() - of_test):
+        for key in shared:
+            del (labelled if key in of_test else asked)[key]
 
 
 def _gather(found: Sequence[Found], folders: Collection[str]) -> None:

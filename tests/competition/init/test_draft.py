@@ -126,3 +126,23 @@ def test_a_metric_of_decisions_leaves_out_the_decimals_of_a_sample_of_rows(tmp_p
     for metric, decimals in (("roc_auc", 4), ("f1", None)):
         competition, _ = begun(tmp_path / "data", tmp_path, metric=metric)
         assert (competition.submission_kind, competition.submission.decimals) == ("rows", decimals)
+
+
+def test_decimal_commas_are_numbers(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    rows = [(f"p{i}", f"{i % 2},0", f"{i % 3 % 2},0") for i in range(24)]
+    table(folder / "train.csv", ["id", "Haus", "Wald"], rows, ";")
+    pictures(folder / "train", [f"{name}.png" for name, *_ in rows])
+    got, _ = begun(folder, tmp_path)
+    assert got.labels == ("Haus", "Wald")
+    assert got.tables.cells == {"1,0": 1, "0,0": 0}
+
+
+def test_scores_of_one_column_are_no_multi_label_competition(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    rows = [(f"p{i}", str(i % 2)) for i in range(24)]
+    table(folder / "train.csv", ["id", "cactus"], rows)
+    table(folder / "sample_submission.csv", ["id", "cactus"], [(f"q{i}", "0.5") for i in range(4)])
+    pictures(folder / "train", [f"{name}.png" for name, _ in rows])
+    with pytest.raises(UserError, match=r"shows '0.5' in column 'cactus', which is no label"):
+        begun(folder, tmp_path)

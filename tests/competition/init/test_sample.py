@@ -98,3 +98,8 @@ def test_a_label_that_only_the_sample_has_is_a_label_and_said() -> None:
     asked = read_sample(grid("id,c,b,a", "t,0.5,0.5,0.5"), "id", TAGS, NOBODY)
     assert asked.labels == ["c", "b", "a"]
     assert "'c'" in asked.questions[0]
+
+
+def test_a_multi_class_competition_of_scores_is_guessed_to_be_judged_by_the_log_loss_of_classes() -> None:
+    guess = guess_metric("scores", shows_scores=True, is_multi_class=True)
+    assert (guess.name, guess.average) == ("log_loss", "samples")

@@ -88,3 +88,13 @@ def test_folders_of_classes_are_one_folder() -> None:
 def test_what_was_made_of_a_chip_is_not_a_chip_to_predict() -> None:
     (images,) = found(*in_folder("a", TRAIN), *in_folder("a", TRAIN, "_thumb.png"), test=[])
     assert (images.file, images.test) == ("{id}", [])
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("train_images", "eval_images"), ("chips", "private")])
+@pytest.mark.parametrize("shared", [4, 12])
+def test_folders_of_ids_that_stand_in_both_tables_are_told_apart_by_their_names(
+    train: str, test: str, shared: int
+) -> None:
+    asked = [*TRAIN[-shared:], *TEST]
+    (images,) = found(*in_folder(train, TRAIN), *in_folder(test, asked), test=asked)
+    assert (images.train, images.test) == ([train], [test])
