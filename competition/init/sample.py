@@ -147,6 +147,13 @@ def _of_tags(own: str, others: list[str], form: Form, sample: Grid) -> Asked:
             word for cell in sample.values(others[0]) for word in split_words(cell, form.entries.get("separator", " "))
         }
         asked = Asked("tags", {"tags_column": others[0]})
+        if form.kind != "tags" and any(len(split_words(label, " ")) > 1 for label in form.labels):
+            mark = next((mark for mark in "|;," if not any(mark in label for label in form.labels)), "|")
+            asked.entries["separator"] = mark
+            asked.questions.append(
+                f"What stands between two labels in column {others[0]!r}? Taken as {mark!r}, as labels hold blanks; "
+                'entry "separator" under [submission] says otherwise.'
+            )
         if words - set(form.labels) - {form.entries.get("none")}:
             shown = sorted(words - set(form.labels))[0]
             asked.questions.append(

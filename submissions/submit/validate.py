@@ -18,7 +18,7 @@ from competition.tables.label_table import LabelRows, parse_rows
 from competition.tables.problems import Problem, problems_of
 from competition.tables.sample import SampleSubmission
 
-SHOWN = 10  # labels
+SHOWN = 20  # labels
 SAME = 1e-4  # scores that differ by less between all chips are one answer
 
 

@@ -146,3 +146,15 @@ def test_scores_of_one_column_are_no_multi_label_competition(tmp_path: Path) -> 
     pictures(folder / "train", [f"{name}.png" for name, _ in rows])
     with pytest.raises(UserError, match=r"shows '0.5' in column 'cactus', which is no label"):
         begun(folder, tmp_path)
+
+
+def test_words_of_a_sample_are_parted_by_what_no_label_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    labels = ["Aortic enlargement", "Nodule", "Pleural effusion"]
+    rows = [(f"p{i // 2}", labels[(i + i // 6) % 3]) for i in range(48)]
+    table(folder / "train.csv", ["patientId", "class_name"], rows)
+    table(folder / "sample_submission.csv", ["patientId", "PredictionString"], [(f"q{i}", "") for i in range(4)])
+    pictures(folder / "train", [f"p{i}.png" for i in range(24)])
+    got, found = begun(folder, tmp_path)
+    assert (got.submission_form.tags_column, got.submission_form.separator) == ("PredictionString", "|")
+    assert any("between two labels" in question for question in found.questions), found.questions
