@@ -37,7 +37,7 @@ class BrokenChipError(UserError):
         return cls(f"Broken chip {path}: {reason.rstrip('.')}.", reason.rstrip("."))
 
 
-def read_chip(file: ChipFile, images: ImageSet, *, grey_as_colours: bool = True) -> NDArray[Any]:
+def read_chip(file: ChipFile, images: ImageSet) -> NDArray[Any]:
     """Decode one chip.
 
     JPEG, PNG, TIFF, WebP, JPEG 2000 and whatever else Pillow knows; see `decode` for what is converted. Pixels without
@@ -47,7 +47,6 @@ def read_chip(file: ChipFile, images: ImageSet, *, grey_as_colours: bool = True)
         file: the file, or where each band has its own, these in the order of `images.bands`: all are brought to the
             largest size among them (bicubic).
         images: the rendering it belongs to; its `bands` are what the file must hold.
-        grey_as_colours: convert grey pictures where three bands are expected, and colours where one is.
 
     Returns:
         uint8, uint16, int16 or float32 array (height, width, num_bands), bands in the order of `images.bands`.
@@ -56,7 +55,7 @@ def read_chip(file: ChipFile, images: ImageSet, *, grey_as_colours: bool = True)
         BrokenChipError: if the file cannot be decoded, has other bands or another data type, holds no data, values that
             are no numbers, or is black all over, which is how a failed decoding shows itself.
     """
-    chip, missing = read_with_gaps(file, images, grey_as_colours=grey_as_colours)
+    chip, missing = read_with_gaps(file, images)
     check_not_black(file, chip, missing, images)
     return chip
 
@@ -80,19 +79,16 @@ def check_not_black(file: ChipFile, chip: NDArray[Any], missing: NDArray[np.bool
             raise BrokenChipError.of(shown_file(file), "every pixel is 0")
 
 
-def read_with_gaps(
-    file: ChipFile, images: ImageSet, *, grey_as_colours: bool = True
-) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def read_with_gaps(file: ChipFile, images: ImageSet) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """Return what `read_chip` does, of black chips too, and which of its values stand for "no data"; None if none can.
 
     Args:
         file: as of `read_chip`.
         images: as of `read_chip`.
-        grey_as_colours: as of `read_chip`.
     """
     if isinstance(file, Path):
-        return _decoded(file, images, images.bands, grey_as_colours)
-    read = [_decoded(path, images, (band,), grey_as_colours) for path, band in zip(file, images.bands, strict=True)]
+        return _decoded(file, images, images.bands)
+    read = [_decoded(path, images, (band,)) for path, band in zip(file, images.bands, strict=True)]
     bands = [band for band, _ in read]
     if len(dtypes := {str(band.dtype) for band in bands}) > 1:
         raise BrokenChipError.of(file[0], f"its bands have several data types: {', '.join(sorted(dtypes))}")
@@ -135,12 +131,10 @@ def resize_chip(chip: NDArray[Any], size: int) -> NDArray[Any]:
     return _resized(chip, size, size)
 
 
-def _decoded(
-    path: Path, images: ImageSet, bands: tuple[str, ...], grey_as_colours: bool
-) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def _decoded(path: Path, images: ImageSet, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """Return the pixels of one file, and which of its values stand for "no data"; None if none can."""
     try:
-        chip = decode(path, bands, grey_as_colours=grey_as_colours)
+        chip = decode(path, bands)
     except Exception as error:  # decoders raise whatever they like on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BrokenChipError.of(path, reason.replace(f": '{path}'", "")) from error

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
-from competition.common.text import counted
-
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how a TIFF begins; the last two are BigTIFFs
 GREY = {"1", "L", "LA", "La"}  # Pillow's modes
 WITH_ALPHA = {"LA", "RGBA", "PA"}
@@ -58,13 +56,8 @@ class Raw:
     has_alpha: bool = False
     tags: Mapping[int, str] = field(default_factory=dict)
 
-    @property
-    def is_shallow(self) -> bool:
-        """Whether it is a picture of 8 bits or fewer, which Pillow converts."""
-        return self.mode != "TIFF" and self.array.dtype == np.uint8
 
-
-def decode(path: Path, bands: tuple[str, ...], *, grey_as_colours: bool = True) -> NDArray[Any]:
+def decode(path: Path, bands: tuple[str, ...]) -> NDArray[Any]:
     """Decode an image file for a competition that expects certain bands.
 
     Pictures of 8 bits are converted where one or three bands are expected: CMYK, palettes, grey, colours, opacity left
@@ -74,7 +67,6 @@ def decode(path: Path, bands: tuple[str, ...], *, grey_as_colours: bool = True) 
     Args:
         path: the file.
         bands: expected.
-        grey_as_colours: convert between grey and colours.
 
     Returns:
         Array (height, width, num_bands) of any data type in the machine's byte order; of other bands if it has them.
@@ -84,10 +76,7 @@ def decode(path: Path, bands: tuple[str, ...], *, grey_as_colours: bool = True) 
     """
     with path.open("rb") as file:
         raw = read_raw(file, len(bands))
-    if raw.is_shallow and not grey_as_colours and len(bands) in (1, 3) and (raw.mode in GREY) != (len(bands) == 1):
-        received = "a grey picture" if raw.mode in GREY else "a picture in colours"
-        raise ValueError(f"expected {counted(len(bands), 'band')}, received {received}")
-    return _fitting(raw, bands, grey_as_colours)
+    return _fitting(raw, bands)
 
 
 def read_raw(file: IO[bytes], num_bands: int | None = None) -> Raw:
@@ -191,7 +180,7 @@ def _upright(chip: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(TURNS[orientation](chip)) if orientation in TURNS else chip
 
 
-def _fitting(raw: Raw, bands: tuple[str, ...], grey_as_colours: bool) -> NDArray[Any]:
+def _fitting(raw: Raw, bands: tuple[str, ...]) -> NDArray[Any]:
     """Return a chip without the opacity that is no band, and one of grey as R, G and B where these are expected."""
     chip, of_colours = raw.array, set(bands) == COLOURS
     if chip.ndim != 3:
@@ -199,8 +188,6 @@ def _fitting(raw: Raw, bands: tuple[str, ...], grey_as_colours: bool) -> NDArray
     if raw.has_alpha and chip.shape[2] - 1 in {len(bands), 1 if of_colours else len(bands)}:
         chip = chip[:, :, :-1]
     if of_colours and chip.shape[2] == 1:
-        if not grey_as_colours:
-            raise ValueError("expected 3 bands, received a grey picture")
         chip = chip.repeat(3, axis=2)
     return chip
 
