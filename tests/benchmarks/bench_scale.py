@@ -6,11 +6,11 @@
 Labels have the frequencies of a long tail, three a chip in the mean; members are calibrated, and agree in part. Each
 step is a process of its own, whose peak of resident memory is measured.
 
-Measured with 109,000 x 1,103 and 2 members, on two cores that others used too, in CPU seconds and MB of peak memory:
-reading labels 1.2 s and 370 MB, folds 1.3 s and 380 MB, writing a member's scores 20 s and 1.0 GB, joining its folds
-6 s and 1.4 GB, measuring decisions .03 s, one cut for all labels 2.4 s and 1.4 GB, a cut for each 6.5 s and 1.5 GB,
-shrunk cuts 20 s and 2.0 GB, the comparison 176 s (235 s on the clock) and 6.9 GB. With 20,000 x 1,103, the decoder
-takes 152 s, nearly all of them for the calibration.
+Measured with 109,000 x 1,103, on two cores that others used too, in CPU seconds and MB of peak memory: reading labels
+1.2 s and 370 MB, folds 59 s and 660 MB, writing a member's scores 19 s and 1.0 GB, joining its folds 6 s and 1.4 GB,
+measuring decisions .03 s, one cut for all labels 2.4 s and 1.4 GB, a cut for each 6.5 s and 1.5 GB, shrunk cuts 20 s
+and 2.0 GB, the comparison of 3 members 197 s and 5.9 GB. With 20,000 x 1,103, the decoder takes 152 s, nearly all
+of them for the calibration.
 """
 
 from __future__ import annotations
