@@ -15,6 +15,7 @@ from competition.spec.images import ImageSet
 
 SHOWN = 3  # examples in a line
 SAMPLED = 200  # chips without a file that are looked at
+PATHS: tuple[Ids, ...] = ("path", "path_stem")
 MOST = 0.5  # of which so many must have a cause for it to be named
 # Of files that may be chips; .dcm and .npy are not read, and yet a cause.
 OTHER_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".bmp", ".gif", ".dcm", ".npy")
@@ -70,7 +71,7 @@ def _suspects(
             lambda name: not name.lower().endswith(suffixes) and name in bare,
             _advice("carry no suffix", without, suffixes, others),
         )
-    for form in ("path", "path_stem"):
+    for form in PATHS:
         if form != ids:
             paths = set(_index_as(form, images, folders))
             yield paths.__contains__, _advice("are paths within the folder", form, suffixes, others)
@@ -115,8 +116,8 @@ def _of_other_suffixes(
         )
 
 
-def _index_as(ids: str, images: ImageSet, folders: Sequence[Path]) -> Iterator[str]:
-    naming = Naming(images, ids)  # type: ignore[arg-type]
+def _index_as(ids: Ids, images: ImageSet, folders: Sequence[Path]) -> Iterator[str]:
+    naming = Naming(images, ids)
     for folder in folders:
         for path, _ in naming.files_in(folder):
             if found := naming.read(path):

@@ -32,7 +32,7 @@ def data() -> None:
 @click.option("--dry-run", is_flag=True, help="list the files and check the disk only")
 def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path | None, dry_run: bool) -> None:
     """Download the competition's files from Kaggle, going on where it was interrupted, and prepare them."""
-    from competition.data.prepare import IncompleteError
+    from competition.data.mistakes import IncompleteError
     from competition.data.prepare import prepare as prepare_data
     from competition.kaggle.client import Kaggle
     from competition.kaggle.download import download as download_files

@@ -12,13 +12,12 @@ from competition.common.files import one_at_a_time
 from competition.common.packed import stem_of
 from competition.common.text import first
 from competition.data.archives import Unpacker
-from competition.data.mistakes import IncompleteError, check_complete
+from competition.data.mistakes import check_complete
 from competition.data.parts import apart, numbered_parts, parted
 from competition.data.search import NESTED, Content, Wanted, search
 from competition.layout import Layout, description_of
 from competition.workspace import Workspace
 
-__all__ = ["IncompleteError", "Item", "PreparedReport", "prepare"]
 SHOWN = 2  # paths of a folder in parts
 
 

@@ -39,13 +39,13 @@ def _folder(path: str) -> str:
     return path if path == "." else _inside(path)
 
 
-def _several(value: Any) -> Any:
+def several(value: Any) -> Any:
     """Return one name as a list of it."""
     return [value] if isinstance(value, str) else value
 
 
 # A file or folder among the data, possibly in folders: it never leads out of them.
 Place = Annotated[str, AfterValidator(_inside)]
-Places = Annotated[tuple[Place, ...], BeforeValidator(_several)]
+Places = Annotated[tuple[Place, ...], BeforeValidator(several)]
 # A folder may also be ".", the one that holds all files.
-Folders = Annotated[tuple[Annotated[str, AfterValidator(_folder)], ...], BeforeValidator(_several)]
+Folders = Annotated[tuple[Annotated[str, AfterValidator(_folder)], ...], BeforeValidator(several)]

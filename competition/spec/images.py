@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from competition.spec.base import Folders, Frozen, Place, toml_key
+from competition.spec.base import Folders, Frozen, Place, several, toml_key
 
 MOST_BANDS = 200
 FILE = "{id}"  # a chip's file is its id, plus a suffix unless the id has it
@@ -24,10 +24,6 @@ def _lower(suffix: str) -> str:
 def _as_names(value: Any) -> Any:
     """Return bands written as letters, such as "BGRN", as their names."""
     return tuple(value) if isinstance(value, str) else value
-
-
-def _as_suffixes(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def image_key(name: str) -> str:
@@ -53,7 +49,7 @@ class ImageSet(Frozen):
         black: whether a chip whose every pixel is 0 is broken, as decoders that fail return such, or valid.
     """
 
-    suffix: Annotated[tuple[Annotated[str, AfterValidator(_lower)], ...], BeforeValidator(_as_suffixes)] = Field(
+    suffix: Annotated[tuple[Annotated[str, AfterValidator(_lower)], ...], BeforeValidator(several)] = Field(
         min_length=1
     )
     bands: Annotated[tuple[Band, ...], BeforeValidator(_as_names)] = Field(min_length=1, max_length=MOST_BANDS)
