@@ -159,8 +159,7 @@ def _manifest(trained: Trained, cuts: NDArray[np.float64]) -> Manifest:
         inputs=trained.inputs,
         dtype=trained.dtype,
         views=recipe.test_views,
-        # Where the weights lay on this machine is nobody's business.
-        recipe=dataclasses.replace(recipe, weights=Path(recipe.weights).name),
+        recipe=recipe.without_paths(),
         folds=tuple(trained.folders),
         digests={
             "recipe": provenance.recipe_digest,

@@ -16,6 +16,7 @@ from competition.data.chip_cache import ChipCache
 from models.backend.devices import num_gpus
 from models.inputs.augment import OF_8_BITS, Span, augment, balanced_order, mix
 from models.inputs.views import apply_view
+from models.networks.input_spec import as_network_input
 from models.recipes.recipe import Recipe
 
 HEADS_AT_ONCE = 2048  # chips whose features are scored at once
@@ -74,13 +75,6 @@ class Chips:
         """Return the chips at `positions`, each under its own random view."""
         chips = self.read(positions)
         return augment(chips, recipe, random, self.span)
-
-
-def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[Any]:
-    """Return some bands of the chips, in a data type that every backend takes: uint8, or float32."""
-    if columns != tuple(range(chips.shape[-1])):
-        chips = chips[..., columns]
-    return chips if chips.dtype == np.uint8 else chips.astype(np.float32)
 
 
 class Batches(keras.utils.PyDataset):

@@ -11,9 +11,9 @@ of these share them. Layout of a bank's folder:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,20 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from competition.common.arrays import fill, opened, reserve
-from competition.common.files import check_room, digest_file, digest_json
+from competition.common.files import check_room, digest_json
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import counted, readable, short
 from models.backend.interrupts import check
+from models.backend.kept import Kept
 from models.backend.runners import runner_of
 from models.inputs.batches import HEADS_AT_ONCE, Chips
+from models.inputs.extractors import extractor_key
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 
 FORMAT = 1
+MIXED = "mixed"
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -43,11 +46,19 @@ class FeatureBank:
 
     Attributes:
         num_features: length of a feature vector.
-        maps: by view, float16 array (num_chips, num_features).
+        maps: by view, float16 arrays (num_chips, number of columns) whose columns stand side by side: one of each
+            backbone.
     """
 
     num_features: int
-    maps: dict[str, NDArray[np.float16]]
+    maps: Mapping[str, tuple[NDArray[np.float16], ...]]
+
+    @classmethod
+    def beside(cls, banks: Sequence[FeatureBank]) -> FeatureBank:
+        """Return the banks of the same chips under the same views as one, their features side by side."""
+        views = banks[0].maps
+        maps = {view: tuple(array for bank in banks for array in bank.maps[view]) for view in views}
+        return cls(sum(bank.num_features for bank in banks), maps)
 
     @property
     def batch_size(self) -> int:
@@ -72,27 +83,28 @@ class FeatureBank:
         features = np.empty((len(positions), self.num_features), dtype=np.float32)
         for number, view in enumerate(views):
             chosen = drawn == number
-            features[chosen] = self.maps[view][positions[chosen]]
+            features[chosen] = self.under(view, positions[chosen])
         return features
+
+    def read_into(self, view: str, positions: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+        """Write the features of the chips at `positions` under one view into `out` (num_positions, num_features)."""
+        start = 0
+        for array in self.maps[view]:
+            out[:, start : start + array.shape[1]] = np.take(np.asarray(array), positions, axis=0)
+            start += array.shape[1]
 
     def under(self, view: str, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the features of the chips at `positions` under one view."""
-        return self.maps[view][positions].astype(np.float32)
+        features = np.empty((len(positions), self.num_features), dtype=np.float32)
+        self.read_into(view, positions, features)
+        return features
 
 
 def bank_key(recipe: Recipe, inputs: Inputs, chips: Chips) -> dict[str, Any]:
-    """Return everything that the features of some chips depend on."""
-    # Of ImageNet's weights the version of Keras tells, which fetches them by their digest.
-    weights = f"Keras {keras.__version__}" if recipe.weights == "imagenet" else digest_file(recipe.weights_path())
-    values = ("backbone", "input_size", "pooling", "levels", "indices", "new_bands")
-    return {
-        "format": FORMAT,
-        "weights": weights,
-        **{name: getattr(recipe, name) for name in values},
-        "inputs": asdict(inputs),
-        "columns": chips.columns,
-        "chips": chips.cache.digest,
-    }
+    """Return everything that the features of some chips depend on, by a recipe that is not joint."""
+    of_chips = {"columns": chips.columns, "chips": chips.cache.digest}
+    mixed = {"precision": MIXED} if recipe.precision == MIXED else {}
+    return {**extractor_key(recipe, inputs), **of_chips, "format": FORMAT, **mixed}
 
 
 def open_bank(
@@ -101,6 +113,7 @@ def open_bank(
     key: dict[str, Any],
     chips: Chips,
     views: Sequence[str],
+    kept: Kept | None = None,
 ) -> FeatureBank:
     """Open the bank of some chips, computing the features that are not in it yet.
 
@@ -113,50 +126,64 @@ def open_bank(
         key: see `bank_key`.
         chips: the chips.
         views: the views asked for.
+        kept: where the conversion of the network is kept; None: nowhere.
 
     Raises:
         UserError: if the disk is too small.
     """
-    folder = root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
+    folder = _folder_of(root, key)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         write_record(folder / "bank.json", key, version=FORMAT)
-        return _Builder(folder, extractor, chips).open(sorted(set(views)))
+        return _Builder(folder, extractor, chips, kept, mixed=key.get("precision") == MIXED).open(sorted(set(views)))
+
+
+def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]:
+    """Return by view how many rows are made of the bank that `open_bank` would open."""
+    return _rows_in(_folder_of(root, key), num_chips)
+
+
+def _folder_of(root: Path, key: dict[str, Any]) -> Path:
+    return root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
+
+
+def _rows_in(folder: Path, num_chips: int) -> dict[str, int]:
+    """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun."""
+
+    def is_whole(view: str) -> bool:
+        return opened(folder / f"{view}.npy", (num_chips, None), np.dtype(np.float16)) is not None
+
+    def parse(content: dict[str, Any]) -> dict[str, int]:
+        return {view: int(rows) for view, rows in content.items() if is_whole(view)}
+
+    with suppress(DamagedError):
+        return read_record(folder / "done.json", parse, version=FORMAT)
+    return {}
 
 
 class _Builder:
     """Fills one bank's folder."""
 
-    def __init__(self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips) -> None:
-        self.folder, self.build, self.chips = folder, extractor, chips
+    def __init__(
+        self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips, kept: Kept | None, *, mixed: bool
+    ) -> None:
+        self.folder, self.build, self.chips, self.kept, self.mixed = folder, extractor, chips, kept, mixed
 
     def open(self, views: Sequence[str]) -> FeatureBank:
-        done = self._done()
+        done = _rows_in(self.folder, len(self.chips.cache))
         if missing := [view for view in views if done.get(view, 0) < len(self.chips.cache)]:
             self._compute(missing, done)
-        maps = {view: np.load(self._path(view), mmap_mode="r", allow_pickle=False) for view in views}
-        return FeatureBank(maps[views[0]].shape[1], maps)
+        maps = {view: (np.load(self._path(view), mmap_mode="r", allow_pickle=False),) for view in views}
+        return FeatureBank(maps[views[0]][0].shape[1], maps)
 
     def _path(self, view: str) -> Path:
         return self.folder / f"{view}.npy"
 
-    def _done(self) -> dict[str, int]:
-        """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun."""
-
-        def parse(content: dict[str, Any]) -> dict[str, int]:
-            return {view: int(rows) for view, rows in content.items() if self._is_whole(view)}
-
-        with suppress(DamagedError):
-            return read_record(self.folder / "done.json", parse, version=FORMAT)
-        return {}
-
-    def _is_whole(self, view: str) -> bool:
-        return opened(self._path(view), (len(self.chips.cache), None), np.dtype(np.float16)) is not None
-
     def _compute(self, views: list[str], done: dict[str, int]) -> None:
         cache, extractor = self.chips.cache, self.build()
         maps = self._open_maps(views, done, extractor.output_shape[-1])
-        runner = runner_of(extractor, self.chips.read(np.arange(min(8, len(cache)))))
+        sample = self.chips.read(np.arange(min(8, len(cache))))
+        runner = runner_of(extractor, sample, kept=self.kept, mixed=self.mixed)
 
         def compute(rows: NDArray[np.int64]) -> Iterator[int]:
             behind = [view for view in views if done.get(view, 0) <= rows[-1]]

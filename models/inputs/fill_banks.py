@@ -19,14 +19,23 @@ def bank_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
         UserError: if it does not, or its weights or bands are not there.
     """
     recipe = recipe_of(workspace, request)
+    check_on_bank(workspace, recipe, request.model)
+    return recipe
+
+
+def check_on_bank(workspace: Workspace, recipe: Recipe, model: str) -> None:
+    """Refuse a recipe whose network does not learn from features, or whose weights or bands are not there.
+
+    Raises:
+        UserError: if it is such a one.
+    """
     if not recipe.on_bank:
         raise UserError(
-            f"'{request.model}' does not learn from features: it has train {recipe.train}, augment "
+            f"'{model}' does not learn from features: it has train {recipe.train}, augment "
             f"{','.join(recipe.augment)}. Give --train head, and --augment d4, flips or quarter_turns, without cutmix."
         )
     recipe.digest()
     columns_of(recipe, workspace.competition.image_set(recipe.images))
-    return recipe
 
 
 def fill_banks(workspace: Workspace, recipe: Recipe, *, skip_broken: bool = False, no_test: bool = False) -> None:

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 import keras
 
 from competition.chip_index import ChipFile
+from competition.common.errors import UserError
 from competition.data.chip_cache import ChipCache, open_cache, probe
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
 from models.inputs.augment import Span
 from models.inputs.batches import Chips
-from models.inputs.feature_bank import FeatureBank, bank_key, open_bank
+from models.inputs.extractors import extractor_key, kept_extractor
+from models.inputs.feature_bank import FeatureBank, bank_key, open_bank, rows_made
 from models.networks.backbones import build_extractor
 from models.networks.input_spec import Inputs, columns_of
 from models.recipes.recipe import Recipe
+
+LARGER = 4  # times as large as the largest part takes them are chips of which parts of several sizes make their own
 
 
 @dataclass(eq=False)
@@ -35,7 +39,7 @@ class Sources:
     recipe: Recipe
     skip_broken: bool = False
     _paths: dict[str, list[ChipFile]] = field(default_factory=dict)
-    _caches: dict[str, ChipCache] = field(default_factory=dict)
+    _caches: dict[tuple[str, int], ChipCache] = field(default_factory=dict)
 
     @functools.cached_property
     def images(self) -> ImageSet:
@@ -44,8 +48,14 @@ class Sources:
 
     @functools.cached_property
     def inputs(self) -> Inputs:
-        """What the network is given. Chips are kept no larger than they are: networks enlarge them."""
+        """What the network is given. Chips are kept no larger than they are: networks enlarge them.
+
+        Parts that take chips of several sizes shrink the same chips, which are larger: shrunk twice they would not be
+        those whose features a part's bank holds.
+        """
         kind, largest = probe(self._files("train"), self.images), max(size for size, _ in self.recipe.stages)
+        if len({part.inputs.size for part in self.parts}) > 1:
+            largest *= LARGER
         return Inputs.of(self.recipe, self.images, kind.dtype, min(largest, kind.size))
 
     def names(self, split: str) -> tuple[str, ...]:
@@ -60,10 +70,13 @@ class Sources:
         return self._paths[split]
 
     def cache(self, split: str) -> ChipCache:
-        """Return the decoded chips of a split, decoding what is missing."""
-        if split not in self._caches:
-            self._caches[split] = self._open(split)
-        return self._caches[split]
+        """Return the decoded chips of a split, decoding what is missing; those of the part that takes the largest."""
+        if self.parts:
+            return max(self.parts, key=lambda part: part.inputs.size).cache(split)
+        key = split, self.inputs.size
+        if key not in self._caches:
+            self._caches[key] = self._open(split)
+        return self._caches[key]
 
     def _open(self, split: str) -> ChipCache:
         names, files, size = self.names(split), self._files(split), self.inputs.size
@@ -77,6 +90,23 @@ class Sources:
         return Chips(cache, columns_of(self.recipe, self.images), size, span)
 
     @functools.cached_property
+    def parts(self) -> list[Sources]:
+        """The chips as each part of a joint recipe takes them by itself; none of one that is not joint."""
+        if not self.recipe.parts:
+            return []
+        shared = self.skip_broken, self._paths, self._caches
+        return [Sources(self.workspace, part, *shared) for part in self.recipe.of_parts]
+
+    def _beside(self, split: str, views: Sequence[str]) -> FeatureBank:
+        names = self.cache(split).names
+        if any(part.cache(split).names != names for part in self.parts):
+            raise UserError(
+                f"The chips of {split} changed while those of the parts of {self.recipe.backbone} were decoded. Run it "
+                "again."
+            )
+        return FeatureBank.beside([part.bank(split, views) for part in self.parts])
+
+    @functools.cached_property
     def extractor(self) -> keras.Model:
         """The recipe's frozen backbone with its pooling."""
         return build_extractor(self.recipe, self.inputs)
@@ -87,12 +117,25 @@ class Sources:
         Args:
             split: "train" or "test".
             views: the views asked for.
-            recipe: a variant of the recipe with another backbone or input size; default: the recipe.
+            recipe: a variant of the recipe with another backbone or input size; default: the recipe. Of a joint
+                recipe the features of its parts stand side by side, each from the bank that it has for itself.
+
+        Raises:
+            UserError: if parts were decoded from other chips.
         """
+        if self.parts:
+            return self._beside(split, views)
         chips, made_by = self.chips(split), recipe or self.recipe
         root, key = self.workspace.cache / "features", bank_key(made_by, self.inputs, chips)
 
         def extractor() -> keras.Model:
             return self.extractor if recipe is None else build_extractor(made_by, self.inputs)
 
-        return open_bank(root, extractor, key, chips, views)
+        kept = kept_extractor(self.workspace.cache, extractor_key(made_by, self.inputs))
+        return open_bank(root, extractor, key, chips, views, kept)
+
+    def rows_made(self, split: str) -> dict[str, int]:
+        """Return by view how many chips of a split have features already, by a recipe that is not joint."""
+        chips = self.chips(split)
+        key = bank_key(self.recipe, self.inputs, chips)
+        return rows_made(self.workspace.cache / "features", key, len(chips.cache))

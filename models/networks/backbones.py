@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -36,20 +37,39 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
         UserError: if the backbone is unknown, or its weights cannot be had or do not fit.
     """
     check_backbone(recipe)
-    named = as_colours(inputs.bands)
-    bands = (*named, *recipe.indices)
-    chips = hidden = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
+    chips = keras.Input((inputs.size, inputs.size, len(inputs.bands)), name="chips")
+    if not recipe.parts:
+        return keras.Model(chips, _features(chips, recipe, inputs, pretrained), name="extractor")
+    beside = []
+    for number, part in enumerate(recipe.of_parts):
+        # Layers of all parts lie in one network, and not in one of each part, so that whoever runs it sees the sizes of
+        # their maps; no two may be of one name.
+        prefix, own, seen = f"part{number}_", replace(inputs, size=min(inputs.size, part.input_size)), chips
+        if own.size != inputs.size:  # here they become the chips that the part has by itself
+            seen = Resize(own.size, _of_8_bits(inputs), dtype="float32", name=f"{prefix}chips")(chips)
+        beside.append(_features(seen, part, own, pretrained, prefix))
+    return keras.Model(chips, layers.Concatenate(name="features", dtype="float32")(beside), name="extractor")
+
+
+def _of_8_bits(inputs: Inputs) -> bool:
+    return {*inputs.low} == {0.0} and {*inputs.high} == {255.0}
+
+
+def _features(chips: Any, recipe: Recipe, inputs: Inputs, pretrained: bool, prefix: str = "") -> Any:
+    """Return the features that a recipe which is not joint makes of chips; its layers' names begin with `prefix`."""
+    named, hidden = as_colours(inputs.bands), chips
     if recipe.indices:
-        hidden = SpectralIndices(named, recipe.indices, name="indices")(hidden)
-    hidden = _scale(inputs, len(recipe.indices))(hidden)
+        hidden = SpectralIndices(named, recipe.indices, name=f"{prefix}indices")(hidden)
+    hidden = _scale(inputs, len(recipe.indices), f"{prefix}scale_to_255")(hidden)
     if inputs.size != recipe.input_size:
-        hidden = Resize(recipe.input_size, dtype="float32", name="resize")(hidden)
+        hidden = Resize(recipe.input_size, dtype="float32", name=f"{prefix}resize")(hidden)
     if recipe.backbone in OWN:
-        return keras.Model(chips, _pooled([_own_backbone(hidden, recipe)], recipe), name="extractor")
-    network = application(recipe, bands, pretrained=pretrained)
-    preprocess, pretrained_part = network.get_layer("preprocess"), network.layers[-1]
-    backbone = keras.Model(pretrained_part.inputs, _levels(pretrained_part, recipe.levels), name="backbone")
-    return keras.Model(chips, _pooled(_as_list(backbone(preprocess(hidden))), recipe), name="extractor")
+        return _pooled([_own_backbone(hidden, recipe)], recipe, prefix)
+    network = application(recipe, (*named, *recipe.indices), pretrained=pretrained)
+    preprocess, whole = network.get_layer("preprocess").get_config(), network.layers[-1]
+    backbone = keras.Model(whole.inputs, _levels(whole, recipe.levels), name=f"{prefix}backbone")
+    scaled = layers.Rescaling.from_config({**preprocess, "name": f"{prefix}preprocess"})(hidden)
+    return _pooled(_as_list(backbone(scaled)), recipe, prefix)
 
 
 def check_backbone(recipe: Recipe) -> None:
@@ -58,6 +78,11 @@ def check_backbone(recipe: Recipe) -> None:
     Raises:
         UserError: with the flag that mends it.
     """
+    for part in recipe.of_parts:
+        _check_one(part)
+
+
+def _check_one(recipe: Recipe) -> None:
     if recipe.backbone not in (known := [*OWN, *applications()]):
         raise unknown_name("backbone", recipe.backbone, known)
     if recipe.backbone not in OWN:
@@ -75,18 +100,19 @@ def _as_list(maps: Any) -> list[Any]:
     return list(maps) if isinstance(maps, list | tuple) else [maps]
 
 
-def _pooled(maps: list[Any], recipe: Recipe) -> Any:
+def _pooled(maps: list[Any], recipe: Recipe, prefix: str) -> Any:
     pooling = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
     pooled = [pooling[kind](dtype="float32")(features) for features in maps for kind in recipe.pooling]
-    return layers.Concatenate(name="features", dtype="float32")(pooled) if len(pooled) > 1 else pooled[0]
+    together = layers.Concatenate(name=f"{prefix}features", dtype="float32")
+    return together(pooled) if len(pooled) > 1 else pooled[0]
 
 
-def _scale(inputs: Inputs, num_indices: int) -> keras.Layer:
+def _scale(inputs: Inputs, num_indices: int, name: str) -> keras.Layer:
     """Return the layer that brings each band to 0 to 255; indices are there already."""
     low = np.array([*inputs.low, *[0.0] * num_indices])
     high = np.array([*inputs.high, *[255.0] * num_indices])
     variance = ((high - low) / 255) ** 2
-    return layers.Normalization(mean=low, variance=variance, dtype="float32", name="scale_to_255")
+    return layers.Normalization(mean=low, variance=variance, dtype="float32", name=name)
 
 
 def _own_backbone(chips: Any, recipe: Recipe) -> Any:

@@ -11,7 +11,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from competition.task import Task
-from models.networks.layers import PriorShift, ScoreLayer
+from models.networks.layers import OwnDense, PriorShift, ScoreLayer, SharedDense
 from models.recipes.recipe import Recipe, softmax_groups
 
 
@@ -38,6 +38,10 @@ class Priors:
 def build_head(recipe: Recipe, num_features: int, task: Task, priors: Priors | None = None) -> keras.Model:
     """Return the head of a recipe: dense layers with dropout before each, then one score per label.
 
+    A head of several members (TabM, Gorishniy et al., "TabM: Advancing Tabular Deep Learning with Parameter-Efficient
+    Ensembling", ICLR 2025) has layers of the same names, the dense ones of which are `SharedDense` and the last
+    `OwnDense`, and ends in the mean of the members' scores.
+
     Args:
         recipe: the recipe; without dense layers the head is a linear probe.
         num_features: length of a feature vector.
@@ -51,14 +55,31 @@ def build_head(recipe: Recipe, num_features: int, task: Task, priors: Priors | N
     if recipe.head_norm == "batch":
         hidden = layers.BatchNormalization(momentum=0.95, name="norm")(hidden)
     for number, units in enumerate(recipe.dense):
-        hidden = layers.Dropout(recipe.dropout, name=f"dropout{number}")(hidden)
-        hidden = layers.Dense(units, activation="relu", name=f"dense{number}")(hidden)
-    hidden = layers.Dropout(recipe.dropout, name="dropout")(hidden)
-    bias = keras.initializers.Constant(priors.among_chips if priors else 0.0)
-    hidden = layers.Dense(len(task.labels), bias_initializer=bias, dtype="float32", name="logits")(hidden)
+        hidden = layers.Dropout(recipe.dropout if number else recipe.feature_dropout, name=f"dropout{number}")(hidden)
+        hidden = _dense(units, recipe.members, f"dense{number}")(hidden)
+    last = recipe.dropout if recipe.dense else recipe.feature_dropout
+    hidden = layers.Dropout(last, name="dropout")(hidden)
+    hidden = _logits(len(task.labels), recipe.members, priors)(hidden)
     if recipe.sampling == "balanced":
         hidden = PriorShift(priors.shift if priors else None, name="prior_shift")(hidden)
-    return keras.Model(features, ScoreLayer(softmax_groups(recipe, task), name="scores")(hidden), name="head")
+    scores = ScoreLayer(softmax_groups(recipe, task), name="scores")(hidden)
+    if recipe.members > 1:
+        mean = layers.GlobalAveragePooling1D(data_format="channels_last", dtype="float32", name="mean")
+        scores = mean(scores)
+    return keras.Model(features, scores, name="head")
+
+
+def _dense(units: int, members: int, name: str) -> keras.Layer:
+    if members > 1:
+        return SharedDense(units, members, name=name)
+    return layers.Dense(units, activation="relu", name=name)
+
+
+def _logits(num_labels: int, members: int, priors: Priors | None) -> keras.Layer:
+    if members > 1:
+        return OwnDense(num_labels, priors.among_chips if priors else None, dtype="float32", name="logits")
+    bias = keras.initializers.Constant(priors.among_chips if priors else 0.0)
+    return layers.Dense(num_labels, bias_initializer=bias, dtype="float32", name="logits")
 
 
 def standardize(head: keras.Model, features: NDArray[np.floating[Any]]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first
@@ -73,6 +74,13 @@ def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
             f'Give "--bands {example}", or --images with a rendering that has them.'
         )
     return tuple(images.bands.index(band) for band in names)
+
+
+def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[Any]:
+    """Return some bands of the chips, in a data type that every backend takes: uint8, or float32."""
+    if columns != tuple(range(chips.shape[-1])):
+        chips = chips[..., columns]
+    return chips if chips.dtype == np.uint8 else chips.astype(np.float32)
 
 
 def _range_of(band: str, recipe: Recipe, images: ImageSet, dtype: np.dtype[Any]) -> tuple[float, float]:

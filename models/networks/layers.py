@@ -22,11 +22,12 @@ class Resize(layers.Layer):
 
     Args:
         size: pixels along each side of what it returns.
+        whole: round to whole numbers in 0 to 255 after each multiplication, as Pillow does to chips of 8 bits.
     """
 
-    def __init__(self, size: int, **options: Any) -> None:
+    def __init__(self, size: int, whole: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self.size = size
+        self.size, self.whole = size, whole
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the matrix for chips of that size."""
@@ -36,8 +37,12 @@ class Resize(layers.Layer):
         """Return chips (num_chips, size, size, num_bands)."""
         _, height, width, bands = chips.shape
         matrix = ops.convert_to_tensor(self.matrix, dtype=chips.dtype)
-        tall = ops.matmul(matrix, ops.reshape(chips, (-1, height, width * bands)))
-        return ops.matmul(matrix, ops.reshape(tall, (-1, self.size, width, bands)))
+        wide = self._rounded(ops.matmul(matrix, ops.reshape(chips, (-1, width, bands))))  # first, as in Pillow
+        tall = self._rounded(ops.matmul(matrix, ops.reshape(wide, (-1, height, self.size * bands))))
+        return ops.reshape(tall, (-1, self.size, self.size, bands))
+
+    def _rounded(self, pixels: Any) -> Any:
+        return ops.clip(ops.floor(pixels + 0.5), 0, 255) if self.whole else pixels
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of what it returns."""
@@ -45,7 +50,7 @@ class Resize(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return what the layer is rebuilt from."""
-        return {**super().get_config(), "size": self.size}
+        return {**super().get_config(), "size": self.size, "whole": self.whole}
 
 
 def bicubic(size: int, new_size: int) -> NDArray[np.float32]:
@@ -201,3 +206,91 @@ class ScoreLayer(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "groups": [list(group) for group in self.groups]}
+
+
+@keras.saving.register_keras_serializable(package="planet")
+class SharedDense(layers.Layer):
+    """A dense layer with ReLU whose kernel the members of an ensemble share: relu(((x * r) @ kernel) * s + bias).
+
+    Each member has its own r, s and bias (BatchEnsemble, Wen et al. 2020, eq. 5). As in TabM (Gorishniy et al. 2025,
+    section 3.3) the r of the first layer begin at random signs, which is what tells the members apart, and all others
+    at 1. Weights, in this order: kernel (num_inputs, units), r (members, num_inputs), s and bias (members, units).
+
+    Args:
+        units: number of outputs.
+        members: number of members.
+        options: those of every layer.
+    """
+
+    def __init__(self, units: int, members: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.units, self.members = units, members
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights: for the first layer, which is given (num_chips, num_inputs), or for a later one."""
+        num_inputs = int(input_shape[-1] or 0)
+        signs = _random_signs if len(input_shape) == 2 else "ones"
+        self.kernel = self.add_weight(shape=(num_inputs, self.units), initializer="glorot_uniform", name="kernel")
+        self.r = self.add_weight(shape=(self.members, num_inputs), initializer=signs, name="r")
+        self.s = self.add_weight(shape=(self.members, self.units), initializer="ones", name="s")
+        self.bias = self.add_weight(shape=(self.members, self.units), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        """Return what the members make of the same inputs, or each of its own: (num_chips, members, units)."""
+        if len(inputs.shape) == 2:  # member by member: the inputs of all of them at once would take gigabytes
+            each = [ops.matmul(inputs * self.r[member], self.kernel) for member in range(self.members)]
+            return ops.relu(ops.stack(each, axis=1) * self.s + self.bias)
+        return ops.relu(ops.matmul(inputs * self.r, self.kernel) * self.s + self.bias)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of what it returns."""
+        return (input_shape[0], self.members, self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is rebuilt from."""
+        return {**super().get_config(), "units": self.units, "members": self.members}
+
+
+def _random_signs(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    drawn = keras.initializers.RandomUniform(-1, 1)(shape, dtype)
+    return ops.where(drawn < 0, -ops.ones_like(drawn), ops.ones_like(drawn))
+
+
+@keras.saving.register_keras_serializable(package="planet")
+class OwnDense(layers.Layer):
+    """A linear layer of each member's own, as TabM's last one is.
+
+    Weights, in this order: kernel (members, num_inputs, units), bias (members, units).
+
+    Args:
+        units: number of outputs.
+        bias: array (units,) at which every member's bias begins; None: zeros.
+        options: those of every layer.
+    """
+
+    def __init__(self, units: int, bias: NDArray[np.float32] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.units, self.initial = units, bias
+
+    def build(self, input_shape: tuple[int | None, int, int]) -> None:
+        """Make the weights, the kernels as those of a dense layer (Glorot and Bengio 2010)."""
+        _, members, num_inputs = input_shape
+        limit = (6 / (num_inputs + self.units)) ** 0.5
+        drawn = keras.initializers.RandomUniform(-limit, limit)
+        self.kernel = self.add_weight(shape=(members, num_inputs, self.units), initializer=drawn, name="kernel")
+        self.bias = self.add_weight(shape=(members, self.units), initializer="zeros", name="bias")
+        if self.initial is not None:
+            self.bias.assign(np.tile(self.initial, (members, 1)))
+
+    def call(self, inputs: Any) -> Any:
+        """Return (num_chips, members, units) of inputs (num_chips, members, num_inputs)."""
+        each = ops.matmul(ops.transpose(inputs, (1, 0, 2)), self.kernel)
+        return ops.transpose(each, (1, 0, 2)) + self.bias
+
+    def compute_output_shape(self, input_shape: tuple[int | None, int, int]) -> tuple[int | None, int, int]:
+        """Return the shape of what it returns."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is rebuilt from; its weights come next."""
+        return {**super().get_config(), "units": self.units}

@@ -1,10 +1,12 @@
-"""The flags of `fold`, `train` and `features`: one for each value of a recipe, and those of the work itself."""
+"""The flags of `fold`, `train`, `features` and `tune`: one for each value of a recipe, and those of the work itself."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Collection
+from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import click
@@ -12,7 +14,24 @@ import click
 from competition.common.command_line import FILE, Words
 from competition.common.errors import UserError
 from models.recipes.recipe import Recipe
+from models.recipes.values import FLAGS
 
+SEVERAL = (  # values of a head's training, of which `tune` takes several each
+    *(
+        "head_norm",
+        "dense",
+        "dropout",
+        "input_dropout",
+        "members",
+        "loss",
+        "gamma",
+        "label_smoothing",
+        "class_weights",
+        "optimizer",
+    ),
+    *("learning_rate", "schedule", "warmup", "weight_decay", "clip", "ema", "batch_size", "epochs", "patience"),
+    *("mixup", "sampling"),
+)
 ESSENTIAL = ("model", "models", "fold", "name", "epochs", "input_size", "bands", "images")
 HEADINGS = {  # of help, each by the first value of a recipe that stands under it
     "backbone": "The network",
@@ -22,15 +41,36 @@ HEADINGS = {  # of help, each by the first value of a recipe that stands under i
 }
 
 
+class Several(click.ParamType):
+    """Values joined by commas.
+
+    Args:
+        kind: of each.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = click.types.convert_type(kind)
+        self.name = "|".join(kind.choices) if isinstance(kind, click.Choice) else "a,b"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """Return the values as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        if not words:
+            self.fail(f"{value!r} is no value.", param, ctx)
+        return tuple(self.kind.convert(word, param, ctx) for word in words)
+
+
 class RecipeCommand(click.Command):
     """A verb with the flags of a recipe, whose help shows first what is given most often, and the rest by headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flags."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "The work": []}
-        heading, values = "", {field.name for field in dataclasses.fields(Recipe)}
+        heading = ""
         for flag in self.get_params(ctx):
-            heading = HEADINGS.get(flag.name or "", heading) if flag.name in values else "The work"
+            heading = HEADINGS.get(flag.name or "", heading) if flag.name in FLAGS else "The work"
             if record := flag.get_help_record(ctx):
                 sections.setdefault("Options" if flag.name in ESSENTIAL else heading, []).append(record)
         for title, records in sections.items():
@@ -40,18 +80,48 @@ class RecipeCommand(click.Command):
 
 def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb one flag for each value of a recipe, and the argument `overrides` with the values of those given."""
-    fields = dataclasses.fields(Recipe)
 
     @functools.wraps(verb)
     def wrapped(*arguments: Any, **options: Any) -> None:
-        values = {field.name: options.pop(field.name) for field in fields}
+        values = {name: options.pop(name) for name in FLAGS}
         verb(*arguments, **options, overrides={name: value for name, value in values.items() if value is not None})
 
+    return _flagged(wrapped)
+
+
+def recipe_lists(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the flags of recipes, of which those in `SEVERAL` take several values.
+
+    They are joined by commas, or, also where a value has commas itself, given by the flag again. The argument
+    `overrides` has the values of flags given one, `choices` by name the different values of those given several.
+    """
+
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        overrides, choices = dict[str, Any](), dict[str, tuple[Any, ...]]()
+        for name, value in ((name, options.pop(name)) for name in FLAGS):
+            values = tuple(dict.fromkeys(value)) if name in SEVERAL else () if value is None else (value,)
+            if len(values) > 1:
+                choices[name] = values
+            elif values:
+                overrides[name] = values[0]
+        verb(*arguments, **options, overrides=overrides, choices=choices)
+
+    return _flagged(wrapped, SEVERAL)
+
+
+def _flagged(verb: Callable[..., None], several: Collection[str] = ()) -> Callable[..., None]:
+    """Give a verb one flag for each value of a recipe, of which those in `several` collect their values in a tuple."""
     kinds = get_type_hints(Recipe)
-    for field in reversed(fields):
-        flag, kind = f"--{field.name.replace('_', '-')}", _flag_type(kinds[field.name])
-        wrapped = click.option(flag, field.name, type=kind, help=field.metadata["help"])(wrapped)
-    return wrapped
+    help_of = {field.name: field.metadata.get("help") for field in dataclasses.fields(Recipe)}
+    for name in reversed(FLAGS):
+        flag, kind, more = f"--{name.replace('_', '-')}", _flag_type(kinds[name]), dict[str, Any]()
+        if name in several:
+            more = {"multiple": True}
+            if not isinstance(kind, Words):
+                kind, more["callback"] = Several(kind), lambda _, __, given: tuple(itertools.chain(*given))
+        verb = click.option(flag, name, type=kind, help=help_of[name], **more)(verb)
+    return verb
 
 
 def model_flags(verb: Callable[..., None]) -> Callable[..., None]:
@@ -81,6 +151,8 @@ def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _flag_type(kind: Any) -> Any:
+    if NoneType in get_args(kind):
+        (kind,) = set(get_args(kind)) - {NoneType}
     if get_origin(kind) is tuple:
         one = get_args(kind)[0]
         return Words(str if get_args(one) else one)  # of known words, the recipe's own check names them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 from competition.common.command_line import shown
 from competition.common.errors import UserError, unknown_name
+from models.recipes.joint import over, with_parts
 from models.recipes.recipe import Recipe
+from models.recipes.values import FLAGS
 
 BUILT_IN = Path(__file__).parent / "recipes.toml"
 
@@ -30,7 +33,9 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
             base = values.pop("base", name if name in recipes else None)
             if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
                 raise unknown_name("base recipe", base, list(recipes))
-            recipes[name] = {**(recipes[base] if base else {}), **values}
+            if "parts" in values:  # `backbone` names them
+                raise unknown_name(f"value of recipe {name!r}", "parts", list(FLAGS))
+            recipes[name] = over(recipes[base] if base else {}, values, f"recipe {name!r}")
     return recipes
 
 
@@ -48,7 +53,8 @@ def resolve(name: str, overrides: Mapping[str, Any], extra: Path | None = None) 
     recipes = load_recipes(extra)
     if name not in recipes:
         raise unknown_name("recipe", name, list(recipes))
-    return recipe_from({**recipes[name], **overrides}, f"recipe {name!r}")
+    values = over(recipes[name], overrides, f"a variant of {name!r}")
+    return recipe_from(values, f"recipe {name!r}", extra)
 
 
 def listing(extra: Path | None = None) -> str:
@@ -56,14 +62,20 @@ def listing(extra: Path | None = None) -> str:
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
 
     def line(name: str) -> str:
-        own = {key: value for key, value in resolve(name, {}, extra).to_dict().items() if value != defaults[key]}
+        values = resolve(name, {}, extra).to_dict()
+        own = {key: values[key] for key in FLAGS if values[key] != defaults[key]}
         return f"{name:<20} " + "  ".join(f"{key}={shown(value)}" for key, value in own.items())
 
     return "\n".join(line(name) for name in load_recipes(extra))
 
 
-def recipe_from(values: dict[str, Any], source: str) -> Recipe:
+def recipe_from(values: Mapping[str, Any], source: str, extra: Path | None = None) -> Recipe:
     """Return a recipe from plain values, checking each one.
+
+    Args:
+        values: by name.
+        source: what they are of, for the line that refuses them.
+        extra: the user's own recipe file, in which a joint recipe's parts are looked up that it does not have yet.
 
     Raises:
         UserError: if a value is missing, unknown or of the wrong kind; the line names it and `source`.
@@ -72,11 +84,15 @@ def recipe_from(values: dict[str, Any], source: str) -> Recipe:
 
     from competition.spec.load import describe
 
-    known = {field.name for field in dataclasses.fields(Recipe)}
-    if unknown := sorted(values.keys() - known):
-        raise unknown_name(f"value of {source}", unknown[0], sorted(known))
+    if unknown := sorted(values.keys() - {*FLAGS, "parts"}):
+        raise unknown_name(f"value of {source}", unknown[0], list(FLAGS))
+
+    def part(name: str) -> Recipe:
+        return resolve(name, {}, extra)
+
+    whole = with_parts(values, source, functools.partial(load_recipes, extra), part)
     try:
-        return TypeAdapter(Recipe).validate_python(values)
+        return TypeAdapter(Recipe).validate_python(whole)
     except ValidationError as error:
         raise UserError(f"{source} is not valid: {describe(error).removesuffix('.')}.") from error
 

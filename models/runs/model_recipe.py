@@ -15,8 +15,10 @@ from competition.common.files import checked_name
 from competition.common.records import read_record, write_record
 from competition.flags import bands_flag
 from competition.workspace import Workspace
+from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
+from models.recipes.values import FLAGS
 from models.runs.folders import FORMAT, RECIPE, begun
 
 
@@ -67,7 +69,9 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     if before is None:
         return _new_recipe(workspace, request)
     named = load_recipes(request.recipes).get(request.source, {}) if request.name and not begins_again else {}
-    recipe = recipe_from({**before, **named, **request.overrides}, f"recipe of '{request.model}'")
+    source = f"recipe of '{request.model}'"
+    asked = over(named, request.overrides, source)
+    recipe = recipe_from(over(before, asked, source), source, request.recipes)
     recipe = recipe.settled(workspace.competition)
     if begins_again or recipe.to_dict() == before:
         return recipe
@@ -79,8 +83,8 @@ def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
     if source not in load_recipes(request.recipes) and (workspace.runs / source / RECIPE).is_file():
-        values = {**read_recipe(workspace, source).to_dict(), **request.overrides}
-        recipe = recipe_from(values, f"recipe of '{source}'")
+        values = over(read_recipe(workspace, source).to_dict(), request.overrides, f"recipe of '{source}'")
+        recipe = recipe_from(values, f"recipe of '{source}'", request.recipes)
     else:
         recipe = resolve(source, request.overrides, request.recipes)
     return recipe.settled(workspace.competition)
@@ -88,7 +92,7 @@ def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
 
 def _begun_otherwise(request: ModelRequest, before: dict[str, Any], after: dict[str, Any]) -> UserError:
     model, flags = request.model, as_flags({"recipes": request.recipes, **request.overrides})
-    changed = as_flags({name: value for name, value in after.items() if value != before[name]})
+    changed = as_flags(_flags(before, after, request.recipes))
     return UserError(
         f"Model '{model}' was begun with {_differences(before, after)}.",
         command={
@@ -99,9 +103,27 @@ def _begun_otherwise(request: ModelRequest, before: dict[str, Any], after: dict[
     )
 
 
+def _flags(before: dict[str, Any], after: dict[str, Any], recipes: Path | None) -> dict[str, Any]:
+    """Return the flags that make one recipe's values another's; what parts bring is no flag of a joint recipe."""
+    begun = {**over(before, {"backbone": after["backbone"]}, "a flag"), "backbone": before["backbone"]}
+    brought = BROUGHT if after["parts"] else ()
+    changed = {name: after[name] for name in FLAGS if name not in brought and after[name] != begun.get(name)}
+    return {**changed, "recipes": recipes} if after["parts"] and "backbone" in changed else changed
+
+
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
-    changed = [name for name in before if before[name] != after[name]]
+    if before["backbone"] == after["backbone"]:
+        before, after = _spread(before), _spread(after)
+    changed = [name for name in before if name != "parts" and before[name] != after[name]]
     return ", ".join(f"{name} {shown(before[name])} (received {shown(after[name])})" for name in changed)
+
+
+def _spread(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe's values with those of each part by name."""
+    parts = zip(values["backbone"].split(","), values["parts"], strict=False)
+    return values | {
+        f"{key} of {name}": value for name, part in parts for key, value in part.items() if key != "weights"
+    }
 
 
 def record_recipe(workspace: Workspace, model: str, recipe: Recipe) -> None:

@@ -99,6 +99,11 @@ class TrainingState:
         return read_record(path, parse, version=FORMAT, command=restart_command(path))
 
 
+def state_name(seed: int) -> str:
+    """Return the name of the state of one seed's network, in a checkpoint of several that were trained together."""
+    return f"state{seed}.json" if seed else STATE
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints of a fold, the latest last."""
     return sorted(path for path in (folder / "checkpoints").glob("epoch*") if (path / STATE).is_file())

@@ -11,6 +11,7 @@ import pytest
 from competition.workspace import Workspace
 from models.export.export import export
 from models.train.job import Job
+from models.train.run_jobs import run_jobs
 from tests.conftest import store_of
 from tests.models import samples
 from tests.models.export.files import PLANET
@@ -24,7 +25,7 @@ def trained(prepared, tmp_path_factory) -> Workspace:
     workspace = Workspace(root, PLANET)
     recipe = samples.tiny_recipe(epochs=1, learning_rate=0.05)
     for fold in (0, 2):
-        Job(workspace, store_of(workspace), "tiny", recipe, fold, with_test=False).run()
+        run_jobs([Job(workspace, store_of(workspace), "tiny", recipe, fold, with_test=False)])
     return workspace
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 
 import keras
@@ -19,6 +20,7 @@ from models.networks.heads import build_head
 from models.networks.input_spec import Inputs
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
+from models.recipes.values import Part
 
 PLANET = load("planet")
 PACKAGES = {".keras": (), ".onnx": ("onnx", "onnxruntime", "tf2onnx"), ".zip": ("openvino",)}
@@ -49,6 +51,13 @@ KINDS = {
     ),
 }
 FROM_SCRATCH, FROZEN = KINDS.values()
+PARTS = (
+    Part("TinyNet", "/home/me/w.h5", 16, 1, ("avg",), ("ndvi",), "zero"),
+    Part("TinyNet", "imagenet", 24, 2, ("avg", "max"), (), "mean"),
+)
+KINDS["two backbones of other sizes and bands, in one head of several members"] = dataclasses.replace(
+    FROZEN, backbone="one,other", input_size=24, images="tif", bands="RGBN", members=3, parts=PARTS
+)
 
 
 def parts_of(recipe: Recipe, size: int):
@@ -67,7 +76,7 @@ def parts_of(recipe: Recipe, size: int):
         for weights in network.weights:
             if "seed" not in weights.path:
                 drawn = random.normal(0, 0.2, weights.shape)
-                weights.assign(np.exp(drawn) if weights.path.endswith("variance") else drawn)
+                weights.assign(np.exp(drawn) if weights.path.endswith(("variance", "/r", "/s")) else drawn)
     return networks, extractor, inputs, dtype.name
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.backend.devices import batch_size_for
 from models.inputs.augment import augment
-from models.inputs.batches import Batches, Chips, TrainingBatches, as_network_input, slices
+from models.inputs.batches import Batches, Chips, TrainingBatches, slices
 from models.inputs.views import apply_view
 from tests.models.samples import NumberedCache, array_chips, tiny_recipe
 
@@ -93,15 +93,6 @@ def test_no_more_chips_are_read_than_a_batch_holds():
     batches = epoch(0)
     order(batches)
     assert max(map(len, batches.source.cache.asked)) == 8
-
-
-def test_the_network_is_given_the_bands_it_asked_for_in_its_order():
-    chips = np.random.default_rng(0).integers(0, 60_000, (2, 4, 4, 4)).astype(np.uint16)
-    given = as_network_input(chips, (2, 1, 0))
-    assert given.dtype == np.float32
-    np.testing.assert_array_equal(given, chips[..., [2, 1, 0]])
-    same = as_network_input(chips.astype(np.uint8), (0, 1, 2, 3))
-    assert (same.dtype, same.shape) == (np.uint8, (2, 4, 4, 4))
 
 
 def test_chips_come_under_one_view_after_another_in_the_order_asked_for():

@@ -55,7 +55,7 @@ class Bank:
         self.fail_after = 10**9
         monkeypatch.setattr(features, "runner_of", self.runner_of)
 
-    def runner_of(self, network: keras.Model, sample: np.ndarray) -> Any:
+    def runner_of(self, network: keras.Model, sample: np.ndarray, kept: Any, mixed: bool) -> Any:
         assert 0 < len(sample) <= 8
 
         def run(chips: np.ndarray) -> np.ndarray:
@@ -118,8 +118,9 @@ def test_one_chip_and_one_view_are_named_as_one(bank, lines):
 
 def test_it_is_mapped_and_not_read(bank):
     made = bank.open(array_chips(COUNT))
-    assert all(isinstance(map_, np.memmap) for map_ in made.maps.values())
-    assert {map_.dtype for map_ in made.maps.values()} == {np.dtype(np.float16)}
+    maps = [array for arrays in made.maps.values() for array in arrays]
+    assert all(isinstance(array, np.memmap) for array in maps)
+    assert {array.dtype for array in maps} == {np.dtype(np.float16)}
 
 
 def test_as_a_source_it_gives_what_the_same_chips_would_give(bank, extractor):
@@ -151,6 +152,23 @@ def test_features_too_large_for_half_precision_stay_numbers(bank):
     found = bank.open(array_chips(COUNT), ("identity",)).read(np.arange(COUNT))
     assert np.isfinite(found).all()
     assert found.max() == np.finfo(np.float16).max
+
+
+def test_banks_side_by_side_draw_one_view_for_a_chip_of_all_of_them(bank, extractor, tmp_path):
+    chips, positions = array_chips(COUNT), np.repeat(np.arange(COUNT), 9)
+    one = bank.open(chips, tuple(D4))
+    bank.extractor = keras.Model(extractor.input, 2 * extractor.output[:, 1:4])
+    other = open_bank(tmp_path / "other", bank.build, KEY, chips, tuple(D4))
+    joint = FeatureBank.beside([one, other])
+    assert joint.num_features == 5 + 3
+    for view, seen in zip(VIEWS, joint.views(positions, VIEWS), strict=True):
+        beside = np.concatenate([one.under(view, positions), other.under(view, positions)], axis=1)
+        np.testing.assert_array_equal(seen, beside)
+    np.testing.assert_array_equal(joint.read(positions), joint.under("identity", positions))
+    seen = joint.augmented(positions, recipe_of(augment=("d4",)), np.random.default_rng(0))
+    np.testing.assert_allclose(seen[:, 5:], 2 * seen[:, 1:4], atol=4e-3)
+    assert len(np.unique(seen, axis=0)) > 4 * COUNT
+    np.testing.assert_array_equal(seen[:, :5], one.augmented(positions, recipe_of(), np.random.default_rng(0)))
 
 
 # Made once

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
+from competition.common.errors import UserError
 from competition.workspace import Workspace
 from models.inputs.sources import Sources
+from models.recipes.recipe import Recipe
+from models.recipes.values import Part
 from tests.conftest import CHIP_SIZE, NUM_TEST, NUM_TRAIN
 from tests.models.samples import frozen, output_of, tiny_recipe
 
@@ -69,3 +73,80 @@ def test_a_variant_of_the_recipe_has_a_bank_of_the_same_chips(workspace, tiny_ne
     whole = sources.bank("train", ("identity",))
     assert not np.allclose(bank.read(np.arange(5)), whole.read(np.arange(5)), atol=1e-3)
     assert len(list((workspace.cache / "features").glob("tinynet-8px-*/bank.json"))) == 1
+
+
+# Joint recipes
+
+
+def joint_of(*parts: Recipe, **values: Any) -> Recipe:
+    """Return a recipe whose parts bring what those recipes do."""
+    names = [field.name for field in dataclasses.fields(Part)]
+    brought = tuple(Part(**{name: getattr(part, name) for name in names}) for part in parts)
+    largest = max(part.input_size for part in parts)
+    named = ",".join(f"part{number}" for number in range(len(parts)))
+    return dataclasses.replace(parts[0], backbone=named, input_size=largest, parts=brought, **values)
+
+
+def test_a_joint_bank_is_the_banks_that_its_parts_have_anyhow(workspace, tiny_net, tiny_weights, monkeypatch, lines):
+    """Also where their chips are of other sizes."""
+    one = tiny_recipe(**frozen(tiny_weights, levels=2))
+    other = tiny_recipe(**frozen(tiny_weights, pooling=("max", "avg"), input_size=CHIP_SIZE))
+    banks = [Sources(workspace, recipe).bank("train", ("identity", "mirror")) for recipe in (one, other)]
+    folders = sorted((workspace.cache / "features").iterdir())
+    monkeypatch.setattr("models.inputs.sources.build_extractor", None)  # there is nothing to compute
+    lines.clear()
+    sources = Sources(workspace, joint_of(one, other))
+    joint, positions = sources.bank("train", ("identity", "mirror")), np.arange(NUM_TRAIN)[::-1]
+    for view in ("identity", "mirror"):
+        beside = np.concatenate([bank.under(view, positions) for bank in banks], axis=1)
+        np.testing.assert_array_equal(joint.under(view, positions), beside)
+    assert joint.num_features == sum(bank.num_features for bank in banks) == 6 + 4 + 8
+    assert sorted((workspace.cache / "features").iterdir()) == folders
+    assert lines == []
+    assert sources.inputs.size == sources.cache("train").chip_shape[0] == CHIP_SIZE
+    assert sources.cache("train") is sources.parts[1].cache("train")
+
+
+def test_a_joint_bank_fills_the_banks_of_its_parts(workspace, tiny_net, tiny_weights, monkeypatch):
+    one, other = (tiny_recipe(**frozen(tiny_weights, levels=levels)) for levels in (1, 2))
+    joint = Sources(workspace, joint_of(one, other)).bank("test", ("identity",))
+    monkeypatch.setattr("models.inputs.sources.build_extractor", None)
+    alone = Sources(workspace, other).bank("test", ("identity",))
+    np.testing.assert_array_equal(joint.read(np.arange(NUM_TEST))[:, 4:], alone.read(np.arange(NUM_TEST)))
+
+
+def test_a_joint_extractor_makes_of_chips_what_the_bank_holds(workspace, tiny_net, tiny_weights):
+    one, other = (tiny_recipe(**frozen(tiny_weights, levels=levels)) for levels in (1, 2))
+    sources, positions = Sources(workspace, joint_of(one, other)), np.arange(9)
+    expected = output_of(sources.extractor, sources.chips("train").read(positions).astype(np.float32))
+    np.testing.assert_allclose(sources.bank("train", ("identity",)).read(positions), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_parts_of_several_sizes_make_their_own_chips_of_larger_ones(workspace, tiny_net, tiny_weights):
+    """As Pillow makes them for each part by itself, so that what is predicted is what was learnt from."""
+    one, other = (tiny_recipe(**frozen(tiny_weights, input_size=size)) for size in (12, 24))
+    sources, plain = Sources(workspace, joint_of(one, other)), sources_of(workspace, input_size=CHIP_SIZE)
+    assert (sources.inputs.size, sources.cache("train").chip_shape[0]) == (CHIP_SIZE, 24)
+    positions = np.arange(NUM_TRAIN)
+    made = output_of(sources.extractor, plain.chips("train").read(positions).astype(np.float32))
+    off = np.abs(made - sources.bank("train", ("identity",)).read(positions))
+    assert np.median(off) < 1e-3
+    assert off.max() < 0.02  # a pixel that lies between two values
+    for part in sources.parts:
+        seen = output_of(_up_to(sources.extractor, part), plain.chips("train").read(positions).astype(np.float32))
+        differs = seen != part.chips("train").read(positions)
+        assert differs.mean() < 0.01
+
+
+def _up_to(extractor: keras.Model, part: Sources) -> keras.Model:
+    layers = [layer for layer in extractor.layers if layer.name.endswith("_chips")]
+    (layer,) = [layer for layer in layers if layer.size == part.inputs.size]
+    return keras.Model(extractor.input, layer.output)
+
+
+def test_parts_of_other_chips_are_not_put_side_by_side(workspace, tiny_net, tiny_weights, monkeypatch):
+    one, other = (tiny_recipe(**frozen(tiny_weights, input_size=size)) for size in (16, 24))
+    sources = Sources(workspace, joint_of(one, other))
+    sources._caches["train", 16] = dataclasses.replace(sources.parts[0].cache("train"), names=("x",))
+    with pytest.raises(UserError, match=r"^The chips of train changed while those of the parts of part0,part1 were"):
+        sources.bank("train", ("identity",))

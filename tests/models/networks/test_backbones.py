@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from models.networks.backbones import build_extractor
+from models.backend.openvino import nhwc_pixels
+from models.networks.backbones import build_extractor, check_backbone
 from models.networks.input_spec import Inputs
+from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
+from models.recipes.values import Part
 from tests.models.samples import PLANET, chips_for, frozen, inputs_of, output_of, tiny_recipe
 
 JPG, TIF = PLANET.image_set("jpg"), PLANET.image_set("tif")
@@ -51,6 +56,22 @@ def test_smaller_chips_are_enlarged_within(tiny_net, tiny_weights):
     assert backbone_in(extractor).input_shape == (None, 16, 16, 3)
 
 
+def test_a_joint_extractor_is_those_of_its_parts_side_by_side(tiny_net, tiny_weights):
+    """Each enlarges the same chips as it needs, and appends its own indices."""
+    own = {"images": "tif", "bands": "RGBN"}
+    one = tiny_recipe(**frozen(tiny_weights, levels=2, **own))
+    other = tiny_recipe(**frozen(tiny_weights, input_size=24, indices=("ndvi",), pooling=("avg", "max"), **own))
+    names = [field.name for field in dataclasses.fields(Part)]
+    parts = tuple(Part(**{name: getattr(recipe, name) for name in names}) for recipe in (one, other))
+    joint = extractor_of(dataclasses.replace(one, backbone="one,other", input_size=24, parts=parts), size=16)
+    alone = [extractor_of(recipe, size=16) for recipe in (one, other)]
+    chips = chips_for(joint)
+    beside = np.concatenate([output_of(extractor, chips) for extractor in alone], axis=1)
+    np.testing.assert_allclose(output_of(joint, chips), beside, rtol=1e-5)
+    assert joint.input_shape == (None, 16, 16, 4)
+    assert nhwc_pixels(joint) == 24 * 24
+
+
 # What is refused
 
 
@@ -72,6 +93,14 @@ def test_what_cannot_be_built_is_named_in_one_line(values, line):
     with pytest.raises(UserError, match=line) as caught:
         extractor_of(tiny_recipe(**values))
     assert "\n" not in str(caught.value)
+
+
+def test_every_part_is_looked_at():
+    joint = resolve("densenet121_vgg16_levels", {})
+    check_backbone(joint)
+    unknown = dataclasses.replace(joint.parts[1], backbone="VGG20")
+    with pytest.raises(UserError, match=r"Unknown backbone 'VGG20'\. Known: .*VGG16"):
+        check_backbone(dataclasses.replace(joint, parts=(joint.parts[0], unknown)))
 
 
 @pytest.mark.parametrize("name", ["EfficientNetV2B0", "MobileNetV3Small", "MobileNetV2"])

@@ -10,7 +10,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.spec.images import ImageSet
-from models.networks.input_spec import Inputs, as_colours, columns_of
+from models.networks.input_spec import Inputs, as_colours, as_network_input, columns_of
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
 
 JPG, TIF = PLANET.image_set("jpg"), PLANET.image_set("tif")
@@ -19,6 +19,15 @@ JPG, TIF = PLANET.image_set("jpg"), PLANET.image_set("tif")
 def test_bands_are_found_in_the_order_asked_for():
     assert columns_of(tiny_recipe(images="tif", bands="RGB"), TIF) == (2, 1, 0)
     assert columns_of(tiny_recipe(images="tif", bands="NR"), TIF) == (3, 2)
+
+
+def test_the_network_is_given_the_bands_it_asked_for_in_its_order():
+    chips = np.random.default_rng(0).integers(0, 60_000, (2, 4, 4, 4)).astype(np.uint16)
+    given = as_network_input(chips, (2, 1, 0))
+    assert given.dtype == np.float32
+    np.testing.assert_array_equal(given, chips[..., [2, 1, 0]])
+    same = as_network_input(chips.astype(np.uint8), (0, 1, 2, 3))
+    assert (same.dtype, same.shape) == (np.uint8, (2, 4, 4, 4))
 
 
 @pytest.mark.parametrize("bands", ["RGBN", ""])

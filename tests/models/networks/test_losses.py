@@ -19,7 +19,8 @@ from competition.spec.load import load
 from competition.spec.metric import Metric
 from competition.task import Task
 from models.networks.layers import ScoreLayer
-from models.networks.losses import balanced_weights, make_loss
+from models.networks.losses import make_loss
+from models.recipes.loss_terms import balanced_weights
 from models.recipes.recipe import Recipe, softmax_groups
 from tests.models.samples import tiny_recipe
 
@@ -166,23 +167,6 @@ def test_losses_are_float32_whatever_the_scores_are(loss):
 
 
 # Weights of labels
-
-
-@settings(max_examples=50)
-@given(st.lists(st.integers(0, 3000), min_size=2, max_size=17))
-def test_weights_are_bounded_fall_with_frequency_and_keep_the_size_of_the_loss(counts):
-    truth = np.arange(3000)[:, None] < np.array(counts)
-    weights, seen = balanced_weights(truth), np.maximum(counts, 1)
-    assert np.isfinite(weights).all()
-    assert weights.max() / weights.min() <= 10.001
-    assert np.average(weights, weights=seen) == pytest.approx(1, rel=1e-5)
-    assert (np.diff(weights[np.argsort(seen)]) <= 1e-6).all()
-
-
-def test_weights_are_the_inverse_of_the_effective_number():
-    truth = np.arange(1000)[:, None] < np.array([800, 200])
-    effective = (1 - 0.999 ** np.array([800, 200])) / 0.001
-    assert np.divide(*balanced_weights(truth)) == pytest.approx(effective[1] / effective[0], rel=1e-5)
 
 
 def test_balanced_weights_multiply_positives_alone():

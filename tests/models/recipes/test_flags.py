@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from competition.common.command_line import Words, as_flags
 from competition.common.errors import UserError
-from models.recipes.flags import RecipeCommand, model_flags, recipe_flags
+from models.recipes.flags import SEVERAL, RecipeCommand, model_flags, recipe_flags, recipe_lists
+from models.recipes.values import FLAGS
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,56 @@ def test_values_printed_as_flags_are_read_as_the_same_values(given):
 def test_switches_and_what_was_not_given_are_printed_as_such():
     given = {"name": None, "no_test": True, "skip_broken": False, "epochs": 0}
     assert as_flags(given) == " --no-test --epochs 0"
+
+
+def read_lists(given: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    seen: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    @click.command()
+    @recipe_lists
+    def verb(overrides: dict[str, Any], choices: dict[str, Any]) -> None:
+        seen.append((overrides, choices))
+
+    result = CliRunner().invoke(verb, shlex.split(given))
+    assert result.exit_code == 0, result.output
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "overrides", "choices"),
+    [
+        ("", {}, {}),
+        ("--dropout .3,.5 --dropout .7 --ema 0", {"ema": 0.0}, {"dropout": (0.3, 0.5, 0.7)}),
+        ("--dense 512,256 --dropout .3,.3", {"dense": (512, 256), "dropout": 0.3}, {}),
+        ("--dense 512 --dense none --dense 512,256", {}, {"dense": ((512,), (), (512, 256))}),
+        (
+            "--head-norm none --class-weights none,balanced",
+            {"head_norm": "none"},
+            {"class_weights": ("none", "balanced")},
+        ),
+        ("--input-size 96 --augment d4,flips", {"input_size": 96, "augment": ("d4", "flips")}, {}),
+    ],
+)
+def test_a_flag_given_one_value_fixes_it_and_one_given_several_lists_them(given, overrides, choices):
+    assert read_lists(given) == (overrides, choices)
+
+
+@pytest.mark.parametrize(
+    "given", ["--dropout ,", "--dropout .3,high", "--epochs 2.5", "--loss focal,none", "--dense ,"]
+)
+def test_a_list_with_what_is_no_value_is_refused(given):
+    @click.command()
+    @recipe_lists
+    def verb(**options: Any) -> None:
+        raise AssertionError
+
+    result = CliRunner().invoke(verb, shlex.split(given))
+    assert result.exit_code in (1, 2)
+    assert not isinstance(result.exception, AssertionError)
+
+
+def test_values_that_are_listed_are_values_of_a_recipe():
+    assert set(SEVERAL) < set(FLAGS)
 
 
 @pytest.mark.parametrize("stray", [",", "", " , ,"])

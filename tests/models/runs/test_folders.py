@@ -12,6 +12,7 @@ from competition.workspace import Workspace
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, alone, read_job, remove, restart_command
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
 from models.runs.training_state import state_of
+from models.train.run_jobs import run_jobs
 from tests.conftest import K, store_of
 from tests.models.samples import frozen, tiny_job
 
@@ -30,7 +31,7 @@ def models_in(workspace: Workspace) -> list[str]:
 def test_a_start_without_its_weights_leaves_no_model(workspace, tiny_net, tmp_path):
     (tmp_path / "other.weights.h5").write_bytes(b"no weights")
     with pytest.raises(UserError, match=r"other\.weights\.h5"):
-        tiny_job(workspace, **frozen(str(tmp_path / "other.weights.h5"))).run()
+        run_jobs([tiny_job(workspace, **frozen(str(tmp_path / "other.weights.h5")))])
     assert models_in(workspace) == []
 
 
@@ -38,12 +39,12 @@ def test_a_start_without_its_weights_leaves_no_model(workspace, tiny_net, tmp_pa
 def test_a_start_that_was_stopped_binds_to_nothing_and_leaves_the_other_folds(trained, monkeypatch, where):
     monkeypatch.setattr(where, stopped)
     with pytest.raises(KeyboardInterrupt):
-        dataclasses.replace(tiny_job(trained, seed=5), model="other").run()
+        run_jobs([dataclasses.replace(tiny_job(trained, seed=5), model="other")])
     assert recipe_of(trained, ModelRequest("baseline", "other", {"epochs": 7})).epochs == 7
     (trained.runs / "tiny/fold0/scores.json").unlink()
     (trained.runs / "tiny/fold0" / NETWORK).unlink()
     with pytest.raises(KeyboardInterrupt):
-        tiny_job(trained).run()
+        run_jobs([tiny_job(trained)])
     assert (trained.runs / "tiny/fold0/heldout.npz").is_file()
     assert store_of(trained).folds_of("tiny") == [1, 2]
     assert models_in(trained) == ["tiny"]
@@ -53,7 +54,7 @@ def test_a_start_that_finds_another_process_at_the_fold_leaves_it_alone(workspac
     folder = workspace.runs / "tiny/fold0"
     folder.mkdir(parents=True)
     with alone(folder), pytest.raises(UserError, match="Another process is at"):
-        tiny_job(workspace).run()
+        run_jobs([tiny_job(workspace)])
     assert folder.is_dir()
 
 
@@ -100,4 +101,4 @@ def test_records_without_format_and_digest_are_read_as_they_were_before_these(tr
         assert len(content.pop("digest")) == 64
         path.write_text(json.dumps(content))
     assert (read_recipe(trained, "tiny"), read_job(folder / "fold1"), state_of(folder / "fold1")) == before
-    tiny_job(trained, 1).run()
+    run_jobs([tiny_job(trained, 1)])

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from models.runs.folders import RECIPE, remove
-from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
+from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of, record_recipe
+from models.train.run_jobs import run_jobs
 from run import main
 from tests.conftest import K, store_of
 from tests.models.samples import content_of, tiny_job, tiny_recipe
@@ -28,17 +29,17 @@ def test_during_long_work_another_recipe_is_refused_and_the_same_one_joins(works
             recipe_of(workspace, ModelRequest("tiny", overrides={"epochs": 9}))
         # It had read the recipe before the other one recorded its own.
         with pytest.raises(UserError, match=r"Another process has begun 'tiny' with seed 0 \(received 5\)"):
-            tiny_job(workspace, 1, seed=5).run()
+            run_jobs([tiny_job(workspace, 1, seed=5)])
         assert len(worked) == 1
         with pytest.raises(KeyboardInterrupt):
-            tiny_job(workspace, 1).run()
+            run_jobs([tiny_job(workspace, 1)])
         assert read_recipe(workspace, "tiny") == tiny_recipe()
         worked.append("all of the above")
         raise KeyboardInterrupt
 
     monkeypatch.setattr("models.inputs.sources.Sources.cache", decode)
     with pytest.raises(KeyboardInterrupt):
-        tiny_job(workspace).run()
+        run_jobs([tiny_job(workspace)])
     assert worked == [["tiny"], ["tiny"], "all of the above"]
     assert not list(workspace.runs.glob("*"))
 
@@ -80,6 +81,78 @@ def test_values_of_another_recipe_are_named_as_flags_to_begin_again(trained):
     flags = line.split('"python run.py train --models tiny --backbone ')[1]
     assert flags.startswith("residual ")
     assert flags.endswith(' --restart".')
+
+
+# Joint recipes
+
+PARTS = """
+[one]
+backbone = "VGG16"
+[two]
+backbone = "DenseNet121"
+input_size = 96
+levels = 3
+[both]
+base = "vgg16_levels"
+backbone = ["one", "two"]
+"""
+
+
+@pytest.fixture
+def joint(workspace, tmp_path):
+    """A model begun with parts of the user's own file, what asks for it, and that file."""
+    recipes = tmp_path / "recipes.toml"
+    recipes.write_text(PARTS)
+
+    def asked(source="both", name=None, **overrides):
+        return recipe_of(workspace, ModelRequest(source, name, overrides, recipes))
+
+    recipe = asked()
+    record_recipe(workspace, "both", recipe)
+    (workspace.runs / "both/fold0").mkdir()
+    return asked, recipe, recipes
+
+
+def test_a_later_change_of_a_parts_recipe_does_not_reach_a_joint_model(workspace, joint):
+    asked, recipe, recipes = joint
+    recipes.write_text(PARTS.replace("levels = 3", "levels = 2"))
+    assert asked() == recipe == read_recipe(workspace, "both")
+    assert asked(name="both") == recipe
+    assert asked(backbone="one, two", weights="imagenet,imagenet") == recipe
+    assert asked(name="new").parts[1].levels == 2
+    recipes.write_text("")
+    assert recipe_of(workspace, ModelRequest("both")) == recipe
+    assert recipe_of(workspace, ModelRequest("both", "copy")) == recipe
+
+
+def test_other_parts_are_refused_by_their_names_with_flags_that_work(workspace, joint):
+    asked, recipe, recipes = joint
+    recipes.write_text(PARTS + '[three]\nbackbone = "ResNet50"\n')
+    with pytest.raises(UserError) as caught:
+        asked(backbone="one,three", weights="imagenet,x.h5")
+    line = str(caught.value)
+    assert line.startswith(
+        "Model 'both' was begun with backbone one,two (received one,three), weights imagenet,imagenet"
+    )
+    again = f"--backbone one,three --weights imagenet,x.h5 --recipes {recipes} --restart"
+    assert f'"python run.py train --models both {again}"' in line
+    assert "(()" not in line
+    with pytest.raises(UserError, match="Each of one, two brings its own levels"):
+        asked(levels=3)
+    with pytest.raises(UserError) as caught:
+        asked(backbone="ResNet50")
+    assert "was begun with backbone one,two (received ResNet50), weights imagenet,imagenet" in str(caught.value)
+    assert '"python run.py train --models both --backbone ResNet50 --weights imagenet ' in str(caught.value)
+    alone = recipe_of(workspace, ModelRequest("both", overrides={"backbone": "ResNet50"}), [0])
+    assert (alone.backbone, alone.weights, alone.parts, alone.dense) == ("ResNet50", "imagenet", (), recipe.dense)
+
+
+def test_parts_that_another_process_began_with_otherwise_are_named(workspace, joint):
+    _, _, recipes = joint
+    recipes.write_text(PARTS.replace("levels = 3", "levels = 2"))
+    other = recipe_of(workspace, ModelRequest("both", "other", {}, recipes))
+    with pytest.raises(UserError, match=r"has begun 'both' with levels of two 3 \(received 2\)\. Give the same flags"):
+        record_recipe(workspace, "both", other)
 
 
 def test_what_is_damaged_is_mended_by_beginning_again(trained):
@@ -140,7 +213,7 @@ def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
 def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
     remove(trained, "tiny", 0)
     with pytest.raises(UserError, match=r"has begun 'tiny' with seed 0 \(received 5\)\..* another --name"):
-        tiny_job(trained, seed=5).run()
+        run_jobs([tiny_job(trained, seed=5)])
     assert store_of(trained).folds_of("tiny") == [1, 2]
     assert not (trained.runs / "tiny/fold0").exists()
 

@@ -1,0 +1,50 @@
+"""Which frozen backbone it is: what its features depend on, and where its conversion is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from competition.common.files import digest_file
+from models.backend.kept import Kept
+from models.networks.input_spec import Inputs
+from models.recipes.recipe import Recipe
+
+FORMAT = 1  # raise it when the same values make another network
+VALUES = ("backbone", "input_size", "pooling", "levels", "indices", "new_bands")
+
+
+def extractor_key(recipe: Recipe, inputs: Inputs, weights: str = "") -> dict[str, Any]:
+    """Return everything that the features of a recipe's frozen backbone depend on, besides the chips.
+
+    Args:
+        recipe: the recipe; of a joint one every part counts.
+        inputs: what it is given.
+        weights: digest of a file that holds the weights of the whole; default: the files that the recipe names count.
+
+    Raises:
+        UserError: if a weights file that it names cannot be read.
+    """
+    parts = [{"weights": weights or _weights_of(part), **_values_of(part)} for part in recipe.of_parts]
+    return {"format": FORMAT, **({"parts": parts} if recipe.parts else parts[0]), "inputs": asdict(inputs)}
+
+
+def kept_extractor(cache: Path, key: dict[str, Any]) -> Kept:
+    """Return where the conversion of a frozen backbone is kept.
+
+    Args:
+        cache: the workspace's folder of what can be made again.
+        key: see `extractor_key`.
+    """
+    return Kept(cache / "networks", key)
+
+
+def _values_of(recipe: Recipe) -> dict[str, Any]:
+    return {name: getattr(recipe, name) for name in VALUES}
+
+
+def _weights_of(recipe: Recipe) -> str:
+    # Of ImageNet's weights the version of Keras tells, which fetches them by their digest.
+    return f"Keras {version('keras')}" if recipe.weights == "imagenet" else digest_file(recipe.weights_path())

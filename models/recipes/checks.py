@@ -1,0 +1,151 @@
+"""What the values of a recipe may be, each by itself and together; every line names the flag that mends it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from competition.common.command_line import as_flags
+from competition.common.errors import UserError, unknown_name
+from models.recipes.values import Values
+from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
+
+
+def check_each(values: Values) -> None:
+    """Refuse a value that is none whatever the others are.
+
+    Raises:
+        UserError: with its name and what it may be.
+    """
+    for name, value in vars(values).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{name} must be a finite number, received {value}.")
+    positive = ("input_size", "levels", "members", "learning_rate", "batch_size", "epochs", "seeds")
+    for name in (name for name in positive if not getattr(values, name) > 0):
+        raise UserError(f"{name} must be above 0, received {getattr(values, name)}.")
+    for name in ("dropout", "shift", "jitter", "label_smoothing", "ema"):
+        if not 0 <= getattr(values, name) < 1:
+            raise UserError(f"{name} must be in [0, 1), received {getattr(values, name)}.")
+    if not 0 <= values.feature_dropout < 1:
+        raise UserError(f"input_dropout must be in [0, 1), received {values.input_dropout}.")
+    for name in ("backbone_rate", "unfrozen"):
+        if not 0 < getattr(values, name) <= 1:
+            raise UserError(f"{name} must be above 0 and at most 1, received {getattr(values, name)}.")
+    not_negative = ("gamma", "warmup", "weight_decay", "clip", "head_epochs", "mixup", "cutmix", "patience", "seed")
+    for name in (name for name in not_negative if not getattr(values, name) >= 0):
+        raise UserError(f"{name} cannot be below 0, received {getattr(values, name)}.")
+    if len(set(values.band_names)) < len(values.band_names):
+        raise UserError(f"bands names a band twice: {values.bands!r}.")
+    if values.seed >= 2**32:
+        raise UserError(f"seed must be below {2**32}, received {values.seed}.")
+    for name in ("dense", "progressive"):
+        if any(number < 1 for number in getattr(values, name)):
+            raise UserError(f"{name} needs whole numbers above 0, received {getattr(values, name)}.")
+    if values.views not in VIEW_SETS:
+        raise unknown_name("set of views", values.views, list(VIEW_SETS))
+    for name in (name for name in values.augment if name not in AUGMENTATIONS):
+        raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
+
+
+def check_together(values: Values) -> None:
+    """Refuse values that do not go with each other.
+
+    Raises:
+        UserError: with the flags that mend it.
+    """
+    if not values.pooling or ("flatten" in values.pooling and len(values.pooling) > 1):
+        received = ",".join(values.pooling) or "none"
+        raise UserError(f"pooling must be avg, max, both of these, or flatten; received {received}.")
+    if values.progressive and "flatten" in values.pooling:
+        raise UserError("pooling flatten fits one input size only. Give --pooling avg, or --progressive none.")
+    if values.members > 1:
+        _check_members(values)
+    if values.solver != "gradient":
+        _check_solver(values)
+    if values.progressive and values.train == "head":
+        raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
+    if values.weights == "none" and values.train != "full":
+        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
+    if values.warmup >= values.epochs and values.warmup > 0:
+        raise UserError(
+            f"A warm-up of {values.warmup:g} epochs leaves none of {values.epochs} at the peak learning rate. "
+            f"Give --warmup below {values.epochs}, or more --epochs."
+        )
+    if values.loss == "soft_f_beta":
+        _check_soft_f_beta(values)
+    if values.epochs <= len(values.progressive):
+        raise UserError(f"{len(values.progressive) + 1} input sizes need as many epochs, received {values.epochs}.")
+
+
+def check_joint(values: Values, parts: Sequence[Values]) -> None:
+    """Refuse parts of a joint recipe that are no two different ones, or that do not learn from features made once.
+
+    Args:
+        values: the joint recipe.
+        parts: a recipe for each of its parts.
+
+    Raises:
+        UserError: with the flags that mend it.
+    """
+    names = values.backbone.split(",")
+    if len(parts) < 2 or len(parts) != len(names):
+        raise UserError(f"A joint backbone is two recipes or more, joined by commas; received {values.backbone!r}.")
+    if wanted := _to_bank(values):
+        raise UserError(
+            f"The features of {' and '.join(names)} stand side by side only where frozen backbones make them once. "
+            f"Give{as_flags(wanted)}, or one --backbone."
+        )
+    for number, part in enumerate(parts):
+        if part in parts[:number]:
+            first = names[parts.index(part)]
+            raise UserError(f"backbone has the same features twice, by {first} and {names[number]}: leave one out.")
+
+
+def _to_bank(values: Values) -> dict[str, Any]:
+    """Return the values that a recipe lacks to learn from features made once."""
+    wanted: dict[str, Any] = {"train": "head", "progressive": (), "cutmix": 0.0}
+    wanted = {name: value for name, value in wanted.items() if getattr(values, name) != value}
+    return wanted if values.augments_by_views else {**wanted, "augment": ("d4",)}
+
+
+def _check_members(values: Values) -> None:
+    wanted = _to_bank(values)
+    if not values.dense:
+        wanted["dense"] = (512,)
+    if values.solver != "gradient":
+        wanted["solver"] = "gradient"
+    if values.weights == "none":
+        wanted["weights"] = "imagenet"
+    if wanted:
+        raise UserError(
+            f"{values.members} members share the dense layers of a head that learns step by step from features made "
+            f"once. Give{as_flags(wanted)}, or --members 1."
+        )
+
+
+def _check_soft_f_beta(values: Values) -> None:
+    for name, neutral in (("label_smoothing", 0.0), ("class_weights", "none")):
+        if (value := getattr(values, name)) != neutral:
+            flag = name.replace("_", "-")
+            raise UserError(
+                f"The loss soft_f_beta counts labels and knows no --{flag}: expected {neutral}, received {value}. "
+                f"Give --{flag} {neutral}, or --loss crossentropy_and_f_beta, whose cross-entropy takes it."
+            )
+
+
+def _check_solver(values: Values) -> None:
+    linear: dict[str, Any] = {"train": "head", "dense": (), "head_norm": "none", "progressive": ()}
+    plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
+    plain["groups"] = "auto" if values.groups == "auto" else "sigmoid"
+    unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
+    wanted = {name: value for name, value in (linear | plain | unmixed).items() if getattr(values, name) != value}
+    if not values.augments_by_views:
+        wanted["augment"] = ("d4",)
+    if values.weights == "none":
+        wanted["weights"] = "imagenet"
+    if wanted:
+        raise UserError(
+            f"solver {values.solver} fits nothing but a plain linear head to the features of a frozen backbone. "
+            f"Give{as_flags(wanted)}, or --solver gradient."
+        )

@@ -1,0 +1,172 @@
+"""The values of a recipe, one flag each, and what follows from them alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from models.recipes.view_sets import VIEW_SETS, drawn_views
+
+
+def _value(help_text: str, default: Any) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the features of one part of a joint recipe depend on, besides the chips and their bands.
+
+    Attributes:
+        backbone: a network of keras.applications.
+        weights: imagenet, or the path of a .weights.h5 file.
+        input_size: pixels along each side of what the backbone is given.
+        levels: resolutions of the backbone that are pooled side by side.
+        pooling: how they are pooled.
+        indices: indices of the bands added as further bands.
+        new_bands: what the filters of bands other than R, G and B start from.
+    """
+
+    backbone: str
+    weights: str
+    input_size: int
+    levels: int
+    pooling: tuple[Literal["avg", "max", "flatten"], ...]
+    indices: tuple[Literal["ndvi", "ndwi"], ...]
+    new_bands: Literal["mean", "zero"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Everything that a training job's result depends on, besides the chips and the fold.
+
+    Each field but `parts` is a flag of `fold` and `train`; its help is the flag's.
+    """
+
+    # The network.
+    backbone: str = field(
+        metadata={
+            "help": "two_convolutions, residual, a network of keras.applications, or recipes joined by commas, whose "
+            "features stand side by side"
+        }
+    )
+    weights: str = _value(
+        "imagenet, none, or the path of a .weights.h5 file; of several recipes one for each, joined by commas",
+        "imagenet",
+    )
+    train: Literal["head", "finetune", "full"] = _value(
+        "head: the backbone is frozen; finetune: the head first, then the backbone too; full: every layer at once",
+        "head",
+    )
+    images: str = _value("rendering of the chips, by its name in the competition file; first: the first one", "first")
+    bands: str = _value("bands given to the network: letters, such as RGBN, or names with commas: B04,B8A", "RGB")
+    indices: tuple[Literal["ndvi", "ndwi"], ...] = _value("indices of the bands added as further bands", ())
+    new_bands: Literal["mean", "zero"] = _value("pretrained filters of bands other than R, G and B start from", "mean")
+    input_size: int = _value("pixels along each side of what the backbone is given", 224)
+    pooling: tuple[Literal["avg", "max", "flatten"], ...] = _value(
+        "pooling of the last feature map, side by side", ("avg",)
+    )
+    levels: int = _value("resolutions of the backbone that are pooled side by side, from the last one", 1)
+    head_norm: Literal["none", "batch"] = _value("batch: batch normalisation after the pooling", "none")
+    dense: tuple[int, ...] = _value("units of the dense layers before the scores, such as 256,128", (256, 128))
+    dropout: float = _value("share of units dropped before each dense layer, in [0, 1)", 0.25)
+    input_dropout: float | None = _value("share of the backbone's features dropped; default: as dropout", None)
+    members: int = _value("heads that share their kernels and whose scores are averaged (TabM); 1: a plain head", 1)
+    groups: Literal["auto", "sigmoid", "softmax"] = _value(
+        "scores of exclusive labels: one by one, or sharing 1; auto: the latter where a chip carries exactly one label",
+        "auto",
+    )
+    solver: Literal["gradient", "ridge", "logistic"] = _value(
+        "how a head is fitted: epoch by epoch, or at once: least squares, or scikit-learn's logistic regression",
+        "gradient",
+    )
+    # The loss.
+    loss: Literal["binary_crossentropy", "focal", "asymmetric", "soft_f_beta", "crossentropy_and_f_beta"] = _value(
+        "the loss", "binary_crossentropy"
+    )
+    gamma: float = _value("how far focal and asymmetric losses pass over what is easy", 2.0)
+    label_smoothing: float = _value("share of each target moved towards a half, in [0, 1)", 0.0)
+    class_weights: Literal["none", "balanced"] = _value("balanced: rare labels' positives count for more", "none")
+    # The steps.
+    optimizer: Literal["adam", "adamw", "sgd"] = _value("the optimiser", "adam")
+    learning_rate: float = _value("peak learning rate", 1e-3)
+    schedule: Literal["constant", "cosine"] = _value("learning rate over the epochs", "constant")
+    warmup: float = _value("epochs over which the learning rate rises to its peak", 0.0)
+    weight_decay: float = _value("decay of the kernels per step, as a share of the learning rate", 0.0)
+    clip: float = _value("largest norm of all gradients together; 0: any", 0.0)
+    ema: float = _value("momentum of the moving average of weights that is judged and kept; 0: none", 0.0)
+    head_epochs: int = _value("finetune: epochs of the head alone, before", 5)
+    backbone_rate: float = _value("finetune: learning rate of the backbone, as a share of the head's", 0.1)
+    unfrozen: float = _value("finetune: share of the backbone's layers that learn, from the last", 1.0)
+    batch_norm: Literal["frozen", "learnt"] = _value("finetune: batch-norm layers of the backbone", "frozen")
+    precision: Literal["auto", "float32", "mixed"] = _value(
+        "auto: mixed (bfloat16) where a GPU has it; mixed: frozen features too, where the processor has it",
+        "auto",
+    )
+    # The chips of a step.
+    batch_size: int = _value("chips per step", 64)
+    epochs: int = _value("passes over the training chips", 20)
+    patience: int = _value("epochs without a better held-out metric before training stops; 0: never stops", 5)
+    progressive: tuple[int, ...] = _value("input sizes of the first epochs, such as 128; all get equal shares", ())
+    augment: tuple[str, ...] = _value(
+        "any of d4, flips, quarter_turns, shifts, photometric, joined by commas, or none", ("d4",)
+    )
+    shift: float = _value("largest shift as a share of the input size, where augment has shifts", 0.1)
+    jitter: float = _value("largest change of brightness and contrast, where augment has photometric", 0.2)
+    mixup: float = _value("alpha of mixup: pairs of chips are blended; 0: none", 0.0)
+    cutmix: float = _value("alpha of cutmix: a rectangle comes from another chip; 0: none", 0.0)
+    only_labels: tuple[str, ...] = _value("labels to learn and score, for a specialist; none: all", ())
+    sampling: Literal["uniform", "balanced"] = _value(
+        "balanced: half of each batch carries one of the rarer half of labels", "uniform"
+    )
+    views: str = _value("test-time views: identity, flips or d4", "d4")
+    seeds: int = _value("networks trained one after another from different seeds, whose scores are averaged", 1)
+    seed: int = _value("seed of weights, order and augmentation", 0)
+    # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def feature_dropout(self) -> float:
+        """The share of features that is dropped before the first layer of a head."""
+        return self.dropout if self.input_dropout is None else self.input_dropout
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """The bands one by one: with a comma anywhere they are names, otherwise letters."""
+        return tuple(filter(None, map(str.strip, self.bands.split(",") if "," in self.bands else self.bands)))
+
+    @property
+    def on_bank(self) -> bool:
+        """Whether the network learns from features made once: the backbone is frozen, no pixel changes its value."""
+        return self.train == "head" and self.augments_by_views and not self.cutmix
+
+    @property
+    def augments_by_views(self) -> bool:
+        """Whether augmentation only moves pixels, into views that each have features of their own."""
+        return set(self.augment) <= {"d4", "flips", "quarter_turns"}
+
+    @property
+    def test_views(self) -> tuple[str, ...]:
+        """The views over which scores are averaged at test time."""
+        return VIEW_SETS[self.views]
+
+    @property
+    def drawn_views(self) -> tuple[str, ...]:
+        """The views among which augmentation draws, each as often as the others."""
+        return drawn_views(self.augment)
+
+    @property
+    def stages(self) -> list[tuple[int, int]]:
+        """The input sizes one after another, each with the number of epochs after which it ends."""
+        sizes = [*self.progressive, self.input_size]
+        return [(size, round(self.epochs * number / len(sizes))) for number, size in enumerate(sizes, 1)]
+
+    def stage_after(self, epochs: int) -> tuple[int, int]:
+        """Return the input size that follows a number of finished epochs, and after how many epochs it ends."""
+        return next((stage for stage in self.stages if epochs < stage[1]), self.stages[-1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name, as saved with a run."""
+        return asdict(self)
+
+
+FLAGS = tuple(each.name for each in fields(Values) if "help" in each.metadata)
