@@ -100,6 +100,11 @@ class FoldTable:
             raise UserError(f"No fold {fold}. The fold table has folds 0 to {self.num_folds - 1}.")
         return fold // self.k
 
+    def folds_of(self, image_names: Sequence[str], repeat: int) -> NDArray[np.int64]:
+        """Return the fold (num_names,) that holds out each of some chips in a repeat."""
+        row = {name: index for index, name in enumerate(self.image_names)}
+        return self.folds[repeat, [row[name] for name in image_names]]
+
     def ordered_as(self, image_names: Sequence[str]) -> FoldTable:
         """Return the same table with its rows in the order of `image_names`; its digest stays.
 

@@ -21,8 +21,6 @@ from models.runs.folders import load_weights, model_and_fold
 from models.runs.training_state import Epoch, TrainingState, checkpoints
 from models.train.checkpoints import BEST, resume, write_checkpoint
 
-FEATURES = 0  # the input size that epochs on the feature bank are recorded with
-
 
 def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path) -> TrainingState:
     """Train a network to the end of its input size; after the last size leave it with the weights of its best epoch.
@@ -46,8 +44,6 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(network, folder)
     size, last = recipe.stage_after(state.epochs)
-    if recipe.on_bank:
-        size = FEATURES
     if state.is_at(size):
         reporter.say(f"Going on after epoch {state.epochs}; best {metric} so far {state.best_metric:.4f}.")
     patience = recipe.patience if last == recipe.epochs else 0

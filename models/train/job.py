@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +25,20 @@ from competition.workspace import Workspace
 from folds.provenance import Provenance
 from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
-from models.backend.interrupts import heeded
-from models.backend.load import load_backend, versions
+from models.backend.load import versions
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, FORMAT, HISTORY, JOB, LOG, NETWORK, PARTS, attempt, read_job, seed_folders
+from models.runs.folders import (
+    EXTRACTOR,
+    FORMAT,
+    HISTORY,
+    JOB,
+    LOG,
+    NETWORK,
+    PARTS,
+    attempt,
+    read_job,
+    seed_folders,
+)
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
 from models.runs.training_state import HEAD, has_begun, state_of
@@ -70,51 +82,72 @@ class Job:
         """What its network scores."""
         return self.recipe.task(self.workspace.competition)
 
-    def run(self) -> None:
-        """Train, predict the held-out and the test chips, and write the scores; do what is left of it.
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Work in the job's folder, alone, and write what is said to its log.
 
         Raises:
-            UserError: if the data, the fold table or the recipe do not fit what was begun, or another process is at it.
+            UserError: if there is no such fold, or the recipe names an unknown label.
+            BusyError: if another process is at it.
         """
         # An unknown fold or label is refused before anything is written.
         self.store.table.heldout(self.fold)
         self.recipe.task(self.workspace.competition)
-        with attempt(self.folder), heeded(), reporter.log_to(self.folder / LOG):
-            if self._is_done():
-                kept = self._reached(self.store.read(self.model, self.fold).heldout)
-                reporter.say(f"'{self.model}' fold {self.fold} is done: held-out {kept}. --restart does it again.")
-            else:
-                self._run()
+        with attempt(self.folder), reporter.log_to(self.folder / LOG):
+            yield
 
-    def _is_done(self) -> bool:
-        """Whether the scores are there, also of test chips that were added since."""
+    def is_done(self) -> bool:
+        """Return whether the scores are there, also of test chips that were added since; say so."""
         if not self.store.is_complete(self.model, self.fold):
             return False
+        if self._lacks_test_chips():
+            return False
+        kept = self._reached(self.store.read(self.model, self.fold).heldout)
+        reporter.say(f"'{self.model}' fold {self.fold} is done: held-out {kept}. --restart does it again.")
+        return True
+
+    def _lacks_test_chips(self) -> bool:
         scores = self.store.read(self.model, self.fold)
         images = self.workspace.competition.image_set(self.recipe.images)
         wanted = self.workspace.test_names_of(images) if self.with_test else ()
-        return {*scores.test.names, *scores.provenance.broken_test} >= set(wanted)
+        return not {*scores.test.names, *scores.provenance.broken_test} >= set(wanted)
 
-    def _run(self) -> None:
-        load_backend()
-        import keras
+    def prepare(self, sources: Sources) -> None:
+        """See that all is there that the model needs, whatever the fold, and write down what it begins with.
 
-        from models.inputs.examples import Examples
-        from models.inputs.sources import Sources
-
-        keras.utils.clear_session()  # or the networks of the folds before would stay in memory
-        reporter.say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {self.recipe.summary()}")
-        if self.recipe.train == "head" and not self.recipe.on_bank:
-            changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
-            once = "with --augment d4 alone it runs once"
-            reporter.say(f"{changes} changes pixels, so the backbone runs in every epoch; {once}.")
+        Raises:
+            UserError: if the weights cannot be had, or the chips to predict do not fit those to learn from.
+        """
         record_recipe(self.workspace, self.model, self.recipe)
-        sources = Sources(self.workspace, self.recipe, self.skip_broken)
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources)
-        self._record(train, sources.inputs)
+        if test is None:
+            why = "There are no test chips in the workspace" if self.with_test else "--no-test"
+            reporter.say(f"{why}: only held-out chips will be scored.")
+        elif test.dtype != train.dtype:
+            raise UserError(
+                f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
+                "of another rendering. Mend the folders, or give --no-test."
+            )
+
+    def begin(self, sources: Sources) -> Examples:
+        """Return the chips to learn from and those held out, once they are seen to be those that it began with."""
+        from models.inputs.examples import Examples
+
+        reporter.say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {self.recipe.summary()}")
+        self._record(sources.cache("train"), sources.inputs)
         examples = Examples.of_fold(sources, self.store.table, self.fold)
-        self._train(examples, sources)
+        reporter.say(f"{len(examples.training):,} chips to learn from.")
+        return examples
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether every network is kept."""
+        return all((folder / NETWORK).is_file() for folder in seed_folders(self.folder, self.recipe))
+
+    def finish(self, sources: Sources, examples: Examples) -> None:
+        """Score the chips held out and those to predict, and write the scores."""
+        train, test = sources.cache("train"), self._test_cache(sources)
         heldout, tested = self._score(sources, examples.heldout, len(test) if test else 0)
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         self._clear()
@@ -133,24 +166,18 @@ class Job:
             write_network(sources.extractor, kept)
 
     def _test_cache(self, sources: Sources) -> ChipCache | None:
-        if self.with_test and sources.names("test"):
-            train, test = sources.cache("train"), sources.cache("test")
-            if test.dtype != train.dtype:
-                raise UserError(
-                    f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
-                    "of another rendering. Mend the folders, or give --no-test."
-                )
-            return test
-        why = "There are no test chips in the workspace" if self.with_test else "--no-test"
-        reporter.say(f"{why}: only held-out chips will be scored.")
-        return None
+        return sources.cache("test") if self.with_test and sources.names("test") else None
 
-    def _train(self, examples: Examples, sources: Sources) -> None:
+    def fit(self, examples: Examples, sources: Sources) -> None:
+        """Train the networks of a backbone that learns, or sees other pixels in every epoch, seed after seed."""
         from models.networks.build import part_to_keep
         from models.train.checkpoints import write_network
         from models.train.stages import fit_network
 
-        reporter.say(f"{len(examples.training):,} chips to learn from.")
+        if self.recipe.train == "head":
+            changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
+            once = "with --augment d4 alone it runs once"
+            reporter.say(f"{changes} changes pixels, so the backbone runs in every epoch; {once}.")
         for number, folder in enumerate(seed_folders(self.folder, self.recipe)):
             if (folder / NETWORK).is_file():
                 continue
@@ -174,15 +201,12 @@ class Job:
 
     def _scorer(self, sources: Sources) -> Scorer:
         """Return what scores chips, or the features of chips where there is a bank."""
-        from models.backend.runners import KerasRunner
-        from models.inputs.batches import HEADS_AT_ONCE
-        from models.predict.load_networks import heads_of, scorer_of
+        from models.predict.load_networks import head_runners, scorer_of
         from models.predict.scorer import Scorer
 
         if self.recipe.on_bank:
-            bank = sources.bank("train", self.recipe.test_views)
-            heads = heads_of(self.recipe, self.task, bank.num_features, [self.folder])
-            return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in heads])
+            num_features = sources.bank("train", self.recipe.test_views).num_features
+            return Scorer(head_runners(self.recipe, self.task, num_features, [self.folder]))
         chips = sources.chips("train")
         sample = chips.read(np.arange(min(4, len(chips.cache))))
         return scorer_of(self.recipe, self.task, sources.inputs, [self.folder], sample)

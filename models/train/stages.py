@@ -1,4 +1,4 @@
-"""How the network of one fold learns: its head on the feature bank, or all of it, the head first, size by size."""
+"""How a network learns whose backbone does, or sees other pixels in every epoch: the head first, size by size."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ import numpy as np
 
 from competition.common.progress import reporter
 from models.backend.devices import all_devices
-from models.backend.load import set_seed
 from models.inputs.examples import Examples
 from models.inputs.sources import Sources
 from models.networks.build import build_network, compile_network
-from models.networks.heads import build_head, standardize
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 from models.runs.training_state import HEAD, state_of
 from models.train.fit import train
-from models.train.solvers import solve
-
-ENOUGH = 4096  # chips, for the moments of features
+from models.train.fit_heads import fit_head
 
 
 def fit_network(recipe: Recipe, examples: Examples, sources: Sources, folder: Path) -> keras.Model:
@@ -34,20 +30,17 @@ def fit_network(recipe: Recipe, examples: Examples, sources: Sources, folder: Pa
         folder: receives checkpoints and the finished history.
 
     Returns:
-        The network with the weights of its best epoch: where the recipe is on the bank, its head alone.
+        The network with the weights of its best epoch.
 
     Raises:
         UserError: if the network cannot be built, or its loss is no longer a number.
     """
-    if recipe.on_bank:
-        views = ("identity", *recipe.drawn_views, *recipe.test_views)
-        return _fit_head(recipe, replace(examples, source=sources.bank("train", views)), folder)
     first = None
     if recipe.train == "finetune" and recipe.head_epochs and not state_of(folder).epochs:
         reporter.say(f"The head first, {recipe.head_epochs} epochs.")
         head_recipe = _head_first(recipe)
         bank = sources.bank("train", ("identity",), head_recipe)
-        first = _fit_head(head_recipe, replace(examples, source=bank), folder / HEAD)
+        first = fit_head(head_recipe, replace(examples, source=bank), folder / HEAD)
     return _fit_whole(recipe, examples, sources.inputs, folder, first)
 
 
@@ -66,20 +59,8 @@ def _head_first(recipe: Recipe) -> Recipe:
         warmup=0.0,
         patience=0,
         solver="gradient",
+        seeds=1,
     )
-
-
-def _fit_head(recipe: Recipe, examples: Examples, folder: Path) -> keras.Model:
-    """Train a head on the features that the examples' source, a bank, holds."""
-    set_seed(recipe.seed)
-    num_features = examples.source.read(examples.training[:1]).shape[1]
-    head = build_head(recipe, num_features, examples.task, examples.priors(recipe))
-    if recipe.head_norm == "batch":
-        standardize(head, examples.source.read(examples.training[:: -(-len(examples.training) // ENOUGH)]))
-    compile_network(head, recipe, examples.task, examples.steps_per_epoch(recipe), examples.training_truth)
-    fit = train if recipe.solver == "gradient" else solve
-    fit(head, examples, recipe, folder)
-    return head
 
 
 def _fit_whole(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import BusyError, begun, remove
+from models.runs.folders import begun, remove
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.train.job import Job
+from models.train.run_jobs import run_jobs
 
 
 def train_models(
@@ -47,7 +47,7 @@ def train_folds(
     skip_broken: bool = False,
     no_test: bool = False,
 ) -> bool:
-    """Train a model on one fold, or on all of them, one after another; return whether all have scores now.
+    """Train a model on one fold, or on all of them; return whether all have scores now.
 
     Args:
         workspace: chips, labels and runs.
@@ -65,13 +65,9 @@ def train_folds(
     recipe = _checked_recipe(workspace, request, restarted)
     for number in sorted(restarted):
         remove(workspace, model, number)
-    for number in every if fold is None else [fold]:
-        try:
-            Job(workspace, store, model, recipe, number, skip_broken, with_test=not no_test).run()
-        except BusyError as busy:
-            if fold is not None:
-                raise
-            reporter.say(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
+    numbers = every if fold is None else [fold]
+    jobs = [Job(workspace, store, model, recipe, number, skip_broken, with_test=not no_test) for number in numbers]
+    run_jobs(jobs, pass_on=fold is None)
     return store.folds_of(model) == list(every)
 
 

@@ -38,6 +38,7 @@ RECIPES = {
 def train(root: Path, weights: str, kind: str, num_chips: int) -> None:
     """Train a fold on some chips of a workspace."""
     from models.train.job import Job
+    from models.train.run_jobs import run_jobs
 
     name, values = RECIPES[kind]
     if name != "residual":
@@ -45,7 +46,7 @@ def train(root: Path, weights: str, kind: str, num_chips: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = with_some_chips(Workspace(root, load("planet")), Path(folder) / "workspace", num_chips, 5)
         recipe = resolve(name, {**values, "images": "jpg", "bands": "RGB"})
-        Job(workspace, ScoreStore.of(workspace), "model", recipe, 0, with_test=False).run()
+        run_jobs([Job(workspace, ScoreStore.of(workspace), "model", recipe, 0, with_test=False)])
 
 
 def peak_of(command: list[str]) -> float:

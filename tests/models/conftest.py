@@ -10,6 +10,7 @@ import pytest
 
 from competition.spec.load import load
 from competition.workspace import Workspace
+from models.train.run_jobs import run_jobs
 from tests.conftest import K
 from tests.models import samples
 
@@ -37,7 +38,7 @@ def trained_root(prepared, tmp_path_factory) -> Path:
     shutil.copytree(prepared, root)
     workspace = Workspace(root, load("planet"))
     for fold in range(K):
-        samples.tiny_job(workspace, fold).run()
+        run_jobs([samples.tiny_job(workspace, fold)])
     return root
 
 

@@ -26,6 +26,7 @@ from competition.workspace import Workspace
 from models.networks import heads
 from models.networks.monitor import monitor
 from models.train.job import Job
+from models.train.run_jobs import run_jobs
 from tests.competition.metrics.matrices import draw_matrices
 from tests.conftest import store_of
 from tests.models import samples
@@ -81,12 +82,11 @@ def train_fold(root: Path, weights: Path) -> None:
     with (
         mock.patch.object(keras.applications, "PlainNet", PlainNet, create=True),
         mock.patch("models.networks.build.build_head", begun_alike),
-        mock.patch("models.train.stages.build_head", begun_alike),
         mock.patch("models.backend.runners._reason_against", return_value="backends are compared"),
     ):
         for name, values in MODELS.items():
             recipe = samples.tiny_recipe(**common, **values)
-            Job(workspace, store_of(workspace), name, recipe, 0, with_test=False).run()
+            run_jobs([Job(workspace, store_of(workspace), name, recipe, 0, with_test=False)])
 
 
 def train_on_devices(root: Path, weights: Path, num_devices: int) -> None:

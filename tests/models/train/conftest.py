@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import pytest
 
+from models.heads.checkpoints import Keeper
+from models.heads.training import Training
 from models.recipes.recipe import Recipe
 from models.runs.training_state import Epoch, TrainingState
 from models.train import fit, stages
@@ -63,6 +65,39 @@ def recipe_for(epochs: int, patience: int = 0, **values: Any) -> Recipe:
 
 
 @pytest.fixture
+def checkpoint_each_epoch(monkeypatch) -> None:
+    """Keep heads after each epoch, and not only every few seconds."""
+    monkeypatch.setattr("models.heads.checkpoints.SECONDS", 0.0)
+    monkeypatch.setattr("models.heads.checkpoints.SHARE", 0)
+
+
+def ctrl_c() -> None:
+    """Stand for a Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def interrupt_heads_after(monkeypatch: pytest.MonkeyPatch, epochs: int, interrupt: Callable[[], None] = ctrl_c) -> None:
+    """Make a Ctrl-C come after some epochs of heads, those of all folds counted together."""
+    after, counted = Keeper.after_epoch, itertools.count(1)
+
+    def after_epoch(keeper: Keeper) -> None:
+        after(keeper)
+        if next(counted) == epochs:
+            interrupt()
+
+    monkeypatch.setattr(Keeper, "after_epoch", after_epoch)
+
+
+def no_head_is_to_be_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the training of a head an error."""
+
+    def trained_again(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(Training, "epoch", trained_again)
+
+
+@pytest.fixture
 def built_once(monkeypatch) -> None:
     """Build and compile each network once, as tracing its steps takes a second.
 
@@ -71,13 +106,12 @@ def built_once(monkeypatch) -> None:
     """
     networks: dict[str, keras.Model] = {}
     first: dict[int, list[Any]] = {}
-    build = {"network": stages.build_network, "head": stages.build_head}
-    compile_network = stages.compile_network
+    build, compile_network = stages.build_network, stages.compile_network
 
-    def built(kind: str, recipe: Recipe, *arguments: Any, **options: Any) -> keras.Model:
-        key = f"{kind} of {recipe}"
+    def built(recipe: Recipe, *arguments: Any, **options: Any) -> keras.Model:
+        key = str(recipe)
         if key not in networks:
-            networks[key] = build[kind](recipe, *arguments, **options)
+            networks[key] = build(recipe, *arguments, **options)
             first[id(networks[key])] = networks[key].get_weights()
         elif options.get("pretrained", True):
             networks[key].set_weights(first[id(networks[key])])
@@ -94,6 +128,5 @@ def built_once(monkeypatch) -> None:
             first[id(network.optimizer)] = [keras.ops.copy(variable) for variable in network.optimizer.variables]
 
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)  # networks are kept
-    monkeypatch.setattr(stages, "build_network", functools.partial(built, "network"))
-    monkeypatch.setattr(stages, "build_head", functools.partial(built, "head"))
+    monkeypatch.setattr(stages, "build_network", built)
     monkeypatch.setattr(stages, "compile_network", compiled)

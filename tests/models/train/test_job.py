@@ -37,9 +37,11 @@ from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RE
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
+from models.train.run_jobs import run_jobs
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
 from tests.models import samples
 from tests.models.samples import content_of, frozen, tiny_job, tiny_recipe
+from tests.models.train.conftest import interrupt_heads_after, no_head_is_to_be_trained
 
 QUICK = {"epochs": 1, "views": "identity"}
 
@@ -72,7 +74,7 @@ def begun(workspace, monkeypatch) -> Workspace:
     with monkeypatch.context() as context:
         context.setattr("models.train.stages.train", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            tiny_job(workspace).run()
+            run_jobs([tiny_job(workspace)])
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     return workspace
 
@@ -166,7 +168,7 @@ def test_whatever_judges_chooses_the_best_epoch_and_is_what_is_shown(workspace, 
     if name == "accuracy":
         update["exclusive"] = (labels,)
     judged = Workspace(workspace.root, workspace.competition.model_copy(update=update))
-    tiny_job(judged, learning_rate=0.05, epochs=3, groups="softmax" if name == "accuracy" else "sigmoid").run()
+    run_jobs([tiny_job(judged, learning_rate=0.05, epochs=3, groups="softmax" if name == "accuracy" else "sigmoid")])
     state, metric = state_of(judged.runs / "tiny/fold0"), judged.competition.metric
     best = max if metric.sign == 1 else min
     assert state.best_metric == best(epoch.heldout_metric for epoch in state.history)
@@ -184,7 +186,7 @@ def test_whatever_judges_chooses_the_best_epoch_and_is_what_is_shown(workspace, 
 def test_a_job_that_is_done_trains_nothing_and_changes_nothing(trained, monkeypatch, capsys):
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     before = content_of(trained.runs)
-    tiny_job(trained, 1).run()
+    run_jobs([tiny_job(trained, 1)])
     assert re.search(r"'tiny' fold 1 is done: held-out F2 0\.\d{4} at cut 0\.2, the mean of", capsys.readouterr().out)
     after = content_of(trained.runs)
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
@@ -197,7 +199,7 @@ def test_scores_that_were_lost_are_made_again_without_training(trained, monkeypa
     for name in ("scores.json", "test.npz"):
         (store.folder("tiny", 1) / name).unlink()
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    tiny_job(trained, 1).run()
+    run_jobs([tiny_job(trained, 1)])
     after = store.read("tiny", 1)
     assert after.provenance == before.provenance
     np.testing.assert_allclose(after.heldout.values, before.heldout.values, atol=1e-6)
@@ -206,7 +208,7 @@ def test_scores_that_were_lost_are_made_again_without_training(trained, monkeypa
 
 def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(workspace):
     with pytest.raises(UserError, match=r"No fold 3\. The fold table has folds 0 to 2"):
-        tiny_job(workspace, 3).run()
+        run_jobs([tiny_job(workspace, 3)])
     assert not workspace.runs.exists()
 
 
@@ -214,11 +216,11 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
     folder = trained.runs / "tiny/fold1"
     before = content_of(trained.runs)
     with alone(folder):
-        for attempt in (tiny_job(trained, 1).run, lambda: remove(trained, "tiny", 1)):
+        for attempt in (lambda: run_jobs([tiny_job(trained, 1)]), lambda: remove(trained, "tiny", 1)):
             with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1\. Wait for it to end\."):
                 attempt()
     assert content_of(trained.runs) == before
-    tiny_job(trained, 1).run()
+    run_jobs([tiny_job(trained, 1)])
 
 
 # Another recipe, other data
@@ -228,14 +230,14 @@ def test_another_fold_table_in_mid_training_is_refused(begun):
     folds = FoldTable.read(begun.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(begun.fold_table)
     with pytest.raises(UserError, match=r"begun with another fold table\. Run .*fold --model tiny --fold 0 --restart"):
-        tiny_job(begun).run()
+        run_jobs([tiny_job(begun)])
 
 
 def test_another_fold_table_for_a_finished_fold_is_refused(trained):
     folds = FoldTable.read(trained.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(trained.fold_table)
     with pytest.raises(UserError, match="made with another fold table"):
-        tiny_job(trained).run()
+        run_jobs([tiny_job(trained)])
 
 
 def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chips, tmp_path, monkeypatch):
@@ -243,17 +245,17 @@ def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chip
     with monkeypatch.context() as context:
         context.setattr("models.train.stages.train", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            tiny_job(workspace).run()
+            run_jobs([tiny_job(workspace)])
     table = kaggle / "train_v2.csv"
     before = table.read_text()
     table.write_text(re.sub(r"(train_3),.*", r"\1,haze primary blow_down", before))
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     with pytest.raises(UserError, match=r"begun with another labels\."):
-        tiny_job(Workspace(workspace.root, workspace.competition)).run()
+        run_jobs([tiny_job(Workspace(workspace.root, workspace.competition))])
     table.write_text(before)
     shutil.copy(kaggle / "train-jpg/train_1.jpg", kaggle / "train-jpg/train_0.jpg")
     with pytest.raises(UserError, match=r"begun with another training chips\."):
-        tiny_job(Workspace(workspace.root, workspace.competition)).run()
+        run_jobs([tiny_job(Workspace(workspace.root, workspace.competition))])
 
 
 # What may be missing or broken
@@ -269,14 +271,14 @@ def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_w
     layout.pop("digest")  # or it would be one that was damaged
     layout["folders"] = {name: found for name, found in layout["folders"].items() if "test" not in name}
     path.write_text(json.dumps(layout))
-    tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
+    run_jobs([tiny_job(Workspace(workspace.root, workspace.competition), **QUICK)])
     before = store_of(workspace).read("tiny", 0)
     assert (before.test.names, before.test.values.shape) == ((), (0, 17))
     assert before.heldout.names == heldout_names(workspace, 0)
     assert "There are no test chips" in capsys.readouterr().out
     path.write_text(whole)
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    tiny_job(Workspace(workspace.root, workspace.competition), **QUICK).run()
+    run_jobs([tiny_job(Workspace(workspace.root, workspace.competition), **QUICK)])
     after = store_of(workspace).read("tiny", 0)
     assert after.test.names == workspace.test_names
     np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
@@ -284,7 +286,7 @@ def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_w
 
 def test_a_start_that_failed_binds_the_model_to_nothing(workspace, capsys):
     with pytest.raises(UserError, match="asks for bands"):
-        tiny_job(workspace, bands="RGBN").run()
+        run_jobs([tiny_job(workspace, bands="RGBN")])
     assert recipe_of(workspace, ModelRequest("baseline", "tiny", {"epochs": 1})).epochs == 1
     assert not (workspace.runs / "tiny" / RECIPE).exists()
     assert not list(workspace.cache.glob("*"))
@@ -303,15 +305,15 @@ def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, 
 
     monkeypatch.setattr(Scorer, "__call__", stopping)
     with pytest.raises(KeyboardInterrupt):
-        tiny_job(workspace, **QUICK).run()
+        run_jobs([tiny_job(workspace, **QUICK)])
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    tiny_job(workspace, **QUICK).run()
+    run_jobs([tiny_job(workspace, **QUICK)])
     batches = -(-len(heldout_names(workspace, 0)) // 2) + NUM_TEST // 2
     assert len(calls) == batches + 2  # the part that was interrupted, again
     resumed = store_of(workspace).read("tiny", 0)
     assert not (workspace.runs / "tiny/fold0" / PARTS).exists()
     (workspace.runs / "tiny/fold0/scores.json").unlink()
-    tiny_job(workspace, **QUICK).run()
+    run_jobs([tiny_job(workspace, **QUICK)])
     np.testing.assert_allclose(resumed.test.values, store_of(workspace).read("tiny", 0).test.values, atol=1e-6)
 
 
@@ -322,8 +324,8 @@ def test_broken_chips_stop_or_are_left_out_and_recorded(workspace_of_own_chips, 
     for path in (f"train-jpg/{held[2]}.jpg", f"train-jpg/{learnt}.jpg", "test-jpg/test_3.jpg"):
         (kaggle / path).write_bytes(b"half a chip")
     with pytest.raises(BrokenChipError, match=r"train_\d+\.jpg.*Mend it, or add --skip-broken"):
-        tiny_job(workspace, **QUICK).run()
-    tiny_job(workspace, skip_broken=True, **QUICK).run()
+        run_jobs([tiny_job(workspace, **QUICK)])
+    run_jobs([tiny_job(workspace, skip_broken=True, **QUICK)])
     scores = store_of(workspace).read("tiny", 0)
     assert set(scores.provenance.left_out) == {held[2], learnt}
     assert scores.provenance.test_left_out == ("test_3",)
@@ -339,7 +341,7 @@ def test_broken_chips_stop_or_are_left_out_and_recorded(workspace_of_own_chips, 
 
 def test_four_bands_of_16_bits_are_trained_on_and_scored(workspace):
     job = tiny_job(workspace, images="tif", bands="RGBN", **QUICK)
-    job.run()
+    run_jobs([job])
     store = store_of(workspace)
     assert store.read("tiny", 0).test.names == workspace.test_names
     inputs = json.loads((job.folder / JOB).read_text())["inputs"]
@@ -355,7 +357,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
     weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
     job = tiny_job(workspace, **frozen(str(weights), **QUICK))
     digest = job.recipe.digest()
-    job.run()
+    run_jobs([job])
     weights.unlink()
     store = store_of(workspace)
     assert store.provenance("tiny", 0).recipe_digest == digest
@@ -373,7 +375,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
 
 def test_where_pixels_change_their_values_the_frozen_backbone_runs_in_every_epoch(workspace, tiny_net, tiny_weights):
     job = tiny_job(workspace, **frozen(tiny_weights, augment=("d4", "shifts"), **QUICK))
-    job.run()
+    run_jobs([job])
     assert not (workspace.cache / "features").exists()
     store = store_of(workspace)
     made = predict_folder(workspace, store, "tiny", workspace.layout.folders["train-jpg"][0]).scores
@@ -381,28 +383,30 @@ def test_where_pixels_change_their_values_the_frozen_backbone_runs_in_every_epoc
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=1e-5)
 
 
+@pytest.mark.usefixtures("checkpoint_each_epoch")
 def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, tiny_weights, tmp_path, monkeypatch):
     weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
-    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
-    monkeypatch.setattr("models.train.stages.train", interrupted)
+    job = tiny_job(workspace, **frozen(str(weights), epochs=2, views="identity"))
+    interrupt_heads_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        job.run()
-    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+        run_jobs([job])
+    no_head_is_to_be_trained(monkeypatch)
     samples.saved(weights, samples.TinyNet())
     with pytest.raises(UserError, match="begun with another recipe"):
-        job.run()
+        run_jobs([job])
 
 
 # Fine-tuning, specialists, seeds
 
 
+@pytest.mark.usefixtures("checkpoint_each_epoch")
 def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, tiny_weights, monkeypatch):
     """It has learnt from chips that would now be held out."""
     job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=2, **QUICK))
-    monkeypatch.setattr("models.train.stages.train", interrupted)
+    interrupt_heads_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        job.run()
-    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+        run_jobs([job])
+    no_head_is_to_be_trained(monkeypatch)
     assert state_of(job.folder / HEAD).epochs == 1
     with pytest.raises(UserError, match=r"begun with head_epochs 2 \(received 3\)"):
         recipe_of(workspace, ModelRequest("tiny", overrides={"head_epochs": 3}))
@@ -410,13 +414,13 @@ def test_a_head_begun_with_other_folds_is_not_fine_tuned(workspace, tiny_net, ti
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(workspace.fold_table)
     again = dataclasses.replace(job, store=store_of(workspace))
     with pytest.raises(UserError, match=r"begun with another fold table\."):
-        again.run()
+        run_jobs([again])
 
 
 def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(workspace, tiny_net, tiny_weights):
     specialist = {"train": "finetune", "head_epochs": 1, "only_labels": ("water", "clear"), "seeds": 2}
     job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
-    job.run()
+    run_jobs([job])
     assert {path.name for path in job.folder.iterdir()} == {
         JOB, LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json", "seed1",
     }  # fmt: skip
@@ -442,18 +446,18 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
 
 def test_an_unknown_label_of_a_specialist_is_refused_before_anything_is_written(workspace):
     with pytest.raises(UserError, match="Unknown label of --only-labels 'gold'"):
-        tiny_job(workspace, only_labels=("gold",)).run()
+        run_jobs([tiny_job(workspace, only_labels=("gold",))])
     assert not workspace.runs.exists()
     assert not list(workspace.cache.glob("*"))
 
 
 def test_left_out_at_first_test_chips_are_scored_later_without_training(workspace, monkeypatch):
     job = dataclasses.replace(tiny_job(workspace, **QUICK), with_test=False)
-    job.run()
+    run_jobs([job])
     before = store_of(workspace).read("tiny", 0)
     assert before.test.names == ()
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    tiny_job(workspace, **QUICK).run()
+    run_jobs([tiny_job(workspace, **QUICK)])
     after = store_of(workspace).read("tiny", 0)
     assert after.test.names == workspace.test_names
     np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
@@ -462,11 +466,11 @@ def test_left_out_at_first_test_chips_are_scored_later_without_training(workspac
 def test_a_network_that_was_lost_is_trained_again_from_the_weights_asked_for(workspace, tiny_net, tiny_weights):
     """Not from random ones, as a training that goes on is given weights by its checkpoint."""
     job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=1, **QUICK))
-    job.run()
+    run_jobs([job])
     before, history = store_of(workspace).read("tiny", 0), state_of(job.folder).history
     (job.folder / NETWORK).unlink()
     (job.folder / "scores.json").unlink()
-    job.run()
+    run_jobs([job])
     after = store_of(workspace).read("tiny", 0)
     np.testing.assert_allclose(after.heldout.values, before.heldout.values, atol=1e-3)
     assert state_of(job.folder).history[0].loss == pytest.approx(history[0].loss, abs=1e-3)

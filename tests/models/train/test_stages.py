@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +14,19 @@ import pytest
 
 from competition.workspace import Workspace
 from folds.table import FoldTable
+from models.heads.group import HeadGroup
 from models.inputs.examples import Examples
 from models.inputs.sources import Sources
-from models.networks.heads import build_head
 from models.recipes.recipe import Recipe
-from models.runs.training_state import HEAD, TrainingState, checkpoints, state_of
+from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train import stages
 from models.train.fit import train
+from models.train.fit_heads import fit_head
+from models.train.keras_heads import best_head
 from models.train.stages import fit_network
 from tests.models import samples
 from tests.models.samples import frozen, interrupt_at, moved, output_of, tiny_recipe
+from tests.models.train.conftest import interrupt_heads_after
 
 
 class Fold:
@@ -51,15 +55,16 @@ def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
 # The head
 
 
+@pytest.mark.usefixtures("checkpoint_each_epoch")
 def test_a_head_on_the_bank_is_the_head_trained_in_the_whole_network(fold_of, tiny_weights, tmp_path):
     recipe = tiny_recipe(**frozen(tiny_weights, dropout=0.0, augment=(), epochs=3, learning_rate=0.02))
     fold = fold_of(recipe)
-    on_bank = fold.fit(tmp_path / "bank")
+    bank = fold.sources.bank("train", ("identity",))
+    examples = dataclasses.replace(fold.examples, source=bank)
+    on_bank = fit_head(recipe, examples, tmp_path / "bank")
     assert on_bank.name == "head"
-    keras.utils.set_random_seed(recipe.seed)
-    bank, examples = fold.sources.bank("train", ("identity",)), fold.examples
-    same_start = build_head(recipe, 4, examples.task, examples.priors(recipe))
-    whole = stages._fit_whole(recipe, examples, fold.sources.inputs, tmp_path / "whole", same_start)
+    same_start = best_head(HeadGroup(recipe, examples), 0)
+    whole = stages._fit_whole(recipe, fold.examples, fold.sources.inputs, tmp_path / "whole", same_start)
     from_features = output_of(on_bank, bank.read(examples.heldout))
     from_chips = output_of(whole, fold.heldout)
     np.testing.assert_allclose(from_features, from_chips, atol=1e-3)
@@ -70,40 +75,25 @@ def test_a_head_on_the_bank_is_the_head_trained_in_the_whole_network(fold_of, ti
         assert one.heldout_loss == pytest.approx(other.heldout_loss, abs=1e-3)
 
 
-def test_a_head_learns_and_is_judged_under_the_views_of_its_recipe(fold_of, tiny_weights, tmp_path, workspace):
-    recipe = tiny_recipe(**frozen(tiny_weights, augment=("quarter_turns",), views="flips", epochs=1))
-    fold_of(recipe).fit(tmp_path)
-    made = {path.stem for path in (workspace.cache / "features").glob("*/*.npy")}
-    assert made == {"identity", "turn90", "turn180", "turn270", "mirror", "turn180_mirror"}
-
-
-@pytest.mark.parametrize("solver", ["ridge", "logistic"])
-def test_a_solver_takes_the_place_of_training(fold_of, tiny_weights, tmp_path, solver, lines):
-    recipe = tiny_recipe(**frozen(tiny_weights, dense=(), solver=solver, epochs=9))
-    head = fold_of(recipe).fit(tmp_path)
-    assert [layer.name for layer in head.layers] == ["features", "dropout", "logits", "scores"]
-    assert state_of(tmp_path).epochs == 1
-    assert lines[-1].startswith(f"Fitted by {solver} in ")
-    assert not checkpoints(tmp_path)
-
-
 # Fine-tuning
 
 
 @pytest.fixture
 def starts(monkeypatch) -> list[dict[str, list[np.ndarray]]]:
-    """The weights with which each training started."""
+    """The weights with which the head ended, and with which the whole started."""
     found: list[dict[str, list[np.ndarray]]] = []
-    train = stages.train
+    train, fit_head = stages.train, stages.fit_head
 
-    def remember(network: keras.Model, *others: Any, **options: Any) -> TrainingState:
-        head = network if network.name == "head" else network.get_layer("head")
-        rest = {} if network is head else layer_weights(network)
-        found.append({"head": head.get_weights(), **rest})
-        state = train(network, *others, **options)
+    def remember_head(*given: Any) -> keras.Model:
+        head = fit_head(*given)
         found.append({"head": head.get_weights()})
-        return state
+        return head
 
+    def remember(network: keras.Model, *others: Any) -> TrainingState:
+        found.append({"head": network.get_layer("head").get_weights(), **layer_weights(network)})
+        return train(network, *others)
+
+    monkeypatch.setattr(stages, "fit_head", remember_head)
     monkeypatch.setattr(stages, "train", remember)
     return found
 
@@ -117,9 +107,12 @@ def test_fine_tuning_begins_from_the_heads_best_weights_and_the_pretrained_backb
     fold_of, tiny_weights, tmp_path, starts, workspace
 ):
     recipe = finetuned(tiny_weights, unfrozen=0.34)  # of three layers with weights the last
-    network = fold_of(recipe).fit(tmp_path)
-    head_first, head_last, whole_first, _ = starts
-    assert all(moved(head_first["head"], head_last["head"])[2:])
+    fold = fold_of(recipe)
+    network = fold.fit(tmp_path)
+    head_last, whole_first = starts
+    bank = fold.sources.bank("train", ("identity",))
+    group = HeadGroup(stages._head_first(recipe), dataclasses.replace(fold.examples, source=bank))
+    assert all(moved(best_head(group, 0).get_weights(), head_last["head"]))
     assert not any(moved(head_last["head"], whole_first["head"]))
     donor = samples.TinyNet()
     donor.load_weights(tiny_weights)
@@ -137,21 +130,23 @@ def test_fine_tuning_begins_from_the_heads_best_weights_and_the_pretrained_backb
 def test_without_head_epochs_it_begins_at_once(fold_of, tiny_weights, tmp_path, starts, workspace):
     recipe = finetuned(tiny_weights, head_epochs=0, epochs=1)
     fold_of(recipe).fit(tmp_path)
-    assert len(starts) == 2
+    assert len(starts) == 1
     assert not (workspace.cache / "features").exists()
 
 
-@pytest.mark.usefixtures("built_once")
+@pytest.mark.usefixtures("built_once", "checkpoint_each_epoch")
 def test_interrupted_anywhere_fine_tuning_is_the_uninterrupted_one(fold_of, tiny_weights, tmp_path, monkeypatch, lines):
     recipe = finetuned(tiny_weights)
     fold = fold_of(recipe)
     expected = output_of(fold.fit(tmp_path / "whole"), fold.heldout)
     steps = fold.examples.steps_per_epoch(recipe)
-    for step in (steps + 1, steps + 2, steps + 1):  # in the head's second epoch, the whole's first, the whole's second
+    interrupts = [(interrupt_heads_after, 1), (interrupt_at, 2), (interrupt_at, steps + 1)]
+    for interrupt, count in interrupts:  # after the head's first epoch, in the whole's first, in the whole's second
         with monkeypatch.context() as context:
-            interrupt_at(context, step)
+            interrupt(context, count)
             with pytest.raises(KeyboardInterrupt):
                 fold.fit(tmp_path / "parts")
+        assert state_of(tmp_path / "parts" / HEAD).epochs == (1 if interrupt is interrupt_heads_after else 2)
     lines.clear()
     network = fold.fit(tmp_path / "parts")
     assert not any("head first" in line for line in lines)

@@ -1,0 +1,1 @@
+"""Heads on features made once: those of all folds and seeds, trained together in NumPy."""

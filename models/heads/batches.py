@@ -1,0 +1,88 @@
+"""The batches of an epoch for a group of heads; the next one is made while one is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.heads.group import HeadGroup
+from models.heads.stack import Floats
+from models.inputs.augment import mix
+from models.inputs.batches import drawn_order
+
+IN_CACHE = 2**16  # numbers standardised at once: they stay in a core's cache
+LEVELS = 2**16  # of the random numbers that decide what dropout drops
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's chips.
+
+    Attributes:
+        features: float32 array (num_chips, num_features), standardised, some of them dropped.
+        targets: float32 array (num_chips, num_labels).
+        masks: for each dense layer, which units are kept; none without dropout.
+    """
+
+    features: Floats
+    targets: Floats
+    masks: list[NDArray[np.bool_]]
+
+
+def batches_of(group: HeadGroup, epoch: int) -> Iterator[Batch]:
+    """Yield the batches of an epoch. A batch's features are overwritten when the next one is asked for.
+
+    Order, views, mixing and dropout depend on (seed, epoch, batch) alone, so that training which was interrupted and
+    resumed, or goes on beside other folds, sees what it would have seen. All heads of a group see the same.
+
+    Args:
+        group: the heads.
+        epoch: number of the epoch, from 0.
+    """
+    order = drawn_order(group.examples.training, group.examples.truth, group.recipe, epoch)
+    size, total = min(group.recipe.batch_size, len(order)), group.steps_per_epoch
+    buffers = [np.empty((size, group.shape.num_features), dtype=np.float32) for _ in range(min(2, total))]
+
+    def made(index: int) -> Batch:
+        positions = order[index * size : (index + 1) * size]
+        # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that drew the order.
+        random = np.random.Generator(np.random.SFC64([group.recipe.seed, epoch, index + 1]))
+        return _batch(group, positions, buffers[index % 2][: len(positions)], random)
+
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(made, 0)
+        for index in range(total):
+            batch = coming.result()
+            if index + 1 < total:
+                coming = ahead.submit(made, index + 1)
+            yield batch
+
+
+def _batch(group: HeadGroup, positions: NDArray[np.int64], features: Floats, random: np.random.Generator) -> Batch:
+    recipe, shape, views = group.recipe, group.shape, group.recipe.drawn_views
+    drawn = np.sort(random.integers(len(views), size=len(positions)))  # the chips of one view are read at once
+    bounds = np.searchsorted(drawn, np.arange(len(views) + 1))
+    for view, start, stop in zip(views, bounds, bounds[1:], strict=False):
+        group.bank.read_into(view, positions[start:stop], features[start:stop])
+    truth = group.examples.truth[positions]
+    targets = truth.astype(np.float32)
+    if recipe.mixup:
+        features[...], targets = mix(features, truth, recipe, random)
+    rows = max(1, IN_CACHE // shape.num_features)
+    for start in range(0, len(features), rows):
+        part = features[start : start + rows]
+        group.standardise(part, 1 / (1 - recipe.feature_dropout))
+        if recipe.feature_dropout:
+            part *= _kept(part.shape, recipe.feature_dropout, random)
+    hidden = shape.mask_shapes(len(features)) if recipe.dropout else []
+    return Batch(features, targets, [_kept(sizes, recipe.dropout, random) for sizes in hidden])
+
+
+def _kept(shape: tuple[int, ...], dropout: float, random: np.random.Generator) -> NDArray[np.bool_]:
+    """Return which units dropout keeps: 16 random bits decide for each, so that its share is right to 1 in 65,536."""
+    bits = np.frombuffer(random.bytes(2 * int(np.prod(shape))), dtype=np.uint16)
+    return np.greater_equal(bits, round(dropout * LEVELS)).reshape(shape)

@@ -1,0 +1,300 @@
+"""Every loss of a recipe in NumPy, with its gradient by the logits: those of many heads at once, equal to Keras'.
+
+What each loss is for and where it comes from is said in `models/networks/losses.py`. Arrays are float32 of shape
+(..., num_chips, num_labels): the leading axes are heads, each with a batch of its own. Targets may lack them where all
+heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them. A mask (..., num_chips) of 1 and 0 says
+which rows of a batch count: the others are padding, have no gradient, and no part in what is counted over a batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from competition.metrics.over_labels import label_weights
+from competition.spec.metric import Metric
+from competition.task import Task
+from models.recipes.loss_terms import EPSILON, MARGIN, balanced_weights
+from models.recipes.recipe import Columns, Recipe, softmax_groups
+
+Floats = NDArray[np.float32]
+
+HIGHEST = float(np.float32(1 - EPSILON))  # score that Keras does not clip
+
+
+def head_loss(recipe: Recipe, task: Task, *truths: NDArray[np.bool_]) -> HeadLoss:
+    """Return the loss of a recipe.
+
+    Args:
+        recipe: the loss and its values.
+        task: the labels that are scored, and the metric that a soft F-beta follows.
+        truths: bool arrays (num_training_chips, num_labels) of the labels that are scored, from which balanced class
+            weights are made: one for all heads; or one for each head, along the last of the leading axes.
+
+    Raises:
+        ValueError: if there is no truth, or one has not a column for each label that is scored.
+    """
+    if not truths:
+        raise ValueError("no truth")
+    for truth in truths:
+        if truth.shape[1] != len(task.labels):
+            raise ValueError(f"truth has {truth.shape[1]} columns for {len(task.labels)} labels")
+    if recipe.class_weights == "none":
+        return HeadLoss(recipe, task)
+    weights = np.stack([balanced_weights(truth) for truth in truths])
+    return HeadLoss(recipe, task, weights[:, None] if len(truths) > 1 else weights)
+
+
+class HeadLoss:
+    """The loss of a recipe: scores of logits, the loss of each chip, and its gradient.
+
+    Args:
+        recipe: the loss and its values.
+        task: the labels that are scored, and the metric that a soft F-beta follows.
+        class_weights: float32 array that broadcasts to (..., num_chips, num_labels), by which a label's positives
+            count; None: all count 1.
+    """
+
+    def __init__(self, recipe: Recipe, task: Task, class_weights: Floats | None = None) -> None:
+        num_labels = len(task.labels)
+        self.groups = _Groups(softmax_groups(recipe, task), num_labels)
+        self.terms: list[_CrossEntropy | _SoftFBeta] = []
+        if recipe.loss != "soft_f_beta":
+            self.terms.append(_CrossEntropy(recipe, class_weights, self.groups))
+        if "f_beta" in recipe.loss:
+            self.terms.append(_SoftFBeta(task.metric, num_labels))
+        # The usual loss: its gradient is a difference.
+        self.is_plain = recipe.loss == "binary_crossentropy" and class_weights is None and not self.groups.columns
+        self.smoothing, self.share = recipe.label_smoothing, 1 / num_labels
+
+    def scores(self, logits: Floats, out: Floats | None = None) -> Floats:
+        """Return the scores in [0, 1]: a softmax over each exclusive group, a sigmoid of each other logit.
+
+        Args:
+            logits: (..., num_chips, num_labels).
+            out: where to write them, which may be `logits`.
+        """
+        shared = [_softmax(logits, group) for group in self.groups.columns]
+        out = np.empty_like(logits) if out is None else out
+        if self.groups.has_singles:
+            with np.errstate(over="ignore"):  # of a logit below -88, whose score is 0
+                np.exp(np.negative(logits, out=out), out=out)
+            out += 1
+            np.reciprocal(out, out=out)
+        for group, scores in zip(self.groups.columns, shared, strict=True):
+            out[..., group] = scores
+        return out
+
+    def values(self, targets: ArrayLike, scores: Floats, mask: ArrayLike | None = None) -> Floats:
+        """Return the loss (..., num_chips) of each chip, 0 of padding.
+
+        Scores count as no nearer to 0 and 1 than 1e-7, as in Keras wherever it does not see the logits.
+
+        Args:
+            targets: (..., num_chips, num_labels) in [0, 1].
+            scores: (..., num_chips, num_labels), as `scores` returns them.
+            mask: (..., num_chips), 1 for rows that count and 0 for padding; None: all count.
+        """
+        targets, mask = _arrays(targets, mask)
+        values = np.zeros(scores.shape[:-1], np.float32)
+        for term in self.terms:
+            values += term.values(targets, scores, mask)
+        return values if mask is None else values * mask
+
+    def gradient(
+        self, targets: ArrayLike, scores: Floats, mask: ArrayLike | None = None, out: Floats | None = None
+    ) -> Floats:
+        """Return the gradient (..., num_chips, num_labels), by the logits, of the sum of the chips' losses.
+
+        Divided by the number of chips that count it is that of a batch's loss, also where that is a value of the batch
+        as a whole. Where no labels share a softmax, cross-entropies are those of the logits, as Keras has them on
+        TensorFlow: a score that is wrong by any amount still learns. Elsewhere a clipped score has no gradient.
+
+        Args:
+            targets: (..., num_chips, num_labels) in [0, 1].
+            scores: (..., num_chips, num_labels), as `scores` returns them.
+            mask: (..., num_chips), 1 for rows that count and 0 for padding; None: all count.
+            out: where to write it, which may be `scores`.
+        """
+        targets, mask = _arrays(targets, mask)
+        if self.is_plain:
+            if self.smoothing:
+                targets = targets * (1 - self.smoothing) + self.smoothing / 2
+            out = np.subtract(scores, targets, out=out)
+            out *= self.share
+        else:
+            # "Pulls" are scores p times the slope of the loss by p. Of its pull a logit keeps 1 - p; in a softmax it
+            # loses, by p, what all of the group pull. "Pushes" are gradients by single logits as they are.
+            pulls, pushes = zip(*(term.slopes(targets, scores, mask) for term in self.terms), strict=True)
+            pull = sum(pulls[1:], pulls[0])
+            out = np.subtract(pull, scores * self.groups.sums(pull), out=out)
+            for push in pushes:
+                out += push
+        if mask is not None:
+            out *= mask[..., None]
+        return out
+
+
+class _Groups:
+    """The labels that share a softmax, and sums over them.
+
+    Args:
+        columns: columns of each group.
+        num_labels: number of labels.
+    """
+
+    def __init__(self, columns: Columns, num_labels: int) -> None:
+        self.columns = [list(group) for group in columns]
+        # (num_labels, num_groups); products with it are several times as fast as NumPy's sums over a short axis.
+        self.members: Any = np.zeros((num_labels, len(columns)), np.float32)
+        for number, group in enumerate(self.columns):
+            self.members[group, number] = 1
+        self.single = 1 - self.members.sum(axis=1)
+        self.has_singles = bool(self.single.any())
+        self.sizes = self.sums(np.ones(num_labels, np.float32))
+
+    def sums(self, array: Floats) -> Floats:
+        """Return for each column of (..., num_labels) the sum over its group; a single column is its own."""
+        if not self.columns:
+            return array
+        sums = (array @ self.members) @ self.members.T
+        return sums + array * self.single if self.has_singles else sums
+
+
+class _CrossEntropy:
+    """Cross-entropy of the scores, plain, focal or asymmetric.
+
+    It is the mean over labels of how much each is carried, times -log(p), and how much it is absent, times -log(1 - p),
+    each logarithm times a focus. In groups nothing is absent.
+
+    Args:
+        recipe: loss, gamma and label smoothing.
+        class_weights: as of `HeadLoss`.
+        groups: labels that share a softmax.
+    """
+
+    def __init__(self, recipe: Recipe, class_weights: Floats | None, groups: _Groups) -> None:
+        self.kind, self.gamma, self.smoothing = recipe.loss, recipe.gamma, recipe.label_smoothing
+        self.class_weights, self.groups = class_weights, groups
+        self.share = 1 / len(groups.single)
+        self.ones: Any = np.ones((len(groups.single), 1), np.float32)
+        self.is_clipped = bool(groups.columns)
+
+    def values(self, targets: Floats, scores: Floats, mask: Floats | None) -> Floats:
+        """Return the loss (..., num_chips) of each chip."""
+        carried, absent = self._shares(targets)
+        clipped = np.clip(scores, EPSILON, HIGHEST)
+        of_carried, of_absent = np.log(clipped), np.log(1 - clipped)
+        if self.kind == "focal":
+            of_carried *= np.maximum(1 - scores, EPSILON) ** self.gamma
+            of_absent *= np.maximum(scores, EPSILON) ** self.gamma
+        elif self.kind == "asymmetric":
+            shifted = np.maximum(scores - MARGIN, EPSILON)
+            of_absent = np.log(1 - shifted) * shifted**self.gamma
+        return ((carried * of_carried + absent * of_absent) @ self.ones)[..., 0] * -self.share
+
+    def slopes(self, targets: Floats, scores: Floats, mask: Floats | None) -> tuple[Floats, Floats]:
+        """Return the pull of -log(p), and the push of -log(1 - p), whose pull would be infinite at 1."""
+        carried, absent = (part * self.share for part in self._shares(targets))
+        others = 1 - scores
+        # 1 of scores that are not clipped.
+        inside: Any = (
+            ((scores >= EPSILON) & (scores <= HIGHEST)).astype(np.float32) if self.is_clipped else np.float32(1)
+        )
+        pull = push = inside
+        if self.kind == "focal":
+            pull, push = self._focal(scores, others, inside), self._focal(others, scores, inside)
+        elif self.kind == "asymmetric":
+            push = self._shifted(scores) * others
+        return carried * -pull, absent * push * scores
+
+    def _focal(self, right: Floats, wrong: Floats, inside: Any) -> Floats:
+        """Return -r times the slope of w^gamma * -log(r), where r is the share of what is right and w = 1 - r."""
+        bounded = np.maximum(wrong, EPSILON)
+        logs = np.log(np.maximum(right, EPSILON))
+        return (bounded * inside - self.gamma * right * logs) * bounded ** (self.gamma - 1)
+
+    def _shifted(self, scores: Floats) -> Floats:
+        """Return the slope of s^gamma * -log(1 - s), where s is the score less the margin."""
+        shifted = scores - MARGIN
+        bounded = np.maximum(shifted, EPSILON)
+        slope = bounded / (1 - bounded) - self.gamma * np.log(1 - bounded)
+        return slope * bounded ** (self.gamma - 1) * (shifted >= EPSILON)
+
+    def _shares(self, targets: Floats) -> tuple[Floats, Floats]:
+        """Return how much each label is carried, and absent: its target, shared by its group, weighed and smoothed."""
+        groups = self.groups
+        carried: Any = targets
+        absent: Any = 1 - targets
+        if groups.columns:
+            carried, absent = carried / np.maximum(groups.sums(carried), 1), absent * groups.single
+        if self.class_weights is not None:
+            carried = carried * self.class_weights
+        if self.smoothing:
+            # A single label is moved half the way to the other side, one of a group to the group's mean.
+            half = self.smoothing / 2 * groups.single
+            moved, shared = (carried - absent) * half, (carried - groups.sums(carried) / groups.sizes) * self.smoothing
+            carried, absent = carried - moved - shared, absent + moved
+        return carried, absent
+
+
+class _SoftFBeta:
+    """1 - F-beta, by the competition's own average, of scores counted as if they were shares of decisions.
+
+    Args:
+        metric: average, beta, and the weights of the labels.
+        num_labels: number of labels.
+    """
+
+    def __init__(self, metric: Metric, num_labels: int) -> None:
+        self.average, self.weight = metric.average, metric.beta**2
+        self.ones: Any = np.ones((num_labels, 1), np.float32)
+        # Of each of the values that a batch has a mean of: one a chip, one a label, or one.
+        self.importance = np.ones(1, np.float32)
+        if metric.average == "macro":
+            weights = label_weights(metric, num_labels)
+            weights = np.ones(num_labels) if weights is None else weights
+            self.importance = (weights / weights.sum()).astype(np.float32)
+
+    def values(self, targets: Floats, scores: Floats, mask: Floats | None) -> Floats:
+        """Return the loss of each chip (..., num_chips), or of the batch (..., 1)."""
+        return 1 - self._fractions(targets, scores, self._rows(scores, mask))[0] @ self.importance
+
+    def slopes(self, targets: Floats, scores: Floats, mask: Floats | None) -> tuple[Floats, Any]:
+        """Return the pull, and no push."""
+        rows = self._rows(scores, mask)
+        fractions, under = self._fractions(targets, scores, rows)
+        factors = self.importance / under
+        if self.average != "samples":
+            factors *= rows.sum(axis=-1, keepdims=True)
+        return (fractions - (1 + self.weight) * targets) * factors * scores, np.float32(0)
+
+    def _fractions(self, targets: Floats, scores: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """Return F-beta and what is under it: (..., num_chips, 1), (..., 1, num_labels) macro, (..., 1, 1) micro."""
+        hits, decided, carried = (self._sum(part, rows) for part in (targets * scores, scores, targets))
+        under: Any = np.maximum(decided + self.weight * carried, EPSILON)
+        return (1 + self.weight) * hits / under, under
+
+    def _sum(self, part: Floats, rows: Floats) -> Floats:
+        if self.average == "samples":
+            return part @ self.ones
+        return rows @ part if self.average == "macro" else (rows @ part) @ self.ones
+
+    def _rows(self, scores: Floats, mask: Floats | None) -> Floats:
+        return np.ones((1, scores.shape[-2]), np.float32) if mask is None else mask[..., None, :]
+
+
+def _softmax(logits: Floats, group: list[int]) -> Floats:
+    """Return the softmax (..., len(group)) over some columns of logits (..., num_labels)."""
+    # Labels first: the largest of each of many short rows takes NumPy long.
+    own = np.ascontiguousarray(np.moveaxis(logits[..., group], -1, 0))
+    own -= own.max(axis=0)
+    np.exp(own, out=own)
+    own /= own.sum(axis=0)
+    return np.moveaxis(own, 0, -1)
+
+
+def _arrays(targets: ArrayLike, mask: ArrayLike | None) -> tuple[Floats, Floats | None]:
+    return np.asarray(targets, np.float32), None if mask is None else np.asarray(mask, np.float32)

@@ -1,0 +1,1 @@
+"""Linear heads on features made once, without epochs: least squares and logistic regressions of all folds together."""

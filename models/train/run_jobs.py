@@ -1,0 +1,86 @@
+"""The jobs of a model run: its heads on the feature bank all at once, other networks one fold after another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from competition.common.progress import reporter
+from models.backend.interrupts import heeded
+from models.backend.load import load_backend
+from models.runs.folders import BusyError
+from models.train.job import Job
+
+if TYPE_CHECKING:
+    from models.inputs.examples import Examples
+    from models.inputs.sources import Sources
+
+
+def run_jobs(jobs: Sequence[Job], *, pass_on: bool = False) -> None:
+    """Run jobs of one model: its heads on the feature bank all at once, other networks one after another.
+
+    Args:
+        jobs: the folds.
+        pass_on: leave those that another process is at, instead of stopping.
+
+    Raises:
+        UserError: if the data, the fold table or the recipe do not fit what was begun.
+        BusyError: if another process is at one of them.
+    """
+    at_once = [jobs] if jobs[0].recipe.on_bank else [[job] for job in jobs]
+    for some in at_once:
+        with ExitStack() as held, heeded():
+            if begun := [job for job in some if _is_begun(job, held, pass_on)]:
+                _run(begun)
+
+
+def _is_begun(job: Job, held: ExitStack, pass_on: bool) -> bool:
+    """Return whether there is work to do for a job, which then is in our hands until `held` ends."""
+    with ExitStack() as own:
+        try:
+            own.enter_context(job.at_work())
+        except BusyError as busy:
+            if not pass_on:
+                raise
+            reporter.say(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
+            return False
+        if job.is_done():
+            return False
+        held.enter_context(own.pop_all())
+    return True
+
+
+def _run(jobs: Sequence[Job]) -> None:
+    load_backend()
+    import keras
+
+    from models.inputs.sources import Sources
+
+    keras.utils.clear_session()  # or the networks of the folds before would stay in memory
+    first = jobs[0]
+    sources = Sources(first.workspace, first.recipe, first.skip_broken)
+    first.prepare(sources)
+    every = [job.begin(sources) for job in jobs]
+    if first.recipe.on_bank:
+        _fit_heads(jobs, every, sources)
+    else:
+        first.fit(every[0], sources)
+    for job, examples in zip(jobs, every, strict=True):
+        job.finish(sources, examples)
+
+
+def _fit_heads(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources) -> None:
+    from models.train.fit_heads import FoldOfHeads, fit_heads
+
+    recipe, table = jobs[0].recipe, jobs[0].store.table
+    bank = sources.bank("train", ("identity", *recipe.drawn_views, *recipe.test_views))
+    folds = [
+        FoldOfHeads(job.fold, dataclasses.replace(examples, source=bank), job.folder)
+        for job, examples in zip(jobs, every, strict=True)
+        if not job.is_trained
+    ]
+    for repeat in range(table.num_repeats):  # of each repeat other folds hold the chips out
+        if some := [fold for fold in folds if table.repeat_of(fold.fold) == repeat]:
+            fit_heads(recipe, some, table.folds_of(sources.cache("train").names, repeat))
