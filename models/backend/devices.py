@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from shutil import which
 from typing import Any
 
-import keras
-
 PIXELS_AT_ONCE = 2**21
+TOOLS_OF_GPUS = ("nvidia-smi", "rocm-smi")
+
+
+def backend_name() -> str:
+    """Return the backend that Keras computes with; it loads Keras, which nothing else at the top of this file does."""
+    import keras
+
+    return str(keras.backend.backend())
+
+
+def may_have_gpu() -> bool:
+    """Return whether there is a sign of a GPU, without loading the backend, which alone knows whether it uses one."""
+    return any(map(which, TOOLS_OF_GPUS))
 
 
 def num_gpus() -> int:
     """Return the number of GPUs that the backend uses."""
-    backend = keras.backend.backend()
+    backend = backend_name()
     if backend == "tensorflow":
         import tensorflow
 
@@ -29,7 +41,7 @@ def num_gpus() -> int:
 
 def has_bfloat16() -> bool:
     """Return whether every GPU computes in bfloat16: NVIDIA's do from Ampere on (compute capability 8)."""
-    backend, count = keras.backend.backend(), num_gpus()
+    backend, count = backend_name(), num_gpus()
     if backend == "torch":
         import torch
 
@@ -50,12 +62,14 @@ def has_bfloat16() -> bool:
 
 def jit_compile() -> bool | str:
     """Return whether Keras compiles steps by XLA: on a CPU, TensorFlow's made MobileNetV2 train at half the speed."""
-    return False if keras.backend.backend() == "tensorflow" and not num_gpus() else "auto"
+    return False if backend_name() == "tensorflow" and not num_gpus() else "auto"
 
 
 @contextmanager
 def precision(kind: str) -> Iterator[None]:
     """Build layers for a recipe's precision: mixed is bfloat16, whose range is float32's, so that no loss is scaled."""
+    import keras
+
     before = keras.config.dtype_policy()
     mixed = kind == "mixed" or (kind == "auto" and has_bfloat16())
     keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
@@ -70,7 +84,7 @@ def summed(gradients: list[Any]) -> tuple[list[Any], int]:
 
     TensorFlow's replicas hold those of their own chips, and add up what they are given; elsewhere they are whole.
     """
-    if keras.backend.backend() != "tensorflow":
+    if backend_name() != "tensorflow":
         return gradients, 1
     import tensorflow
 
@@ -85,12 +99,14 @@ def all_devices() -> AbstractContextManager[object]:
 
     TensorFlow and JAX do it by Keras' and their own means. Keras has none for torch, which uses one GPU.
     """
-    if num_gpus() < 2 or keras.backend.backend() == "torch":
+    if num_gpus() < 2 or backend_name() == "torch":
         return nullcontext()
-    if keras.backend.backend() == "tensorflow":
+    if backend_name() == "tensorflow":
         import tensorflow
 
         return tensorflow.distribute.MirroredStrategy().scope()
+    import keras
+
     return keras.distribution.DataParallel(auto_shard_dataset=False).scope()
 
 

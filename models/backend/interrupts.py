@@ -9,12 +9,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _pressed = threading.Event()
 _within: list[None] = []  # one entry for each `deferred` block that is being run
+_watches: list[Callable[[], None]] = []  # one for each `watched` block that is being run
 
 
 @contextmanager
@@ -61,7 +62,19 @@ def deferred() -> Iterator[None]:
     check()
 
 
+@contextmanager
+def watched(look: Callable[[], None]) -> Iterator[None]:
+    """Call `look` at every `check` within the block; a KeyboardInterrupt that it raises ends the work."""
+    _watches.append(look)
+    try:
+        yield
+    finally:
+        _watches.remove(look)
+
+
 def check() -> None:
-    """Raise KeyboardInterrupt if Ctrl-C was pressed within `heeded`; called between batches."""
+    """Raise KeyboardInterrupt if Ctrl-C was pressed within `heeded`, or a watch wants it; called between batches."""
     if _pressed.is_set():
         raise KeyboardInterrupt
+    for look in _watches:
+        look()

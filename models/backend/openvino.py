@@ -1,4 +1,4 @@
-"""Running a network by OpenVINO: how it is compiled, and how many chips go into a request."""
+"""Running a network by OpenVINO: how it is converted and compiled, and how many chips go into a request."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import tempfile
 import warnings
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from models.backend.interrupts import check
+
+if TYPE_CHECKING:
+    import keras
 
 PIXELS_PER_REQUEST = 2**14  # measured: more at once leave the cores' own caches, and fewer small chips wait for Python
 
@@ -27,19 +29,28 @@ class OpenVinoRunner:
     AsyncInferQueue, which calls back into Python from other threads and reads shared chips after they are gone.
 
     Args:
-        network: any network of one input and one output.
+        model: a network of one input and one output, as `converted` or `read_model` returns it.
         chip_shape: (size, size, num_bands) of the chips.
         pixels: pixels of the network's largest map, where it enlarges the chips; default: those of a chip.
+        mixed: compute in bfloat16, where the processor has it.
+
+    Attributes:
+        output_shape: of what it makes of a chip.
 
     Raises:
-        Exception: of any kind, if the network cannot be converted.
+        Exception: of any kind, if OpenVINO does not take the network.
     """
 
-    def __init__(self, network: keras.Model, chip_shape: tuple[int, ...], pixels: int | None = None) -> None:
+    def __init__(
+        self, model: Any, chip_shape: tuple[int, ...], pixels: int | None = None, *, mixed: bool = False
+    ) -> None:
         self._chips_per_request = max(1, PIXELS_PER_REQUEST // (pixels or chip_shape[0] * chip_shape[1]))
         self._chip_shape = tuple(chip_shape)
-        self._output_shape = network.output_shape[1:]
-        compiled = _compile(network, (self._chips_per_request, *chip_shape))
+        model.reshape([self._chips_per_request, *chip_shape])  # a batch of a known size is up to a tenth faster
+        # Without the hint of precision it would compute in bfloat16 on processors that have it.
+        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "bf16" if mixed else "f32"}
+        compiled = _core().compile_model(model, "CPU", hints)
+        self.output_shape = tuple(compiled.output(0).shape)[1:]
         num_requests = 2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [compiled.create_infer_request() for _ in range(num_requests)]
 
@@ -47,7 +58,7 @@ class OpenVinoRunner:
         """Return the network's output for chips (num_chips, size, size, num_bands)."""
         if chips.shape[1:] != self._chip_shape:
             raise ValueError(f"Expected chips of shape {self._chip_shape}, received {chips.shape[1:]}.")
-        outputs = np.empty((len(chips), *self._output_shape), dtype=np.float32)
+        outputs = np.empty((len(chips), *self.output_shape), dtype=np.float32)
         running: deque[tuple[Any, NDArray[np.float32]]] = deque()
         try:
             for number, start in enumerate(range(0, len(chips), self._chips_per_request)):
@@ -70,22 +81,38 @@ class OpenVinoRunner:
 
 def nhwc_pixels(network: keras.Model) -> int:
     """Return the pixels of the largest map in a network: it may enlarge the chips that it is given."""
+    import keras
+
     outputs = [output for layer in network.layers for output in keras.tree.flatten(layer.output)]
     return max((output.shape[1] * output.shape[2] for output in outputs if len(output.shape) == 4), default=1)
 
 
-def _compile(network: keras.Model, shape: tuple[int, ...]) -> Any:
-    openvino = import_openvino()
-    core = openvino.Core()
-    core.set_property({"ENABLE_MMAP": False})  # Windows does not remove files that are mapped
+def converted(network: keras.Model) -> Any:
+    """Return a network of Keras as one of OpenVINO.
+
+    Raises:
+        Exception: of any kind, if it cannot be converted.
+    """
+    import_openvino()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.xml"
         network.export(str(path), format="openvino", verbose=False)
-        model = core.read_model(path)
-    model.reshape(list(shape))  # a batch of a known size is up to a tenth faster
-    # Without the hint of precision it would compute in bfloat16 on processors that have it.
-    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"})
+        return read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+
+
+def read_model(xml: bytes, weights: bytes) -> Any:
+    """Return the network in OpenVINO's two files, by what they hold: Windows does not remove files that are mapped."""
+    return _core().read_model(model=xml, weights=weights)
+
+
+def has_bfloat16() -> bool:
+    """Return whether OpenVINO computes in bfloat16 on this processor."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _core() -> Any:
+    return import_openvino().Core()
 
 
 def import_openvino() -> Any:

@@ -9,24 +9,33 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.progress import reporter
-from models.backend.devices import batch_size_for, jit_compile, num_gpus
+from models.backend.devices import backend_name, batch_size_for, jit_compile, num_gpus
 from models.backend.interrupts import check, deferred
-from models.backend.openvino import OpenVinoRunner, nhwc_pixels
+from models.backend.kept import Kept, largest_difference, tolerance
+from models.backend.openvino import OpenVinoRunner, converted, nhwc_pixels
+
+if TYPE_CHECKING:
+    import keras
 
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
 
-TOLERANCE = 1e-3
 _said: set[str] = set()  # by what networks are run is said once a process, not again with every fold
 
 
-def runner_of(network: keras.Model, sample: NDArray[Any], *, accelerated: bool = True) -> Runner:
+def runner_of(
+    network: keras.Model,
+    sample: NDArray[Any],
+    *,
+    accelerated: bool = True,
+    kept: Kept | None = None,
+    mixed: bool = False,
+) -> Runner:
     """Return what runs a network: OpenVINO where that is of use and gives the same, Keras otherwise.
 
     A runner takes chips (num_chips, size, size, num_bands) in the values of the files, and returns the network's
@@ -37,46 +46,60 @@ def runner_of(network: keras.Model, sample: NDArray[Any], *, accelerated: bool =
         sample: some chips (num_chips, size, size, num_bands), at least one, on which both must agree. The runner takes
             chips of their size.
         accelerated: False leaves it to Keras.
+        kept: where its conversion is kept, from which it is read or to which it is written; None: nowhere.
+        mixed: compute in bfloat16 where OpenVINO and the processor do.
     """
     by_keras = KerasRunner(network)
     reason = _reason_against() if accelerated else "as asked"
     if not reason:
+        if kept and (runner := kept_runner(kept, network.name, mixed=mixed)):
+            return runner
         try:
-            by_openvino = OpenVinoRunner(network, sample.shape[1:], nhwc_pixels(network))
-            difference = largest_difference(by_openvino(sample), network.predict_on_batch(sample))
+            model, pixels = converted(network), nhwc_pixels(network)
+            by_openvino = OpenVinoRunner(model, sample.shape[1:], pixels, mixed=mixed)
+            expected = _at_once(network, sample)
+            difference = largest_difference(by_openvino(sample), expected)
         except Exception as error:  # exporters raise whatever they like on a layer that they do not know
             reason = f"OpenVINO does not take it: {shorten(str(error), 240)}"
         else:
-            if difference <= TOLERANCE:  # not so for NaN
-                _say_once(f"The {network.name} is run by OpenVINO", f"; its results equal Keras' to {difference:.0e}")
+            if difference <= tolerance(mixed):  # not so for NaN
+                _say_equal(network.name, difference)
+                if kept:
+                    kept.keep(model, sample, expected, pixels)
                 return by_openvino
-            reason = f"OpenVINO's results differ by {difference:.0e}, more than {TOLERANCE:.0e}"
+            reason = f"OpenVINO's results differ by {difference:.0e}, more than {tolerance(mixed):.0e}"
     _say_once(f"The {network.name} is run by Keras", f": {reason}")
     return by_keras
+
+
+def kept_runner(kept: Kept, name: str, *, mixed: bool = False) -> Runner | None:
+    """Return what runs a network whose conversion is kept, without loading Keras; None if there is none to be used.
+
+    Args:
+        kept: where its conversion would be.
+        name: what the network is called.
+        mixed: compute in bfloat16.
+    """
+    if found := kept.runner(mixed=mixed):
+        _say_equal(name, found[1])
+    return found and found[0]
+
+
+def _at_once(network: keras.Model, chips: NDArray[Any]) -> NDArray[np.float32]:
+    """Return what Keras makes of a few chips, layer by layer: to trace the network would take longer."""
+    import keras
+
+    return keras.ops.convert_to_numpy(network(chips, training=False))
+
+
+def _say_equal(name: str, difference: float) -> None:
+    _say_once(f"The {name} is run by OpenVINO", f"; its results equal Keras' to {difference:.0e}")
 
 
 def _say_once(how: str, detail: str) -> None:
     if how not in _said:
         _said.add(how)
         reporter.say(f"{how}{detail}.")
-
-
-def largest_difference(outputs: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Return how far apart two outputs of a network are, by the chip on which they differ most.
-
-    The difference of a chip is the Euclidean norm of the difference over the norm of what was expected: features near
-    0 beside large ones have errors of the large ones' size, so a ratio for each of them would say nothing.
-
-    Args:
-        outputs: array (num_chips, num_outputs).
-        expected: array of the same shape.
-
-    Returns:
-        A number of 0 or more; NaN if there is any in either.
-    """
-    differences = np.linalg.norm(np.subtract(outputs, expected, dtype=np.float64), axis=1)
-    norms = np.linalg.norm(expected.astype(np.float64), axis=1)
-    return float(np.max(differences / np.maximum(norms, np.finfo(np.float32).tiny)))
 
 
 class KerasRunner:
@@ -111,7 +134,7 @@ class KerasRunner:
 def _reason_against() -> str | None:
     if num_gpus():
         return "there is a GPU"
-    if keras.backend.backend() == "jax":  # found by trying, with JAX 0.10: half a minute for a refusal
+    if backend_name() == "jax":  # found by trying, with JAX 0.10: half a minute for a refusal
         return "OpenVINO does not take what JAX exports; with KERAS_BACKEND=tensorflow it is several times faster"
     if importlib.util.find_spec("openvino") is None:
         return 'OpenVINO, which is several times faster without a GPU, is not installed (pip install -e ".[fast]")'

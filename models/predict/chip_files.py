@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.spec.images import FILE, ImageSet
-from models.inputs.batches import as_network_input
-from models.networks.input_spec import Inputs, columns_of
+from models.networks.input_spec import Inputs, as_network_input, columns_of
 from models.recipes.recipe import Recipe
 
 SAMPLED = 4
@@ -107,24 +106,35 @@ class ChipFiles:
     grey: set[Path] = field(default_factory=set)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Yield the chips in slices of `size`.
+        """Yield the chips in slices of `size`; while one is used, the next one is read.
 
         Raises:
             BrokenChipError: if a chip is broken and `skip_broken` is false.
             UserError: if a chip is of another data type.
         """
         chips = list(self.files.items())
-        with ThreadPoolExecutor(cpu_count()) as pool:
+        pool = ThreadPoolExecutor(cpu_count())
+        try:
+            reading: deque[list[tuple[str, Future[NDArray[Any] | BrokenChipError]]]] = deque()
             for start in range(0, len(chips), size):
-                batch, few = Batch(), chips[start : start + size]
-                loaded = pool.map(self._load, (file for _, file in few))
-                for (name, _), chip in zip(few, loaded, strict=True):
-                    if isinstance(chip, BrokenChipError):
-                        batch.broken.append(str(chip))
-                    else:
-                        batch.names.append(name)
-                        batch.chips.append(chip)
-                yield batch
+                reading.append([(name, pool.submit(self._load, file)) for name, file in chips[start : start + size]])
+                if len(reading) > 1:
+                    yield self._batch(reading.popleft())
+            if reading:
+                yield self._batch(reading.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)  # of what was to be read, where somebody else stops before the end
+
+    def _batch(self, loading: Sequence[tuple[str, Future[NDArray[Any] | BrokenChipError]]]) -> Batch:
+        batch = Batch()
+        for name, future in loading:
+            chip = future.result()
+            if isinstance(chip, BrokenChipError):
+                batch.broken.append(str(chip))
+            else:
+                batch.names.append(name)
+                batch.chips.append(chip)
+        return batch
 
     def remarks(self) -> list[str]:
         """Return a line for each way in which images that were read may not be the chips that were meant."""

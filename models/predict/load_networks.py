@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from competition.task import Task
+from models.backend.load import load_backend
 from models.recipes.recipe import Recipe
 from models.runs.folders import EXTRACTOR, NETWORK, seed_folders
 
 if TYPE_CHECKING:
     import keras
 
+    from models.backend.kept import Kept
+    from models.backend.runners import Runner
     from models.networks.input_spec import Inputs
+    from models.predict.head_scorer import HeadScorer
     from models.predict.scorer import Scorer
 
 
@@ -71,8 +75,11 @@ def scorer_of(
     inputs: Inputs,
     folders: Sequence[Path],
     sample: NDArray[Any],
+    kept: Kept | None = None,
 ) -> Scorer:
     """Return what scores chips with the networks that were trained in some jobs' folders of one model.
+
+    Keras is loaded only where it is needed: not for dense heads on a frozen backbone whose conversion is kept.
 
     Args:
         recipe: the model's recipe.
@@ -80,15 +87,45 @@ def scorer_of(
         inputs: what the networks are given.
         folders: the jobs' folders.
         sample: some chips as the networks take them, to check a faster way of running them.
+        kept: where the conversion of a frozen backbone is kept; None: nowhere.
 
     Raises:
         UserError: if a file of weights is missing or damaged.
     """
-    from models.backend.runners import KerasRunner, runner_of
-    from models.inputs.batches import HEADS_AT_ONCE
+    from models.backend.runners import kept_runner, runner_of
     from models.predict.scorer import Scorer
 
-    networks, extractor = networks_of(recipe, task, inputs, folders)
-    if extractor:
-        return Scorer([KerasRunner(head, HEADS_AT_ONCE) for head in networks], runner_of(extractor, sample))
+    heads = stored_heads(recipe, task, folders) if recipe.train == "head" else None
+    mixed = recipe.precision == "mixed"
+    if heads and kept and (extractor := kept_runner(kept, "extractor", mixed=mixed)):
+        return Scorer([heads], extractor)
+    load_backend()
+    networks, network = networks_of(recipe, task, inputs, folders)
+    if network:
+        return Scorer([heads] if heads else _by_keras(networks), runner_of(network, sample, kept=kept, mixed=mixed))
     return Scorer([runner_of(network, sample) for network in networks])
+
+
+def head_runners(recipe: Recipe, task: Task, num_features: int, folders: Sequence[Path]) -> list[Runner]:
+    """Return what scores features with the heads in some jobs' folders."""
+    if heads := stored_heads(recipe, task, folders):
+        return [heads]
+    return _by_keras(heads_of(recipe, task, num_features, folders))
+
+
+def _by_keras(heads: Sequence[keras.Model]) -> list[Runner]:
+    from models.backend.runners import KerasRunner
+    from models.inputs.batches import HEADS_AT_ONCE
+
+    return [KerasRunner(head, HEADS_AT_ONCE) for head in heads]
+
+
+def stored_heads(recipe: Recipe, task: Task, folders: Sequence[Path]) -> HeadScorer | None:
+    """Return what scores features with all heads in some jobs' folders; None if they are not of dense layers alone."""
+    from models.predict.head_scorer import HeadScorer
+    from models.predict.stored_heads import read_head
+
+    units = (*recipe.dense, len(task.labels))
+    paths = [folder / NETWORK for job in folders for folder in seed_folders(job, recipe)]
+    heads = [head for path in paths if (head := read_head(path, units))]
+    return HeadScorer(heads, recipe, task) if len(heads) == len(paths) else None

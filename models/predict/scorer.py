@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,12 @@ from competition.common.files import replace_atomically
 from competition.common.progress import reporter
 from models.backend.interrupts import check
 from models.backend.runners import Runner
-from models.inputs.batches import Source, slices
+
+if TYPE_CHECKING:
+    from models.inputs.batches import Source
 
 BATCHES_PER_PART = 8
+BYTES_AT_ONCE = 2**26  # of chips or features: the views of some hundred chips, so that nothing waits between views
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,29 @@ class Scorer:
         Returns:
             Float32 array (num_chips, num_labels) in [0, 1].
         """
-        scores = []
-        for chips in under_views:
+        scores: list[NDArray[np.float32]] = []
+        for num_views, chips in _side_by_side(under_views):
             check()
             inputs = self.extractor(chips) if self.extractor else chips
-            scores += [network(inputs) for network in self.networks]
+            by_network = [np.split(network(inputs), num_views) for network in self.networks]
+            scores += [of_view for view in zip(*by_network, strict=True) for of_view in view]
         # The mean of numbers in [0, 1] may leave it by rounding.
         return np.mean(scores, axis=0, dtype=np.float64).clip(0, 1).astype(np.float32)
+
+
+def _side_by_side(under_views: Iterable[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the chips of as many views at once as `BYTES_AT_ONCE` takes, one at least, and how many views these are.
+
+    A runner that works on several chips at a time runs out of work at the end of each call.
+    """
+    views: list[NDArray[Any]] = []
+    for chips in under_views:
+        if views and (len(views) + 1) * chips.nbytes > BYTES_AT_ONCE:
+            yield len(views), np.concatenate(views)
+            views = []
+        views.append(chips)
+    if views:
+        yield len(views), np.concatenate(views)
 
 
 def predict_in_parts(
@@ -65,6 +84,8 @@ def predict_in_parts(
     Returns:
         Float32 array (num_positions, num_labels) in [0, 1].
     """
+    from models.inputs.batches import slices
+
     parts = []
     folder.mkdir(parents=True, exist_ok=True)
     with reporter.bar(len(positions), title) as bar:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.files import digest_file
 from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.provenance import Provenance
 from folds.score_store import ScoreStore
-from models.backend.load import load_backend
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import read_job
+from models.runs.folders import EXTRACTOR, read_job
 from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
+    from models.backend.kept import Kept
     from models.networks.input_spec import Inputs
     from models.predict.predictions import Predictions
 
@@ -71,6 +74,27 @@ class Trained:
         job, task = read_job(folders[folds[0]]), recipe.task(workspace.competition)
         return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, every[0])
 
+    def kept_in(self, cache: Path) -> Kept | None:
+        """Return where the conversion of its frozen backbone is kept; None if it has none.
+
+        It is that of the feature bank, where the weights are those that it was trained with still.
+
+        Args:
+            cache: the workspace's folder of what can be made again.
+        """
+        from models.inputs.extractors import extractor_key, kept_extractor
+
+        if self.recipe.train != "head":
+            return None
+        with suppress(UserError):  # no weights file, for one
+            same_keras = self.provenance.versions.get("keras") == version("keras")
+            if self.recipe.digest() == self.provenance.recipe_digest and same_keras:
+                return kept_extractor(cache, extractor_key(self.recipe, self.inputs))
+        path = next(iter(self.folders.values())).parent / EXTRACTOR
+        if not path.is_file():
+            return None
+        return kept_extractor(cache, extractor_key(self.recipe, self.inputs, digest_file(path)))
+
 
 def predict_folder(
     workspace: Workspace, store: ScoreStore, model: str, folder: Path, *, skip_broken: bool = False
@@ -80,7 +104,6 @@ def predict_folder(
     Raises:
         UserError: if the model is not trained, or the folder holds no chips it can take.
     """
-    load_backend()
     from models.predict.chip_files import ChipFiles, chip_files
     from models.predict.predictions import predict_files
 
@@ -91,5 +114,6 @@ def predict_folder(
     files = ChipFiles(found, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken)
     by = f"{counted(len(folders), 'fold')} of '{model}', {counted(len(views), 'view')}"
     reporter.say(f"Scoring {counted(len(found), 'chip')} with {by}.")
-    scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample())
+    kept = trained.kept_in(workspace.cache)
+    scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample(), kept)
     return predict_files(scorer, files, views, trained.task)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from competition.common.progress import reporter
-from models.backend.interrupts import check, deferred, heeded
+from models.backend.interrupts import check, deferred, heeded, watched
 from models.predict.scorer import Scorer
 from models.train.fit import Watch
 
@@ -120,3 +120,20 @@ def test_other_threads_do_without():
     thread.start()
     thread.join()
     assert entered == [signal.default_int_handler]
+
+
+def test_a_watch_looks_at_every_check_and_may_end_the_work() -> None:
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(len(looks))
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    with watched(look):
+        check()
+        check()
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    check()  # the block is over
+    assert looks == [0, 1, 2]

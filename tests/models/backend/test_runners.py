@@ -19,8 +19,9 @@ from keras import layers
 from competition.spec.load import load
 from models.backend import runners
 from models.backend.interrupts import heeded
-from models.backend.openvino import PIXELS_PER_REQUEST, OpenVinoRunner
-from models.backend.runners import KerasRunner, largest_difference, runner_of
+from models.backend.kept import Kept
+from models.backend.openvino import PIXELS_PER_REQUEST, OpenVinoRunner, converted
+from models.backend.runners import KerasRunner, runner_of
 from models.networks.backbones import build_extractor
 from models.networks.build import build_network
 from models.networks.input_spec import Inputs
@@ -56,7 +57,7 @@ def extractor() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def by_openvino(extractor) -> OpenVinoRunner:
-    return OpenVinoRunner(extractor, (SIZE, SIZE, 3))
+    return OpenVinoRunner(converted(extractor), (SIZE, SIZE, 3))
 
 
 @ONLY_TENSORFLOW
@@ -68,6 +69,14 @@ def test_any_number_of_chips_gives_what_keras_gives_in_their_order(extractor, by
     assert made.dtype == np.float32
     if num_chips:
         np.testing.assert_allclose(made, extractor.predict_on_batch(chips), rtol=1e-4, atol=1e-6)
+
+
+@ONLY_TENSORFLOW
+@pytest.mark.parametrize("start", [1, 2, PER_REQUEST - 1])
+def test_what_a_chip_gives_does_not_depend_on_the_chips_beside_it(by_openvino, start):
+    chips = chips_of(3 * PER_REQUEST)
+    np.testing.assert_array_equal(by_openvino(chips[start:]), by_openvino(chips)[start:])
+    np.testing.assert_array_equal(by_openvino(chips[start : start + 1]), by_openvino(chips)[start : start + 1])
 
 
 @ONLY_TENSORFLOW
@@ -140,16 +149,35 @@ def test_a_layer_that_cannot_be_converted_leaves_it_to_keras(lines):
 
 
 @pytest.mark.parametrize("factor", [1.01, np.nan])
-def test_results_that_differ_leave_it_to_keras(extractor, lines, monkeypatch, factor):
+def test_results_that_differ_leave_it_to_keras_and_are_not_kept(extractor, lines, tmp_path, monkeypatch, factor):
     monkeypatch.setattr(runners, "_reason_against", lambda: None)
+    monkeypatch.setattr(runners, "converted", lambda network: network)
     monkeypatch.setattr(
         runners,
         "OpenVinoRunner",
-        lambda network, shape, pixels: lambda chips: network.predict_on_batch(chips) * factor,
+        lambda network, shape, pixels, mixed: lambda chips: network.predict_on_batch(chips) * factor,
     )
-    assert isinstance(runner_of(extractor, chips_of(2)), KerasRunner)
+    assert isinstance(runner_of(extractor, chips_of(2), kept=Kept(tmp_path, {"of": "them"})), KerasRunner)
     reason = f"OpenVINO's results differ by {abs(factor - 1):.0e}, more than 1e-03."
     assert lines == [f"The extractor is run by Keras: {reason}"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_bfloat16_is_computed_in_where_it_is_asked_for_and_may_differ_more(extractor, lines, monkeypatch, mixed):
+    asked = []
+
+    def openvino(network, shape, pixels, mixed):
+        asked.append(mixed)
+        return lambda chips: network.predict_on_batch(chips) * 1.01
+
+    monkeypatch.setattr(runners, "_reason_against", lambda: None)
+    monkeypatch.setattr(runners, "converted", lambda network: network)
+    monkeypatch.setattr(runners, "OpenVinoRunner", openvino)
+    runner = runner_of(extractor, chips_of(2), mixed=mixed)
+    assert asked == [mixed]
+    assert isinstance(runner, KerasRunner) is not mixed
+    assert f"run by {'OpenVINO' if mixed else 'Keras'}" in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -254,20 +282,3 @@ def test_keras_is_given_batches_of_one_shape_and_little_that_is_not_asked_for(nu
     np.testing.assert_array_equal(made, chips.mean((1, 2, 3), dtype=np.float32)[:, None])
     assert len(set(network.asked)) <= 1
     assert sum(shape[0] for shape in network.asked) < max(2 * num_chips, 1)
-
-
-@settings(max_examples=50, deadline=None)
-@given(scale=st.floats(1e-6, 1e6), error=st.floats(0, 1), num_chips=st.integers(1, 5))
-def test_the_difference_is_that_of_the_worst_chip_whatever_the_scale(scale, error, num_chips):
-    expected = scale * np.random.default_rng(num_chips).normal(size=(num_chips, 6))
-    made = expected.copy()
-    made[-1] *= 1 + error
-    assert largest_difference(made, expected) == pytest.approx(error, abs=1e-6)
-
-
-def test_chips_without_features_are_equal_and_nan_is_not():
-    assert largest_difference(np.zeros((2, 3)), np.zeros((2, 3))) == 0
-    assert largest_difference(np.full((2, 3), 1e-3), np.zeros((2, 3))) > 1
-    with_nan = np.array([[0.0, 1], [np.nan, 1]])
-    assert np.isnan(largest_difference(with_nan, np.ones((2, 2))))
-    assert np.isnan(largest_difference(with_nan, with_nan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from competition.common.errors import UserError
 from competition.spec.images import ImageSet
 from models.networks.input_spec import Inputs
+from models.predict import chip_files as chip_files_module
 from models.predict.chip_files import SAMPLED, ChipFiles, chip_files
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
 
@@ -29,6 +31,30 @@ def test_chips_come_in_slices_in_the_order_of_their_names_without_the_broken_one
     assert [batch.names for batch in batches] == [["chip_10"], ["chip_33"]]
     assert [len(batch.broken) for batch in batches] == [1, 0]
     assert {chip.shape for batch in batches for chip in batch.chips} == {(12, 12, 3)}
+
+
+def test_one_slice_is_read_ahead_and_no_more_once_nobody_asks(folder, monkeypatch):
+    asked, started, reading = [], Event(), chip_files_module.read_chip
+
+    def read(file: Path, images: ImageSet) -> np.ndarray:
+        asked.append(file.stem)
+        if file.stem == "chip_2":
+            started.set()
+        return reading(file, images)
+
+    monkeypatch.setattr(chip_files_module, "read_chip", read)
+    batches = files_of(folder).batches(1)
+    assert next(batches).names == ["chip_10"]
+    assert started.wait(10)  # though nobody has asked for it
+    batches.close()
+    assert sorted(asked) == ["chip_10", "chip_2"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_every_chip_comes_once_in_order_whatever_the_slices(folder, size):
+    batches = list(files_of(folder).batches(size))
+    assert [name for batch in batches for name in batch.names] == ["chip_10", "chip_2", "chip_33"]
+    assert [len(batch.names) for batch in batches] == [min(size, 3 - start) for start in range(0, 3, size)]
 
 
 def test_a_sample_is_of_the_first_chips_that_can_be_read(folder):

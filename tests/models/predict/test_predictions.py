@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import imagecodecs
@@ -50,6 +51,30 @@ def test_a_folders_chips_are_scored_by_their_names(folder):
     expected = [np.asarray(Image.open(path))[0, 0] / 255 for path in files.values()]
     np.testing.assert_allclose(predictions.scores.values[:, :3], expected, atol=1e-6)
     assert np.isnan(predictions.scores.values[:, 3:]).all()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_scores_and_those_left_out_are_the_same_whatever_is_read_at_once(folder, monkeypatch, size):
+    (folder / "chip_2.png").write_bytes(b"half")
+    files = chip_files(folder, PLANET.image_set("jpg"))
+    expected = scored(files, skip_broken=True)
+    monkeypatch.setattr("models.predict.predictions.batch_size_for", lambda pixels: size)
+    found = scored(files, skip_broken=True)
+    assert (found.scores.names, found.left_out) == (expected.scores.names, expected.left_out)
+    np.testing.assert_array_equal(found.scores.values, expected.scores.values)
+
+
+def test_an_interrupt_ends_it_at_once_and_its_readers_too(folder, monkeypatch):
+    def pressed(chips: np.ndarray) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("models.predict.predictions.batch_size_for", lambda pixels: 1)
+    before, recipe = threading.active_count(), tiny_recipe(input_size=12)
+    images = PLANET.image_set("jpg")
+    files = ChipFiles(chip_files(folder, images), images, recipe, inputs_of(recipe), np.dtype("uint8"))
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(Scorer([pressed]), files, ("identity",), FEW)
+    assert threading.active_count() == before
 
 
 def test_the_text_names_what_was_left_out_and_the_table_has_the_labels_scored(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from models.backend.runners import Runner
 from models.inputs.batches import Chips
 from models.inputs.views import apply_view
+from models.predict import scorer as scorer_module
 from models.predict.scorer import BATCHES_PER_PART, Scorer, predict_in_parts
 from models.recipes.view_sets import VIEW_SETS
 from tests.models.samples import NumberedCache, array_chips
@@ -35,17 +36,21 @@ def test_scores_are_the_mean_over_networks_and_views(views):
     assert (scores.shape, scores.dtype) == ((7, 3), np.float32)
 
 
-def test_what_networks_share_runs_once_a_view():
+@pytest.mark.parametrize(("most", "expected"), [(10**9, [15]), (2 * 5 * 16 * 16 * 3, [10, 5]), (1, [5, 5, 5])])
+def test_what_networks_share_runs_once_a_view_with_as_many_views_at_once_as_fit(monkeypatch, most, expected):
     runs = []
 
     def half(chips: np.ndarray) -> np.ndarray:
         runs.append(len(chips))
         return chips / 2
 
+    monkeypatch.setattr(scorer_module, "BYTES_AT_ONCE", most)
     chips = array_chips(5).read(np.arange(5))
-    scores = Scorer([corner(), corner(0.5)], half)([chips, chips])
-    assert runs == [5, 5]
-    np.testing.assert_allclose(scores, 0.75 * corner()(chips / 2), atol=1e-6)
+    views = [apply_view(chips, view) for view in ("identity", "mirror", "turn90")]
+    scores = Scorer([corner(), corner(0.5)], half)(iter(views))
+    assert runs == expected
+    np.testing.assert_array_equal(scores, Scorer([corner(), corner(0.5)])([view / 2 for view in views]))
+    np.testing.assert_allclose(scores, 0.75 * np.mean([corner()(view / 2) for view in views], axis=0), atol=1e-6)
 
 
 def test_scores_stay_within_0_and_1():

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+import run
 from competition.common.errors import UserError
+from competition.workspace import Workspace
 from folds.score_store import ScoreStore
+from models.backend import kept
+from models.inputs.extractors import extractor_key, kept_extractor
 from models.predict.trained_model import Trained, predict_folder
 from models.runs.folders import remove
+from models.train.run_jobs import run_jobs
 from tests.conftest import K, store_of
+from tests.models.samples import frozen, tiny_job
 
 
 def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
@@ -59,3 +70,69 @@ def test_folds_of_different_recipes_are_not_averaged(trained, monkeypatch):
     line = r"Folds 0 and 2 of 'tiny' .* different recipes\. Run \"python run.py fold --model tiny --fold 2 --restart\""
     with pytest.raises(UserError, match=line):
         Trained.of(trained, store, "tiny")
+
+
+@pytest.fixture
+def frozen_model(workspace, tiny_net, tiny_weights, tmp_path, monkeypatch) -> Workspace:
+    """A workspace with the model "tiny" on a frozen backbone, trained on one fold, its weights file in `tmp_path`."""
+    monkeypatch.setattr(kept, "may_have_gpu", lambda: False)
+    path = tmp_path / "tiny.weights.h5"
+    path.write_bytes(Path(tiny_weights).read_bytes())
+    run_jobs([tiny_job(workspace, **frozen(str(path), augment=("d4",)))])
+    return workspace
+
+
+def scores_of(workspace: Workspace) -> np.ndarray:
+    return predict_folder(workspace, store_of(workspace), "tiny", workspace.layout.folders["test-jpg"][0]).scores.values
+
+
+ONLY_TENSORFLOW = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="OpenVINO converts what Keras exports with TensorFlow"
+)
+SCRIPT = """
+import sys
+
+sys.modules["keras"] = None  # whoever imports it fails
+import numpy as np
+from pathlib import Path
+from competition.spec.load import load
+from competition.workspace import Workspace
+from models.backend import kept
+from models.inputs.extractors import extractor_key, kept_extractor
+from models.backend import kept
+from models.inputs.extractors import extractor_key, kept_extractor
+from models.predict.trained_model import predict_folder
+from tests.conftest import store_of
+
+kept.may_have_gpu = lambda: False
+workspace = Workspace(Path(sys.argv[1]), load("planet"))
+found = predict_folder(workspace, store_of(workspace), "tiny", workspace.layout.folders["test-jpg"][0])
+np.save(sys.argv[2], found.scores.values)
+"""
+
+
+@ONLY_TENSORFLOW
+def test_after_training_a_frozen_backbone_runs_without_keras(frozen_model, tmp_path):
+    command = [sys.executable, "-c", SCRIPT, str(frozen_model.root), str(tmp_path / "scores.npy")]
+    done = subprocess.run(command, cwd=Path(run.__file__).parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), scores_of(frozen_model))
+    shutil.rmtree(frozen_model.cache / "networks")  # Keras then converts it again
+    np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), scores_of(frozen_model))
+
+
+@ONLY_TENSORFLOW
+@pytest.mark.parametrize("content", [None, b"of another network"])
+def test_weights_that_are_gone_or_changed_since_training_do_not_matter(frozen_model, tmp_path, content):
+    expected, networks = scores_of(frozen_model), frozen_model.cache / "networks"
+    before = set(networks.glob("*/"))
+    path = tmp_path / "tiny.weights.h5"
+    path.unlink()
+    if content:
+        path.write_bytes(content)
+    for _ in range(2):  # the second finds what the first has kept
+        np.testing.assert_array_equal(scores_of(frozen_model), expected)
+        assert len(set(networks.glob("*/")) - before) == 1
+    if content:  # it is not kept as that of the weights that lie there now
+        trained = Trained.of(frozen_model, store_of(frozen_model), "tiny")
+        assert not kept_extractor(frozen_model.cache, extractor_key(trained.recipe, trained.inputs)).folder.exists()

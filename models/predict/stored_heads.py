@@ -1,0 +1,33 @@
+"""Heads read from their files without Keras, whose loading takes longer than a thousand chips do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from models.predict.head_scorer import HeadLayers
+
+NORM = "batch_normalization"  # Keras calls a layer's group in a file by its class, and its place among those of a class
+UNUSED = ("prior_shift",)  # layers whose weights have no part in scores
+
+
+def read_head(path: Path, units: Sequence[int]) -> HeadLayers | None:
+    """Return a head of dense layers from the file that Keras has written; None if there is none of such a one.
+
+    Args:
+        path: the file.
+        units: of its dense layers, the labels last.
+    """
+    names = ["dense" if number == 0 else f"dense_{number}" for number in range(len(units))]
+    h5py = importlib.import_module("h5py")  # it comes with Keras
+    with suppress(OSError, ValueError, LookupError, AttributeError, TypeError), h5py.File(path) as file:
+        groups = {name: group["vars"] for name, group in file["layers"].items() if name not in UNUSED}
+        found = {name: [group[key][()] for key in sorted(group)] for name, group in groups.items() if len(group)}
+        dense = [(kernel, bias) for kernel, bias in (found[name] for name in names)]
+        fits = [kernel.shape[1:] == bias.shape == (size,) for (kernel, bias), size in zip(dense, units, strict=True)]
+        if found.keys() - {NORM} == set(names) and all(fits):
+            head = HeadLayers([kernel for kernel, _ in dense], [bias for _, bias in dense])
+            return head.after(found.get(NORM, []))
+    return None
