@@ -9,6 +9,7 @@ Layout of a workspace:
     folds.csv, folds.json       who is held out, and the audit
     runs/<model>/fold<k>/       one training job: recipe, history, checkpoint, scores
     blends/<name>/              a blend's scores
+    auto/<name>/                a run of `auto`: its plan and what each step added
     submissions/                files for Kaggle, each with its recipe
     optuna.db                   studies
     downloads/                  Kaggle's files, as they were downloaded
@@ -78,6 +79,11 @@ class Workspace:
     def blends(self) -> Path:
         """One folder per blend."""
         return self.root / "blends"
+
+    @property
+    def auto(self) -> Path:
+        """One folder per run of `auto`."""
+        return self.root / "auto"
 
     @property
     def submissions(self) -> Path:

@@ -85,6 +85,18 @@ def assign_folds(
     return _written(table, workspace, settings, force=force, remarks=remarks)
 
 
+def default_folds(workspace: Workspace) -> AssignedFolds | None:
+    """Make the fold table if there is none: the delivered folds, or else five; return None if there is one.
+
+    Raises:
+        UserError: if the data are not right for it.
+    """
+    if workspace.fold_table.is_file():
+        return None
+    is_delivered = workspace.competition.tables.fold_column is not None
+    return take_folds(workspace) if is_delivered else assign_folds(workspace, k=5)
+
+
 def take_folds(
     workspace: Workspace, *, source: Path | None = None, column: str | None = None, force: bool = False
 ) -> AssignedFolds:

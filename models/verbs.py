@@ -1,4 +1,4 @@
-"""The verbs of training: recipes, fold, train, features. Each imports what it needs when it runs."""
+"""The verbs of training: recipes, fold, train, features, tune. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from competition.common.command_line import FILE, as_flags, show_next
 from competition.flags import in_workspace
-from models.recipes.flags import RecipeCommand, job_flags, model_flags, recipe_flags
+from models.recipes.flags import RecipeCommand, job_flags, model_flags, recipe_flags, recipe_lists
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -101,4 +101,44 @@ def features(
     show_next(f"train --models {','.join(models)}{flags}")
 
 
-VERBS = (recipes, fold, train, features)
+@click.command(cls=RecipeCommand)
+@in_workspace
+@click.option("--model", required=True, help="a recipe, or a model begun with one, whose head learns from features")
+@click.option("--name", help='name of the model with the best settings; default: that of the model, and "-tuned"')
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="settings to try in all; a grid has its own number",
+)
+@click.option("--minutes", type=float, help="that trials may take, for this time; training the best comes after")
+@click.option("--grid", is_flag=True, help="try every combination of the values given by flags, and nothing else")
+@click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
+@click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow")
+@click.option("--recipes", type=FILE, help="your own recipe file, merged in")
+@click.option("--json", "as_json", is_flag=True, help="show what was found as JSON")
+@recipe_lists
+def tune(workspace: Workspace, model: str, trials: int, minutes: float | None, as_json: bool, **options: Any) -> None:
+    """Search settings of a model's head, train a model with the best, and say what that is worth.
+
+    A flag of a recipe given one value fixes it; given several, as --dropout .3,.5 or --dense 512 --dense 512,256, it
+    restricts the search to them. Where all that is searched is restricted, every combination is tried.
+    """
+    import json
+    from contextlib import nullcontext
+
+    from competition.common.progress import reporter
+    from models.tune.request import TuneRequest
+    from models.tune.tune import tune as tune_model
+
+    with reporter.silent() if as_json else nullcontext():
+        tuned = tune_model(workspace, TuneRequest(model, **options), trials=trials, minutes=minutes)
+    if as_json:
+        click.echo(json.dumps(tuned.as_dict(), indent=2, ensure_ascii=False))
+        return
+    click.echo(tuned.text())
+    show_next("compare" if tuned.figures else "status" if tuned.is_better else f"train --models {model}")
+
+
+VERBS = (recipes, fold, train, features, tune)

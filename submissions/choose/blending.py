@@ -135,7 +135,7 @@ def make_blend(name: str, source: Candidates, workspace: Workspace, *, method: s
     Raises:
         UserError: if the name cannot be used, or there is no such method or rule.
     """
-    _check_name(name, source.members, workspace)
+    check_name(name, source.members, workspace)
     candidates = source.blends(method, _rules_to_measure(method, rule, source))
     candidate = simplest(candidates) if rule == AUTO else next(asked for asked in candidates if asked.rule == rule)
     others = [other for other in candidates if other is not candidate]
@@ -155,15 +155,24 @@ def make_best(name: str, source: Candidates, workspace: Workspace, *, methods: S
     Raises:
         UserError: if the name cannot be used.
     """
-    _check_name(name, source.members, workspace)
-    comparison = compare(source, methods)
+    check_name(name, source.members, workspace)
+    return keep_chosen(name, compare(source, methods), workspace)
+
+
+def keep_chosen(name: str, comparison: Comparison, workspace: Workspace) -> Blend:
+    """Write what a comparison has chosen as a blend, if its members have scores of the chips to predict."""
     chosen, singles = comparison.chosen, [one for one in comparison.candidates if len(one.members) == 1]
     best = max(singles, key=lambda single: single.evaluation.gain, default=None)
     beside = [] if best is None or len(chosen.members) == 1 else [best]
-    return replace(_keep(name, chosen, source, workspace, [], beside), comparison=comparison)
+    return replace(_keep(name, chosen, comparison.source, workspace, [], beside), comparison=comparison)
 
 
-def _check_name(name: str, members: Sequence[Member], workspace: Workspace) -> None:
+def check_name(name: str, members: Sequence[Member], workspace: Workspace) -> None:
+    """Refuse a name that a blend of some members cannot have.
+
+    Raises:
+        UserError: if it is that of a file, of a model, or of something that a member is made of.
+    """
     if checked_name("blend", name).endswith(".csv"):
         raise UserError(f"{name!r} would be taken for a file. Give the blend a --name without .csv.")
     if name in ScoreStore.of(workspace).models():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
 from competition.flags import bands_flag
+from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
@@ -23,7 +24,6 @@ from folds.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, simplest
 from submissions.choose.report import CHOICE, evaluation_table
 from submissions.decide.rules import default_rules, make_rule
-from submissions.measure.bootstrap import bootstrap
 from submissions.measure.evaluation import Difference, Evaluation, simplest_of
 from submissions.measure.shake_up import SPLITS, ShakeUp, shake_up
 from submissions.members.blend_files import IMPORTED, blend_names
@@ -78,12 +78,19 @@ class Comparison:
         return self.source.reference
 
     def choosing(self) -> tuple[float, Difference]:
-        """Return what choosing is worth, and how much better than the reference: fold by fold, on what others chose.
+        """Return what choosing is worth, and how much better than the reference it is."""
+        value, resampled = self.chosen_by_fold
+        error = float(np.std(resampled - self.reference.resampled, ddof=1))
+        return value, Difference(value - self.reference.cross_fitted, error)
+
+    @cached_property
+    def chosen_by_fold(self) -> tuple[float, NDArray[np.float64]]:
+        """What choosing is worth, and the same of bootstrapped sets of chips (num_resamples,).
 
         The best of many is partly the luckiest. Each fold is answered by what the chips of the other folds would have
         chosen, so that this figure is free of that luck; the chosen one's own is not.
         """
-        fit, reference = self.source.cross_fit, self.reference  # which may have to be measured: before anything is held
+        fit = self.source.cross_fit
         truth, folds, metric = fit.truth, fit.folds, fit.metric
         taken = np.empty_like(self._answers[0])
         for fold in np.unique(folds):
@@ -92,9 +99,7 @@ class Comparison:
             values = np.array([measure(truth[~held], other, metric) for other in others])
             resampled = bootstrap(truth[~held], others, metric)
             taken[held] = self._answers[simplest_of(metric.sign * values, metric.sign * resampled)][held]
-        value, resampled = measure(truth, taken, metric), bootstrap(truth, [taken], metric)[:, 0]
-        error = float(np.std(resampled - reference.resampled, ddof=1))
-        return value, Difference(value - reference.cross_fitted, error)
+        return measure(truth, taken, metric), bootstrap(truth, [taken], metric)[:, 0]
 
     def shake_up(self, public: float) -> ShakeUp:
         """Simulate what a public leaderboard of this share of the chips would do to the choice."""
@@ -192,13 +197,20 @@ def known_members(workspace: Workspace) -> tuple[str, ...]:
     return tuple(names)
 
 
-def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Sequence[str] | None = None) -> Comparison:
+def compare(
+    source: Candidates,
+    methods: Sequence[str] | None = None,
+    rules: Sequence[str] | None = None,
+    *,
+    rules_alone: Sequence[str] | None = None,
+) -> Comparison:
     """Measure every member that scores all labels and every method, by every rule.
 
     Args:
         source: makes and measures the candidates.
         methods: to combine all members by, or "all"; None: all but the slowest. With one member none is used.
         rules: that make answers; None: all but Optuna. The simplest is always among them.
+        rules_alone: those of each of several members by itself; None: the same.
 
     Raises:
         UserError: if there is no such method or rule, or a rule does not serve the competition's metric.
@@ -214,7 +226,8 @@ def compare(source: Candidates, methods: Sequence[str] | None = None, rules: Seq
     rules = list(dict.fromkeys([source.simplest_rule, *rules]))
     for rule in rules:
         make_rule(rule, competition)  # refuses what cannot serve, before the work
-    jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, rules) for number in source.whole]
+    alone = rules if rules_alone is None or len(source.members) == 1 else rules_alone
+    jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, alone) for number in source.whole]
     if len(source.members) > 1:
         # Cuts by label for every member of a vote are worth less than they take.
         few = [rule for rule in rules if rule in (FIXED, "uniform")]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, spelled
 from competition.common.records import read_record, write_record
 from competition.common.text import counted, short
 from competition.spec.competition import Competition
@@ -186,6 +186,14 @@ def cuts_of(name: str, workspace: Workspace) -> NDArray[np.float64]:
     if not any((root / name / FILE).is_file() for root in (workspace.runs, workspace.blends)):
         return np.full(len(workspace.competition.labels), workspace.competition.metric.prior_cut)
     return read_cuts(load_member(name, workspace, ScoreStore.of(workspace)), workspace.competition)
+
+
+def better_cuts(model: str, workspace: Workspace) -> str:
+    """Return the line that names the command for better cuts than the prior one; "" if it was run or none is needed."""
+    prior = Task(workspace.competition, workspace.competition.labels).cut
+    if prior is None or (workspace.runs / model / FILE).is_file():
+        return ""
+    return f'{prior:.3g} is the cut before any tuning; "{spelled(f"thresholds --model {model}")}" may find better ones.'
 
 
 def read_cuts(member: Member, competition: Competition) -> NDArray[np.float64]:

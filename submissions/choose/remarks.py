@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
 from competition.spec.metric import DECISIONS
 from competition.task import Task
 from submissions.choose.candidates import Candidate, Candidates
 from submissions.combine.means import Mean
 from submissions.decide.decisions import decide
-from submissions.measure.bootstrap import bootstrap
 
 
 def remarks_on(candidate: Candidate, candidates: Candidates, singles: Sequence[Candidate]) -> list[str]:

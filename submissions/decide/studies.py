@@ -1,28 +1,21 @@
-"""Optuna studies: what is tuned by trials, kept in one SQLite file that optuna-dashboard opens."""
+"""Numbers tuned by trials of Optuna."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.spec.metric import Metric
+from competition.studies import QUIET, open_studies
 
-if TYPE_CHECKING:
-    import optuna
-
-BUSY_SECONDS = 60  # how long to wait for another process that writes to the file
 KEPT_AT_ONCE = 25
 
 
@@ -107,7 +100,7 @@ def tune(
     def run(trial: optuna.Trial) -> float:
         return objective(np.array([trial.suggest_float(name, low, high) for name in names]))
 
-    with _QUIET, _kept(tuning.path, study_name) as (known, keep):
+    with QUIET, _kept(tuning.path, study_name) as (known, keep):
         # The seed moves on with the trials known, lest a study that is topped up draw the same numbers again.
         sampler = optuna.samplers.TPESampler(seed=tuning.seed + len(known), multivariate=True)
         study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -119,37 +112,6 @@ def tune(
         study.optimize(run, n_trials=num_trials, callbacks=[lambda _, trial: keep(trial)])
         best = study.best_trial.params
     return np.array([best[name] for name in names])
-
-
-@contextmanager
-def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
-    """Open the SQLite file at `path`, making it if need be; several processes may have it open.
-
-    Raises:
-        UserError: if it is not a file of Optuna studies, or is locked for too long.
-    """
-    import optuna
-    from sqlalchemy.engine import URL
-    from sqlalchemy.exc import DatabaseError
-
-    def refusal(error: Exception) -> UserError:
-        cause = str(error.__cause__ or error).splitlines()[0]
-        return UserError(f"Cannot use the studies in {path}: {cause}. Move the file away and run this again.")
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    url = URL.create("sqlite", database=str(path)).render_as_string()
-    try:
-        with FileLock(path.with_name(f".{path.name}.lock")):  # two processes must not both make the tables
-            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
-    except (DatabaseError, RuntimeError) as error:  # the latter if another version of Optuna made the file
-        raise refusal(error) from error
-    try:
-        yield storage
-    except (DatabaseError, optuna.exceptions.StorageInternalError) as error:
-        raise refusal(error) from error
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
 
 
 @contextmanager
@@ -177,41 +139,3 @@ def _kept(path: Path | None, study_name: str) -> Iterator[tuple[list[Any], Calla
             yield study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)), keep
         finally:
             flush()
-
-
-class _Quiet:
-    """Keeps back Optuna's report of every trial and its notes about experimental arguments, in whichever threads.
-
-    Both settings are of the whole process: the first study to begin makes them, and the last to end takes them back.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._studies = 0
-        self._warnings = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        import optuna
-
-        with self._lock:
-            self._studies += 1
-            if self._studies > 1:
-                return
-            self._verbosity = optuna.logging.get_verbosity()
-            optuna.logging.set_verbosity(optuna.logging.ERROR)  # a warning is how it tells of Ctrl-C
-            self._warnings = warnings.catch_warnings()
-            self._warnings.__enter__()
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-
-    def __exit__(self, *_: object) -> None:
-        import optuna
-
-        with self._lock:
-            self._studies -= 1
-            if not self._studies:
-                self._warnings.__exit__(None, None, None)
-                optuna.logging.set_verbosity(self._verbosity)
-
-
-_QUIET = _Quiet()

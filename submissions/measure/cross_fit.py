@@ -16,10 +16,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.metrics.bootstrap import bootstrap
 from competition.metrics.f_beta import decisions_by_label
 from competition.metrics.judge import measure
 from competition.spec.metric import DECISIONS, Metric
-from submissions.measure.bootstrap import bootstrap
 from submissions.measure.evaluation import Answers, Evaluation
 
 # Scores of a member that a combiner is fitted on: 130 MB; 40,000 chips of 17 labels are a fiftieth of it. It fits a few

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.metrics.bootstrap import metric_of_draws
 from competition.spec.metric import Metric
-from submissions.measure.bootstrap import metric_of_draws
 from submissions.measure.fast_metric import SAME
 
 SPLITS = 1000

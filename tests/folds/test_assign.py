@@ -9,7 +9,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.assign import assign_folds, take_folds
+from folds.assign import assign_folds, default_folds, take_folds
 from folds.table import FoldTable
 
 
@@ -159,3 +159,16 @@ def test_a_chip_without_a_group_names_the_remedy(workspace_of_own_chips):
     ):
         assign_folds(workspace, k=3, force=True)
     assert assign_folds(workspace, k=3, group="", force=True).remarks == ()
+
+
+def test_by_default_folds_are_five_or_those_delivered_and_are_made_once(workspace_of_own_chips):
+    workspace_of_own_chips.fold_table.unlink()
+    made = default_folds(workspace_of_own_chips)
+    assert made is not None
+    assert made.table.k == 5
+    assert default_folds(workspace_of_own_chips) is None
+    workspace_of_own_chips.fold_table.unlink()
+    workspace = with_column(workspace_of_own_chips, "part", [str(i % 2) for i in range(60)], fold_column="part")
+    taken = default_folds(workspace)
+    assert taken is not None
+    assert taken.table.k == 2

@@ -10,6 +10,7 @@ import pytest
 
 from models.heads import stack
 from models.heads.stack import HeadShape
+from models.heads.tabm import TabmShape
 
 SHAPES = pytest.mark.parametrize("units", [(17,), (5, 17), (6, 4, 17)], ids=str)
 NUM_FEATURES, NUM_CHIPS = 9, 11
@@ -81,6 +82,26 @@ def test_a_head_has_the_logits_and_gradients_that_it_has_alone(units):
         for pair, arrays in zip(alone.layers(found, 0), several.layers(gradients, number), strict=True):
             for one, other in zip(pair, arrays, strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_logits_change_as_the_gradient_says_where_units_are_dropped_too(members):
+    units = (6, 4, 17)
+    shape = TabmShape(NUM_FEATURES, units, 2, members) if members > 1 else HeadShape(NUM_FEATURES, units, 2)
+    values, random = drawn(shape), np.random.default_rng(6)
+    masks = [random.random(sizes) < 0.7 for sizes in shape.mask_shapes(NUM_CHIPS)]
+    by_logits = random.normal(size=(2 * members, NUM_CHIPS, 17)).astype(np.float32)
+    heads, gradients = shape.stack(values), np.empty_like(values)
+
+    def total(changed: np.ndarray) -> float:
+        return float((shape.stack(changed).logits(features(), masks, 1.5) * by_logits).sum(dtype=np.float64))
+
+    heads.logits(features(), masks, 1.5)
+    heads.gradients(by_logits, gradients)
+    for _ in range(5):
+        way = random.normal(size=len(values)).astype(np.float32) * np.float32(2e-4)
+        change = total(values + way) - total(values - way)
+        assert change == pytest.approx(2 * float(gradients @ way), rel=0.02, abs=0.01)
 
 
 def test_a_smaller_batch_after_a_larger_one_has_its_own_logits():

@@ -231,3 +231,12 @@ def test_a_log_loss_prefers_calibrated_scores_and_less_of_it() -> None:
     assert comparison.chosen.evaluation.cross_fitted < comparison.reference.cross_fitted
     assert comparison.chosen.evaluation.optimism > 0
     assert comparison.choosing()[1].value < 0
+
+
+def test_members_by_themselves_may_be_measured_by_fewer_rules(workspace: Workspace) -> None:
+    candidates = make_candidates(["a", "b"], workspace)
+    comparison = compare(candidates, ["mean"], ["fixed", "uniform"], rules_alone=["fixed"])
+    rules = {(len(one.members), one.rule) for one in comparison.candidates}
+    assert rules == {(1, "fixed"), (2, "fixed"), (2, "uniform")}
+    alone = compare(make_candidates(["a"], workspace), ["mean"], ["fixed", "uniform"], rules_alone=["fixed"])
+    assert {one.rule for one in alone.candidates} == {"fixed", "uniform"}

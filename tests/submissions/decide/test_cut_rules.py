@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
+from competition.studies import open_studies
 from submissions.decide.cut_rules import FixedRule, PerLabelRule, ShrunkRule, TunedRule, UniformRule
 from submissions.decide.decisions import at_or_above
 from submissions.decide.exact_cuts import CutSearch
-from submissions.decide.studies import Tuning, open_studies
+from submissions.decide.studies import Tuning
 from tests.submissions.samples import draw_scores, draw_truth, planet
 
 METRICS = st.one_of(

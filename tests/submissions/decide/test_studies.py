@@ -2,7 +2,6 @@
 
 import gc
 import multiprocessing
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from submissions.decide.studies import KEPT_AT_ONCE, Tuning, open_studies, tune
+from competition.studies import open_studies
+from submissions.decide.studies import KEPT_AT_ONCE, Tuning, tune
 
-OPEN_FILES = Path("/proc/self/fd")  # on Linux
 NAMES = ("a", "b")
 COMMON: dict[str, Any] = {"low": 0.0, "high": 1.0, "study_name": "s"}
 STARTS = [np.array([0.2, 0.2]), np.array([0.4, 0.4])]
@@ -87,17 +86,6 @@ def test_a_study_that_ends_leaves_another_one_quiet() -> None:
 
         pool.submit(tune, long, NAMES, STARTS[:1], Tuning(1), **COMMON).result(30)
     assert verbosity == [optuna.logging.ERROR]
-
-
-@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="/proc shows open files on Linux only")
-def test_a_closed_file_of_studies_is_closed(tmp_path: Path) -> None:
-    def is_open() -> bool:
-        return any("optuna.db" in os.path.realpath(path) for path in OPEN_FILES.iterdir())
-
-    with open_studies(tmp_path / "optuna.db") as storage:
-        assert storage.get_all_studies() == []
-        assert is_open()
-    assert not is_open()  # although `storage` still lives
 
 
 def test_processes_share_one_file(tmp_path: Path) -> None:

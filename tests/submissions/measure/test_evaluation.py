@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from competition.metrics.bootstrap import bootstrap
 from competition.metrics.f_beta import f_beta_per_chip
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.decide.cut_rules import FixedRule, UniformRule
-from submissions.measure.bootstrap import bootstrap
 from submissions.measure.cross_fit import CrossFit
 from submissions.measure.evaluation import Evaluation, Ranking, simplest_within_error
 from tests.submissions.samples import draw_scores, draw_truth, fold_numbers, planet

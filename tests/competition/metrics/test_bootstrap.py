@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
-from submissions.measure.bootstrap import bootstrap
 from tests.submissions.samples import draw_scores, draw_truth, planet
 
 AVERAGES = ("samples", "macro", "micro")

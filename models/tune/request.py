@@ -1,0 +1,73 @@
+"""What is to be tuned: a recipe or a model, what is fixed and what is searched, and the name of the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from competition.common.errors import UserError
+from competition.common.files import checked_name
+from competition.workspace import Workspace
+from models.inputs.fill_banks import check_on_bank
+from models.recipes.joint import over
+from models.recipes.named import recipe_from
+from models.recipes.recipe import Recipe
+from models.runs.model_recipe import ModelRequest, recipe_of
+from models.tune.space import check_choices
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What is to be tuned, and where its winner goes.
+
+    Attributes:
+        source: a recipe, or a model begun with one.
+        name: of the winner's model; None: that of the source, and "-tuned".
+        overrides: the recipe's values given by flags, which are not searched.
+        choices: by name the values to which a setting is restricted.
+        recipes: the user's own recipe file.
+        grid: search nothing but `choices`.
+        skip_broken: leave broken chips out, instead of stopping.
+        no_test: score held-out chips only.
+    """
+
+    source: str
+    name: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    recipes: Path | None = None
+    grid: bool = False
+    skip_broken: bool = False
+    no_test: bool = False
+
+    @property
+    def model(self) -> str:
+        """Name of the winner's model."""
+        return self.name or f"{self.source}-tuned"
+
+
+def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:
+    """Return the recipe that a search begins from.
+
+    Raises:
+        UserError: if it does not learn by gradient on the bank, a value is not valid, nothing is left to search, or the
+            name is not one for the winner.
+    """
+    source, model = request.source, checked_name("model", request.model)
+    recipe = recipe_of(workspace, ModelRequest(source, recipes=request.recipes, verb="tune --model"))
+    values = over(recipe.to_dict(), request.overrides, f"recipe of '{source}'")
+    recipe = recipe_from(values, f"recipe of '{source}'", request.recipes).settled(workspace.competition)
+    check_on_bank(workspace, recipe, source)
+    if recipe.solver != "gradient":
+        raise UserError(
+            f"The head of '{source}' is solved at once by {recipe.solver}: it has no settings to search. "
+            "Give --solver gradient."
+        )
+    if model == source or (workspace.blends / model).exists():
+        what = "what is tuned" if model == source else "a blend"
+        raise UserError(f"'{model}' is {what}. Give the tuned model another --name.")
+    recipe.task(workspace.competition)
+    check_choices(recipe, request.overrides, request.choices, grid=request.grid)
+    return recipe

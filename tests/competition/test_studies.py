@@ -1,0 +1,35 @@
+"""The file of Optuna's studies."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from competition.common.errors import UserError
+from competition.studies import open_studies
+
+OPEN_FILES = Path("/proc/self/fd")  # on Linux
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="/proc shows open files on Linux only")
+def test_a_closed_file_of_studies_is_closed(tmp_path: Path) -> None:
+    def is_open() -> bool:
+        return any("optuna.db" in os.path.realpath(path) for path in OPEN_FILES.iterdir())
+
+    with open_studies(tmp_path / "optuna.db") as storage:
+        assert storage.get_all_studies() == []
+        assert is_open()
+    assert not is_open()  # although `storage` still lives
+
+
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    path.write_bytes(b"not a database" * 100)
+    refused = pytest.raises(UserError, match=r"Cannot use the studies in .*optuna.db: .*not a database.*Move the file")
+    with refused, open_studies(path):
+        pass
+
+
+def test_an_error_of_the_caller_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="a mistake in the code"), open_studies(tmp_path / "optuna.db"):
+        raise RuntimeError("a mistake in the code")
