@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ import submissions.verbs
 from competition.common.command_line import FILE, FOLDER, Verbs, show_next
 from competition.common.errors import spelled
 from competition.flags import bands_flag, in_workspace
+from models.auto.command import auto_flags, run_auto
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -100,26 +101,15 @@ def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: 
 def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list[str]:
     """Return the tags decided for each chip, and say by which cuts."""
     from competition.tables.write import to_tags
-    from submissions.choose.cuts import cuts_of
+    from submissions.choose.cuts import better_cuts, cuts_of
     from submissions.decide.decisions import decide
 
     scores, competition = predictions.scores, predictions.competition
     cuts = cuts_of(model, workspace) if predictions.cuts is None else predictions.cuts
     click.echo(predictions.decided_by(cuts))
-    if predictions.cuts is None and (better := _better_cuts(model, workspace)):
+    if predictions.cuts is None and (better := better_cuts(model, workspace)):
         click.echo(better)
     return to_tags(decide(scores.values, cuts, competition), competition)
-
-
-def _better_cuts(model: str, workspace: Workspace) -> str:
-    """Return the line that names the command for better cuts than the prior one; "" if it was run or none is needed."""
-    from competition.task import Task
-    from submissions.choose.cuts import FILE
-
-    prior = Task(workspace.competition, workspace.competition.labels).cut
-    if prior is None or (workspace.runs / model / FILE).is_file():
-        return ""
-    return f'{prior:.3g} is the cut before any tuning; "{spelled(f"thresholds --model {model}")}" may find better ones.'
 
 
 @click.command()
@@ -135,16 +125,29 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
     from folds.score_store import ScoreStore
     from models.export.export import export as export_model
     from models.export.export import path_for
-    from submissions.choose.cuts import cuts_of
+    from submissions.choose.cuts import better_cuts, cuts_of
 
     path = path_for(output, file_format)
     check_writable(path)
     report = export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace))
     click.echo(report.text())
-    if better := _better_cuts(model, workspace):
+    if better := better_cuts(model, workspace):
         click.echo(better)
     command = f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags"
     click.echo(f"Next: {spelled(command, anywhere=True)}")
+
+
+@click.command()
+@in_workspace
+@auto_flags
+def auto(workspace: Workspace, name: str, **options: Any) -> None:
+    """Measure this machine, plan, train and blend within a time limit, up to a checked submission."""
+    from submissions.best_so_far import BestSoFar
+
+    def make_chooser(folder: Path, with_submission: bool) -> BestSoFar:
+        return BestSoFar(name, workspace, folder, with_submission=with_submission)
+
+    run_auto(workspace, name, make_chooser, **options)
 
 
 @click.command()
@@ -183,6 +186,7 @@ for verb in (
     predict,
     export,
     *submissions.verbs.VERBS,
+    auto,
     demo,
 ):
     main.add_command(verb)

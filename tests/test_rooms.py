@@ -26,7 +26,8 @@ FACE = {"competition", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
 RECIPES = {"models.recipes", "models.backend"}
 INPUTS = {"models.networks", "models.runs", *RECIPES}
-PREDICT = {"models.inputs", *INPUTS}
+HEADS = {"models.inputs", *INPUTS}
+PREDICT = {"models.heads", *HEADS}
 TRAINED = {"models.predict", *PREDICT}
 NAMES = {"submissions.names"}
 DECIDE = {"submissions.measure", *NAMES}
@@ -61,9 +62,14 @@ PLACES = {
     "models.networks": RECIPES,
     "models.inputs": INPUTS,
     "models.predict": PREDICT,
-    "models.train": TRAINED,
+    "models.heads": HEADS,
+    "models.linear": HEADS,
+    "models.train": {"models.linear", *TRAINED},
     "models.export": TRAINED,
-    "models.verbs": {"models.train", *TRAINED},
+    "models.plan": HEADS,
+    "models.auto": {"models.plan", "models.train", *TRAINED},
+    "models.tune": {"models.train", *TRAINED},
+    "models.verbs": {"models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,
     "submissions.measure": NAMES,
@@ -73,6 +79,7 @@ PLACES = {
     "submissions.choose": {"submissions.combine", *COMBINE},
     "submissions.submit": {"submissions.decide", *DECIDE},
     "submissions.demo": {"submissions.members"},
+    "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
     "submissions.verbs": {
         "submissions.choose",
         "submissions.combine",
@@ -94,11 +101,14 @@ TESTED_IN: dict[str, str] = {
     "competition.simulator.scenery": "competition/simulator/test_render.py",
     "competition.verbs": "test_chain.py",
     "folds.verbs": "test_chain.py",
+    "models.auto.chooser": "models/auto/test_auto.py",
+    "models.auto.command": "test_auto.py",
     "models.backend.openvino": "models/backend/test_runners.py",
     "models.export.keras_file": "models/export/test_formats.py",
     "models.export.onnx_file": "models/export/test_formats.py",
     "models.export.openvino_file": "models/export/test_formats.py",
     "models.predict.load_networks": "models/predict/test_trained_model.py",
+    "models.tune.work": "models/tune/test_tune.py",
     "models.verbs": "test_chain.py",
 }
 

@@ -18,7 +18,7 @@ from competition.common.progress import reporter
 from models.backend.devices import backend_name, batch_size_for, jit_compile, num_gpus
 from models.backend.interrupts import check, deferred
 from models.backend.kept import Kept, largest_difference, tolerance
-from models.backend.openvino import OpenVinoRunner, converted, nhwc_pixels
+from models.backend.openvino import OpenVinoRunner, converted, has_bfloat16, nhwc_pixels
 
 if TYPE_CHECKING:
     import keras
@@ -129,6 +129,11 @@ class KerasRunner:
                 padded = self._network.predict_on_batch(np.concatenate([batch, padding]) if len(padding) else batch)
             outputs[start : start + batch_size] = padded[: len(batch)]
         return outputs
+
+
+def computes_bfloat16() -> bool:
+    """Return whether networks are run by OpenVINO here, and in bfloat16 where that is asked for."""
+    return _reason_against() is None and has_bfloat16()
 
 
 def _reason_against() -> str | None:

@@ -9,6 +9,7 @@ backward products over the chips learnt from, and its forward product over those
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def made_up(num_chips: int, num_features: int, recipe: Recipe, num_folds: int) -
 def operations(recipe: Recipe, every: list[Any]) -> int:
     """Return the float operations of an epoch of all heads."""
     units = (every[0].source.num_features, *recipe.dense, len(every[0].task.labels))
-    weights = sum(before * after for before, after in zip(units, units[1:], strict=False))
+    weights = sum(before * after for before, after in itertools.pairwise(units))
     return recipe.seeds * weights * sum(4 * len(one.training) + 2 * len(one.heldout) for one in every)
 
 
@@ -122,7 +123,8 @@ def main(
     print(tabulate(rows, headers=["", "seconds an epoch", f"of {epochs} epochs"], disable_numparse=True))
     print(
         f"{chips:,} chips x {features:,} features, dense {dense}, batches of {batch_size}: {speed / 1e9:.0f} of "
-        f"{best / 1e9:.0f} GFLOP/s, {speed / best:.0%} of the peak; {seeds * folds * by_fit / engine:.1f} times as fast."
+        f"{best / 1e9:.0f} GFLOP/s, {speed / best:.0%} of the peak; "
+        f"{seeds * folds * by_fit / engine:.1f} times as fast."
     )
 
 

@@ -69,7 +69,7 @@ def test_interrupted_after_any_epoch_and_resumed_it_is_the_uninterrupted_trainin
     values = {"epochs": 4, "batch_size": 16, **values}
     train_together([expected := group_of(**values)], quiet=True)
     for epochs in range(1, expected.epochs):
-        for steps in (0, 1, 3):
+        for steps in (0, 2):
             folder = tmp_path / f"{epochs}-{steps}"
             interrupted(folder, epochs, steps, **values)
             group, keeper = resumed(folder, **values)

@@ -1,4 +1,4 @@
-"""TabM heads in flat buffers: the scores and gradients of the Keras head, members that differ, seeds that do not mix."""
+"""TabM heads in flat buffers: the scores and gradients of the Keras head, members and seeds that differ."""
 
 from __future__ import annotations
 

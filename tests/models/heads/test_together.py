@@ -218,7 +218,7 @@ def test_a_loss_that_is_no_number_ends_all_in_one_line(cores):
 # Memory
 
 
-def test_nothing_of_a_training_stays_in_memory(cores):
+def test_nothing_of_a_training_stays_in_memory():
     bank = bank_of()
     every = [group_of(fold, bank, seeds=2) for fold in range(NUM_FOLDS)]
     alive = [weakref.ref(bank), *map(weakref.ref, every), *(weakref.ref(group.values) for group in every)]

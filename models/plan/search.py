@@ -1,0 +1,208 @@
+"""The search for the set of steps that is worth most within a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from models.plan.candidates import Candidate
+from models.plan.cost import MARGIN, Costs
+from models.plan.steps import Bank, Step, same_views
+from models.plan.worth import (
+    BACKBONES,
+    DENSE,
+    HEAD_SETS,
+    JOINT,
+    LINEAR,
+    MOST_JOINT,
+    OTHER_BACKBONE,
+    QUICK,
+    SCRATCH,
+    SCRATCH_BY_EPOCHS,
+    SCRATCH_HEAD,
+    VIEWS,
+    Weighed,
+    short_of_size,
+    sizes_for,
+    worth,
+)
+
+MOST_OPTIONS = 6  # of size and views, of each candidate
+NONE_PAYS = 0.05  # thousandths: a step that adds less is left out
+STAY = 0.3  # thousandths by which another plan must be better than what is left of the one before
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Searches for one plan.
+
+    Attributes:
+        candidates: the recipes to choose from.
+        costs: what steps take.
+        choosing: returns the seconds of the choice among a number of models.
+        begun: steps that count as done.
+        left: seconds.
+        room: bytes for banks.
+        failed: names of steps that cannot be carried out.
+    """
+
+    candidates: Sequence[Candidate]
+    costs: Costs
+    choosing: Callable[[int], float]
+    begun: Sequence[Step]
+    left: float
+    room: int
+    failed: Collection[str] = ()
+    _banks_priced: dict[Bank, float] = field(default_factory=dict)
+    _rooms: dict[Bank, int] = field(default_factory=dict)
+
+    def best(self, before: Sequence[Step] = ()) -> list[Step]:
+        """Return the set of steps of most worth that fits, without those begun.
+
+        Args:
+            before: what is left of an earlier plan, which stays unless another is clearly better.
+        """
+        value, best = worth_of(self.begun) + NONE_PAYS, list[Step]()
+        if (stays := self._new(before)) and self._fits(stays):
+            value, best = worth_of([*self.begun, *stays]) + STAY, stays
+        for steps in self._sets():
+            if (found := worth_of([*self.begun, *steps])) > value:
+                value, best = found, self._new(steps)
+        return best
+
+    def first(self, seconds: float) -> Step | None:
+        """Return the single step of most worth of those that take no longer than `seconds`; None if none does."""
+        heads = (LINEAR, QUICK, DENSE), (SCRATCH_HEAD,)
+        steps = [Step((bank,), head) for bank in self._options for head in heads[bool(bank.epochs)]]
+        known = self._known(steps)
+        fitting = [step for step in known if self._seconds([step]) <= seconds and self._bytes([step]) <= self.room]
+        return min(fitting, key=lambda step: (step.short, self._seconds([step])), default=None)
+
+    def ordered(self, steps: Sequence[Step]) -> list[Step]:
+        """Return steps in the order in which each adds most for its seconds."""
+        left, ordered = list(steps), list[Step]()
+        while left:
+            before, spent = worth_of([*self.begun, *ordered]), self._seconds(ordered)
+
+            def rate(step: Step, before: float = before, spent: float = spent) -> float:
+                gain = worth_of([*self.begun, *ordered, step]) - before
+                return gain / max(self._seconds([*ordered, step]) - spent, 1e-3)
+
+            best = max(left, key=rate)
+            left.remove(best)
+            ordered.append(best)
+        return ordered
+
+    def _sets(self) -> Iterator[list[Step]]:
+        """Yield sets of steps that fit: each begins with one bank, and takes further ones by their worth a second."""
+        for heads, start in itertools.product(HEAD_SETS, self._options):
+            banks, steps = [start], self._steps_on([start], heads)
+            while steps and self._fits(steps):
+                yield steps
+                more = self._next(banks, steps, heads)
+                if more is None:
+                    break
+                banks.append(more)
+                steps = self._steps_on(banks, heads)
+
+    def _next(self, banks: Sequence[Bank], steps: Sequence[Step], heads: Sequence[str]) -> Bank | None:
+        """Return the bank that adds most for its seconds to others; None if none adds anything within the time."""
+        known = {(bank.source, bank.size) for bank in banks}
+        value, spent = worth_of([*self.begun, *steps]), self._seconds(steps)
+        best, found = 0.0, None
+        for bank in (bank for bank in self._options if (bank.source, bank.size) not in known):
+            larger = self._steps_on([*banks, bank], heads)
+            gain = worth_of([*self.begun, *larger]) - value
+            rate = gain / max(self._seconds(larger) - spent, 1e-3)
+            if gain > NONE_PAYS and rate > best and self._fits(larger):
+                best, found = rate, bank
+        return found
+
+    def _steps_on(self, banks: Sequence[Bank], heads: Sequence[str]) -> list[Step]:
+        """Return the models of some heads on some banks, without those that failed."""
+        frozen = [bank for bank in banks if not bank.epochs]
+        steps = [Step((bank,), head) for bank in frozen for head in heads if head != JOINT]
+        of_backbone = {bank.label: bank for bank in sorted(frozen, key=lambda bank: -bank.short)}  # the best of each
+        if JOINT in heads and len(of_backbone) > 1:
+            best = sorted(of_backbone.values(), key=lambda bank: bank.short)[:MOST_JOINT]
+            steps.append(Step(same_views(best), JOINT))
+        return self._known([*steps, *(Step((bank,), SCRATCH_HEAD) for bank in banks if bank.epochs)])
+
+    def _known(self, steps: list[Step]) -> list[Step]:
+        return [step for step in steps if step.name not in self.failed] if self.failed else steps
+
+    def _new(self, steps: Sequence[Step]) -> list[Step]:
+        return self._known([step for step in steps if step not in self.begun])
+
+    def _fits(self, steps: Sequence[Step]) -> bool:
+        return self._seconds(steps) <= self.left and self._bytes(steps) <= self.room
+
+    def _seconds(self, steps: Sequence[Step]) -> float:
+        """Return what steps take; those begun take nothing any more.
+
+        It is what `Costs.of` adds up to, or a little more where two steps share a part of a bank, and much quicker.
+        """
+        new, seen = self._new(steps), dict[tuple[str, int], int]()
+        seconds = sum(self.choosing(len(self.begun) + number) for number in range(1, len(new) + 1))
+        for step in new:
+            seconds += MARGIN * self.costs.of_fit(step)
+            for bank in step.banks:
+                place = VIEWS.index(bank.views)
+                if place > seen.get((bank.source, bank.size), -1):
+                    seen[bank.source, bank.size] = place
+                    seconds += self._bank_seconds(bank)
+        sizes = {min(size, self.costs.facts.chip_size) for _, size in seen}
+        return seconds + MARGIN * sum(map(self.costs.to_decode, sizes))
+
+    def _bank_seconds(self, bank: Bank) -> float:
+        if bank not in self._banks_priced:
+            self._banks_priced[bank] = MARGIN * self.costs.of_bank(bank)
+        return self._banks_priced[bank]
+
+    def _bytes(self, steps: Sequence[Step]) -> int:
+        banks = {bank for step in steps for bank in step.banks}
+        return sum(self._room_for(bank) for bank in banks)
+
+    def _room_for(self, bank: Bank) -> int:
+        if bank not in self._rooms:
+            self._rooms[bank] = self.costs.bytes_of(bank)
+        return self._rooms[bank]
+
+    @cached_property
+    def _options(self) -> list[Bank]:
+        """The ways to show chips to the candidates, of each at most some: none that costs more for less."""
+        found = []
+        for candidate in self.candidates:
+            kept: list[Bank] = []
+            for bank in sorted(self._banks(candidate), key=lambda bank: (self._price(bank), bank.short)):
+                if not kept or bank.short < kept[-1].short:
+                    kept.append(bank)
+            if len(kept) > MOST_OPTIONS:
+                last = len(kept) - 1
+                kept = [kept[round(number * last / (MOST_OPTIONS - 1))] for number in range(MOST_OPTIONS)]
+            found += kept
+        return list(dict.fromkeys([*found, *(bank for step in self.begun for bank in step.banks)]))
+
+    def _price(self, bank: Bank) -> float:
+        return self.costs.of([Step((bank,), SCRATCH_HEAD if bank.epochs else LINEAR)])[0].whole
+
+    def _banks(self, candidate: Candidate) -> Iterator[Bank]:
+        backbone, chip_size = candidate.recipe.backbone, self.costs.facts.chip_size
+        known = self.costs.speeds.known(candidate.source)
+        for size in (size for size in sizes_for(chip_size) if known and size >= known[0]):
+            lost = short_of_size(size, chip_size)
+            for views in VIEWS:
+                if not candidate.from_scratch:
+                    short = BACKBONES.get(backbone, OTHER_BACKBONE) + lost + views.short
+                    yield Bank(candidate.source, candidate.label, size, views, 0, short)
+                    continue
+                for epochs, fewer in SCRATCH_BY_EPOCHS.items():
+                    short = SCRATCH.get(backbone, max(SCRATCH.values())) + lost + fewer + views.short
+                    yield Bank(candidate.source, candidate.label, size, views, epochs, short)
+
+
+def worth_of(steps: Sequence[Step]) -> float:
+    """Return what the best blend of steps' models is worth; see `worth`."""
+    return worth([Weighed(step.features, step.head, step.short) for step in dict.fromkeys(steps)])
