@@ -163,21 +163,25 @@ def test_results_that_differ_leave_it_to_keras_and_are_not_kept(extractor, lines
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("mixed", [False, True])
-def test_bfloat16_is_computed_in_where_it_is_asked_for_and_may_differ_more(extractor, lines, monkeypatch, mixed):
-    asked = []
+@pytest.mark.parametrize(
+    ("mixed", "factor", "asked", "by"),
+    [(False, 1.01, [False], "Keras"), (True, 1.01, [True], "OpenVINO"), (True, 1.6, [True, False], "OpenVINO")],
+)
+def test_bfloat16_may_differ_more_and_gives_way_to_float32(extractor, lines, monkeypatch, mixed, factor, asked, by):
+    tried = []
 
     def openvino(network, shape, pixels, mixed):
-        asked.append(mixed)
-        return lambda chips: network.predict_on_batch(chips) * 1.01
+        tried.append(mixed)
+        wrong = 1.0 if factor > 1.5 and not mixed else factor
+        return lambda chips: network.predict_on_batch(chips) * wrong
 
     monkeypatch.setattr(runners, "_reason_against", lambda: None)
     monkeypatch.setattr(runners, "converted", lambda network: network)
     monkeypatch.setattr(runners, "OpenVinoRunner", openvino)
     runner = runner_of(extractor, chips_of(2), mixed=mixed)
-    assert asked == [mixed]
-    assert isinstance(runner, KerasRunner) is not mixed
-    assert f"run by {'OpenVINO' if mixed else 'Keras'}" in lines[0]
+    assert tried == asked
+    assert isinstance(runner, KerasRunner) is (by == "Keras")
+    assert f"run by {by}" in lines[0]
 
 
 @pytest.mark.parametrize(
