@@ -4,6 +4,9 @@ Run with `python -m tests.benchmarks.bench_heads`, and for small heads with `--c
 256,128 --batch-size 64 --seeds 1`. Epochs of both are trained in turns, on random features of realistic size, and the
 peak of float32 products is measured in the same run. What the arithmetic needs is counted: a head's forward and
 backward products over the chips learnt from, and its forward product over those held out.
+
+Measured on two cores that others used too: an epoch of 25 heads takes 72 s, at 73 % of the peak; by `fit` five of them
+take 57 s.
 """
 
 from __future__ import annotations

@@ -135,6 +135,16 @@ def test_what_is_done_is_not_done_again_and_the_rest_is(jobs, lines, monkeypatch
     assert [line.split(":")[0] for line in lines] == [f"'tiny' fold {fold} is done" for fold in range(K)]
 
 
+def test_scores_that_were_lost_are_made_again_without_training(jobs, monkeypatch):
+    run_jobs(jobs)
+    before = [made_by(job) for job in jobs]
+    for job in jobs[1:]:
+        (job.folder / "scores.json").unlink()
+    no_head_is_to_be_trained(monkeypatch)
+    run_jobs(jobs)
+    assert [made_by(job) for job in jobs] == before
+
+
 def test_a_head_that_was_lost_is_fitted_again_alone(jobs, monkeypatch):
     run_jobs(jobs)
     before, trained = made_by(jobs[2]), []
