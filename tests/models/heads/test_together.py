@@ -76,9 +76,8 @@ def test_shared_work_is_done_once_on_each_thing(number):
         each = together._each(pool, number)
         each(done.append, range(0, 50, 10))
         assert sorted(done) == [0, 10, 20, 30, 40]
-        threads: set[int] = set()
-        each(lambda _: (threads.add(threading.get_ident()), time.sleep(0.01)), range(9))
-        assert len(threads) == number
+        meeting = threading.Barrier(number)  # of so many threads at the same time
+        each(lambda _: meeting.wait(10), range(number))
 
 
 def test_those_that_have_come_least_far_go_first(monkeypatch):

@@ -31,7 +31,7 @@ from tests.models import samples
 from tests.models.samples import content_of, frozen, tiny_job
 from tests.models.train.conftest import interrupt_heads_after, no_head_is_to_be_trained
 
-HEADS: dict[str, Any] = {"epochs": 3, "views": "identity", "augment": (), "seeds": 2, "learning_rate": 0.02}
+HEADS: dict[str, Any] = {"epochs": 12, "views": "identity", "augment": (), "seeds": 2, "learning_rate": 0.02}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,25 @@ def jobs(workspace, tiny_weights) -> list[Job]:
     return jobs_in(workspace, tiny_weights)
 
 
+@pytest.fixture(scope="module")
+def whole(banked, tiny_weights, tmp_path_factory) -> list[Job]:
+    """All folds, done at once. Not to be changed."""
+    root = tmp_path_factory.mktemp("whole") / "workspace"
+    shutil.copytree(banked, root)
+    jobs = jobs_in(Workspace(root, load("planet")), tiny_weights)
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(keras.applications, "TinyNet", samples.TinyNet, raising=False)
+        run_jobs(jobs)
+    return jobs
+
+
+@pytest.fixture
+def done(jobs, whole) -> list[Job]:
+    """All folds, done at once, to be changed."""
+    shutil.copytree(whole[0].workspace.runs, jobs[0].workspace.runs)
+    return jobs
+
+
 def jobs_in(workspace: Workspace, weights: str, **values: Any) -> list[Job]:
     return [tiny_job(workspace, fold, **frozen(weights, **{**HEADS, **values})) for fold in range(K)]
 
@@ -72,28 +91,25 @@ def made_by(job: Job) -> list[Any]:
     return [scores.heldout.names, scores.heldout.values.tobytes(), scores.test.values.tobytes(), figures]
 
 
-def test_a_fold_alone_is_the_one_of_all_folds_at_once(jobs, banked, tmp_path, tiny_weights):
-    run_jobs(jobs)
-    shutil.copytree(banked, tmp_path / "alone")
-    others = jobs_in(Workspace(tmp_path / "alone", load("planet")), tiny_weights)
-    for job, other in zip(jobs, others, strict=True):
-        run_jobs([other])
+def test_a_fold_alone_is_the_one_of_all_folds_at_once(jobs, whole):
+    for job, other in zip(jobs, whole, strict=True):
+        run_jobs([job])
         assert made_by(job) == made_by(other)
         kept = {str(path.relative_to(job.folder)) for path in job.folder.rglob("*") if path.is_file()}
         assert kept == {
             "job.json", LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json",
             f"seed1/{HISTORY}", f"seed1/{NETWORK}",
         }  # fmt: skip
+        assert kept == {str(path.relative_to(other.folder)) for path in other.folder.rglob("*") if path.is_file()}
     assert len({state_of(job.folder).history[-1].heldout_loss for job in jobs}) == K
 
 
-def test_the_log_of_each_fold_says_what_it_reached_and_each_epoch_once(jobs):
-    run_jobs(jobs)
-    for job in jobs:
+def test_the_log_of_each_fold_says_what_it_reached_and_each_epoch_once(whole):
+    for job in whole:
         log = (job.folder / LOG).read_text().splitlines()
         heldout = job.store.read(job.model, job.fold).heldout
         value = reached(heldout, job.task, job.workspace.labelled)
-        assert sum(line.startswith("epoch ") for line in log) == 3
+        assert sum(line.startswith("epoch ") for line in log) == 12
         assert any(line.startswith(f"Held-out F2 {value:.4f} ") for line in log)
         assert sum(line.startswith(f"'tiny' fold {job.fold} of 3") for line in log) == 1
         assert any(line.startswith(f"Wrote {job.folder}: best epoch ") for line in log)
@@ -121,10 +137,11 @@ def test_a_solver_takes_the_place_of_training(workspace, tiny_weights, monkeypat
 # What is there already
 
 
-def test_what_is_done_is_not_done_again_and_the_rest_is(jobs, lines, monkeypatch):
-    run_jobs(jobs[1:2])
+def test_what_is_done_is_not_done_again_and_the_rest_is(done, lines, monkeypatch):
+    jobs = done
+    for job in (jobs[0], jobs[2]):
+        shutil.rmtree(job.folder)
     before = {name: content for name, content in content_of(jobs[1].folder).items() if name != LOG}
-    lines.clear()
     run_jobs(jobs)
     assert lines[0].startswith("'tiny' fold 1 is done: held-out F2 0.")
     assert {name: content for name, content in content_of(jobs[1].folder).items() if name != LOG} == before
@@ -135,21 +152,18 @@ def test_what_is_done_is_not_done_again_and_the_rest_is(jobs, lines, monkeypatch
     assert [line.split(":")[0] for line in lines] == [f"'tiny' fold {fold} is done" for fold in range(K)]
 
 
-def test_scores_that_were_lost_are_made_again_without_training(jobs, monkeypatch):
-    run_jobs(jobs)
-    before = [made_by(job) for job in jobs]
-    for job in jobs[1:]:
+def test_scores_that_were_lost_are_made_again_without_training(done, whole, monkeypatch):
+    for job in done[1:]:
         (job.folder / "scores.json").unlink()
     no_head_is_to_be_trained(monkeypatch)
-    run_jobs(jobs)
-    assert [made_by(job) for job in jobs] == before
+    run_jobs(done)
+    assert [made_by(job) for job in done] == [made_by(job) for job in whole]
 
 
-def test_a_head_that_was_lost_is_fitted_again_alone(jobs, monkeypatch):
-    run_jobs(jobs)
-    before, trained = made_by(jobs[2]), []
-    (jobs[2].folder / "seed1" / NETWORK).unlink()
-    (jobs[2].folder / "scores.json").unlink()
+def test_a_head_that_was_lost_is_fitted_again_alone(done, whole, monkeypatch):
+    trained = []
+    (done[2].folder / "seed1" / NETWORK).unlink()
+    (done[2].folder / "scores.json").unlink()
     begin = HeadGroup.__post_init__
 
     def remember(group: HeadGroup) -> None:
@@ -157,25 +171,25 @@ def test_a_head_that_was_lost_is_fitted_again_alone(jobs, monkeypatch):
         begin(group)
 
     monkeypatch.setattr(HeadGroup, "__post_init__", remember)
-    run_jobs(jobs)
+    run_jobs(done)
     assert len(trained) == 1
-    assert made_by(jobs[2]) == before
+    assert made_by(done[2]) == made_by(whole[2])
 
 
 # Other processes
 
 
-@pytest.mark.parametrize("busy", range(K))
-def test_a_fold_that_another_process_is_at_is_passed_over_or_refused(jobs, busy, lines):
+def test_a_fold_that_another_process_is_at_is_passed_over_or_refused(done, lines):
+    jobs, busy = done, 1
+    for job in jobs[1:]:
+        shutil.rmtree(job.folder)
     with alone(jobs[busy].folder):
         with pytest.raises(BusyError, match=f"Another process is at 'tiny' fold {busy}"):
             run_jobs(jobs)
-        assert jobs[0].store.folds_of("tiny") == []
+        assert jobs[0].store.folds_of("tiny") == [0]
         run_jobs(jobs, pass_on=True)
-    assert jobs[0].store.folds_of("tiny") == [fold for fold in range(K) if fold != busy]
+    assert jobs[0].store.folds_of("tiny") == [0, 2]
     assert f"Another process is at 'tiny' fold {busy}. Wait for it to end. Passing on to the next fold." in lines
-    run_jobs(jobs)
-    assert jobs[0].store.folds_of("tiny") == [*range(K)]
 
 
 def test_while_folds_are_trained_no_other_process_may_be_at_them(jobs, monkeypatch):
@@ -210,20 +224,14 @@ def ctrl_c(monkeypatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("checkpoint_each_epoch", "ctrl_c")
-def test_ctrl_c_keeps_what_was_finished_and_the_rest_goes_on_as_if_there_had_been_none(
-    workspace, banked, tmp_path, tiny_weights, lines
-):
-    jobs = jobs_in(workspace, tiny_weights, epochs=20)
+def test_ctrl_c_keeps_what_was_finished_and_the_rest_goes_on_as_if_there_had_been_none(jobs, whole, lines):
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs)
     begun = [state_of(job.folder).epochs for job in jobs]
-    assert 5 <= sum(begun) < 20 * K
+    assert 5 <= sum(begun) < 12 * K
     lines.clear()
     run_jobs(jobs)
     assert sum(line.startswith("Going on after epoch ") for line in lines) == sum(epochs > 0 for epochs in begun)
-    shutil.copytree(banked, tmp_path / "whole")
-    whole = jobs_in(Workspace(tmp_path / "whole", load("planet")), tiny_weights, epochs=20)
-    run_jobs(whole)
     assert [made_by(job) for job in jobs] == [made_by(job) for job in whole]
     assert not any(checkpoints(job.folder) for job in jobs)
 
