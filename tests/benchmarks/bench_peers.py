@@ -6,9 +6,10 @@ Run with
         --bank FOLDER/bank.npz --environments FOLDER/environments --results FOLDER/results
 
 `--workspace` and `--model` write the bank's file if it is not there; `--made-up 600x256` makes one up instead. The
-environments take some 10 GB; with PyPI's own torch, a CUDA build, three times as much. What was run is kept in the
-results' folder and not run again, so that the table can be filled over several calls: `--only TabM:pca-small` runs one
-variant, `--only ours,FLAML` some peers; `--seconds 60` one length. The table always shows all that is kept for a bank.
+environments take 8 GB with a CPU build of torch; with PyPI's own, a CUDA build, some three times as much. What was run
+is kept in the results' folder and not run again, so that the table can be filled over several calls: `--only
+TabM:pca-small` runs one variant, `--only ours,FLAML` some peers; `--seconds 60` one length. The table always shows all
+that is kept for a bank.
 
 How it is fair. The seconds are for all folds together, from the start of the process to its end, imports and all. What
 takes a limit is given its share of what is left for each fold, or fold and label; it may then be late, by which the

@@ -40,6 +40,7 @@ def best_of(made: Made, assignment: Assignment) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore"):
         means = np.stack([np.mean(passes, axis=0) for passes in made.values()])
     cells, best = losses(assignment.truth, means), means[0].copy()
+    cells[:, np.isnan(means[0])] = 0  # of labels that a fold cannot learn no strength has scores
     for training, heldout in assignment.folds():
         chosen = cells[:, training].mean(axis=1).argmin(axis=0)
         best[heldout] = means[chosen, heldout[:, None], np.arange(means.shape[2])]
@@ -84,7 +85,9 @@ def main() -> None:
         elif "logistic" in assignment.words:
             return
         else:
-            strength = min(made, key=lambda each: losses(assignment.truth, made[each][0]).mean())
+            strength = min(
+                made, key=lambda each: np.nan_to_num(losses(assignment.truth, made[each][0]), posinf=0).mean()
+            )
         made.setdefault(strength, []).append(np.full(assignment.truth.shape, np.nan, dtype=np.float32))
         with threadpool_limits(1):
             if "logistic" in assignment.words:
