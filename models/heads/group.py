@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.heads.losses import HeadLoss, head_loss
-from models.heads.stack import Floats, HeadShape
+from models.heads.stack import VARIANCE, Floats, HeadShape
 from models.heads.steps import num_slots
 from models.heads.tabm import TabmShape
 from models.inputs.examples import Examples
@@ -19,7 +19,6 @@ from models.recipes.recipe import Recipe
 from models.runs.training_state import TrainingState
 
 ENOUGH = 4096  # chips, for the moments of features
-VARIANCE = 1e-3  # added to each variance: that of the batch normalisation as which the moments are kept
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class HeadGroup:
         return bank
 
     @cached_property
-    def shape(self) -> HeadShape | TabmShape:
+    def shape(self) -> HeadShape:
         """Sizes of the heads."""
         recipe, units = self.recipe, (*self.recipe.dense, len(self.examples.task.labels))
         if recipe.members > 1:

@@ -16,10 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from competition.metrics.over_labels import label_weights
 from competition.spec.metric import Metric
 from competition.task import Task
+from models.heads.stack import Floats
 from models.recipes.loss_terms import EPSILON, MARGIN, balanced_weights
 from models.recipes.recipe import Columns, Recipe, softmax_groups
-
-Floats = NDArray[np.float32]
 
 HIGHEST = float(np.float32(1 - EPSILON))  # score that Keras does not clip
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Each = Callable[[Callable[[Any], None], Sequence[Any]], None]  # does some work on each of some things
 
 COLUMNS = 256  # of a product that one core makes at once
+VARIANCE = 1e-3  # added to each variance of features, as by the batch normalisation as which moments are kept
 
 
 def one_by_one(work: Callable[[Any], None], things: Sequence[Any]) -> None:
@@ -116,24 +117,49 @@ class HeadShape:
         for number, seed in enumerate(seeds):
             random = np.random.default_rng([seed, 0])
             layers = self.layers(values, number)
-            for kernel, _ in layers:
-                limit = math.sqrt(6 / sum(kernel.shape))
+            for kernel, *_ in layers:
+                limit = math.sqrt(6 / sum(kernel.shape[-2:]))
                 kernel[:] = random.uniform(-limit, limit, kernel.shape)
-            layers[-1][1][:] = bias
+            self._tell_apart(layers, random)
+            layers[-1][-1][:] = bias
         return values
+
+    def _tell_apart(self, layers: list[list[Floats]], random: np.random.Generator) -> None:
+        """Begin what members have of their own: nothing in plain heads, which have none."""
 
     def mask_shapes(self, num_chips: int) -> list[tuple[int, ...]]:
         """Return the shape of the mask of each hidden layer."""
         return [(num_chips, self.num_heads, units) for units in self.units[:-1]]
 
     def layers(self, values: Floats, number: int) -> list[list[Floats]]:
-        """Return kernel and bias of each layer of one head: views into the buffer."""
+        """Return the weights of each layer of one head, in the order of Keras' layers: views into the buffer."""
         arrays = [np.moveaxis(part.of(values), part.axis, 0)[number] for part in self.parts]
         return [list(pair) for pair in zip(arrays[: len(self.units)], arrays[len(self.units) :], strict=True)]
 
-    def stack(self, values: Floats, each: Each = one_by_one) -> HeadStack:
+    def stack(self, values: Floats, each: Each = one_by_one) -> Stack:
         """Return the heads with some weights."""
         return HeadStack(self, values, each)
+
+
+class Stack(Protocol):
+    """Heads that see the same chips: forward and backward for all of them."""
+
+    def logits(self, features: Floats, masks: Sequence[NDArray[np.bool_]] = (), factor: float = 1.0) -> Floats:
+        """Return the logits (num_heads * members, num_chips, num_labels); what it returns may be overwritten next.
+
+        Args:
+            features: float32 array (num_chips, num_features), as the first layer takes them.
+            masks: for each hidden layer, which of its units are kept, as `HeadShape.mask_shapes`; none: all.
+            factor: by which those that are kept are multiplied.
+        """
+
+    def gradients(self, by_logits: Floats, out: Floats) -> None:
+        """Write the gradients by all weights, for the chips of the last call, into `out` (num_weights,).
+
+        Args:
+            by_logits: the gradient by the logits, of their shape.
+            out: receives the gradients.
+        """
 
 
 class HeadStack:
@@ -148,7 +174,7 @@ class HeadStack:
     """
 
     def __init__(self, shape: HeadShape, values: Floats, each: Each = one_by_one) -> None:
-        self.shape, self.values, self.each = shape, values, each
+        self.shape, self.each = shape, each
         arrays = [part.of(values) for part in shape.parts]
         self._kernels, self._biases = arrays[: len(shape.units)], arrays[len(shape.units) :]
         self._buffers: dict[tuple[str, int], Floats] = {}

@@ -6,7 +6,6 @@ layers are `SharedDense` and `OwnDense` in networks/layers.py, which say what th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,26 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads.stack import Each, Floats, Part, one_by_one, parts_of, product
+from models.heads.stack import Each, Floats, HeadShape, Part, one_by_one, parts_of, product
 
 ROWS = 512  # of a kernel whose gradient one core makes at once
 
 
 @dataclass(frozen=True)
-class TabmShape:
-    """The sizes of TabM heads that are trained together; everything but the members is as in `HeadShape`.
+class TabmShape(HeadShape):
+    """The sizes of TabM heads that are trained together.
 
     Attributes:
-        num_features: length of a feature vector.
-        units: units of each layer, the labels last.
-        num_heads: number of heads, one for each seed.
         members: members of each head.
     """
 
-    num_features: int
-    units: tuple[int, ...]
-    num_heads: int
-    members: int
+    members: int = 1
 
     @property
     def parts(self) -> list[Part]:
@@ -47,15 +40,11 @@ class TabmShape:
         shapes.append((self.members, self.units[-1]))
         return parts_of([((self.num_heads, *shape), 0) for shape in shapes])
 
-    @property
-    def num_decayed(self) -> int:
-        """How many weights, the first ones of the buffer, belong to kernels, which weight decay makes smaller."""
-        return self.parts[len(self.units)].start
-
-    @property
-    def num_weights(self) -> int:
-        """How many weights all heads have."""
-        return self.parts[-1].stop
+    def _tell_apart(self, layers: list[list[Floats]], random: np.random.Generator) -> None:
+        """Begin r and s at 1, but the first r, by which members differ, at random signs."""
+        for place, (_, r, s, _) in enumerate(layers[:-1]):
+            r[:] = 1 if place else random.choice([-1, 1], r.shape)
+            s[:] = 1
 
     def mask_shapes(self, num_chips: int) -> list[tuple[int, ...]]:
         """Return the shape of the mask of each hidden layer."""
@@ -67,26 +56,6 @@ class TabmShape:
         kernels, others = arrays[: len(self.units)], arrays[len(self.units) :]
         hidden = [[kernel, *others[3 * place : 3 * place + 3]] for place, kernel in enumerate(kernels[:-1])]
         return [*hidden, [kernels[-1], others[-1]]]
-
-    def begin(self, bias: NDArray[np.floating], seeds: Sequence[int]) -> Floats:
-        """Return the weights (num_weights,) that heads begin with: the members differ by signs of the first r.
-
-        Args:
-            bias: array (num_labels,), where the last biases begin.
-            seeds: one for each head.
-        """
-        values = np.zeros(self.num_weights, dtype=np.float32)
-        for number, seed in enumerate(seeds):
-            random = np.random.default_rng([seed, 0])
-            *hidden, (last, last_bias) = self.layers(values, number)
-            for kernel in [*(layer[0] for layer in hidden), last]:
-                limit = math.sqrt(6 / sum(kernel.shape[-2:]))
-                kernel[:] = random.uniform(-limit, limit, kernel.shape)
-            for place, (_, r, s, _) in enumerate(hidden):
-                r[:] = 1 if place else random.choice([-1, 1], r.shape)
-                s[:] = 1
-            last_bias[:] = bias
-        return values
 
     def stack(self, values: Floats, each: Each = one_by_one) -> TabmStack:
         """Return the heads with some weights."""
@@ -169,10 +138,10 @@ class TabmStack:
         def block(rows: slice) -> None:
             by_kernel[rows] = 0
             for member, own in enumerate(delta):
-                product = inputs[member % len(inputs), :, rows].T @ own
-                np.einsum("fu,fu->f", product, kernel[rows], out=by_r[member, rows])
-                product *= r[member, rows, None]
-                by_kernel[rows] += product
+                made = inputs[member % len(inputs), :, rows].T @ own
+                np.einsum("fu,fu->f", made, kernel[rows], out=by_r[member, rows])
+                made *= r[member, rows, None]
+                by_kernel[rows] += made
 
         self.each(block, [slice(start, start + ROWS) for start in range(0, len(kernel), ROWS)])
         return delta if is_first else self._shared(delta, kernel.T) * r[:, None]

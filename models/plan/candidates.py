@@ -82,8 +82,8 @@ def candidates_of(settings: Settings, known: Sequence[str], *, mixed: bool = Fal
     Args:
         settings: of the run.
         known: the backbones of keras.applications.
-        mixed: make frozen features in bfloat16. On 9,000 chips of Planet, DenseNet121's at 64 px were made three times
-            as fast, and cost .0007 +- .0004 of F2; in the same time other sizes, views and backbones bring more.
+        mixed: make frozen features in bfloat16. On 9,000 chips of Planet, DenseNet121's at 64 px were made some two
+            times as fast, and cost .0007 +- .0004 of F2; in the same time other sizes, views and backbones bring more.
 
     Raises:
         UserError: if a recipe that was asked for is unknown or none of these kinds, or no weights are in the folder.

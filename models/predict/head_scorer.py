@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from competition.task import Task
 from models.backend.interrupts import check
 from models.heads.losses import HeadLoss
-from models.heads.stack import HeadShape, HeadStack
+from models.heads.stack import VARIANCE, HeadShape
 from models.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
 AT_ONCE = 512  # chips scored at once, neither fewer nor more: BLAS adds up in an order that depends on their number
-VARIANCE = 1e-3  # added to each variance, as by Keras' batch normalisation
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ class HeadScorer:
         for number, head in enumerate(heads):
             for layer, weights, shift in zip(shape.layers(values, number), head.kernels, head.biases, strict=True):
                 layer[0][...], layer[1][...] = weights, shift
-        self._stack, self._loss = HeadStack(shape, values), HeadLoss(recipe, task, None)
+        self._num_labels, self._stack, self._loss = len(task.labels), shape.stack(values), HeadLoss(recipe, task)
 
     def __call__(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the mean scores (num_chips, num_labels) of features (num_chips, num_features)."""
-        scores = np.empty((len(features), self._stack.shape.units[-1]), dtype=np.float32)
+        scores = np.empty((len(features), self._num_labels), dtype=np.float32)
         for start in range(0, len(features), AT_ONCE):
             check()
             part = np.asarray(features[start : start + AT_ONCE], dtype=np.float32)

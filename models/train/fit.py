@@ -68,12 +68,14 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
 
 def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number: int, size: int) -> Epoch:
     started = time.monotonic()
-    _seed_dropout(network, recipe.seed, number)
+    with deferred():
+        _seed_dropout(network, recipe.seed, number)
     batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number)
     at_once = max(recipe.batch_size, examples.source.batch_size)
     heldout = Batches(examples.source, examples.heldout, examples.truth, at_once)
     # JAX and torch build the metrics from a first batch, which several workers do not give back to `fit`.
-    network._symbolic_build(data_batch=batches[0])
+    with deferred():
+        network._symbolic_build(data_batch=batches[0])
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
     with reporter.bar(len(batches), f"epoch {number + 1}/{recipe.epochs}", "step") as bar:
         watch = Watch(bar)

@@ -14,13 +14,13 @@ from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
 from folds.score_store import ScoreStore
 from models.heads.group import HeadGroup
+from models.heads.stack import Floats
 from models.heads.together import train_together
 from models.heads.training import scores_of
 from models.inputs.examples import Examples
 from models.recipes.recipe import Recipe
 from models.tune.inner import Trial
 
-Floats = NDArray[np.float32]
 Scores = dict[tuple[Recipe, int], Floats]  # of the chips that a fold holds out, by heads of a recipe
 
 
