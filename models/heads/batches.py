@@ -1,7 +1,8 @@
-"""The batches of an epoch for a group of heads; the next one is made while one is computed."""
+"""The batches of an epoch for a group of heads; of large ones the next is made while one is computed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from models.heads.stack import Floats
 from models.inputs.augment import mix
 from models.inputs.batches import drawn_order
 
+AHEAD = 2**20  # numbers in a batch from which it is made ahead: handing over a smaller one takes longer than it saves
 IN_CACHE = 2**16  # numbers standardised at once: they stay in a core's cache
 LEVELS = 2**16  # of the random numbers that decide what dropout drops
 
@@ -45,14 +47,18 @@ def batches_of(group: HeadGroup, epoch: int) -> Iterator[Batch]:
     """
     order = drawn_order(group.examples.training, group.examples.truth, group.recipe, epoch)
     size, total = min(group.recipe.batch_size, len(order)), group.steps_per_epoch
-    buffers = [np.empty((size, group.shape.num_features), dtype=np.float32) for _ in range(min(2, total))]
+    is_ahead = total > 1 and size * group.shape.num_features >= AHEAD
+    buffers = np.empty((1 + is_ahead, size, group.shape.num_features), dtype=np.float32)
 
     def made(index: int) -> Batch:
         positions = order[index * size : (index + 1) * size]
         # From 1: NumPy pads seeds with zeros, so batch 0 would draw from the stream that drew the order.
         random = np.random.Generator(np.random.SFC64([group.recipe.seed, epoch, index + 1]))
-        return _batch(group, positions, buffers[index % 2][: len(positions)], random)
+        return _batch(group, positions, buffers[index % len(buffers)][: len(positions)], random)
 
+    if not is_ahead:
+        yield from map(made, range(total))
+        return
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(made, 0)
         for index in range(total):
@@ -84,5 +90,6 @@ def _batch(group: HeadGroup, positions: NDArray[np.int64], features: Floats, ran
 
 def _kept(shape: tuple[int, ...], dropout: float, random: np.random.Generator) -> NDArray[np.bool_]:
     """Return which units dropout keeps: 16 random bits decide for each, so that its share is right to 1 in 65,536."""
-    bits = np.frombuffer(random.bytes(2 * int(np.prod(shape))), dtype=np.uint16)
+    number = math.prod(shape)
+    bits = random.bit_generator.random_raw(-(-number // 4)).view(np.uint16)[:number]
     return np.greater_equal(bits, round(dropout * LEVELS)).reshape(shape)

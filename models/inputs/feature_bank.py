@@ -90,7 +90,7 @@ class FeatureBank:
         """Write the features of the chips at `positions` under one view into `out` (num_positions, num_features)."""
         start = 0
         for array in self.maps[view]:
-            out[:, start : start + array.shape[1]] = np.take(np.asarray(array), positions, axis=0)
+            widen(np.take(np.asarray(array), positions, axis=0), out[:, start : start + array.shape[1]])
             start += array.shape[1]
 
     def under(self, view: str, positions: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -98,6 +98,20 @@ class FeatureBank:
         features = np.empty((len(positions), self.num_features), dtype=np.float32)
         self.read_into(view, positions, features)
         return features
+
+
+def widen(halves: NDArray[np.float16], out: NDArray[np.float32]) -> None:
+    """Write float16 numbers as float32: what NumPy's conversion gives, bit by bit, in a quarter of its time.
+
+    Sign, exponent and fraction are put in their places; the product makes up for the exponents' other zero.
+    """
+    bits = out.view(np.int32)
+    bits[...] = halves.view(np.int16)
+    np.left_shift(bits, 13, out=bits)
+    np.bitwise_and(bits, ~(0b111 << 28), out=bits)  # the sign, which filled the places above the exponent
+    out *= np.float32(2.0**112)
+    if max(out.max(initial=0), -out.min(initial=0)) > LARGEST:  # what is infinite or no number
+        out[...] = halves
 
 
 def bank_key(recipe: Recipe, inputs: Inputs, chips: Chips) -> dict[str, Any]:

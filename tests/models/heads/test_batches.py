@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.heads import batches
 from models.heads.batches import batches_of
 from models.heads.group import HeadGroup
 from models.inputs.batches import drawn_order
@@ -56,7 +57,17 @@ def test_the_last_batch_holds_what_is_left(batch_size):
     assert set(sizes[:-1]) <= {batch_size}
 
 
-def test_a_batch_stays_as_it_is_while_the_next_one_is_made():
+def test_batches_made_ahead_are_those_made_when_asked_for(monkeypatch):
+    group = group_of(dropout=0.5)
+    expected = copied(group)
+    monkeypatch.setattr(batches, "AHEAD", 1)
+    for batch, wanted in zip(copied(group), expected, strict=True):
+        assert all(map(np.array_equal, batch[:2], wanted[:2]))
+        assert all(map(np.array_equal, batch[2], wanted[2]))
+
+
+def test_a_batch_stays_as_it_is_while_the_next_one_is_made(monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 1)
     group = group_of()
     for batch in batches_of(group, 0):
         before = batch.features.copy()

@@ -309,3 +309,13 @@ def test_banks_of_other_chips_lie_side_by_side(bank, extractor):
     bank.open(other, key={**KEY, "chips": "others"})
     assert len(list(bank.root.glob("tinynet-16px-*/bank.json"))) == 2
     assert_complete(bank.open(one), extractor, one)
+
+
+@pytest.mark.parametrize("finite", [True, False])
+def test_every_half_is_widened_to_the_same_number(finite: bool) -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves) == finite][:, None]
+    wide = np.full((len(halves), 3), 7, dtype=np.float32)
+    features.widen(halves, wide[:, 1:2])
+    np.testing.assert_array_equal(wide[:, 1:2].view(np.int32), halves.astype(np.float32).view(np.int32))
+    assert (wide[:, ::2] == 7).all()
