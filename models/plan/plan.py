@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from models.plan.candidates import Candidate
 from models.plan.cost import Costs, Seconds
-from models.plan.search import Search
+from models.plan.search import Search, worth_of
 from models.plan.steps import Step
 
 EARLY = 0.5  # share of the time for the first model where none is made within `first_by`, lest all hang on one
@@ -118,15 +118,24 @@ class Planner:
             first_by: seconds for the first model; 0 where there is one already.
             before: the steps that are left of the plan before.
         """
-        room, needed, first = self.room(), 0.0, list[Step]()
-        search = self._search((), left, room)
-        if not done and first_by and (found := search.first(min(first_by, left)) or search.first(EARLY * left)):
-            first, needed = [found], self._seconds([found], 0)[0].whole
-            room -= sum(map(self.costs.bytes_of, found.banks))
-        search = self._search([*done, *first], left - needed, room)
-        steps = [*first, *search.ordered(search.best(before))]
+        firsts: Sequence[Step | None] = [None]
+        if not done and first_by:
+            search = self._search((), left, self.room())
+            firsts = search.firsts(min(first_by, left)) or search.firsts(EARLY * left)[-1:] or firsts
+        plans = [self._after(first, done, left, before) for first in firsts]
+        steps = max(plans, key=lambda steps: worth_of([*done, *steps]))
         pairs = zip(steps, self._seconds(steps, len(done)), strict=True)
         return Plan(self.name, tuple(Planned(step, seconds) for step, seconds in pairs), 0.0 if done else first_by)
+
+    def _after(self, first: Step | None, done: Sequence[Step], left: float, before: Sequence[Step]) -> list[Step]:
+        """Return the steps of most worth that begin with one."""
+        room, steps = self.room(), list[Step]()
+        if first is not None:
+            steps.append(first)
+            left -= self._seconds(steps, len(done))[0].whole
+            room -= sum(map(self.costs.bytes_of, first.banks))
+        search = self._search([*done, *steps], left, room)
+        return [*steps, *search.ordered(search.best(before))]
 
     def _search(self, begun: Sequence[Step], left: float, room: int) -> Search:
         return Search(self.candidates, self.costs, self.choosing, begun, left, room, self.failed)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from models.plan.candidates import Candidate
 from models.plan.cost import MARGIN, Costs
 from models.plan.steps import Bank, Step, same_views
 from models.plan.worth import (
     BACKBONES,
+    BRIEF,
     DENSE,
     HEAD_SETS,
     JOINT,
@@ -30,8 +32,12 @@ from models.plan.worth import (
 )
 
 MOST_OPTIONS = 6  # of size and views, of each candidate
+MOST_FIRSTS = 5  # steps to begin with that are weighed
 NONE_PAYS = 0.05  # thousandths: a step that adds less is left out
 STAY = 0.3  # thousandths by which another plan must be better than what is left of the one before
+
+
+Option = TypeVar("Option", Bank, Step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +78,12 @@ class Search:
                 value, best = found, self._new(steps)
         return best
 
-    def first(self, seconds: float) -> Step | None:
-        """Return the single step of most worth of those that take no longer than `seconds`; None if none does."""
-        heads = (LINEAR, QUICK, DENSE), (SCRATCH_HEAD,)
-        steps = [Step((bank,), head) for bank in self._options for head in heads[bool(bank.epochs)]]
-        known = self._known(steps)
-        fitting = [step for step in known if self._seconds([step]) <= seconds and self._bytes([step]) <= self.room]
-        return min(fitting, key=lambda step: (step.short, self._seconds([step])), default=None)
+    def firsts(self, seconds: float) -> list[Step]:
+        """Return steps to begin with, of those that take no longer than `seconds`: from the quickest to the best."""
+        heads = (LINEAR, QUICK, BRIEF, DENSE), (SCRATCH_HEAD,)
+        steps = self._known([Step((bank,), head) for bank in self._options for head in heads[bool(bank.epochs)]])
+        taken = {step: self._seconds([step]) for step in steps if self._bytes([step]) <= self.room}
+        return _paying([step for step in taken if taken[step] <= seconds], taken.__getitem__, MOST_FIRSTS)
 
     def ordered(self, steps: Sequence[Step]) -> list[Step]:
         """Return steps in the order in which each adds most for its seconds."""
@@ -173,16 +178,9 @@ class Search:
     @cached_property
     def _options(self) -> list[Bank]:
         """The ways to show chips to the candidates, of each at most some: none that costs more for less."""
-        found = []
+        found = list[Bank]()
         for candidate in self.candidates:
-            kept: list[Bank] = []
-            for bank in sorted(self._banks(candidate), key=lambda bank: (self._price(bank), bank.short)):
-                if not kept or bank.short < kept[-1].short:
-                    kept.append(bank)
-            if len(kept) > MOST_OPTIONS:
-                last = len(kept) - 1
-                kept = [kept[round(number * last / (MOST_OPTIONS - 1))] for number in range(MOST_OPTIONS)]
-            found += kept
+            found += _paying(self._banks(candidate), self._price, MOST_OPTIONS)
         return list(dict.fromkeys([*found, *(bank for step in self.begun for bank in step.banks)]))
 
     def _price(self, bank: Bank) -> float:
@@ -201,6 +199,16 @@ class Search:
                 for epochs, fewer in SCRATCH_BY_EPOCHS.items():
                     short = SCRATCH.get(backbone, max(SCRATCH.values())) + lost + fewer + views.short
                     yield Bank(candidate.source, candidate.label, size, views, epochs, short)
+
+
+def _paying(options: Iterable[Option], price: Callable[[Option], float], most: int) -> list[Option]:
+    """Return options in the order of their price, none that costs more for less, and at most so many, evenly."""
+    kept: list[Option] = []
+    for option in sorted(options, key=lambda option: (price(option), option.short)):
+        if not kept or option.short < kept[-1].short:
+            kept.append(option)
+    last = len(kept) - 1
+    return kept if last < most else [kept[round(number * last / (most - 1))] for number in range(most)]
 
 
 def worth_of(steps: Sequence[Step]) -> float:

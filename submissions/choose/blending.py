@@ -175,7 +175,7 @@ def check_name(name: str, members: Sequence[Member], workspace: Workspace) -> No
     """
     if checked_name("blend", name).endswith(".csv"):
         raise UserError(f"{name!r} would be taken for a file. Give the blend a --name without .csv.")
-    if name in ScoreStore.of(workspace).models():
+    if workspace.fold_table.is_file() and name in ScoreStore.of(workspace).models():
         raise UserError(f"'{name}' is a model. Give the blend another --name.")
     for member in members:
         if name in _inside(member.provenance):

@@ -5,8 +5,8 @@ Run with `python -m tests.benchmarks.bench_heads`, and for small heads with `--c
 peak of float32 products is measured in the same run. What the arithmetic needs is counted: a head's forward and
 backward products over the chips learnt from, and its forward product over those held out.
 
-Measured on two cores: an epoch of 25 heads takes 54 s, at 63 % of the peak; by `fit` five of them take 57 s. Small heads
-(2,000 chips x 1,280) are trained 9.5 to 13 times as fast as by `fit`: 128 or 256 units, batches of 64 or 256.
+Measured on two cores: an epoch of 25 heads takes 54 s, at 63 % of the peak; by `fit` five of them take 57 s. Small
+heads (2,000 chips x 1,280, 128 or 256 units, batches of 64 or 256) are trained 9.5 to 13 times as fast as by `fit`.
 """
 
 from __future__ import annotations

@@ -167,3 +167,8 @@ def test_a_damaged_record_is_one_line(workspace: Workspace) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"best\.json is damaged"):
         best(workspace)
+
+
+def test_what_choosing_takes_is_known_before_there_are_folds(workspace: Workspace) -> None:
+    workspace.fold_table.unlink()
+    assert best(workspace).seconds(3) > best(workspace).seconds(1) > 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from models.plan.cost import Costs, Facts
 from models.plan.plan import Planner
+from models.plan.search import worth_of
 from models.plan.steps import Bank, Step
 from models.plan.worth import DENSE, JOINT, LINEAR, VIEWS
 from tests.models.plan.samples import LARGE, SMALL, candidates, costs
@@ -128,3 +129,12 @@ def test_the_best_single_model_is_not_given_up_for_many_weak_ones() -> None:
 def test_where_no_model_is_made_within_a_fifth_one_is_made_within_half() -> None:
     plan = planner(SMALL, "residual").plan([], 90.0, 5.0)
     assert plan.steps[0].seconds.whole <= 45
+
+
+def test_the_first_model_is_one_after_which_the_rest_is_worth_most() -> None:
+    plan = planner().plan([], 3600.0, 720.0)
+    steps = [planned.step for planned in plan.steps]
+    for first in planner()._search((), 3600.0, 10**12).firsts(720.0):
+        seconds = 1.05 * costs().of([first])[0].whole + 2.0
+        rest = planner().plan([first], 3600.0 - seconds)
+        assert worth_of(steps) >= worth_of([first, *(planned.step for planned in rest.steps)]) - 1e-9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.plan.search import Search, worth_of
+from models.plan.search import MOST_FIRSTS, Search, worth_of
 from models.plan.steps import Bank, Step
 from models.plan.worth import DENSE, LINEAR, VIEWS
 from tests.models.plan.samples import LARGE, SMALL, candidates, costs
@@ -40,13 +40,15 @@ def test_an_earlier_plan_stays_unless_another_is_clearly_better() -> None:
     assert search(1.0, facts=SMALL).best(best) == []  # it fits no more
 
 
-def test_the_first_step_is_the_best_that_is_short_enough() -> None:
-    short, long = search(3600.0).first(120.0), search(3600.0).first(3600.0)
-    assert short is not None
-    assert long is not None
-    assert costs().of([short])[0].whole <= 120.0
-    assert long.short < short.short
-    assert search(3600.0).first(1.0) is None
+def test_steps_to_begin_with_fit_and_take_longer_only_for_more() -> None:
+    for seconds in (600.0, 3600.0):
+        firsts = search(3600.0).firsts(seconds)
+        taken = [costs().of([first])[0].whole for first in firsts]
+        assert taken == sorted(taken)
+        assert taken[-1] <= seconds
+        assert [first.short for first in firsts] == sorted({first.short for first in firsts}, reverse=True)
+        assert 1 < len(firsts) <= MOST_FIRSTS
+    assert search(3600.0).firsts(1.0) == []
 
 
 def test_steps_come_by_their_worth_a_second() -> None:
