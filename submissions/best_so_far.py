@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from submissions.submit.write import write_decided
 FILE = "best.json"
 FORMAT = 1
 SHARES = "the labels' shares"  # what stands until the first model is there
+MADE_BY = "auto"  # in the record beside the submission
 
 USUAL = (MEAN, "logit", "log-loss", "log-loss-by-label")  # of the methods, those that won on real scores, and are quick
 DECIDING = (FIXED, "uniform", "shrunk", "structured", PLAIN, CALIBRATED)  # of the rules, likewise
@@ -96,7 +97,7 @@ class _Kept:
         value: the metric of choosing.
         resampled: the same of bootstrapped sets of chips.
         table: the comparison, for people.
-        sha256: of the submission; "" where there is none.
+        sha256: of the submission; "" where there is none, or it was about to be written.
         unit: seconds that a unit of comparing takes; 0 before any.
     """
 
@@ -118,7 +119,7 @@ class BestSoFar:
         with_submission: write it; False where the chips to predict are not scored.
 
     Raises:
-        UserError: if the name is that of a model, or of a blend or a submission that was made otherwise.
+        UserError: if the name is that of a model, or of a blend or a submission that was made or changed otherwise.
     """
 
     def __init__(self, name: str, workspace: Workspace, folder: Path, *, with_submission: bool) -> None:
@@ -126,8 +127,8 @@ class BestSoFar:
         self._record = folder / FILE
         check_name(name, (), workspace)
         self._kept = self._read() if self._record.is_file() else None
-        if self._kept is None:
-            self._check_new()
+        self._unit = 0.0 if self._kept is None else self._kept.unit
+        self._check_own()
 
     @property
     def path(self) -> Path:
@@ -147,19 +148,21 @@ class BestSoFar:
             return self._chosen(0.0, 0.0, is_better=False)
         if members:
             self._kept = None
-            return self(members, 0.0)
+            return self(members, MARGIN * self.seconds(len(members)))
         competition, labelled = self.workspace.competition, self.workspace.labelled
         truth, metric = labelled.truth, competition.metric
         rule = Obedient(make_rule(rules_for(competition)[0], competition), competition, exclusive=False)
         shares = np.broadcast_to(truth.mean(axis=0, dtype=np.float32), truth.shape)
         answers = rule.fit(shares, truth).predict(shares)
         value, resampled = measure(truth, answers, metric), bootstrap(truth, [answers], metric)[:, 0]
-        if self.with_submission:
+
+        def write() -> None:
             made = {"name": self.name, "method": SHARES, "test_left_out": list(self.workspace.test_names)}
             none = Scores((), np.zeros((0, truth.shape[1]), dtype=np.float32))
             with reporter.silent():  # that no chip has scores
-                write_decided(none, rule, self.workspace, made)
-        return self._keep(SHARES, value, tuple(resampled.tolist()), "", 0.0)
+                write_decided(none, rule, self.workspace, {**made, "made_by": MADE_BY})
+
+        return self._keep(_Kept(SHARES, value, tuple(resampled.tolist()), "", ""), write)
 
     def __call__(self, members: Sequence[str], seconds: float) -> Chosen:
         """Choose among some members, and write what is chosen if it is better than what is kept.
@@ -171,24 +174,25 @@ class BestSoFar:
         Raises:
             UserError: if a member does not fit the workspace, or lacks scores of chips to predict.
         """
-        comparison, unit = self._compared(members, seconds)
+        comparison = self._compared(members, seconds)
         value, resampled = comparison.chosen_by_fold
         before, sign = self._kept, self.workspace.competition.metric.sign
         difference = error = 0.0
         if before is not None:
             difference = sign * (value - before.value)
             error = float(np.std(resampled - np.array(before.resampled), ddof=1))
-        if before is not None and difference <= 0 and before.name != SHARES and self._is_written:
-            self._keep(before.name, before.value, before.resampled, before.table, unit)
-            return self._chosen(0.0, error, is_better=False)
-        name = comparison.chosen.evaluation.name
-        self._write(comparison)
-        return self._keep(name, value, tuple(resampled.tolist()), comparison.text(top=10), unit, difference, error)
+            if difference <= 0 and self._is_written:
+                self._kept = replace(before, unit=self._unit)
+                self._save()
+                return self._chosen(0.0, error, is_better=False)
+        name, table = comparison.chosen.evaluation.name, comparison.text(top=10)
+        kept = _Kept(name, value, tuple(resampled.tolist()), table, "", self._unit)
+        return self._keep(kept, lambda: self._write(comparison), difference, error)
 
     def seconds(self, num_members: int) -> float:
         """Return how long choosing among so many members takes with the usual effort."""
-        unit = 0.0 if self._kept is None else self._kept.unit
-        return (unit or GUESS * self.workspace.labelled.truth.size) * _efforts(self.workspace)[1].cost(num_members)
+        unit = self._unit or GUESS * self.workspace.labelled.truth.size
+        return unit * _efforts(self.workspace)[1].cost(num_members)
 
     def text(self) -> str:
         """Return the comparison behind what is chosen, and what was found in its submission."""
@@ -197,44 +201,42 @@ class BestSoFar:
             lines.append(self._report().text())
         return "\n".join(lines)
 
-    def _compared(self, members: Sequence[str], seconds: float) -> tuple[Comparison, float]:
-        """Return the comparison of the greatest effort that fits, and how long a unit of it takes."""
+    def _compared(self, members: Sequence[str], seconds: float) -> Comparison:
+        """Return the comparison of the greatest effort that fits, and remember how long a unit of it takes."""
         candidates = make_candidates(members, self.workspace)
-        started, unit = time.monotonic(), 0.0 if self._kept is None else self._kept.unit
+        started = time.monotonic()
         comparison: Comparison | None = None
         for number, effort in enumerate(_efforts(self.workspace)):
             cost = effort.cost(len(members))
             left = seconds - (time.monotonic() - started)
-            if number and (unit == 0 or MARGIN * unit * cost > left):
+            if number and (self._unit == 0 or MARGIN * self._unit * cost > left):
                 break
             began = time.monotonic()
             comparison = _compare(candidates, effort)
-            unit = (time.monotonic() - began) / cost
+            self._unit = (time.monotonic() - began) / cost
         assert comparison is not None
-        return comparison, unit
+        return comparison
 
     def _write(self, comparison: Comparison) -> None:
-        if not self.with_submission:
-            return
         blend = keep_chosen(self.name, comparison, self.workspace)
         if blend.lacking:
             raise blend.lacking
-        write_decided(blend.test, blend.evaluation.fitted, self.workspace, blend.provenance)
+        provenance = {**blend.provenance, "made_by": MADE_BY}
+        write_decided(blend.test, blend.evaluation.fitted, self.workspace, provenance)
 
-    def _keep(
-        self,
-        name: str,
-        value: float,
-        resampled: tuple[float, ...],
-        table: str,
-        unit: float,
-        gain: float = 0.0,
-        error: float = 0.0,
-    ) -> Chosen:
-        written = digest_file(self.path) if self.with_submission else ""
-        self._kept = _Kept(name, value, resampled, table, written, unit)
-        write_record(self._record, asdict(self._kept), version=FORMAT)
+    def _keep(self, kept: _Kept, write: Callable[[], None], gain: float = 0.0, error: float = 0.0) -> Chosen:
+        """Write what is chosen; that it is about to be written is recorded first, so that a kill is mended."""
+        self._kept = kept
+        if self.with_submission:
+            self._save()
+            write()
+            self._kept = replace(kept, sha256=digest_file(self.path))
+        self._save()
         return self._chosen(gain, error, is_better=True)
+
+    def _save(self) -> None:
+        assert self._kept is not None
+        write_record(self._record, asdict(self._kept), version=FORMAT)
 
     def _chosen(self, gain: float, error: float, *, is_better: bool) -> Chosen:
         assert self._kept is not None
@@ -252,11 +254,17 @@ class BestSoFar:
         competition, sample = self.workspace.competition, self.workspace.sample
         return validate_submission(self.path, competition, sample, exclusive=competition.is_multi_class)
 
-    def _check_new(self) -> None:
-        """Refuse to replace what somebody made otherwise."""
-        taken = [path for path in (self.workspace.blends / self.name, self.path) if path.exists()]
-        if taken and read_provenance(self.path).get("method") != SHARES:  # which is recorded a moment later
-            raise UserError(f"{taken[0]} is there, and was not made by `auto`. Give another --name.")
+    def _check_own(self) -> None:
+        """Refuse to replace what somebody made or changed otherwise."""
+        if self._kept is None:
+            taken = [path for path in (self.workspace.blends / self.name, self.path) if path.exists()]
+            if taken and read_provenance(self.path).get("made_by") != MADE_BY:
+                raise UserError(f"{taken[0]} is there, and was not made by `auto`. Give another --name.")
+        elif self._kept.sha256 and self.path.exists() and not self._is_written:
+            raise UserError(
+                f"{self.path} was changed since `auto` wrote it. Give another --name, or move it away, and it is "
+                "written anew."
+            )
 
     def _read(self) -> _Kept:
         def parse(content: dict[str, Any]) -> _Kept:

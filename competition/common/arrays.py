@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.files import check_room, replace_atomically
+from competition.common.interrupts import check
 from competition.common.progress import reporter
 
 
@@ -85,6 +86,7 @@ def fill(
         for start in range(0, len(positions), block):
             rows = positions[start : start + block]
             for done in make(rows):
+                check()
                 bar.update(done)
                 if bar.disable:
                     pace.update(done)

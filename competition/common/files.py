@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,7 @@ from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.text import readable
 
+_asking_umask = threading.Lock()
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
 
@@ -43,8 +45,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         yield temporary
         # mkstemp makes files private; give them what an ordinary open() would have given.
         temporary.chmod(0o666 & ~_umask())
-        with temporary.open("r+b") as written:  # Windows flushes only what it may write
-            os.fsync(written.fileno())
+        _flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -83,6 +84,9 @@ def replace_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
         if path.exists():
             path.rename(old)
         try:
@@ -205,7 +209,14 @@ def versions_of(*packages: str) -> dict[str, str]:
     return versions
 
 
+def _flush(path: Path) -> None:
+    """Wait until a file's content is on the disk: a power cut must not leave its name without it."""
+    with path.open("r+b") as written:  # Windows flushes only what it may write
+        os.fsync(written.fileno())
+
+
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _asking_umask:  # it can only be asked for by changing it, for all threads
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

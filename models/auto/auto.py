@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from competition.common.errors import UserError
 from competition.common.files import checked_name
+from competition.common.interrupts import watched
 from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.assign import default_folds
@@ -21,7 +22,6 @@ from models.auto.clock import Clock, OutOfTime
 from models.auto.outcome import Outcome
 from models.auto.record import Done, Record
 from models.auto.work import Work
-from models.backend.interrupts import watched
 from models.backend.load import load_backend
 from models.plan.candidates import Candidate, Settings, candidates_of
 from models.plan.cost import FEATURES, FIT, Costs
@@ -32,6 +32,7 @@ from models.plan.worth import VIEWS, sizes_for
 FIRST = 0.2  # share of the time by which there is to be a model
 MEASURED, LEAST, MOST = 0.05, 8.0, 60.0  # share of the time for measuring, and its bounds in seconds
 RESERVE, LEAST_RESERVE = 0.02, 1.5  # share of the time, and seconds, for what comes after the last step
+GIVEN_UP = 3  # steps that could not be made, and none that could
 SLACK = 1.5  # how much longer than foreseen choosing may take
 
 
@@ -80,7 +81,7 @@ class Run:
         """Measure, plan and carry out, until the time is over or nothing that is left would help.
 
         Raises:
-            UserError: if another process is at the run, it was begun with other flags, or the first step fails.
+            UserError: if another process is at the run, it was begun with other flags, or the first steps fail.
         """
         if made := default_folds(self.workspace):
             reporter.say(f"There were no folds yet; they are made.\n{made.text()}")
@@ -136,7 +137,10 @@ class Run:
                 self.record.start, self.record.metric = begun.value, begun.metric
             self._save(self.clock.spent)
             if self.clock.left > 0:
-                plan = self._steps(self._planner_of(self._measured()))
+                with suppress(OutOfTime):
+                    with watched(self.clock.look):
+                        candidates = self._measured()
+                    plan = self._steps(self._planner_of(candidates))
             else:
                 reporter.say(f"The {self.minutes:g} minutes of '{self.name}' are spent; more --minutes go on with it.")
         finally:
@@ -228,9 +232,9 @@ class Run:
                     return
                 seconds, is_whole = self._work.train(step)
         except UserError as error:
-            if not self.record.done:
-                raise
             self._fail(step.name, str(error))
+            if not self.record.done and len(self.record.failed) == GIVEN_UP:
+                raise
             return
         if not is_whole:
             self._fail(step.name, "another process is at some of its folds")

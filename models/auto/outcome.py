@@ -42,7 +42,10 @@ class Outcome:
         headers = ["step", "planned", "taken", metric, "gain"]
         table = tabulate(rows, headers, disable_numparse=True, colalign=("left", *["right"] * 4))
         spent = f"{shown_time(self.record.spent)} of {shown_time(60 * self.minutes)} are spent"
-        said = "The metric is cross-fitted, choosing included; a step that does not help leaves the better one."
+        said = (
+            "The metric is cross-fitted, with choosing among members, blends and rules, not of the best step. "
+            "A step that does not help leaves the better one."
+        )
         failed = [f"{name} could not be made: {reason}" for name, reason in self.record.failed.items()]
         return "\n".join(filter(None, [self.chosen, "", table, f"{said} {spent}.", *failed]))
 

@@ -19,6 +19,7 @@ from models.plan.steps import Bank, Step
 from models.recipes.joint import BY_PARTS
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS
+from models.runs.folders import begun
 from models.runs.model_recipe import ModelRequest
 
 RECIPES = "recipes.toml"
@@ -41,8 +42,8 @@ class Work:
     ) -> None:
         self.workspace, self.name, self.folder = workspace, name, folder
         self.settings, self.candidates = settings, candidates
-        self._paths: dict[str, Any] = {}  # of chips, and the caches that are open: looked up once for all banks
-        self._caches: dict[tuple[str, int], Any] = {}
+        # By rendering, the paths of chips, and the caches that are open: looked up once for all banks.
+        self._opened: dict[str | None, tuple[dict[str, Any], dict[tuple[str, int], Any]]] = {}
 
     def model(self, step: Step) -> str:
         """Return the name of a step's model."""
@@ -82,12 +83,16 @@ class Work:
         return time.monotonic() - started
 
     def train(self, step: Step) -> tuple[float, bool]:
-        """Train the model of a step on every fold; return the seconds that it took, and whether all have scores."""
+        """Train the model of a step on every fold.
+
+        Returns:
+            The seconds that it took, 0 if a part was trained before, and whether all folds have scores.
+        """
         from models.train.train_folds import train_models
 
-        started = time.monotonic()
+        started, was_begun = time.monotonic(), bool(begun(self.workspace.runs / self.model(step)))
         is_whole = train_models(self.workspace, [self._request(step)], **self.settings.of_work)
-        return time.monotonic() - started, is_whole
+        return 0.0 if was_begun else time.monotonic() - started, is_whole
 
     def decoded(self) -> set[int]:
         """Return the pixels along each side at which chips of every split were decoded, as far as the folders tell."""
@@ -106,7 +111,9 @@ class Work:
 
         if self.candidates[bank.source].from_scratch:
             return {}
-        sources = Sources(self.workspace, self._sized(bank), self.settings.skip_broken, self._paths, self._caches)
+        recipe = self._sized(bank)
+        opened = self._opened.setdefault(recipe.images, ({}, {}))
+        sources = Sources(self.workspace, recipe, self.settings.skip_broken, *opened)
         splits = ["train"] + ([] if self.settings.no_test or not sources.names("test") else ["test"])
         return {
             (bank.source, bank.size, split, view): rows

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backend.interrupts import check
+from competition.common.interrupts import check
 
 if TYPE_CHECKING:
     import keras

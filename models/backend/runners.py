@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.interrupts import check, deferred
 from competition.common.progress import reporter
 from models.backend.devices import backend_name, batch_size_for, jit_compile, num_gpus
-from models.backend.interrupts import check, deferred
 from models.backend.kept import TOLERANCE, Kept, largest_difference, tolerance
 from models.backend.openvino import OpenVinoRunner, converted, has_bfloat16, nhwc_pixels
 

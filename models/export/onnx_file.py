@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.interrupts import check
 from competition.common.progress import reporter
 from models.backend.devices import batch_size_for
-from models.backend.interrupts import check
 from models.backend.runners import Runner
 from models.export.manifest import Exported, Manifest
 

@@ -2,8 +2,7 @@
 
 What each loss is for and where it comes from is said in `models/networks/losses.py`. Arrays are float32 of shape
 (..., num_chips, num_labels): the leading axes are heads, each with a batch of its own. Targets may lack them where all
-heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them. A mask (..., num_chips) of 1 and 0 says
-which rows of a batch count: the others are padding, have no gradient, and no part in what is counted over a batch.
+heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them.
 """
 
 from __future__ import annotations
@@ -23,27 +22,21 @@ from models.recipes.recipe import Columns, Recipe, softmax_groups
 HIGHEST = float(np.float32(1 - EPSILON))  # score that Keras does not clip
 
 
-def head_loss(recipe: Recipe, task: Task, *truths: NDArray[np.bool_]) -> HeadLoss:
+def head_loss(recipe: Recipe, task: Task, truth: NDArray[np.bool_]) -> HeadLoss:
     """Return the loss of a recipe.
 
     Args:
         recipe: the loss and its values.
         task: the labels that are scored, and the metric that a soft F-beta follows.
-        truths: bool arrays (num_training_chips, num_labels) of the labels that are scored, from which balanced class
-            weights are made: one for all heads; or one for each head, along the last of the leading axes.
+        truth: bool array (num_training_chips, num_labels) of the labels that are scored, from which balanced class
+            weights are made.
 
     Raises:
-        ValueError: if there is no truth, or one has not a column for each label that is scored.
+        ValueError: if truth has not a column for each label that is scored.
     """
-    if not truths:
-        raise ValueError("no truth")
-    for truth in truths:
-        if truth.shape[1] != len(task.labels):
-            raise ValueError(f"truth has {truth.shape[1]} columns for {len(task.labels)} labels")
-    if recipe.class_weights == "none":
-        return HeadLoss(recipe, task)
-    weights = np.stack([balanced_weights(truth) for truth in truths])
-    return HeadLoss(recipe, task, weights[:, None] if len(truths) > 1 else weights)
+    if truth.shape[1] != len(task.labels):
+        raise ValueError(f"truth has {truth.shape[1]} columns for {len(task.labels)} labels")
+    return HeadLoss(recipe, task, None if recipe.class_weights == "none" else balanced_weights(truth))
 
 
 class HeadLoss:
@@ -52,8 +45,7 @@ class HeadLoss:
     Args:
         recipe: the loss and its values.
         task: the labels that are scored, and the metric that a soft F-beta follows.
-        class_weights: float32 array that broadcasts to (..., num_chips, num_labels), by which a label's positives
-            count; None: all count 1.
+        class_weights: float32 array (num_labels,) by which a label's positives count; None: all count 1.
     """
 
     def __init__(self, recipe: Recipe, task: Task, class_weights: Floats | None = None) -> None:
@@ -86,38 +78,34 @@ class HeadLoss:
             out[..., group] = scores
         return out
 
-    def values(self, targets: ArrayLike, scores: Floats, mask: ArrayLike | None = None) -> Floats:
-        """Return the loss (..., num_chips) of each chip, 0 of padding.
+    def values(self, targets: ArrayLike, scores: Floats) -> Floats:
+        """Return the loss (..., num_chips) of each chip.
 
         Scores count as no nearer to 0 and 1 than 1e-7, as in Keras wherever it does not see the logits.
 
         Args:
             targets: (..., num_chips, num_labels) in [0, 1].
             scores: (..., num_chips, num_labels), as `scores` returns them.
-            mask: (..., num_chips), 1 for rows that count and 0 for padding; None: all count.
         """
-        targets, mask = _arrays(targets, mask)
+        targets = np.asarray(targets, np.float32)
         values = np.zeros(scores.shape[:-1], np.float32)
         for term in self.terms:
-            values += term.values(targets, scores, mask)
-        return values if mask is None else values * mask
+            values += term.values(targets, scores)
+        return values
 
-    def gradient(
-        self, targets: ArrayLike, scores: Floats, mask: ArrayLike | None = None, out: Floats | None = None
-    ) -> Floats:
+    def gradient(self, targets: ArrayLike, scores: Floats, out: Floats | None = None) -> Floats:
         """Return the gradient (..., num_chips, num_labels), by the logits, of the sum of the chips' losses.
 
-        Divided by the number of chips that count it is that of a batch's loss, also where that is a value of the batch
+        Divided by the number of chips it is that of a batch's loss, also where that is a value of the batch
         as a whole. Where no labels share a softmax, cross-entropies are those of the logits, as Keras has them on
         TensorFlow: a score that is wrong by any amount still learns. Elsewhere a clipped score has no gradient.
 
         Args:
             targets: (..., num_chips, num_labels) in [0, 1].
             scores: (..., num_chips, num_labels), as `scores` returns them.
-            mask: (..., num_chips), 1 for rows that count and 0 for padding; None: all count.
             out: where to write it, which may be `scores`.
         """
-        targets, mask = _arrays(targets, mask)
+        targets = np.asarray(targets, np.float32)
         if self.is_plain:
             if self.smoothing:
                 targets = targets * (1 - self.smoothing) + self.smoothing / 2
@@ -126,13 +114,11 @@ class HeadLoss:
         else:
             # "Pulls" are scores p times the slope of the loss by p. Of its pull a logit keeps 1 - p; in a softmax it
             # loses, by p, what all of the group pull. "Pushes" are gradients by single logits as they are.
-            pulls, pushes = zip(*(term.slopes(targets, scores, mask) for term in self.terms), strict=True)
+            pulls, pushes = zip(*(term.slopes(targets, scores) for term in self.terms), strict=True)
             pull = sum(pulls[1:], pulls[0])
             out = np.subtract(pull, scores * self.groups.sums(pull), out=out)
             for push in pushes:
                 out += push
-        if mask is not None:
-            out *= mask[..., None]
         return out
 
 
@@ -181,7 +167,7 @@ class _CrossEntropy:
         self.ones: Any = np.ones((len(groups.single), 1), np.float32)
         self.is_clipped = bool(groups.columns)
 
-    def values(self, targets: Floats, scores: Floats, mask: Floats | None) -> Floats:
+    def values(self, targets: Floats, scores: Floats) -> Floats:
         """Return the loss (..., num_chips) of each chip."""
         carried, absent = self._shares(targets)
         clipped = np.clip(scores, EPSILON, HIGHEST)
@@ -194,7 +180,7 @@ class _CrossEntropy:
             of_absent = np.log(1 - shifted) * shifted**self.gamma
         return ((carried * of_carried + absent * of_absent) @ self.ones)[..., 0] * -self.share
 
-    def slopes(self, targets: Floats, scores: Floats, mask: Floats | None) -> tuple[Floats, Floats]:
+    def slopes(self, targets: Floats, scores: Floats) -> tuple[Floats, Floats]:
         """Return the pull of -log(p), and the push of -log(1 - p), whose pull would be infinite at 1."""
         carried, absent = (part * self.share for part in self._shares(targets))
         others = 1 - scores
@@ -257,32 +243,29 @@ class _SoftFBeta:
             weights = np.ones(num_labels) if weights is None else weights
             self.importance = (weights / weights.sum()).astype(np.float32)
 
-    def values(self, targets: Floats, scores: Floats, mask: Floats | None) -> Floats:
+    def values(self, targets: Floats, scores: Floats) -> Floats:
         """Return the loss of each chip (..., num_chips), or of the batch (..., 1)."""
-        return 1 - self._fractions(targets, scores, self._rows(scores, mask))[0] @ self.importance
+        return 1 - self._fractions(targets, scores)[0] @ self.importance
 
-    def slopes(self, targets: Floats, scores: Floats, mask: Floats | None) -> tuple[Floats, Any]:
+    def slopes(self, targets: Floats, scores: Floats) -> tuple[Floats, Any]:
         """Return the pull, and no push."""
-        rows = self._rows(scores, mask)
-        fractions, under = self._fractions(targets, scores, rows)
+        fractions, under = self._fractions(targets, scores)
         factors = self.importance / under
         if self.average != "samples":
-            factors *= rows.sum(axis=-1, keepdims=True)
+            factors *= scores.shape[-2]
         return (fractions - (1 + self.weight) * targets) * factors * scores, np.float32(0)
 
-    def _fractions(self, targets: Floats, scores: Floats, rows: Floats) -> tuple[Floats, Floats]:
+    def _fractions(self, targets: Floats, scores: Floats) -> tuple[Floats, Floats]:
         """Return F-beta and what is under it: (..., num_chips, 1), (..., 1, num_labels) macro, (..., 1, 1) micro."""
-        hits, decided, carried = (self._sum(part, rows) for part in (targets * scores, scores, targets))
+        hits, decided, carried = (self._sum(part) for part in (targets * scores, scores, targets))
         under: Any = np.maximum(decided + self.weight * carried, EPSILON)
         return (1 + self.weight) * hits / under, under
 
-    def _sum(self, part: Floats, rows: Floats) -> Floats:
+    def _sum(self, part: Floats) -> Floats:
         if self.average == "samples":
             return part @ self.ones
-        return rows @ part if self.average == "macro" else (rows @ part) @ self.ones
-
-    def _rows(self, scores: Floats, mask: Floats | None) -> Floats:
-        return np.ones((1, scores.shape[-2]), np.float32) if mask is None else mask[..., None, :]
+        over_chips = np.ones((1, part.shape[-2]), np.float32) @ part
+        return over_chips if self.average == "macro" else over_chips @ self.ones
 
 
 def _softmax(logits: Floats, group: list[int]) -> Floats:
@@ -293,7 +276,3 @@ def _softmax(logits: Floats, group: list[int]) -> Floats:
     np.exp(own, out=own)
     own /= own.sum(axis=0)
     return np.moveaxis(own, 0, -1)
-
-
-def _arrays(targets: ArrayLike, mask: ArrayLike | None) -> tuple[Floats, Floats | None]:
-    return np.asarray(targets, np.float32), None if mask is None else np.asarray(mask, np.float32)

@@ -11,8 +11,8 @@ import numpy as np
 from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
+from competition.common.interrupts import check
 from competition.common.progress import reporter
-from models.backend.interrupts import check
 from models.heads.group import HeadGroup
 from models.heads.stack import Each, one_by_one
 from models.heads.training import Training

@@ -18,7 +18,7 @@ from models.heads.steps import Steps, clip
 from models.runs.training_state import Epoch
 
 FEATURES = 0  # the input size that epochs on the feature bank are recorded with
-AT_ONCE = 2048  # chips scored at once
+AT_ONCE = 2048  # chips scored at once, by one head or member
 MOST = 2**22  # numbers of an epoch's training scores that are kept for the metric; of more chips the first ones count
 
 
@@ -144,8 +144,9 @@ def scores_of(
     """
     stack = group.shape.stack(group.judged if values is None else values)
     scores = np.empty((group.shape.num_heads, len(positions), group.shape.units[-1]), dtype=np.float32)
-    for start in range(0, len(positions), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    at_once = max(1, AT_ONCE // group.recipe.members)  # each member sees features of its own
+    for start in range(0, len(positions), at_once):
+        part = slice(start, start + at_once)
         features = group.bank.under(view, positions[part])
         group.standardise(features)
         scores[:, part] = of_heads(group.loss.scores(stack.logits(features)), group)

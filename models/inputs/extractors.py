@@ -12,7 +12,7 @@ from models.backend.kept import Kept
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 
-FORMAT = 1  # raise it when the same values make another network
+FORMAT = 1  # raise it, and that of the feature bank, when the same values make another network
 VALUES = ("backbone", "input_size", "pooling", "levels", "indices", "new_bands")
 
 

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from competition.common.arrays import fill, opened, reserve
 from competition.common.files import check_room, digest_json
+from competition.common.interrupts import check
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import counted, readable, short
-from models.backend.interrupts import check
 from models.backend.kept import Kept
 from models.backend.runners import runner_of
 from models.inputs.batches import HEADS_AT_ONCE, Chips

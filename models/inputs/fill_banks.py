@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from competition.common.errors import UserError
+from competition.common.interrupts import heeded
 from competition.common.progress import reporter
 from competition.workspace import Workspace
-from models.backend.interrupts import heeded
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe

@@ -27,7 +27,8 @@ def fit_linear(
 
     Memory: for each pair of features 8 bytes a fold, 8 more, and 4 a penalty that is being worked at (one a core);
     logistic: also 4 bytes for each training chip and feature. For 36,037 chips, 3,840 features and five folds 1.0 GB of
-    ridge and 1.4 GB of logistic, the bank not counted, which is read block by block.
+    ridge and 1.4 GB of logistic, the bank not counted, which is read block by block. Hundreds of labels add more: each
+    takes 4 bytes a penalty and chip, and several times as much while losses are made.
 
     Args:
         bank: features, under the views that the recipe draws and as they are.

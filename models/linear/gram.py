@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
-from models.backend.interrupts import check
+from competition.common.interrupts import check
 
 Block = tuple[NDArray[np.float32], NDArray[np.bool_]]  # features (num_rows, num_features), labels
 Item = TypeVar("Item")

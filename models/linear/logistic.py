@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 from scipy.special import expit
 
-from models.backend.interrupts import check
+from competition.common.interrupts import check
 from models.linear.gram import each, factor
 
 MOST_STEPS, TRIALS = 200, 2  # of the descent, and of each line search

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.interrupts import check
 from competition.common.progress import reporter
-from models.backend.interrupts import check
 from models.linear.gram import Block, Sums, added, narrowed, summed
 from models.linear.plan import Plan, Training
 

@@ -163,10 +163,15 @@ class Costs:
         return sum(max(0, count - made.get(key, 0)) for key, count in rows.items())
 
     def bytes_of(self, bank: Bank) -> int:
-        """Return the room on the disk that a bank still takes."""
+        """Return the room on the disk that a bank still takes, its decoded chips left out."""
         if self.candidates[bank.source].from_scratch:
             return 0
         return 2 * self.lacking(bank) * self.speeds.features[bank.source]
+
+    def bytes_to_decode(self, size: int) -> int:
+        """Return the room that all chips take, decoded at a size of theirs as 8-bit RGB, if they are not yet."""
+        many = 0 if size in self.decoded else self.facts.num_train + self.facts.num_test
+        return 3 * size * size * many
 
     def correct(self, part: str, foreseen: float, taken: float) -> None:
         """Take over how much longer or shorter a part of a step took than was foreseen without corrections."""

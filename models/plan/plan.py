@@ -133,7 +133,8 @@ class Planner:
         if first is not None:
             steps.append(first)
             left -= self._seconds(steps, len(done))[0].whole
-            room -= sum(map(self.costs.bytes_of, first.banks))
+            sizes = {min(bank.size, self.costs.facts.chip_size) for bank in first.banks}
+            room -= sum(map(self.costs.bytes_of, first.banks)) + sum(map(self.costs.bytes_to_decode, sizes))
         search = self._search([*done, *steps], left, room)
         return [*steps, *search.ordered(search.best(before))]
 

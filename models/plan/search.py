@@ -158,7 +158,7 @@ class Search:
                 if place > seen.get((bank.source, bank.size), -1):
                     seen[bank.source, bank.size] = place
                     seconds += self._bank_seconds(bank)
-        sizes = {min(size, self.costs.facts.chip_size) for _, size in seen}
+        sizes = self._sizes(bank for step in new for bank in step.banks)
         return seconds + MARGIN * sum(map(self.costs.to_decode, sizes))
 
     def _bank_seconds(self, bank: Bank) -> float:
@@ -168,7 +168,12 @@ class Search:
 
     def _bytes(self, steps: Sequence[Step]) -> int:
         banks = {bank for step in steps for bank in step.banks}
-        return sum(self._room_for(bank) for bank in banks)
+        decoded = map(self.costs.bytes_to_decode, self._sizes(banks))
+        return sum(map(self._room_for, banks)) + sum(decoded)
+
+    def _sizes(self, banks: Iterable[Bank]) -> set[int]:
+        """Return the pixels along each side at which banks take chips."""
+        return {min(bank.size, self.costs.facts.chip_size) for bank in banks}
 
     def _room_for(self, bank: Bank) -> int:
         if bank not in self._rooms:
@@ -213,4 +218,9 @@ def _paying(options: Iterable[Option], price: Callable[[Option], float], most: i
 
 def worth_of(steps: Sequence[Step]) -> float:
     """Return what the best blend of steps' models is worth; see `worth`."""
-    return worth([Weighed(step.features, step.head, step.short) for step in dict.fromkeys(steps)])
+    weighed = list[Weighed]()
+    for step in dict.fromkeys(steps):
+        weighed.append(Weighed(step.features, step.head, step.short))
+        if step.head == JOINT:
+            weighed += [Weighed(((bank.label, bank.size),), DENSE, bank.short) for bank in step.banks]
+    return worth(weighed)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -49,10 +48,6 @@ class Speeds:
     def known(self, source: str) -> list[int]:
         """Return the input sizes at which a recipe was measured, in ascending order."""
         return sorted(int(key.rpartition(" ")[2]) for key in self.chips if key.rpartition(" ")[0] == source)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return them for JSON."""
-        return asdict(self)
 
 
 def _by_pixels(seconds: dict[str, float], source: str, size: int) -> float:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.interrupts import check
 from competition.task import Task
-from models.backend.interrupts import check
 from models.heads.losses import HeadLoss
 from models.heads.stack import VARIANCE, HeadShape
 from models.recipes.recipe import Recipe
@@ -58,7 +58,7 @@ class HeadLayers:
 class HeadScorer:
     """Runs heads of one recipe, and returns the mean of their scores; a runner, as those of networks are.
 
-    A chip's scores do not depend on which chips are scored with it.
+    A chip's scores do not depend on which chips are scored with it, but for the last bits on some processors.
 
     Args:
         heads: their layers.

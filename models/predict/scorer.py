@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.files import replace_atomically
+from competition.common.interrupts import check
 from competition.common.progress import reporter
-from models.backend.interrupts import check
 from models.backend.runners import Runner
 
 if TYPE_CHECKING:

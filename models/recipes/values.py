@@ -76,7 +76,7 @@ class Values:
         "auto",
     )
     solver: Literal["gradient", "ridge", "logistic"] = _value(
-        "how a head is fitted: epoch by epoch, or at once: least squares, or scikit-learn's logistic regression",
+        "how a head is fitted: epoch by epoch, or at once, by least squares or as a logistic regression",
         "gradient",
     )
     # The loss.
@@ -119,7 +119,7 @@ class Values:
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
     views: str = _value("test-time views: identity, flips or d4", "d4")
-    seeds: int = _value("networks trained one after another from different seeds, whose scores are averaged", 1)
+    seeds: int = _value("networks from different seeds, whose scores are averaged; heads share order and views", 1)
     seed: int = _value("seed of weights, order and augmentation", 0)
     # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
     parts: tuple[Part, ...] = ()

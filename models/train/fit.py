@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.interrupts import check, deferred
 from competition.common.progress import reporter
-from models.backend.interrupts import check, deferred
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples
 from models.networks.monitor import KEY

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from competition.common.interrupts import heeded
 from competition.common.progress import reporter
-from models.backend.interrupts import heeded
 from models.backend.load import load_backend
 from models.runs.folders import BusyError
 from models.train.job import Job
@@ -56,13 +56,17 @@ def _run(jobs: Sequence[Job]) -> None:
     load_backend()
     import keras
 
+    from models.inputs.examples import Examples
     from models.inputs.sources import Sources
 
     keras.utils.clear_session()  # or the networks of the folds before would stay in memory
     first = jobs[0]
     sources = Sources(first.workspace, first.recipe, first.skip_broken)
     first.prepare(sources)
-    every = [job.begin(sources) for job in jobs]
+    every = list[Examples]()
+    for job in jobs:
+        examples = job.begin(sources)
+        every.append(dataclasses.replace(examples, truth=every[0].truth) if every else examples)  # one copy of it
     if first.recipe.on_bank:
         _fit_heads(jobs, every, sources)
     else:
@@ -75,12 +79,11 @@ def _fit_heads(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources)
     from models.train.fit_heads import FoldOfHeads, fit_heads
 
     recipe, table = jobs[0].recipe, jobs[0].store.table
+    left = [(job, examples) for job, examples in zip(jobs, every, strict=True) if not job.is_trained]
+    if not left:
+        return
     bank = sources.bank("train", ("identity", *recipe.drawn_views, *recipe.test_views))
-    folds = [
-        FoldOfHeads(job.fold, dataclasses.replace(examples, source=bank), job.folder)
-        for job, examples in zip(jobs, every, strict=True)
-        if not job.is_trained
-    ]
+    folds = [FoldOfHeads(job.fold, dataclasses.replace(examples, source=bank), job.folder) for job, examples in left]
     for repeat in range(table.num_repeats):  # of each repeat other folds hold the chips out
         if some := [fold for fold in folds if table.repeat_of(fold.fold) == repeat]:
             fit_heads(recipe, some, table.folds_of(sources.cache("train").names, repeat))

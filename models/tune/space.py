@@ -49,7 +49,7 @@ SEARCHED: dict[str, Choice] = {
     "mixup": (0.0, 0.2, 0.4),
     "ema": (0.0, 0.99),
     "batch_size": (128, 256, 512),
-    "epochs": (10, 20, 30),
+    "epochs": (12, 24, 48, 72),
 }
 MOST_WEIGHTS = 5_000_000  # of a head's layers that are drawn: they train in seconds to a few minutes on two cores
 DIGITS = 3  # of numbers drawn

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
+from competition.common.interrupts import heeded
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from models.backend.interrupts import heeded
 from models.backend.load import load_backend
 from models.tune.request import TuneRequest, start_of
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from competition.common.interrupts import watched
 from competition.common.progress import reporter
 from competition.spec.competition import Competition
 from competition.task import Task
-from models.backend.interrupts import watched
 from models.backend.load import load_backend
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from models.inputs.examples import Examples
 
 RECIPE = "densenet121_levels"
+EPOCHS = 24  # half of the recipe's: the bank holds one view, of which more epochs learn by heart
 Solver = Literal["logistic", "ridge"]
-WIDTHS = (512, 256, 128, 64)
+WIDTHS = (256, 128, 64)  # the recipe's own first
 SAMPLE = 2048  # chips that a fold learns from, to see how fast heads are trained
 SLOWER = 1.15  # by how much training may take longer than foreseen
 RESERVE = 0.03  # share of the seconds that are kept for blending
+FIRST = 1 / 2  # share of what is left that the first heads take at most, so that something is written
 LINEAR = 1 / 3  # share of the seconds that must be left for linear heads
 
 
@@ -57,7 +59,7 @@ class Ours:
         arrays, self.assignment = assignment.arrays, assignment
         competition = Competition.model_validate_json(str(arrays["competition"]))
         self.task, self.folds = Task(competition, competition.labels), arrays["folds"].astype(np.int64)
-        values = {"augment": (), "views": "identity"}  # the bank holds one view
+        values = {"augment": (), "views": "identity", "epochs": EPOCHS}
         self.recipe = resolve(RECIPE, values).settled(competition)
         self.fit = CrossFit(arrays["truth"], self.folds, competition.metric)
         self.bank = FeatureBank(arrays["features"].shape[1], {"identity": (arrays["features"],)})
@@ -119,8 +121,8 @@ class Ours:
         """Make one model after another until time is up."""
         epoch, number = self.seconds_of_epoch(), 0
         while True:
-            rest = self.assignment.left - self.end
-            fitting = {width: rest / epoch * WIDTHS[0] / width for width in WIDTHS}  # epochs by width
+            rest = (self.assignment.left - self.end) * (1.0 if number else FIRST)
+            fitting = {width: rest / epoch * self.recipe.dense[0] / width for width in WIDTHS}  # epochs by width
             enough = [width for width in WIDTHS if fitting[width] >= self.recipe.epochs / 2]
             if number and not enough:
                 return

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.interrupts import check
 from competition.workspace import Workspace
 from models.auto import clock
 from models.auto.auto import FIRST, Outcome, Run
 from models.auto.record import FILE
-from models.backend.interrupts import check
 from models.plan.candidates import Candidate, Settings
 from models.plan.cost import Costs, Facts, Made
 from models.plan.plan import Plan
@@ -89,7 +89,7 @@ class FakeWork:
 
     def train(self, step: Step) -> tuple[float, bool]:
         world, began = self.world, self.world.now
-        if error := world.broken.get(step.name):
+        if error := world.broken.get(step.name) or world.broken.get("every"):
             raise UserError(error)
         world.pass_by(world.pace * world.truth().plain_fit(step))
         world.trained.append(f"best-{step.name}")
@@ -234,7 +234,9 @@ def test_more_minutes_go_on_and_the_same_again_do_nothing(run: Callable[..., Out
     assert more.record.done[: len(done)] == first.record.done
 
 
-def test_a_step_that_cannot_be_made_is_left_out_and_the_first_is_an_error(run: Callable[..., Outcome]) -> None:
+def test_a_step_that_cannot_be_made_is_left_out_and_three_of_them_at_first_are_an_error(
+    run: Callable[..., Outcome],
+) -> None:
     world = World()
     names = [name.removeprefix("best-") for name in (run(world, 240), world)[1].trained]
     broken = World(broken={names[1]: "it is broken."})
@@ -242,8 +244,12 @@ def test_a_step_that_cannot_be_made_is_left_out_and_the_first_is_an_error(run: C
     assert outcome.record.failed == {names[1]: "it is broken."}
     assert f"best-{names[1]}" not in broken.trained
     assert "could not be made: it is broken." in outcome.text()
-    with pytest.raises(UserError, match="the first"):
-        run(World(broken={names[0]: "the first"}), 240, anew=True)
+    first = World(broken={names[0]: "the first"})
+    assert run(first, 240, anew=True).record.failed == {names[0]: "the first"}
+    assert len(first.trained) > 1
+    every = World(broken={"every": "all of them"})
+    with pytest.raises(UserError, match="all of them"):
+        run(every, 240, anew=True)
 
 
 def test_a_model_that_was_removed_is_trained_again(run: Callable[..., Outcome], lines: list[str]) -> None:

@@ -42,6 +42,7 @@ def test_a_step_becomes_a_model_of_the_workspace_that_says_what_it_is(work: Work
     recipe = read_recipe(work.workspace, "best-tiny-16px-flips-1")
     assert (recipe.input_size, recipe.augment, recipe.views) == (16, ("flips",), "identity")
     assert work.made(TINY) == made
+    assert work.train(step) == (0.0, True)  # what was there tells nothing of what training takes
 
 
 def test_a_joint_head_stands_on_the_banks_that_are_made(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
+from competition.common.interrupts import heeded
 from competition.spec.load import load
 from models.backend import runners
-from models.backend.interrupts import heeded
 from models.backend.kept import Kept
 from models.backend.openvino import PIXELS_PER_REQUEST, OpenVinoRunner, converted
 from models.backend.runners import KerasRunner, runner_of
@@ -244,7 +244,7 @@ def test_an_interrupt_stops_it_at_the_next_request_and_leaves_none_running(by_op
 
 @ONLY_TENSORFLOW
 def test_an_interrupt_that_was_lost_is_raised(by_openvino, monkeypatch):
-    monkeypatch.setattr("models.backend.interrupts._pressed", SimpleNamespace(is_set=lambda: True))
+    monkeypatch.setattr("competition.common.interrupts._pressed", SimpleNamespace(is_set=lambda: True))
     for runner in (by_openvino, KerasRunner(Recorder())):
         with pytest.raises(KeyboardInterrupt):
             runner(chips_of(2))

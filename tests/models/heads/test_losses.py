@@ -1,4 +1,4 @@
-"""Losses of heads: scores, values and gradients are those of Keras, for heads of their own batches, padded or not."""
+"""Losses of heads: scores, values and gradients are those of Keras, for heads of their own batches."""
 
 from __future__ import annotations
 
@@ -142,32 +142,26 @@ def test_a_score_that_is_wrong_by_any_amount_still_learns(loss):
 # Many heads
 
 
-def loss_of(*truths: Any, competition: Competition = PLANET, **values: Any) -> HeadLoss:
+def loss_of(competition: Competition = PLANET, **values: Any) -> HeadLoss:
     recipe = tiny_recipe(**values)
-    return head_loss(recipe, recipe.task(competition), *(truths or [truth_of()]))
+    return head_loss(recipe, recipe.task(competition), truth_of())
 
 
 @pytest.mark.parametrize(("values", "average"), CASES)
-def test_heads_at_once_have_what_each_has_alone_without_its_padding(values, average):
-    truths = [truth_of(seed) for seed in range(3)]
-    loss = loss_of(*truths, competition=planet(average), **values)
+def test_heads_at_once_have_what_each_has_alone(values, average):
+    loss = loss_of(planet(average), **values)
     targets, logits = batch(2, 3)
-    counts = np.random.default_rng(2).random((2, 3, 12)) < 0.7
-    scores = loss.scores(logits)
-    found = loss.values(targets, scores, counts), loss.gradient(targets, scores, counts)
+    found = loss.values(targets, loss.scores(logits)), loss.gradient(targets, loss.scores(logits))
     assert [part.dtype for part in found] == [np.float32] * 2
-    assert not any(part[~counts].any() for part in found)
-    for row, head in np.ndindex(2, 3):
-        alone = loss_of(truths[head], competition=planet(average), **values)
-        rows = counts[row, head]
-        own = targets[row, head, rows], alone.scores(logits[row, head, rows])
-        for part, expected in zip(found, (alone.values(*own), alone.gradient(*own)), strict=True):
-            np.testing.assert_allclose(part[row, head, rows], expected, rtol=1e-4, atol=1e-6)
+    for head in np.ndindex(2, 3):
+        own = targets[head], loss.scores(logits[head])
+        for part, expected in zip(found, (loss.values(*own), loss.gradient(*own)), strict=True):
+            np.testing.assert_allclose(part[head], np.broadcast_to(expected, part[head].shape), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("values", "average"), CASES)
 def test_heads_may_share_targets_of_any_type(values, average):
-    loss = loss_of(truth_of(0), truth_of(1), competition=planet(average), **values)
+    loss = loss_of(planet(average), **values)
     targets, scores = batch()[0] > 0.5, loss.scores(batch(2)[1])
     full = np.broadcast_to(targets, scores.shape).astype(np.float32)
     for method in (loss.values, loss.gradient):
@@ -175,23 +169,16 @@ def test_heads_may_share_targets_of_any_type(values, average):
         assert method(targets.astype(int), scores).dtype == np.float32
 
 
-@pytest.mark.parametrize("average", ["macro", "micro"])
-def test_a_batch_of_nothing_but_padding_teaches_nothing(average):
-    loss = loss_of(competition=planet(average), loss="crossentropy_and_f_beta")
-    targets, logits = batch(2)
-    assert not loss.gradient(targets, loss.scores(logits), np.zeros((2, 12))).any()
-
-
 # Memory
 
 
 @pytest.mark.parametrize(("values", "average"), CASES)
 def test_results_are_written_where_they_are_wanted_and_nothing_else_is_changed(values, average):
-    loss = loss_of(competition=planet(average), **values)
+    loss = loss_of(planet(average), **values)
     targets, logits = batch(2)
     scores = loss.scores(logits.copy())
     kept = targets.copy(), scores.copy()
-    expected = loss.gradient(targets, scores, np.ones((2, 12)))
+    expected = loss.gradient(targets, scores)
     loss.values(targets, scores)
     assert all(np.array_equal(*pair) for pair in zip((targets, scores), kept, strict=True))
     buffer = logits.copy()
@@ -205,5 +192,3 @@ def test_truths_have_a_column_for_each_label_scored():
     recipe = tiny_recipe(only_labels=("water", "road"))
     with pytest.raises(ValueError, match="17 columns for 2 labels"):
         head_loss(recipe, recipe.task(PLANET), truth_of())
-    with pytest.raises(ValueError, match="no truth"):
-        head_loss(recipe, recipe.task(PLANET))

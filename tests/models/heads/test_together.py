@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from models.backend.interrupts import heeded
+from competition.common.interrupts import heeded
 from models.heads import stack, together
 from models.heads.group import HeadGroup
 from models.heads.stack import one_by_one

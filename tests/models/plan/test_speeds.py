@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -22,4 +23,4 @@ def test_seconds_grow_with_the_pixels_from_the_nearest_size_that_was_measured() 
 
 def test_they_survive_a_file() -> None:
     speeds = Speeds(chips={"a 32": 0.001}, features={"a": 5}, flops=1e9)
-    assert Speeds(**json.loads(json.dumps(speeds.as_dict()))) == speeds
+    assert Speeds(**json.loads(json.dumps(asdict(speeds)))) == speeds

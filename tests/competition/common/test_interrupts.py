@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from competition.common.interrupts import check, deferred, heeded, watched
 from competition.common.progress import reporter
-from models.backend.interrupts import check, deferred, heeded, watched
 from models.predict.scorer import Scorer
 from models.train.fit import Watch
 
