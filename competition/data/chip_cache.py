@@ -16,8 +16,8 @@ from filelock import FileLock
 from joblib import cpu_count
 from numpy.typing import NDArray
 
+from competition.arrays import fill, opened, reserve
 from competition.chip_index import ChipFile, shown_file
-from competition.common.arrays import fill, opened, reserve
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.progress import reporter

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from competition.common.arrays import opened
+from competition.arrays import opened
 from competition.common.errors import UserError
 from competition.common.files import check_room, replace_folder
 from competition.common.progress import reporter

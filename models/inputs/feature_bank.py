@@ -22,7 +22,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from competition.common.arrays import fill, opened, reserve
+from competition.arrays import fill, opened, reserve
 from competition.common.files import check_room, digest_json
 from competition.common.interrupts import check
 from competition.common.progress import reporter

@@ -97,5 +97,6 @@ def test_a_grid_of_nothing_is_refused() -> None:
 def test_features_are_dropped_as_units_where_both_shares_are_the_same() -> None:
     space = space_of()
     start = space.recipe(space.start_settings)
-    assert start.input_dropout is None
+    same = space.recipe(space.start_settings | {"input_dropout": start.dropout})
+    assert same.input_dropout is None
     assert space.recipe(space.start_settings | {"input_dropout": 0.1}).input_dropout == 0.1

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from competition.common.arrays import fill, opened, reserve
+from competition.arrays import fill, opened, reserve
 from competition.common.errors import UserError
 
 INT32 = np.dtype(np.int32)
