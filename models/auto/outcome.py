@@ -43,7 +43,7 @@ class Outcome:
         table = tabulate(rows, headers, disable_numparse=True, colalign=("left", *["right"] * 4))
         spent = f"{shown_time(self.record.spent)} of {shown_time(60 * self.minutes)} are spent"
         said = (
-            "The metric is cross-fitted, with choosing among members, blends and rules, not of the best step. "
+            "The metric is cross-fitted; the choice of members, blend and rule is in it, that of the best step not. "
             "A step that does not help leaves the better one."
         )
         failed = [f"{name} could not be made: {reason}" for name, reason in self.record.failed.items()]

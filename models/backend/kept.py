@@ -77,7 +77,7 @@ class Kept:
             outputs: what Keras makes of them.
             pixels: pixels of its largest map.
         """
-        with suppress(Exception):  # OpenVINO raises whatever it likes
+        with suppress(OSError, RuntimeError):  # the latter by OpenVINO
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._write(model, chips, outputs, pixels)
 

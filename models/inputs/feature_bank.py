@@ -104,6 +104,10 @@ def widen(halves: NDArray[np.float16], out: NDArray[np.float32]) -> None:
     """Write float16 numbers as float32: what NumPy's conversion gives, bit by bit, in a quarter of its time.
 
     Sign, exponent and fraction are put in their places; the product makes up for the exponents' other zero.
+
+    Args:
+        halves: array (num_chips, num_columns).
+        out: receives them, of the same shape; its rows may lie apart.
     """
     bits = out.view(np.int32)
     bits[...] = halves.view(np.int16)

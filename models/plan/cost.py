@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from models.plan.candidates import Candidate
@@ -93,7 +93,7 @@ class Costs:
         for step in steps:
             features = 0.0
             for bank in step.banks:
-                if (size := min(bank.size, self.facts.chip_size)) not in decoded:
+                for size in self.sizes_of([bank]) - decoded:
                     decoded.add(size)
                     features += self.to_decode(size)
                 features += self.of_bank(bank, made)
@@ -162,14 +162,22 @@ class Costs:
         made = self.made if made is None else made
         return sum(max(0, count - made.get(key, 0)) for key, count in rows.items())
 
+    def sizes_of(self, banks: Iterable[Bank]) -> set[int]:
+        """Return the pixels along each side at which chips are decoded for some banks."""
+        return {min(bank.size, self.facts.chip_size) for bank in banks}
+
+    def room_for(self, banks: Collection[Bank]) -> int:
+        """Return the bytes on the disk that banks and the chips decoded for them still take."""
+        return sum(map(self.bytes_of, banks)) + sum(map(self.bytes_to_decode, self.sizes_of(banks)))
+
     def bytes_of(self, bank: Bank) -> int:
-        """Return the room on the disk that a bank still takes, its decoded chips left out."""
+        """Return the bytes that a bank still takes, its decoded chips left out."""
         if self.candidates[bank.source].from_scratch:
             return 0
         return 2 * self.lacking(bank) * self.speeds.features[bank.source]
 
     def bytes_to_decode(self, size: int) -> int:
-        """Return the room that all chips take, decoded at a size of theirs as 8-bit RGB, if they are not yet."""
+        """Return the bytes that all chips take, decoded at a size of theirs as 8-bit RGB, if they are not yet."""
         many = 0 if size in self.decoded else self.facts.num_train + self.facts.num_test
         return 3 * size * size * many
 

@@ -133,8 +133,7 @@ class Planner:
         if first is not None:
             steps.append(first)
             left -= self._seconds(steps, len(done))[0].whole
-            sizes = {min(bank.size, self.costs.facts.chip_size) for bank in first.banks}
-            room -= sum(map(self.costs.bytes_of, first.banks)) + sum(map(self.costs.bytes_to_decode, sizes))
+            room -= self.costs.room_for(first.banks)
         search = self._search([*done, *steps], left, room)
         return [*steps, *search.ordered(search.best(before))]
 

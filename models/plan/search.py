@@ -62,7 +62,6 @@ class Search:
     room: int
     failed: Collection[str] = ()
     _banks_priced: dict[Bank, float] = field(default_factory=dict)
-    _rooms: dict[Bank, int] = field(default_factory=dict)
 
     def best(self, before: Sequence[Step] = ()) -> list[Step]:
         """Return the set of steps of most worth that fits, without those begun.
@@ -158,7 +157,7 @@ class Search:
                 if place > seen.get((bank.source, bank.size), -1):
                     seen[bank.source, bank.size] = place
                     seconds += self._bank_seconds(bank)
-        sizes = self._sizes(bank for step in new for bank in step.banks)
+        sizes = self.costs.sizes_of(bank for step in new for bank in step.banks)
         return seconds + MARGIN * sum(map(self.costs.to_decode, sizes))
 
     def _bank_seconds(self, bank: Bank) -> float:
@@ -167,18 +166,7 @@ class Search:
         return self._banks_priced[bank]
 
     def _bytes(self, steps: Sequence[Step]) -> int:
-        banks = {bank for step in steps for bank in step.banks}
-        decoded = map(self.costs.bytes_to_decode, self._sizes(banks))
-        return sum(map(self._room_for, banks)) + sum(decoded)
-
-    def _sizes(self, banks: Iterable[Bank]) -> set[int]:
-        """Return the pixels along each side at which banks take chips."""
-        return {min(bank.size, self.costs.facts.chip_size) for bank in banks}
-
-    def _room_for(self, bank: Bank) -> int:
-        if bank not in self._rooms:
-            self._rooms[bank] = self.costs.bytes_of(bank)
-        return self._rooms[bank]
+        return self.costs.room_for({bank for step in steps for bank in step.banks})
 
     @cached_property
     def _options(self) -> list[Bank]:

@@ -134,7 +134,7 @@ def worth(models: Sequence[Weighed]) -> float:
     """Return what the best blend of models is worth, in thousandths; only differences mean something.
 
     The best model counts in full, the others by what is new in them, less where they are worse, or others came before.
-    What a joint head sees counts by itself: it is given beside heads on its backbones, each by itself.
+    A joint head comes with heads on each of its backbones: to these it adds little.
     """
     if not models:
         return 0.0

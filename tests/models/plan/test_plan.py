@@ -95,7 +95,7 @@ def test_a_small_disk_gets_small_banks() -> None:
     plan = planner(room=room).plan([], 3600.0 * 10, 3600.0)
     assert plan.steps
     banks = {bank for planned in plan.steps for bank in planned.step.banks}
-    assert sum(map(costs().bytes_of, banks)) + costs().bytes_to_decode(32) <= room
+    assert costs().room_for(banks) <= room
     assert not planner(room=10**6).plan([], 3600.0).steps
 
 
