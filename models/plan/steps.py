@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from models.plan.worth import BRIEF, HEADS, JOINT, LINEAR, MORE, QUICK, SCRATCH_HEAD, VIEWS, Views
+from models.plan.worth import BRIEF, HEADS, JOINT, LINEAR, QUICK, SCRATCH_HEAD, VIEWS, WIDE, Views
 from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 
@@ -72,7 +72,7 @@ class Step:
         if self.head == JOINT:
             parts = "-".join(f"{bank.label}-{bank.size}px" for bank in self.banks)
             return f"joint-{parts}-{self.views.tag}"
-        kind = {LINEAR: "-linear", QUICK: "-quick", BRIEF: "-brief", MORE: "-seeds"}.get(self.head, "")
+        kind = {LINEAR: "-linear", QUICK: "-quick", BRIEF: "-brief", WIDE: "-wide"}.get(self.head, "")
         return f"{self.banks[0].name}{kind}"
 
     @property

@@ -6,7 +6,7 @@ import pytest
 
 from models.plan.cost import EPOCHS, FIT
 from models.plan.steps import Bank, Step, same_views
-from models.plan.worth import DENSE, JOINT, LINEAR, MORE, QUICK, SCRATCH_HEAD, VIEWS
+from models.plan.worth import DENSE, JOINT, LINEAR, QUICK, SCRATCH_HEAD, VIEWS, WIDE
 from tests.models.plan.samples import LARGE, SMALL, costs
 
 D4, FLIPS, PLAIN = VIEWS[-1], VIEWS[2], VIEWS[0]
@@ -42,7 +42,7 @@ def test_more_of_anything_takes_longer() -> None:
 
     assert seconds(DENSENET) > seconds(Bank("densenet121_levels", "densenet121", 32, D4))
     assert seconds(DENSENET) > seconds(Bank("densenet121_levels", "densenet121", 64, FLIPS))
-    assert seconds(DENSENET, MORE) > seconds(DENSENET) > seconds(DENSENET, QUICK)
+    assert seconds(DENSENET, WIDE) > seconds(DENSENET) > seconds(DENSENET, QUICK)
     small = costs(SMALL)
     assert small.of([Step((DENSENET,), DENSE)])[0].whole < 0.1 * seconds(DENSENET)
     joint = Step(same_views([DENSENET, Bank("vgg16_levels", "vgg16", 64, D4)]), JOINT)

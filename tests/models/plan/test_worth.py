@@ -9,9 +9,9 @@ from models.plan.worth import (
     HEAD_SETS,
     HEADS,
     LINEAR,
-    MORE,
     SIZES,
     VIEWS,
+    WIDE,
     Weighed,
     short_of_size,
     sizes_for,
@@ -26,7 +26,7 @@ def test_a_further_model_never_takes_worth_away_and_another_backbone_adds_most()
     added = {
         "backbone": worth([*alone, Weighed(VGG, DENSE, 2.0)]),
         "size": worth([*alone, Weighed((("densenet121", 96),), DENSE, 2.0)]),
-        "head": worth([*alone, Weighed(DENSENET, MORE, 2.0)]),
+        "head": worth([*alone, Weighed(DENSENET, WIDE, 2.0)]),
         "same": worth([*alone, Weighed(DENSENET, DENSE, 2.0)]),
         "weak": worth([*alone, Weighed((("mobilenetv2", 32),), DENSE, 90.0)]),
     }
