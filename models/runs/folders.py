@@ -10,6 +10,7 @@ Layout of a model's folder:
     fold<k>/history.json           the finished epochs
     fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen
     fold<k>/seed<n>/               the same of further seeds
+    fold<k>/learnt.json            what its networks reach on the chips that they learnt from
     fold<k>/scores.json            see folds/score_store.py
 """
 

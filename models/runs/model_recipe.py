@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,12 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
             raise ValueError(str(error)) from error
 
     return read_record(path, parse, version=FORMAT, command=f"train --models {model} --restart")
+
+
+def summaries(workspace: Workspace, models: Iterable[str]) -> dict[str, str]:
+    """Return what each model is made by, in a few words; those whose recipe is damaged are left out."""
+    found = {}
+    for model in models:
+        with suppress(UserError):
+            found[model] = read_recipe(workspace, model).summary().rstrip(".")
+    return found

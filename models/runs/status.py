@@ -55,21 +55,29 @@ class Status:
         """Names of the models that have scores of every fold."""
         return tuple(status.model for status in self.models if status.scored == self.num_folds)
 
+    @property
+    def headers(self) -> list[str]:
+        """The headers of the (model x fold) table."""
+        return ["model", "metric", *(f"fold {fold}" for fold in range(self.num_folds))]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Its rows."""
+        return [[status.model, status.metric, *status.folds] for status in self.models]
+
     def text(self) -> str:
         """Return the (model x fold) table for people."""
         from tabulate import tabulate
 
         if not self.models:
             return "No model was begun."
-        headers = ["model", "metric", *(f"fold {fold}" for fold in range(self.num_folds))]
-        rows = [[status.model, status.metric, *status.folds] for status in self.models]
         at_cut = "" if self.cut is None else f", at cut {self.cut:.2g}"
         legend = (
             f"Held-out metric of the scores kept, the mean over views and seeds{at_cut}; ... is begun, not done; - not "
             "begun;\n"
             f"{REFUSED} was made with other folds or labels, or is damaged."
         )
-        return f"{tabulate(rows, headers=headers, disable_numparse=True)}\n{legend}"
+        return f"{tabulate(self.rows, headers=self.headers, disable_numparse=True)}\n{legend}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the status as values that JSON knows."""

@@ -27,6 +27,7 @@ from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
 from models.backend.load import versions
 from models.recipes.recipe import Recipe
+from models.runs.curves import write_learnt
 from models.runs.folders import (
     EXTRACTOR,
     FORMAT,
@@ -146,9 +147,16 @@ class Job:
         return all((folder / NETWORK).is_file() for folder in seed_folders(self.folder, self.recipe))
 
     def finish(self, sources: Sources, examples: Examples) -> None:
-        """Score the chips held out and those to predict, and write the scores."""
+        """Score the chips held out and those to predict, and write the scores; and what is reached on those learnt."""
         train, test = sources.cache("train"), self._test_cache(sources)
-        heldout, tested = self._score(sources, examples.heldout, len(test) if test else 0)
+        scorer, num_test = self._scorer(sources), len(test) if test else 0
+        views = counted(len(self.recipe.test_views), "view")
+        reporter.say(f"Predicting {len(examples.heldout):,} held-out and {num_test:,} test chips, {views}.")
+        heldout = self._predict(scorer, sources, "train", examples.heldout)
+        reporter.say(f"Held-out {self._reached(heldout)}.")
+        tested = self._predict(scorer, sources, "test", np.arange(num_test))
+        learnt = self._predict(scorer, sources, "train", examples.training, views=("identity",))
+        write_learnt(self.folder, reached(learnt, self.task, self.workspace.labelled), len(learnt.names))
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         self._clear()
         reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")
@@ -190,15 +198,6 @@ class Job:
             state_of(folder).write(folder / HISTORY)
             write_network(part_to_keep(network, recipe), folder / NETWORK)
 
-    def _score(self, sources: Sources, heldout: NDArray[np.int64], num_test: int) -> tuple[Scores, Scores]:
-        """Return the scores of the chips held out, by their positions, and of the first `num_test` test chips."""
-        views = counted(len(self.recipe.test_views), "view")
-        reporter.say(f"Predicting {len(heldout):,} held-out and {num_test:,} test chips, {views}.")
-        scorer = self._scorer(sources)
-        of_heldout = self._predict(scorer, sources, "train", heldout)
-        reporter.say(f"Held-out {self._reached(of_heldout)}.")
-        return of_heldout, self._predict(scorer, sources, "test", np.arange(num_test))
-
     def _scorer(self, sources: Sources) -> Scorer:
         """Return what scores chips, or the features of chips where there is a bank."""
         from models.predict.load_networks import head_runners, scorer_of
@@ -211,13 +210,20 @@ class Job:
         sample = chips.read(np.arange(min(4, len(chips.cache))))
         return scorer_of(self.recipe, self.task, sources.inputs, [self.folder], sample)
 
-    def _predict(self, scorer: Scorer, sources: Sources, split: str, positions: NDArray[np.int64]) -> Scores:
-        """Return the scores of some chips of a split, in that order."""
+    def _predict(
+        self,
+        scorer: Scorer,
+        sources: Sources,
+        split: str,
+        positions: NDArray[np.int64],
+        views: tuple[str, ...] | None = None,
+    ) -> Scores:
+        """Return the scores of some chips of a split, in that order; the mean over some views, or those to test by."""
         from models.predict.scorer import predict_in_parts
 
         if not len(positions):
             return Scores((), np.zeros((0, len(self.store.labels)), dtype=np.float32))
-        cache, views = sources.cache(split), self.recipe.test_views
+        cache, views = sources.cache(split), views or self.recipe.test_views
         networks = [digest_file(folder / NETWORK) for folder in seed_folders(self.folder, self.recipe)]
         names = tuple(cache.names[position] for position in positions)
         parts = self.folder / PARTS / f"{split}-{short(digest_json([cache.digest, names, views, networks]))}"

@@ -33,6 +33,7 @@ from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
+from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, remove
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.training_state import HEAD, TrainingState, state_of
@@ -105,6 +106,18 @@ def test_scores_are_the_mean_over_the_same_views_for_held_out_and_test_chips(tra
             assert not np.allclose(made.values, seen[0], atol=1e-5)
 
 
+def test_what_is_reached_on_the_chips_learnt_is_kept_as_they_are_without_augmentation(trained):
+    table, labelled = FoldTable.read(trained.fold_table), trained.labelled
+    task = Task(trained.competition, trained.competition.labels)
+    for fold, kept in enumerate(learnt_by_fold(trained, "tiny")):
+        rows = ~table.ordered_as(labelled.image_names).heldout(fold)
+        network = samples.built(tiny_recipe(seed=9))
+        network.load_weights(trained.runs / f"tiny/fold{fold}" / NETWORK)
+        names = tuple(np.array(labelled.image_names)[rows])
+        scores = samples.output_of(network, decoded(trained, "train", names).astype(np.float32))
+        assert kept == pytest.approx(measure(labelled.truth[rows], task.answers(scores), task.metric), abs=1e-4)
+
+
 def test_the_folds_join_to_a_score_for_every_labelled_chip(trained):
     joined = store_of(trained).join("tiny")
     assert joined.oof.names == trained.labelled.image_names
@@ -126,7 +139,7 @@ def test_provenance_says_what_the_scores_were_made_with(trained):
 def test_a_finished_fold_holds_weights_and_scores_and_no_pickle(trained):
     folder = trained.runs / "tiny/fold1"
     names = {path.name for path in folder.iterdir()}
-    assert names == {JOB, LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json"}
+    assert names == {JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json"}
     for name in ("heldout.npz", "test.npz"):
         with np.load(folder / name, allow_pickle=False) as arrays:
             assert {arrays[key].dtype.kind for key in arrays} == {"U", "f"}
@@ -308,7 +321,8 @@ def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, 
         run_jobs([tiny_job(workspace, **QUICK)])
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     run_jobs([tiny_job(workspace, **QUICK)])
-    batches = -(-len(heldout_names(workspace, 0)) // 2) + NUM_TEST // 2
+    heldout = len(heldout_names(workspace, 0))
+    batches = -(-heldout // 2) + NUM_TEST // 2 + -(-(NUM_TRAIN - heldout) // 2)
     assert len(calls) == batches + 2  # the part that was interrupted, again
     resumed = store_of(workspace).read("tiny", 0)
     assert not (workspace.runs / "tiny/fold0" / PARTS).exists()
@@ -422,7 +436,7 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
     job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
     run_jobs([job])
     assert {path.name for path in job.folder.iterdir()} == {
-        JOB, LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json", "seed1",
+        JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1",
     }  # fmt: skip
     assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK}
     store, labels = store_of(workspace), workspace.competition.labels

@@ -21,6 +21,7 @@ from competition.workspace import Workspace
 from folds.table import FoldTable
 from models.heads.group import HeadGroup
 from models.inputs.sources import Sources
+from models.runs.curves import LEARNT
 from models.runs.folders import HISTORY, LOG, NETWORK, BusyError, alone
 from models.runs.status import reached
 from models.runs.training_state import checkpoints, state_of
@@ -97,7 +98,7 @@ def test_a_fold_alone_is_the_one_of_all_folds_at_once(jobs, whole):
         assert made_by(job) == made_by(other)
         kept = {str(path.relative_to(job.folder)) for path in job.folder.rglob("*") if path.is_file()}
         assert kept == {
-            "job.json", LOG, HISTORY, NETWORK, "heldout.npz", "test.npz", "scores.json",
+            "job.json", LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json",
             f"seed1/{HISTORY}", f"seed1/{NETWORK}",
         }  # fmt: skip
         assert kept == {str(path.relative_to(other.folder)) for path in other.folder.rglob("*") if path.is_file()}

@@ -1,0 +1,87 @@
+"""How the networks of a workspace have learnt: their epochs, and what they reach on the chips learnt. Without Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.records import read_record, write_record
+from competition.workspace import Workspace
+from folds.score_store import ScoreStore
+from models.runs.folders import FORMAT
+from models.runs.training_state import TrainingState, state_of
+
+LEARNT = "learnt.json"
+
+
+@dataclass(eq=False)
+class Curve:
+    """The training of one network; each array is (num_epochs,).
+
+    Attributes:
+        model: its name.
+        fold: that was held out.
+        seed: number of the network among those of the fold.
+        best: number of the epoch that is kept.
+        loss: of the chips learnt, as training sees them, with augmentation and dropout.
+        metric: likewise the metric.
+        heldout_loss: of the chips held out.
+        heldout_metric: likewise the metric.
+        learning_rate: at the end of each epoch.
+    """
+
+    model: str
+    fold: int
+    seed: int
+    best: int
+    loss: NDArray[np.float64]
+    metric: NDArray[np.float64]
+    heldout_loss: NDArray[np.float64]
+    heldout_metric: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+
+
+def write_learnt(folder: Path, metric: float, num_chips: int) -> None:
+    """Keep what a fold's networks reach on the chips that they learnt from, as they are, without augmentation."""
+    write_record(folder / LEARNT, {"metric": metric, "chips": num_chips}, version=FORMAT)
+
+
+def learnt_by_fold(workspace: Workspace, model: str) -> tuple[float | None, ...]:
+    """Return what the networks of each fold reach on the chips learnt; None where it was not kept, or is damaged."""
+    store = ScoreStore.of(workspace)
+    return tuple(_learnt(store.folder(model, fold)) for fold in range(store.table.num_folds))
+
+
+def _learnt(folder: Path) -> float | None:
+    try:
+        return read_record(folder / LEARNT, lambda content: float(content["metric"]), version=FORMAT)
+    except UserError:
+        return None
+
+
+def curves_of(workspace: Workspace, model: str) -> list[Curve]:
+    """Return the training of every network of a model; what is damaged, or not trained in epochs, is left out."""
+    store, curves = ScoreStore.of(workspace), list[Curve]()
+    for fold in range(store.table.num_folds):
+        folder = store.folder(model, fold)
+        folders = [folder, *sorted(folder.glob("seed*"), key=lambda path: (len(path.name), path.name))]
+        for seed, path in enumerate(folders):
+            try:
+                state = state_of(path)
+            except UserError:
+                continue
+            if state.epochs:
+                curves.append(_curve(model, fold, seed, state))
+    return curves
+
+
+def _curve(model: str, fold: int, seed: int, state: TrainingState) -> Curve:
+    def values(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(epoch, name) for epoch in state.history], dtype=float)
+
+    arrays = map(values, ("loss", "metric", "heldout_loss", "heldout_metric", "learning_rate"))
+    return Curve(model, fold, seed, state.best, *arrays)

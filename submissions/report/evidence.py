@@ -1,0 +1,185 @@
+"""What a report is about: models and blends compared on the chips they share, one of them looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.metrics.judge import measure
+from competition.metrics.ranking import average_precision, roc_auc
+from competition.spec.metric import DECISIONS
+from competition.workspace import Workspace
+from submissions.choose.candidates import Candidate, Candidates, make_candidates, simplest
+from submissions.choose.compare import Comparison, compare, known_members, methods_for
+from submissions.decide.cut_rules import FixedRule
+from submissions.decide.decisions import decide
+from submissions.decide.rules import cut_rules, default_rules
+from submissions.measure.evaluation import Evaluation
+from submissions.names import CALIBRATED, FIXED, MEAN, PLAIN
+from submissions.report.given import Given
+from submissions.submit.entry import Entry
+from submissions.submit.ledger import Ledger
+
+# What is compared, of all that `compare` can: what won on real scores, and takes seconds.
+METHODS = (MEAN, "logit", "log-loss", "log-loss-by-label")
+RULES = (FIXED, "uniform", "shrunk", "per-label", "structured", PLAIN, CALIBRATED)
+HALF = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that a report shows, before it is drawn.
+
+    Attributes:
+        workspace: of the competition.
+        comparison: of every member that scores all labels, and of blends of them.
+        subject: what is looked at closely: the chosen one, or the one that was asked for.
+        given: what is known of the models.
+        entries: of the ledger.
+    """
+
+    workspace: Workspace
+    comparison: Comparison
+    subject: Candidate
+    given: Given
+    entries: tuple[Entry, ...]
+
+    @property
+    def source(self) -> Candidates:
+        """What made the candidates."""
+        return self.comparison.source
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of all columns."""
+        return self.workspace.competition.labels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ids of the labelled chips."""
+        return self.source.chips.names
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """What the chips carry (num_chips, num_labels)."""
+        return self.source.chips.truth
+
+    @property
+    def folds(self) -> NDArray[np.int64]:
+        """The fold that holds each chip out (num_chips,)."""
+        return self.source.chips.folds
+
+    @property
+    def scores(self) -> NDArray[Any]:
+        """The subject's scores (num_chips, num_labels), of networks and combiners that did not see the chip."""
+        return self.subject.combined.scores
+
+    @property
+    def decides(self) -> bool:
+        """Whether the metric judges decided labels."""
+        return self.workspace.competition.metric.judges == DECISIONS
+
+    @cached_property
+    def decisions(self) -> NDArray[np.bool_]:
+        """The subject's decisions (num_chips, num_labels), cross-fitted; where scores are judged, from 0.5 on."""
+        if self.decides:
+            answers: NDArray[np.bool_] = self.subject.evaluation.answers
+            return answers
+        return decide(self.scores, HALF, self.workspace.competition, exclusive=False)
+
+    @cached_property
+    def support(self) -> NDArray[np.int64]:
+        """Chips that carry each label (num_labels,)."""
+        return self.truth.sum(axis=0)
+
+    @cached_property
+    def precision_of_scores(self) -> NDArray[np.float64]:
+        """The average precision of each label (num_labels,), whatever the cuts."""
+        return average_precision(self.truth, self.scores)
+
+    @cached_property
+    def area(self) -> NDArray[np.float64]:
+        """The area under the ROC curve of each label (num_labels,)."""
+        return roc_auc(self.truth, self.scores)
+
+    @cached_property
+    def by_cuts(self) -> dict[str, Evaluation]:
+        """The subject's scores by a cut of 0.5, the best uniform one, and one by label, all cross-fitted."""
+        competition = self.workspace.competition
+        if not self.decides or competition.is_multi_class:
+            return {}
+        every, rules = np.ones(len(self.labels), dtype=bool), cut_rules(competition)
+        makes = {
+            f"{HALF}": partial(FixedRule, HALF),
+            "best uniform cut": partial(rules["uniform"], every),
+            "cuts by label": partial(rules["per-label"], every),
+        }
+        fit = self.source.cross_fit
+        plain = fit.as_they_are(self.scores)
+        return {name: fit.evaluate(name, make, plain) for name, make in makes.items()}
+
+    def of_member(self, name: str) -> NDArray[np.float32]:
+        """Return the scores (num_chips, num_labels) of a member; NaN for labels that it does not score."""
+        numbers = [member.name for member in self.source.members]
+        scores: NDArray[np.float32] = self.source.chips.scores[numbers.index(name)]
+        return scores
+
+    def by_member(self, name: str) -> NDArray[np.float64]:
+        """Return the average precision of each label (num_labels,) by a member's scores; NaN where it has none."""
+        scores = self.of_member(name)
+        scored = ~np.isnan(scores).any(axis=0)
+        found = np.full(len(self.labels), np.nan)
+        found[scored] = average_precision(self.truth[:, scored], scores[:, scored])
+        return found
+
+    def simplest(self, scores: NDArray[Any], rows: NDArray[np.bool_] | slice = slice(None)) -> float:
+        """Return the metric of scores (num_chips, num_labels), on some rows of them, by the rule that learns nothing."""
+        competition = self.workspace.competition
+        scores, truth = scores[rows], self.truth[rows]
+        if not self.decides:
+            return measure(truth, scores, competition.metric)
+        answers = decide(scores, competition.metric.prior_cut, competition, exclusive=False)
+        return measure(truth, answers, competition.metric)
+
+
+def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
+    """Compare what a workspace holds.
+
+    Args:
+        name: a model or blend to look at closely; None: what `compare` would choose.
+        workspace: of the competition.
+        given: what is known of the models.
+
+    Raises:
+        UserError: if no model has all its folds, or there is no such model or blend.
+    """
+    members = known_members(workspace)
+    if name is not None and name not in members:
+        members = (*members, name)
+    candidates = make_candidates(members, workspace)
+    if not candidates.whole:
+        raise UserError("No model or blend scores every label, so there is nothing to report yet.")
+    competition = workspace.competition
+    usual = [rule for rule in default_rules(competition, len(candidates.chips.truth)) if rule in RULES]
+    blended = [method for method in methods_for(competition) if method in METHODS]
+    comparison = compare(candidates, blended, usual, rules_alone=usual[:2])
+    subject = comparison.chosen
+    if name is not None:
+        subject = simplest(_alone(name, candidates, usual))
+    ledger = Ledger.of(workspace)
+    return Evidence(workspace, comparison, subject, given, tuple(ledger.entries()))
+
+
+def _alone(name: str, candidates: Candidates, rules: Sequence[str]) -> list[Candidate]:
+    number = [member.name for member in candidates.members].index(name)
+    if number not in candidates.whole:
+        raise UserError(
+            f"'{name}' does not score every label: a report is about what does. Give another name, or none."
+        )
+    return sorted(candidates.singles(number, rules), key=lambda candidate: candidate.simplicity)

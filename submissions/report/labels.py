@@ -1,0 +1,322 @@
+"""What a report says of each label: whether it fails by missing or by false alarm, its curves, and what is mixed up."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta as beta_distribution
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from submissions.measure.reliability import reliability
+from submissions.report.evidence import Evidence
+from submissions.report.pictures import BAD, GRID, INK, MUTED, SERIES, Picture, canvas, shortened, thinned
+
+MOST_DRAWN = 36  # labels with curves of their own: a third each of the worst, the rarest and the most frequent
+MOST_IN_GRID = 30  # labels of a picture of all of them
+EVEN = 0.6  # share of a label's loss from which one kind of error is named as its fault
+FEW = 10  # chips that carry a label, below which its figures are little more than chance
+
+
+class Label(NamedTuple):
+    """A label's figures, cross-fitted.
+
+    Attributes:
+        name: of the label.
+        column: its place.
+        support: chips that carry it.
+        cut: from which it is decided; NaN where the rule has none.
+        quality: F-beta where labels are decided, or else the average precision.
+        precision: share of what was decided that is right.
+        recall: share of what is there that was decided.
+        average_precision: of its scores.
+        area: under its ROC curve.
+        missed: chips that carry it and were not given it.
+        false_alarms: chips that were given it without carrying it.
+        fault: what its loss is made of, in words.
+    """
+
+    name: str
+    column: int
+    support: int
+    cut: float
+    quality: float
+    precision: float
+    recall: float
+    average_precision: float
+    area: float
+    missed: int
+    false_alarms: int
+    fault: str
+
+
+def labels_of(evidence: Evidence) -> list[Label]:
+    """Return every label, the worst first; those that no chip carries last."""
+    truth, decided = evidence.truth, evidence.decisions
+    hits = (truth & decided).sum(axis=0)
+    missed, false_alarms = evidence.support - hits, decided.sum(axis=0) - hits
+    weight = evidence.workspace.competition.metric.beta**2
+    cuts = getattr(evidence.subject.evaluation.fitted, "cuts", None)
+    cuts = np.full(len(evidence.labels), np.nan) if cuts is None else cuts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f_beta = (1 + weight) * hits / ((1 + weight) * hits + weight * missed + false_alarms)
+        precision, recall = hits / (hits + false_alarms), hits / evidence.support
+        of_missing = weight * missed / (weight * missed + false_alarms)
+    quality = f_beta if evidence.decides else evidence.precision_of_scores
+    found = [
+        Label(
+            name=name,
+            column=column,
+            support=int(evidence.support[column]),
+            cut=float(cuts[column]),
+            quality=float(quality[column]),
+            precision=float(precision[column]),
+            recall=float(recall[column]),
+            average_precision=float(evidence.precision_of_scores[column]),
+            area=float(evidence.area[column]),
+            missed=int(missed[column]),
+            false_alarms=int(false_alarms[column]),
+            fault=_fault(float(of_missing[column]), int(evidence.support[column])),
+        )
+        for column, name in enumerate(evidence.labels)
+    ]
+    return sorted(found, key=lambda label: (label.support == 0, np.nan_to_num(label.quality), label.support))
+
+
+def _fault(of_missing: float, support: int) -> str:
+    if not support:
+        return "no chip carries it"
+    if np.isnan(of_missing):
+        return "no error"
+    what = "missing" if of_missing >= EVEN else "false alarms" if of_missing <= 1 - EVEN else "both"
+    return f"{what} (too few chips to tell)" if support < FEW else what
+
+
+def drawn_labels(labels: list[Label]) -> list[Label]:
+    """Return those that get curves: all, or of many the worst, the rarest and the most frequent; the worst first."""
+    carried = [label for label in labels if label.support]
+    if len(carried) <= MOST_DRAWN:
+        return carried
+    by_support = sorted(carried, key=lambda label: label.support)
+    third = MOST_DRAWN // 3
+    kept = {label.column for label in (*carried[:third], *by_support[:third], *by_support[-third:])}
+    return [label for label in carried if label.column in kept]
+
+
+def curves(evidence: Evidence, label: Label) -> list[Picture]:
+    """Return the pictures of one label: precision and recall, F-beta by the cut or the ROC curve, and reliability."""
+    second = cut_picture if evidence.decides else roc_picture
+    return [precision_recall(evidence, label), second(evidence, label), reliability_picture(evidence, label)]
+
+
+def precision_recall(evidence: Evidence, label: Label) -> Picture:
+    """Return the precision-recall curve of a label, with what was decided marked."""
+    truth, scores = evidence.truth[:, label.column], evidence.scores[:, label.column]
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    precision, recall = _along(recall, precision)
+    with canvas(3.6, 2.8) as drawn:
+        axes = drawn.axes
+        axes.plot(recall, precision, color=SERIES[0])
+        axes.axhline(truth.mean(), color=MUTED, linewidth=1, linestyle=":")
+        if not np.isnan(label.precision):
+            axes.plot(label.recall, label.precision, "D", color=BAD, markersize=7)
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
+        rows = [(f"{x:.3f}", f"{y:.3f}") for x, y in zip(*thinned(recall, precision, most=15), strict=True)]
+        return drawn.picture(
+            f"{label.name}: precision and recall",
+            f"Average precision {label.average_precision:.3f}. The diamond is what was decided: precision "
+            f"{label.precision:.3f}, recall {label.recall:.3f}. The dotted line is a guess: the label's share of chips.",
+            ("recall", "precision"),
+            rows,
+        )
+
+
+def _along(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a curve at evenly spaced x: the places of thinned points would follow the ties of the scores instead."""
+    order = np.lexsort((y, x))
+    x, y = x[order], y[order]
+    places = np.unique(np.searchsorted(x, np.linspace(0, 1, 121), side="right").clip(1, len(x)) - 1)
+    return y[places], x[places]
+
+
+def cut_picture(evidence: Evidence, label: Label) -> Picture:
+    """Return F-beta by the cut: of all chips, and of what the other folds' best cut gives each fold."""
+    beta = evidence.workspace.competition.metric.beta
+    truth, scores = evidence.truth[:, label.column], evidence.scores[:, label.column]
+    cuts = np.unique(np.concatenate([np.linspace(0.01, 0.99, 99), np.quantile(scores, [0.001, 0.01, 0.99, 0.999])]))
+    every = _f_by_cut(truth, scores, cuts, beta)
+    by_fold = [
+        (_f_by_cut(truth[rest], scores[rest], cuts, beta).argmax(), _counts(truth[held], scores[held], cuts))
+        for fold in np.unique(evidence.folds)
+        for held, rest in [(evidence.folds == fold, evidence.folds != fold)]
+    ]
+    crossed = _f_of_counts(*np.sum([np.array(counted)[:, place] for place, counted in by_fold], axis=0), beta)
+    name, chosen = f"F{beta:g}", cuts[every.argmax()]
+    with canvas(3.6, 2.8) as drawn:
+        axes = drawn.axes
+        axes.plot(cuts, every, color=SERIES[0], label="in-sample")
+        axes.axhline(crossed, color=SERIES[1], linestyle="--", label="best cut, cross-fitted")
+        axes.plot([cuts[place] for place, _ in by_fold], [crossed] * len(by_fold), "|", color=SERIES[1], markersize=9)
+        if not np.isnan(label.cut):
+            axes.axvline(label.cut, color=BAD, linewidth=1.2, label="cut in use")
+        axes.set(xlabel="cut", ylabel=name, xlim=(0, 1), ylim=(0, 1.02))
+        axes.legend(loc="best", fontsize=8)
+        rows = [(f"{cut:.3f}", f"{value:.3f}") for cut, value in zip(*thinned(cuts, every, most=15), strict=True)]
+        in_use = "no cut of its own" if np.isnan(label.cut) else f"decided from {label.cut:.3f} on"
+        return drawn.picture(
+            f"{label.name}: {name} by the cut",
+            f"Best in-sample {every.max():.3f} at {chosen:.2f}; cross-fitted, each fold by the best cut of the others "
+            f"(marks), {crossed:.3f}. In use: {in_use}.",
+            ("cut", name),
+            rows,
+        )
+
+
+def _counts(
+    truth: NDArray[np.bool_], scores: NDArray[np.floating], cuts: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return hits, chips decided and chips carrying the label, by the cut, each (num_cuts,)."""
+    there, every = np.sort(scores[truth]), np.sort(scores)
+    hits = len(there) - np.searchsorted(there, cuts, side="left")
+    decided = len(every) - np.searchsorted(every, cuts, side="left")
+    return hits, decided, np.full(len(cuts), len(there))
+
+
+def _f_of_counts(hits: NDArray[np.int64], decided: NDArray[np.int64], carried: NDArray[np.int64], beta: float) -> float:
+    return float((1 + beta**2) * hits / max(float(decided + beta**2 * carried), 1.0))
+
+
+def _f_by_cut(
+    truth: NDArray[np.bool_], scores: NDArray[np.floating], cuts: NDArray[np.float64], beta: float
+) -> NDArray[np.float64]:
+    hits, decided, carried = _counts(truth, scores, cuts)
+    values: NDArray[np.float64] = (1 + beta**2) * hits / np.maximum(decided + beta**2 * carried, 1)
+    return values
+
+
+def roc_picture(evidence: Evidence, label: Label) -> Picture:
+    """Return the ROC curve of a label."""
+    truth, scores = evidence.truth[:, label.column], evidence.scores[:, label.column]
+    false, true, _ = roc_curve(truth, scores)
+    true, false = _along(false, true)
+    with canvas(3.6, 2.8) as drawn:
+        axes = drawn.axes
+        axes.plot(false, true, color=SERIES[0])
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
+        axes.set(xlabel="share of false alarms", ylabel="recall", xlim=(0, 1), ylim=(0, 1.02))
+        rows = [(f"{x:.3f}", f"{y:.3f}") for x, y in zip(*thinned(false, true, most=15), strict=True)]
+        return drawn.picture(
+            f"{label.name}: ROC curve",
+            f"Area {label.area:.3f}. The dotted line is a guess.",
+            ("false alarms", "recall"),
+            rows,
+        )
+
+
+def reliability_picture(evidence: Evidence, label: Label) -> Picture:
+    """Return whether a label is there as often as its scores say, with the number of chips behind each dot."""
+    column = [label.column]
+    bins = reliability(evidence.scores[:, column], evidence.truth[:, column])
+    there = np.round(bins.frequency * bins.count)
+    low = np.nan_to_num(beta_distribution.ppf(0.025, there, bins.count - there + 1), nan=0.0)
+    high = np.nan_to_num(beta_distribution.ppf(0.975, there + 1, bins.count - there), nan=1.0)
+    with canvas(3.6, 2.8) as drawn:
+        axes = drawn.axes
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1)
+        axes.vlines(bins.mean_score, low, high, color=SERIES[0], linewidth=1)
+        axes.scatter(bins.mean_score, bins.frequency, s=8 + 8 * np.log10(bins.count), color=SERIES[0])
+        axes.set(xlabel="score", ylabel="share that carries it", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        columns = zip(bins.low, bins.mean_score, bins.frequency, bins.count, strict=True)
+        rows = [(f"from {low:.2f}", f"{said:.3f}", f"{true:.3f}", f"{many:,}") for low, said, true, many in columns]
+        return drawn.picture(
+            f"{label.name}: reliability",
+            f"On the line scores mean what they say; expected calibration error {bins.error:.4f}. Whiskers: 95 % "
+            "intervals by the chips of each bin, larger dots more chips.",
+            ("scores", "mean score", "label is there", "chips"),
+            rows,
+        )
+
+
+def mixed_up(evidence: Evidence, labels: list[Label]) -> Picture:
+    """Return which labels were decided where which were true."""
+    columns = sorted(label.column for label in labels[:MOST_IN_GRID] if label.support)
+    truth, decided = evidence.truth[:, columns].astype(np.float32), evidence.decisions[:, columns].astype(np.float32)
+    share = (truth.T @ decided) / np.maximum(truth.sum(axis=0), 1)[:, None]
+    names = [evidence.labels[column] for column in columns]
+    with canvas(1.9 + 0.27 * len(names), 1.7 + 0.24 * len(names)) as drawn:
+        axes = drawn.axes
+        for row, values in enumerate(share):
+            for column, value in enumerate(values):
+                if value >= 0.005:
+                    axes.fill_between(
+                        [column - 0.5, column + 0.5],
+                        row - 0.5,
+                        row + 0.5,
+                        color=SERIES[0],
+                        alpha=float(value),
+                        linewidth=0,
+                    )
+        axes.grid(visible=False)
+        axes.set_xticks(range(len(names)), map(shortened, names), rotation=90)
+        axes.set_yticks(range(len(names)), map(shortened, names))
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="decided", ylabel="true")
+        rows = [(name, *(f"{value:.2f}" for value in values)) for name, values in zip(names, share, strict=True)]
+        return drawn.picture(
+            "Decided against true",
+            "Of the chips that carry the label of a row, the share that was given the label of a column: the darker, the "
+            "more. On the diagonal lies recall; off it, labels that go together or are mixed up.",
+            ("true, by row", *names),
+            rows,
+        )
+
+
+def members_by_label(evidence: Evidence, labels: list[Label]) -> Picture:
+    """Return the average precision of every member, label by label, the worst labels first."""
+    shown = [label for label in labels if label.support][:MOST_IN_GRID]
+    columns, members = [label.column for label in shown], evidence.source.members[: len(SERIES)]
+    values = np.array([evidence.by_member(member.name)[columns] for member in members])
+    with canvas(8.2, 1.2 + 0.22 * len(shown)) as drawn:
+        axes = drawn.axes
+        places = np.arange(len(shown))
+        axes.hlines(places, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=GRID, linewidth=3)
+        for number, member in enumerate(members):
+            mark = "osD^vPX*"[number]
+            axes.plot(values[number], places, mark, color=SERIES[number], label=shortened(member.name), markersize=5)
+        axes.set_yticks(places, [shortened(label.name) for label in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("average precision of the out-of-fold scores")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.09), ncols=2, labelcolor=INK)
+        names = [member.name for member in members]
+        rows = [
+            (label.name, f"{label.support:,}", *(_cell(value) for value in values[:, place]))
+            for place, label in enumerate(shown)
+        ]
+        return drawn.picture(
+            "Models against each other, label by label",
+            "Average precision of each member; the worst labels of what is looked at closely come first.",
+            ("label", "chips", *names),
+            rows,
+        )
+
+
+def _cell(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def support_rows(evidence: Evidence, labels: list[Label]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return how many chips of each fold carry each label, as headers and rows."""
+    folds = np.unique(evidence.folds)
+    counts = np.array([evidence.truth[evidence.folds == fold].sum(axis=0) for fold in folds])
+    headers = ("label", "chips", "share", *(f"fold {fold}" for fold in folds))
+    rows = [
+        (
+            label.name,
+            f"{label.support:,}",
+            f"{label.support / len(evidence.truth):.2%}",
+            *(f"{count:,}" for count in counts[:, label.column]),
+        )
+        for label in sorted(labels, key=lambda label: -label.support)
+    ]
+    return headers, rows

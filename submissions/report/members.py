@@ -1,0 +1,170 @@
+"""What each member of a report brings: what is lost without it, whose errors are alike, and what it weighs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.metrics.bootstrap import bootstrap
+from competition.metrics.judge import measure
+from submissions.decide.decisions import decide
+from submissions.report.evidence import Evidence
+from submissions.report.pictures import BAD, GOOD, MUTED, SERIES, Picture, canvas, shortened
+
+TINY = 1e-6
+MOST = 16  # members, or rules, of a picture
+ALIKE = 0.95  # correlation of losses from which two members are nearly one
+
+
+class Worth(NamedTuple):
+    """What a member brings to the mean of all.
+
+    Attributes:
+        name: of the member.
+        lost: of the metric, without it.
+        error: standard error of that.
+    """
+
+    name: str
+    lost: float
+    error: float
+
+    @property
+    def can_go(self) -> bool:
+        """Whether nothing is lost without it, within one standard error."""
+        return self.lost <= self.error
+
+
+def worths(evidence: Evidence) -> list[Worth]:
+    """Return what the mean of the members loses without each of them, the least first; none for a single member."""
+    source, metric = evidence.source, evidence.workspace.competition.metric
+    whole = source.whole
+    if len(whole) < 2:
+        return []
+    total = source.chips.scores[whole].sum(axis=0, dtype=np.float64)
+
+    def answers(scores: NDArray[np.floating]) -> NDArray[np.generic]:
+        if not evidence.decides:
+            return scores
+        return decide(scores, metric.prior_cut, evidence.workspace.competition, exclusive=False)
+
+    every = answers(total / len(whole))
+    without = [answers((total - source.chips.scores[number]) / (len(whole) - 1)) for number in whole]
+    resampled = bootstrap(evidence.truth, [every, *without], metric)
+    value, found = measure(evidence.truth, every, metric), list[Worth]()
+    for place, number in enumerate(whole):
+        lost = metric.sign * (value - measure(evidence.truth, without[place], metric))
+        error = float(np.std(resampled[:, 0] - resampled[:, place + 1], ddof=1))
+        found.append(Worth(source.members[number].name, lost, error))
+    return sorted(found, key=lambda worth: worth.lost)
+
+
+def worth_picture(evidence: Evidence, found: list[Worth]) -> Picture:
+    """Return what each member brings, as bars with their errors."""
+    title = evidence.workspace.competition.metric.title
+    shown = found[: MOST // 2] + found[max(MOST // 2, len(found) - MOST // 2) :]
+    with canvas(6.2, 1.1 + 0.3 * len(shown)) as drawn:
+        axes, places = drawn.axes, range(len(shown))
+        for place, worth in zip(places, shown, strict=True):
+            colour = MUTED if worth.can_go else GOOD
+            axes.barh(place, worth.lost, color=colour, height=0.55, alpha=0.7)
+            axes.plot([worth.lost - worth.error, worth.lost + worth.error], [place, place], color=SERIES[0])
+        axes.axvline(0, color=MUTED, linewidth=1)
+        axes.set_yticks(places, [shortened(worth.name) for worth in shown])
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel(f"{title} lost without it")
+        rows = [(w.name, f"{w.lost:+.4f}", f"{w.error:.4f}", "yes" if w.can_go else "no") for w in found]
+        return drawn.picture(
+            "What each member adds",
+            "Of the mean of all members at the rule that learns nothing: what is lost without a member, with the standard "
+            "error of the paired difference. A grey bar is within one error of nothing, or below: that member can go.",
+            ("member", f"{title} lost", "standard error", "can go"),
+            rows,
+        )
+
+
+def alike_picture(evidence: Evidence) -> Picture | None:
+    """Return how far the members fail on the same chips; None for a single one."""
+    source = evidence.source
+    whole = source.whole[:MOST]
+    if len(whole) < 2:
+        return None
+    losses = np.array([_losses(source.chips.scores[number], evidence.truth) for number in whole])
+    correlation = np.corrcoef(losses)
+    names = [source.members[number].name for number in whole]
+    with canvas(2.6 + 0.5 * len(names), 1.9 + 0.38 * len(names)) as drawn:
+        axes = drawn.axes
+        for row, values in enumerate(correlation):
+            for column, value in enumerate(values):
+                colour = BAD if value >= ALIKE and row != column else SERIES[0]
+                strength = float(np.clip(value, 0.02, 1)) * 0.8
+                axes.fill_between(
+                    [column - 0.5, column + 0.5], row - 0.5, row + 0.5, color=colour, alpha=strength, linewidth=0
+                )
+                axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8)
+        axes.grid(visible=False)
+        axes.set_xticks(range(len(names)), map(shortened, names), rotation=45, ha="right")
+        axes.set_yticks(range(len(names)), map(shortened, names))
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
+        rows = [(name, *(f"{value:.3f}" for value in values)) for name, values in zip(names, correlation, strict=True)]
+        return drawn.picture(
+            "Whose errors are alike",
+            "Correlation of the members' log losses, chip by chip. The lower, the more two members add to each other; from "
+            f"{ALIKE} on (marked) they are nearly one.",
+            ("", *names),
+            rows,
+        )
+
+
+def _losses(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the log loss of each chip (num_chips,)."""
+    likely = np.clip(np.where(truth, scores, 1 - scores), TINY, 1)
+    losses: NDArray[np.float64] = -np.log(likely).mean(axis=1)
+    return losses
+
+
+def weights_rows(evidence: Evidence) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
+    """Return the weights by which the best weighted blend takes its members, as headers and rows; None if there is none.
+
+    Of weights by label, their mean, the least and the largest.
+    """
+    weighted = [c for c in evidence.comparison.candidates if getattr(c.combined.fitted, "weights", None) is not None]
+    if not weighted:
+        return None
+    best = max(weighted, key=lambda candidate: candidate.evaluation.gain)
+    weights = np.asarray(best.combined.fitted.weights, dtype=float)
+    weights = weights[:, None] if weights.ndim == 1 else weights
+    rows = [
+        (member.name, f"{own.mean():.3f}", *(() if weights.shape[1] == 1 else (f"{own.min():.3f}", f"{own.max():.3f}")))
+        for member, own in zip(best.members, weights, strict=True)
+    ]
+    headers = ("member", "weight") if weights.shape[1] == 1 else ("member", "mean weight", "least", "largest by label")
+    return (f"{headers[0]} of {best.evaluation.name}", *headers[1:]), rows
+
+
+def optimism_picture(evidence: Evidence) -> Picture:
+    """Return how much better rules look on the chips that they were fitted on."""
+    candidates = [c for c in evidence.comparison.candidates if c.evaluation.fitted is not None]
+    shown = sorted(candidates, key=lambda candidate: -candidate.evaluation.optimism)[:MOST]
+    title = evidence.workspace.competition.metric.title
+    with canvas(6.6, 1.1 + 0.22 * len(shown)) as drawn:
+        axes = drawn.axes
+        axes.barh(range(len(shown)), [c.evaluation.optimism for c in shown], color=SERIES[1], height=0.6, alpha=0.8)
+        axes.axvline(0, color=MUTED, linewidth=1)
+        axes.set_yticks(range(len(shown)), [shortened(c.evaluation.name) for c in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel(f"in-sample less cross-fitted {title}")
+        rows = [
+            (e.name, f"{e.in_sample:.4f}", f"{e.cross_fitted:.4f}", f"{e.optimism:+.4f}")
+            for e in (candidate.evaluation for candidate in shown)
+        ]
+        return drawn.picture(
+            "Optimism of the rules",
+            "How much better each looks on the chips that it was fitted on than on others: the more numbers a rule fits, "
+            "the more it flatters itself.",
+            ("", "in-sample", "cross-fitted", "optimism"),
+            rows,
+        )

@@ -1,0 +1,199 @@
+"""The first part of a report: what is best and by how much beyond noise, and whether the leaderboard agrees."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competition.spec.metric import DECISIONS
+from submissions.choose.candidates import Candidate
+from submissions.measure.evaluation import Evaluation
+from submissions.report.evidence import Evidence
+from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
+from submissions.submit.leaderboard import BOARDS, correlate
+
+MOST_ROWS = 24  # of the comparison that is drawn
+FEW_CHIPS = 1.96  # standard errors of an interval of 95 %
+
+
+class Ranked(NamedTuple):
+    """A row of the comparison.
+
+    Attributes:
+        candidate: what it is.
+        error: standard error of the paired difference to the best.
+        is_near: whether it is within that of the best.
+    """
+
+    candidate: Candidate
+    error: float
+    is_near: bool
+
+
+def ranked(evidence: Evidence) -> list[Ranked]:
+    """Return what was compared, the best first, and what cannot be told from the best."""
+    comparison, rows = evidence.comparison, list[Ranked]()
+    best = comparison.best.evaluation
+    for candidate in sorted(comparison.candidates, key=lambda candidate: -candidate.evaluation.gain):
+        difference, error = candidate.evaluation.over(best)
+        rows.append(Ranked(candidate, error, abs(difference) <= error or candidate.evaluation is best))
+    return rows
+
+
+def comparison_picture(evidence: Evidence) -> Picture:
+    """Return the comparison as dots and whiskers, the best at the top."""
+    every = ranked(evidence)
+    always = (evidence.comparison.chosen, evidence.subject)
+    shown = [row for place, row in enumerate(every) if place < MOST_ROWS or row.candidate in always]
+    metric = evidence.workspace.competition.metric
+    with canvas(8.2, 1.0 + 0.21 * len(shown)) as drawn:
+        axes = drawn.axes
+        for place, row in enumerate(shown):
+            evaluation = row.candidate.evaluation
+            colour = SERIES[0] if row.is_near else MUTED
+            axes.plot(evaluation.interval, [place, place], color=colour, linewidth=1)
+            value = evaluation.cross_fitted
+            axes.plot([value - row.error, value + row.error], [place, place], color=colour, linewidth=4)
+            mark = "D" if row.candidate is evidence.comparison.chosen else "o"
+            axes.plot(value, place, mark, color=colour, markersize=6 if mark == "D" else 5)
+        near = sum(row.is_near for row in shown)
+        axes.axhspan(-0.5, near - 0.5, facecolor=GRID, alpha=0.45, linewidth=0)
+        axes.set_yticks(range(len(shown)), [shortened(row.candidate.evaluation.name) for row in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel(f"{metric.title}, cross-fitted{'' if metric.sign > 0 else ' (less is better)'}")
+        rows = [
+            (
+                row.candidate.evaluation.name,
+                f"{row.candidate.evaluation.cross_fitted:.4f}",
+                "{:.4f} to {:.4f}".format(*row.candidate.evaluation.interval),
+                "best" if row is every[0] else _signed(row.candidate.evaluation, every[0].candidate.evaluation),
+                f"{row.candidate.evaluation.in_sample:.4f}",
+                f"{row.candidate.evaluation.optimism:+.4f}",
+                "yes" if row.is_near else "no",
+            )
+            for row in every
+        ]
+        headers = ("", metric.title, "95 % interval", "less the best", "in-sample", "optimism", "within one error")
+        return drawn.picture(
+            f"{metric.title} of every model, blend and rule",
+            "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval over chips, "
+            "the thick one a standard error of the paired difference to the best. What lies on the shaded ground is "
+            "within one such error of the best: it cannot be told from it.",
+            headers,
+            rows,
+        )
+
+
+def _signed(evaluation: Evaluation, other: Evaluation) -> str:
+    value, error = evaluation.over(other)
+    return f"{value:+.4f} ± {error:.4f}"
+
+
+def best_single(evidence: Evidence) -> Candidate | None:
+    """Return the best of what is made of one member; None where every candidate blends several."""
+    alone = [candidate for candidate in evidence.comparison.candidates if len(candidate.members) == 1]
+    return max(alone, key=lambda candidate: candidate.evaluation.gain, default=None)
+
+
+def choosing_line(evidence: Evidence) -> str:
+    """Return what the choosing is worth, as a sentence."""
+    comparison = evidence.comparison
+    if len(comparison.candidates) < 2:
+        return ""
+    value, (difference, error) = comparison.choosing()
+    return (
+        f"The best of {len(comparison.candidates)} is partly the luckiest: choosing like this in each fold by the chips "
+        f"of the others gives {value:.4f}, {difference:+.4f} ± {error:.4f} against {comparison.reference.name}."
+    )
+
+
+def leaderboard_line(evidence: Evidence) -> str:
+    """Return whether the leaderboard is in line with cross-fitting, as a sentence."""
+    both = [entry for entry in evidence.entries if entry.cross_fitted is not None and entry.public is not None]
+    if not both:
+        return "No submission has a score on the leaderboard yet."
+    correlation = correlate(evidence.entries, BOARDS[0])
+    latest = both[-1]
+    gap = float(latest.public or 0) - float(latest.cross_fitted or 0)
+    noise = public_noise(evidence)
+    verdict = "in line with it" if abs(gap) <= FEW_CHIPS * noise else "further off than chance explains"
+    line = (
+        f"The latest scored submission, {latest.name}, has {latest.public:.5f} in public where cross-fitting said "
+        f"{latest.cross_fitted:.4f}: {verdict} (standard error of a public part of this size: {noise:.4f})."
+    )
+    return line if correlation.pearson is None else f"{line} {correlation.text(BOARDS[0])}"
+
+
+def public_noise(evidence: Evidence) -> float:
+    """Return the standard error of the metric on as many chips as the public part of the leaderboard may have.
+
+    A third of the chips to predict, where nothing else is known: as Planet's 34 %.
+    """
+    num_public = max(1, len(evidence.workspace.test_names) // 3)
+    spread = float(np.std(evidence.subject.evaluation.resampled, ddof=1))
+    return spread * float(np.sqrt(len(evidence.truth) / num_public + 1))
+
+
+def leaderboard_picture(evidence: Evidence) -> Picture | None:
+    """Return cross-fitted scores against those of the leaderboard; None where no submission has both."""
+    both = [entry for entry in evidence.entries if entry.cross_fitted is not None and entry.public is not None]
+    if not both:
+        return None
+    noise = public_noise(evidence)
+    ours = np.array([entry.cross_fitted for entry in both], dtype=float)
+    public = np.array([entry.public for entry in both], dtype=float)
+    private = np.array([np.nan if entry.private is None else entry.private for entry in both], dtype=float)
+    with canvas(5.2, 4.2) as drawn:
+        axes = drawn.axes
+        everything = np.concatenate([ours, public, private])
+        low, high = np.nanmin(everything) - 2 * noise, np.nanmax(everything) + 2 * noise
+        line = np.array([low, high])
+        axes.fill_between(line, line - FEW_CHIPS * noise, line + FEW_CHIPS * noise, color=GRID, alpha=0.6, linewidth=0)
+        axes.plot(line, line, color=MUTED, linewidth=1)
+        axes.plot(ours, public, "o", color=SERIES[0], label="public")
+        if not np.isnan(private).all():
+            axes.plot(ours, private, "s", color=SERIES[1], label="private")
+        for place, entry in enumerate(both[-8:], len(both) - len(both[-8:])):
+            axes.annotate(entry.name[:24], (ours[place], public[place]), (5, 4), textcoords="offset points", color=INK)
+        axes.set_xlabel("cross-fitted")
+        axes.set_ylabel("leaderboard")
+        axes.legend()
+        cell = lambda value: "" if value is None else f"{value:.5f}"  # noqa: E731
+        rows = [(entry.name, f"{entry.cross_fitted:.4f}", cell(entry.public), cell(entry.private)) for entry in both]
+        return drawn.picture(
+            "Cross-fitted against the leaderboard",
+            "Every submission with both scores. On the line both agree; the shaded band is where 95 % would lie by "
+            "chance alone, with a public part of a third of the chips to predict.",
+            ("submission", "cross-fitted", "public", "private"),
+            rows,
+        )
+
+
+def data_rows(evidence: Evidence) -> list[tuple[str, str]]:
+    """Return what the chain stands on, as lines of a table."""
+    workspace, source = evidence.workspace, evidence.source
+    competition, truth = workspace.competition, evidence.truth
+    beside = len(workspace.labelled.image_names) - len(truth)
+    folds = np.bincount(evidence.folds)
+    return [
+        ("competition", f"{competition.title}, judged by {competition.metric.title}"),
+        ("labelled chips", f"{len(truth):,}" + (f", without {beside:,} that a member lacks" if beside else "")),
+        ("chips to predict", f"{len(workspace.test_names):,}"),
+        ("labels", f"{len(evidence.labels):,}; {truth.sum(axis=1).mean():.2f} a chip"),
+        ("folds", f"{len(folds)}, of {folds.min():,} to {folds.max():,} chips; digest {source.chips.fold_digest[:8]}"),
+        ("members", ", ".join(member.name for member in source.members)),
+        ("looked at closely", evidence.subject.evaluation.name),
+        ("judged", "decided labels" if competition.metric.judges == DECISIONS else "scores, nothing is decided"),
+    ]
+
+
+def submission_rows(evidence: Evidence) -> list[tuple[str, ...]]:
+    """Return the ledger as rows: when, name, cross-fitted, public, private, state."""
+    rows = []
+    for entry in evidence.entries:
+        ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}"
+        boards = ("" if value is None else f"{value:.5f}" for value in (entry.public, entry.private))
+        rows.append((entry.when[:16].replace("T", " "), entry.name, ours, *boards, entry.state))
+    return rows

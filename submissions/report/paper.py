@@ -1,0 +1,115 @@
+"""The starting paper's table and figures, drawn for the models at hand.
+
+Source: "Understanding the Amazon from Space", Stanford CS231n, 2017: its Table 1, Figure 4 and Figure 6.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from submissions.report.evidence import Evidence
+from submissions.report.labels import Label
+from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
+
+PLANET = "planet"
+# F2 on held-out chips, of one split; the paper's networks are frozen ones of 2015 with three dense layers.
+OF_PAPER = {
+    "baseline CNN": 0.836,
+    "VGG-16": 0.897,
+    "Inception-v3": 0.901,
+    "ResNet-50": 0.907,
+    "three ResNet-50, voting": 0.908,
+}
+MOST_LABELS = 30
+
+
+def networks_rows(evidence: Evidence) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return each network's metric on the chips learnt and held out, as the paper's Table 1, as headers and rows."""
+    title, given = evidence.workspace.competition.metric.title, evidence.given
+    rows, members = list[tuple[str, ...]](), evidence.source.members
+    for number in evidence.source.whole:
+        name = members[number].name
+        learnt = [value for value in given.learnt.get(name, ()) if value is not None]
+        heldout = evidence.simplest(evidence.source.chips.scores[number])
+        gap = f"{np.mean(learnt) - heldout:+.4f}" if learnt else "–"
+        shown = f"{np.mean(learnt):.4f}" if learnt else "not kept"
+        rows.append((name, given.recipes.get(name, "–"), shown, f"{heldout:.4f}", gap))
+    if evidence.workspace.competition.name == PLANET:
+        rows += [(f"the paper's {name}", "–", "–", f"{value:.3f}", "–") for name, value in OF_PAPER.items()]
+    return ("network", "made by", f"{title}, chips learnt", f"{title}, held out", "learnt less held out"), rows
+
+
+def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
+    """Return F-beta of each label under three ways of cutting, the most frequent first, as the paper's Figure 6."""
+    if not evidence.by_cuts:
+        return None
+    beta = evidence.workspace.competition.metric.beta
+    shown = sorted((label for label in labels if label.support), key=lambda label: -label.support)[:MOST_LABELS]
+    columns = [label.column for label in shown]
+    places, height = np.arange(len(shown)), 1.5 + 0.3 * len(shown)
+    rows = list[tuple[str, ...]]()
+    with canvas(8.2, height) as drawn:
+        axes = drawn.axes
+        share = evidence.support[columns] / len(evidence.truth)
+        axes.barh(places, share, color=GRID, height=0.8, label="share of chips")
+        for number, (name, evaluation) in enumerate(evidence.by_cuts.items()):
+            if (found := evaluation.labels) is None:
+                continue
+            values = found.f_beta[columns]
+            axes.plot(
+                values, places + 0.2 * (number - 1), "osD"[number], color=SERIES[number], label=name, markersize=5
+            )
+        axes.set_yticks(places, [shortened(label.name) for label in shown])
+        axes.set(ylim=(len(shown) - 0.5, -0.5), xlim=(0, 1), xlabel=f"F{beta:g} of the label, cross-fitted")
+        axes.grid(visible=False, axis="y")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.7 / height), ncols=4, labelcolor=INK)
+        for label in shown:
+            cells = [label.name, f"{label.support / len(evidence.truth):.2%}"]
+            for evaluation in evidence.by_cuts.values():
+                if (found := evaluation.labels) is not None:
+                    figures = (found.f_beta, found.precision, found.recall)
+                    cut = evaluation.fitted.cuts[label.column]
+                    cells += [f"{cut:.2f}", *(f"{figure[label.column]:.3f}" for figure in figures)]
+            rows.append(tuple(cells))
+        words = ("cut", f"F{beta:g}", "precision", "recall")
+        headers = ("label", "share", *(f"{name}: {word}" for name in evidence.by_cuts for word in words))
+        return drawn.picture(
+            "What cuts are worth, label by label",
+            "The most frequent label first; the grey bars are the share of chips that carry it. The rarer a label, the "
+            "more a cut below 0.5 is worth where recall counts more than precision.",
+            headers,
+            rows,
+        )
+
+
+def contours_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
+    """Return the labels among the contours of F-beta over precision and recall, as the paper's Figure 4."""
+    if not evidence.decides:
+        return None
+    beta = evidence.workspace.competition.metric.beta
+    grid = np.linspace(0.01, 1, 100)
+    precision, recall = np.meshgrid(grid, grid)
+    values = (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
+    shown = [label for label in labels if label.support and not np.isnan(label.precision)]
+    with canvas(5.4, 4.8) as drawn:
+        axes = drawn.axes
+        lines = axes.contour(precision, recall, values, levels=np.arange(0.1, 1, 0.1), colors=MUTED, linewidths=0.6)
+        axes.clabel(lines, fontsize=7, fmt="%.1f")
+        x, y = np.array([(label.precision, label.recall) for label in shown]).T if shown else np.zeros((2, 0))
+        axes.scatter(
+            x, y, s=14 + 60 * np.sqrt([label.support / len(evidence.truth) for label in shown]), color=SERIES[0]
+        )
+        for label in shown[:MOST_LABELS]:
+            axes.annotate(
+                shortened(label.name), (label.precision, label.recall), (4, 3), textcoords="offset points", fontsize=7
+            )
+        axes.grid(visible=False)
+        axes.set(xlabel="precision", ylabel="recall", xlim=(0, 1.02), ylim=(0, 1.02))
+        rows = [(w.name, f"{w.precision:.3f}", f"{w.recall:.3f}", f"{w.quality:.3f}") for w in shown]
+        return drawn.picture(
+            f"Labels among the contours of F{beta:g}",
+            f"A dot for each label, larger ones are more frequent. Along a line F{beta:g} is the same; what lies far down "
+            "misses, what lies far left is decided too often.",
+            ("label", "precision", "recall", f"F{beta:g}"),
+            rows,
+        )

@@ -1,0 +1,33 @@
+"""How the networks of a workspace have learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.runs.curves import LEARNT, curves_of, learnt_by_fold, write_learnt
+from models.runs.folders import HISTORY
+from models.runs.training_state import Epoch, TrainingState
+from tests.conftest import K
+
+
+def test_every_network_has_a_curve_and_what_is_damaged_none(workspace, store):
+    state = TrainingState()
+    for number, metric in enumerate((0.5, 0.7, 0.6)):
+        state.add(Epoch(number, 1 - metric, metric - 0.1, 0.4, metric, 0.01, 1.0, 16))
+    for part in ("fold0", "fold0/seed1", "fold2", "fold1"):
+        folder = workspace.runs / "model" / part
+        folder.mkdir(parents=True)
+        state.write(folder / HISTORY)
+    (workspace.runs / "model/fold1" / HISTORY).write_text("{")
+    curves = curves_of(workspace, "model")
+    assert [(curve.fold, curve.seed, curve.best) for curve in curves] == [(0, 0, 1), (0, 1, 1), (2, 0, 1)]
+    np.testing.assert_allclose(curves[0].heldout_metric, [0.5, 0.7, 0.6])
+    np.testing.assert_allclose(curves[0].metric, [0.4, 0.6, 0.5])
+
+
+def test_what_was_learnt_is_read_again_and_missing_where_it_was_not_kept(workspace, store):
+    for fold in range(K - 1):
+        (folder := store.folder("model", fold)).mkdir(parents=True)
+        write_learnt(folder, 0.9 + fold / 100, 40)
+    (store.folder("model", 1) / LEARNT).write_text("{}")
+    assert learnt_by_fold(workspace, "model") == (0.9, *[None] * (K - 1))
