@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from competition.workspace import Workspace
     from models.predict.predictions import Predictions
     from models.runs.status import Status
-    from submissions.report.given import Given
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -142,36 +141,20 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
 @in_workspace
 @click.argument("name", required=False)
 @click.option("--output", type=FILE, help="file to write; default: report.html in the workspace")
-def report(workspace: Workspace, name: str | None, output: Path | None) -> None:
+@click.option("--suspects", type=FILE, help="CSV file to write: chips and labels that may be wrong")
+def report(workspace: Workspace, name: str | None, output: Path | None, suspects: Path | None) -> None:
     """Write a page that shows what models, blends and rules are worth, label by label, and the chips they get wrong.
 
     NAME is a model or blend to look at closely; default: what `compare` would choose.
     """
     from competition.common.files import check_writable
+    from models.runs.curves import known_of
+    from submissions.evidence.given import Given
     from submissions.report.page import write_report
 
-    if output is not None:
-        check_writable(output)
-    written = write_report(name, workspace, _known_of_models(workspace), output)
-    click.echo(written.text())
-
-
-def _known_of_models(workspace: Workspace) -> Given:
-    """Return what a report shows of the models, as far as it is there."""
-    from models.runs.curves import curves_of, learnt_by_fold
-    from models.runs.model_recipe import summaries
-    from models.runs.status import status_of
-    from submissions.report.given import Given
-
-    status = status_of(workspace)
-    names = [found.model for found in status.models]
-    return Given(
-        headers=status.headers,
-        rows=status.rows,
-        curves=[curve for name in names for curve in curves_of(workspace, name)],
-        learnt={name: learnt_by_fold(workspace, name) for name in names},
-        recipes=summaries(workspace, names),
-    )
+    for path in filter(None, (output, suspects)):
+        check_writable(path)
+    click.echo(write_report(name, workspace, Given(**known_of(workspace)), output, suspects).text())
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from competition.common.records import read_record, write_record
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.runs.folders import FORMAT
+from models.runs.model_recipe import summaries
+from models.runs.status import status_of
 from models.runs.training_state import TrainingState, state_of
 
 LEARNT = "learnt.json"
@@ -48,6 +51,23 @@ class Curve:
 def write_learnt(folder: Path, metric: float, num_chips: int) -> None:
     """Keep what a fold's networks reach on the chips that they learnt from, as they are, without augmentation."""
     write_record(folder / LEARNT, {"metric": metric, "chips": num_chips}, version=FORMAT)
+
+
+def known_of(workspace: Workspace) -> dict[str, Any]:
+    """Return what a report shows of the models: how far each has come, how it has learnt, and what it is made by.
+
+    Raises:
+        UserError: if the workspace has no fold table.
+    """
+    status = status_of(workspace)
+    names = [found.model for found in status.models]
+    return {
+        "headers": status.headers,
+        "rows": status.rows,
+        "curves": [curve for name in names for curve in curves_of(workspace, name)],
+        "learnt": {name: learnt_by_fold(workspace, name) for name in names},
+        "recipes": summaries(workspace, names),
+    }
 
 
 def learnt_by_fold(workspace: Workspace, model: str) -> tuple[float | None, ...]:

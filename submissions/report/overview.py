@@ -8,8 +8,8 @@ import numpy as np
 
 from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
+from submissions.evidence.evidence import Evidence
 from submissions.measure.evaluation import Evaluation
-from submissions.report.evidence import Evidence
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
 from submissions.submit.leaderboard import BOARDS, correlate
 
@@ -63,27 +63,28 @@ def comparison_picture(evidence: Evidence) -> Picture:
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"{metric.title}, cross-fitted{'' if metric.sign > 0 else ' (less is better)'}")
-        rows = [
-            (
-                row.candidate.evaluation.name,
-                f"{row.candidate.evaluation.cross_fitted:.4f}",
-                "{:.4f} to {:.4f}".format(*row.candidate.evaluation.interval),
-                "best" if row is every[0] else _signed(row.candidate.evaluation, every[0].candidate.evaluation),
-                f"{row.candidate.evaluation.in_sample:.4f}",
-                f"{row.candidate.evaluation.optimism:+.4f}",
-                "yes" if row.is_near else "no",
-            )
-            for row in every
-        ]
         headers = ("", metric.title, "95 % interval", "less the best", "in-sample", "optimism", "within one error")
         return drawn.picture(
             f"{metric.title} of every model, blend and rule",
-            "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval over chips, "
+            "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval , "
             "the thick one a standard error of the paired difference to the best. What lies on the shaded ground is "
             "within one such error of the best: it cannot be told from it.",
             headers,
-            rows,
+            [_cells(row.candidate.evaluation, every[0].candidate.evaluation, is_near=row.is_near) for row in every],
         )
+
+
+def _cells(evaluation: Evaluation, best: Evaluation, *, is_near: bool) -> tuple[str, ...]:
+    low, high = evaluation.interval
+    return (
+        evaluation.name,
+        f"{evaluation.cross_fitted:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        "best" if evaluation is best else _signed(evaluation, best),
+        f"{evaluation.in_sample:.4f}",
+        f"{evaluation.optimism:+.4f}",
+        "yes" if is_near else "no",
+    )
 
 
 def _signed(evaluation: Evaluation, other: Evaluation) -> str:
@@ -104,8 +105,8 @@ def choosing_line(evidence: Evidence) -> str:
         return ""
     value, (difference, error) = comparison.choosing()
     return (
-        f"The best of {len(comparison.candidates)} is partly the luckiest: choosing like this in each fold by the chips "
-        f"of the others gives {value:.4f}, {difference:+.4f} ± {error:.4f} against {comparison.reference.name}."
+        f"The best of {len(comparison.candidates)} is partly the luckiest: choosing like this in each fold by the "
+        f"chips of the others gives {value:.4f}, {difference:+.4f} ± {error:.4f} against {comparison.reference.name}."
     )
 
 

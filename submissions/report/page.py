@@ -14,12 +14,14 @@ from markupsafe import Markup
 
 from competition.common.errors import spelled
 from competition.common.files import write_text
-from competition.common.text import day, now, readable
+from competition.common.text import counted, day, now, readable
 from competition.workspace import Workspace
-from submissions.report import gallery, labels, members, overview, paper, training
-from submissions.report.evidence import Evidence, gather
-from submissions.report.given import Given
-from submissions.report.pictures import Picture
+from submissions.evidence import chips as worst
+from submissions.evidence import labels, members
+from submissions.evidence.evidence import Evidence, gather
+from submissions.evidence.given import Given
+from submissions.evidence.suspects import Suspects, suspects_of, write_suspects
+from submissions.report import label_pictures, member_pictures, overview, paper, thumbnails, training
 
 FILE = "report.html"
 PACKAGE = "submissions.report"
@@ -34,19 +36,24 @@ class Report:
         subject: what it looks at closely.
         num_chips: chips in its gallery.
         size: of the file, in bytes.
+        lines: what else was written.
     """
 
     path: Path
     subject: str
     num_chips: int
     size: int
+    lines: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return what was written, for people."""
-        return f"Wrote {self.path}: {self.subject}, {self.num_chips:,} chips shown, {readable(self.size)}."
+        made = f"Wrote {self.path}: {self.subject}, {counted(self.num_chips, 'chip')} shown, {readable(self.size)}."
+        return "\n".join([made, *self.lines])
 
 
-def write_report(name: str | None, workspace: Workspace, given: Given, output: Path | None = None) -> Report:
+def write_report(
+    name: str | None, workspace: Workspace, given: Given, output: Path | None = None, suspects: Path | None = None
+) -> Report:
     """Write a report of a workspace.
 
     Args:
@@ -54,16 +61,22 @@ def write_report(name: str | None, workspace: Workspace, given: Given, output: P
         workspace: of the competition.
         given: what is known of the models.
         output: the file; None: report.html in the workspace.
+        suspects: CSV file to write, of the labels that look wrong; None: none.
 
     Raises:
         UserError: if no model has all its folds, or there is no such model or blend.
     """
     path = workspace.root / FILE if output is None else output
     evidence = gather(name, workspace, given)
-    content = _content(evidence)
+    wrong = suspects_of(evidence)
+    content = _content(evidence, wrong)
     text = _template().render(content)
     write_text(path, text)
-    return Report(path, evidence.subject.evaluation.name, len(content["chips"]), len(text.encode()))
+    lines = []
+    if suspects is not None:
+        number = write_suspects(suspects, wrong, evidence)
+        lines.append(f"Wrote {suspects}: {counted(number, 'label')} that may be wrong.")
+    return Report(path, evidence.subject.evaluation.name, len(content["chips"]), len(text.encode()), tuple(lines))
 
 
 @cache
@@ -82,14 +95,11 @@ def _asset(name: str) -> Markup:
     return Markup(files(PACKAGE).joinpath(name).read_text(encoding="utf-8"))
 
 
-def _content(evidence: Evidence) -> Mapping[str, Any]:
+def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
     """Return all that the template shows."""
-    found = labels.labels_of(evidence)
-    carried = [label for label in found if label.support]
-    chips = gallery.worst_chips(evidence, labels.drawn_labels(found))
-    chips = gallery.draw(evidence, chips)
-    worths = members.worths(evidence)
-    several = len(evidence.source.whole) > 1
+    found, worths = labels.labels_of(evidence), members.worths(evidence)
+    drawn = label_pictures.drawn_labels(found)
+    chips = thumbnails.draw(evidence, worst.worst_chips(evidence, drawn, {one.label: one.rows for one in wrong}))
     competition = evidence.workspace.competition
     return {
         "style": _asset("page.css"),
@@ -100,42 +110,61 @@ def _content(evidence: Evidence) -> Mapping[str, Any]:
         "decides": evidence.decides,
         "evidence": evidence,
         "given": evidence.given,
+        "labels": found,
+        "worst": [label for label in found if label.support >= labels.FEW][:3],
+        "worths": worths,
+        "wrong": sorted((one for one in wrong if len(one.rows)), key=lambda one: one.false_share),
+        "chips": [(chip, worst.scores_of(evidence, chip)) for chip in chips],
+        "kinds": {kind: said for kind, said in worst.KINDS.items() if _is_among(kind, chips)},
+        **_of_comparison(evidence),
+        **_of_labels(evidence, found, drawn),
+        **_of_members(evidence, worths),
+    }
+
+
+def _is_among(kind: str, chips: Sequence[worst.Shown]) -> bool:
+    return any(kind == why for chip in chips for why, _ in chip.why)
+
+
+def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
+    """Return what is best, how sure that is, and what the leaderboard says."""
+    return {
         "ranked": overview.ranked(evidence),
         "chosen": evidence.comparison.chosen,
         "single": overview.best_single(evidence),
         "choosing": overview.choosing_line(evidence),
+        "comparison": overview.comparison_picture(evidence),
+        "optimism": member_pictures.optimism_picture(evidence),
         "leaderboard": overview.leaderboard_line(evidence),
-        "next": _next(evidence),
+        "boards": overview.leaderboard_picture(evidence),
         "data_rows": overview.data_rows(evidence),
         "submission_rows": overview.submission_rows(evidence),
-        "comparison": overview.comparison_picture(evidence),
-        "boards": overview.leaderboard_picture(evidence),
-        "networks": paper.networks_rows(evidence),
-        "by_cuts": paper.by_cuts_picture(evidence, found),
-        "contours": paper.contours_picture(evidence, found),
-        "labels": found,
-        "worst": [label for label in carried if label.support >= labels.FEW][:3],
-        "curves": [(label, labels.curves(evidence, label)) for label in labels.drawn_labels(found)],
-        "support": labels.support_rows(evidence, found),
-        "mixed_up": labels.mixed_up(evidence, found),
-        "members_by_label": labels.members_by_label(evidence, found),
-        "training": training.training_pictures(evidence),
-        "spread": training.spread_picture(evidence),
-        "worths": worths,
-        "worth_picture": members.worth_picture(evidence, worths) if worths else None,
-        "alike": members.alike_picture(evidence) if several else None,
-        "weights": members.weights_rows(evidence),
-        "optimism": members.optimism_picture(evidence),
-        "chips": [(chip, gallery.scores_of(evidence, chip)) for chip in chips],
-        "kinds": _kinds(chips),
-        "kinds_said": gallery.KINDS,
+        "next": _next(evidence),
     }
 
 
-def _kinds(chips: Sequence[gallery.Shown]) -> list[str]:
-    """Return the kinds of chips that are there, in the order in which they are explained."""
-    there = {kind for chip in chips for kind, _ in chip.why}
-    return [kind for kind in gallery.KINDS if kind in there]
+def _of_labels(evidence: Evidence, found: list[labels.Label], drawn: list[labels.Label]) -> Mapping[str, Any]:
+    """Return the labels in pictures."""
+    return {
+        "by_cuts": paper.by_cuts_picture(evidence, found),
+        "contours": paper.contours_picture(evidence, found),
+        "curves": [(label, label_pictures.curves(evidence, label)) for label in drawn],
+        "support": label_pictures.support_rows(evidence, found),
+        "mixed_up": label_pictures.mixed_up(evidence, found),
+        "members_by_label": label_pictures.members_by_label(evidence, found),
+    }
+
+
+def _of_members(evidence: Evidence, worths: list[members.Worth]) -> Mapping[str, Any]:
+    """Return the members in pictures."""
+    return {
+        "networks": paper.networks_rows(evidence),
+        "training": training.training_pictures(evidence),
+        "spread": training.spread_picture(evidence),
+        "worth_picture": member_pictures.worth_picture(evidence, worths) if worths else None,
+        "alike": member_pictures.alike_picture(evidence),
+        "weights": member_pictures.weights_rows(evidence),
+    }
 
 
 def _next(evidence: Evidence) -> str:
@@ -144,6 +173,3 @@ def _next(evidence: Evidence) -> str:
     if evidence.comparison.chosen.method == "mean" and len(evidence.comparison.chosen.members) == 1:
         return spelled("auto --minutes 60")
     return spelled(f"blend --auto --members {names} --name best")
-
-
-__all__ = ["Picture", "Report", "write_report"]

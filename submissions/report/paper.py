@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from submissions.report.evidence import Evidence
-from submissions.report.labels import Label
+from submissions.evidence.evidence import Evidence
+from submissions.evidence.labels import Label
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
 
 PLANET = "planet"
@@ -108,7 +108,7 @@ def contours_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
         rows = [(w.name, f"{w.precision:.3f}", f"{w.recall:.3f}", f"{w.quality:.3f}") for w in shown]
         return drawn.picture(
             f"Labels among the contours of F{beta:g}",
-            f"A dot for each label, larger ones are more frequent. Along a line F{beta:g} is the same; what lies far down "
+            f"A dot for each label, larger ones are more frequent. Along a line F{beta:g} is the same; what lies low "
             "misses, what lies far left is decided too often.",
             ("label", "precision", "recall", f"F{beta:g}"),
             rows,

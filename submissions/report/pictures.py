@@ -31,7 +31,7 @@ DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1, 1, 1)), (0, (1, 3)),
 LONGEST = 34  # characters of a name beside a picture
 MOST_POINTS = 120  # of a curve: more cannot be told apart at the size of a page
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it is found, read aloud, and small
     "text.parse_math": False,  # a label may hold a dollar sign
     "font.size": 9,

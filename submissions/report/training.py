@@ -8,8 +8,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from submissions.report.evidence import Evidence
-from submissions.report.given import Curve
+from submissions.evidence.evidence import Evidence
+from submissions.evidence.given import Curve
 from submissions.report.pictures import DASHES, MUTED, SERIES, Picture, canvas, shortened, thinned
 
 MOST_MODELS = 8  # whose curves are drawn
@@ -52,7 +52,7 @@ def _pairs(
         axes.legend(fontsize=8)
         return drawn.picture(
             title,
-            "A line for each network: dotted on the chips learnt, as training saw them, augmented and with dropout; whole "
+            "A line for each network: dotted on the chips learnt, as training saw them, with dropout and views; whole "
             "on those held out. A dot marks the epoch that is kept.",
             ("fold", "seed", "best epoch", "epochs", "chips learnt", "held out"),
             rows,

@@ -1,15 +1,92 @@
-"""A workspace with a submission, ready to be uploaded."""
+"""Workspaces: with a submission, ready to be uploaded; with chips and scores, to be reported on; and their reports."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from competition.data.prepare import prepare
+from competition.layouts.simulate import simulate_layout
+from competition.spec.competition import Competition
+from competition.spec.load import load
 from competition.workspace import Workspace
+from folds.score_store import ScoreStore
+from folds.table import make_table
+from submissions.evidence.evidence import Evidence, gather
+from submissions.evidence.given import Given
+from submissions.report.page import write_report
 from submissions.submit.write import write_decided
-from tests.submissions.samples import blend_of, make_workspace, planet
+from tests.submissions.samples import add_model, blend_of, make_workspace, planet
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+class MadeUp:
+    """A curve as those of trained networks."""
+
+    def __init__(self, model: str, fold: int) -> None:
+        self.model, self.fold, self.seed, self.best = model, fold, 0, 3
+        falling = np.linspace(0.5, 0.1, 6)
+        self.loss, self.heldout_loss = falling, falling + 0.1
+        self.metric, self.heldout_metric = 1 - falling, 0.9 - falling
+        self.learning_rate = falling / 100
+
+
+def known(workspace: Workspace) -> Given:
+    """Return made-up training of the models "a" and "b"."""
+    folds = range(ScoreStore.of(workspace).table.num_folds)
+    return Given(
+        headers=("model", *(f"fold {fold}" for fold in folds)),
+        rows=[(model, *("0.9" for _ in folds)) for model in "ab"],
+        curves=[MadeUp(model, fold) for model in "ab" for fold in folds],
+        learnt={"a": [0.97 for _ in folds], "b": [None for _ in folds]},
+        recipes={"a": f"residual of {HOSTILE}"},
+    )
+
+
+@pytest.fixture(scope="session")
+def reported(prepared, tmp_path_factory) -> Workspace:
+    """Planet's chips, JPEG and GeoTIFF, with the scores of "a" and "b", and a report. Not to be changed."""
+    root = tmp_path_factory.mktemp("reported") / "workspace"
+    shutil.copytree(prepared, root)
+    workspace = Workspace(root, load("planet"))
+    for seed, model in enumerate("ab"):
+        add_model(ScoreStore.of(workspace), model, workspace.labelled.truth, seed)
+    write_report(None, workspace, known(workspace))
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def evidence(reported) -> Evidence:
+    return gather(None, reported, known(reported))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory) -> Path:
+    """A report of a competition that judges scores, one of whose labels is a script."""
+    root = tmp_path_factory.mktemp("hostile")
+    competition = Competition.model_validate(
+        {
+            "name": "hostile",
+            "title": "Fungi & <b>others</b>",
+            "labels": [HOSTILE, "morel $\\frac$", 'quote"s'],
+            "unlabelled": True,
+            "metric": {"name": "roc_auc"},
+            "tables": {"train": ["train.csv"], "sample_submission": "sample.csv", "id_column": "id"},
+            "images": {"png": {"suffix": [".png"], "bands": "RGB", "train": ["train"], "test": ["test"]}},
+        }
+    )
+    simulate_layout(root / "data", competition, num_train=60, num_test=12, size=24)
+    workspace = Workspace(root / "workspace", competition)
+    prepare(workspace, root / "data")
+    labelled = workspace.labelled
+    make_table(labelled.image_names, labelled.truth, k=3, seed=0).write(workspace.fold_table)
+    for seed, model in enumerate("ab"):
+        add_model(ScoreStore.of(workspace), model, labelled.truth, seed)
+    return write_report(None, workspace, known(workspace)).path
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.runs.curves import LEARNT, curves_of, learnt_by_fold, write_learnt
+from models.runs.curves import LEARNT, curves_of, known_of, learnt_by_fold, write_learnt
 from models.runs.folders import HISTORY
 from models.runs.training_state import Epoch, TrainingState
 from tests.conftest import K
@@ -31,3 +31,10 @@ def test_what_was_learnt_is_read_again_and_missing_where_it_was_not_kept(workspa
         write_learnt(folder, 0.9 + fold / 100, 40)
     (store.folder("model", 1) / LEARNT).write_text("{}")
     assert learnt_by_fold(workspace, "model") == (0.9, *[None] * (K - 1))
+
+
+def test_what_is_known_of_a_trained_model_is_whole(trained):
+    known = known_of(trained)
+    assert [row[0] for row in known["rows"]] == ["tiny"]
+    assert len(known["curves"]) == len(known["learnt"]["tiny"]) == K
+    assert known["recipes"]["tiny"].startswith("two_convolutions")

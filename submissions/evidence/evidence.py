@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -20,9 +20,10 @@ from submissions.choose.compare import Comparison, compare, known_members, metho
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import decide
 from submissions.decide.rules import cut_rules, default_rules
+from submissions.evidence.given import Given
+from submissions.measure.cross_fit import Rule
 from submissions.measure.evaluation import Evaluation
 from submissions.names import CALIBRATED, FIXED, MEAN, PLAIN
-from submissions.report.given import Given
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 
@@ -115,7 +116,7 @@ class Evidence:
         if not self.decides or competition.is_multi_class:
             return {}
         every, rules = np.ones(len(self.labels), dtype=bool), cut_rules(competition)
-        makes = {
+        makes: dict[str, Callable[[], Rule]] = {
             f"{HALF}": partial(FixedRule, HALF),
             "best uniform cut": partial(rules["uniform"], every),
             "cuts by label": partial(rules["per-label"], every),
@@ -139,7 +140,7 @@ class Evidence:
         return found
 
     def simplest(self, scores: NDArray[Any], rows: NDArray[np.bool_] | slice = slice(None)) -> float:
-        """Return the metric of scores (num_chips, num_labels), on some rows of them, by the rule that learns nothing."""
+        """Return the metric of scores (num_chips, num_labels), on some rows, by the rule that learns nothing."""
         competition = self.workspace.competition
         scores, truth = scores[rows], self.truth[rows]
         if not self.decides:

@@ -1,64 +1,17 @@
-"""What each member of a report brings: what is lost without it, whose errors are alike, and what it weighs."""
+"""The members in pictures: what is lost without each, whose errors are alike, what it weighs, and how rules flatter."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics.bootstrap import bootstrap
-from competition.metrics.judge import measure
-from submissions.decide.decisions import decide
-from submissions.report.evidence import Evidence
+from submissions.evidence.evidence import Evidence
+from submissions.evidence.members import Worth
 from submissions.report.pictures import BAD, GOOD, MUTED, SERIES, Picture, canvas, shortened
 
 TINY = 1e-6
 MOST = 16  # members, or rules, of a picture
 ALIKE = 0.95  # correlation of losses from which two members are nearly one
-
-
-class Worth(NamedTuple):
-    """What a member brings to the mean of all.
-
-    Attributes:
-        name: of the member.
-        lost: of the metric, without it.
-        error: standard error of that.
-    """
-
-    name: str
-    lost: float
-    error: float
-
-    @property
-    def can_go(self) -> bool:
-        """Whether nothing is lost without it, within one standard error."""
-        return self.lost <= self.error
-
-
-def worths(evidence: Evidence) -> list[Worth]:
-    """Return what the mean of the members loses without each of them, the least first; none for a single member."""
-    source, metric = evidence.source, evidence.workspace.competition.metric
-    whole = source.whole
-    if len(whole) < 2:
-        return []
-    total = source.chips.scores[whole].sum(axis=0, dtype=np.float64)
-
-    def answers(scores: NDArray[np.floating]) -> NDArray[np.generic]:
-        if not evidence.decides:
-            return scores
-        return decide(scores, metric.prior_cut, evidence.workspace.competition, exclusive=False)
-
-    every = answers(total / len(whole))
-    without = [answers((total - source.chips.scores[number]) / (len(whole) - 1)) for number in whole]
-    resampled = bootstrap(evidence.truth, [every, *without], metric)
-    value, found = measure(evidence.truth, every, metric), list[Worth]()
-    for place, number in enumerate(whole):
-        lost = metric.sign * (value - measure(evidence.truth, without[place], metric))
-        error = float(np.std(resampled[:, 0] - resampled[:, place + 1], ddof=1))
-        found.append(Worth(source.members[number].name, lost, error))
-    return sorted(found, key=lambda worth: worth.lost)
 
 
 def worth_picture(evidence: Evidence, found: list[Worth]) -> Picture:
@@ -78,7 +31,7 @@ def worth_picture(evidence: Evidence, found: list[Worth]) -> Picture:
         rows = [(w.name, f"{w.lost:+.4f}", f"{w.error:.4f}", "yes" if w.can_go else "no") for w in found]
         return drawn.picture(
             "What each member adds",
-            "Of the mean of all members at the rule that learns nothing: what is lost without a member, with the standard "
+            "Of the mean of all members at the rule that learns nothing: what is lost without one, with the standard "
             "error of the paired difference. A grey bar is within one error of nothing, or below: that member can go.",
             ("member", f"{title} lost", "standard error", "can go"),
             rows,
@@ -111,7 +64,7 @@ def alike_picture(evidence: Evidence) -> Picture | None:
         rows = [(name, *(f"{value:.3f}" for value in values)) for name, values in zip(names, correlation, strict=True)]
         return drawn.picture(
             "Whose errors are alike",
-            "Correlation of the members' log losses, chip by chip. The lower, the more two members add to each other; from "
+            "Correlation of the members' log losses, chip by chip. The lower, the more two add to each other; from "
             f"{ALIKE} on (marked) they are nearly one.",
             ("", *names),
             rows,
@@ -126,7 +79,7 @@ def _losses(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[n
 
 
 def weights_rows(evidence: Evidence) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
-    """Return the weights by which the best weighted blend takes its members, as headers and rows; None if there is none.
+    """Return the weights by which the best weighted blend takes its members, as headers and rows; None without one.
 
     Of weights by label, their mean, the least and the largest.
     """
@@ -163,7 +116,7 @@ def optimism_picture(evidence: Evidence) -> Picture:
         ]
         return drawn.picture(
             "Optimism of the rules",
-            "How much better each looks on the chips that it was fitted on than on others: the more numbers a rule fits, "
+            "How much better each looks on the chips that it was fitted on than on others: the more a rule fits, "
             "the more it flatters itself.",
             ("", "in-sample", "cross-fitted", "optimism"),
             rows,

@@ -1,96 +1,19 @@
-"""What a report says of each label: whether it fails by missing or by false alarm, its curves, and what is mixed up."""
+"""The labels in pictures: their curves, what is mixed up, and the members against each other."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta as beta_distribution
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from submissions.evidence.evidence import Evidence
+from submissions.evidence.labels import Label
 from submissions.measure.reliability import reliability
-from submissions.report.evidence import Evidence
 from submissions.report.pictures import BAD, GRID, INK, MUTED, SERIES, Picture, canvas, shortened, thinned
 
 MOST_DRAWN = 36  # labels with curves of their own: a third each of the worst, the rarest and the most frequent
 MOST_IN_GRID = 30  # labels of a picture of all of them
-EVEN = 0.6  # share of a label's loss from which one kind of error is named as its fault
-FEW = 10  # chips that carry a label, below which its figures are little more than chance
-
-
-class Label(NamedTuple):
-    """A label's figures, cross-fitted.
-
-    Attributes:
-        name: of the label.
-        column: its place.
-        support: chips that carry it.
-        cut: from which it is decided; NaN where the rule has none.
-        quality: F-beta where labels are decided, or else the average precision.
-        precision: share of what was decided that is right.
-        recall: share of what is there that was decided.
-        average_precision: of its scores.
-        area: under its ROC curve.
-        missed: chips that carry it and were not given it.
-        false_alarms: chips that were given it without carrying it.
-        fault: what its loss is made of, in words.
-    """
-
-    name: str
-    column: int
-    support: int
-    cut: float
-    quality: float
-    precision: float
-    recall: float
-    average_precision: float
-    area: float
-    missed: int
-    false_alarms: int
-    fault: str
-
-
-def labels_of(evidence: Evidence) -> list[Label]:
-    """Return every label, the worst first; those that no chip carries last."""
-    truth, decided = evidence.truth, evidence.decisions
-    hits = (truth & decided).sum(axis=0)
-    missed, false_alarms = evidence.support - hits, decided.sum(axis=0) - hits
-    weight = evidence.workspace.competition.metric.beta**2
-    cuts = getattr(evidence.subject.evaluation.fitted, "cuts", None)
-    cuts = np.full(len(evidence.labels), np.nan) if cuts is None else cuts
-    with np.errstate(invalid="ignore", divide="ignore"):
-        f_beta = (1 + weight) * hits / ((1 + weight) * hits + weight * missed + false_alarms)
-        precision, recall = hits / (hits + false_alarms), hits / evidence.support
-        of_missing = weight * missed / (weight * missed + false_alarms)
-    quality = f_beta if evidence.decides else evidence.precision_of_scores
-    found = [
-        Label(
-            name=name,
-            column=column,
-            support=int(evidence.support[column]),
-            cut=float(cuts[column]),
-            quality=float(quality[column]),
-            precision=float(precision[column]),
-            recall=float(recall[column]),
-            average_precision=float(evidence.precision_of_scores[column]),
-            area=float(evidence.area[column]),
-            missed=int(missed[column]),
-            false_alarms=int(false_alarms[column]),
-            fault=_fault(float(of_missing[column]), int(evidence.support[column])),
-        )
-        for column, name in enumerate(evidence.labels)
-    ]
-    return sorted(found, key=lambda label: (label.support == 0, np.nan_to_num(label.quality), label.support))
-
-
-def _fault(of_missing: float, support: int) -> str:
-    if not support:
-        return "no chip carries it"
-    if np.isnan(of_missing):
-        return "no error"
-    what = "missing" if of_missing >= EVEN else "false alarms" if of_missing <= 1 - EVEN else "both"
-    return f"{what} (too few chips to tell)" if support < FEW else what
 
 
 def drawn_labels(labels: list[Label]) -> list[Label]:
@@ -126,7 +49,7 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
         return drawn.picture(
             f"{label.name}: precision and recall",
             f"Average precision {label.average_precision:.3f}. The diamond is what was decided: precision "
-            f"{label.precision:.3f}, recall {label.recall:.3f}. The dotted line is a guess: the label's share of chips.",
+            f"{label.precision:.3f}, recall {label.recall:.3f}. The dotted line is a guess: its share of chips.",
             ("recall", "precision"),
             rows,
         )
@@ -151,7 +74,8 @@ def cut_picture(evidence: Evidence, label: Label) -> Picture:
         for fold in np.unique(evidence.folds)
         for held, rest in [(evidence.folds == fold, evidence.folds != fold)]
     ]
-    crossed = _f_of_counts(*np.sum([np.array(counted)[:, place] for place, counted in by_fold], axis=0), beta)
+    hits, decided, carried = np.sum([np.array(counted)[:, place] for place, counted in by_fold], axis=0)
+    crossed = (1 + beta**2) * hits / max(decided + beta**2 * carried, 1)
     name, chosen = f"F{beta:g}", cuts[every.argmax()]
     with canvas(3.6, 2.8) as drawn:
         axes = drawn.axes
@@ -181,10 +105,6 @@ def _counts(
     hits = len(there) - np.searchsorted(there, cuts, side="left")
     decided = len(every) - np.searchsorted(every, cuts, side="left")
     return hits, decided, np.full(len(cuts), len(there))
-
-
-def _f_of_counts(hits: NDArray[np.int64], decided: NDArray[np.int64], carried: NDArray[np.int64], beta: float) -> float:
-    return float((1 + beta**2) * hits / max(float(decided + beta**2 * carried), 1.0))
 
 
 def _f_by_cut(
@@ -264,7 +184,7 @@ def mixed_up(evidence: Evidence, labels: list[Label]) -> Picture:
         rows = [(name, *(f"{value:.2f}" for value in values)) for name, values in zip(names, share, strict=True)]
         return drawn.picture(
             "Decided against true",
-            "Of the chips that carry the label of a row, the share that was given the label of a column: the darker, the "
+            "Of the chips that carry the label of a row, the share that was given that of a column: the darker, the "
             "more. On the diagonal lies recall; off it, labels that go together or are mixed up.",
             ("true, by row", *names),
             rows,

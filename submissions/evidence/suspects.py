@@ -1,0 +1,86 @@
+"""The chips whose labels look wrong, label by label, and the share of these that will be false alarms."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.files import write_text
+from submissions.evidence.evidence import Evidence
+from submissions.evidence.noise import noise_of
+
+FEWEST = 10  # chips that carry a label, and that do not, from which anything can be said of it
+LIKELY = 0.5  # how likely wrong a label must be to be listed
+MOST = 50  # listed of each label
+HEADER = ("id", "label", "says", "score", "wrong")
+
+
+@dataclass(frozen=True, eq=False)
+class Suspects:
+    """The suspects of one label, the likeliest first.
+
+    Attributes:
+        label: its name.
+        column: its place.
+        rows: int array (num,): the chips.
+        wrong: float array (num,): how likely each is to be wrong.
+    """
+
+    label: str
+    column: int
+    rows: NDArray[np.int64]
+    wrong: NDArray[np.float64]
+
+    @property
+    def false_share(self) -> float:
+        """The share of them that is expected to be right after all; NaN where there are none."""
+        return float(1 - self.wrong.mean()) if len(self.rows) else float("nan")
+
+
+def suspects_of(evidence: Evidence) -> list[Suspects]:
+    """Return the suspects of every label by the scores that are looked at closely."""
+    columns = enumerate(zip(evidence.labels, evidence.scores.T, evidence.truth.T, strict=True))
+    return [suspects_of_label(label, column, scores, truth) for column, (label, scores, truth) in columns]
+
+
+def suspects_of_label(
+    label: str, column: int, scores: NDArray[np.floating], truth: NDArray[np.bool_], most: int = MOST
+) -> Suspects:
+    """Return the suspects of one label.
+
+    Args:
+        label: its name.
+        column: its place.
+        scores: float array (num_chips,), out-of-fold.
+        truth: bool array (num_chips,).
+        most: to list.
+    """
+    if min(truth.sum(), (~truth).sum()) < FEWEST:
+        return Suspects(label, column, np.zeros(0, np.int64), np.zeros(0))
+    wrong = noise_of(scores, truth).wrong
+    rows = np.flatnonzero(wrong >= LIKELY)
+    order = rows[np.argsort(-wrong[rows], kind="stable")][:most]
+    return Suspects(label, column, order, wrong[order])
+
+
+def write_suspects(path: Path, found: Sequence[Suspects], evidence: Evidence) -> int:
+    """Write suspects as CSV: id, label, what the table says of it, the score, and how likely that is wrong.
+
+    Returns:
+        How many.
+    """
+    kept = io.StringIO()
+    writer = csv.writer(kept, lineterminator="\n")
+    writer.writerow(HEADER)
+    for one in found:
+        for row, wrong in zip(one.rows.tolist(), one.wrong.tolist(), strict=True):
+            says, score = int(evidence.truth[row, one.column]), float(evidence.scores[row, one.column])
+            writer.writerow((evidence.names[row], one.label, says, f"{score:.4f}", f"{wrong:.3f}"))
+    write_text(path, kept.getvalue())
+    return sum(len(one.rows) for one in found)

@@ -1,0 +1,87 @@
+"""Chips as small pictures within a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from competition.chip_index import ChipFile
+from competition.common.errors import UserError
+from competition.data.chips import read_chip, resize_chip
+from competition.spec.images import ImageSet
+from submissions.evidence.chips import Shown
+from submissions.evidence.evidence import Evidence
+
+SIZES = (160, 128, 96)  # pixels of a thumbnail, the larger the fewer there are
+MOST_BYTES = 2_600_000  # of all thumbnails as WebP: a page has room for a third more as text
+QUALITY = 70
+STRETCH = (2, 98)  # percentiles that become black and white where values have no range of their own
+NATURAL = "natural"
+# The bands that become red, green and blue: letters, or Sentinel-2's names.
+WAYS = {
+    NATURAL: (("R", "G", "B"), ("B04", "B03", "B02")),
+    "near infrared": (("N", "R", "G"), ("NIR", "R", "G"), ("B08", "B04", "B03")),
+}
+
+
+def draw(evidence: Evidence, chips: list[Shown]) -> list[Shown]:
+    """Give chips their pictures, as large as fit into the page; return those that can be read."""
+    renderings = _renderings(evidence)
+    arrays = {chip.name: _read(chip.name, renderings) for chip in chips}
+    for size in SIZES:
+        for chip in chips:
+            chip.pictures = {way: _url(pixels, size) for way, pixels in arrays[chip.name].items()}
+        if sum(len(url) for chip in chips for url in chip.pictures.values()) <= MOST_BYTES:
+            break
+    return [chip for chip in chips if chip.pictures]
+
+
+def _read(name: str, renderings: list[tuple[ImageSet, dict[str, ChipFile]]]) -> dict[str, NDArray[np.generic]]:
+    """Return a chip (height, width, 3) as it would look to the eye, and with near infrared as red if it has that."""
+    found = dict[str, NDArray[np.generic]]()
+    for images, files in renderings:
+        wanted = {way: columns for way, columns in _ways(images.bands).items() if way not in found}
+        if not wanted or name not in files:
+            continue
+        try:
+            array = read_chip(files[name], images)
+        except UserError:
+            continue
+        found |= {way: array[:, :, columns] for way, columns in wanted.items()}
+    return found
+
+
+def _ways(bands: tuple[str, ...]) -> dict[str, list[int]]:
+    """Return the ways to show chips of some bands, and the columns that become red, green and blue."""
+    found = dict[str, list[int]]()
+    for way, choices in WAYS.items():
+        for choice in choices:
+            if way not in found and set(choice) <= set(bands):
+                found[way] = [bands.index(band) for band in choice]
+    return found or {NATURAL: [0, 1, 2] if len(bands) >= 3 else [0, 0, 0]}
+
+
+def _renderings(evidence: Evidence) -> list[tuple[ImageSet, dict[str, ChipFile]]]:
+    """Return the renderings of the labelled chips with the file of each chip, the usual one first."""
+    workspace, found = evidence.workspace, list[tuple[ImageSet, dict[str, ChipFile]]]()
+    usual = workspace.competition.default_images
+    for name in sorted(workspace.competition.images, key=lambda name: name != usual):
+        images = workspace.competition.image_set(name)
+        with suppress(UserError):  # a rendering that is not there
+            found.append((images, workspace.layout.files(images, "train")))
+    return found
+
+
+def _url(pixels: NDArray[np.generic], size: int) -> str:
+    values = resize_chip(pixels, size).astype(np.float32)
+    if pixels.dtype != np.uint8:
+        low, high = np.percentile(values, STRETCH)
+        values = (values - low) / max(float(high - low), 1e-6) * 255
+    kept = io.BytesIO()
+    Image.fromarray(values.clip(0, 255).astype(np.uint8)).save(kept, "WEBP", quality=QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(kept.getvalue()).decode()}"

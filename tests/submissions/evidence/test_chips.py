@@ -1,0 +1,38 @@
+"""The chips that fail."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from submissions.evidence.chips import ALARM, IMPOSSIBLE, MISS, scores_of, worst_chips
+from submissions.evidence.labels import labels_of
+
+
+def test_chips_are_the_worst_of_their_kind(evidence):
+    labels = labels_of(evidence)
+    chips = worst_chips(evidence, labels)
+    for label in labels:
+        truth, decided = evidence.truth[:, label.column], evidence.decisions[:, label.column]
+        scores = evidence.scores[:, label.column]
+        for kind, wrong, turn in ((MISS, truth & ~decided, 1), (ALARM, ~truth & decided, -1)):
+            rows = [chip.row for chip in chips if (kind, label.name) in chip.why]
+            assert len(rows) == min(4, wrong.sum())
+            assert wrong[rows].all()
+            others = np.setdiff1d(np.flatnonzero(wrong), rows)
+            if rows and others.size:
+                assert (turn * scores[rows]).max() <= (turn * scores[others]).min()
+    impossible = [chip.row for chip in chips if (IMPOSSIBLE, "") in chip.why]
+    weather = list(evidence.workspace.competition.exclusive_columns[0])
+    alone = evidence.labels.index("cloudy")
+    for row in impossible:
+        decided = evidence.decisions[row]
+        assert decided[weather].sum() > 1 or (decided[alone] and decided.sum() > 1)
+
+
+def test_scores_shown_hold_every_true_and_decided_label(evidence):
+    for chip in worst_chips(evidence, labels_of(evidence)):
+        shown = {label: (true, decided) for label, _, true, decided in scores_of(evidence, chip)}
+        for column, label in enumerate(evidence.labels):
+            true, decided = evidence.truth[chip.row, column], evidence.decisions[chip.row, column]
+            assert shown.get(label, (False, False)) == (true, decided)
+        assert {label for _, label in chip.why if label} <= set(shown)

@@ -1,0 +1,63 @@
+"""The labels in pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.metrics import fbeta_score
+
+from submissions.evidence.labels import labels_of
+from submissions.report.label_pictures import (
+    MOST_DRAWN,
+    _f_by_cut,
+    drawn_labels,
+    members_by_label,
+    mixed_up,
+    support_rows,
+)
+
+
+def test_of_many_labels_the_worst_the_rarest_and_the_most_frequent_are_drawn(evidence):
+    (label, *_) = labels_of(evidence)
+    random = np.random.default_rng(0)
+    many = [
+        label._replace(name=str(column), column=column, support=int(support), quality=float(column))
+        for column, support in enumerate(random.permutation(np.arange(1, 501)))
+    ]
+    drawn = drawn_labels(many)
+    assert len(drawn) <= MOST_DRAWN
+    assert {many[0], min(many, key=lambda it: it.support), max(many, key=lambda it: it.support)} <= set(drawn)
+
+
+def test_f_beta_by_the_cut_is_that_of_deciding_from_the_cut_on():
+    random = np.random.default_rng(1)
+    scores, truth = random.random(200).round(2), random.random(200) < 0.3
+    cuts = np.array([0.0, 0.13, 0.5, 0.99])
+    expected = [fbeta_score(truth, scores >= cut, beta=2) for cut in cuts]
+    np.testing.assert_allclose(_f_by_cut(truth, scores, cuts, 2), expected)
+
+
+def test_recall_lies_on_the_diagonal_and_support_adds_up(evidence):
+    labels = labels_of(evidence)
+    by_name = {label.name: label for label in labels}
+    picture = mixed_up(evidence, labels)
+    for place, row in enumerate(picture.rows):
+        assert float(row[place + 1]) == pytest.approx(by_name[row[0]].recall, abs=0.006)
+    headers, rows = support_rows(evidence, labels)
+    assert headers[:3] == ("label", "chips", "share")
+    assert all(sum(map(int, row[3:])) == int(row[1]) == by_name[row[0]].support for row in rows)
+
+
+def test_a_member_that_lacks_a_label_has_no_figure_for_it(evidence):
+    chips = evidence.source.chips
+    scores = chips.scores.copy()
+    scores[1, :, 0] = np.nan
+    lacking = dataclasses.replace(evidence.source, chips=dataclasses.replace(chips, scores=scores))
+    comparison = dataclasses.replace(evidence.comparison, source=lacking)
+    rows = {row[0]: row for row in members_by_label(dataclasses.replace(evidence, comparison=comparison),
+                                                    labels_of(evidence)).rows}  # fmt: skip
+    row = rows[evidence.labels[0]]
+    assert row[-1] == "–"
+    assert row[-2] != "–"
