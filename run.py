@@ -188,6 +188,7 @@ def demo(workspace: Path) -> None:
         ["thresholds --model residual --trials 50", *here],
         ["blend --members baseline,residual --name demo --trials 50", *here],
         ["submit demo --message demo --dry-run", *here],
+        ["report", *here],
     ]
     for words, *paths in chain:
         arguments = [*words.split(), *paths]

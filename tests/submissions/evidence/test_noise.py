@@ -12,7 +12,7 @@ NUM_CHIPS = 20_000
 
 
 def drawn(rate: float, *, foreseen: bool, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return scores, labels and which of these were flipped; scores foresee the flips, or are surer than they should."""
+    """Return scores, labels and which of these were flipped; scores foresee that, or are surer than they should."""
     random = np.random.default_rng(seed)
     odds = np.where(random.random(NUM_CHIPS) < 0.2, 3, -6) + random.normal(0, 2.5, NUM_CHIPS)
     there = random.random(NUM_CHIPS) < expit(odds)
