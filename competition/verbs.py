@@ -83,6 +83,26 @@ def check(workspace: Workspace, sample: int | None) -> None:
 
 
 @data.command()
+@in_workspace
+@click.option("--from", "source", type=FILE, help="CSV with id, label and says, as `report --suspects` writes it")
+@click.option("--clear", is_flag=True, help="take all corrections back")
+def relabel(workspace: Workspace, source: Path | None, clear: bool) -> None:
+    """Turn labels that are wrong; corrections are kept beside the data, and Kaggle's tables stay as they are."""
+    from competition.corrections import relabel as turn
+    from competition.tables.labels import read_label_table
+
+    if clear == (source is not None):
+        raise UserError("Give --from FILE, or --clear.")
+    if source is None:
+        workspace.corrections.unlink(missing_ok=True)
+        click.echo("No label is corrected any more.")
+        return
+    table = read_label_table(workspace.training_tables, workspace.competition)
+    click.echo(turn(table, source, workspace.corrections, workspace.competition).text())
+    show_next("data check")
+
+
+@data.command()
 @click.option("--to", "folder", type=FOLDER, required=True, help="new folder to fill, in Kaggle's layout")
 @click.option("--competition", default="planet", show_default=True, help="a known name, or a .toml file")
 @click.option("--train", "num_train", type=int, help="labelled chips; default: 2000 of Planet, 200 of others")

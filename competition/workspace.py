@@ -4,6 +4,7 @@ Layout of a workspace:
 
     data/layout.json            where the chips and tables are (written by `data prepare`)
     data/<folder>/, data/*.csv  what was unpacked; folders found unpacked are used where they lie
+    data/corrections.csv        labels that `data relabel` has turned
     data/bundles/               archives of several folders and tables, unpacked
     cache/                      decoded chips
     folds.csv, folds.json       who is held out, and the audit
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from competition.corrections import FILE as CORRECTIONS
+from competition.corrections import corrected
 from competition.layout import Layout
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
@@ -116,12 +119,18 @@ class Workspace:
 
     @cached_property
     def labelled(self) -> LabelTable:
-        """The labelled chips.
+        """The labelled chips, with the corrections of `data relabel`.
 
         Raises:
-            UserError: if the data are not prepared or the table is not valid.
+            UserError: if the data are not prepared, or the table or the corrections are not valid.
         """
-        return read_label_table(self.training_tables, self.competition)
+        table = read_label_table(self.training_tables, self.competition)
+        return corrected(table, self.corrections, self.competition)
+
+    @property
+    def corrections(self) -> Path:
+        """Corrections of labels."""
+        return self.data / CORRECTIONS
 
     @property
     def training_tables(self) -> tuple[Path, ...]:

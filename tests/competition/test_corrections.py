@@ -1,0 +1,88 @@
+"""Corrections of labels, kept beside the data."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import run
+from competition.common.errors import UserError
+from competition.workspace import Workspace
+
+
+def write(path, rows, header=("id", "label", "says", "score")):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def relabel(workspace, *arguments):
+    return CliRunner().invoke(run.main, ["data", "relabel", *arguments, "--workspace", str(workspace.root)])
+
+
+@pytest.fixture
+def turned(workspace, tmp_path):
+    """Rows that turn two labels of the first chip, and one of the second: with what the table says."""
+    names, truth = workspace.labelled.image_names, workspace.labelled.truth
+    labels = workspace.competition.labels
+    cells = [(0, 3), (0, 5), (1, 7)]
+    return [(names[row], labels[column], int(truth[row, column]), "0.5") for row, column in cells], cells
+
+
+def test_labels_are_turned_beside_the_data_and_turned_back(workspace, turned, tmp_path):
+    rows, cells = turned
+    before, tables = workspace.labelled, [path.read_bytes() for path in workspace.training_tables]
+    result = relabel(workspace, "--from", str(write(tmp_path / "wrong.csv", rows)))
+    assert result.exit_code == 0, result.output
+    assert "3 labels turned" in result.output
+    after = Workspace(workspace.root, workspace.competition).labelled
+    changed = np.argwhere(before.truth != after.truth)
+    assert changed.tolist() == [list(cell) for cell in cells]
+    assert after.digest != before.digest
+    assert [path.read_bytes() for path in workspace.training_tables] == tables
+    again = relabel(workspace, "--from", str(tmp_path / "wrong.csv"))
+    assert "0 labels turned, 3 had been before" in again.output
+    assert relabel(workspace, "--clear").exit_code == 0
+    assert Workspace(workspace.root, workspace.competition).labelled.digest == before.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda row: ("nobody", *row[1:]), "names chips that are not labelled: nobody"),
+        (lambda row: (row[0], "meadow", *row[2:]), "names unknown labels: meadow"),
+        (lambda row: (*row[:2], 1 - row[2], row[3]), "says otherwise than the table of 1 label"),
+        (lambda row: (*row[:2], "yes", row[3]), "column says is to hold 0 or 1, received"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_is_turned(workspace, turned, tmp_path, change, said):
+    (first, *others), _ = turned
+    result = relabel(workspace, "--from", str(write(tmp_path / "wrong.csv", [change(first), *others])))
+    assert result.exit_code == 1
+    assert said in result.output
+    assert len(result.output.splitlines()) <= 2
+    assert not workspace.corrections.exists()
+
+
+def test_a_file_of_another_kind_is_refused(workspace, turned, tmp_path):
+    rows, _ = turned
+    for path, said in [
+        (write(tmp_path / "a.csv", rows, ("id", "label", "is", "score")), "has no column says"),
+        (write(tmp_path / "b.csv", []), "holds no row"),
+        (write(tmp_path / "c.csv", [rows[0], (*rows[0][:2], 1 - rows[0][2], "")]), "says both 0 and 1"),
+    ]:
+        assert said in relabel(workspace, "--from", str(path)).output
+    (tmp_path / "d.csv").write_bytes(bytes(range(256)))
+    result = relabel(workspace, "--from", str(tmp_path / "d.csv"))
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    assert "Give --from FILE, or --clear." in relabel(workspace).output
+
+
+def test_damaged_corrections_name_the_command_that_takes_them_back(workspace):
+    workspace.corrections.write_text("id,label,is\nnobody,water,1\n")
+    with pytest.raises(UserError, match="data relabel --clear"):
+        _ = Workspace(workspace.root, workspace.competition).labelled
