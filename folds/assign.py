@@ -12,12 +12,15 @@ import numpy as np
 
 from competition.common.errors import UserError
 from competition.common.text import counted, first, short
+from competition.copies.copies import copies_of
 from competition.spec.tables import TableForm
 from competition.tables.csv_files import header_of
 from competition.tables.joined import read_column
 from competition.workspace import Workspace
 from folds.audit import Audit, audit, write_table
 from folds.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
+
+DUPLICATES = "duplicates"  # as a group: chips that are equal, or nearly so
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ def assign_folds(
         k: number of folds in each repeat.
         seed: of the shuffling.
         repeats: how many times every chip is held out, each time in other folds.
-        group: a column of the training table, or the path of a CSV file, that says which chips stay together; default:
-            the competition's column of groups; "" for none.
+        group: a column of the training table, or the path of a CSV file, that says which chips stay together; or
+            "duplicates": those that show the same; default: the competition's column of groups; "" for none.
         force: replace another fold table.
 
     Raises:
@@ -64,10 +67,14 @@ def assign_folds(
     """
     labelled, tables = workspace.labelled, workspace.competition.tables
     group = tables.group_column if group is None else group
-    groups, what = None, repr(group)
+    groups, what, remarks = None, repr(group), list[str]()
     if group and group.endswith(".csv"):
         what = f"group in {group}"
         groups = read_groups(Path(group), labelled.image_names, id_column=tables.id_column)
+    elif group == DUPLICATES:
+        copies, what = copies_of(workspace), "picture"
+        groups = copies.groups(labelled.image_names)
+        remarks.append(copies.text())
     elif group:
         cells = read_column(workspace.training_tables, tables, workspace.competition.labels, group)
         source = f"{first(tables.train)}, column {group!r},"
@@ -77,7 +84,6 @@ def assign_folds(
             raise UserError(f"{error} Fill these cells, or give --group '' for no groups.") from error
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
     settings = {"k": k, "seed": seed, "repeats": repeats, "group": group or None}
-    remarks = []
     if groups is not None:
         remarks.append(f"Chips of one {what} stay together: {counted(len(set(groups)), 'group')}.")
     if tables.fold_column is not None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--group",
-    help="keep chips of one group in one fold: a column of the training table, or a CSV file; "
+    help="keep chips of one group in one fold: a column of the training table, a CSV file, or duplicates; "
     "default: the competition's column of groups, '' for none",
 )
 @click.option("--from", "source", type=FILE, help="take the folds in a CSV file, such as a team mate's folds.csv")

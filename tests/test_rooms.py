@@ -39,13 +39,15 @@ PLACES = {
     "competition.metrics": TABLES,
     "competition": FACE,
     "competition.data": FACE,
-    "competition.checks": CHIPS,
+    "competition.copies": CHIPS,
+    "competition.checks": {"competition.copies", *CHIPS},
     "competition.simulator": CHIPS,
     "competition.layouts": {"competition.tables", *TABLES},
     "competition.survey": CHIPS,
     "competition.init": {"competition.survey", *CHIPS},
     "competition.kaggle": CHIPS,
     "competition.verbs": {
+        "competition.copies",
         "competition.checks",
         "competition.simulator",
         "competition.layouts",
@@ -98,6 +100,8 @@ PLACES = {
 }
 # Modules whose tests are in another file than the like-named one, and where.
 TESTED_IN: dict[str, str] = {
+    "competition.copies.pairs": "competition/checks/test_duplicates.py",
+    "competition.copies.prints": "competition/checks/test_duplicates.py",
     "competition.data.extraction": "competition/data/test_archives.py",
     "competition.flags": "test_chain.py",
     "competition.kaggle.answers": "submissions/submit/test_upload.py",

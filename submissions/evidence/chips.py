@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.copies.copies import kept_copies
 from submissions.evidence.evidence import Evidence
 from submissions.evidence.labels import Label
 
 PER_LABEL = 4  # of each kind
 MOST_CHIPS = 240
-MISS, ALARM, UNSURE, SUSPECT, IMPOSSIBLE = "missed", "false alarm", "uncertain", "suspect", "impossible"
+MISS, ALARM, UNSURE, SUSPECT = "missed", "false alarm", "uncertain", "suspect"
+COPY, IMPOSSIBLE = "copy with other labels", "impossible"
 KINDS = {
     MISS: "carries the label, and its score is lowest",
     ALARM: "does not carry the label, and its score is highest",
     UNSURE: "its score lies nearest to the cut",
     SUSPECT: "its label looks wrong by the scores",
+    COPY: "another chip shows the same and has other labels",
     IMPOSSIBLE: "its decided labels exclude each other",
 }
 
@@ -65,8 +68,18 @@ def worst_chips(evidence: Evidence, labels: list[Label], suspects: Mapping[str, 
         add(alarms[np.argsort(-scores[alarms, column], kind="stable")][:PER_LABEL], ALARM, label.name)
         cut = label.cut if not np.isnan(label.cut) else 0.5
         add(np.argsort(np.abs(scores[:, column] - cut), kind="stable")[: PER_LABEL // 2], UNSURE, label.name)
+    for pair in _torn(evidence)[:PER_LABEL]:
+        add(pair, COPY, "")
     add(_impossible(evidence)[:PER_LABEL], IMPOSSIBLE, "")
     return sorted(chips.values(), key=lambda chip: chip.row)
+
+
+def _torn(evidence: Evidence) -> list[tuple[int, int]]:
+    """Return rows of pairs of chips that show the same and have other labels, as far as copies were looked for."""
+    copies, row = kept_copies(evidence.workspace), {name: number for number, name in enumerate(evidence.names)}
+    pairs = () if copies is None else (*copies.equal, *copies.near)
+    rows = [(row[one], row[other]) for one, other in pairs if one in row and other in row]
+    return [(one, other) for one, other in rows if (evidence.truth[one] != evidence.truth[other]).any()]
 
 
 def _impossible(evidence: Evidence) -> NDArray[np.int64]:

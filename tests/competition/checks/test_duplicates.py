@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from competition.checks.check import check_data
-from competition.checks.duplicates import PRINT, alike, confirmed, equal_pairs, fingerprint, shrink, to_grey
+from competition.copies.pairs import alike, confirmed, equal_pairs
+from competition.copies.prints import PRINT, fingerprint, shrink, to_grey
 from tests.competition.checks.samples import check, texts
 from tests.competition.samples import write_chip
 

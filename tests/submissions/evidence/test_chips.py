@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from submissions.evidence.chips import ALARM, IMPOSSIBLE, MISS, scores_of, worst_chips
+from competition.copies.copies import Copies
+from submissions.evidence.chips import ALARM, COPY, IMPOSSIBLE, MISS, scores_of, worst_chips
 from submissions.evidence.labels import labels_of
 
 
@@ -36,3 +37,12 @@ def test_scores_shown_hold_every_true_and_decided_label(evidence):
             true, decided = evidence.truth[chip.row, column], evidence.decisions[chip.row, column]
             assert shown.get(label, (False, False)) == (true, decided)
         assert {label for _, label in chip.why if label} <= set(shown)
+
+
+def test_copies_with_other_labels_are_shown_together(evidence, monkeypatch):
+    differ = next(row for row in range(1, 60) if (evidence.truth[row] != evidence.truth[0]).any())
+    alike = next(row for row in range(1, 60) if row != differ)
+    pairs = Copies(((evidence.names[0], evidence.names[differ]),), ((evidence.names[alike], "nobody"),))
+    monkeypatch.setattr("submissions.evidence.chips.kept_copies", lambda workspace: pairs)
+    chips = worst_chips(evidence, labels_of(evidence))
+    assert {chip.row for chip in chips if (COPY, "") in chip.why} == {0, differ}
