@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from competition.common.errors import UserError
 from competition.common.files import write_text
 from competition.common.text import counted, first
@@ -19,8 +22,6 @@ NEEDED = ("id", "label", "says")
 KEPT = ("id", "label", "is")
 SHOWN = 3
 
-Cells = dict[tuple[str, str], bool]  # by id and label, whether the chip carries it
-
 
 @dataclass(frozen=True)
 class Relabelled:
@@ -28,22 +29,20 @@ class Relabelled:
 
     Attributes:
         path: where all corrections are kept.
-        new: how many labels were turned now.
-        known: how many of those asked for were turned before.
-        total: how many corrections there are.
+        turned: how many labels were turned now.
+        total: how many labels are other than in Kaggle's tables.
     """
 
     path: Path
-    new: int
-    known: int
+    turned: int
     total: int
 
     def text(self) -> str:
         """Return what was changed, for people."""
-        known = f", {self.known:,} had been before" if self.known else ""
         return (
-            f"{counted(self.new, 'label')} turned{known}. Wrote {self.path}: {counted(self.total, 'correction')}.\n"
-            "Scores made so far are of other labels: what was trained is to be trained again."
+            f"{counted(self.turned, 'label')} turned; {counted(self.total, 'correction')} in {self.path}.\n"
+            "Scores made so far are of other labels: what was trained is to be trained again. Models then learn from "
+            "corrected labels and are judged by them: the figures rise by that alone, and Kaggle's do not."
         )
 
 
@@ -64,38 +63,66 @@ def relabel(table: LabelTable, source: Path, path: Path, competition: Competitio
 
     Args:
         table: the labelled chips as Kaggle's tables have them.
-        source: CSV file with the columns id, label and says (0 or 1: what the table says of it), as `report --suspects`
+        source: CSV file with the columns id, label and says (0 or 1: what is said of it now), as `report --suspects`
             writes it; rows that are right after all are taken out before.
         path: where corrections are kept.
         competition: names the labels.
 
     Raises:
-        UserError: if the file is not such a one, or says of a label what the table does not.
+        UserError: if the file is not such a one, says of a label what the labels do not, or would leave a chip with
+            labels that the competition does not allow.
     """
-    before: Cells = {key: cell == "1" for key, cell in _read(path, KEPT).items()} if path.is_file() else {}
+    now = corrected(table, path, competition)
     wanted = {key: cell == "0" for key, cell in _read(source, NEEDED).items()}
     if not wanted:
         raise UserError(f"{source} holds no row: nothing is to be corrected.")
-    _with(table, wanted, competition, source, "")  # refuses what it does not know
+    after = _with(now, wanted, competition, source, "")
     row = {name: number for number, name in enumerate(table.image_names)}
-    other = [
-        f"{name} {label}"
-        for (name, label), value in wanted.items()
-        if bool(table.truth[row[name], competition.label_index[label]]) == value
-    ]
-    if other:
+    places = {(name, label): (row[name], competition.label_index[label]) for name, label in wanted}
+    if other := [
+        f"{name} {label}" for (name, label), place in places.items() if now.truth[place] == wanted[name, label]
+    ]:
         raise UserError(
-            f"{source} says otherwise than the table of {counted(len(other), 'label')}: {first(other, SHOWN)}. "
-            "It was made of other labels."
+            f"{source} says otherwise than the labels do of {counted(len(other), 'label')}: {first(other, SHOWN)}. "
+            "It was made of other labels, or its rows are turned already.",
+            command="report --suspects FILE.csv",
         )
-    known = sum(before.get(key) == value for key, value in wanted.items())
-    every = before | wanted
+    _check_allowed(now, after, competition)
+    differs = np.argwhere(after.truth != table.truth)
     kept = io.StringIO()
     writer = csv.writer(kept, lineterminator="\n")
     writer.writerow(KEPT)
-    writer.writerows((name, label, int(value)) for (name, label), value in sorted(every.items()))
+    writer.writerows(
+        (table.image_names[chip], competition.labels[label], int(after.truth[chip, label])) for chip, label in differs
+    )
     write_text(path, kept.getvalue())
-    return Relabelled(path, len(wanted) - known, known, len(every))
+    return Relabelled(path, len(wanted), len(differs))
+
+
+def _check_allowed(before: LabelTable, after: LabelTable, competition: Competition) -> None:
+    """Refuse labels of a changed chip that the competition does not allow, where they were allowed before."""
+    changed = (before.truth != after.truth).any(axis=1)
+
+    def allowed(table: LabelTable) -> dict[str, NDArray[np.bool_]]:
+        """Return which chips keep each rule, by what they have otherwise."""
+        truth, rules = table.truth, dict[str, NDArray[np.bool_]]()
+        for columns in competition.exclusive_columns:
+            names = first([competition.labels[column] for column in columns], SHOWN)
+            rules[f"not just one of {names}"] = np.asarray(truth[:, list(columns)].sum(axis=1) == 1)
+        if not competition.unlabelled:
+            rules["no label"] = np.asarray(truth.any(axis=1))
+        for label in competition.alone:
+            carries = truth[:, competition.label_index[label]]
+            rules[f"{label} and another label"] = np.asarray(~carries | (truth.sum(axis=1) == 1))
+        return rules
+
+    held = allowed(before)
+    for what, holds in allowed(after).items():
+        if wrong := [after.image_names[row] for row in np.flatnonzero(changed & held[what] & ~holds)]:
+            raise UserError(
+                f"Then {counted(len(wrong), 'chip')} would have {what}: {first(wrong, SHOWN)}. Add the rows of the "
+                "other labels that are to be turned."
+            )
 
 
 def _with(

@@ -99,7 +99,7 @@ def relabel(workspace: Workspace, source: Path | None, clear: bool) -> None:
         return
     table = read_label_table(workspace.training_tables, workspace.competition)
     click.echo(turn(table, source, workspace.corrections, workspace.competition).text())
-    show_next("data check")
+    show_next("status")
 
 
 @data.command()

@@ -127,6 +127,14 @@ class Workspace:
         table = read_label_table(self.training_tables, self.competition)
         return corrected(table, self.corrections, self.competition)
 
+    @cached_property
+    def num_corrected(self) -> int:
+        """How many labels are other than in Kaggle's tables."""
+        if not self.corrections.is_file():
+            return 0
+        table = read_label_table(self.training_tables, self.competition)
+        return int((table.truth != self.labelled.truth).sum())
+
     @property
     def corrections(self) -> Path:
         """Corrections of labels."""

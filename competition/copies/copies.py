@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import cpu_count
@@ -67,36 +68,53 @@ def copies_of(workspace: Workspace) -> Copies:
     if kept := kept_copies(workspace):
         return kept
     images, files = _chips(workspace)
-    names, prints, levels = _prints(images, files)
-    full = float(levels.max() - levels.min()) if len(levels) and levels.max() > 255 else 255.0
-    near = confirmed(alike(prints, levels, full)[:MOST_PAIRS], lambda number: read_chip(files[names[number]], images))
-    named = [
-        tuple((names[one], names[other]) for one, other in some.tolist())
-        for some in (equal_pairs(prints["digest"]), near)
-    ]
+    names, prints, levels, ends = _prints(images, files)
+    full = float(ends[1].max() - ends[0].min()) if ends.dtype != np.uint8 else 255.0
+    pairs = alike(prints, levels, full)
+    if len(pairs) > MOST_PAIRS:
+        reporter.say(f"{len(pairs):,} pairs may be nearly equal; the {MOST_PAIRS:,} most alike are looked at.")
+    near = confirmed(pairs[:MOST_PAIRS], lambda number: read_chip(files[names[number]], images))
+    some = [equal_pairs(prints["digest"]), near]
+    named = [tuple((names[one], names[other]) for one, other in found.tolist()) for found in some]
     content = {"chips": _digest(files), "equal": named[0], "near": named[1]}
     write_record(workspace.cache / FILE, content, version=FORMAT)
     return Copies(*named)
 
 
-def _prints(images: ImageSet, files: Mapping[str, ChipFile]) -> tuple[list[str], NDArray[np.void], NDArray[np.float32]]:
-    """Return the chips that can be read, what is kept of each, and the mean of each of its bands."""
+class _Look(NamedTuple):
+    """What is kept of a chip: its id, its print, the mean of each band, and its least and largest value."""
 
-    def look(name: str) -> tuple[str, tuple[bytes, NDArray[np.uint8], float], NDArray[np.float32]] | None:
+    name: str
+    print: tuple[bytes, NDArray[np.uint8], float]
+    levels: NDArray[np.float32]
+    least: NDArray[Any]
+    largest: NDArray[Any]
+
+
+def _prints(
+    images: ImageSet, files: Mapping[str, ChipFile]
+) -> tuple[list[str], NDArray[np.void], NDArray[np.float32], NDArray[Any]]:
+    """Return the chips that can be read and are not of one colour, their prints, means and ends of values."""
+
+    def look(name: str) -> _Look | None:
         try:
             chip = read_chip(files[name], images)
         except BrokenChipError:  # `data check` names it
             return None
         grey, levels = to_grey(chip)
-        return name, fingerprint(chip, grey), levels
+        least, largest = chip.min(), chip.max()
+        return None if least == largest else _Look(name, fingerprint(chip, grey), levels, least, largest)
 
-    seen = list[tuple[str, tuple[bytes, NDArray[np.uint8], float], NDArray[np.float32]]]()
+    seen = list[_Look]()
     with ThreadPoolExecutor(2 * cpu_count()) as pool, reporter.bar(len(files), "copies") as bar:
         for found in pool.map(look, files):  # reading waits on the disk, and the decoders let other threads run
             bar.update()
             seen += [] if found is None else [found]
-    levels = np.array([level for _, _, level in seen], np.float32).reshape(len(seen), -1)
-    return [name for name, _, _ in seen], np.array([kept for _, kept, _ in seen], PRINT), levels
+    if not seen:
+        raise UserError("No labelled chip can be read, so no copies can be found.", command="data check")
+    ends = np.array([[one.least for one in seen], [one.largest for one in seen]])
+    prints, levels = np.array([one.print for one in seen], PRINT), np.array([one.levels for one in seen], np.float32)
+    return [one.name for one in seen], prints, levels, ends
 
 
 def kept_copies(workspace: Workspace) -> Copies | None:

@@ -15,6 +15,7 @@ from models.plan.worth import (
     BACKBONES,
     BRIEF,
     DENSE,
+    FEW_CHIPS,
     HEAD_SETS,
     JOINT,
     LINEAR,
@@ -25,6 +26,7 @@ from models.plan.worth import (
     SCRATCH_BY_EPOCHS,
     SCRATCH_HEAD,
     VIEWS,
+    WIDE,
     Weighed,
     short_of_size,
     sizes_for,
@@ -101,7 +103,9 @@ class Search:
 
     def _sets(self) -> Iterator[list[Step]]:
         """Yield sets of steps that fit: each begins with one bank, and takes further ones by their worth a second."""
-        for heads, start in itertools.product(HEAD_SETS, self._options):
+        few = self.costs.facts.num_train <= FEW_CHIPS
+        sets = [heads for heads in HEAD_SETS if few or WIDE not in heads]
+        for heads, start in itertools.product(sets, self._options):
             banks, steps = [start], self._steps_on([start], heads)
             while steps and self._fits(steps):
                 yield steps

@@ -48,9 +48,9 @@ class Curve:
     learning_rate: NDArray[np.float64]
 
 
-def write_learnt(folder: Path, metric: float, num_chips: int) -> None:
-    """Keep what a fold's networks reach on the chips that they learnt from, as they are, without augmentation."""
-    write_record(folder / LEARNT, {"metric": metric, "chips": num_chips}, version=FORMAT)
+def write_learnt(folder: Path, learnt: float, heldout: float) -> None:
+    """Keep what a fold's networks reach on the chips that they learnt from, and on those held out, as these are."""
+    write_record(folder / LEARNT, {"learnt": learnt, "heldout": heldout}, version=FORMAT)
 
 
 def known_of(workspace: Workspace) -> dict[str, Any]:
@@ -70,16 +70,19 @@ def known_of(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def learnt_by_fold(workspace: Workspace, model: str) -> tuple[float | None, ...]:
-    """Return what the networks of each fold reach on the chips learnt; None where it was not kept, or is damaged."""
+def learnt_by_fold(workspace: Workspace, model: str) -> tuple[tuple[float, float] | None, ...]:
+    """Return what each fold's networks reach on the chips learnt and held out; None where it was not kept."""
     store = ScoreStore.of(workspace)
     return tuple(_learnt(store.folder(model, fold)) for fold in range(store.table.num_folds))
 
 
-def _learnt(folder: Path) -> float | None:
+def _learnt(folder: Path) -> tuple[float, float] | None:
+    def parse(content: dict[str, Any]) -> tuple[float, float]:
+        return float(content["learnt"]), float(content["heldout"])
+
     try:
-        return read_record(folder / LEARNT, lambda content: float(content["metric"]), version=FORMAT)
-    except UserError:
+        return read_record(folder / LEARNT, parse, version=FORMAT)
+    except UserError:  # of models trained before it was kept, or damaged
         return None
 
 

@@ -155,8 +155,15 @@ class Job:
         heldout = self._predict(scorer, sources, "train", examples.heldout)
         reporter.say(f"Held-out {self._reached(heldout)}.")
         tested = self._predict(scorer, sources, "test", np.arange(num_test))
-        learnt = self._predict(scorer, sources, "train", examples.training, views=("identity",))
-        write_learnt(self.folder, reached(learnt, self.task, self.workspace.labelled), len(learnt.names))
+        write_learnt(
+            self.folder,
+            *(
+                reached(
+                    self._predict(scorer, sources, "train", chips, ("identity",)), self.task, self.workspace.labelled
+                )
+                for chips in (examples.training, examples.heldout)
+            ),
+        )
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         self._clear()
         reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")

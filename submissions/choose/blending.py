@@ -109,6 +109,7 @@ class Blend:
             "calibration": setting.calibration,
             "labels": list(labels),
             "fold_digest": chips.fold_digest,
+            "label_digest": chips.label_digest or None,
             "members": [{**member.provenance, "oof": digest_scores(member.oof)} for member in members],
             "chips": len(chips.names),
             "left_out": sorted({name for member in members for name in member.left_out}),

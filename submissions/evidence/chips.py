@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.copies.copies import kept_copies
-from submissions.evidence.evidence import Evidence
+from submissions.evidence.evidence import HALF, Evidence
 from submissions.evidence.labels import Label
 
 PER_LABEL = 4  # of each kind
@@ -33,7 +33,7 @@ class Shown:
     Attributes:
         name: its id.
         row: among the labelled chips.
-        why: pairs of a kind and the label it is about, "" where it is about none.
+        why: pairs of a kind and what it is about: a label, or of a copy the other chip; "" where it is about none.
         pictures: of it, by what they show, as data URLs.
     """
 
@@ -43,35 +43,52 @@ class Shown:
     pictures: dict[str, str] = field(default_factory=dict)
 
 
-def worst_chips(evidence: Evidence, labels: list[Label], suspects: Mapping[str, Iterable[int]] = {}) -> list[Shown]:
-    """Return the chips to show: of the worst labels the worst misses, false alarms and the most uncertain.
+def worst_chips(
+    evidence: Evidence, labels: Sequence[Label], suspects: Mapping[str, Sequence[int]] | None = None
+) -> list[Shown]:
+    """Return the chips to show, the most telling first.
+
+    Copies with other labels and impossible decisions come first, then of every label in turn its worst suspect, miss,
+    false alarm and the most uncertain chip, then its second worst, as far as there is room.
 
     Args:
         evidence: of the report.
-        labels: the worst first.
-        suspects: by label, rows of chips whose labels look wrong, the likeliest first.
+        labels: whose chips are shown, the worst first.
+        suspects: by label, rows of chips whose labels look wrong, the likeliest first; of any label.
     """
     chips: dict[int, Shown] = {}
 
-    def add(rows: Iterable[int], kind: str, label: str) -> None:
-        for row in rows:
-            if row in chips or len(chips) < MOST_CHIPS:
-                chips.setdefault(int(row), Shown(evidence.names[row], int(row))).why.append((kind, label))
+    def add(row: int, kind: str, about: str) -> None:
+        if row in chips or len(chips) < MOST_CHIPS:
+            chips.setdefault(row, Shown(evidence.names[row], row)).why.append((kind, about))
 
-    truth, scores, decided = evidence.truth, evidence.scores, evidence.decisions
-    for label in labels:
-        column = label.column
-        add(list(suspects.get(label.name, ()))[:PER_LABEL], SUSPECT, label.name)
-        missed = np.flatnonzero(truth[:, column] & ~decided[:, column])
-        add(missed[np.argsort(scores[missed, column], kind="stable")][:PER_LABEL], MISS, label.name)
-        alarms = np.flatnonzero(~truth[:, column] & decided[:, column])
-        add(alarms[np.argsort(-scores[alarms, column], kind="stable")][:PER_LABEL], ALARM, label.name)
-        cut = label.cut if not np.isnan(label.cut) else 0.5
-        add(np.argsort(np.abs(scores[:, column] - cut), kind="stable")[: PER_LABEL // 2], UNSURE, label.name)
-    for pair in _torn(evidence)[:PER_LABEL]:
-        add(pair, COPY, "")
-    add(_impossible(evidence)[:PER_LABEL], IMPOSSIBLE, "")
-    return sorted(chips.values(), key=lambda chip: chip.row)
+    for one, other in _torn(evidence):
+        add(one, COPY, evidence.names[other])
+        add(other, COPY, evidence.names[one])
+    for row in _impossible(evidence)[:PER_LABEL]:
+        add(int(row), IMPOSSIBLE, "")
+    suspects = suspects or {}
+    lists = [(SUSPECT, label, list(rows)) for label, rows in suspects.items()]
+    lists += [(kind, label.name, rows) for label in labels for kind, rows in _worst_of(evidence, label)]
+    for rank in range(PER_LABEL):
+        for kind, label, rows in lists:
+            if rank < len(rows):
+                add(int(rows[rank]), kind, label)
+    return list(chips.values())
+
+
+def _worst_of(evidence: Evidence, label: Label) -> list[tuple[str, list[int]]]:
+    """Return rows of a label's worst misses and false alarms, and of the chips whose scores are nearest to the cut."""
+    scores = evidence.scores[:, label.column]
+    truth, decided = evidence.truth[:, label.column], evidence.decisions[:, label.column]
+    missed, alarms = np.flatnonzero(truth & ~decided), np.flatnonzero(~truth & decided)
+    prior = evidence.workspace.competition.metric.prior_cut if evidence.decides else HALF
+    cut = prior if np.isnan(label.cut) else label.cut
+    return [
+        (MISS, missed[np.argsort(scores[missed], kind="stable")][:PER_LABEL].tolist()),
+        (ALARM, alarms[np.argsort(-scores[alarms], kind="stable")][:PER_LABEL].tolist()),
+        (UNSURE, np.argsort(np.abs(scores - cut), kind="stable")[: PER_LABEL // 2].tolist()),
+    ]
 
 
 def _torn(evidence: Evidence) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -78,8 +78,17 @@ class Evidence:
 
     @property
     def scores(self) -> NDArray[Any]:
-        """The subject's scores (num_chips, num_labels), of networks and combiners that did not see the chip."""
-        return self.subject.combined.scores
+        """The subject's scores (num_chips, num_labels), of networks and combiners that did not see the chip.
+
+        Where scores are judged, those that are: calibrated ones, if these were chosen.
+        """
+        return self.subject.combined.scores if self.decides else self.subject.evaluation.answers
+
+    @property
+    def num_test(self) -> int:
+        """Chips to predict; 0 where there are none in the workspace."""
+        competition = self.workspace.competition
+        return len(self.workspace.test_names_of(competition.image_set(competition.default_images)))
 
     @property
     def decides(self) -> bool:
@@ -93,6 +102,22 @@ class Evidence:
             answers: NDArray[np.bool_] = self.subject.evaluation.answers
             return answers
         return decide(self.scores, HALF, self.workspace.competition, exclusive=False)
+
+    @cached_property
+    def plain_scores(self) -> NDArray[Any]:
+        """The mean of the subject's members' scores (num_chips, num_labels), for which no truth was used: for cuts."""
+        if getattr(self.subject.combined.fitted, "weights", None) is None and self.subject.method == MEAN:
+            return self.scores
+        return np.mean([member.oof.aligned(self.names) for member in self.subject.members], axis=0)
+
+    @cached_property
+    def cuts(self) -> NDArray[np.float64]:
+        """The subject's cuts (num_labels,); NaN where it decides otherwise."""
+        found = getattr(self.subject.evaluation.fitted, "cuts", None)
+        if found is None or not self.decides or self.workspace.competition.is_multi_class:
+            return np.full(len(self.labels), np.nan)
+        cuts: NDArray[np.float64] = found
+        return cuts
 
     @cached_property
     def support(self) -> NDArray[np.int64]:
@@ -111,7 +136,7 @@ class Evidence:
 
     @cached_property
     def by_cuts(self) -> dict[str, Evaluation]:
-        """The subject's scores by a cut of 0.5, the best uniform one, and one by label, all cross-fitted."""
+        """The plain scores by a cut of 0.5, the best uniform one, and one by label, all cross-fitted."""
         competition = self.workspace.competition
         if not self.decides or competition.is_multi_class:
             return {}
@@ -122,7 +147,7 @@ class Evidence:
             "cuts by label": partial(rules["per-label"], every),
         }
         fit = self.source.cross_fit
-        plain = fit.as_they_are(self.scores)
+        plain = fit.as_they_are(self.plain_scores)
         return {name: fit.evaluate(name, make, plain) for name, make in makes.items()}
 
     def of_member(self, name: str) -> NDArray[np.float32]:
@@ -139,7 +164,7 @@ class Evidence:
         found[scored] = average_precision(self.truth[:, scored], scores[:, scored])
         return found
 
-    def simplest(self, scores: NDArray[Any], rows: NDArray[np.bool_] | slice = slice(None)) -> float:
+    def at_prior_cut(self, scores: NDArray[Any], rows: NDArray[np.bool_] | slice = slice(None)) -> float:
         """Return the metric of scores (num_chips, num_labels), on some rows, by the rule that learns nothing."""
         competition = self.workspace.competition
         scores, truth = scores[rows], self.truth[rows]
@@ -161,26 +186,36 @@ def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
         UserError: if no model has all its folds, or there is no such model or blend.
     """
     members = known_members(workspace)
-    if name is not None and name not in members:
-        members = (*members, name)
-    candidates = make_candidates(members, workspace)
-    if not candidates.whole:
-        raise UserError("No model or blend scores every label, so there is nothing to report yet.")
+    others = () if name is None or name in members else (name,)
+    candidates = make_candidates((*members, *others), workspace)
     competition = workspace.competition
-    usual = [rule for rule in default_rules(competition, len(candidates.chips.truth)) if rule in RULES]
+    rules = [rule for rule in default_rules(competition, len(candidates.chips.truth)) if rule in RULES]
+    named = None if name is None else _named(name, candidates, rules)
+    compared = _without(others, candidates)
+    if not compared.whole:
+        raise UserError("No model or blend scores every label, so there is nothing to report yet.")
     blended = [method for method in methods_for(competition) if method in METHODS]
-    comparison = compare(candidates, blended, usual, rules_alone=usual[:2])
-    subject = comparison.chosen
-    if name is not None:
-        subject = simplest(_alone(name, candidates, usual))
-    ledger = Ledger.of(workspace)
-    return Evidence(workspace, comparison, subject, given, tuple(ledger.entries()))
+    comparison = compare(compared, blended, rules, rules_alone=rules[:2])
+    entries = tuple(Ledger.of(workspace).entries())
+    return Evidence(workspace, comparison, named or comparison.chosen, given, entries)
 
 
-def _alone(name: str, candidates: Candidates, rules: Sequence[str]) -> list[Candidate]:
+def _named(name: str, candidates: Candidates, rules: Sequence[str]) -> Candidate:
+    """Return a member by its simplest rule within an error of the best."""
     number = [member.name for member in candidates.members].index(name)
     if number not in candidates.whole:
         raise UserError(
             f"'{name}' does not score every label: a report is about what does. Give another name, or none."
         )
-    return sorted(candidates.singles(number, rules), key=lambda candidate: candidate.simplicity)
+    return simplest(sorted(candidates.singles(number, rules), key=lambda candidate: candidate.simplicity))
+
+
+def _without(names: Sequence[str], candidates: Candidates) -> Candidates:
+    """Return candidates without some members: a blend is not compared with, or blended with, what it is made of."""
+    kept = [number for number, member in enumerate(candidates.members) if member.name not in names]
+    if len(kept) == len(candidates.members):
+        return candidates
+    members = tuple(candidates.members[number] for number in kept)
+    chips = replace(candidates.chips, scores=candidates.chips.scores[kept])
+    setting = replace(candidates.setting, members=tuple(member.name for member in members))
+    return replace(candidates, members=members, chips=chips, setting=setting)

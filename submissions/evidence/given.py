@@ -44,12 +44,13 @@ class Given:
         headers: of the (model x fold) table.
         rows: of it.
         curves: of every network.
-        learnt: by model and fold, the metric on the chips learnt, without augmentation; None where it was not kept.
+        learnt: by model and fold, the metric on the chips learnt and on those held out, as these are, without
+            augmentation or further views; None where it was not kept.
         recipes: by model, what it is made by, in a few words.
     """
 
     headers: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     curves: Sequence[Curve] = ()
-    learnt: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    learnt: Mapping[str, Sequence[tuple[float, float] | None]] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)

@@ -50,8 +50,6 @@ def labels_of(evidence: Evidence) -> list[Label]:
     hits = (truth & decided).sum(axis=0)
     missed, false_alarms = evidence.support - hits, decided.sum(axis=0) - hits
     weight = evidence.workspace.competition.metric.beta**2
-    cuts = getattr(evidence.subject.evaluation.fitted, "cuts", None)
-    cuts = np.full(len(evidence.labels), np.nan) if cuts is None else cuts
     with np.errstate(invalid="ignore", divide="ignore"):
         f_beta = (1 + weight) * hits / ((1 + weight) * hits + weight * missed + false_alarms)
         precision, recall = hits / (hits + false_alarms), hits / evidence.support
@@ -62,7 +60,7 @@ def labels_of(evidence: Evidence) -> list[Label]:
             name=name,
             column=column,
             support=int(evidence.support[column]),
-            cut=float(cuts[column]),
+            cut=float(evidence.cuts[column]),
             quality=float(quality[column]),
             precision=float(precision[column]),
             recall=float(recall[column]),

@@ -38,19 +38,22 @@ def worths(evidence: Evidence) -> list[Worth]:
     whole = source.whole
     if len(whole) < 2:
         return []
-    total = source.chips.scores[whole].sum(axis=0, dtype=np.float64)
+    scores = source.chips.scores
+    total = np.zeros(scores.shape[1:])
+    for number in whole:
+        total += scores[number]
 
-    def answers(scores: NDArray[np.floating]) -> NDArray[np.generic]:
+    def answers(summed: NDArray[np.floating], count: int) -> NDArray[np.generic]:
+        mean = (summed / count).astype(np.float32)
         if not evidence.decides:
-            return scores
-        return decide(scores, metric.prior_cut, evidence.workspace.competition, exclusive=False)
+            return mean
+        return decide(mean, metric.prior_cut, evidence.workspace.competition, exclusive=False)
 
-    every = answers(total / len(whole))
-    without = [answers((total - source.chips.scores[number]) / (len(whole) - 1)) for number in whole]
-    resampled = bootstrap(evidence.truth, [every, *without], metric)
-    value, found = measure(evidence.truth, every, metric), list[Worth]()
-    for place, number in enumerate(whole):
-        lost = metric.sign * (value - measure(evidence.truth, without[place], metric))
-        error = float(np.std(resampled[:, 0] - resampled[:, place + 1], ddof=1))
+    every, found = answers(total, len(whole)), list[Worth]()
+    value, resampled = measure(evidence.truth, every, metric), bootstrap(evidence.truth, [every], metric)[:, 0]
+    for number in whole:
+        without = answers(total - scores[number], len(whole) - 1)
+        lost = metric.sign * (value - measure(evidence.truth, without, metric))
+        error = float(np.std(resampled - bootstrap(evidence.truth, [without], metric)[:, 0], ddof=1))
         found.append(Worth(source.members[number].name, lost, error))
     return sorted(found, key=lambda worth: worth.lost)

@@ -3,8 +3,8 @@
 Scores alone cannot tell a wrong label from a hard chip. What they can tell: how many of the chips said to carry a label
 look just like the bulk of those that do not. The share of chips said to carry it rises with the score along a curve;
 but however low the score, it does not fall below what wrong labels leave, and however high, it does not reach 1. So the
-curve is a logistic one between two levels, the rates of guesses and lapses of a psychometric function. Networks that
-learnt from many wrong labels foresee them: their scores themselves then become no lower than such a level.
+curve is a logistic one between two levels, the rates of guesses and lapses of a psychometric function. What it cannot
+tell apart are slips of whoever labelled, and objects that are there and cannot be seen.
 
 Source: Wichmann and Hill, "The psychometric function I", Perception & Psychophysics 2001, for the curve; Liu and Tao,
 "Classification with Noisy Labels by Importance Reweighting", TPAMI 2016, for reading noise off the surest scores.
@@ -20,8 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 TINY = 1e-6
-SUREST = 0.02  # of the chips; how sure scores become at most is seen there
-MOST = 0.1  # share of wrong labels beyond which the scores are in doubt themselves
+MOST_WRONG = 0.1  # share of wrong labels, beyond which the scores are in doubt themselves
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +46,15 @@ def noise_of(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> Noise:
         truth: bool array (num_chips,), as the labels say; some carry it and some do not.
     """
     odds = logit(np.clip(scores.astype(np.float64), TINY, 1 - TINY))
-    least = _foreseen(scores[~truth]), _foreseen(1 - scores[truth])
-    added, dropped, slope, middle = _curve(odds, truth, least)
+    added, dropped, slope, middle = _curve(odds, truth)
     there = expit(slope * odds + middle)
     said = np.clip(added + (1 - added - dropped) * there, TINY, 1 - TINY)
     wrong = np.where(truth, added * (1 - there) / said, dropped * there / (1 - said))
     return Noise(added, dropped, wrong)
 
 
-def _curve(
-    odds: NDArray[np.float64], truth: NDArray[np.bool_], least: tuple[float, float]
-) -> tuple[float, float, float, float]:
-    """Return the likeliest curve of the share that carries a label: two levels, of at least so much, slope, middle."""
+def _curve(odds: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """Return the likeliest curve of the share that carries a label: lower and upper level, slope and middle."""
     sign = np.where(truth, 1.0, -1.0)
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -70,14 +66,8 @@ def _curve(
         gradient = [(by_said * (1 - there)).sum(), -(by_said * there).sum(), (by_place * odds).sum(), by_place.sum()]
         return -float(np.log(np.where(truth, said, 1 - said)).mean()), np.array(gradient)
 
-    bounds = ((least[0], MOST), (least[1], MOST), (0.05, 20), (-20, 20))
-    starts = (least, (max(least[0], MOST / 4), max(least[1], MOST / 4)))
-    found = [minimize(loss, (*start, 1.0, 0.0), jac=True, bounds=bounds) for start in starts]
+    bounds = ((0, MOST_WRONG), (0, MOST_WRONG), (0.05, 20), (-20, 20))
+    starts = (0.0, MOST_WRONG / 4)
+    found = [minimize(loss, (start, start, 1.0, 0.0), jac=True, bounds=bounds) for start in starts]
     added, dropped, slope, middle = min(found, key=lambda one: one.fun).x
     return float(added), float(dropped), float(slope), float(middle)
-
-
-def _foreseen(scores: NDArray[np.floating]) -> float:
-    """Return the share of wrong labels that scores foresee: how near the surest come to 0; 0 where all are in doubt."""
-    level = float(np.quantile(scores, SUREST))
-    return level if level <= MOST else 0.0

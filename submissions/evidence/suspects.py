@@ -17,7 +17,7 @@ from submissions.evidence.noise import noise_of
 
 FEWEST = 10  # chips that carry a label, and that do not, from which anything can be said of it
 LIKELY = 0.5  # how likely wrong a label must be to be listed
-MOST = 50  # listed of each label
+MOST_LISTED = 50  # listed of each label
 HEADER = ("id", "label", "says", "score", "wrong")
 
 
@@ -39,7 +39,7 @@ class Suspects:
 
     @property
     def false_share(self) -> float:
-        """The share of them that is expected to be right after all; NaN where there are none."""
+        """The share of them that is expected to be right, if what contradicts scores is a slip; NaN of none."""
         return float(1 - self.wrong.mean()) if len(self.rows) else float("nan")
 
 
@@ -50,7 +50,7 @@ def suspects_of(evidence: Evidence) -> list[Suspects]:
 
 
 def suspects_of_label(
-    label: str, column: int, scores: NDArray[np.floating], truth: NDArray[np.bool_], most: int = MOST
+    label: str, column: int, scores: NDArray[np.floating], truth: NDArray[np.bool_], most: int = MOST_LISTED
 ) -> Suspects:
     """Return the suspects of one label.
 

@@ -40,6 +40,7 @@ class _Blend(BaseModel):
     members: list[_Made]
     labels: list[str]
     fold_digest: str | None
+    label_digest: str | None = None  # older ones have none, nor have scores that came from files
     left_out: list[str]
     test_left_out: list[str] = []  # older ones have all in `left_out`
     files: dict[str, str]
@@ -84,8 +85,16 @@ def write_blend(folder: Path, oof: Scores, test: Scores, provenance: dict[str, A
     return content
 
 
-def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple[Scores, Scores, dict[str, Any]]:
+def read_blend(
+    folder: Path, labels: tuple[str, ...], fold_digest: str, label_digest: str | None = None
+) -> tuple[Scores, Scores, dict[str, Any]]:
     """Read a blend's out-of-fold scores, test scores and `blend.json`.
+
+    Args:
+        folder: of the blend.
+        labels: of the competition.
+        fold_digest: of the fold table.
+        label_digest: of the labelled chips; None: any will do.
 
     Raises:
         UserError: if it is damaged, or was made with other labels or another fold table.
@@ -108,6 +117,13 @@ def read_blend(folder: Path, labels: tuple[str, ...], fold_digest: str) -> tuple
             f"received {short(received)}).",
             command=again,
             otherwise="restore folds.csv",
+        )
+    learnt = content.get("label_digest")
+    if label_digest is not None and learnt not in (None, label_digest):
+        raise UserError(
+            f"The blend '{folder.name}' was made with other labels of the chips (expected {short(label_digest)}, "
+            f"received {short(learnt)}).",
+            command=again,
         )
     return Scores.read(folder / "oof.npz"), Scores.read(folder / "test.npz"), content
 

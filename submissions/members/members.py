@@ -56,6 +56,7 @@ class SharedChips:
         folds: int array (num_chips,): the fold, of the first repeat, that holds each chip out.
         notes: lines that say which chips are missing.
         fold_digest: of the fold table.
+        label_digest: of the labelled chips.
     """
 
     names: tuple[str, ...]
@@ -64,6 +65,7 @@ class SharedChips:
     folds: NDArray[np.int64]
     notes: tuple[str, ...]
     fold_digest: str
+    label_digest: str = ""
 
 
 def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
@@ -86,7 +88,7 @@ def load_member(name: str, workspace: Workspace, store: ScoreStore) -> Member:
     if name not in blend_names(workspace.blends):
         raise unknown_name("model or blend", name, [*store.models(), *blend_names(workspace.blends)])
     folder = workspace.blends / name
-    oof, test, content = read_blend(folder, store.labels, store.table.digest)
+    oof, test, content = read_blend(folder, store.labels, store.table.digest, store.label_digest)
     kept = {key: content[key] for key in ("method", "union", "members", "files")}
     provenance = {"name": name, "kind": "blend", **kept}
     broken = tuple(content["left_out"]), tuple(content["test_left_out"])
@@ -128,6 +130,7 @@ def share(members: Sequence[Member], workspace: Workspace, table: FoldTable) -> 
         folds=table.folds[0][kept],
         notes=tuple(_missing(members, common, table)),
         fold_digest=table.digest,
+        label_digest=workspace.labelled.digest,
     )
 
 

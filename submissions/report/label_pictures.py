@@ -48,8 +48,8 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
         rows = [(f"{x:.3f}", f"{y:.3f}") for x, y in zip(*thinned(recall, precision, most=15), strict=True)]
         return drawn.picture(
             f"{label.name}: precision and recall",
-            f"Average precision {label.average_precision:.3f}. The diamond is what was decided: precision "
-            f"{label.precision:.3f}, recall {label.recall:.3f}. The dotted line is a guess: its share of chips.",
+            f"Average precision {cell(label.average_precision)}. The diamond is what was decided: precision "
+            f"{cell(label.precision)}, recall {cell(label.recall)}. The dotted line is a guess: its share of chips.",
             ("recall", "precision"),
             rows,
         )
@@ -66,7 +66,7 @@ def _along(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.f
 def cut_picture(evidence: Evidence, label: Label) -> Picture:
     """Return F-beta by the cut: of all chips, and of what the other folds' best cut gives each fold."""
     beta = evidence.workspace.competition.metric.beta
-    truth, scores = evidence.truth[:, label.column], evidence.scores[:, label.column]
+    truth, scores = evidence.truth[:, label.column], evidence.plain_scores[:, label.column]
     cuts = np.unique(np.concatenate([np.linspace(0.01, 0.99, 99), np.quantile(scores, [0.001, 0.01, 0.99, 0.999])]))
     every = _f_by_cut(truth, scores, cuts, beta)
     by_fold = [
@@ -128,7 +128,7 @@ def roc_picture(evidence: Evidence, label: Label) -> Picture:
         rows = [(f"{x:.3f}", f"{y:.3f}") for x, y in zip(*thinned(false, true, most=15), strict=True)]
         return drawn.picture(
             f"{label.name}: ROC curve",
-            f"Area {label.area:.3f}. The dotted line is a guess.",
+            f"Area {cell(label.area)}. The dotted line is a guess.",
             ("false alarms", "recall"),
             rows,
         )
@@ -210,7 +210,7 @@ def members_by_label(evidence: Evidence, labels: list[Label]) -> Picture:
         axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.09), ncols=2, labelcolor=INK)
         names = [member.name for member in members]
         rows = [
-            (label.name, f"{label.support:,}", *(_cell(value) for value in values[:, place]))
+            (label.name, f"{label.support:,}", *(cell(value) for value in values[:, place]))
             for place, label in enumerate(shown)
         ]
         return drawn.picture(
@@ -221,7 +221,8 @@ def members_by_label(evidence: Evidence, labels: list[Label]) -> Picture:
         )
 
 
-def _cell(value: float) -> str:
+def cell(value: float) -> str:
+    """Return a figure as text, a dash where there is none."""
     return "–" if np.isnan(value) else f"{value:.3f}"
 
 

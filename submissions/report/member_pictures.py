@@ -45,7 +45,8 @@ def alike_picture(evidence: Evidence) -> Picture | None:
     if len(whole) < 2:
         return None
     losses = np.array([_losses(source.chips.scores[number], evidence.truth) for number in whole])
-    correlation = np.corrcoef(losses)
+    with np.errstate(invalid="ignore"):
+        correlation = np.nan_to_num(np.corrcoef(losses))  # of losses that are all alike there is none
     names = [source.members[number].name for number in whole]
     with canvas(2.6 + 0.5 * len(names), 1.9 + 0.38 * len(names)) as drawn:
         axes = drawn.axes

@@ -14,7 +14,7 @@ from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canva
 from submissions.submit.leaderboard import BOARDS, correlate
 
 MOST_ROWS = 24  # of the comparison that is drawn
-FEW_CHIPS = 1.96  # standard errors of an interval of 95 %
+WITHIN = 1.96  # standard errors of an interval of 95 %
 
 
 class Ranked(NamedTuple):
@@ -44,8 +44,8 @@ def ranked(evidence: Evidence) -> list[Ranked]:
 def comparison_picture(evidence: Evidence) -> Picture:
     """Return the comparison as dots and whiskers, the best at the top."""
     every = ranked(evidence)
-    always = (evidence.comparison.chosen, evidence.subject)
-    shown = [row for place, row in enumerate(every) if place < MOST_ROWS or row.candidate in always]
+    chosen = evidence.comparison.chosen
+    shown = [row for place, row in enumerate(every) if place < MOST_ROWS or row.candidate is chosen]
     metric = evidence.workspace.competition.metric
     with canvas(8.2, 1.0 + 0.21 * len(shown)) as drawn:
         axes = drawn.axes
@@ -55,10 +55,10 @@ def comparison_picture(evidence: Evidence) -> Picture:
             axes.plot(evaluation.interval, [place, place], color=colour, linewidth=1)
             value = evaluation.cross_fitted
             axes.plot([value - row.error, value + row.error], [place, place], color=colour, linewidth=4)
-            mark = "D" if row.candidate is evidence.comparison.chosen else "o"
+            mark = "D" if row.candidate is chosen else "o"
             axes.plot(value, place, mark, color=colour, markersize=6 if mark == "D" else 5)
-        near = sum(row.is_near for row in shown)
-        axes.axhspan(-0.5, near - 0.5, facecolor=GRID, alpha=0.45, linewidth=0)
+            if row.is_near:
+                axes.axhspan(place - 0.5, place + 0.5, facecolor=GRID, alpha=0.45, linewidth=0)
         axes.set_yticks(range(len(shown)), [shortened(row.candidate.evaluation.name) for row in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
@@ -119,7 +119,7 @@ def leaderboard_line(evidence: Evidence) -> str:
     latest = both[-1]
     gap = float(latest.public or 0) - float(latest.cross_fitted or 0)
     noise = public_noise(evidence)
-    verdict = "in line with it" if abs(gap) <= FEW_CHIPS * noise else "further off than chance explains"
+    verdict = "in line with it" if abs(gap) <= WITHIN * noise else "further off than chance explains"
     line = (
         f"The latest scored submission, {latest.name}, has {latest.public:.5f} in public where cross-fitting said "
         f"{latest.cross_fitted:.4f}: {verdict} (standard error of a public part of this size: {noise:.4f})."
@@ -132,7 +132,7 @@ def public_noise(evidence: Evidence) -> float:
 
     A third of the chips to predict, where nothing else is known: as Planet's 34 %.
     """
-    num_public = max(1, len(evidence.workspace.test_names) // 3)
+    num_public = max(1, evidence.num_test // 3)
     spread = float(np.std(evidence.subject.evaluation.resampled, ddof=1))
     return spread * float(np.sqrt(len(evidence.truth) / num_public + 1))
 
@@ -151,7 +151,7 @@ def leaderboard_picture(evidence: Evidence) -> Picture | None:
         everything = np.concatenate([ours, public, private])
         low, high = np.nanmin(everything) - 2 * noise, np.nanmax(everything) + 2 * noise
         line = np.array([low, high])
-        axes.fill_between(line, line - FEW_CHIPS * noise, line + FEW_CHIPS * noise, color=GRID, alpha=0.6, linewidth=0)
+        axes.fill_between(line, line - WITHIN * noise, line + WITHIN * noise, color=GRID, alpha=0.6, linewidth=0)
         axes.plot(line, line, color=MUTED, linewidth=1)
         axes.plot(ours, public, "o", color=SERIES[0], label="public")
         if not np.isnan(private).all():
@@ -177,11 +177,12 @@ def data_rows(evidence: Evidence) -> list[tuple[str, str]]:
     workspace, source = evidence.workspace, evidence.source
     competition, truth = workspace.competition, evidence.truth
     beside = len(workspace.labelled.image_names) - len(truth)
-    folds = np.bincount(evidence.folds)
+    folds, turned = np.bincount(evidence.folds), workspace.num_corrected
     return [
         ("competition", f"{competition.title}, judged by {competition.metric.title}"),
         ("labelled chips", f"{len(truth):,}" + (f", without {beside:,} that a member lacks" if beside else "")),
-        ("chips to predict", f"{len(workspace.test_names):,}"),
+        ("chips to predict", f"{evidence.num_test:,}"),
+        *([("labels corrected", f"{turned:,}, by which models learn and are judged")] if turned else []),
         ("labels", f"{len(evidence.labels):,}; {truth.sum(axis=1).mean():.2f} a chip"),
         ("folds", f"{len(folds)}, of {folds.min():,} to {folds.max():,} chips; digest {source.chips.fold_digest[:8]}"),
         ("members", ", ".join(member.name for member in source.members)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +21,7 @@ from submissions.evidence import chips as worst
 from submissions.evidence import labels, members
 from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.given import Given
-from submissions.evidence.suspects import Suspects, suspects_of, write_suspects
+from submissions.evidence.suspects import MOST_LISTED, Suspects, suspects_of, write_suspects
 from submissions.report import label_pictures, member_pictures, overview, paper, thumbnails, training
 
 FILE = "report.html"
@@ -75,7 +76,10 @@ def write_report(
     lines = []
     if suspects is not None:
         number = write_suspects(suspects, wrong, evidence)
-        lines.append(f"Wrote {suspects}: {counted(number, 'label')} that may be wrong.")
+        lines.append(
+            f"Wrote {suspects}: {counted(number, 'label')} that may be wrong. Take out what is right; the rest is"
+        )
+        lines.append(f"turned by: {spelled(f'data relabel --from {shlex.quote(str(suspects))}')}")
     return Report(path, evidence.subject.evaluation.name, len(content["chips"]), len(text.encode()), tuple(lines))
 
 
@@ -99,7 +103,9 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
     """Return all that the template shows."""
     found, worths = labels.labels_of(evidence), members.worths(evidence)
     drawn = label_pictures.drawn_labels(found)
-    chips = thumbnails.draw(evidence, worst.worst_chips(evidence, drawn, {one.label: one.rows for one in wrong}))
+    chips = thumbnails.draw(
+        evidence, worst.worst_chips(evidence, drawn, {one.label: one.rows.tolist() for one in wrong})
+    )
     competition = evidence.workspace.competition
     return {
         "style": _asset("page.css"),
@@ -113,6 +119,7 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
         "labels": found,
         "worst": [label for label in found if label.support >= labels.FEW][:3],
         "worths": worths,
+        "most_listed": MOST_LISTED,
         "wrong": sorted((one for one in wrong if len(one.rows)), key=lambda one: one.false_share),
         "chips": [(chip, worst.scores_of(evidence, chip)) for chip in chips],
         "kinds": {kind: said for kind, said in worst.KINDS.items() if _is_among(kind, chips)},

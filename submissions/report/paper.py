@@ -29,14 +29,21 @@ def networks_rows(evidence: Evidence) -> tuple[tuple[str, ...], list[tuple[str, 
     rows, members = list[tuple[str, ...]](), evidence.source.members
     for number in evidence.source.whole:
         name = members[number].name
-        learnt = [value for value in given.learnt.get(name, ()) if value is not None]
-        heldout = evidence.simplest(evidence.source.chips.scores[number])
-        gap = f"{np.mean(learnt) - heldout:+.4f}" if learnt else "–"
-        shown = f"{np.mean(learnt):.4f}" if learnt else "not kept"
-        rows.append((name, given.recipes.get(name, "–"), shown, f"{heldout:.4f}", gap))
+        kept = [both for both in given.learnt.get(name, ()) if both is not None]
+        learnt, heldout = np.mean(kept, axis=0) if kept else (np.nan, np.nan)
+        figures = (f"{learnt:.4f}", f"{heldout:.4f}", f"{learnt - heldout:+.4f}") if kept else ("not kept", "–", "–")
+        whole = evidence.at_prior_cut(evidence.source.chips.scores[number])
+        rows.append((name, given.recipes.get(name, "–"), *figures, f"{whole:.4f}"))
     if evidence.workspace.competition.name == PLANET:
-        rows += [(f"the paper's {name}", "–", "–", f"{value:.3f}", "–") for name, value in OF_PAPER.items()]
-    return ("network", "made by", f"{title}, chips learnt", f"{title}, held out", "learnt less held out"), rows
+        rows += [(f"the paper's {name}", "–", "–", f"{value:.3f}", "–", "–") for name, value in OF_PAPER.items()]
+    return (
+        "network",
+        "made by",
+        f"{title}, chips learnt",
+        f"{title}, held out",
+        "difference",
+        "held out, by its views",
+    ), rows
 
 
 def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:

@@ -134,7 +134,7 @@ def _svg(figure: Figure, title: str, description: str) -> str:
     own = f"p{next(_numbers)}-"
     text = re.sub(r'\bid="', f'id="{own}', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{own}", text)
-    text = re.sub(r"#0a0[0-9a-f]{3}", lambda found: f"var(--{_VARIABLES[found[0]]})", text)
+    text = re.sub(r'(?<=: )#0a0[0-9a-f]{3}(?=[;"])', lambda found: f"var(--{_VARIABLES[found[0]]})", text)
     text = re.sub(r'"[^"]*"', lambda value: re.sub(r"(\d\.\d\d)\d+", r"\1", value[0]), text)  # of a pixel: enough
     text = re.sub(r"\n\s*", "\n", text)
     box = re.search(r'viewBox="[^"]*"', text)

@@ -42,7 +42,7 @@ def draw(evidence: Evidence, chips: list[Shown]) -> list[Shown]:
 
 
 def _read(name: str, renderings: list[tuple[ImageSet, dict[str, ChipFile]]]) -> dict[str, NDArray[np.generic]]:
-    """Return a chip (height, width, 3) as it would look to the eye, and with near infrared as red if it has that."""
+    """Return a chip (size, size, 3) as it would look to the eye, and with near infrared as red if it has that."""
     found = dict[str, NDArray[np.generic]]()
     for images, files in renderings:
         wanted = {way: columns for way, columns in _ways(images.bands).items() if way not in found}
@@ -52,7 +52,7 @@ def _read(name: str, renderings: list[tuple[ImageSet, dict[str, ChipFile]]]) -> 
             array = read_chip(files[name], images)
         except UserError:
             continue
-        found |= {way: array[:, :, columns] for way, columns in wanted.items()}
+        found |= {way: resize_chip(array[:, :, columns], SIZES[0]) for way, columns in wanted.items()}
     return found
 
 

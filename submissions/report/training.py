@@ -77,8 +77,8 @@ def _rates(curves: Sequence[Curve], model: str) -> Picture:
         )
 
 
-def spread_picture(evidence: Evidence) -> Picture | None:
-    """Return the metric of each member fold by fold; None where one fold is all."""
+def spread_picture(evidence: Evidence) -> Picture:
+    """Return the metric of each member fold by fold."""
     folds = np.unique(evidence.folds)
     members = evidence.source.members
     metric = evidence.workspace.competition.metric
@@ -86,7 +86,7 @@ def spread_picture(evidence: Evidence) -> Picture | None:
     for number in evidence.source.whole:
         scores = evidence.source.chips.scores[number]
         values[members[number].name] = np.array(
-            [evidence.simplest(scores, evidence.folds == fold) for fold in folds], dtype=float
+            [evidence.at_prior_cut(scores, evidence.folds == fold) for fold in folds], dtype=float
         )
     with canvas(6.2, 1.1 + 0.3 * len(values)) as drawn:
         axes, rows = drawn.axes, []

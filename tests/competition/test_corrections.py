@@ -28,7 +28,8 @@ def turned(workspace, tmp_path):
     """Rows that turn two labels of the first chip, and one of the second: with what the table says."""
     names, truth = workspace.labelled.image_names, workspace.labelled.truth
     labels = workspace.competition.labels
-    cells = [(0, 3), (0, 5), (1, 7)]
+    clear = [row for row in range(len(names)) if not truth[row, labels.index("cloudy")]]
+    cells = [(clear[0], labels.index("blooming")), (clear[0], labels.index("road")), (clear[1], labels.index("water"))]
     return [(names[row], labels[column], int(truth[row, column]), "0.5") for row, column in cells], cells
 
 
@@ -44,7 +45,12 @@ def test_labels_are_turned_beside_the_data_and_turned_back(workspace, turned, tm
     assert after.digest != before.digest
     assert [path.read_bytes() for path in workspace.training_tables] == tables
     again = relabel(workspace, "--from", str(tmp_path / "wrong.csv"))
-    assert "0 labels turned, 3 had been before" in again.output
+    assert "its rows are turned already" in again.output
+    one_back = [(*rows[0][:2], 1 - rows[0][2], "0.5")]
+    assert "2 corrections" in relabel(workspace, "--from", str(write(tmp_path / "back.csv", one_back))).output
+    assert np.argwhere(before.truth != Workspace(workspace.root, workspace.competition).labelled.truth).tolist() == [
+        list(cell) for cell in cells[1:]
+    ]
     assert relabel(workspace, "--clear").exit_code == 0
     assert Workspace(workspace.root, workspace.competition).labelled.digest == before.digest
 
@@ -54,7 +60,7 @@ def test_labels_are_turned_beside_the_data_and_turned_back(workspace, turned, tm
     [
         (lambda row: ("nobody", *row[1:]), "names chips that are not labelled: nobody"),
         (lambda row: (row[0], "meadow", *row[2:]), "names unknown labels: meadow"),
-        (lambda row: (*row[:2], 1 - row[2], row[3]), "says otherwise than the table of 1 label"),
+        (lambda row: (*row[:2], 1 - row[2], row[3]), "says otherwise than the labels do of 1 label"),
         (lambda row: (*row[:2], "yes", row[3]), "column says is to hold 0 or 1, received"),
     ],
 )
@@ -63,8 +69,18 @@ def test_what_does_not_fit_is_refused_and_nothing_is_turned(workspace, turned, t
     result = relabel(workspace, "--from", str(write(tmp_path / "wrong.csv", [change(first), *others])))
     assert result.exit_code == 1
     assert said in result.output
-    assert len(result.output.splitlines()) <= 2
+    assert len(result.output.splitlines()) == 1
     assert not workspace.corrections.exists()
+
+
+def test_a_chip_is_left_with_no_labels_that_the_competition_does_not_allow(workspace, tmp_path):
+    names, truth, labels = workspace.labelled.image_names, workspace.labelled.truth, workspace.competition.labels
+    row = next(row for row in range(len(names)) if truth[row, labels.index("clear")])
+    wrong = [(names[row], "clear", 1, "")]
+    refused = relabel(workspace, "--from", str(write(tmp_path / "wrong.csv", wrong)))
+    assert f"would have not just one of clear, partly_cloudy, haze and 1 more: {names[row]}." in refused.output
+    whole = [*wrong, (names[row], "haze", 0, "")]
+    assert relabel(workspace, "--from", str(write(tmp_path / "whole.csv", whole))).exit_code == 0
 
 
 def test_a_file_of_another_kind_is_refused(workspace, turned, tmp_path):

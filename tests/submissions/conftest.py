@@ -42,7 +42,7 @@ def known(workspace: Workspace) -> Given:
         headers=("model", *(f"fold {fold}" for fold in folds)),
         rows=[(model, *("0.9" for _ in folds)) for model in "ab"],
         curves=[MadeUp(model, fold) for model in "ab" for fold in folds],
-        learnt={"a": [0.97 for _ in folds], "b": [None for _ in folds]},
+        learnt={"a": [(0.97, 0.9) for _ in folds], "b": [None for _ in folds]},
         recipes={"a": f"residual of {HOSTILE}"},
     )
 

@@ -28,9 +28,9 @@ def test_every_network_has_a_curve_and_what_is_damaged_none(workspace, store):
 def test_what_was_learnt_is_read_again_and_missing_where_it_was_not_kept(workspace, store):
     for fold in range(K - 1):
         (folder := store.folder("model", fold)).mkdir(parents=True)
-        write_learnt(folder, 0.9 + fold / 100, 40)
+        write_learnt(folder, 0.9 + fold / 100, 0.8)
     (store.folder("model", 1) / LEARNT).write_text("{}")
-    assert learnt_by_fold(workspace, "model") == (0.9, *[None] * (K - 1))
+    assert learnt_by_fold(workspace, "model") == ((0.9, 0.8), *[None] * (K - 1))
 
 
 def test_what_is_known_of_a_trained_model_is_whole(trained):

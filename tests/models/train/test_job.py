@@ -106,16 +106,17 @@ def test_scores_are_the_mean_over_the_same_views_for_held_out_and_test_chips(tra
             assert not np.allclose(made.values, seen[0], atol=1e-5)
 
 
-def test_what_is_reached_on_the_chips_learnt_is_kept_as_they_are_without_augmentation(trained):
+def test_what_is_reached_on_chips_learnt_and_held_out_as_they_are_is_kept(trained):
     table, labelled = FoldTable.read(trained.fold_table), trained.labelled
     task = Task(trained.competition, trained.competition.labels)
     for fold, kept in enumerate(learnt_by_fold(trained, "tiny")):
-        rows = ~table.ordered_as(labelled.image_names).heldout(fold)
+        held = table.ordered_as(labelled.image_names).heldout(fold)
         network = samples.built(tiny_recipe(seed=9))
         network.load_weights(trained.runs / f"tiny/fold{fold}" / NETWORK)
-        names = tuple(np.array(labelled.image_names)[rows])
-        scores = samples.output_of(network, decoded(trained, "train", names).astype(np.float32))
-        assert kept == pytest.approx(measure(labelled.truth[rows], task.answers(scores), task.metric), abs=1e-4)
+        for value, rows in zip(kept, (~held, held), strict=True):
+            names = tuple(np.array(labelled.image_names)[rows])
+            scores = samples.output_of(network, decoded(trained, "train", names).astype(np.float32))
+            assert value == pytest.approx(measure(labelled.truth[rows], task.answers(scores), task.metric), abs=1e-4)
 
 
 def test_the_folds_join_to_a_score_for_every_labelled_chip(trained):
@@ -322,7 +323,7 @@ def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, 
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     run_jobs([tiny_job(workspace, **QUICK)])
     heldout = len(heldout_names(workspace, 0))
-    batches = -(-heldout // 2) + NUM_TEST // 2 + -(-(NUM_TRAIN - heldout) // 2)
+    batches = -(-heldout // 2) + NUM_TEST // 2 + -(-(NUM_TRAIN - heldout) // 2) + -(-heldout // 2)
     assert len(calls) == batches + 2  # the part that was interrupted, again
     resumed = store_of(workspace).read("tiny", 0)
     assert not (workspace.runs / "tiny/fold0" / PARTS).exists()

@@ -12,7 +12,7 @@ from tests.submissions.evidence.test_noise import drawn
 
 
 def test_the_likeliest_come_first_and_no_more_than_asked_for():
-    scores, truth, flipped = drawn(0.02, foreseen=False)
+    scores, truth, flipped = drawn(0.02)
     found = suspects_of_label("water", 3, scores, truth, most=50)
     assert len(found.rows) == 50
     assert (np.diff(found.wrong) <= 0).all()

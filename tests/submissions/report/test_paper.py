@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-
 from submissions.evidence.labels import labels_of
 from submissions.report.paper import OF_PAPER, by_cuts_picture, contours_picture, networks_rows
 
 
 def test_networks_stand_beside_the_papers(evidence):
     headers, rows = networks_rows(evidence)
-    assert headers[2:4] == ("F2, chips learnt", "F2, held out")
-    assert rows[0][0] == "a"
-    assert rows[0][2] == "0.9700"
-    assert float(rows[0][4]) == pytest.approx(0.97 - float(rows[0][3]), abs=2e-4)
-    assert rows[1][2] == "not kept"
-    assert rows[1][4] == "–"
+    assert headers[2:5] == ("F2, chips learnt", "F2, held out", "difference")
+    assert rows[0][:1] + rows[0][2:5] == ("a", "0.9700", "0.9000", "+0.0700")
+    assert rows[0][5] == f"{evidence.at_prior_cut(evidence.of_member('a')):.4f}"
+    assert rows[1][2:5] == ("not kept", "–", "–")
     assert len(rows) == 2 + len(OF_PAPER)
 
 

@@ -24,6 +24,6 @@ def test_folds_are_spread_as_they_are(evidence):
     picture = spread_picture(evidence)
     folds = np.unique(evidence.folds)
     for number, row in enumerate(picture.rows):
-        values = [evidence.simplest(evidence.source.chips.scores[number], evidence.folds == fold) for fold in folds]
+        values = [evidence.at_prior_cut(evidence.source.chips.scores[number], evidence.folds == fold) for fold in folds]
         assert row[1:-1] == tuple(f"{value:.4f}" for value in values)
         assert float(row[-1]) == pytest.approx(np.std(values, ddof=1), abs=1e-4)
