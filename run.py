@@ -145,7 +145,7 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
 def report(workspace: Workspace, name: str | None, output: Path | None, suspects: Path | None) -> None:
     """Write a page that shows what models, blends and rules are worth, label by label, and the chips they get wrong.
 
-    NAME is a model or blend to look at closely; default: what `compare` would choose.
+    NAME is a model or blend to look at closely; default: the simplest within an error of the best of the usual ones.
     """
     from competition.common.files import check_writable
     from models.runs.curves import known_of

@@ -46,6 +46,15 @@ class Relabelled:
         )
 
 
+def clear(path: Path) -> str:
+    """Take all corrections back; return what became of them, for people. They are kept beside, under another name."""
+    if not path.is_file():
+        return "There are no corrections."
+    kept = path.with_suffix(".old.csv")
+    path.replace(kept)
+    return f"No label is corrected any more. The corrections are in {kept}."
+
+
 def corrected(table: LabelTable, path: Path, competition: Competition) -> LabelTable:
     """Return labelled chips with the corrections that are kept; those themselves if there are none.
 
@@ -143,12 +152,16 @@ def _with(
 def _read(path: Path, columns: tuple[str, ...], mend: str = "") -> dict[tuple[str, str], str]:
     """Return the last of some columns by the first two, as text of 0 or 1."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
-                raise UserError(f"{path} has no column {' and no '.join(missing)}.", command=mend)
-            rows = [(row[columns[0]], row[columns[1]], row[columns[2]]) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = path.read_text(encoding="utf-8-sig")
+        header = text.partition("\n")[0]
+        delimiter = max(",;\t", key=header.count)  # as spreadsheets save it
+        reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+            raise UserError(f"{path} has no column {' and no '.join(missing)}.", command=mend)
+        rows = [(row[columns[0]], row[columns[1]], row[columns[2]]) for row in reader]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8: save it as such, as CSV.", command=mend) from error
+    except (OSError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {error}.", command=mend) from error
     if wrong := [f"{name} {label}: {cell!r}" for name, label, cell in rows if cell not in ("0", "1")]:
         raise UserError(f"{path}: column {columns[2]} is to hold 0 or 1, received {first(wrong, SHOWN)}.", command=mend)

@@ -88,18 +88,19 @@ def check(workspace: Workspace, sample: int | None) -> None:
 @click.option("--clear", is_flag=True, help="take all corrections back")
 def relabel(workspace: Workspace, source: Path | None, clear: bool) -> None:
     """Turn labels that are wrong; corrections are kept beside the data, and Kaggle's tables stay as they are."""
+    from competition.corrections import clear as take_back
     from competition.corrections import relabel as turn
     from competition.tables.labels import read_label_table
 
     if clear == (source is not None):
         raise UserError("Give --from FILE, or --clear.")
     if source is None:
-        workspace.corrections.unlink(missing_ok=True)
-        click.echo("No label is corrected any more.")
+        click.echo(take_back(workspace.corrections))
         return
     table = read_label_table(workspace.training_tables, workspace.competition)
     click.echo(turn(table, source, workspace.corrections, workspace.competition).text())
-    show_next("status")
+    models = [folder.name for folder in sorted(workspace.runs.glob("*")) if folder.is_dir()]
+    show_next(f"train --models {','.join(models)} --restart" if models else "folds")
 
 
 @data.command()

@@ -72,16 +72,14 @@ def assign_folds(
         what = f"group in {group}"
         groups = read_groups(Path(group), labelled.image_names, id_column=tables.id_column)
     elif group == DUPLICATES:
-        copies, what = copies_of(workspace), "picture"
-        groups = copies.groups(labelled.image_names)
+        column, copies = tables.group_column, copies_of(workspace)
+        groups = copies.groups(labelled.image_names, _column(workspace, column) if column else None)
+        what = f"picture or {column!r}" if column else "picture"
         remarks.append(copies.text())
+        if len(set(groups)) < k:
+            raise UserError(f"All but {len(set(groups)) - 1} chips show the same: that is no data for {k} folds.")
     elif group:
-        cells = read_column(workspace.training_tables, tables, workspace.competition.labels, group)
-        source = f"{first(tables.train)}, column {group!r},"
-        try:
-            groups = of_chips(cells, labelled.image_names, source, "group")
-        except UserError as error:
-            raise UserError(f"{error} Fill these cells, or give --group '' for no groups.") from error
+        groups = _column(workspace, group)
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
     settings = {"k": k, "seed": seed, "repeats": repeats, "group": group or None}
     if groups is not None:
@@ -89,6 +87,16 @@ def assign_folds(
     if tables.fold_column is not None:
         remarks.append(f"The delivered folds in column {tables.fold_column!r} are not used.")
     return _written(table, workspace, settings, force=force, remarks=remarks)
+
+
+def _column(workspace: Workspace, group: str) -> list[str]:
+    """Return the group of each labelled chip, by a column of the training table."""
+    labelled, tables = workspace.labelled, workspace.competition.tables
+    cells = read_column(workspace.training_tables, tables, workspace.competition.labels, group)
+    try:
+        return of_chips(cells, labelled.image_names, f"{first(tables.train)}, column {group!r},", "group")
+    except UserError as error:
+        raise UserError(f"{error} Fill these cells, or give --group '' for no groups.") from error
 
 
 def default_folds(workspace: Workspace) -> AssignedFolds | None:

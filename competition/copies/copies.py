@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +44,17 @@ class Copies:
     equal: tuple[Pair, ...]
     near: tuple[Pair, ...]
 
-    def groups(self, names: tuple[str, ...]) -> list[str]:
-        """Return for each of some chips the first of those that are copies of it, itself if there is none."""
+    def groups(self, names: tuple[str, ...], others: Sequence[str] | None = None) -> list[str]:
+        """Return for each of some chips the first of those that stay together with it, itself if there is none.
+
+        Args:
+            names: of the chips.
+            others: of each chip, another group that is to stay together, such as a patient; None: there are none.
+        """
         row = {name: number for number, name in enumerate(names)}
         pairs = [(row[one], row[other]) for one, other in (*self.equal, *self.near) if one in row and other in row]
+        first_of = dict[str, int]()
+        pairs += [(first_of.setdefault(group, number), number) for number, group in enumerate(others or ())]
         ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         links = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(names), len(names)))
         _, group = connected_components(links, directed=False)
@@ -112,6 +119,9 @@ def _prints(
             seen += [] if found is None else [found]
     if not seen:
         raise UserError("No labelled chip can be read, so no copies can be found.", command="data check")
+    if lost := len(files) - len(seen):
+        what = "chip cannot be read or is" if lost == 1 else "chips cannot be read or are"
+        reporter.say(f"{lost:,} {what} of one colour: among these no copies are looked for; `data check` names them.")
     ends = np.array([[one.least for one in seen], [one.largest for one in seen]])
     prints, levels = np.array([one.print for one in seen], PRINT), np.array([one.levels for one in seen], np.float32)
     return [one.name for one in seen], prints, levels, ends

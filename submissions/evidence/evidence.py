@@ -29,7 +29,7 @@ from submissions.submit.ledger import Ledger
 
 # What is compared, of all that `compare` can: what won on real scores, and takes seconds.
 METHODS = (MEAN, "logit", "log-loss", "log-loss-by-label")
-RULES = (FIXED, "uniform", "shrunk", "per-label", "structured", PLAIN, CALIBRATED)
+RULES = (FIXED, "uniform", "shrunk", "structured", PLAIN, CALIBRATED)
 HALF = 0.5
 
 
@@ -103,10 +103,15 @@ class Evidence:
             return answers
         return decide(self.scores, HALF, self.workspace.competition, exclusive=False)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether no truth was used for the subject's scores: those of one member, or the mean of several."""
+        return self.subject.method == MEAN
+
     @cached_property
     def plain_scores(self) -> NDArray[Any]:
         """The mean of the subject's members' scores (num_chips, num_labels), for which no truth was used: for cuts."""
-        if getattr(self.subject.combined.fitted, "weights", None) is None and self.subject.method == MEAN:
+        if self.is_plain:
             return self.scores
         return np.mean([member.oof.aligned(self.names) for member in self.subject.members], axis=0)
 
@@ -178,7 +183,7 @@ def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
     """Compare what a workspace holds.
 
     Args:
-        name: a model or blend to look at closely; None: what `compare` would choose.
+        name: a model or blend to look at closely; None: the simplest within an error of the best.
         workspace: of the competition.
         given: what is known of the models.
 
@@ -195,7 +200,7 @@ def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
     if not compared.whole:
         raise UserError("No model or blend scores every label, so there is nothing to report yet.")
     blended = [method for method in methods_for(competition) if method in METHODS]
-    comparison = compare(compared, blended, rules, rules_alone=rules[:2])
+    comparison = compare(compared, blended, rules)
     entries = tuple(Ledger.of(workspace).entries())
     return Evidence(workspace, comparison, named or comparison.chosen, given, entries)
 

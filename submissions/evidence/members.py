@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.metrics.bootstrap import bootstrap
-from competition.metrics.judge import measure
-from submissions.decide.decisions import decide
+from submissions.decide.rules import make_rule, rules_for
 from submissions.evidence.evidence import Evidence
+from submissions.measure.evaluation import Evaluation
+from submissions.names import CALIBRATED
+
+UNIFORM = "uniform"
 
 
 class Worth(NamedTuple):
@@ -33,27 +35,26 @@ class Worth(NamedTuple):
 
 
 def worths(evidence: Evidence) -> list[Worth]:
-    """Return what the mean of the members loses without each of them, the least first; none for a single member."""
-    source, metric = evidence.source, evidence.workspace.competition.metric
-    whole = source.whole
+    """Return what the mean of the members loses without each of them, the least first; none for a single member.
+
+    Judged by a rule that minds no scale of the scores, cross-fitted: one uniform cut, or calibrated scores.
+    """
+    source, competition = evidence.source, evidence.workspace.competition
+    whole, scores, fit = source.whole, source.chips.scores, source.cross_fit
     if len(whole) < 2:
         return []
-    scores = source.chips.scores
     total = np.zeros(scores.shape[1:])
     for number in whole:
         total += scores[number]
+    known = rules_for(competition)
+    rule = next((name for name in (UNIFORM, CALIBRATED) if name in known), known[0])
 
-    def answers(summed: NDArray[np.floating], count: int) -> NDArray[np.generic]:
-        mean = (summed / count).astype(np.float32)
-        if not evidence.decides:
-            return mean
-        return decide(mean, metric.prior_cut, evidence.workspace.competition, exclusive=False)
+    def worth(summed: NDArray[np.floating], count: int) -> Evaluation:
+        mean = fit.as_they_are((summed / count).astype(np.float32))
+        return fit.evaluate(rule, lambda: make_rule(rule, competition), mean)
 
-    every, found = answers(total, len(whole)), list[Worth]()
-    value, resampled = measure(evidence.truth, every, metric), bootstrap(evidence.truth, [every], metric)[:, 0]
+    every, found = worth(total, len(whole)), list[Worth]()
     for number in whole:
-        without = answers(total - scores[number], len(whole) - 1)
-        lost = metric.sign * (value - measure(evidence.truth, without, metric))
-        error = float(np.std(resampled - bootstrap(evidence.truth, [without], metric)[:, 0], ddof=1))
-        found.append(Worth(source.members[number].name, lost, error))
+        difference, error = every.over(worth(total - scores[number], len(whole) - 1))
+        found.append(Worth(source.members[number].name, competition.metric.sign * difference, error))
     return sorted(found, key=lambda worth: worth.lost)

@@ -72,15 +72,32 @@ def suspects_of_label(
 def write_suspects(path: Path, found: Sequence[Suspects], evidence: Evidence) -> int:
     """Write suspects as CSV: id, label, what the table says of it, the score, and how likely that is wrong.
 
+    Of exclusive labels both halves are written, the one that goes and the one that comes.
+
     Returns:
         How many.
     """
+    rows = dict[tuple[int, int], float]()
+    for one in found:
+        for row, wrong in zip(one.rows.tolist(), one.wrong.tolist(), strict=True):
+            for column in (one.column, *_other_half(row, one.column, evidence)):
+                rows[row, column] = max(wrong, rows.get((row, column), 0.0))
     kept = io.StringIO()
     writer = csv.writer(kept, lineterminator="\n")
     writer.writerow(HEADER)
-    for one in found:
-        for row, wrong in zip(one.rows.tolist(), one.wrong.tolist(), strict=True):
-            says, score = int(evidence.truth[row, one.column]), float(evidence.scores[row, one.column])
-            writer.writerow((evidence.names[row], one.label, says, f"{score:.4f}", f"{wrong:.3f}"))
+    for (row, column), wrong in rows.items():
+        says, score = int(evidence.truth[row, column]), float(evidence.scores[row, column])
+        writer.writerow((evidence.names[row], evidence.labels[column], says, f"{score:.4f}", f"{wrong:.3f}"))
     write_text(path, kept.getvalue())
-    return sum(len(one.rows) for one in found)
+    return len(rows)
+
+
+def _other_half(row: int, column: int, evidence: Evidence) -> list[int]:
+    """Return the label that changes too where one of exclusive labels does: the one that is there, or the likeliest."""
+    truth, scores = evidence.truth[row], evidence.scores[row]
+    for group in evidence.workspace.competition.exclusive_columns:
+        others = [other for other in group if other != column]
+        if column in group:
+            there = [other for other in others if truth[other]]
+            return there if not truth[column] else [max(others, key=lambda other: float(scores[other]))]
+    return []

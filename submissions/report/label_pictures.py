@@ -82,16 +82,17 @@ def cut_picture(evidence: Evidence, label: Label) -> Picture:
         axes.plot(cuts, every, color=SERIES[0], label="in-sample")
         axes.axhline(crossed, color=SERIES[1], linestyle="--", label="best cut, cross-fitted")
         axes.plot([cuts[place] for place, _ in by_fold], [crossed] * len(by_fold), "|", color=SERIES[1], markersize=9)
-        if not np.isnan(label.cut):
+        if in_use := not np.isnan(label.cut) and evidence.is_plain:
             axes.axvline(label.cut, color=BAD, linewidth=1.2, label="cut in use")
         axes.set(xlabel="cut", ylabel=name, xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(loc="best", fontsize=8)
         rows = [(f"{cut:.3f}", f"{value:.3f}") for cut, value in zip(*thinned(cuts, every, most=15), strict=True)]
-        in_use = "no cut of its own" if np.isnan(label.cut) else f"decided from {label.cut:.3f} on"
+        whose = "" if evidence.is_plain else "Of the plain mean of its members' scores: "
+        used = f" In use: decided from {label.cut:.3f} on." if in_use else ""
         return drawn.picture(
             f"{label.name}: {name} by the cut",
-            f"Best in-sample {every.max():.3f} at {chosen:.2f}; cross-fitted, each fold by the best cut of the others "
-            f"(marks), {crossed:.3f}. In use: {in_use}.",
+            f"{whose}Best in-sample {every.max():.3f} at {chosen:.2f}; cross-fitted, each fold by the best of the others "
+            f"(marks), {crossed:.3f}.{used}",
             ("cut", name),
             rows,
         )

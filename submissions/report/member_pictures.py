@@ -31,7 +31,7 @@ def worth_picture(evidence: Evidence, found: list[Worth]) -> Picture:
         rows = [(w.name, f"{w.lost:+.4f}", f"{w.error:.4f}", "yes" if w.can_go else "no") for w in found]
         return drawn.picture(
             "What each member adds",
-            "Of the mean of all members at the rule that learns nothing: what is lost without one, with the standard "
+            "Of the mean of all members, by one uniform cut or calibrated: what is lost without one, with the standard "
             "error of the paired difference. A grey bar is within one error of nothing, or below: that member can go.",
             ("member", f"{title} lost", "standard error", "can go"),
             rows,

@@ -65,7 +65,7 @@ def comparison_picture(evidence: Evidence) -> Picture:
         axes.set_xlabel(f"{metric.title}, cross-fitted{'' if metric.sign > 0 else ' (less is better)'}")
         headers = ("", metric.title, "95 % interval", "less the best", "in-sample", "optimism", "within one error")
         return drawn.picture(
-            f"{metric.title} of every model, blend and rule",
+            f"{metric.title} of models and blends",
             "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval , "
             "the thick one a standard error of the paired difference to the best. What lies on the shaded ground is "
             "within one such error of the best: it cannot be told from it.",

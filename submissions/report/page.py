@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from competition.common.errors import spelled
+from competition.common.errors import UserError, spelled
 from competition.common.files import write_text
 from competition.common.text import counted, day, now, readable
 from competition.workspace import Workspace
@@ -58,16 +58,18 @@ def write_report(
     """Write a report of a workspace.
 
     Args:
-        name: a model or blend to look at closely; None: what `compare` would choose.
+        name: a model or blend to look at closely; None: the simplest within an error of the best.
         workspace: of the competition.
         given: what is known of the models.
         output: the file; None: report.html in the workspace.
         suspects: CSV file to write, of the labels that look wrong; None: none.
 
     Raises:
-        UserError: if no model has all its folds, or there is no such model or blend.
+        UserError: if no model has all its folds, there is no such model or blend, or both files are one.
     """
     path = workspace.root / FILE if output is None else output
+    if suspects is not None and suspects.resolve() == path.resolve():
+        raise UserError(f"--suspects is the file of the report, {path}. Give another one.")
     evidence = gather(name, workspace, given)
     wrong = suspects_of(evidence)
     content = _content(evidence, wrong)

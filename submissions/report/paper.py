@@ -78,11 +78,12 @@ def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
                     cut = evaluation.fitted.cuts[label.column]
                     cells += [f"{cut:.2f}", *(f"{figure[label.column]:.3f}" for figure in figures)]
             rows.append(tuple(cells))
+        whose = "" if evidence.is_plain else "Of the plain mean of its members' scores. "
         words = ("cut", f"F{beta:g}", "precision", "recall")
         headers = ("label", "share", *(f"{name}: {word}" for name in evidence.by_cuts for word in words))
         return drawn.picture(
             "What cuts are worth, label by label",
-            "The most frequent label first; the grey bars are the share of chips that carry it. The rarer a label, the "
+            f"{whose}The most frequent label first; the grey bars are the share of chips that carry it. The rarer one is, the "
             "more a cut below 0.5 is worth where recall counts more than precision.",
             headers,
             rows,

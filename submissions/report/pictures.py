@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,7 +127,9 @@ def thinned(*arrays: NDArray[Any], most: int = MOST_POINTS) -> tuple[NDArray[Any
 def _svg(figure: Figure, title: str, description: str) -> str:
     """Return a figure as a part of a page: with names for screen readers, ids of its own, and the page's colours."""
     kept = io.StringIO()
-    figure.savefig(kept, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():  # the browser's fonts draw the text, and have more glyphs than matplotlib's
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(kept, format="svg", metadata={"Date": None, "Creator": None})
     text = kept.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -15,6 +15,7 @@ from folds.assign import assign_folds
 def test_copies_share_a_group_through_others_and_the_rest_has_its_own():
     copies = Copies((("a", "c"),), (("c", "d"), ("e", "nobody")))
     assert copies.groups(("a", "b", "c", "d", "e")) == ["a", "b", "a", "a", "e"]
+    assert copies.groups(("a", "b", "c", "d", "e"), ["p", "q", "r", "q", "s"]) == ["a", "a", "a", "a", "e"]
 
 
 def test_equal_and_nearly_equal_chips_are_found_kept_and_held_out_together(workspace_of_own_chips):

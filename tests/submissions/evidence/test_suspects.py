@@ -38,3 +38,19 @@ def test_they_are_written_with_what_the_table_says_and_the_score(evidence, tmp_p
     for row, place, wrong in zip(rows, (4, 2), ("0.900", "0.600"), strict=True):
         says, score = evidence.truth[place, column], evidence.scores[place, column]
         assert row == [evidence.names[place], "water", str(int(says)), f"{score:.4f}", wrong]
+
+
+def test_of_exclusive_labels_both_halves_are_written(evidence, tmp_path):
+    clear, haze = evidence.labels.index("clear"), evidence.labels.index("haze")
+    row = int(np.flatnonzero(evidence.truth[:, clear])[0])
+    for column, other in ((clear, None), (haze, "clear")):
+        label = evidence.labels[column]
+        write_suspects(tmp_path / "a.csv", [Suspects(label, column, np.array([row]), np.array([0.8]))], evidence)
+        with (tmp_path / "a.csv").open(newline="") as file:
+            _, *rows = csv.reader(file)
+        assert len(rows) == 2
+        turned = evidence.truth[row].copy()
+        for _, name, says, *_ in rows:
+            turned[evidence.labels.index(name)] = says == "0"
+        assert turned[list(evidence.workspace.competition.exclusive_columns[0])].sum() == 1
+        assert other is None or rows[1][1] == other

@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+import run
 from competition.common.errors import UserError
 from submissions.report.page import FILE, write_report
 from tests.submissions.conftest import HOSTILE, known
@@ -99,3 +101,12 @@ def test_without_a_whole_model_there_is_no_report(workspace, tmp_path):
     with pytest.raises(UserError, match="No model has all its folds yet"):
         write_report(None, workspace, known(workspace), tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_the_suspects_are_no_file_of_the_report(reported):
+    arguments = ["report", "--workspace", str(reported.root), "--suspects", str(reported.root / FILE)]
+    before = (reported.root / FILE).read_bytes()
+    result = CliRunner().invoke(run.main, arguments)
+    assert result.exit_code == 1
+    assert "--suspects is the file of the report" in result.output
+    assert (reported.root / FILE).read_bytes() == before
