@@ -28,8 +28,9 @@ from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 
 # What is compared, of all that `compare` can: what won on real scores, and takes seconds.
-METHODS = (MEAN, "logit", "log-loss", "log-loss-by-label")
-RULES = (FIXED, "uniform", "shrunk", "structured", PLAIN, CALIBRATED)
+METHODS = (MEAN, "log-loss")
+SHRUNK, STRUCTURED = "shrunk", "structured"
+RULES = (FIXED, "uniform", SHRUNK, STRUCTURED, PLAIN, CALIBRATED)  # cuts by label where no decoder serves
 HALF = 0.5
 
 
@@ -194,7 +195,8 @@ def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
     others = () if name is None or name in members else (name,)
     candidates = make_candidates((*members, *others), workspace)
     competition = workspace.competition
-    rules = [rule for rule in default_rules(competition, len(candidates.chips.truth)) if rule in RULES]
+    known = default_rules(competition, len(candidates.chips.truth))
+    rules = [rule for rule in known if rule in RULES and not (rule == SHRUNK and STRUCTURED in known)]
     named = None if name is None else _named(name, candidates, rules)
     compared = _without(others, candidates)
     if not compared.whole:

@@ -91,7 +91,7 @@ def cut_picture(evidence: Evidence, label: Label) -> Picture:
         used = f" In use: decided from {label.cut:.3f} on." if in_use else ""
         return drawn.picture(
             f"{label.name}: {name} by the cut",
-            f"{whose}Best in-sample {every.max():.3f} at {chosen:.2f}; cross-fitted, each fold by the best of the others "
+            f"{whose}Best in-sample {every.max():.3f} at {chosen:.2f}; cross-fitted, each fold by the others' best "
             f"(marks), {crossed:.3f}.{used}",
             ("cut", name),
             rows,

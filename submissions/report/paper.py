@@ -83,7 +83,7 @@ def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
         headers = ("label", "share", *(f"{name}: {word}" for name in evidence.by_cuts for word in words))
         return drawn.picture(
             "What cuts are worth, label by label",
-            f"{whose}The most frequent label first; the grey bars are the share of chips that carry it. The rarer one is, the "
+            f"{whose}The most frequent label first; grey is its share of chips. The rarer one is, the "
             "more a cut below 0.5 is worth where recall counts more than precision.",
             headers,
             rows,

@@ -323,7 +323,7 @@ def test_interrupted_prediction_goes_on_with_the_parts_that_are_done(workspace, 
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     run_jobs([tiny_job(workspace, **QUICK)])
     heldout = len(heldout_names(workspace, 0))
-    batches = -(-heldout // 2) + NUM_TEST // 2 + -(-(NUM_TRAIN - heldout) // 2) + -(-heldout // 2)
+    batches = -(-heldout // 2) + NUM_TEST // 2 + -(-(NUM_TRAIN - heldout) // 2)
     assert len(calls) == batches + 2  # the part that was interrupted, again
     resumed = store_of(workspace).read("tiny", 0)
     assert not (workspace.runs / "tiny/fold0" / PARTS).exists()

@@ -134,7 +134,7 @@ def test_a_trial_worse_than_most_is_pruned(tmp_path: Path) -> None:
         study.add(drawn_ahead(space, space.start_settings, 0.001))
         (*_, last) = search_module.search(study, space, INNER, Budget(COMPARED + 2))
         assert last.state == "pruned"
-        assert 1 <= last.epochs <= 2
+        assert 1 <= last.epochs < 6  # of 10: some are trained ahead of the judgement
         assert list(last.shares) == [3]
     assert kept(tmp_path / "optuna.db")[-1].state == optuna.trial.TrialState.PRUNED
 
