@@ -66,7 +66,7 @@ def comparison_picture(evidence: Evidence) -> Picture:
         headers = ("", metric.title, "95 % interval", "less the best", "in-sample", "optimism", "within one error")
         return drawn.picture(
             f"{metric.title} of models and blends",
-            "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval , "
+            "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval, "
             "the thick one a standard error of the paired difference to the best. What lies on the shaded ground is "
             "within one such error of the best: it cannot be told from it.",
             headers,
