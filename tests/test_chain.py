@@ -271,8 +271,10 @@ def test_planet32_from_kaggles_archives_to_61191_rows(tmp_path: Path) -> None:
     assert blend["chips"] == 36037
     assert blend["figures"][0]["interval"][0] > 0.857  # ExtraTrees on raw pixels
     assert len((tmp_path / "workspace" / "submissions" / "first.csv").read_text().splitlines()) == 1 + 61191
-    # The largest child of this process so far, in kB: an earlier test may have had a larger one.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 3e6)
+    # The largest child of this process so far, in kB: an earlier test may have had a larger one, and a child begins
+    # with what this process had when it was forked.
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, own, 3e6)
 
 
 @pytest.mark.slow
