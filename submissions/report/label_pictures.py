@@ -45,7 +45,7 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
         if not np.isnan(label.precision):
             axes.plot(label.recall, label.precision, "D", color=BAD, markersize=7)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-        rows = [(f"{x:.3f}", f"{y:.3f}") for x, y in zip(*thinned(recall, precision, most=15), strict=True)]
+        rows = _points(recall, precision)
         return drawn.picture(
             f"{label.name}: precision and recall",
             f"Average precision {cell(label.average_precision)}. The diamond is what was decided: precision "
@@ -53,6 +53,11 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
             ("recall", "precision"),
             rows,
         )
+
+
+def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[str, str]]:
+    """Return some points of a curve, for the table of its data."""
+    return [(f"{one:.3f}", f"{other:.3f}") for one, other in zip(*thinned(x, y, most=15), strict=True)]
 
 
 def _along(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -86,7 +91,7 @@ def cut_picture(evidence: Evidence, label: Label) -> Picture:
             axes.axvline(label.cut, color=BAD, linewidth=1.2, label="cut in use")
         axes.set(xlabel="cut", ylabel=name, xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(loc="best", fontsize=8)
-        rows = [(f"{cut:.3f}", f"{value:.3f}") for cut, value in zip(*thinned(cuts, every, most=15), strict=True)]
+        rows = _points(cuts, every)
         whose = "" if evidence.is_plain else "Of the plain mean of its members' scores: "
         used = f" In use: decided from {label.cut:.3f} on." if in_use else ""
         return drawn.picture(
@@ -126,7 +131,7 @@ def roc_picture(evidence: Evidence, label: Label) -> Picture:
         axes.plot(false, true, color=SERIES[0])
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
         axes.set(xlabel="share of false alarms", ylabel="recall", xlim=(0, 1), ylim=(0, 1.02))
-        rows = [(f"{x:.3f}", f"{y:.3f}") for x, y in zip(*thinned(false, true, most=15), strict=True)]
+        rows = _points(false, true)
         return drawn.picture(
             f"{label.name}: ROC curve",
             f"Area {cell(label.area)}. The dotted line is a guess.",

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from competition.common.text import day
 from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
 from submissions.evidence.evidence import Evidence
 from submissions.measure.evaluation import Evaluation
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
+from submissions.submit.entry import Entry
 from submissions.submit.leaderboard import BOARDS, correlate
 
 MOST_ROWS = 24  # of the comparison that is drawn
@@ -161,8 +163,7 @@ def leaderboard_picture(evidence: Evidence) -> Picture | None:
         axes.set_xlabel("cross-fitted")
         axes.set_ylabel("leaderboard")
         axes.legend()
-        cell = lambda value: "" if value is None else f"{value:.5f}"  # noqa: E731
-        rows = [(entry.name, f"{entry.cross_fitted:.4f}", cell(entry.public), cell(entry.private)) for entry in both]
+        rows = [(entry.name, f"{entry.cross_fitted:.4f}", *_on_boards(entry)) for entry in both]
         return drawn.picture(
             "Cross-fitted against the leaderboard",
             "Every submission with both scores. On the line both agree; the shaded band is where 95 % would lie by "
@@ -170,6 +171,12 @@ def leaderboard_picture(evidence: Evidence) -> Picture | None:
             ("submission", "cross-fitted", "public", "private"),
             rows,
         )
+
+
+def _on_boards(entry: Entry) -> tuple[str, str]:
+    """Return the public and the private score as text; "" where there is none."""
+    public, private = ("" if value is None else f"{value:.5f}" for value in (entry.public, entry.private))
+    return public, private
 
 
 def data_rows(evidence: Evidence) -> list[tuple[str, str]]:
@@ -193,9 +200,8 @@ def data_rows(evidence: Evidence) -> list[tuple[str, str]]:
 
 def submission_rows(evidence: Evidence) -> list[tuple[str, ...]]:
     """Return the ledger as rows: when, name, cross-fitted, public, private, state."""
-    rows = []
+    rows = list[tuple[str, ...]]()
     for entry in evidence.entries:
         ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}"
-        boards = ("" if value is None else f"{value:.5f}" for value in (entry.public, entry.private))
-        rows.append((entry.when[:16].replace("T", " "), entry.name, ours, *boards, entry.state))
+        rows.append((day(entry.when), entry.name, ours, *_on_boards(entry), entry.state))
     return rows
