@@ -10,15 +10,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+import rich_click as click
 
 import competition.verbs
 import folds.verbs
 import models.verbs
 import submissions.verbs
-from competition.common.command_line import FILE, FOLDER, Verbs, show_next
 from competition.common.errors import spelled
 from competition.flags import bands_flag, in_workspace
+from competition.terminal.command_line import FILE, FOLDER, Verbs
+from competition.terminal.completion import completion, of_models, of_scored
+from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
 
 if TYPE_CHECKING:
@@ -35,17 +37,18 @@ def main() -> None:
 
 @click.command()
 @in_workspace
+@as_json
 def status(workspace: Workspace) -> None:
     """Show how far every model has come on every fold, and what comes next."""
     from models.runs.status import status_of
 
     found = status_of(workspace)
-    click.echo(found.text())
+    show(found)
     if command := _after_status(found, workspace):
         show_next(command)
     if found.whole and (folder := _chips_at_hand(found.whole[0], workspace)):
         command = f"predict --model {found.whole[0]} --images {shlex.quote(str(folder))} --output scores.csv --tags"
-        click.echo(f"Scores of any folder of chips: {spelled(command)}")
+        show_next(command, what="Scores of any folder of chips")
 
 
 def _after_status(found: Status, workspace: Workspace) -> str:
@@ -76,7 +79,12 @@ def _chips_at_hand(model: str, workspace: Workspace) -> Path | None:
 
 @click.command()
 @in_workspace
-@click.option("--model", required=True, help="a trained model, or a file that `export` wrote")
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=of_models,
+    help="a trained model, or a file that `export` wrote",
+)
 @click.option("--images", type=FOLDER, required=True, help="folder of chips")
 @click.option("--output", type=FILE, required=True, help="CSV file to write: ids and one column per label")
 @click.option("--tags", is_flag=True, help="add a column with the decided tags")
@@ -114,7 +122,7 @@ def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list
 
 @click.command()
 @in_workspace
-@click.option("--model", required=True, help="a trained model")
+@click.option("--model", required=True, shell_complete=of_models, help="a trained model")
 @click.option("--output", type=FILE, required=True, help="file to write: .keras, .onnx, or .zip for OpenVINO")
 @click.option(
     "--format", "file_format", type=click.Choice(["keras", "onnx", "openvino"]), help="default: by the suffix"
@@ -134,12 +142,12 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
     if better := better_cuts(model, workspace):
         click.echo(better)
     command = f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags"
-    click.echo(f"Next: {spelled(command, anywhere=True)}")
+    show_next(command, anywhere=True)
 
 
 @click.command()
 @in_workspace
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=of_scored)
 @click.option("--output", type=FILE, help="file to write; default: report.html in the workspace")
 @click.option("--suspects", type=FILE, help="CSV file to write: chips and labels that may be wrong")
 def report(workspace: Workspace, name: str | None, output: Path | None, suspects: Path | None) -> None:
@@ -174,24 +182,10 @@ def auto(workspace: Workspace, name: str, **options: Any) -> None:
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
     """See the whole chain run on made-up chips: two models, their blend, a checked submission."""
-    from submissions.demo import demo_text
+    from submissions.demo import chain, demo_text
 
-    kaggle, here = workspace / "kaggle", ["--workspace", str(workspace)]
-    simulate = ["data simulate --train 900 --test 300 --size 64 --rare-boost 6", "--to", str(kaggle)]
-    chain = [
-        *([] if kaggle.is_dir() else [simulate]),
-        ["data prepare", "--from", str(kaggle), *here],
-        ["data check", *here],
-        ["folds --k 3", *here],
-        ["train --models baseline --input-size 32 --epochs 12 --batch-size 32", *here],
-        ["train --models residual --input-size 32 --epochs 8 --batch-size 32", *here],
-        ["thresholds --model residual --trials 50", *here],
-        ["blend --members baseline,residual --name demo --trials 50", *here],
-        ["submit demo --message demo --dry-run", *here],
-        ["report", *here],
-    ]
-    for words, *paths in chain:
-        arguments = [*words.split(), *paths]
+    kaggle = workspace / "kaggle"
+    for arguments in chain(workspace, kaggle):
         click.secho(f"\n$ {spelled(shlex.join(arguments))}", bold=True)
         if code := main(arguments, standalone_mode=False):
             sys.exit(code)
@@ -199,19 +193,16 @@ def demo(workspace: Path) -> None:
     click.echo(demo_text(workspace / "blends" / "demo", workspace / "submissions" / "demo.csv", kaggle))
 
 
-for verb in (
-    *competition.verbs.VERBS,
-    *folds.verbs.VERBS,
-    *models.verbs.VERBS,
-    status,
-    predict,
-    export,
-    *submissions.verbs.VERBS,
-    report,
-    auto,
-    demo,
-):
-    main.add_command(verb)
+for heading, verbs in {
+    "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
+    "The models": (*models.verbs.VERBS, status, predict, export),
+    "The scores": (*submissions.verbs.VERBS, report),
+    "All at once": (auto, demo),
+    "The command line": (completion,),
+}.items():
+    for verb in verbs:
+        verb.panel = heading
+        main.add_command(verb)
 
 if __name__ == "__main__":
     sys.exit(main())

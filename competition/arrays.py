@@ -81,15 +81,12 @@ def fill(
         title: of the bar.
         unit: what the bar counts.
     """
-    pace = reporter.pace(total, unit)
     with reporter.bar(total, title, unit) as bar:
         for start in range(0, len(positions), block):
             rows = positions[start : start + block]
             for done in make(rows):
                 check()
                 bar.update(done)
-                if bar.disable:
-                    pace.update(done)
             for array in arrays:
                 array.flush()
             record(rows)

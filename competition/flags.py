@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+import rich_click as click
+from click import get_current_context
 
-from competition.common.command_line import FOLDER
 from competition.common.errors import FLAGS
+from competition.terminal.command_line import FOLDER
+from competition.terminal.completion import names_in
+from competition.terminal.output import SHARED, output_flags
 
 if TYPE_CHECKING:
     from competition.spec.competition import Competition
@@ -18,18 +21,32 @@ if TYPE_CHECKING:
 MOST_PROPOSED = 12  # bands in a command that is shown
 
 
-def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb `--workspace`, `--competition` and `--debug`, and its first argument: the Workspace."""
+def _shipped() -> Iterable[str]:
+    from competition.spec.load import built_in_names
 
-    @click.option("--workspace", type=FOLDER, default="workspace", show_default=True, help="folder of every artefact")
-    @click.option("--competition", default="planet", show_default=True, help="a known name, Kaggle's, or a .toml file")
-    @click.option("--debug", is_flag=True, help="show where an error came from")
+    return built_in_names()
+
+
+_of_competitions = names_in(further=_shipped)
+_shared = functools.partial(click.option, show_default=True, panel=SHARED)
+
+
+def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb `--workspace`, `--competition`, the flags of its output, and its first argument: the Workspace."""
+
+    @output_flags
+    @_shared("--workspace", type=FOLDER, default="workspace", help="folder of every artefact")
+    @_shared(
+        "--competition",
+        default="planet",
+        shell_complete=_of_competitions,
+        help="a known name, Kaggle's, or a .toml file",
+    )
     @functools.wraps(verb)
-    def wrapped(workspace: Path, competition: str, debug: bool, **options: Any) -> None:
+    def wrapped(workspace: Path, competition: str, **options: Any) -> None:
         from competition.workspace import Workspace
 
-        context = click.get_current_context()
-        context.meta["debug"] = debug
+        context = get_current_context()
         given = {"--workspace": str(workspace), "--competition": competition}
         defaults = {"--workspace": "workspace", "--competition": "planet"}
         context.meta[FLAGS] = [part for flag in given if given[flag] != defaults[flag] for part in (flag, given[flag])]

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from competition.common.errors import UserError
+from competition.common.locks import locked
 
 if TYPE_CHECKING:
     import optuna
@@ -37,7 +36,7 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
     path.parent.mkdir(parents=True, exist_ok=True)
     url = URL.create("sqlite", database=str(path)).render_as_string()
     try:
-        with FileLock(path.with_name(f".{path.name}.lock")):  # two processes must not both make the tables
+        with locked(path.with_name(f".{path.name}.lock")):  # two processes must not both make the tables
             storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
     except (DatabaseError, RuntimeError) as error:  # the latter if another version of Optuna made the file
         raise refusal(error) from error

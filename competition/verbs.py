@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+import rich_click as click
+from click import get_current_context
 
-from competition.common.command_line import FILE, FOLDER, Verbs, Words, show_next
 from competition.common.errors import FLAGS, UserError
 from competition.flags import in_workspace
+from competition.terminal.command_line import FILE, FOLDER, Verbs, Words
+from competition.terminal.output import as_json, output_flags, show, show_next
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -70,13 +72,14 @@ def prepare(workspace: Workspace, source: Path) -> None:
 
 @data.command()
 @in_workspace
+@as_json
 @click.option("--sample", type=click.IntRange(min=1), help="decode only so many chips of each folder; default: all")
 def check(workspace: Workspace, sample: int | None) -> None:
     """Look for what would spoil training or a submission; exits with 1 if it finds any."""
     from competition.checks.check import check_data
 
     report = check_data(workspace, sample=sample)
-    click.echo(report.text())
+    show(report)
     if not report.ok:
         sys.exit(1)
     show_next("folds")
@@ -114,11 +117,10 @@ def relabel(workspace: Workspace, source: Path | None, clear: bool) -> None:
 @click.option(
     "--rare-boost", type=float, default=1.0, show_default=True, help="of Planet, how much more often rare labels occur"
 )
-@click.option("--debug", is_flag=True, help="show where an error came from")
-def simulate(folder: Path, competition: str, debug: bool, **options: Any) -> None:
+@output_flags
+def simulate(folder: Path, competition: str, **options: Any) -> None:
     """Make chips up, for a trial without Kaggle's data: Amazon chips, or plain ones in a competition's layout."""
-    context = click.get_current_context()
-    context.meta["debug"] = debug
+    context = get_current_context()
     given = {name: value for name, value in options.items() if value is not None}
     if competition == "planet":
         from competition.simulator.simulate import simulate as simulate_chips
@@ -157,34 +159,32 @@ def competition() -> None:
 @click.option("--title", help="name for people; default: from the slug or the folder")
 @click.option("--slug", help="Kaggle's name of the competition; default: what looks like one")
 @click.option("--force", is_flag=True, help="replace the file if it is there")
-@click.option("--debug", is_flag=True, help="show where an error came from")
-def init(source: Path, output: Path | None, force: bool, debug: bool, **wishes: str | None) -> None:
+@output_flags
+def init(source: Path, output: Path | None, force: bool, **wishes: str | None) -> None:
     """Write a competition's file from what Kaggle ships, commented, with a question for what is not sure."""
     from competition.init.forms import Wishes
     from competition.init.report import report
     from competition.init.toml_file import init as write_file
 
-    click.get_current_context().meta["debug"] = debug
     found, path = write_file(source, output, Wishes(**wishes), force=force)
     click.echo(report(found, path))
     show_next(f"data prepare --from {shlex.quote(str(source))} --competition {shlex.quote(str(path))}")
 
 
-@competition.command()
+@competition.command(name="show")
 @click.option(
     "--competition", "name", default="planet", show_default=True, help="a known name, Kaggle's name, or a .toml file"
 )
 @click.option(
     "--workspace", type=FOLDER, default="workspace", show_default=True, help="its data, if they are prepared, give ids"
 )
-@click.option("--debug", is_flag=True, help="show where an error came from")
-def show(name: str, workspace: Path, debug: bool) -> None:
+@output_flags
+def show_one(name: str, workspace: Path) -> None:
     """Show a competition as the toolkit understands it."""
     from competition.spec.load import load
     from competition.spec.show import show as text_of
     from competition.workspace import Workspace
 
-    click.get_current_context().meta["debug"] = debug
     described, chip = load(name), None
     with suppress(UserError):  # no data, or those of another competition
         chip = next(iter(Workspace(workspace, described).test_names), None)
@@ -192,13 +192,12 @@ def show(name: str, workspace: Path, debug: bool) -> None:
 
 
 @competition.command(name="list")
-@click.option("--debug", is_flag=True, help="show where an error came from")
-def list_all(debug: bool) -> None:
+@output_flags
+def list_all() -> None:
     """List the competitions that ship with the toolkit."""
     from competition.spec.load import shipped
     from competition.spec.show import list_of
 
-    click.get_current_context().meta["debug"] = debug
     click.echo(list_of(shipped()))
     show_next("competition show --competition NAME")
 

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tabulate import tabulate
 
 from competition.common.records import write_record
 from competition.common.text import cut, first
+from competition.terminal import tables
 from folds.table import FoldTable
 
 FORMAT = 1  # of `folds.json`
-TEXT_WIDTH = 110
 MAX_FOLDS_SHOWN = 10  # one by one in `Audit.text`; of more, the extremes
-LEAST_LABEL_WIDTH = 20  # to which labels are cut, where the terminal is too narrow, before folds are left out
 MAX_LABELS_SHOWN = 40  # of more, those whose shares are farthest off
 EXAMPLES = 3
 
@@ -96,26 +94,19 @@ class Audit:
         }
 
     def text(self) -> str:
-        """Return the audit for a terminal, at most 110 columns wide, labels from the rarest to the most frequent."""
-        every_fold = len(self.fold_sizes) <= MAX_FOLDS_SHOWN
-        if every_fold and len(self._grid(True, LEAST_LABEL_WIDTH).splitlines()[1]) > TEXT_WIDTH:
-            every_fold = False
-        longest = max(len(self.labels[column]) for column in self._labels_shown)
-        over = len(self._grid(every_fold, longest).splitlines()[1]) - TEXT_WIDTH
-        grid = self._grid(every_fold, longest - max(over, 0))
+        """Return the audit for a terminal, labels from the rarest to the most frequent."""
+        every_fold = len(self.fold_sizes) <= MAX_FOLDS_SHOWN and tables.fits(*self._grid(every_fold=True))
         lines = [line for text in self._remarks(every_fold) for line in _wrap(text)]
-        return "\n".join([grid, "", *lines])
+        return "\n".join([tables.table(*self._grid(every_fold)), "", *lines])
 
-    def _grid(self, every_fold: bool, label_width: int) -> str:
+    def _grid(self, every_fold: bool) -> tuple[list[str], list[list[object]]]:
         headers = [f"f{fold}" for fold in range(len(self.fold_sizes))] if every_fold else ["min", "max"]
         shown = self.positives if every_fold else np.stack([self.positives.min(axis=0), self.positives.max(axis=0)])
         rows = [
-            [cut(self.labels[column], label_width), self.support[column], *shown[:, column], self._worst_of(column)]
+            [self.labels[column], self.support[column], *shown[:, column], self._worst_of(column)]
             for column in self._labels_shown
         ]
-        headers = ["label", "chips", *headers, "worst"]
-        align = ["left"] + ["right"] * (len(headers) - 1)
-        return tabulate(rows, headers, disable_numparse=True, colalign=align)
+        return ["label", "chips", *headers, "worst"], rows
 
     @property
     def _labels_shown(self) -> list[int]:
@@ -212,4 +203,4 @@ def write_table(table: FoldTable, audit: Audit, path: Path, *, settings: dict[st
 
 
 def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, TEXT_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return textwrap.wrap(text, tables.page(), subsequent_indent="  ", break_on_hyphens=False)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+import rich_click as click
 
-from competition.common.command_line import FILE, show_next
 from competition.common.errors import UserError
 from competition.flags import bands_flag, in_workspace
+from competition.terminal.command_line import FILE
+from competition.terminal.output import as_json, show, show_next
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @in_workspace
+@as_json
 @click.option("--k", type=click.IntRange(min=2), help="number of folds; default: 5")
 @click.option("--seed", type=click.IntRange(min=0), help="seed of the shuffling; default: 0")
 @click.option(
@@ -60,7 +62,7 @@ def folds(
         assigned = take_folds(workspace, force=force)
     else:
         assigned = assign_folds(workspace, k=k or 5, seed=seed or 0, repeats=repeats or 1, group=group, force=force)
-    click.echo(assigned.text())
+    show(assigned)
     show_next(f"train --models baseline{bands_flag(workspace.competition)}")
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+import rich_click as click
 
-from competition.common.command_line import FILE, as_flags, show_next
 from competition.flags import in_workspace
-from models.recipes.flags import RecipeCommand, job_flags, model_flags, recipe_flags, recipe_lists
+from competition.terminal.command_line import FILE, as_flags
+from competition.terminal.output import as_json, output_flags, show, show_next
+from models.recipes.flags import job_flags, model_flags, of_recipes, recipe_flags, recipe_lists
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
 
 
 @click.command()
+@output_flags
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
 def recipes(recipes: Path | None) -> None:
     """List the recipes and what each sets."""
@@ -24,9 +26,14 @@ def recipes(recipes: Path | None) -> None:
     click.echo(listing(recipes))
 
 
-@click.command(cls=RecipeCommand)
+@click.command()
 @in_workspace
-@click.option("--model", required=True, help="a recipe, or a model begun with one")
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=of_recipes,
+    help="a recipe, or a model begun with one",
+)
 @click.option("--fold", type=click.IntRange(min=0), required=True, help="number of the fold to hold out")
 @click.option("--name", help="name of this variant of the recipe; default: the recipe's")
 @job_flags
@@ -49,7 +56,7 @@ def fold(
     show_next("status")
 
 
-@click.command(cls=RecipeCommand)
+@click.command()
 @in_workspace
 @model_flags
 @job_flags
@@ -75,7 +82,7 @@ def train(
         show_next(f"thresholds --model {requests[0].model}")
 
 
-@click.command(cls=RecipeCommand)
+@click.command()
 @in_workspace
 @model_flags
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
@@ -101,9 +108,14 @@ def features(
     show_next(f"train --models {','.join(models)}{flags}")
 
 
-@click.command(cls=RecipeCommand)
+@click.command()
 @in_workspace
-@click.option("--model", required=True, help="a recipe, or a model begun with one, whose head learns from features")
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=of_recipes,
+    help="a recipe, or a model begun with one, whose head learns from features",
+)
 @click.option("--name", help='name of the model with the best settings; default: that of the model, and "-tuned"')
 @click.option(
     "--trials",
@@ -117,27 +129,19 @@ def features(
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
 @click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow")
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
-@click.option("--json", "as_json", is_flag=True, help="show what was found as JSON")
+@as_json
 @recipe_lists
-def tune(workspace: Workspace, model: str, trials: int, minutes: float | None, as_json: bool, **options: Any) -> None:
+def tune(workspace: Workspace, model: str, trials: int, minutes: float | None, **options: Any) -> None:
     """Search settings of a model's head, train a model with the best, and say what that is worth.
 
     A flag of a recipe given one value fixes it; given several, as --dropout .3,.5 or --dense 512 --dense 512,256, it
     restricts the search to them. Where all that is searched is restricted, every combination is tried.
     """
-    import json
-    from contextlib import nullcontext
-
-    from competition.common.progress import reporter
     from models.tune.request import TuneRequest
     from models.tune.tune import tune as tune_model
 
-    with reporter.silent() if as_json else nullcontext():
-        tuned = tune_model(workspace, TuneRequest(model, **options), trials=trials, minutes=minutes)
-    if as_json:
-        click.echo(json.dumps(tuned.as_dict(), indent=2, ensure_ascii=False))
-        return
-    click.echo(tuned.text())
+    tuned = tune_model(workspace, TuneRequest(model, **options), trials=trials, minutes=minutes)
+    show(tuned)
     show_next("compare" if tuned.figures else "status" if tuned.is_better else f"train --models {model}")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import click
+import rich_click as click
 
-from competition.common.command_line import Words
+from competition.terminal.command_line import Words
 from submissions.names import CALIBRATIONS, EXTRAS, PLATT
 
 OF_GROUP = ("--exclusive/--any-of-group", "--one-weather/--any-weather")  # the latter: before they had their names

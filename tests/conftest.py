@@ -22,6 +22,14 @@ from tests import kaggle_server
 NUM_TRAIN, NUM_TEST, CHIP_SIZE, K = 60, 24, 32, 3
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _wide() -> Iterator[None]:
+    """Tables are as wide as they want to be, whatever the terminal of whoever tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "200")
+        yield
+
+
 def prepared_in(root: Path, source: Path) -> Workspace:
     """Return a new workspace at `root` with the data of `source`, used in place, and K folds."""
     workspace = Workspace(root, load("planet"))

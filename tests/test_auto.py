@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import keras
 import pytest
 
 from tests.models import samples
-from tests.test_chain import run
+from tests.test_chain import run, run_json
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def tiny(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tu
 
 
 def test_from_a_prepared_workspace_to_a_checked_submission(tiny: tuple[object, ...], tmp_path: Path) -> None:
-    plan = json.loads(run(*tiny, "--minutes", 0.4, "--plan-only", "--json"))
+    plan = run_json(*tiny, "--minutes", 0.4, "--plan-only")
     assert plan["steps"]
     assert not (tmp_path / "workspace" / "auto").exists()
     shown = run(*tiny, "--minutes", 0.4)
@@ -43,7 +42,7 @@ def test_from_a_prepared_workspace_to_a_checked_submission(tiny: tuple[object, .
 
 
 def test_without_chips_to_predict_there_are_figures_alone(tiny: tuple[object, ...], tmp_path: Path) -> None:
-    shown = json.loads(run(*tiny, "--minutes", 0.3, "--name", "mine", "--no-test", "--json"))
+    shown = run_json(*tiny, "--minutes", 0.3, "--name", "mine", "--no-test")
     assert shown["metric"] == "F2"
     assert all(step["model"].startswith("mine-tinynet-") for step in shown["steps"])
     assert not (tmp_path / "workspace" / "submissions").exists()

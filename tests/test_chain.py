@@ -9,10 +9,11 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from run import main
@@ -44,9 +45,18 @@ test = ["test"]
 
 def run(*arguments: object, code: int = 0) -> str:
     """Run a verb in this process, where Keras is loaded once for all, and return what it prints."""
+    return _run(arguments, code).output
+
+
+def run_json(*arguments: object, code: int = 0) -> dict[str, Any]:
+    """Run a verb in this process and return the JSON that it prints."""
+    return json.loads(_run((*arguments, "--json"), code).stdout)
+
+
+def _run(arguments: tuple[object, ...], code: int) -> Result:
     done = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     assert done.exit_code == code, done.output
-    return done.output
+    return done
 
 
 def run_process(*arguments: object) -> str:

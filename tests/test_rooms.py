@@ -20,7 +20,7 @@ KERAS = {"keras", "tensorflow", "jax", "torch"}
 
 # What each place may import of its own room, besides itself. A place is a sub-room or a module beside the sub-rooms,
 # which as a group are written as the room's name.
-BASE = {"competition.common"}
+BASE = {"competition.common", "competition.terminal"}
 TABLES = {"competition.spec", *BASE}
 FACE = {"competition", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
@@ -34,6 +34,7 @@ DECIDE = {"submissions.measure", *NAMES}
 COMBINE = {"submissions.decide", "submissions.members", *DECIDE}
 PLACES = {
     "competition.common": set(),
+    "competition.terminal": {"competition.common"},
     "competition.spec": BASE,
     "competition.tables": TABLES,
     "competition.metrics": TABLES,
@@ -90,7 +91,9 @@ PLACES = {
     },
     "submissions.demo": {"submissions.members"},
     "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
+    "submissions.submission_verbs": {"submissions.submit", "submissions.flags", *DECIDE},
     "submissions.verbs": {
+        "submissions.submission_verbs",
         "submissions.choose",
         "submissions.combine",
         "submissions.submit",
@@ -122,6 +125,7 @@ TESTED_IN: dict[str, str] = {
     "models.predict.load_networks": "models/predict/test_trained_model.py",
     "models.tune.work": "models/tune/test_tune.py",
     "models.verbs": "test_chain.py",
+    "submissions.submission_verbs": "submissions/submit/test_upload.py",
     "submissions.evidence.given": "submissions/evidence/test_evidence.py",
     "submissions.evidence.members": "submissions/report/test_member_pictures.py",
 }

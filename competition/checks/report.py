@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tabulate import tabulate
-
 from competition.common.text import SHOWN, counted, cut, first
+from competition.terminal.tables import table
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -103,8 +102,7 @@ class CheckReport:
             for chips in self.chips
         ]
         headers = ["images", "split", "in table", "files", "decoded", "height x width x bands"]
-        align = ("left", "left", "right", "right", "right", "left")
-        return tabulate(rows, headers, colalign=align, disable_numparse=True) if rows else ""
+        return table(headers, rows, "llrrrl") if rows else ""
 
     def _label_table(self) -> str:
         rarest = sorted(self.support.items(), key=lambda item: item[1])
@@ -114,8 +112,7 @@ class CheckReport:
         if len(rows) > MOST_LABELS:
             left_out = len(rows) - 2 * ENDS
             rows = [*rows[:ENDS], [f"... and {left_out:,} more", "", ""], *rows[-ENDS:]]
-        align = ("left", "right", "right")
-        return tabulate(rows, ["label", "chips", "share"], colalign=align, disable_numparse=True) if rows else ""
+        return table(["label", "chips", "share"], rows) if rows else ""
 
     def _verdict(self) -> str:
         counts = Counter(finding.severity for finding in self.findings)

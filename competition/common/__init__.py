@@ -1,1 +1,1 @@
-"""What names no competition: errors, records, files, text, progress, the command line."""
+"""What names no competition: errors, records, files, locks, text, progress."""

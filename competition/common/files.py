@@ -16,10 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from competition.common.errors import UserError
-from competition.common.progress import reporter
 from competition.common.text import readable
 
 _asking_umask = threading.Lock()
@@ -139,27 +136,6 @@ def disk_of(folder: Path) -> int:
 def _existing(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that exists."""
     return next(place for place in (folder, *folder.absolute().parents) if place.exists())
-
-
-@contextmanager
-def one_at_a_time(lock: Path, verb: str) -> Iterator[None]:
-    """Let one process at a time run the block; others wait, saying so. The lock of a killed process is free.
-
-    Args:
-        lock: file of the lock; its folder is created.
-        verb: what is being done, for the line that is shown while waiting.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=0)
-    except Timeout:
-        reporter.note(f"Waiting for another '{verb}' at work in {lock.parent}")
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def write_text(path: Path, text: str) -> None:

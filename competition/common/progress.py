@@ -7,29 +7,76 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from competition.common.text import counted
+from competition.common.text import counted, lasting, readable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 SECONDS_PER_LINE = 60.0
+SECONDS_TO_BAR = 1.0  # before a bar appears: what is done sooner needs none
 
 
-class Pace:
-    """Says once a minute how far work has come and how long it will take."""
+class Bar:
+    """Shows how far work has come, how fast it goes and how long it will take; a context manager.
 
-    def __init__(self, reporter: Reporter, total: int, unit: str) -> None:
-        self._reporter, self._total, self._unit = reporter, total, unit
+    On a terminal it is a bar below the lines; elsewhere, such as in a log, it is a line once a minute.
+    """
+
+    def __init__(self, reporter: Reporter, total: int | None, title: str, unit: str, drawn: tqdm | None) -> None:
+        self._reporter, self._total, self._title, self._unit, self._drawn = reporter, total, title, unit, drawn
         self._started = self._said = time.monotonic()
         self._done = 0
 
-    def update(self, number: int) -> None:
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, number: int = 1) -> None:
         """Count `number` more units."""
         self._done += number
-        if self._done and (now := time.monotonic()) - self._said > SECONDS_PER_LINE:
+        if self._drawn is not None:
+            self._drawn.update(number)
+        elif self._done and (now := time.monotonic()) - self._said > SECONDS_PER_LINE:
             self._said = now
-            minutes = round((now - self._started) / self._done * (self._total - self._done) / 60)
-            left = f"about {counted(minutes, 'minute')} to go"
-            self._reporter.say(f"{self._done:,} of {counted(self._total, self._unit)}; {left}.")
+            self._reporter.say(self._line(now - self._started))
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is a bar on a terminal."""
+        return self._drawn is not None
+
+    def begin(self, total: int) -> None:
+        """Count from 0 again, up to a number that was not known before."""
+        self._total, self._done, self._started = total, 0, time.monotonic()
+        if self._drawn is not None:
+            self._drawn.reset(total)
+
+    def remark(self, text: str) -> None:
+        """Show something after the bar, such as the loss."""
+        if self._drawn is not None:
+            self._drawn.set_postfix_str(text, refresh=False)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._drawn is not None:
+            self._drawn.close()
+
+    def _line(self, seconds: float) -> str:
+        rate, title = self._done / seconds, f"{self._title}: " if self._title else ""
+        if self._total is None:
+            return f"{title}{self._shown(self._done)}, {self._shown(rate)} a second."
+        done = self._shown(self._done).removesuffix(f" {self._unit}s")
+        left = lasting((self._total - self._done) / rate)
+        return f"{title}{done} of {self._shown(self._total)}, {self._shown(rate)} a second; about {left} to go."
+
+    def _shown(self, number: float) -> str:
+        if self._unit == "B":
+            return readable(round(number))
+        return counted(round(number), self._unit) if number >= 10 else f"{number:.1f} {self._unit}s"
 
 
 class Reporter:
@@ -41,10 +88,12 @@ class Reporter:
     def __init__(self) -> None:
         self._logs: list[TextIO] = []
         self._is_silent = False
+        self._is_detailed = False
+        self._is_beside = False
 
     def say(self, line: str) -> None:
         """Show a line of the result's making, and write it to the logs that are open."""
-        self._show(line, sys.stdout)
+        self._show(line, sys.stderr if self._is_beside else sys.stdout)
         for log in self._logs:
             print(line, file=log, flush=True)
 
@@ -52,23 +101,31 @@ class Reporter:
         """Show a line beside the result, such as what is waited for."""
         self._show(line, sys.stderr)
 
-    def bar(self, total: int | None, title: str = "", unit: str = "chip") -> Any:
-        """Return a progress bar, a context manager with `update`, shown on a terminal only.
+    def detail(self, line: str) -> None:
+        """Show a line that few care for, where details are wanted; write it to the logs that are open."""
+        if self._is_detailed:
+            self._show(line, sys.stderr)
+        for log in self._logs:
+            print(line, file=log, flush=True)
+
+    def bar(self, total: int | None, title: str = "", unit: str = "chip") -> Bar:
+        """Return what shows the progress of some work.
 
         Args:
             total: how many units there are; None where that is not known yet.
             title: stands before it.
             unit: what is counted; "B" counts bytes, with prefixes.
         """
-        from tqdm import tqdm
+        drawn = None
+        if not self._is_silent and sys.stderr.isatty():
+            from tqdm import tqdm
 
-        disable = True if self._is_silent else None  # None: a bar on a terminal, nothing in a log
-        name = unit if unit == "B" else f" {unit}s"
-        return tqdm(total=total, desc=title, unit=name, unit_scale=unit == "B", disable=disable, leave=False)
-
-    def pace(self, total: int, unit: str) -> Pace:
-        """Return what says once a minute how far work has come, where there is no terminal to draw a bar on."""
-        return Pace(self, total, unit)
+            name = unit if unit == "B" else f" {unit}s"
+            scale = unit == "B"
+            drawn = tqdm(
+                total=total, desc=title or None, unit=name, unit_scale=scale, leave=False, delay=SECONDS_TO_BAR
+            )
+        return Bar(self, total, title, unit, drawn)
 
     @contextmanager
     def log_to(self, path: Path) -> Iterator[None]:
@@ -82,18 +139,46 @@ class Reporter:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Show nothing in the block; logs are written all the same. For callers from Python."""
+        """Show nothing in the block; logs are written all the same."""
         before, self._is_silent = self._is_silent, True
         try:
             yield
         finally:
             self._is_silent = before
 
+    @contextmanager
+    def detailed(self) -> Iterator[None]:
+        """Show details too in the block, and at its end what it took."""
+        before, self._is_detailed, started = self._is_detailed, True, time.monotonic()
+        try:
+            yield
+        finally:
+            self.detail(f"It took {lasting(time.monotonic() - started)}{_memory()}.")
+            self._is_detailed = before
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Show all lines in the block on standard error: standard output has the result alone."""
+        before, self._is_beside = self._is_beside, True
+        try:
+            yield
+        finally:
+            self._is_beside = before
+
     def _show(self, line: str, stream: TextIO) -> None:
         if not self._is_silent:
             from tqdm import tqdm
 
             tqdm.write(line, file=stream)
+
+
+def _memory() -> str:
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return ""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return f" and at most {readable(most * (1 if sys.platform == 'darwin' else 1024))} of memory"
 
 
 reporter = Reporter()

@@ -17,6 +17,21 @@ def readable(size: int) -> str:
     return f"{size / 1000:.0f} kB" if size >= 1000 else f"{size} bytes"
 
 
+def lasting(seconds: float) -> str:
+    """Return a time as it is shown to people.
+
+    Example:
+        >>> lasting(0.42), lasting(75), lasting(7000)
+        ('0.4 seconds', '75 seconds', '1:57 hours')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} seconds"
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 90 else f"{minutes // 60}:{minutes % 60:02d} hours"
+
+
 def short(digest: str) -> str:
     """Return the first eight hex digits, as digests are shown to people."""
     return digest[:8]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from joblib import cpu_count
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from competition.arrays import fill, opened, reserve
 from competition.chip_index import ChipFile, shown_file
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
+from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.text import counted, first, readable, short
 from competition.data.chips import BrokenChipError, digest_chip, holds_turned, read_chip, resize_chip
@@ -105,7 +105,7 @@ def open_cache(
     key = digest_json([list(names), folders, *_reading(images)])
     folder = root / f"{split}-{images.suffix[0][1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock")):
         return _Builder(folder, tuple(names), list(files), images, size).open(skip_broken)
 
 
@@ -166,6 +166,8 @@ class _Builder:
     def open(self, skip_broken: bool) -> ChipCache:
         rows = self._load_rows()
         stale = self._stale(rows)
+        kept = f"{len(rows) - len(stale):,} of {counted(len(rows), 'chip')}"
+        reporter.detail(f"Decoded at {self.size} px in {self.pixels_path.parent}: {kept}.")
         if len(stale):
             rows = self._decode(rows, stale, skip_broken)
         broken = np.flatnonzero(rows["broken"])

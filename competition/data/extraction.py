@@ -64,7 +64,7 @@ class Destination:
         check_room(size, workspace_data, f"{self.archive}, unpacked,")
         free = readable(free_bytes(workspace_data))
         reporter.note(f"Unpacking {self.archive.name}: {readable(size)}, {free} free")
-        self.bar.reset(size)
+        self.bar.begin(size)
 
     def path(self, member: str) -> Path | None:
         """Return where `member` goes; None for junk and for the top folder itself."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import one_at_a_time
+from competition.common.locks import locked
 from competition.common.packed import stem_of
 from competition.common.text import first
 from competition.data.archives import Unpacker
@@ -98,7 +98,7 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
     within = {name for names in content.bundles(wanted).values() for name in names}
     check_complete(content.names | within, earlier, source, competition)
     workspace.data.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(workspace.data / ".lock", "data prepare"):
+    with locked(workspace.data / ".lock"):
         unpacker = Unpacker(workspace.data, source, (*wanted.folders, *wanted.tables))
         # What `prepare` itself unpacked from an archive that is here too: the archive decides.
         content.forget(unpacker.made_from(content.archive_names))

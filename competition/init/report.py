@@ -8,9 +8,9 @@ from pathlib import Path
 from competition.common.text import counted, first, printable
 from competition.init.draft import Draft
 from competition.init.toml_file import IDS, KINDS
+from competition.terminal.tables import table
 
 SHOWN = 6  # labels of a group, bands
-WIDTHS = (18, 40, 38)  # of the columns, with two blanks between them
 NOTED = 5  # files that were not read
 
 Row = tuple[str, str, str]
@@ -18,12 +18,9 @@ Row = tuple[str, str, str]
 
 def report(found: Draft, path: Path) -> str:
     """Return what was seen as a table, then the questions, and what was written."""
-    from tabulate import tabulate
-
     rows = [*_tables(found), *_labels(found), *_images(found)]
     cells = [[printable(cell) for cell in row] for row in rows]
-    headers = ["What", "Where", "Seen"]
-    lines = [tabulate(cells, headers, tablefmt="simple", disable_numparse=True, maxcolwidths=list(WIDTHS))]
+    lines = [table(["what", "where", "seen"], cells, "lll")]
     lines += [printable(f"? {question}") for question in found.questions]
     lines += [printable(f"Not read: {note}.") for note in found.notes[:NOTED]]
     return "\n".join([*lines, f"Wrote {path}"])

@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from competition.common.command_line import as_flags
 from competition.common.errors import UserError
 from competition.common.files import check_writable, replace_atomically
 from competition.common.text import counted, first, printable
@@ -21,6 +20,7 @@ from competition.spec.load import read_competition
 from competition.spec.metric import AVERAGES, BY_LABEL
 from competition.survey.grids import Grid
 from competition.survey.listing import Listing
+from competition.terminal.command_line import as_flags
 
 WIDTH = 100  # of a line
 SHOWN = 3  # labels in a comment

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from tabulate import tabulate
-
 from competition.common.errors import UserError
-from competition.common.files import check_room, disk_of, free_bytes, one_at_a_time
+from competition.common.files import check_room, disk_of, free_bytes
+from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.text import first, readable
 from competition.data.search import Wanted, search
@@ -28,6 +27,7 @@ from competition.kaggle.client import Kaggle
 from competition.kaggle.errors import AGAIN, clean
 from competition.kaggle.transfer import begun_in, received_in
 from competition.spec.competition import Competition
+from competition.terminal.tables import table
 from competition.workspace import Workspace
 
 PARTIAL = ".partial"
@@ -75,8 +75,8 @@ class Plan:
     def text(self) -> str:
         """Return one line per file, and the sums."""
         rows = [[clean(file.name), readable(file.size), self._state(file)] for file in self.listed]
-        table = tabulate(rows, ["file", "size", ""], colalign=("left", "right", "left"))
-        lines = [table, "Everything that is wanted is here."]
+        files = table(["file", "size", ""], rows, "lrl")
+        lines = [files, "Everything that is wanted is here."]
         if self.missing:
             lines[-1] = (
                 f"To download: {readable(self.to_come)}; unpacked, what is wanted takes about "
@@ -148,7 +148,7 @@ def download(plan: Plan, kaggle: Kaggle) -> None:
     Raises:
         UserError: if a file cannot be had, or has another size.
     """
-    with one_at_a_time(plan.folder / PARTIAL / ".lock", "data download"):
+    with locked(plan.folder / PARTIAL / ".lock"):
         for number, file in enumerate(plan.missing, 1):
             if _here(file, plan.folder):  # another process has just brought it
                 continue

@@ -9,10 +9,10 @@ from competition.common.text import counted, first
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 from competition.spec.tables import TableForm
+from competition.terminal.tables import page, table
 
 MOST_LABELS = 20
 MOST_BANDS = 12
-WIDTH = 110
 WITH_SUFFIX = ("name", "path")  # kinds of ids that carry the suffix of their file
 
 
@@ -41,15 +41,11 @@ def show(competition: Competition, chip: str | None = None) -> str:
 
 def list_of(competitions: Iterable[Competition]) -> str:
     """Return competitions as a table, one a row."""
-    from tabulate import tabulate
-
     rows = [
         (each.name, each.title, each.metric.title, each.submission_kind, f"{len(each.labels):,}")
         for each in competitions
     ]
-    headers = ["Name", "Title", "Metric", "Submission", "Labels"]
-    align = ("left", "left", "left", "left", "right")
-    return tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=align)
+    return table(["name", "title", "metric", "submission", "labels"], rows, "llllr")
 
 
 def example_row(competition: Competition, chip: str | None = None) -> str:
@@ -130,6 +126,6 @@ def _lines(rows: Iterable[tuple[str, str]]) -> str:
     rows = list(rows)
     wide = max(len(name) for name, _ in rows) + 2
     return "\n".join(
-        textwrap.fill(value, WIDTH, initial_indent=f"{name:<{wide}}", subsequent_indent=" " * wide)
+        textwrap.fill(value, page(), initial_indent=f"{name:<{wide}}", subsequent_indent=" " * wide)
         for name, value in rows
     )

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from competition.common.errors import UserError
 from competition.common.files import checked_name
 from competition.common.interrupts import watched
+from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.assign import default_folds
@@ -86,13 +85,8 @@ class Run:
         if made := default_folds(self.workspace):
             reporter.say(f"There were no folds yet; they are made.\n{made.text()}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder.with_name(f".{self.name}.lock"), timeout=0):
-                return self._carry_out()
-        except Timeout as error:
-            raise UserError(
-                f"Another process is at '{self.name}'. Wait for it to end, or give another --name."
-            ) from error
+        with locked(self.folder.with_name(f".{self.name}.lock"), busy=f"'{self.name}'"):
+            return self._carry_out()
 
     def _open(self) -> None:
         """Read what was done so far, and let the clock go on."""

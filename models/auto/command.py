@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import click
+import rich_click as click
 
-from competition.common.command_line import FILE, FOLDER, Words, show_next
+from competition.terminal.command_line import FILE, FOLDER, Words
+from competition.terminal.output import as_json, show, show_next
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -25,7 +25,7 @@ _FLAGS = (
     click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
     click.option("--no-test", is_flag=True, help="score held-out chips only: there is no submission then"),
     click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
-    click.option("--json", "as_json", is_flag=True, help="show the plan, or what was reached, as JSON"),
+    as_json,
 )
 
 
@@ -43,7 +43,6 @@ def run_auto(
     *,
     minutes: float,
     plan_only: bool,
-    as_json: bool,
     **flags: Any,
 ) -> None:
     """Carry a run out, or plan it, and show what came of it.
@@ -54,22 +53,14 @@ def run_auto(
         make_chooser: makes what chooses the best so far.
         minutes: that it may take.
         plan_only: show the plan alone.
-        as_json: show JSON.
         flags: the settings of the run.
     """
-    import json
-
-    from competition.common.progress import reporter
     from models.auto.auto import Run
     from models.plan.candidates import Settings
 
     run = Run(workspace, name, minutes, Settings(**flags), make_chooser)
-    with reporter.silent() if as_json else nullcontext():
-        made = run.plan() if plan_only else run.carry_out()
-    if as_json:
-        click.echo(json.dumps(made.as_dict(), indent=2, ensure_ascii=False))
-        return
-    click.echo(made.text())
+    made = run.plan() if plan_only else run.carry_out()
+    show(made)
     if plan_only:
         return
     if not run.with_submission:

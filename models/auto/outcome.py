@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tabulate import tabulate
-
+from competition.terminal.tables import table
 from models.auto.record import Record
 from models.plan.plan import Plan, shown_time
 
@@ -40,14 +39,14 @@ class Outcome:
             rows.append([f"{self.name}-{done.step.name}", *times, f"{done.value:.4f}", gain])
         metric = f"{self.record.metric} after it"
         headers = ["step", "planned", "taken", metric, "gain"]
-        table = tabulate(rows, headers, disable_numparse=True, colalign=("left", *["right"] * 4))
+        steps = table(headers, rows)
         spent = f"{shown_time(self.record.spent)} of {shown_time(60 * self.minutes)} are spent"
         said = (
             "The metric is cross-fitted; the choice of members, blend and rule is in it, that of the best step not. "
             "A step that does not help leaves the better one."
         )
         failed = [f"{name} could not be made: {reason}" for name, reason in self.record.failed.items()]
-        return "\n".join(filter(None, [self.chosen, "", table, f"{said} {spent}.", *failed]))
+        return "\n".join(filter(None, [self.chosen, "", steps, f"{said} {spent}.", *failed]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 
 from competition.common.errors import UserError
 from competition.common.files import versions_of
+from competition.common.progress import reporter
 
 BACKENDS = ("tensorflow", "jax", "torch")  # each is an extra of the project; the first is Keras' own choice
 
@@ -40,6 +41,7 @@ def load_backend() -> None:
         os.write(2, aside)
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UserError(f"Keras does not load with the backend {backend!r}: {error}.") from error
+    reporter.detail(f"Loaded {', '.join(f'{name} {version}' for name, version in versions().items())}.")
 
 
 def _choose_backend() -> None:

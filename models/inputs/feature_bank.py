@@ -19,12 +19,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from competition.arrays import fill, opened, reserve
 from competition.common.files import check_room, digest_json
 from competition.common.interrupts import check
+from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import counted, readable, short
@@ -151,7 +151,7 @@ def open_bank(
     """
     folder = _folder_of(root, key)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock")):
         write_record(folder / "bank.json", key, version=FORMAT)
         return _Builder(folder, extractor, chips, kept, mixed=key.get("precision") == MIXED).open(sorted(set(views)))
 
@@ -189,6 +189,8 @@ class _Builder:
 
     def open(self, views: Sequence[str]) -> FeatureBank:
         done = _rows_in(self.folder, len(self.chips.cache))
+        kept = ", ".join(f"{view} {done.get(view, 0):,}" for view in views)
+        reporter.detail(f"Features of {counted(len(self.chips.cache), 'chip')} in {self.folder}: {kept}.")
         if missing := [view for view in views if done.get(view, 0) < len(self.chips.cache)]:
             self._compute(missing, done)
         maps = {view: (np.load(self._path(view), mmap_mode="r", allow_pickle=False),) for view in views}

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tabulate import tabulate
-
+from competition.terminal.tables import table
 from models.plan.candidates import Candidate
 from models.plan.cost import Costs, Seconds
 from models.plan.search import Search, worth_of
@@ -62,11 +61,11 @@ class Plan:
             parts = (planned.seconds.features, planned.seconds.fit, planned.seconds.choosing)
             rows.append([name, *map(shown_time, parts), shown_time(done)])
         headers = ["model", "features", "training, scores", "choosing", "done at"]
-        table = tabulate(rows, headers, disable_numparse=True, colalign=("left", "right", "right", "right", "right"))
+        steps = table(headers, rows)
         if self.first_by and self.steps[0].seconds.whole > self.first_by:
             late = "No model is there within a fifth of the time: until then the submission is the labels' shares."
-            table = f"{table}\n{late}"
-        return table
+            steps = f"{steps}\n{late}"
+        return steps
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan, for JSON."""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from competition.common.command_line import as_flags
 from competition.common.errors import UserError, unknown_name
+from competition.terminal.command_line import as_flags
 from models.recipes.values import Values
 from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-import click
+import rich_click as click
+from click.types import convert_type
 
-from competition.common.command_line import FILE, Words
 from competition.common.errors import UserError
+from competition.terminal.command_line import FILE, Words
+from competition.terminal.completion import names_in
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS
 
@@ -32,7 +34,8 @@ SEVERAL = (  # values of a head's training, of which `tune` takes several each
     *("learning_rate", "schedule", "warmup", "weight_decay", "clip", "ema", "batch_size", "epochs", "patience"),
     *("mixup", "sampling"),
 )
-ESSENTIAL = ("model", "models", "fold", "name", "epochs", "input_size", "bands", "images")
+OFTEN = "Options"  # heading of what is given most often
+ESSENTIAL = ("epochs", "input_size", "bands", "images")
 HEADINGS = {  # of help, each by the first value of a recipe that stands under it
     "backbone": "The network",
     "loss": "The loss",
@@ -49,7 +52,7 @@ class Several(click.ParamType):
     """
 
     def __init__(self, kind: Any) -> None:
-        self.kind = click.types.convert_type(kind)
+        self.kind = convert_type(kind)
         self.name = "|".join(kind.choices) if isinstance(kind, click.Choice) else "a,b"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
@@ -62,20 +65,13 @@ class Several(click.ParamType):
         return tuple(self.kind.convert(word, param, ctx) for word in words)
 
 
-class RecipeCommand(click.Command):
-    """A verb with the flags of a recipe, whose help shows first what is given most often, and the rest by headings."""
+def _known_recipes() -> Iterable[str]:
+    from models.recipes.named import load_recipes
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the flags."""
-        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "The work": []}
-        heading = ""
-        for flag in self.get_params(ctx):
-            heading = HEADINGS.get(flag.name or "", heading) if flag.name in FLAGS else "The work"
-            if record := flag.get_help_record(ctx):
-                sections.setdefault("Options" if flag.name in ESSENTIAL else heading, []).append(record)
-        for title, records in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
+    return load_recipes()
+
+
+of_recipes = names_in("runs/[!.]*", further=_known_recipes)
 
 
 def recipe_flags(verb: Callable[..., None]) -> Callable[..., None]:
@@ -114,20 +110,30 @@ def _flagged(verb: Callable[..., None], several: Collection[str] = ()) -> Callab
     """Give a verb one flag for each value of a recipe, of which those in `several` collect their values in a tuple."""
     kinds = get_type_hints(Recipe)
     help_of = {field.name: field.metadata.get("help") for field in dataclasses.fields(Recipe)}
+    panels, heading = dict[str, str](), ""
+    for name in FLAGS:
+        heading = HEADINGS.get(name, heading)
+        panels[name] = OFTEN if name in ESSENTIAL else heading
     for name in reversed(FLAGS):
         flag, kind, more = f"--{name.replace('_', '-')}", _flag_type(kinds[name]), dict[str, Any]()
         if name in several:
             more = {"multiple": True}
             if not isinstance(kind, Words):
                 kind, more["callback"] = Several(kind), lambda _, __, given: tuple(itertools.chain(*given))
-        verb = click.option(flag, name, type=kind, help=help_of[name], **more)(verb)
+        verb = click.option(flag, name, type=kind, help=help_of[name], panel=panels[name], **more)(verb)
     return verb
 
 
 def model_flags(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb `--models`, and `--name` for a variant of one of them."""
 
-    @click.option("--models", type=Words(needed=True), required=True, help="recipes, or models begun with one")
+    @click.option(
+        "--models",
+        type=Words(needed=True),
+        required=True,
+        shell_complete=of_recipes,
+        help="recipes, or models begun with one",
+    )
     @click.option("--name", help="name of this variant, where one model is given")
     @functools.wraps(verb)
     def wrapped(*arguments: Any, models: tuple[str, ...], name: str | None, **options: Any) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from competition.common.command_line import shown
 from competition.common.errors import UserError, unknown_name
+from competition.terminal.command_line import shown
 from models.recipes.joint import over, with_parts
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS

@@ -23,10 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from competition.common.errors import UserError
 from competition.common.files import checked_name
+from competition.common.locks import locked
 from competition.common.records import read_record
 from competition.workspace import Workspace
 from models.recipes.recipe import Recipe
@@ -64,10 +63,6 @@ def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
     return [folder, *(folder / f"seed{number}" for number in range(1, recipe.seeds))]
 
 
-class BusyError(UserError):
-    """Another process is at the job."""
-
-
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from a job's folder.
@@ -75,13 +70,10 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         BusyError: if another process is at it.
     """
-    try:
-        # Beside the folder, so that removing the folder does not remove the lock that guards it.
-        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
-            yield
-    except Timeout as error:
-        job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
-        raise BusyError(f"Another process is at {job}. Wait for it to end.") from error
+    job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
+    # Beside the folder, so that removing the folder does not remove the lock that guards it.
+    with locked(folder.with_name(f".{folder.name}.lock"), busy=job):
+        yield
 
 
 @contextmanager

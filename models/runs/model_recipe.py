@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from competition.common.command_line import as_flags, shown
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name
+from competition.common.locks import locked
 from competition.common.records import read_record, write_record
 from competition.flags import bands_flag
+from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
 from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
@@ -134,7 +133,7 @@ def record_recipe(workspace: Workspace, model: str, recipe: Recipe) -> None:
         UserError: if another process has.
     """
     path = workspace.runs / checked_name("model", model) / RECIPE
-    with FileLock(path.with_name(f".{RECIPE}.lock")):
+    with locked(path.with_name(f".{RECIPE}.lock")):
         if not path.is_file():
             write_record(path, recipe.to_dict(), version=FORMAT)
     if changed := _differences(read_recipe(workspace, model).to_dict(), recipe.to_dict()):

@@ -10,6 +10,7 @@ from competition.common.text import counted
 from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
 from competition.task import Task
+from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
@@ -20,20 +21,45 @@ REFUSED = "refused"
 
 
 @dataclass(frozen=True)
+class FoldStatus:
+    """How far one model has come on one fold.
+
+    Attributes:
+        state: "scored"; "refused", of scores made with other folds or labels, or damaged; "damaged", of its training;
+            "begun"; or "open".
+        metric: what its held-out scores reach; None without scores.
+        epochs: that are finished, where there are no scores yet.
+    """
+
+    state: str
+    metric: float | None = None
+    epochs: int = 0
+
+    def __str__(self) -> str:
+        if self.metric is not None:
+            return f"{self.metric:.4f}"
+        epochs = f"... epoch {self.epochs}" if self.epochs else "..."
+        return {"begun": epochs, "open": "-"}.get(self.state, self.state)
+
+
+@dataclass(frozen=True)
 class ModelStatus:
     """How far one model has come.
 
     Attributes:
         model: its name.
         metric: what it is judged by.
-        folds: by fold what its scores reach, how many epochs are finished, or what is wrong.
-        scored: number of folds that have scores.
+        folds: by fold how far it has come.
     """
 
     model: str
     metric: str
-    folds: tuple[str, ...]
-    scored: int
+    folds: tuple[FoldStatus, ...]
+
+    @property
+    def scored(self) -> int:
+        """Number of folds that have scores."""
+        return sum(fold.state == "scored" for fold in self.folds)
 
 
 @dataclass(frozen=True)
@@ -63,12 +89,10 @@ class Status:
     @property
     def rows(self) -> list[list[str]]:
         """Its rows."""
-        return [[status.model, status.metric, *status.folds] for status in self.models]
+        return [[status.model, status.metric, *map(str, status.folds)] for status in self.models]
 
     def text(self) -> str:
         """Return the (model x fold) table for people."""
-        from tabulate import tabulate
-
         if not self.models:
             return "No model was begun."
         at_cut = "" if self.cut is None else f", at cut {self.cut:.2g}"
@@ -77,7 +101,7 @@ class Status:
             "begun;\n"
             f"{REFUSED} was made with other folds or labels, or is damaged."
         )
-        return f"{tabulate(self.rows, headers=self.headers, disable_numparse=True)}\n{legend}"
+        return f"{table(self.headers, self.rows, 'llr')}\n{legend}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the status as values that JSON knows."""
@@ -94,9 +118,8 @@ def status_of(workspace: Workspace) -> Status:
     folds = range(store.table.num_folds)
     models = []
     for model in store.models():
-        cells = [_cell(workspace, store, model, fold) for fold in folds]
-        scored = sum(store.is_complete(model, fold) and cells[fold] != REFUSED for fold in folds)
-        models.append(ModelStatus(model, _metric(workspace, model), tuple(cells), scored))
+        reached_by_fold = tuple(_fold_status(workspace, store, model, fold) for fold in folds)
+        models.append(ModelStatus(model, _metric(workspace, model), reached_by_fold))
     competition = workspace.competition
     return Status(Task(competition, competition.labels).cut, len(folds), tuple(models))
 
@@ -118,16 +141,16 @@ def _metric(workspace: Workspace, model: str) -> str:
     return f"{task.metric.title}{part}"
 
 
-def _cell(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> str:
+def _fold_status(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> FoldStatus:
     if store.is_complete(model, fold):
         try:
             scores = store.read(model, fold)
         except UserError:
-            return REFUSED
+            return FoldStatus(REFUSED)
         task = Task(workspace.competition, scores.provenance.scored)
-        return f"{reached(scores.heldout, task, workspace.labelled):.4f}"
+        return FoldStatus("scored", reached(scores.heldout, task, workspace.labelled))
     try:
         epochs = state_of(store.folder(model, fold)).epochs
     except UserError:
-        return "damaged"
-    return f"... epoch {epochs}" if epochs else "..." if store.folder(model, fold).is_dir() else "-"
+        return FoldStatus("damaged")
+    return FoldStatus("begun" if epochs or store.folder(model, fold).is_dir() else "open", epochs=epochs)

@@ -110,8 +110,8 @@ class Watch(keras.callbacks.Callback):
         """Count a step, and show its loss."""
         check()
         self.bar.update()
-        if logs and not self.bar.disable:
-            self.bar.set_postfix_str(f"loss {float(logs['loss']):.4f}", refresh=False)
+        if logs and self.bar.is_drawn:
+            self.bar.remark(f"loss {float(logs['loss']):.4f}")
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look for a Ctrl-C."""

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from competition.common.interrupts import heeded
+from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from models.backend.load import load_backend
-from models.runs.folders import BusyError
 from models.train.job import Job
 
 if TYPE_CHECKING:

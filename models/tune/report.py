@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
-from competition.common.command_line import shown
 from competition.common.text import counted
+from competition.terminal.command_line import shown
+from competition.terminal.tables import table
 from models.tune.figures import Figure, Figures, best_of
 from models.tune.inner import Trial
 from models.tune.space import Settings, plain_settings
@@ -78,7 +78,9 @@ class Tuned:
             ]
             for trial in rows
         ]
-        return tabulate(cells, [*names, "loss", "less the start's", "epochs run", "seconds"], disable_numparse=True)
+        return table(
+            [*names, "loss", "less the start's", "epochs run", "seconds"], cells, "r", spare=["seconds", "epochs run"]
+        )
 
     def _worth(self, figures: Figures) -> str:
         best = f"'{self.name}' is the best of {counted(len(self.trials), 'trial')}, which is partly luck"

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from competition.common.command_line import shown
 from competition.common.errors import UserError
+from competition.terminal.command_line import shown
 from models.recipes.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from submissions.choose.candidates import Candidate, Candidates, simplest
 from submissions.choose.report import CHOICE, evaluation_table
 from submissions.decide.rules import default_rules, make_rule
 from submissions.measure.evaluation import Difference, Evaluation, simplest_of
-from submissions.measure.shake_up import SPLITS, ShakeUp, shake_up
+from submissions.measure.shake_up import ShakeUp, shake_up
 from submissions.members.blend_files import IMPORTED, blend_names
 from submissions.members.members import load_member
 from submissions.names import FIXED, METHODS, QUICK, VOTE
@@ -132,12 +132,7 @@ class Comparison:
                 f"others gives {value:.4f}, {over.value:+.4f} ± {over.error:.4f} against {reference.name}."
             )
         if shaken is not None:
-            lines.append(
-                f"Shake-up: {SPLITS:,} random splits, {shaken.public:.0%} of the chips public and the rest private. "
-                f"In private the chosen one is the best in {shaken.best:.0%} of them, {shaken.chosen:.4f} in the mean; "
-                f"what leads in public gets {shaken.leader:.4f}. `beaten`: how often the chosen one beats a row in "
-                "private."
-            )
+            lines.append(shaken.text())
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from tabulate import tabulate
 
 from competition.metrics.ranking import macro
 from competition.spec.metric import DECISIONS
 from competition.task import Task
+from competition.terminal.tables import table
 from submissions.measure.evaluation import Evaluation, Ranking
 from submissions.measure.reliability import Reliability
 
@@ -35,25 +35,25 @@ def evaluation_table(
     """
     evaluations, further = list(evaluations), further or {}
     metric = evaluations[0].metric
-    less = f"less {reference.name}"
-    headers = ["", metric.title, "95 % interval", less, "in-sample", "optimism", "seconds", *further]
+    headers = ["", metric.title, "95 % interval", "difference", *further, "optimism", "in-sample", "seconds"]
     rows = [
         [
             f"* {evaluation.name}" if evaluation is chosen else f"  {evaluation.name}",
             f"{evaluation.cross_fitted:.4f}",
             f"{evaluation.interval[0]:.4f} to {evaluation.interval[1]:.4f}",
             _difference(evaluation, reference),
-            f"{evaluation.in_sample:.4f}",
-            f"{evaluation.optimism:+.4f}",
-            f"{evaluation.seconds:.1f}",
             *(column[row] for column in further.values()),
+            f"{evaluation.optimism:+.4f}",
+            f"{evaluation.in_sample:.4f}",
+            f"{evaluation.seconds:.1f}",
         ]
         for row, evaluation in enumerate(evaluations)
     ]
-    aligned = ["left"] + ["right"] * (len(headers) - 1)
-    table = tabulate(rows, headers, disable_numparse=True, preserve_whitespace=True, colalign=aligned)
+    marked = [row for row, evaluation in enumerate(evaluations) if evaluation is chosen]
+    figures = table(headers, rows, spare=["seconds", "in-sample", "optimism"], marked=marked)
     said = CROSS_FITTED.format(metric.title, "decided" if metric.judges == DECISIONS else "scored")
-    return f"{table}\n\n{said}{'' if metric.sign > 0 else LESS_IS_BETTER}"
+    difference = f"Differences are to {reference.name}, paired by chip, with their standard error."
+    return f"{figures}\n\n{said}{'' if metric.sign > 0 else LESS_IS_BETTER}\n{difference}"
 
 
 def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
@@ -71,7 +71,7 @@ def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
             "precision": by_label.precision,
             "recall": by_label.recall,
         }
-    columns |= {"average precision": ranking.average_precision, "AUC": ranking.roc_auc}
+    columns |= {"AP": ranking.average_precision, "AUC": ranking.roc_auc}
     columns |= {} if ranking.log_loss is None else {"log loss": ranking.log_loss}
     means = [f"{macro(column):.3f}" for column in columns.values()]
     if by_label is not None and not task.is_multi_class:
@@ -88,8 +88,7 @@ def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
     if len(rarest) > SHOWN:
         rows.insert(SHOWN // 2, [f"... {len(rarest) - len(rows)} labels between", *[""] * (1 + len(columns))])
     rows.append(["mean over labels", "", *means])
-    headers = ["label", "chips", *columns]
-    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * (len(headers) - 1))
+    return table(["label", "chips", *columns], rows, spare=["AUC", "log loss"])
 
 
 def reliability_table(reliability: Reliability) -> str:
@@ -99,8 +98,8 @@ def reliability_table(reliability: Reliability) -> str:
         [f"from {low:.2f}", f"{count:,}", f"{said:.3f}", f"{true:.3f}"]
         for low, count, said, true in zip(*columns, strict=True)
     ]
-    table = tabulate(rows, ["score", "scores", "mean", "label is there"], disable_numparse=True, colalign=["right"] * 4)
-    return f"{table}\n\nExpected calibration error of all labels' scores: {reliability.error:.4f}."
+    bins = table(["score", "scores", "mean", "label is there"], rows, "r")
+    return f"{bins}\n\nExpected calibration error of all labels' scores: {reliability.error:.4f}."
 
 
 def _difference(evaluation: Evaluation, reference: Evaluation) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.files import digest_json
+from competition.common.progress import reporter
+from competition.common.text import counted
 from competition.spec.metric import Metric
 from competition.studies import QUIET, open_studies
 
@@ -105,6 +107,7 @@ def tune(
         sampler = optuna.samplers.TPESampler(seed=tuning.seed + len(known), multivariate=True)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials(known)
+        reporter.detail(f"Optuna's study '{study_name}' has {len(known)} of {counted(tuning.trials, 'trial')}.")
         for start in starts:
             study.enqueue_trial(dict(zip(names, map(float, start), strict=True)), skip_if_exists=True)
         waiting = len(study.get_trials(deepcopy=False)) - len(known)

@@ -35,6 +35,18 @@ class ShakeUp:
     best: float
     beats: NDArray[np.float64]
 
+    def text(self) -> str:
+        """Return what they show, below a table with `beats`, by percent, in a column "beaten"."""
+        return (
+            f"Shake-up: {SPLITS:,} random splits, {self.public:.0%} of the chips public and the rest private. "
+            f"In private the chosen one is the best in {self.best:.0%} of them, {self.chosen:.4f} in the mean; "
+            f"what leads in public gets {self.leader:.4f}. `beaten`: how often the chosen one beats a row in private."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same, for JSON."""
+        return {**vars(self), "beats": self.beats.tolist()}
+
 
 def shake_up(
     truth: NDArray[np.bool_],

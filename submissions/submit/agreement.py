@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from competition.common.errors import UserError
 from competition.common.text import first
@@ -20,6 +19,7 @@ from competition.metrics.f_beta import f_beta_per_chip
 from competition.spec.competition import Competition
 from competition.tables.label_table import LabelRows
 from competition.tables.labels import to_multi_hot
+from competition.terminal.tables import table
 from submissions.submit.validate import read_submission
 
 GAP = 0.1  # in mean F-beta or correlation, below the prefix that agrees best; a mix-up costs .35 of F2
@@ -84,8 +84,7 @@ class Agreement:
             [f"{of.prefix}_*" if of.prefix else "all", of.num_rows, *(f"{of.measures[name]:.3f}" for name in names)]
             for of in self.prefixes[:SHOWN]
         ]
-        align = ["left"] + ["right"] * (1 + len(names))
-        lines = [tabulate(rows, ["ids", "rows", *names], disable_numparse=True, colalign=align)]
+        lines = [table(["ids", "rows", *names], rows)]
         if len(self.prefixes) > SHOWN:
             lines.append(f"and {len(self.prefixes) - SHOWN} more prefixes that agree better.")
         if self.not_common:

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from tabulate import tabulate
 
 from competition.common.errors import spelled
 from competition.common.text import counted, day
 from competition.kaggle.errors import clean
+from competition.terminal.tables import table
 from submissions.submit.entry import Entry
 
 BOARDS = ("public", "private")
 FEWEST = 3  # submissions, to compare their scores with a leaderboard
 LINE = 1e-9  # of a correlation, to that of a line
+INTERVAL = "95 % interval"
 WIDTH = 24  # of a name or a message in the table
 
 
@@ -115,8 +116,8 @@ class Standings:
             return "No submissions: without a slug in the competition file, none can be made or seen from here."
         if not self.entries:
             return f'No submissions yet. "{spelled("submissions sync")}" pulls those that were made elsewhere.'
-        header = ["UTC", "name", "ref", "cross-fitted", "public", "private", "state", "message"]
-        table = tabulate([_cells(entry) for entry in self.entries], header, disable_numparse=True)
+        headers = ["UTC", "name", "ref", "cross-fitted", INTERVAL, "public", "private", "state", "message"]
+        ledger = table(headers, map(_cells, self.entries), "llrrrrrll", spare=[INTERVAL, "ref", "message"])
         lines = [_why(entry) for entry in self.entries if entry.error]
         sync = spelled("submissions sync")
         if any(entry.stage == "unconfirmed" for entry in self.entries):
@@ -126,7 +127,7 @@ class Standings:
         lines.append(correlate(self.entries, "public").text("public"))
         if any(entry.private is not None for entry in self.entries):
             lines.append(correlate(self.entries, "private").text("private"))
-        return "\n".join([table, "", *lines])
+        return "\n".join([ledger, "", *lines])
 
     def as_dict(self) -> dict[str, Any]:
         """Return all submissions and the correlations, for JSON."""
@@ -141,8 +142,8 @@ def _why(entry: Entry) -> str:
 
 
 def _cells(entry: Entry) -> list[str]:
-    interval = "" if entry.low is None else f" ({entry.low:.4f} to {entry.high:.4f})"
-    ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}{interval}"
+    interval = "" if entry.low is None else f"{entry.low:.4f} to {entry.high:.4f}"
+    ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}"
     public, private = ("" if value is None else f"{value:.5f}" for value in (entry.public, entry.private))
     state = entry.state if entry.stage != "ended" else "not submitted"
     return [
@@ -150,6 +151,7 @@ def _cells(entry: Entry) -> list[str]:
         clean(entry.name, WIDTH),
         "" if entry.ref is None else str(entry.ref),
         ours,
+        interval,
         public,
         private,
         state,

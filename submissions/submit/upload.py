@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import one_at_a_time
+from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.text import day, first
 from competition.kaggle.answers import Limits
@@ -97,7 +97,7 @@ def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, agai
     Raises:
         UserError: if it is there already, no submission is left today, or it is not accepted, or not confirmed.
     """
-    with one_at_a_time(ledger.path.with_name(f".{ledger.path.name}.lock"), "submit"):
+    with locked(ledger.path.with_name(f".{ledger.path.name}.lock")):
         check_new(parcel, ledger, again=again)  # another process may have submitted it while this one waited
         for earlier in _settle(kaggle, ledger):
             if earlier.marker == parcel.marker:

@@ -22,10 +22,10 @@ from unittest import mock
 
 import click
 import numpy as np
-from tabulate import tabulate
 
 from competition.metrics.judge import measure
 from competition.spec.load import load
+from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.table import make_table
@@ -102,7 +102,7 @@ def main(
         ["filling the bank, once", f"{filling:.1f}", ""],
         ["heads on the bank", f"{heads:.1f}", f"{metrics[1]:.4f}"],
     ]
-    print(tabulate(rows, headers=["", "seconds", "out-of-fold metric"], disable_numparse=True))
+    print(table(["", "seconds", "out-of-fold metric"], rows))
     print(f"{backbone} at {input_size} px, {num_chips} chips, {folds} folds x {epochs} epochs, views {views}:")
     print(f"{every_epoch / (filling + heads):.1f} times as fast, {every_epoch / heads:.1f} once the bank is there.")
 

@@ -18,11 +18,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from tabulate import tabulate
 
 from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.load import load
+from competition.terminal.tables import table
 from folds.scores import Scores
 from folds.stratify import stratified_folds
 from submissions.choose.candidates import Candidates
@@ -110,7 +110,7 @@ def print_greedy(scores: NDArray[np.float32], truth: NDArray[np.bool_], competit
     whole = time.perf_counter() - start
     print(f"\nA step of greedy selection, {number} trials after {len(chosen)} members:")
     rows = [[name, f"{1e3 * each:.1f}", f"{each / median['fast']:.1f}"] for name, each in median.items()]
-    print(tabulate(rows, ["way", "ms", "times as long"], disable_numparse=True))
+    print(table(["way", "ms", "times as long"], rows))
     print(f"A whole selection, ten bags: {whole:.1f} s.")
 
 
@@ -129,13 +129,9 @@ def main(models: int, methods: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = [["models", models], ["candidates", len(compared.candidates)], ["seconds", f"{seconds:.0f}"],
             ["peak MB", f"{peak:,.0f}"]]  # fmt: skip
-    print(tabulate(rows, disable_numparse=True))
+    print(table(["what", "figure"], rows))
     each = {c.method: c.combined.seconds for c in compared.candidates if len(c.members) > 1}
-    print(
-        tabulate(
-            [[name, f"{each[name]:.1f}"] for name in each], ["method", "seconds to combine"], disable_numparse=True
-        )
-    )
+    print(table(["method", "seconds to combine"], [[name, f"{each[name]:.1f}"] for name in each]))
     print_greedy(scores, truth, competition)
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from competition.spec.competition import Competition
 from competition.spec.load import load
+from competition.terminal.tables import table
 from submissions.choose.candidates import Candidates
 from submissions.choose.compare import compare
 from submissions.decide.cut_rules import PerLabelRule
@@ -103,7 +103,7 @@ def print_race(scores: NDArray[np.float32], truth: NDArray[np.bool_], competitio
         start = time.perf_counter()
         value = way()
         rows.append([name, f"{value:.5f}", f"{time.perf_counter() - start:.2f}"])
-    print(tabulate(rows, ["cuts", f"in-sample {metric.title}", "seconds"], disable_numparse=True))
+    print(table(["cuts", f"in-sample {metric.title}", "seconds"], rows))
 
 
 if __name__ == "__main__":

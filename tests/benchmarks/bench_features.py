@@ -24,8 +24,8 @@ from typing import Any
 
 import click
 import numpy as np
-from tabulate import tabulate
 
+from competition.terminal.tables import table
 from models.backend.load import load_backend
 
 MATRIX = 4096
@@ -118,7 +118,7 @@ def main(backbones: str, size: int, num_chips: int, rounds: int) -> None:
     rows = [measure(name, size, num_chips, rounds) for name in backbones.split(",")]
     print(f"{size} px, {num_chips} chips a round, medians of {rounds} rounds")
     header = ["backbone", "GFLOP", "predict", "runner", "ratio", "runner GFLOP/s", "sgemm GFLOP/s", "of sgemm"]
-    print(tabulate(rows, header, disable_numparse=True, stralign="right"))
+    print(table(header, rows))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from typing import Any
 
 import click
 import numpy as np
-from tabulate import tabulate
 
 from competition.common.progress import reporter
 from competition.spec.load import load
+from competition.terminal.tables import table
 from models.backend.load import load_backend
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
@@ -123,7 +123,7 @@ def main(
         [f"{folds} folds x {seeds} seeds at once", f"{engine:.2f}", f"{epochs * engine:.0f}"],
         [f"{folds} folds x 1 seed by fit", f"{folds * by_fit:.2f}", f"{epochs * folds * by_fit:.0f}"],
     ]
-    print(tabulate(rows, headers=["", "seconds an epoch", f"of {epochs} epochs"], disable_numparse=True))
+    print(table(["", "seconds an epoch", f"of {epochs} epochs"], rows))
     print(
         f"{chips:,} chips x {features:,} features, dense {dense}, batches of {batch_size}: {speed / 1e9:.0f} of "
         f"{best / 1e9:.0f} GFLOP/s, {speed / best:.0%} of the peak; "

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
 from competition.data.chip_cache import ChipCache
 from competition.spec.load import load
+from competition.terminal.tables import table
 from models.inputs.batches import Chips, TrainingBatches
 from models.networks.build import build_network, compile_network
 from models.networks.input_spec import Inputs
@@ -112,10 +112,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print("Batches of 64 chips per second, the loader alone")
-        print(tabulate(loader_rows(folder), ["augment", *(f"{size} px" for size in SIZES)]))
+        print(table(["augment", *(f"{size} px" for size in SIZES)], loader_rows(folder)))
         print("\nShare of a training step that goes into its batch")
         headers = ["network", "chips", "augment", "s a step", "s a batch", "share"]
-        print(tabulate(step_rows(folder), headers, disable_numparse=True))
+        print(table(headers, step_rows(folder)))
     return 0
 
 

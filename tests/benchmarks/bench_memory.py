@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 import click
-from tabulate import tabulate
 
 from competition.spec.load import load
+from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.load import load_backend
@@ -85,7 +85,7 @@ def main(root: Path, weights: str, counts: str, kind: str | None) -> None:
     for each in RECIPES:
         own = [sys.executable, "-m", "tests.benchmarks.bench_memory", "--workspace", str(root), "--weights", weights]
         rows.append([each, *(f"{peak_of([*own, '--kind', each, '--chips', str(number)]):,.0f}" for number in numbers)])
-    print(tabulate(rows, ["peak MB", *(f"{number:,} chips" for number in numbers)], disable_numparse=True))
+    print(table(["peak MB", *(f"{number:,} chips" for number in numbers)], rows))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from sklearn import metrics as scikit
-from tabulate import tabulate
 
 from competition.metrics.judge import addends, measure
 from competition.spec.metric import Metric
+from competition.terminal.tables import table
 
 CHIPS, LABELS, TIMES = 40_479, 17, 3
 
@@ -66,7 +66,7 @@ def main() -> None:
         figures = [f"{value:.4f}", f"{abs(value - expected):.0e}", f"{ours:.3f}", f"{scikits:.3f}"]
         rows.append([name, *figures, f"{ours / scikits:.2f}", f"{added:.3f}"])
     headers = ["metric", "value", "apart", "ours, s", "scikit-learn, s", "ratio", "addends, s"]
-    print(tabulate(rows, headers, disable_numparse=True))
+    print(table(headers, rows))
 
 
 if __name__ == "__main__":

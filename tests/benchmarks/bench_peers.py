@@ -42,7 +42,6 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from competition.common.files import digest_file, replace_atomically
 from competition.common.progress import reporter
@@ -52,6 +51,7 @@ from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.load import load
 from competition.spec.metric import Metric
+from competition.terminal import tables
 from competition.workspace import Workspace
 from folds.scores import Scores
 from submissions.choose.candidates import Candidates
@@ -228,7 +228,7 @@ def table(bank: Bank, results: Sequence[Result], *, every: bool) -> str:
             if every or result.turn.peer.name not in shown:
                 rows.append(row)
             shown.add(result.turn.peer.name)
-    return tabulate(rows, headers, disable_numparse=True)
+    return tables.table(headers, rows)
 
 
 def make_bank(path: Path, *, workspace: Path | None, model: str, competition: str, size: str) -> None:

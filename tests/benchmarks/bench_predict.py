@@ -38,9 +38,9 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 import run
+from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.runners import Runner
@@ -107,7 +107,7 @@ def main(root: Path, model: str, folder: Path, rounds: int) -> None:
         rows.append([name, f"{clock:.1f}", f"{cores:.1f}", *(f"{share:.1%}" for share in shares)])
     print(f"{len(seen):,} chips and views, medians of {rounds} rounds")
     headers = ["", "seconds", "CPU seconds", "share", "share of CPU"]
-    print(tabulate(rows, headers, disable_numparse=True, stralign="right"))
+    print(table(headers, rows))
 
 
 if __name__ == "__main__":

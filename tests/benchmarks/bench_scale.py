@@ -27,10 +27,10 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from competition.spec.competition import Competition
 from competition.spec.metric import Metric
+from competition.terminal.tables import table
 from competition.workspace import Layout, Workspace
 from folds.audit import audit
 from folds.score_store import FoldScores, ScoreStore
@@ -242,7 +242,7 @@ def main(chips: int, labels: int, members: int, steps: str, folder: Path | None,
             print("\n".join(said) if not done.returncode else done.stderr[-2000:])
             rows.append([name.replace("_", " "), *(last.split() if not done.returncode else ["failed"])])
             print(rows[-1], flush=True)
-    print(tabulate(rows, [f"{chips:,} x {labels:,}", "seconds", "CPU seconds", "peak MB"]))
+    print(table([f"{chips:,} x {labels:,}", "seconds", "CPU seconds", "peak MB"], rows))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold
-from tabulate import tabulate
 
 from competition.simulator.label_rates import draw_labels
 from competition.spec.load import load
 from competition.tables.labels import read_label_table
+from competition.terminal.tables import table
 from folds.audit import audit
 from folds.stratify import grouped_stratified_folds, stratified_folds
 from folds.table import FoldTable
@@ -101,7 +101,7 @@ def main() -> None:
         "grouped, alike groups": lambda seed: grouped_stratified_folds(truth, by_seed[seed][True], K, seed),
     }
     rows = [measure(name, deal, truth, labels) for name, deal in dealers.items()]
-    print(tabulate(rows, ["dealt by", "s", "worst, median", "worst of all", "mean over labels", "fold sizes"]))
+    print(table(["dealt by", "s", "worst, median", "worst of all", "mean over labels", "fold sizes"], rows))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +16,6 @@ from competition.common.files import (
     digest_file,
     digest_json,
     free_bytes,
-    one_at_a_time,
     replace_atomically,
     replace_folder,
     restore_folder,
@@ -158,23 +156,6 @@ def test_room_is_measured_where_the_folder_will_be(tmp_path: Path, monkeypatch: 
     with pytest.raises(UserError, match=r"5 kB free\. Delete something\.$"):
         check_room(6000, folder, "It", "Delete something.")
     assert set(asked) == {tmp_path}
-
-
-def test_whoever_waits_for_another_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    order = []
-
-    def work() -> None:
-        with one_at_a_time(tmp_path / ".lock", "prepare"):
-            order.append("second")
-
-    with one_at_a_time(tmp_path / ".lock", "prepare"):
-        second = threading.Thread(target=work)
-        second.start()
-        second.join(0.2)
-        order.append("first")
-    second.join()
-    assert order == ["first", "second"]
-    assert capsys.readouterr().err == f"Waiting for another 'prepare' at work in {tmp_path}\n"
 
 
 @pytest.mark.parametrize("name", ["a", "A-1.b_c", "0" * 100])

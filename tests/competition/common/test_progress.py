@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -31,7 +37,7 @@ def test_in_silence_nothing_is_shown_and_the_log_is_written(tmp_path: Path, caps
         with reporter.silent():
             reporter.say("one")
         reporter.note("aside")
-        assert reporter.bar(3).disable
+        assert not reporter.bar(3).is_drawn
     assert capsys.readouterr() == ("", "")
     assert (tmp_path / "log.txt").read_text() == "one\n"
     reporter.say("two")
@@ -52,21 +58,71 @@ def test_silence_and_logs_end_with_an_exception(tmp_path: Path, capsys: pytest.C
     assert (tmp_path / "log.txt").read_text() == ""
 
 
+def test_the_result_alone_is_on_standard_output_where_lines_go_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter = Reporter()
+    with reporter.beside(), reporter.log_to(tmp_path / "log.txt"):
+        reporter.say("one")
+    reporter.say("two")
+    assert capsys.readouterr() == ("two\n", "one\n")
+    assert (tmp_path / "log.txt").read_text() == "one\n"
+
+
+def test_details_are_shown_where_they_are_wanted_and_always_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter = Reporter()
+    with reporter.log_to(tmp_path / "log.txt"):
+        reporter.detail("one")
+        with reporter.detailed():
+            reporter.detail("two")
+    out, shown = capsys.readouterr()
+    assert (out, shown.splitlines()[0]) == ("", "two")
+    assert shown.splitlines()[1].startswith("It took 0.0 seconds")
+    assert (tmp_path / "log.txt").read_text().splitlines()[:2] == ["one", "two"]
+
+
 def test_no_bar_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Reporter().bar(2, "decoding") as bar:
         bar.update(2)
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("total", "unit", "line"),
+    [
+        (100, "chip", "decoding: 30 of 100 chips, 0.3 chips a second; about 4 minutes to go."),
+        (None, "chip", "decoding: 30 chips, 0.3 chips a second."),
+        (100_000_000, "B", "decoding: 30 bytes of 100.0 MB, 0 bytes a second; about 83333:18 hours to go."),
+    ],
+)
 def test_a_long_work_without_a_terminal_says_once_a_minute_how_far_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    total: int | None, unit: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: seconds)
-    pace = Reporter().pace(100, "chip")
-    for _ in range(10):
-        seconds += 30
-        pace.update(10)
+    with Reporter().bar(total, "decoding", unit) as bar:
+        for _ in range(10):
+            seconds += 30
+            bar.update(10)
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "30 of 100 chips; about 4 minutes to go."
+    assert said[0] == line
     assert len(said) == 3
+
+
+def test_on_a_terminal_a_bar_shows_how_fast_it_goes_and_what_is_left() -> None:
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 80))
+    code = (
+        "from competition.common.progress import reporter; import time\n"
+        "with reporter.bar(100, 'decoding') as bar:\n"
+        "    for _ in range(15): time.sleep(0.1); bar.update(2)\n"
+        "    reporter.say('a line')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], stdout=follower, stderr=follower, check=True)
+    os.close(follower)
+    shown = os.read(leader, 10_000).decode()
+    os.close(leader)
+    assert re.search(r"decoding: +\d+%.*<00:0\d, .* chips/s", shown)
+    assert "a line" in shown

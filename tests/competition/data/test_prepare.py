@@ -304,10 +304,10 @@ def test_waiting_for_another_prepare_is_said(
     with FileLock(workspace.data / ".lock"):
         waiting = threading.Thread(target=prepare, args=(workspace, unpacked))
         waiting.start()
-        time.sleep(0.2)
+        time.sleep(0.7)
         assert not (workspace.data / "layout.json").exists()
     waiting.join()
-    assert "Waiting for another 'data prepare'" in capsys.readouterr().err
+    assert "Waiting for another process, at work in" in capsys.readouterr().err
     assert (workspace.data / "layout.json").exists()
 
 

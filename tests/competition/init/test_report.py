@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from competition.init.report import report
 from tests.competition.init.folders import begun, tagged
 
@@ -18,11 +20,12 @@ def test_the_report_shows_every_part_and_each_question_once(tmp_path: Path) -> N
     assert text.endswith("found.toml")
 
 
-def test_the_table_is_no_wider_than_a_page(tmp_path: Path) -> None:
+def test_the_table_is_no_wider_than_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     long = [f"a-label-with-a-long-name-{number}" for number in range(9)]
     folder = tagged(tmp_path / "in", {f"x{i}": long[i % 9] for i in range(27)})
     _, found = begun(folder, tmp_path)
     lines = report(found, tmp_path / "found.toml").splitlines()
     shown = [line for line in lines if not line.startswith(("?", "Wrote"))]
-    assert max(map(len, shown)) <= 100
+    assert max(map(len, shown)) <= 80
     assert "exactly one of" in "".join(shown)

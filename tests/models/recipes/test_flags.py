@@ -10,8 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from competition.common.command_line import Words, as_flags
 from competition.common.errors import UserError
+from competition.terminal.command_line import Words, as_flags
 from models.recipes.flags import SEVERAL, RecipeCommand, model_flags, recipe_flags, recipe_lists
 from models.recipes.values import FLAGS
 

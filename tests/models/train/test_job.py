@@ -231,7 +231,7 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
     before = content_of(trained.runs)
     with alone(folder):
         for attempt in (lambda: run_jobs([tiny_job(trained, 1)]), lambda: remove(trained, "tiny", 1)):
-            with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1\. Wait for it to end\."):
+            with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1: .+\. Wait for it to end\."):
                 attempt()
     assert content_of(trained.runs) == before
     run_jobs([tiny_job(trained, 1)])

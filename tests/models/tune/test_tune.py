@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -19,8 +17,8 @@ from models.runs.training_state import state_of
 from models.tune.figures import _trained
 from models.tune.request import TuneRequest, start_of
 from models.tune.work import Tuning
-from run import main
 from tests.conftest import K
+from tests.test_chain import run, run_json
 
 QUICK = ("--input-size", "16", "--epochs", "3", "--batch-size", "16", "--views", "identity", "--augment", "none")
 GRID = ("--grid", "--learning-rate", ".0001,.03", "--dense", "none", "--dense", "8,4")
@@ -40,12 +38,6 @@ learning_rate = 1e-5
     return path
 
 
-def run(*arguments: object, code: int = 0) -> str:
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert done.exit_code == code, done.output
-    return done.output
-
-
 def test_a_search_ends_with_a_model_and_what_it_is_worth(workspace: Workspace, recipes: Path) -> None:
     here = ("--workspace", workspace.root, "--recipes", recipes)
     said = run("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", *here)
@@ -58,7 +50,7 @@ def test_a_search_ends_with_a_model_and_what_it_is_worth(workspace: Workspace, r
     assert (model.model, model.scored) == ("tiny-tuned", K)
     recipe = read_recipe(workspace, "tiny-tuned")
     assert (recipe.learning_rate, recipe.epochs) == (0.03, 3)
-    content = json.loads(run("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", "--json", *here))
+    content = run_json("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", *here)
     assert content["winner"]["learning_rate"] == 0.03
     assert len(content["trials"]) == 5
     # A tuned model is a model to tune; its own settings are the first trial.

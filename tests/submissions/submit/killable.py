@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.kaggle_server import KaggleServer
 
-PRELOADED = ["run", "pandas", "pydantic", "tabulate", "kagglesdk", "competition.kaggle.client",
+PRELOADED = ["run", "pandas", "pydantic", "kagglesdk", "competition.kaggle.client",
              "submissions.submit.upload", "tests.submissions.submit.killable"]  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_two_at_once_submit_once(kaggle: KaggleServer, submittable: Workspace, t
     first = start(kaggle, submittable, tmp_path)
     assert kaggle.reached.wait(30)
     second = start(kaggle, submittable, tmp_path)
-    second.wait_until_shown("Waiting for another 'submit'")
+    second.wait_until_shown("Waiting for another process, `submit`, process ")
     kaggle.go_on.set()
     assert "accepted it as submission 1000" in first.shown()
     assert "was submitted already" in second.shown()

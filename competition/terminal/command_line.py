@@ -1,4 +1,4 @@
-"""What every verb of the command line shares: one-line errors, `--workspace` and `--competition`, the next command."""
+"""What every verb of the command line shares: mistakes as one line, exit codes, types of flags."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich_click import RichGroup
 
-from competition.common.errors import UserError, spelled
+from competition.common.errors import UserError
+from competition.terminal.output import DEBUG
 
 INTERRUPTED = 130
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-class Verbs(click.Group):
+class Verbs(RichGroup):
     """Shows a mistake the user can mend as one line; `--debug` shows where it came from."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run as any group of click: rich-click would draw a box around each mistake."""
+        return click.Command.main(self, *arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
         try:
             return super().invoke(ctx)
         except UserError as error:
-            if ctx.meta.get("debug"):
+            if ctx.meta.get(DEBUG):
                 raise
-            click.echo(f"Error: {error}", err=True)
+            _complain(str(error))
             ctx.exit(1)
         except OSError as error:  # a disk that is full, read-only or not ours
-            if ctx.meta.get("debug") or isinstance(error, BrokenPipeError):
+            if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise
-            click.echo(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.", err=True)
+            _complain(f"{error.strerror or error}: {error.filename or 'no file named'}.")
             ctx.exit(1)
         except KeyboardInterrupt as stopped:
             said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."
@@ -53,6 +59,10 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the pipeline."""
         return list(self.commands)
+
+
+def _complain(text: str) -> None:
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {text}", err=True)
 
 
 class Words(click.ParamType):
@@ -85,11 +95,6 @@ class Words(click.ParamType):
             return () if words == ["none"] else tuple(self.kind(word) for word in words)
         except ValueError:
             self.fail(f"{value!r} is not {self.kind.__name__} values joined by commas", param, ctx)
-
-
-def show_next(command: str) -> None:
-    """Show the command that comes next, in the same workspace."""
-    click.echo(f"Next: {spelled(command)}")
 
 
 def shown(value: Any) -> str:

@@ -8,8 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from competition.common.command_line import INTERRUPTED, Verbs, Words, as_flags, show_next, shown
 from competition.common.errors import FLAGS, UserError
+from competition.terminal.command_line import INTERRUPTED, Verbs, Words, as_flags, shown
+from competition.terminal.output import show_next
 
 
 def run(work: Callable[[], None], *, debug: bool = False) -> Result:

@@ -1,0 +1,69 @@
+"""Locks: one process at a time, and those that wait say for whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import click
+from filelock import FileLock, Timeout
+
+from competition.common.errors import UserError
+from competition.common.progress import reporter
+from competition.common.text import now
+
+PATIENCE = 0.5  # seconds that are waited for without a word
+
+
+class BusyError(UserError):
+    """Another process is at it."""
+
+
+@contextmanager
+def locked(path: Path, busy: str = "") -> Iterator[None]:
+    """Let one process at a time run the block; others wait, saying for whom. The lock of a killed process is free.
+
+    Args:
+        path: file of the lock, which says who has it; its folder is created.
+        busy: what the other process is at, such as "'resnet50' fold 3", to refuse instead of waiting.
+
+    Raises:
+        BusyError: if another process has it, and `busy` is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0 if busy else PATIENCE)
+    except Timeout as error:
+        if busy:
+            raise BusyError(f"Another process is at {busy}{_holder(path, ': ')}. Wait for it to end.") from error
+        reporter.note(f"Waiting for another process{_holder(path, ', ')}, at work in {path.parent}.")
+        lock.acquire()
+    with suppress(OSError):  # a file system that lets nobody write to what is locked
+        path.write_text(
+            json.dumps({"process": os.getpid(), "host": socket.gethostname(), "verb": _verb(), "since": now()})
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _verb() -> str:
+    context = click.get_current_context(silent=True)
+    return " ".join(context.command_path.split()[1:]) if context else ""
+
+
+def _holder(path: Path, before: str) -> str:
+    """Return who has a lock, after `before`; "" if that is not known."""
+    try:
+        holder = json.loads(path.read_text())
+        verb = f"`{holder['verb']}`, " if holder["verb"] else ""
+        host = "" if holder["host"] == socket.gethostname() else f" on {holder['host']}"
+        return f"{before}{verb}process {int(holder['process'])}{host}, since {holder['since'][11:16]} UTC"
+    except (OSError, ValueError, KeyError, TypeError):  # not written yet, or by another version
+        return ""

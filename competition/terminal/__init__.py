@@ -1,0 +1,1 @@
+"""What every verb shares on the command line: flags, one-line errors, tables, completion."""

@@ -1,0 +1,97 @@
+"""What a verb shows, and how much of it: text or `--json`, `-q` or `-v`, and `--debug`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import rich_click as click
+
+from competition.common.errors import UserError, spelled
+from competition.common.progress import reporter
+
+DEBUG, QUIET, VERBOSE, JSON = "debug", "quiet", "verbose", "json"  # in the context of a verb
+SHARED = "Where, and what is shown"  # heading of the flags that all verbs share
+_WAYS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    QUIET: reporter.silent,
+    VERBOSE: reporter.detailed,
+    JSON: reporter.beside,
+}
+
+
+class Found(Protocol):
+    """What a verb has found."""
+
+    def text(self) -> str:
+        """Return it for people."""
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """Return it for JSON."""
+
+
+def _note(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    """Remember that a flag was given, until the verb has ended."""
+    name = str(parameter.name)
+    context.meta[name] = given
+    if context.meta.get(QUIET) and context.meta.get(VERBOSE):
+        raise UserError("-q shows less and -v more. Give one of them.")
+    if given and name in _WAYS:
+        context.with_resource(_WAYS[name]())
+
+
+def _flag(*names: str, said: str) -> Callable[[Any], Any]:
+    return click.option(*names, is_flag=True, expose_value=False, callback=_note, help=said, panel=SHARED)
+
+
+as_json = _flag("--json", JSON, said="show everything that is known, as JSON; lines on the way go to standard error")
+
+
+def output_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb `-q`, `-v` and `--debug`."""
+    for flag in (
+        _flag("--debug", DEBUG, said="show where an error came from"),
+        _flag("-v", "--verbose", VERBOSE, said="show more of what is done, and what it took"),
+        _flag("-q", "--quiet", QUIET, said="show the result alone"),
+    ):
+        verb = flag(verb)
+    return click.option_panel("Options")(verb)  # before the others
+
+
+def show(found: Found, *, text: str = "", **further: Found | None) -> None:
+    """Show what a verb found: as text, or, where `--json` is given, as JSON.
+
+    Args:
+        found: what it is.
+        text: of everything; default: that of each.
+        further: what else was found, by its name in JSON; None is left out.
+    """
+    parts = {name: part for name, part in further.items() if part is not None}
+    if not _is_given(JSON):
+        click.echo(text or "\n".join(part.text() for part in (found, *parts.values())))
+        return
+    click.echo(as_text({**found.as_dict(), **{name: part.as_dict() for name, part in parts.items()}}))
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """Return values as JSON; those that are not finite, which JSON does not know, are null."""
+    from pydantic_core import to_json
+
+    return to_json(content, indent=2, inf_nan_mode="null", fallback=lambda value: value.tolist()).decode()
+
+
+def show_next(command: str, *, what: str = "Next", anywhere: bool = False) -> None:
+    """Show a command that may come next; nothing where the result alone is wanted.
+
+    Args:
+        command: verb and flags.
+        what: it is.
+        anywhere: it needs no workspace.
+    """
+    if not (_is_given(JSON) or _is_given(QUIET)):
+        click.echo(f"{what}: {click.style(spelled(command, anywhere=anywhere), fg='cyan')}")
+
+
+def _is_given(flag: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(flag))

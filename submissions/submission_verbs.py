@@ -1,0 +1,135 @@
+"""The verbs of submissions: validate, submit, submissions. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from competition.common.progress import reporter
+from competition.flags import in_workspace
+from competition.terminal.command_line import Verbs
+from competition.terminal.completion import of_submissions
+from competition.terminal.output import as_json, show, show_next
+from submissions.flags import OF_GROUP
+
+if TYPE_CHECKING:
+    from competition.workspace import Workspace
+
+
+@click.command()
+@in_workspace
+@as_json
+@click.argument("name", shell_complete=of_submissions)
+@click.option(
+    "--against",
+    shell_complete=of_submissions,
+    help="another submission, by name or path: show how far the two agree, by id prefix",
+)
+@click.option(
+    *OF_GROUP,
+    "exclusive",
+    default=None,
+    help="require one label of each exclusive group for every chip, or allow any number; default: as written",
+)
+@click.option(
+    "--sort", is_flag=True, help="bring the rows into the sample submission's order, if nothing else is wrong"
+)
+def validate(workspace: Workspace, name: str, against: str | None, exclusive: bool | None, sort: bool) -> None:
+    """Check a submission, given by name or path, against the sample submission; exits with 1 if it does not fit."""
+    from submissions.submit.agreement import agreement
+    from submissions.submit.provenance import read_provenance
+    from submissions.submit.validate import validate_submission
+    from submissions.submit.write import sort_submission, submission_path
+
+    path, competition = submission_path(name, workspace), workspace.competition
+    asked = read_provenance(path).get("exclusive", True)
+    exclusive = asked if exclusive is None else exclusive
+    report = validate_submission(path, competition, workspace.sample, exclusive=exclusive)
+    if sort and report.is_disordered:
+        report = sort_submission(report, workspace, exclusive=exclusive)
+    compared = agreement(path, submission_path(against, workspace), competition) if against else None
+    show(report, agreement=compared)
+    if report.is_disordered:
+        show_next(f"validate {shlex.quote(name)} --sort")
+    if not report.is_valid:
+        sys.exit(1)
+    if competition.slug:
+        show_next(f"submit {shlex.quote(name)} --message {shlex.quote(path.stem)}")
+
+
+@click.command()
+@in_workspace
+@click.argument("name", required=False, shell_complete=of_submissions)
+@click.option("--message", help="shown beside the submission on Kaggle; default: its name")
+@click.option("--again", is_flag=True, help="submit a file that was submitted before")
+@click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
+@click.option("--gzip", "as_gzip", is_flag=True, help="compress the file for the upload")
+@click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
+def submit(
+    workspace: Workspace, name: str | None, message: str | None, again: bool, wait: bool, as_gzip: bool, dry_run: bool
+) -> None:
+    """Check a submission, by name or path, and upload it to Kaggle, once; default: the one written last."""
+    from competition.kaggle.client import Kaggle
+    from submissions.submit import upload
+    from submissions.submit.ledger import Ledger
+    from submissions.submit.parcel import check_message, pack
+
+    slug = workspace.competition.slug if dry_run else workspace.competition.kaggle_slug
+    parcel, ledger = pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
+    message = check_message(parcel.path.stem if message is None else message)
+    click.echo(parcel.report.text())
+    upload.check_new(parcel, ledger, again=again)
+    if dry_run:
+        click.echo(parcel.rehearsal(message, slug))
+        return
+    kaggle = Kaggle(workspace.competition.kaggle_slug)
+    submitted = upload.submit(parcel, message, kaggle, ledger, again=again)
+    click.echo(submitted.text())
+    if not wait:
+        show_next("submissions sync")
+        return
+    entry = upload.wait_for_score(submitted.entry, kaggle, ledger)
+    click.echo(entry.text())
+    if entry.status != "complete":
+        sys.exit(1)
+
+
+@click.group(name="submissions", cls=Verbs)
+def submissions() -> None:
+    """Show what was submitted, and how it scored."""
+
+
+@submissions.command(name="list")
+@in_workspace
+@as_json
+def list_submissions(workspace: Workspace) -> None:
+    """Show the ledger: every submission, its cross-fitted score and its scores on Kaggle."""
+    _show_ledger(workspace)
+
+
+@submissions.command()
+@in_workspace
+@as_json
+def sync(workspace: Workspace) -> None:
+    """Pull the scores of every submission from Kaggle, also of those made elsewhere, and show the ledger."""
+    from competition.common.text import counted
+    from competition.kaggle.client import Kaggle
+    from submissions.submit.ledger import Ledger
+
+    listed = Kaggle(workspace.competition.kaggle_slug).submissions()
+    news = Ledger.of(workspace).record(listed).text()
+    reporter.say(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.")
+    _show_ledger(workspace)
+
+
+def _show_ledger(workspace: Workspace) -> None:
+    from submissions.submit.leaderboard import Standings
+    from submissions.submit.ledger import Ledger
+
+    show(Standings(Ledger.of(workspace).entries(), workspace.competition.slug is not None))
+
+
+VERBS = (validate, submit, submissions)

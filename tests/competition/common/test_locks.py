@@ -1,0 +1,71 @@
+"""Locks: one at a time, the others wait and say for whom, or are refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from competition.common import locks
+from competition.common.locks import BusyError, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from competition.common.locks import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_whoever_waits_for_another_is_told_for_whom(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.01)
+    order = []
+
+    def work() -> None:
+        with locked(tmp_path / "new" / ".lock"):
+            order.append("second")
+
+    with locked(tmp_path / "new" / ".lock"):
+        second = threading.Thread(target=work)
+        second.start()
+        second.join(0.2)
+        order.append("first")
+    second.join()
+    assert order == ["first", "second"]
+    told = capsys.readouterr().err
+    assert re.fullmatch(
+        rf"Waiting for another process, process {os.getpid()}, since \d\d:\d\d UTC, at work in {tmp_path / 'new'}\.\n",
+        told,
+    )
+
+
+def test_what_is_not_waited_for_is_refused_and_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    who = rf"^Another process is at 'm' fold 1: process {holder.pid}, since \d\d:\d\d UTC\. Wait for it to end\.$"
+    with pytest.raises(BusyError, match=who), locked(path, busy="'m' fold 1"):
+        pass
+    holder.kill()
+    holder.communicate()
+    with locked(path, busy="'m' fold 1"):
+        pass
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"process": "x; rm", "host": "h", "verb": "", "since": ""}'])
+def test_a_lock_of_an_unknown_holder_is_a_lock(content: str, tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with locked(path):
+        path.write_text(content)
+        with pytest.raises(BusyError, match=r"^Another process is at 'm'\. Wait for it to end\.$"), locked(path, "'m'"):
+            pass
