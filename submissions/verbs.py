@@ -15,7 +15,7 @@ import click
 from competition.common.command_line import FILE, Verbs, Words, show_next
 from competition.common.errors import UserError
 from competition.flags import in_workspace
-from submissions.flags import OF_GROUP, blend_flags, shown, with_trials
+from submissions.flags import OF_GROUP, blend_flags, compare_flags, shown, with_trials
 from submissions.names import METHODS, RULES
 
 if TYPE_CHECKING:
@@ -100,12 +100,7 @@ def export_scores(workspace: Workspace, name: str, output: Path, test: Path | No
 @click.option(
     *RULE, "rules", type=Words(needed=True), help=f"decision rules, of {', '.join(RULES)}; default: all but optuna"
 )
-@click.option("--top", type=click.IntRange(min=0), default=30, show_default=True, help="rows to show; 0: all")
-@click.option(
-    "--public",
-    type=click.FloatRange(0, 1, True, True),
-    help="simulate the shake-up, with this share of the chips public; Planet's was 0.34",
-)
+@compare_flags
 @blend_flags
 def compare(
     workspace: Workspace,
@@ -114,6 +109,7 @@ def compare(
     rules: tuple[str, ...] | None,
     top: int,
     public: float | None,
+    track: str | None,
     trials: int,
     **options: Any,
 ) -> None:
@@ -121,8 +117,10 @@ def compare(
     from submissions.choose.candidates import make_candidates
     from submissions.choose.compare import compare as compare_all
     from submissions.choose.compare import known_members
+    from submissions.choose.tracked import ComparisonTracker
     from submissions.decide.studies import Tuning
 
+    tracker = ComparisonTracker(workspace, track)
     members = members or known_members(workspace)
     tuning = Tuning(trials, workspace.studies, title="compare")
     candidates = make_candidates(members, workspace, tuning=tuning, **options)
@@ -131,6 +129,7 @@ def compare(
     for line in candidates.chips.notes:
         click.echo(line)
     click.echo(comparison.text(top=top, shaken=shaken))
+    tracker.keep(comparison, members=members, methods=methods, rules=rules, trials=trials, **options)
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 
 
