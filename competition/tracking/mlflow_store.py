@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from competition.common.errors import UserError
 from competition.tracking.entry import Entry, Figure
@@ -29,6 +30,7 @@ FINISHED = "FINISHED"
 SETTINGS = {  # of MLflow, where the environment has no other
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or it would tell its makers of each run
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven, with growing pauses, would keep a training waiting for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
@@ -54,7 +56,7 @@ class MlflowStore:
             raise UserError("--track mlflow needs MLflow, which is not installed. Run 'pip install -e \".[mlflow]\"'.")
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
-        self._uri = os.environ.get(URI) or folder.absolute().as_uri()
+        self._uri = _without_credentials(os.environ.get(URI) or folder.absolute().as_uri())
         with self._reached():
             from mlflow import MlflowClient
 
@@ -134,6 +136,19 @@ class MlflowStore:
         else:
             return
         raise UserError(line) from None
+
+
+def _without_credentials(uri: str) -> str:
+    """Return the address of a server without the name and password in it, which MLflow is given by the environment.
+
+    It prints and keeps addresses as they were given.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
+        return uri
+    credentials = {"MLFLOW_TRACKING_USERNAME": parts.username, "MLFLOW_TRACKING_PASSWORD": parts.password}
+    os.environ.update({name: unquote(value) for name, value in credentials.items() if value})
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _reason(error: BaseException) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -101,6 +105,46 @@ def test_a_place_that_cannot_be_used_is_one_line_without_a_secret(uri: str, reas
     # With --debug the traceback is shown, and the causes that it lists.
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers as MLflow's server, and keeps the credentials that it was shown."""
+
+    def do_GET(self) -> None:
+        self.server.shown.append(self.headers["Authorization"])
+        experiment = {"experiment_id": "1", "name": "planet", "lifecycle_stage": "active"}
+        info = {"run_id": "r", "run_uuid": "r", "run_name": "m", "experiment_id": "1", "status": "FINISHED"}
+        answer = json.dumps({"experiment": experiment, "run": {"info": info, "data": {}}, "run_info": info}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.wfile.write(answer)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_is_shown_name_and_password_and_nobody_else(tmp_path: Path, monkeypatch, capfd) -> None:
+    pytest.importorskip("mlflow", reason='MLflow is not installed: pip install -e ".[mlflow]"')
+    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "false")  # MLflow prints the addresses of runs
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        server.shown = []
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        address = f"127.0.0.1:{server.server_port}"
+        monkeypatch.setenv(mlflow_store.URI, f"http://me:{PASSWORD}%40@{address}")
+        MlflowStore(tmp_path / "mlruns", "planet").write("m", "key", Entry("m fold 0", 1.0, 2.0, {"a": "1"}))
+        server.shutdown()
+        thread.join()
+    expected = base64.b64encode(f"me:{PASSWORD}@".encode()).decode()
+    assert {*server.shown} == {f"Basic {expected}"}
+    said = "".join(capfd.readouterr())
+    assert address in said
+    assert PASSWORD not in said
 
 
 def test_a_deleted_experiment_is_named(store: MlflowStore, tmp_path: Path) -> None:
