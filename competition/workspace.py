@@ -13,6 +13,7 @@ Layout of a workspace:
     auto/<name>/                a run of `auto`: its plan and what each step added
     submissions/                files for Kaggle, each with its recipe
     optuna.db                   studies
+    mlruns/                     MLflow's runs, of `--track mlflow`
     downloads/                  Kaggle's files, as they were downloaded
     ledger.db                   every submission, and what became of it
 """
@@ -97,6 +98,11 @@ class Workspace:
     def studies(self) -> Path:
         """Optuna's database."""
         return self.root / "optuna.db"
+
+    @property
+    def tracked(self) -> Path:
+        """MLflow's runs."""
+        return self.root / "mlruns"
 
     @property
     def downloads(self) -> Path:

@@ -45,14 +45,17 @@ def fold(
     name: str | None,
     overrides: dict[str, Any],
     recipes: Path | None,
+    track: str | None,
     **options: bool,
 ) -> None:
     """Train one model on all folds but one, and score the chips it did not see."""
     from models.runs.model_recipe import ModelRequest
+    from models.runs.tracked import tracked
     from models.train.train_folds import train_folds
 
     request = ModelRequest(model, name, overrides, recipes, verb=f"fold --fold {fold} --model")
-    train_folds(workspace, request, fold, **options)
+    with tracked(workspace, track) as keep:
+        train_folds(workspace, request, fold, keep=keep, **options)
     show_next("status")
 
 
@@ -67,14 +70,18 @@ def train(
     name: str | None,
     overrides: dict[str, Any],
     recipes: Path | None,
+    track: str | None,
     **options: bool,
 ) -> None:
     """Train models on every fold; folds that are done are left as they are."""
     from models.runs.model_recipe import ModelRequest
+    from models.runs.tracked import tracked
     from models.train.train_folds import train_models
 
     requests = [ModelRequest(model, name, overrides, recipes) for model in models]
-    if not train_models(workspace, requests, **options):
+    with tracked(workspace, track) as keep:
+        are_whole = train_models(workspace, requests, keep=keep, **options)
+    if not are_whole:
         show_next("status")
     elif len(requests) > 1:
         show_next("compare")

@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from competition.terminal.command_line import Words
+from competition.tracking.flag import track_flag
 from submissions.names import CALIBRATIONS, EXTRAS, PLATT
 
 OF_GROUP = ("--exclusive/--any-of-group", "--one-weather/--any-weather")  # the latter: before they had their names
@@ -37,6 +38,23 @@ _BLEND_FLAGS = (
     ),
     with_trials,
 )
+
+_COMPARE_FLAGS = (
+    click.option("--top", type=click.IntRange(min=0), default=30, show_default=True, help="rows to show; 0: all"),
+    click.option(
+        "--public",
+        type=click.FloatRange(0, 1, True, True),
+        help="simulate the shake-up, with this share of the chips public; Planet's was 0.34",
+    ),
+    track_flag,
+)
+
+
+def compare_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags on what is done with a comparison."""
+    for flag in reversed(_COMPARE_FLAGS):
+        verb = flag(verb)
+    return verb
 
 
 def blend_flags(verb: Callable[..., None]) -> Callable[..., None]:

@@ -16,7 +16,7 @@ from competition.flags import in_workspace
 from competition.terminal.command_line import FILE, Verbs, Words
 from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show, show_next
-from submissions.flags import blend_flags, shown, with_trials
+from submissions.flags import blend_flags, compare_flags, shown, with_trials
 from submissions.names import METHODS, RULES
 from submissions.submission_verbs import VERBS as OF_SUBMISSIONS
 
@@ -104,12 +104,7 @@ def export_scores(workspace: Workspace, name: str, output: Path, test: Path | No
 @click.option(
     *RULE, "rules", type=Words(needed=True), help=f"decision rules, of {', '.join(RULES)}; default: all but optuna"
 )
-@click.option("--top", type=click.IntRange(min=0), default=30, show_default=True, help="rows to show; 0: all")
-@click.option(
-    "--public",
-    type=click.FloatRange(0, 1, True, True),
-    help="simulate the shake-up, with this share of the chips public; Planet's was 0.34",
-)
+@compare_flags
 @blend_flags
 def compare(
     workspace: Workspace,
@@ -118,6 +113,7 @@ def compare(
     rules: tuple[str, ...] | None,
     top: int,
     public: float | None,
+    track: str | None,
     trials: int,
     **options: Any,
 ) -> None:
@@ -125,8 +121,10 @@ def compare(
     from submissions.choose.candidates import make_candidates
     from submissions.choose.compare import compare as compare_all
     from submissions.choose.compare import known_members
+    from submissions.choose.tracked import ComparisonTracker
     from submissions.decide.studies import Tuning
 
+    tracker = ComparisonTracker(workspace, track)
     members = members or known_members(workspace)
     tuning = Tuning(trials, workspace.studies, title="compare")
     candidates = make_candidates(members, workspace, tuning=tuning, **options)
@@ -135,6 +133,7 @@ def compare(
     for line in candidates.chips.notes:
         reporter.say(line)
     show(comparison, text=comparison.text(top=top, shaken=shaken), shake_up=shaken)
+    tracker.keep(comparison, members=members, methods=methods, rules=rules, trials=trials, **options)
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 
 

@@ -19,7 +19,8 @@ from competition.common.errors import UserError
 from competition.common.files import check_room, replace_folder
 from competition.common.progress import reporter
 from models.heads.group import HeadGroup
-from models.runs.folders import restart_command
+from models.runs.event_log import log_epochs
+from models.runs.folders import restart_command, seed_folders
 from models.runs.training_state import TrainingState, checkpoints, state_name
 
 WEIGHTS = "weights.npy"
@@ -59,6 +60,7 @@ class Keeper:
         group.values[:], group.best[:], group.slots[:] = kept[0], kept[1], kept[2:]
         metric, best = group.examples.task.metric.title, ", ".join(f"{state.best_metric:.4f}" for state in group.states)
         reporter.say(f"Going on after epoch {group.epochs}; best {metric} so far {best}.")
+        self._log()  # what a kill right after the checkpoint has left out
 
     def after_epoch(self) -> None:
         """Write a checkpoint if the last one is old enough, or training is over."""
@@ -78,3 +80,9 @@ class Keeper:
                 state.write(temporary / state_name(number))
         for old in before:
             shutil.rmtree(old)
+        self._log()
+
+    def _log(self) -> None:
+        group = self.group
+        for folder, state in zip(seed_folders(self.folder, group.recipe), group.states, strict=True):
+            log_epochs(folder, state, group.examples.task.metric.title)

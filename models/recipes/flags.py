@@ -15,6 +15,7 @@ from click.types import convert_type
 from competition.common.errors import UserError
 from competition.terminal.command_line import FILE, Words
 from competition.terminal.completion import names_in
+from competition.tracking.flag import track_flag
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS
 
@@ -151,6 +152,7 @@ def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
         click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
         click.option("--restart", is_flag=True, help="remove what was made of it, and begin again"),
         click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
+        track_flag,
     ):
         verb = option(verb)
     return verb

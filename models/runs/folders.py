@@ -6,7 +6,8 @@ Layout of a model's folder:
     extractor.weights.h5           the backbone, where it is frozen: the folds share it
     fold<k>/job.json               what the job is made with: digests of fold table, recipe, labels and chips
     fold<k>/train.log              what was shown
-    fold<k>/checkpoints/, head/, parts/   what is being made; removed at the end
+    fold<k>/learnt/, heldout/      the epochs for TensorBoard; those of the head that comes before in head/
+    fold<k>/checkpoints/, head/checkpoints/, parts/   what is being made; removed at the end
     fold<k>/history.json           the finished epochs
     fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen
     fold<k>/seed<n>/               the same of further seeds

@@ -113,12 +113,12 @@ def _flags(before: dict[str, Any], after: dict[str, Any], recipes: Path | None) 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
     if before["backbone"] == after["backbone"]:
-        before, after = _spread(before), _spread(after)
+        before, after = spread(before), spread(after)
     changed = [name for name in before if name != "parts" and before[name] != after[name]]
     return ", ".join(f"{name} {shown(before[name])} (received {shown(after[name])})" for name in changed)
 
 
-def _spread(values: dict[str, Any]) -> dict[str, Any]:
+def spread(values: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe's values with those of each part by name."""
     parts = zip(values["backbone"].split(","), values["parts"], strict=False)
     return values | {

@@ -17,6 +17,7 @@ from models.inputs.examples import Examples
 from models.networks.monitor import KEY
 from models.networks.optimizers import averaged
 from models.recipes.recipe import Recipe
+from models.runs.event_log import log_epochs
 from models.runs.folders import load_weights, model_and_fold
 from models.runs.training_state import Epoch, TrainingState, checkpoints
 from models.train.checkpoints import BEST, resume, write_checkpoint
@@ -43,6 +44,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
     metric = examples.task.metric.title
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(network, folder)
+    log_epochs(folder, state, metric)  # of an epoch after which the process was killed
     size, last = recipe.stage_after(state.epochs)
     if state.is_at(size):
         reporter.say(f"Going on after epoch {state.epochs}; best {metric} so far {state.best_metric:.4f}.")
@@ -58,6 +60,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
             )
         better = state.add(epoch, examples.task.metric.sign)
         write_checkpoint(network, state, better, folder)
+        log_epochs(folder, state, metric)
         reporter.say(_line(epoch, recipe.epochs, metric, better))
     if last == recipe.epochs:
         if state.epochs < last:

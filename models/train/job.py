@@ -260,7 +260,7 @@ class Job:
     def _clear(self) -> None:
         """Remove what only an interrupted job needs."""
         for folder in seed_folders(self.folder, self.recipe):
-            for name in (HEAD, "checkpoints"):
+            for name in (f"{HEAD}/checkpoints", "checkpoints"):  # what TensorBoard shows of the head's training stays
                 shutil.rmtree(folder / name, ignore_errors=True)
         shutil.rmtree(self.folder / PARTS, ignore_errors=True)
 

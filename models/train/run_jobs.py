@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from models.inputs.sources import Sources
 
 
-def run_jobs(jobs: Sequence[Job], *, pass_on: bool = False) -> None:
+def run_jobs(jobs: Sequence[Job], *, pass_on: bool = False, keep: Callable[[str], None] = lambda _: None) -> None:
     """Run jobs of one model: its heads on the feature bank all at once, other networks one after another.
 
     Args:
         jobs: the folds.
         pass_on: leave those that another process is at, instead of stopping.
+        keep: called with the model after jobs that were done, when more are to come.
 
     Raises:
         UserError: if the data, the fold table or the recipe do not fit what was begun.
@@ -34,6 +35,8 @@ def run_jobs(jobs: Sequence[Job], *, pass_on: bool = False) -> None:
         with ExitStack() as held, heeded():
             if begun := [job for job in some if _is_begun(job, held, pass_on)]:
                 _run(begun)
+        if begun and some is not at_once[-1]:
+            keep(jobs[0].model)
 
 
 def _is_begun(job: Job, held: ExitStack, pass_on: bool) -> bool:

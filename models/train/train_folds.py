@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
@@ -16,7 +17,7 @@ from models.train.run_jobs import run_jobs
 
 
 def train_models(
-    workspace: Workspace, requests: Sequence[ModelRequest], *, restart: bool = False, **options: bool
+    workspace: Workspace, requests: Sequence[ModelRequest], *, restart: bool = False, **options: Any
 ) -> bool:
     """Train models on all folds, one after another; return whether all have all their scores now.
 
@@ -46,6 +47,7 @@ def train_folds(
     restart: bool = False,
     skip_broken: bool = False,
     no_test: bool = False,
+    keep: Callable[[str], None] = lambda _: None,
 ) -> bool:
     """Train a model on one fold, or on all of them; return whether all have scores now.
 
@@ -56,6 +58,7 @@ def train_folds(
         restart: remove what was made first.
         skip_broken: leave broken chips out, instead of stopping.
         no_test: score held-out chips only.
+        keep: called with the model after jobs that were done, and at the end.
     """
     store, model = ScoreStore.of(workspace), request.model
     every = range(store.table.num_folds)
@@ -67,7 +70,8 @@ def train_folds(
         remove(workspace, model, number)
     numbers = every if fold is None else [fold]
     jobs = [Job(workspace, store, model, recipe, number, skip_broken, with_test=not no_test) for number in numbers]
-    run_jobs(jobs, pass_on=fold is None)
+    run_jobs(jobs, pass_on=fold is None, keep=keep)
+    keep(model)  # also what was done before
     return store.folds_of(model) == list(every)
 
 

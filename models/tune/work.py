@@ -79,8 +79,8 @@ class Tuning:
             for fold in begun(workspace.runs / name):
                 remove(workspace, name, fold)
         record_recipe(workspace, name, recipe)
-        options = {"skip_broken": self.request.skip_broken, "no_test": self.request.no_test}
-        return train_folds(workspace, ModelRequest(name), **options)
+        skip_broken, no_test = self.request.skip_broken, self.request.no_test
+        return train_folds(workspace, ModelRequest(name), skip_broken=skip_broken, no_test=no_test)
 
     def _figures(self, trials: Sequence[Trial]) -> Figures:
         winner = self.space.recipe(best_of(trials).settings)

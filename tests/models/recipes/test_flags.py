@@ -6,13 +6,14 @@ import re
 import shlex
 from typing import Any
 
-import click
 import pytest
+import rich_click as click
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from competition.terminal.command_line import Words, as_flags
-from models.recipes.flags import SEVERAL, RecipeCommand, model_flags, recipe_flags, recipe_lists
+from competition.terminal.output import output_flags
+from models.recipes.flags import SEVERAL, model_flags, recipe_flags, recipe_lists
 from models.recipes.values import FLAGS
 
 
@@ -119,17 +120,18 @@ def test_one_name_is_not_given_to_several_models():
 
 
 def test_help_shows_first_what_is_given_most_often_and_every_flag_once():
-    @click.command(cls=RecipeCommand)
-    @click.option("--workspace")
+    @click.command()
+    @output_flags
     @model_flags
     @recipe_flags
     def verb(**options: Any) -> None:
         raise AssertionError
 
     shown = CliRunner().invoke(verb, ["--help"]).output
-    headings = re.findall(r"^(\S.*):$", shown, re.M)
-    assert headings[:3] == ["Options", "The work", "The network"]
-    assert headings[3:] == ["The loss", "The steps of training", "The chips of a step"]
-    flags = re.findall(r"^  .*?(--[\w-]+)", shown, re.M)
-    assert flags[:6] == ["--models", "--name", "--images", "--bands", "--input-size", "--epochs"]
+    headings = re.findall(r"^╭─ (.+?) ─+╮$", shown, re.M)
+    assert headings[:2] == ["Options", "Where, and what is shown"]
+    assert headings[2:] == ["The network", "The loss", "The steps of training", "The chips of a step"]
+    flags = re.findall(r"^│ .*?(--[\w-]+)", shown, re.M)
+    often = ["--models", "--name", "--images", "--bands", "--input-size", "--epochs"]
+    assert flags[: len(often)] == often
     assert sorted(flags) == sorted(parameter.opts[-1] for parameter in verb.get_params(click.Context(verb)))

@@ -19,11 +19,13 @@ from folds.table import FoldTable
 from models.inputs.batches import Batches, Chips
 from models.inputs.examples import Examples
 from models.recipes.recipe import Recipe
+from models.runs.event_log import HELDOUT
 from models.runs.training_state import STATE, TrainingState, checkpoints
 from models.train import fit
 from models.train.checkpoints import BEST, LATEST
 from models.train.fit import train
 from tests.models import samples
+from tests.models.event_files import read_events
 from tests.models.samples import interrupt_at, tiny_recipe
 from tests.models.train.conftest import recipe_for, train_played, weights_of
 
@@ -181,6 +183,40 @@ def test_an_epoch_whose_loss_is_no_number_is_not_kept(network, play, tmp_path, l
     with pytest.raises(UserError, match=r"The loss became (nan|inf) in epoch 2 .* To begin again, run"):
         train_played(folder, network, recipe_for(2))
     assert TrainingState.read(checkpoints(folder)[-1] / STATE).epochs == 1
+
+
+@pytest.mark.parametrize("moment", ["write_checkpoint", "log_epochs"])
+def test_killed_around_a_checkpoint_and_gone_on_every_step_is_logged_once(network, play, tmp_path, monkeypatch, moment):
+    metrics = (0.25, 0.5, 0.375)
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    play(*metrics)
+    train_played(tmp_path, network, recipe_for(1))
+    with monkeypatch.context() as context:
+        context.setattr(fit, moment, kill if moment == "write_checkpoint" else _killed_later(kill, calls=1))
+        with pytest.raises(KeyboardInterrupt):
+            train_played(tmp_path, network, recipe_for(3))
+    logged = read_events(tmp_path / HELDOUT)["F2"]
+    assert logged == [(1, 0.25)]
+    train_played(tmp_path, network, recipe_for(3))
+    assert read_events(tmp_path / HELDOUT)["F2"] == [(1, 0.25), (2, 0.5), (3, 0.375)]
+
+
+def _killed_later(kill: Callable[..., None], calls: int) -> Callable[..., None]:
+    left = iter(range(calls))
+    return lambda *arguments: None if next(left, None) is not None else kill()
+
+
+def test_an_epoch_that_a_kill_kept_from_the_log_is_there_after_the_next_start(network, play, tmp_path, monkeypatch):
+    play(0.25, 0.5)
+    with monkeypatch.context() as context:
+        context.setattr(fit, "log_epochs", lambda *_: None)
+        train_played(tmp_path, network, recipe_for(2))
+    assert not (tmp_path / HELDOUT).exists()
+    train_played(tmp_path, network, recipe_for(2))  # there is nothing to train
+    assert read_events(tmp_path / HELDOUT)["F2"] == [(1, 0.25), (2, 0.5)]
 
 
 def test_dropout_draws_depend_on_seed_and_epoch_and_differ_between_layers():

@@ -34,6 +34,7 @@ from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.curves import LEARNT, learnt_by_fold
+from models.runs.event_log import HELDOUT, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, remove
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.training_state import HEAD, TrainingState, state_of
@@ -41,6 +42,7 @@ from models.train.fit import train
 from models.train.run_jobs import run_jobs
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
 from tests.models import samples
+from tests.models.event_files import read_events
 from tests.models.samples import content_of, frozen, tiny_job, tiny_recipe
 from tests.models.train.conftest import interrupt_heads_after, no_head_is_to_be_trained
 
@@ -140,7 +142,7 @@ def test_provenance_says_what_the_scores_were_made_with(trained):
 def test_a_finished_fold_holds_weights_and_scores_and_no_pickle(trained):
     folder = trained.runs / "tiny/fold1"
     names = {path.name for path in folder.iterdir()}
-    assert names == {JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json"}
+    assert names == {JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", *LOGS}
     for name in ("heldout.npz", "test.npz"):
         with np.load(folder / name, allow_pickle=False) as arrays:
             assert {arrays[key].dtype.kind for key in arrays} == {"U", "f"}
@@ -437,9 +439,12 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
     job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
     run_jobs([job])
     assert {path.name for path in job.folder.iterdir()} == {
-        JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1",
+        JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1", HEAD, *LOGS,
     }  # fmt: skip
-    assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK}
+    assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK, HEAD, *LOGS}
+    for folder in (job.folder, job.folder / "seed1"):  # of the head that came before, what it shows of itself alone
+        assert {path.name for path in (folder / HEAD).iterdir()} == {*LOGS}
+        assert [step for step, _ in read_events(folder / HEAD / HELDOUT)["loss"]] == [1]
     store, labels = store_of(workspace), workspace.competition.labels
     scores = store.read("tiny", 0)
     assert scores.provenance.scored == ("clear", "water")
@@ -536,6 +541,8 @@ def test_killed_in_mid_epoch_a_fold_goes_on_and_completes(workspace):
     assert after.history[: before.epochs] == before.history
     assert store_of(workspace).read("baseline", 0).heldout.names == heldout_names(workspace, 0)
     assert not (folder / "checkpoints").exists()
+    for split in LOGS:
+        assert [step for step, _ in read_events(folder / split)["loss"]] == list(range(1, EPOCHS + 1))
 
 
 def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):

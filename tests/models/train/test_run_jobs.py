@@ -24,6 +24,7 @@ from folds.table import FoldTable
 from models.heads.group import HeadGroup
 from models.inputs.sources import Sources
 from models.runs.curves import LEARNT
+from models.runs.event_log import LOGS, PREFIX
 from models.runs.folders import HISTORY, LOG, NETWORK, alone
 from models.runs.status import reached
 from models.runs.training_state import checkpoints, state_of
@@ -94,16 +95,21 @@ def made_by(job: Job) -> list[Any]:
     return [scores.heldout.names, scores.heldout.values.tobytes(), scores.test.values.tobytes(), figures]
 
 
+def kept_in(folder: Path) -> set[str]:
+    """Return the names of all files, those of event files without when they were begun."""
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {re.sub(r"(tfevents\.).*", r"\1", name) for name in names}
+
+
 def test_a_fold_alone_is_the_one_of_all_folds_at_once(jobs, whole):
     for job, other in zip(jobs, whole, strict=True):
         run_jobs([job])
         assert made_by(job) == made_by(other)
-        kept = {str(path.relative_to(job.folder)) for path in job.folder.rglob("*") if path.is_file()}
-        assert kept == {
+        assert kept_in(job.folder) == kept_in(other.folder) == {
             "job.json", LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json",
             f"seed1/{HISTORY}", f"seed1/{NETWORK}",
+            *(f"{seed}{split}/{PREFIX}" for seed in ("", "seed1/") for split in LOGS),
         }  # fmt: skip
-        assert kept == {str(path.relative_to(other.folder)) for path in other.folder.rglob("*") if path.is_file()}
     assert len({state_of(job.folder).history[-1].heldout_loss for job in jobs}) == K
 
 

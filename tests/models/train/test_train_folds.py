@@ -19,7 +19,7 @@ def ran(monkeypatch) -> list[Job]:
     """The jobs that would have been run."""
     jobs: list[Job] = []
 
-    def run(given: list[Job], *, pass_on: bool) -> None:
+    def run(given: list[Job], *, pass_on: bool, keep: object) -> None:
         assert pass_on == (len(given) > 1)
         jobs.extend(given)
 
