@@ -17,6 +17,7 @@ import folds.verbs
 import models.verbs
 import submissions.verbs
 from competition.common.errors import spelled
+from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
 from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
@@ -162,7 +163,9 @@ def report(workspace: Workspace, name: str | None, output: Path | None, suspects
 
     for path in filter(None, (output, suspects)):
         check_writable(path)
-    click.echo(write_report(name, workspace, Given(**known_of(workspace)), output, suspects).text())
+    with reporter.busy("writing the report"):
+        written = write_report(name, workspace, Given(**known_of(workspace)), output, suspects)
+    click.echo(written.text())
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
 from competition.terminal.command_line import FILE
 from competition.terminal.output import as_json, show, show_next
@@ -61,7 +62,8 @@ def folds(
     elif workspace.competition.tables.fold_column is not None and not given:
         assigned = take_folds(workspace, force=force)
     else:
-        assigned = assign_folds(workspace, k=k or 5, seed=seed or 0, repeats=repeats or 1, group=group, force=force)
+        with reporter.busy("assigning folds"):
+            assigned = assign_folds(workspace, k=k or 5, seed=seed or 0, repeats=repeats or 1, group=group, force=force)
     show(assigned)
     show_next(f"train --models baseline{bands_flag(workspace.competition)}")
 

@@ -41,7 +41,8 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
         if command := after_cuts(model, workspace):
             show_next(command)
         return
-    chosen = make_cuts(model, workspace, trials=trials)
+    with reporter.busy("finding cuts"):
+        chosen = make_cuts(model, workspace, trials=trials)
     show(chosen)
     reporter.say(f"Wrote {chosen.path}; studies in {workspace.studies}.")
     if command := after_cuts(model, workspace):
@@ -127,12 +128,14 @@ def compare(
     tracker = ComparisonTracker(workspace, track)
     members = members or known_members(workspace)
     tuning = Tuning(trials, workspace.studies, title="compare")
-    candidates = make_candidates(members, workspace, tuning=tuning, **options)
-    comparison = compare_all(candidates, methods, rules)
-    shaken = comparison.shake_up(public) if public else None
+    with reporter.busy("comparing"):
+        candidates = make_candidates(members, workspace, tuning=tuning, **options)
+        comparison = compare_all(candidates, methods, rules)
+        shaken = comparison.shake_up(public) if public else None
+        text = comparison.text(top=top, shaken=shaken)
     for line in candidates.chips.notes:
         reporter.say(line)
-    show(comparison, text=comparison.text(top=top, shaken=shaken), shake_up=shaken)
+    show(comparison, text=text, shake_up=shaken)
     tracker.keep(comparison, members=members, methods=methods, rules=rules, trials=trials, **options)
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 
@@ -178,11 +181,12 @@ def blend(
     if options["exclusive"] is None:
         options["exclusive"] = not auto
     tuning = Tuning(trials, workspace.studies, title=name)
-    candidates = make_candidates(members, workspace, tuning=tuning, **options)
-    if auto:
-        blended = make_best(name, candidates, workspace)
-    else:
-        blended = make_blend(name, candidates, workspace, method=method or "mean", rule=rule or "auto")
+    with reporter.busy("blending"):
+        candidates = make_candidates(members, workspace, tuning=tuning, **options)
+        if auto:
+            blended = make_best(name, candidates, workspace)
+        else:
+            blended = make_blend(name, candidates, workspace, method=method or "mean", rule=rule or "auto")
     if blended.lacking:
         show(blended)
         raise blended.lacking

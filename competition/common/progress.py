@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
 from competition.common.text import counted, lasting, readable
@@ -126,6 +127,34 @@ class Reporter:
                 total=total, desc=title or None, unit=name, unit_scale=scale, leave=False, delay=SECONDS_TO_BAR
             )
         return Bar(self, total, title, unit, drawn)
+
+    @contextmanager
+    def busy(self, title: str) -> Iterator[None]:
+        """Show on a terminal that the block is at work, and for how long, where how much there is to do is not known.
+
+        Not on standard error, which is turned aside while a backend loads.
+        """
+        if self._is_silent or not sys.stdout.isatty():
+            yield
+            return
+        from tqdm import tqdm
+
+        over = Event()
+
+        def tick() -> None:
+            if over.wait(SECONDS_TO_BAR):
+                return
+            with tqdm(file=sys.stdout, bar_format=f"{title} {{elapsed}}", leave=False) as drawn:
+                while not over.wait(SECONDS_TO_BAR):
+                    drawn.refresh()
+
+        clock = Thread(target=tick, daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            over.set()
+            clock.join()
 
     @contextmanager
     def log_to(self, path: Path) -> Iterator[None]:

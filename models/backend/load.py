@@ -35,7 +35,7 @@ def load_backend() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each fold's functions being traced anew
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with turned_aside(2) as aside:
+        with reporter.busy("loading Keras"), turned_aside(2) as aside:
             importlib.import_module("keras")
     except Exception as error:  # libraries raise whatever they like where they do not load
         os.write(2, aside)

@@ -111,18 +111,35 @@ def test_a_long_work_without_a_terminal_says_once_a_minute_how_far_it_is(
     assert len(said) == 3
 
 
-def test_on_a_terminal_a_bar_shows_how_fast_it_goes_and_what_is_left() -> None:
+def on_a_terminal(code: str) -> str:
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))
-    code = (
-        "from competition.common.progress import reporter; import time\n"
-        "with reporter.bar(100, 'decoding') as bar:\n"
-        "    for _ in range(15): time.sleep(0.1); bar.update(2)\n"
-        "    reporter.say('a line')\n"
-    )
-    subprocess.run([sys.executable, "-c", code], stdout=follower, stderr=follower, check=True)
+    before = "from competition.common import progress; from competition.common.progress import reporter; import time\n"
+    before += "progress.SECONDS_TO_BAR = 0.1\n"
+    subprocess.run([sys.executable, "-c", before + code], stdout=follower, stderr=follower, check=True)
     os.close(follower)
     shown = os.read(leader, 10_000).decode()
     os.close(leader)
+    return shown
+
+
+def test_on_a_terminal_a_bar_shows_how_fast_it_goes_and_what_is_left() -> None:
+    shown = on_a_terminal(
+        "with reporter.bar(100, 'decoding') as bar:\n"
+        "    for _ in range(6): time.sleep(0.1); bar.update(2)\n"
+        "    reporter.say('a line')\n"
+    )
     assert re.search(r"decoding: +\d+%.*<00:0\d, .* chips/s", shown)
     assert "a line" in shown
+
+
+def test_on_a_terminal_it_is_shown_that_work_goes_on_and_nothing_of_that_is_left() -> None:
+    shown = on_a_terminal(
+        "with reporter.busy('thinking'):\n"
+        "    time.sleep(0.5)\n"
+        "    with reporter.bar(9, 'steps') as bar: time.sleep(0.2); bar.update()\n"
+        "    reporter.say('a line')\n"
+    )
+    assert "thinking 00:00" in shown
+    assert "a line" in shown
+    assert shown.rsplit("\r", 2)[-2].strip() == shown.rsplit("\r", 2)[-1].strip() == ""
