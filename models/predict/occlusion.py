@@ -10,7 +10,7 @@ such labels. So a place is filled with the chip's usual colour under fine textur
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
+from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.devices import batch_size_for
@@ -79,13 +80,15 @@ class Occlusion:
         recipe, images = trained.recipe, self.workspace.competition.image_set(trained.recipe.images)
         paths, fold = self.workspace.layout.files(images, "train"), _held_out_by(store, trained)
         wanted = {name: paths[name] for name in names if name in paths and name in fold}
+        if not wanted:
+            raise UserError(f"None of the chips has a file and was held out by a finished fold of '{model}'.")
         files = ChipFiles(wanted, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken=True)
-        networks = _Networks(trained, self.workspace.cache)
+        # All at once, lest a damaged file be found out after half of the chips.
+        scorers = _scorers(trained, sorted({fold[name] for name in wanted}), files.sample(), self.workspace.cache)
         for batch in files.batches(READ_AT_ONCE):
             for name, chip in zip(batch.names, batch.chips, strict=True):
                 turned = np.concatenate([apply_view(chip[None], view) for view in recipe.test_views])
-                score = networks.scorer(fold[name], chip[None])
-                said = _scores(score, np.concatenate([chip[None], turned, without_places(chip)]))
+                said = _scores(scorers[fold[name]], np.concatenate([chip[None], turned, without_places(chip)]))
                 as_it_is, by_view, hidden = np.split(trained.task.spread(said), [1, 1 + len(turned)])
                 yield Hidden(name, as_it_is[0], by_view, places(), hidden)
 
@@ -149,24 +152,16 @@ def _scores(score: Scorer, chips: NDArray[Any]) -> NDArray[np.float32]:
     return np.concatenate([score([chips[start : start + at_once]]) for start in range(0, len(chips), at_once)])
 
 
-@dataclass
-class _Networks:
-    """The networks of a model's folds, loaded when they are asked for."""
-
-    trained: Trained
-    cache: Path
-    scorers: dict[int, Scorer] = field(default_factory=dict)
-
-    def scorer(self, fold: int, sample: NDArray[Any]) -> Scorer:
-        """Return what scores chips with the networks of one fold; the folds share their frozen backbone."""
-        if fold not in self.scorers:
-            trained, folders = self.trained, [self.trained.folders[fold]]
-            other = next(iter(self.scorers.values()), None)
-            if other and other.extractor:
-                num_features = other.extractor(sample).shape[-1]
-                heads = head_runners(trained.recipe, trained.task, num_features, folders)
-                self.scorers[fold] = replace(other, networks=heads)
-            else:
-                kept = trained.kept_in(self.cache)
-                self.scorers[fold] = scorer_of(trained.recipe, trained.task, trained.inputs, folders, sample, kept)
-        return self.scorers[fold]
+def _scorers(trained: Trained, folds: Sequence[int], sample: NDArray[Any], cache: Path) -> dict[int, Scorer]:
+    """Return what scores chips with the networks of each fold; they share a frozen backbone."""
+    found: dict[int, Scorer] = {}
+    for fold in folds:
+        folders, other = [trained.folders[fold]], next(iter(found.values()), None)
+        if other and other.extractor:
+            num_features = other.extractor(sample).shape[-1]
+            heads = head_runners(trained.recipe, trained.task, num_features, folders)
+            found[fold] = replace(other, networks=heads)
+        else:
+            kept = trained.kept_in(cache)
+            found[fold] = scorer_of(trained.recipe, trained.task, trained.inputs, folders, sample, kept)
+    return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+import run
 from competition.common.errors import UserError
 from models.predict import occlusion
 from models.predict.occlusion import CELLS, Occlusion, places, without_places
@@ -73,6 +75,12 @@ def test_heads_look_through_the_backbone_that_they_share(workspace, tiny_net, ti
     np.testing.assert_allclose([hidden.turned.mean(axis=0) for hidden in found], oof, atol=2e-3)  # features are halves
 
 
+def test_a_damaged_file_is_found_out_before_the_first_chip(trained):
+    (store_of(trained).folder("tiny", 2) / NETWORK).write_bytes(b"damaged")
+    with pytest.raises(UserError, match="is missing or damaged"):
+        next(Occlusion(trained)("tiny", trained.labelled.image_names))
+
+
 def test_what_is_missing_is_said_in_a_line(trained, tmp_path):
     names = trained.labelled.image_names[:2]
     for path in trained.runs.rglob(NETWORK):
@@ -81,3 +89,12 @@ def test_what_is_missing_is_said_in_a_line(trained, tmp_path):
         list(Occlusion(trained)("tiny", names))
     with pytest.raises(UserError, match="Unknown model 'none'"):
         list(Occlusion(trained)("none", names))
+    with pytest.raises(UserError, match="None of the chips has a file and was held out by a finished fold of 'tiny'"):
+        list(Occlusion(trained)("tiny", ["nobody"]))
+
+
+def test_a_report_shows_where_the_networks_looked(trained):
+    result = CliRunner().invoke(run.main, ["report", "--overlays", "--workspace", str(trained.root)])
+    assert result.exit_code == 0, result.output
+    assert "Overlays show where tiny looked: on " in result.output
+    assert '<figure class="look">' in (trained.root / "report.html").read_text(encoding="utf-8")
