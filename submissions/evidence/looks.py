@@ -34,11 +34,22 @@ class Looked:
 
     Attributes:
         model: its name; "" if there was none.
-        line: at how many chips, or why there is none.
+        subject: what the chips are shown for.
+        is_only: whether it is the only one behind that.
     """
 
     model: str
-    line: str
+    subject: str
+    is_only: bool = True
+
+    def line(self, chips: Sequence[Shown]) -> str:
+        """Return what the overlays of the chips shown show, and of how many there are some."""
+        if not self.model:
+            return f"No overlays: behind {self.subject} is no network of this workspace that can be looked through."
+        part = "" if self.is_only else ", which of several networks has the largest part in the scores"
+        number, every = sum(bool(chip.looks) for chip in chips), counted(len(chips), "chip")
+        of = every if number == len(chips) else f"{number:,} of {every}, the most telling"
+        return f"Overlays show where {self.model} looked{part}: on {of}."
 
 
 def look(evidence: Evidence, chips: Sequence[Shown]) -> Looked | None:
@@ -54,14 +65,11 @@ def look(evidence: Evidence, chips: Sequence[Shown]) -> Looked | None:
     """
     if evidence.given.hide is None:
         return None
-    name, networks = evidence.subject.evaluation.name, networks_of(evidence)
+    subject, networks = evidence.subject.evaluation.name, networks_of(evidence)
     for model in networks:
-        if found := _look_through(model, evidence, chips):
-            which = f"{model}, which has the largest part in {name}," if len(networks) > 1 else model
-            some = f"{found:,} of {counted(len(chips), 'chip')}, the most telling"
-            of = counted(len(chips), "chip") if found == len(chips) else some
-            return Looked(model, f"Overlays show where {which} looked: of {of}.")
-    return Looked("", f"No overlays: behind {name} is no network of this workspace that can be looked through.")
+        if _look_through(model, evidence, chips):
+            return Looked(model, subject, is_only=len(networks) == 1)
+    return Looked("", subject)
 
 
 def networks_of(evidence: Evidence) -> list[str]:
@@ -94,22 +102,21 @@ def _worth(evidence: Evidence, name: str) -> float:
     return evidence.workspace.competition.metric.sign * evidence.at_prior_cut(evidence.of_member(name))
 
 
-def _look_through(model: str, evidence: Evidence, chips: Sequence[Shown]) -> int:
-    """Give chips the looks of one model, as long as there is time; return how many got some."""
-    wanted, found, start = {chip.name: chip for chip in chips}, 0, time.monotonic()
+def _look_through(model: str, evidence: Evidence, chips: Sequence[Shown]) -> bool:
+    """Give chips the looks of one model, as long as there is time; return whether one got some."""
+    wanted, start = {chip.name: chip for chip in chips}, time.monotonic()
     assert evidence.given.hide is not None
     with reporter.bar(len(chips), f"looking through {model}") as bar:
         try:
             for hidden in evidence.given.hide(model, list(wanted)):
                 chip = wanted[hidden.name]
                 chip.looks = looks_at(hidden, evidence, chip)
-                found += 1
                 bar.update()
                 if time.monotonic() - start > MOST_SECONDS:
                     break
         except UserError as error:
             reporter.say(f"'{model}' cannot be looked through: {error}")
-    return found
+    return any(chip.looks for chip in chips)
 
 
 def looks_at(hidden: Hidden, evidence: Evidence, chip: Shown) -> list[Look]:

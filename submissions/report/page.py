@@ -79,7 +79,7 @@ def write_report(
     content = _content(evidence, wrong)
     text = _template().render(content)
     write_text(path, text)
-    lines = [content["looked"].line] if content["looked"] else []
+    lines = [content["looked_line"]] if content["looked"] else []
     if suspects is not None:
         number = write_suspects(suspects, wrong, evidence)
         lines.append(
@@ -129,6 +129,7 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
         "wrong": sorted((one for one in wrong if len(one.rows)), key=lambda one: one.false_share),
         "chips": [(chip, worst.scores_of(evidence, chip)) for chip in chips],
         "looked": looked,
+        "looked_line": looked.line(chips) if looked else "",
         "full": round(math.exp(thumbnails.FULL)),
         "kinds": {kind: said for kind, said in worst.KINDS.items() if _is_among(kind, chips)},
         **_of_comparison(evidence),

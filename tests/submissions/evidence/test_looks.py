@@ -74,7 +74,8 @@ def test_there_is_an_end_to_looking_and_it_is_said(watched, monkeypatch):
     monkeypatch.setattr(looks, "MOST_SECONDS", -1.0)
     chips = worst_chips(watched, labels_of(watched))
     found = look(watched, chips)
-    assert f"1 of {len(chips)} chips, the most telling" in found.line
+    assert f"on 1 of {len(chips)} chips, the most telling" in found.line(chips)
+    assert ": on 1 chip." in found.line(chips[:1])
     assert [bool(chip.looks) for chip in chips] == [True, *(False for _ in chips[1:])]
 
 

@@ -108,7 +108,7 @@ def test_without_a_whole_model_there_is_no_report(workspace, tmp_path):
 def test_overlays_are_shown_where_they_are_asked_for(hostile, reported):
     text = hostile.read_text(encoding="utf-8")
     number, chips = text.count('<figure class="look">'), text.count('<article class="chip"')
-    assert f"looked: of {chips - chips // 4} of {chips} chips, the most telling." in text
+    assert f"has the largest part in the scores: on {chips - chips // 4} of {chips} chips, the most telling." in text
     assert chips - chips // 4 <= number <= MOST_LOOKS * chips
     assert len(re.findall(r'alt="[^"]+, where [ab] looked for [^"]+"', text)) == number
     assert text.count("0.800, with the square hidden 0.200 (odds ÷ 16.0)") == number
