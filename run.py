@@ -151,20 +151,20 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
 @click.argument("name", required=False, shell_complete=of_scored)
 @click.option("--output", type=FILE, help="file to write; default: report.html in the workspace")
 @click.option("--suspects", type=FILE, help="CSV file to write: chips and labels that may be wrong")
-def report(workspace: Workspace, name: str | None, output: Path | None, suspects: Path | None) -> None:
+@click.option("--overlays", is_flag=True, help="also show where the network looked; runs it, up to three minutes or so")
+def report(workspace: Workspace, name: str | None, output: Path | None, suspects: Path | None, overlays: bool) -> None:
     """Write a page that shows what models, blends and rules are worth, label by label, and the chips they get wrong.
 
     NAME is a model or blend to look at closely; default: the simplest within an error of the best of the usual ones.
     """
-    from competition.common.files import check_writable
+    from models.predict.occlusion import Occlusion
     from models.runs.curves import known_of
     from submissions.evidence.given import Given
     from submissions.report.page import write_report
 
-    for path in filter(None, (output, suspects)):
-        check_writable(path)
+    given = Given(**known_of(workspace), hide=Occlusion(workspace) if overlays else None)
     with reporter.busy("writing the report"):
-        written = write_report(name, workspace, Given(**known_of(workspace)), output, suspects)
+        written = write_report(name, workspace, given, output, suspects)
     click.echo(written.text())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.copies.copies import kept_copies
+from submissions.decide.log_odds import log_odds
 from submissions.evidence.evidence import HALF, Evidence
 from submissions.evidence.labels import Label
 
@@ -26,6 +28,37 @@ KINDS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Where a network looked for a label of a chip.
+
+    Attributes:
+        label: its name.
+        falls: float array (cells, cells): by how much the label's log odds fall when what is there is hidden.
+        place: the one that matters most: top, left, bottom and right, as shares of the chip's side.
+        score: of the chip as it is.
+        without: its score with that place hidden.
+        matters: whether hiding it changes more than turning the chip does.
+    """
+
+    label: str
+    falls: NDArray[np.float64]
+    place: tuple[float, float, float, float]
+    score: float
+    without: float
+    matters: bool
+
+    def text(self) -> str:
+        """Return what hiding the place does to the score."""
+        if not self.matters:
+            return "no single place matters"
+        return f"{self.score:.3f}, with the square hidden {self.without:.3f} (odds {self._change()})"
+
+    def _change(self) -> str:
+        fall = float(log_odds(np.array(self.score)) - log_odds(np.array(self.without)))
+        return f"{'÷' if fall > 0 else '×'} {math.exp(abs(fall)):.1f}"
+
+
 @dataclass
 class Shown:
     """A chip of the gallery.
@@ -34,13 +67,17 @@ class Shown:
         name: its id.
         row: among the labelled chips.
         why: pairs of a kind and what it is about: a label, or of a copy the other chip; "" where it is about none.
+        looks: where the network looked for labels that it is about; none where nobody asked for them.
         pictures: of it, by what they show, as data URLs.
+        overlays: looks, each with its picture as a data URL.
     """
 
     name: str
     row: int
     why: list[tuple[str, str]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     pictures: dict[str, str] = field(default_factory=dict)
+    overlays: list[tuple[Look, str]] = field(default_factory=list)
 
 
 def worst_chips(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,6 +36,24 @@ class Curve(Protocol):
     learning_rate: NDArray[np.float64]
 
 
+class Hidden(Protocol):
+    """What networks that did not see a chip say of it when places of it are hidden.
+
+    Attributes:
+        name: of the chip.
+        scores: float array (num_labels,), of the chip as it is.
+        turned: float array (num_views, num_labels), of the chip under the views that its scores are averaged over.
+        places: float array (num_places, 4): top, left, bottom and right of each place, as shares of the chip's side.
+        hidden: float array (num_places, num_labels), with each place hidden.
+    """
+
+    name: str
+    scores: NDArray[np.float32]
+    turned: NDArray[np.float32]
+    places: NDArray[np.float64]
+    hidden: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Given:
     """What is known of the models.
@@ -47,6 +65,8 @@ class Given:
         learnt: by model and fold, the metric on the chips learnt and on those held out, as these are, without
             augmentation or further views; None where it was not kept.
         recipes: by model, what it is made by, in a few words.
+        hide: yields, of a model and names of chips, what its networks say with places hidden, as it is made; None where
+            nobody asked for it.
     """
 
     headers: Sequence[str] = ()
@@ -54,3 +74,4 @@ class Given:
     curves: Sequence[Curve] = ()
     learnt: Mapping[str, Sequence[tuple[float, float] | None]] = field(default_factory=dict)
     recipes: Mapping[str, str] = field(default_factory=dict)
+    hide: Callable[[str, Sequence[str]], Iterator[Hidden]] | None = None

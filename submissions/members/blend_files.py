@@ -59,6 +59,18 @@ def method_of(folder: Path) -> str | None:
         return None
 
 
+def weights_of(folder: Path) -> dict[str, float]:
+    """Return by name what the members of a blend weigh; nothing where none are kept, as of a plain mean.
+
+    Args:
+        folder: of the blend.
+    """
+    try:
+        return read_record(folder / MARKER, lambda content: dict(content.get("weights", {})), version=FORMAT)
+    except DamagedError:
+        return {}
+
+
 def write_blend(folder: Path, oof: Scores, test: Scores, provenance: dict[str, Any]) -> dict[str, Any]:
     """Write a blend; a blend that is there stays until the new one is complete.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from competition.common.errors import UserError, spelled
-from competition.common.files import write_text
+from competition.common.files import check_writable, write_text
 from competition.common.text import counted, day, now, readable
 from competition.workspace import Workspace
 from submissions.evidence import chips as worst
-from submissions.evidence import labels, members
+from submissions.evidence import labels, looks, members
 from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.given import Given
 from submissions.evidence.suspects import MOST_LISTED, Suspects, suspects_of, write_suspects
@@ -65,9 +66,12 @@ def write_report(
         suspects: CSV file to write, of the labels that look wrong; None: none.
 
     Raises:
-        UserError: if no model has all its folds, there is no such model or blend, or both files are one.
+        UserError: if a file cannot be written, no model has all its folds, there is no such model or blend, or both
+            files are one.
     """
     path = workspace.root / FILE if output is None else output
+    for file in filter(None, (path, suspects)):
+        check_writable(file)
     if suspects is not None and suspects.resolve() == path.resolve():
         raise UserError(f"--suspects is the file of the report, {path}. Give another one.")
     evidence = gather(name, workspace, given)
@@ -75,7 +79,7 @@ def write_report(
     content = _content(evidence, wrong)
     text = _template().render(content)
     write_text(path, text)
-    lines = []
+    lines = [content["looked_line"]] if content["looked"] else []
     if suspects is not None:
         number = write_suspects(suspects, wrong, evidence)
         lines.append(
@@ -105,9 +109,9 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
     """Return all that the template shows."""
     found, worths = labels.labels_of(evidence), members.worths(evidence)
     drawn = label_pictures.drawn_labels(found)
-    chips = thumbnails.draw(
-        evidence, worst.worst_chips(evidence, drawn, {one.label: one.rows.tolist() for one in wrong})
-    )
+    shown = worst.worst_chips(evidence, drawn, {one.label: one.rows.tolist() for one in wrong})
+    looked = looks.look(evidence, shown)
+    chips = thumbnails.draw(evidence, shown)
     competition = evidence.workspace.competition
     return {
         "style": _asset("page.css"),
@@ -124,6 +128,9 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
         "most_listed": MOST_LISTED,
         "wrong": sorted((one for one in wrong if len(one.rows)), key=lambda one: one.false_share),
         "chips": [(chip, worst.scores_of(evidence, chip)) for chip in chips],
+        "looked": looked,
+        "looked_line": looked.line(chips) if looked else "",
+        "full": round(math.exp(thumbnails.FULL)),
         "kinds": {kind: said for kind, said in worst.KINDS.items() if _is_among(kind, chips)},
         **_of_comparison(evidence),
         **_of_labels(evidence, found, drawn),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,31 @@ class MadeUp:
         self.loss, self.heldout_loss = falling, falling + 0.1
         self.metric, self.heldout_metric = 1 - falling, 0.9 - falling
         self.learning_rate = falling / 100
+
+
+class LooksAtCorner:
+    """What networks say that look at the top left quarter alone; every fourth chip cannot be read."""
+
+    def __init__(self, num_labels: int) -> None:
+        self.num_labels = num_labels
+
+    def __call__(self, model: str, names: Sequence[str]) -> Iterator[SaidOfCorner]:
+        for number, name in enumerate(names):
+            if number % 4 != 3:
+                yield SaidOfCorner(name, self.num_labels)
+
+
+class SaidOfCorner:
+    """What they say of a chip."""
+
+    def __init__(self, name: str, num_labels: int) -> None:
+        ends = [(0.0, 0.5), (0.5, 1.0)]
+        self.name = name
+        self.scores = np.full(num_labels, 0.8, dtype=np.float32)
+        self.turned = np.tile(self.scores, (4, 1))
+        self.places = np.array([(top, left, bottom, right) for top, bottom in ends for left, right in ends])
+        self.hidden = np.tile(self.scores, (4, 1))
+        self.hidden[0] = 0.2
 
 
 def known(workspace: Workspace) -> Given:
@@ -66,7 +93,7 @@ def evidence(reported) -> Evidence:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory) -> Path:
-    """A report of a competition that judges scores, one of whose labels is a script."""
+    """A report, with overlays, of a competition that judges scores, one of whose labels is a script."""
     root = tmp_path_factory.mktemp("hostile")
     competition = Competition.model_validate(
         {
@@ -86,7 +113,8 @@ def hostile(tmp_path_factory) -> Path:
     make_table(labelled.image_names, labelled.truth, k=3, seed=0).write(workspace.fold_table)
     for seed, model in enumerate("ab"):
         add_model(ScoreStore.of(workspace), model, labelled.truth, seed)
-    return write_report(None, workspace, known(workspace)).path
+    given = replace(known(workspace), hide=LooksAtCorner(3))
+    return write_report(None, workspace, given).path
 
 
 @pytest.fixture(scope="session")

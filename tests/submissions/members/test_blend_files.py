@@ -11,7 +11,7 @@ from competition.common.errors import UserError
 from folds.score_store import ScoreStore
 from folds.scores import Scores
 from submissions.members import blend_files
-from submissions.members.blend_files import MARKER, blend_names, read_blend, write_blend
+from submissions.members.blend_files import MARKER, blend_names, read_blend, weights_of, write_blend
 from submissions.members.members import load_member
 from tests.submissions.samples import blend_of, make_workspace
 
@@ -134,3 +134,10 @@ def test_a_record_of_other_kinds_of_values_is_damaged(tmp_path: Path, spoilt: di
     path.write_text(json.dumps({**content, **spoilt}))
     with pytest.raises(UserError, match=r"blend\.json is damaged: .*To make it again, run"):
         load_member("m", workspace, ScoreStore.of(workspace))
+
+
+def test_weights_are_told_where_they_are_kept(folder):
+    assert weights_of(folder) == {}, "of a mean"
+    assert weights_of(folder.with_name("none")) == {}
+    change(folder, weights={"a": 0.75, "b": 0.25})
+    assert weights_of(folder) == {"a": 0.75, "b": 0.25}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 import run
 from competition.common.errors import UserError
+from submissions.evidence.looks import MOST_LOOKS
 from submissions.report.page import FILE, write_report
 from tests.submissions.conftest import HOSTILE, known
 
@@ -101,6 +103,29 @@ def test_without_a_whole_model_there_is_no_report(workspace, tmp_path):
     with pytest.raises(UserError, match="No model has all its folds yet"):
         write_report(None, workspace, known(workspace), tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_overlays_are_shown_where_they_are_asked_for(hostile, reported):
+    text = hostile.read_text(encoding="utf-8")
+    number, chips = text.count('<figure class="look">'), text.count('<article class="chip"')
+    assert f"has the largest part in the scores: on {chips - chips // 4} of {chips} chips, the most telling." in text
+    assert chips - chips // 4 <= number <= MOST_LOOKS * chips
+    assert len(re.findall(r'alt="[^"]+, where [ab] looked for [^"]+"', text)) == number
+    assert text.count("0.800, with the square hidden 0.200 (odds ÷ 16.0)") == number
+    without = (reported.root / FILE).read_text(encoding="utf-8")
+    assert '<figure class="look">' not in without
+    assert "Overlays show" not in without
+
+
+def test_a_report_without_a_network_says_so(reported, tmp_path, lines):
+    def hide(model, names):
+        raise UserError(f"Nothing of '{model}'.")
+
+    given = replace(known(reported), hide=hide)
+    report = write_report(None, reported, given, tmp_path / "report.html")
+    assert "No overlays: behind" in report.text()
+    assert "No overlays: behind" in report.path.read_text(encoding="utf-8")
+    assert lines[-1].endswith("cannot be looked through: Nothing of 'b'.") or lines[-1].endswith("Nothing of 'a'.")
 
 
 def test_the_suspects_are_no_file_of_the_report(reported):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
-from submissions.evidence.chips import worst_chips
+from submissions.evidence.chips import Look, worst_chips
 from submissions.evidence.labels import labels_of
-from submissions.report.thumbnails import draw
+from submissions.report.thumbnails import FULL, draw, overlay
 
 
 def test_chips_of_four_bands_are_shown_in_two_ways(evidence):
@@ -22,3 +23,19 @@ def test_chips_of_four_bands_are_shown_in_two_ways(evidence):
             assert (picture.format, picture.size) == ("WEBP", (160, 160))
             pixels.append(np.asarray(picture.convert("RGB"), float))
     assert np.abs(pixels[0] - pixels[1]).mean() > 5
+
+
+def test_colours_are_those_of_one_scale_and_the_place_is_outlined_if_it_matters():
+    chip = np.full((160, 160, 3), 128, dtype=np.uint8)
+    falls = np.zeros((16, 16))
+    falls[:4, :4], falls[12:, 12:] = FULL, -FULL / 2
+    look = Look("road", falls, (0.0, 0.0, 0.25, 0.25), 0.9, 0.5, matters=False)
+    seen = overlay(chip, look).astype(int)
+    red_over_blue = seen[:, :, 0] - seen[:, :, 2]
+    assert red_over_blue[20, 20] > 100, "what speaks for the label"
+    assert red_over_blue[20, 20] > -2 * red_over_blue[140, 140] > 100, "what speaks against it, half as much"
+    assert red_over_blue[80, 80] == 0
+    outlined = overlay(chip, replace(look, matters=True))
+    changed = np.argwhere((outlined != seen).any(axis=2))
+    assert (changed.min(), changed.max()) == (0, 40)
+    assert (outlined[20, 20] == seen[20, 20]).all()
