@@ -15,7 +15,7 @@ from competition.common.progress import reporter
 from competition.flags import in_workspace
 from competition.terminal.command_line import FILE, Verbs, Words
 from competition.terminal.completion import of_scored
-from competition.terminal.output import as_json, show, show_next
+from competition.terminal.output import Remark, as_json, show, show_next
 from submissions.flags import blend_flags, compare_flags, shown, with_trials
 from submissions.names import METHODS, RULES
 from submissions.submission_verbs import VERBS as OF_SUBMISSIONS
@@ -37,7 +37,7 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
     from submissions.members.coverage import after_cuts
 
     if why := why_none(model, workspace):
-        click.echo(why)
+        show(Remark(why))
         if command := after_cuts(model, workspace):
             show_next(command)
         return

@@ -50,6 +50,8 @@ def locked(path: Path, busy: str = "") -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):
+            os.truncate(path, 0)
         lock.release()
 
 

@@ -68,16 +68,15 @@ class Bar:
 
     def _line(self, seconds: float) -> str:
         rate, title = self._done / seconds, f"{self._title}: " if self._title else ""
+        speed = f"{rate:.1f} {self._unit}s" if self._unit != "B" and rate < 10 else self._shown(rate)
         if self._total is None:
-            return f"{title}{self._shown(self._done)}, {self._shown(rate)} a second."
-        done = self._shown(self._done).removesuffix(f" {self._unit}s")
+            return f"{title}{self._shown(self._done)}, {speed} a second."
+        done = self._shown(self._done).removesuffix(f" {self._unit}s").removesuffix(f" {self._unit}")
         left = lasting((self._total - self._done) / rate)
-        return f"{title}{done} of {self._shown(self._total)}, {self._shown(rate)} a second; about {left} to go."
+        return f"{title}{done} of {self._shown(self._total)}, {speed} a second; about {left} to go."
 
     def _shown(self, number: float) -> str:
-        if self._unit == "B":
-            return readable(round(number))
-        return counted(round(number), self._unit) if number >= 10 else f"{number:.1f} {self._unit}s"
+        return readable(round(number)) if self._unit == "B" else counted(round(number), self._unit)
 
 
 class Reporter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import rich_click as click
@@ -28,6 +29,21 @@ class Found(Protocol):
 
     def as_dict(self) -> Mapping[str, Any]:
         """Return it for JSON."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A line in place of figures, where there are none."""
+
+    line: str
+
+    def text(self) -> str:
+        """Return it."""
+        return self.line
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """Return it for JSON."""
+        return {"remark": self.line}
 
 
 def _note(context: click.Context, parameter: click.Parameter, given: bool) -> None:
