@@ -20,6 +20,7 @@ from submissions.choose.compare import Comparison, compare, known_members, metho
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import decide
 from submissions.decide.rules import cut_rules, default_rules
+from submissions.evidence import quality
 from submissions.evidence.given import Given
 from submissions.measure.cross_fit import Rule
 from submissions.measure.evaluation import Evaluation
@@ -163,11 +164,19 @@ class Evidence:
         return scores
 
     def by_member(self, name: str) -> NDArray[np.float64]:
-        """Return the average precision of each label (num_labels,) by a member's scores; NaN where it has none."""
-        scores = self.of_member(name)
+        """Return what a member's scores of each label are worth (num_labels,); NaN where it has none.
+
+        That is by the metric, or where it judges decisions the average precision.
+        """
+        scores, competition = self.of_member(name), self.workspace.competition
         scored = ~np.isnan(scores).any(axis=0)
         found = np.full(len(self.labels), np.nan)
-        found[scored] = average_precision(self.truth[:, scored], scores[:, scored])
+        if self.decides:
+            found[scored] = average_precision(self.truth[:, scored], scores[:, scored])
+        elif scored.all():
+            found = quality.of_scores(self.truth, scores, competition)
+        elif not quality.needs_all_labels(competition):
+            found[scored] = quality.of_scores(self.truth[:, scored], scores[:, scored], competition)
         return found
 
     def at_prior_cut(self, scores: NDArray[Any], rows: NDArray[np.bool_] | slice = slice(None)) -> float:

@@ -11,7 +11,7 @@ from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
 from submissions.evidence.evidence import Evidence
 from submissions.measure.evaluation import Evaluation
-from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
+from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, more, shortened
 from submissions.submit.entry import Entry
 from submissions.submit.leaderboard import BOARDS, correlate
 
@@ -70,7 +70,8 @@ def comparison_picture(evidence: Evidence) -> Picture:
             f"{metric.title} of models and blends",
             "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval, "
             "the thick one a standard error of the paired difference to the best. What lies on the shaded ground is "
-            "within one such error of the best: it cannot be told from it.",
+            "within one such error of the best: it cannot be told from it."
+            f"{more(len(shown), len(every), 'candidates')}",
             headers,
             [_cells(row.candidate.evaluation, every[0].candidate.evaluation, is_near=row.is_near) for row in every],
         )
