@@ -24,7 +24,8 @@ from submissions.evidence import quality
 from submissions.evidence.given import Given
 from submissions.measure.cross_fit import Rule
 from submissions.measure.evaluation import Evaluation
-from submissions.names import CALIBRATED, FIXED, MEAN, PLAIN
+from submissions.members.blend_files import written_as
+from submissions.names import CALIBRATED, FIXED, MEAN, PLAIN, VOTE
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 
@@ -217,12 +218,17 @@ def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
 
 
 def _named(name: str, candidates: Candidates, rules: Sequence[str]) -> Candidate:
-    """Return a member by its simplest rule within an error of the best."""
+    """Return a member by the rule that it was written with, if it is a blend, or the simplest one near the best."""
     number = [member.name for member in candidates.members].index(name)
     if number not in candidates.whole:
         raise UserError(
             f"'{name}' does not score every label: a report is about what does. Give another name, or none."
         )
+    if own := written_as(candidates.members[number].folder):
+        setting = replace(candidates.setting, calibration=own.calibration)
+        source = replace(candidates, setting=setting, exclusive=own.exclusive, alone=own.alone)
+        (candidate,) = source.singles(number, [own.rule], VOTE if own.method == VOTE else MEAN)
+        return candidate
     return simplest(sorted(candidates.singles(number, rules), key=lambda candidate: candidate.simplicity))
 
 

@@ -58,6 +58,11 @@ def sentence_of(competition: Competition) -> str:
     return f"The metric pools all labels; the {title} of a label is what comes nearest to it."
 
 
+def decided_by(competition: Competition) -> str:
+    """Return what is shown as decided where the metric judges scores."""
+    return "the likeliest label of each chip" if competition.is_multi_class else "a cut of 0.5"
+
+
 def of_counts(
     hits: ArrayLike, decided: ArrayLike, carried: ArrayLike, num_chips: int, competition: Competition
 ) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
         rows = _points(recall, precision)
         return drawn.picture(
             f"{label.name}: precision and recall",
-            f"Average precision {cell(label.average_precision)}. The diamond is what {_decided(evidence)}: precision "
+            f"Average precision {cell(label.average_precision)}. The diamond is {_decided(evidence)}: precision "
             f"{cell(label.precision)}, recall {cell(label.recall)}. The dotted line is a guess: its share of chips.",
             ("recall", "precision"),
             rows,
@@ -62,7 +62,7 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
 
 
 def _decided(evidence: Evidence) -> str:
-    return "was decided" if evidence.decides else "a cut of 0.5 would decide"
+    return "what was decided" if evidence.decides else quality.decided_by(evidence.workspace.competition)
 
 
 def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
 from submissions.evidence.evidence import Evidence
 from submissions.measure.evaluation import Evaluation
+from submissions.members.blend_files import written_as
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, more, shortened
 from submissions.submit.entry import Entry
 from submissions.submit.leaderboard import BOARDS, correlate
@@ -195,8 +196,18 @@ def data_rows(evidence: Evidence) -> list[tuple[str, str]]:
         ("folds", f"{len(folds)}, of {folds.min():,} to {folds.max():,} chips; digest {source.chips.fold_digest[:8]}"),
         ("members", ", ".join(member.name for member in source.members)),
         ("looked at closely", evidence.subject.evaluation.name),
+        *_as_written(evidence),
         ("judged", "decided labels" if competition.metric.judges == DECISIONS else "scores, nothing is decided"),
     ]
+
+
+def _as_written(evidence: Evidence) -> list[tuple[str, str]]:
+    """Return what was said of a named blend when it was written: its rules learnt then without each pair of folds."""
+    written = written_as(evidence.subject.members[0].folder) if len(evidence.subject.members) == 1 else None
+    if written is None:
+        return []
+    figures = written.figures[0]
+    return [("when it was written", f"{figures['name']}: {figures['metric']} {figures['cross_fitted']:.4f}")]
 
 
 def submission_rows(evidence: Evidence) -> list[tuple[str, ...]]:

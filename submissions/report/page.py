@@ -169,6 +169,7 @@ def _of_quality(evidence: Evidence, found: list[labels.Label]) -> Mapping[str, A
     return {
         "quality": quality.title_of(competition),
         "quality_said": quality.sentence_of(competition),
+        "decided_by": "decided" if evidence.decides else quality.decided_by(competition),
         "has_own": quality.kind_of(competition) not in quality.SHOWN_ANYHOW,
         "has_cuts": not all(np.isnan(label.cut) for label in found),
         "has_notes": any(label.fault for label in found),
