@@ -14,6 +14,7 @@ from submissions.measure.reliability import reliability
 EVEN = 0.6  # share of a label's loss from which one kind of error is named as its fault
 FAULTS = ("missing", "false alarms", "both")
 FEW = 10  # chips that carry a label, below which its figures are little more than chance
+MANY = 36  # labels, of which those of few chips would fill the first places by chance
 
 
 class Label(NamedTuple):
@@ -51,7 +52,10 @@ class Label(NamedTuple):
 
 
 def labels_of(evidence: Evidence) -> list[Label]:
-    """Return every label, the worst first; those of which nothing can be said, as no chip carries them, last."""
+    """Return every label, the worst first; those of which nothing can be said, as no chip carries them, last.
+
+    Of many labels, those that few chips carry come after the others.
+    """
     truth, decided, competition = evidence.truth, evidence.decisions, evidence.workspace.competition
     hits = (truth & decided).sum(axis=0)
     missed, false_alarms = evidence.support - hits, decided.sum(axis=0) - hits
@@ -82,9 +86,9 @@ def labels_of(evidence: Evidence) -> list[Label]:
     ]
     sign = competition.metric.sign
 
-    def place(label: Label) -> tuple[bool, float, int]:
-        unknown = not label.support or np.isnan(label.quality)
-        return unknown, 0.0 if unknown else sign * label.quality, label.support
+    def place(label: Label) -> tuple[bool, bool, float, int]:
+        unknown, few = not label.support or np.isnan(label.quality), len(found) > MANY and label.support < FEW
+        return unknown, few, 0.0 if unknown else sign * label.quality, label.support
 
     return sorted(found, key=place)
 

@@ -10,11 +10,11 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from competition.spec.competition import Competition
 from submissions.evidence import quality
 from submissions.evidence.evidence import Evidence
-from submissions.evidence.labels import Label
+from submissions.evidence.labels import MANY, Label
 from submissions.measure.reliability import reliability
 from submissions.report.pictures import BAD, INK, MUTED, SERIES, Picture, canvas, more, shortened, thinned
 
-MOST_DRAWN = 36  # labels with curves of their own: a third each of the worst, the rarest and the most frequent
+MOST_DRAWN = MANY  # labels with curves of their own: a third each of the worst, the rarest and the most frequent
 MOST_IN_GRID = 30  # labels of a picture of all of them
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from competition.common.text import day
 from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
-from submissions.evidence.evidence import Evidence
+from submissions.evidence.evidence import Evidence, is_large
 from submissions.measure.evaluation import Evaluation
 from submissions.members.blend_files import written_as
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, more, shortened
@@ -100,6 +100,17 @@ def best_single(evidence: Evidence) -> Candidate | None:
     """Return the best of what is made of one member; None where every candidate blends several."""
     alone = [candidate for candidate in evidence.comparison.candidates if len(candidate.members) == 1]
     return max(alone, key=lambda candidate: candidate.evaluation.gain, default=None)
+
+
+def compared_line(evidence: Evidence) -> str:
+    """Return what was compared, as a sentence."""
+    if not is_large(evidence.source):
+        return "Every model, and blends of all of them by the usual methods and rules;"
+    cells = evidence.truth.size / 1e6
+    return (
+        f"With {cells:.0f} million scores of each, blends by weights and cuts by label for every model would take "
+        "minutes: every model by the cheap rules, and the mean of all by the usual ones;"
+    )
 
 
 def choosing_line(evidence: Evidence) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, spelled
 from competition.common.files import write_text
@@ -71,9 +72,10 @@ def write_report(
     path = workspace.root / FILE if output is None else output
     if suspects is not None and suspects.resolve() == path.resolve():
         raise UserError(f"--suspects is the file of the report, {path}. Give another one.")
-    evidence = gather(name, workspace, given)
-    wrong = suspects_of(evidence)
-    content = _content(evidence, wrong)
+    with threadpool_limits(1):  # threads of BLAS would wait for each other on small products
+        evidence = gather(name, workspace, given)
+        wrong = suspects_of(evidence)
+        content = _content(evidence, wrong)
     text = _template().render(content)
     write_text(path, text)
     lines = []
@@ -149,6 +151,7 @@ def _is_among(kind: str, chips: Sequence[worst.Shown]) -> bool:
 def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
     """Return what is best, how sure that is, and what the leaderboard says."""
     return {
+        "compared": overview.compared_line(evidence),
         "ranked": overview.ranked(evidence),
         "chosen": evidence.comparison.chosen,
         "single": overview.best_single(evidence),
@@ -167,6 +170,7 @@ def _of_quality(evidence: Evidence, found: list[labels.Label]) -> Mapping[str, A
     """Return what the metric judges of labels, and which columns of their table that leaves empty."""
     competition = evidence.workspace.competition
     return {
+        "few": labels.FEW if len(found) > labels.MANY else 0,
         "quality": quality.title_of(competition),
         "quality_said": quality.sentence_of(competition),
         "decided_by": "decided" if evidence.decides else quality.decided_by(competition),

@@ -13,7 +13,7 @@ from folds.score_store import ScoreStore
 from submissions.evidence.evidence import gather
 from submissions.evidence.given import Given
 from submissions.members.exchange import keep_scores
-from submissions.report.overview import data_rows
+from submissions.report.overview import compared_line, data_rows
 from tests.submissions.samples import add_model, blend_of, planet
 
 
@@ -63,3 +63,13 @@ def test_imported_scores_have_no_rule_of_their_own(written, tmp_path):
     shown = gather("mate", workspace, Given())
     assert "when it was written" not in dict(data_rows(shown))
     np.testing.assert_array_equal(shown.scores, ScoreStore.of(workspace).join("a").oof.aligned(shown.names))
+
+
+def test_of_a_great_many_scores_only_what_is_cheap_is_compared(reported, monkeypatch):
+    monkeypatch.setattr("submissions.evidence.evidence.MOST_CELLS", 100)
+    shown = gather(None, reported, Given())
+    compared = {(len(one.members), one.method, one.rule) for one in shown.comparison.candidates}
+    assert compared >= {(1, "mean", "uniform"), (2, "mean", "uniform"), (2, "mean", "structured")}
+    assert {method for _, method, _ in compared} == {"mean"}
+    assert (1, "mean", "structured") not in compared
+    assert "would take minutes" in compared_line(shown)

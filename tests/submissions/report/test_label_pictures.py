@@ -16,6 +16,7 @@ from submissions.report.label_pictures import (
     mixed_up,
     support_rows,
 )
+from submissions.report.member_pictures import members_by_label
 
 
 def test_of_many_labels_the_worst_the_rarest_and_the_most_frequent_are_drawn(evidence):
@@ -60,3 +61,13 @@ def test_losses_stand_beside_those_of_knowing_nothing(make_scored, evidence):
         assert float(row[4]) == pytest.approx(log_loss(truth, np.full(len(truth), truth.mean())), abs=1e-4)
     assert [float(row[3]) for row in picture.rows] == sorted((float(row[3]) for row in picture.rows), reverse=True)
     assert loss_picture(evidence, labels_of(evidence)) is None
+
+
+def test_of_many_labels_pictures_show_the_worst_and_say_so(evidence, monkeypatch):
+    for module in ("label_pictures", "member_pictures"):
+        monkeypatch.setattr(f"submissions.report.{module}.MOST_IN_GRID", 5)
+    labels = labels_of(evidence)
+    carried = [label.name for label in labels if label.support]
+    for picture in (mixed_up(evidence, labels), members_by_label(evidence, labels)):
+        assert {row[0] for row in picture.rows} == set(carried[:5])
+        assert f"The worst 5 of {len(carried)} labels." in picture.description
