@@ -102,6 +102,17 @@ def best_single(evidence: Evidence) -> Candidate | None:
     return max(alone, key=lambda candidate: candidate.evaluation.gain, default=None)
 
 
+def rival_of(evidence: Evidence, single: Candidate) -> Candidate:
+    """Return what the best single model is held against: the best, of a great many scores that by the same rule.
+
+    Single models are measured there by cheap rules alone, and what others would bring is nothing that blending does.
+    """
+    if not is_large(evidence.source):
+        return evidence.comparison.best
+    alike = [candidate for candidate in evidence.comparison.candidates if candidate.rule == single.rule]
+    return max(alike, key=lambda candidate: candidate.evaluation.gain)
+
+
 def compared_line(evidence: Evidence) -> str:
     """Return what was compared, as a sentence."""
     if not is_large(evidence.source):

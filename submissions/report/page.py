@@ -150,11 +150,13 @@ def _is_among(kind: str, chips: Sequence[worst.Shown]) -> bool:
 
 def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
     """Return what is best, how sure that is, and what the leaderboard says."""
+    single = overview.best_single(evidence)
     return {
         "compared": overview.compared_line(evidence),
         "ranked": overview.ranked(evidence),
         "chosen": evidence.comparison.chosen,
-        "single": overview.best_single(evidence),
+        "single": single,
+        "rival": None if single is None else overview.rival_of(evidence, single).evaluation,
         "choosing": overview.choosing_line(evidence),
         "comparison": overview.comparison_picture(evidence),
         "optimism": member_pictures.optimism_picture(evidence),

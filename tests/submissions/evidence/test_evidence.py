@@ -13,7 +13,7 @@ from folds.score_store import ScoreStore
 from submissions.evidence.evidence import gather
 from submissions.evidence.given import Given
 from submissions.members.exchange import keep_scores
-from submissions.report.overview import compared_line, data_rows
+from submissions.report.overview import best_single, compared_line, data_rows, rival_of
 from tests.submissions.samples import add_model, blend_of, planet
 
 
@@ -73,3 +73,5 @@ def test_of_a_great_many_scores_only_what_is_cheap_is_compared(reported, monkeyp
     assert {method for _, method, _ in compared} == {"mean"}
     assert (1, "mean", "structured") not in compared
     assert "would take minutes" in compared_line(shown)
+    single = best_single(shown)
+    assert rival_of(shown, single).rule == single.rule == "uniform"
