@@ -106,11 +106,17 @@ class Candidates:
         combined = self._combined(method)
         return [self._measure(self.members, method, rule, combined, method) for rule in rules]
 
-    def singles(self, number: int, rules: Sequence[str]) -> list[Candidate]:
-        """Measure one of the members by itself, which must score every label, by each rule."""
+    def singles(self, number: int, rules: Sequence[str], method: str = MEAN) -> list[Candidate]:
+        """Measure one of the members by itself, which must score every label, by each rule.
+
+        Args:
+            number: of the member.
+            rules: that decide.
+            method: "vote", where the member is one, so that its shares are decided as votes are.
+        """
         member = self.members[number]
         combined = self.cross_fit.as_they_are(self.chips.scores[number], Mean())
-        return [self._measure((member,), MEAN, rule, combined, f"{member.name} alone") for rule in rules]
+        return [self._measure((member,), method, rule, combined, f"{member.name} alone") for rule in rules]
 
     def _measure(
         self, members: tuple[Member, ...], method: str, rule: str, combined: Combined, title: str

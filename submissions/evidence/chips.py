@@ -21,7 +21,7 @@ COPY, IMPOSSIBLE = "copy with other labels", "impossible"
 KINDS = {
     MISS: "carries the label, and its score is lowest",
     ALARM: "does not carry the label, and its score is highest",
-    UNSURE: "its score lies nearest to the cut",
+    UNSURE: "its score lies nearest to the cut, or to 0.5 where there is none",
     SUSPECT: "its label looks wrong by the scores",
     COPY: "another chip shows the same and has other labels",
     IMPOSSIBLE: "its decided labels exclude each other",
@@ -118,6 +118,8 @@ def _worst_of(evidence: Evidence, label: Label) -> list[tuple[str, list[int]]]:
     """Return rows of a label's worst misses and false alarms, and of the chips whose scores are nearest to the cut."""
     scores = evidence.scores[:, label.column]
     truth, decided = evidence.truth[:, label.column], evidence.decisions[:, label.column]
+    if not evidence.decides:  # of one without the label that scores more, or of one with it that scores less
+        decided = np.where(truth, scores > scores[~truth].max(initial=-1), scores >= scores[truth].min(initial=2))
     missed, alarms = np.flatnonzero(truth & ~decided), np.flatnonzero(~truth & decided)
     prior = evidence.workspace.competition.metric.prior_cut if evidence.decides else HALF
     cut = prior if np.isnan(label.cut) else label.cut

@@ -20,18 +20,24 @@ from submissions.choose.compare import Comparison, compare, known_members, metho
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import decide
 from submissions.decide.rules import cut_rules, default_rules
+from submissions.evidence import quality
 from submissions.evidence.given import Given
 from submissions.measure.cross_fit import Rule
 from submissions.measure.evaluation import Evaluation
-from submissions.names import CALIBRATED, FIXED, MEAN, PLAIN
+from submissions.members.blend_files import written_as
+from submissions.names import CALIBRATED, FIXED, MEAN, PLAIN, VOTE
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 
 # What is compared, of all that `compare` can: what won on real scores, and takes seconds.
 METHODS = (MEAN, "log-loss")
-SHRUNK, STRUCTURED = "shrunk", "structured"
-RULES = (FIXED, "uniform", SHRUNK, STRUCTURED, PLAIN, CALIBRATED)  # cuts by label where no decoder serves
+UNIFORM, SHRUNK, STRUCTURED = "uniform", "shrunk", "structured"
+CHEAP = (FIXED, UNIFORM, PLAIN)
+RULES = (FIXED, UNIFORM, SHRUNK, STRUCTURED, PLAIN, CALIBRATED)  # cuts by label where no decoder serves
 HALF = 0.5
+# Chips times labels from which time and memory are spared: the mean alone blends, and a member by itself is measured by
+# cheap rules. Of 2e7, cuts by label take 11 s, and weights and cuts for them 23 s and 500 MB.
+MOST_CELLS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +155,7 @@ class Evidence:
         every, rules = np.ones(len(self.labels), dtype=bool), cut_rules(competition)
         makes: dict[str, Callable[[], Rule]] = {
             f"{HALF}": partial(FixedRule, HALF),
-            "best uniform cut": partial(rules["uniform"], every),
+            "best uniform cut": partial(rules[UNIFORM], every),
             "cuts by label": partial(rules["per-label"], every),
         }
         fit = self.source.cross_fit
@@ -163,11 +169,19 @@ class Evidence:
         return scores
 
     def by_member(self, name: str) -> NDArray[np.float64]:
-        """Return the average precision of each label (num_labels,) by a member's scores; NaN where it has none."""
-        scores = self.of_member(name)
+        """Return what a member's scores of each label are worth (num_labels,); NaN where it has none.
+
+        That is by the metric, or where it judges decisions the average precision.
+        """
+        scores, competition = self.of_member(name), self.workspace.competition
         scored = ~np.isnan(scores).any(axis=0)
         found = np.full(len(self.labels), np.nan)
-        found[scored] = average_precision(self.truth[:, scored], scores[:, scored])
+        if self.decides:
+            found[scored] = average_precision(self.truth[:, scored], scores[:, scored])
+        elif scored.all():
+            found = quality.of_scores(self.truth, scores, competition)
+        elif not quality.needs_all_labels(competition):
+            found[scored] = quality.of_scores(self.truth[:, scored], scores[:, scored], competition)
         return found
 
     def at_prior_cut(self, scores: NDArray[Any], rows: NDArray[np.bool_] | slice = slice(None)) -> float:
@@ -201,19 +215,31 @@ def gather(name: str | None, workspace: Workspace, given: Given) -> Evidence:
     compared = _without(others, candidates)
     if not compared.whole:
         raise UserError("No model or blend scores every label, so there is nothing to report yet.")
-    blended = [method for method in methods_for(competition) if method in METHODS]
-    comparison = compare(compared, blended, rules)
+    methods = METHODS[:1] if is_large(candidates) else METHODS
+    blended = [method for method in methods_for(competition) if method in methods]
+    few = [rule for rule in rules if rule in CHEAP] if is_large(candidates) else None
+    comparison = compare(compared, blended, rules, rules_alone=few)
     entries = tuple(Ledger.of(workspace).entries())
     return Evidence(workspace, comparison, named or comparison.chosen, given, entries)
 
 
+def is_large(candidates: Candidates) -> bool:
+    """Whether there is so much to compare that only what is cheap is."""
+    return candidates.chips.truth.size > MOST_CELLS
+
+
 def _named(name: str, candidates: Candidates, rules: Sequence[str]) -> Candidate:
-    """Return a member by its simplest rule within an error of the best."""
+    """Return a member by the rule that it was written with, if it is a blend, or the simplest one near the best."""
     number = [member.name for member in candidates.members].index(name)
     if number not in candidates.whole:
         raise UserError(
             f"'{name}' does not score every label: a report is about what does. Give another name, or none."
         )
+    if own := written_as(candidates.members[number].folder):
+        setting = replace(candidates.setting, calibration=own.calibration)
+        source = replace(candidates, setting=setting, exclusive=own.exclusive, alone=own.alone)
+        (candidate,) = source.singles(number, [own.rule], VOTE if own.method == VOTE else MEAN)
+        return candidate
     return simplest(sorted(candidates.singles(number, rules), key=lambda candidate: candidate.simplicity))
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from submissions.decide.rules import make_rule, rules_for
-from submissions.evidence.evidence import Evidence
+from submissions.evidence.evidence import UNIFORM, Evidence
 from submissions.measure.evaluation import Evaluation
 from submissions.names import CALIBRATED
 
-UNIFORM = "uniform"
+CELLS_AT_ONCE = 2**20
 
 
 class Worth(NamedTuple):
@@ -43,18 +43,25 @@ def worths(evidence: Evidence) -> list[Worth]:
     whole, scores, fit = source.whole, source.chips.scores, source.cross_fit
     if len(whole) < 2:
         return []
-    total = np.zeros(scores.shape[1:])
-    for number in whole:
-        total += scores[number]
     known = rules_for(competition)
     rule = next((name for name in (UNIFORM, CALIBRATED) if name in known), known[0])
 
-    def worth(summed: NDArray[np.floating], count: int) -> Evaluation:
-        mean = fit.as_they_are((summed / count).astype(np.float32))
+    def worth(numbers: list[int]) -> Evaluation:
+        mean = fit.as_they_are(_mean_of(scores, numbers))
         return fit.evaluate(rule, lambda: make_rule(rule, competition), mean)
 
-    every, found = worth(total, len(whole)), list[Worth]()
+    every, found = worth(whole), list[Worth]()
     for number in whole:
-        difference, error = every.over(worth(total - scores[number], len(whole) - 1))
+        difference, error = every.over(worth([other for other in whole if other != number]))
         found.append(Worth(source.members[number].name, competition.metric.sign * difference, error))
     return sorted(found, key=lambda worth: worth.lost)
+
+
+def _mean_of(scores: NDArray[np.float32], numbers: list[int]) -> NDArray[np.float32]:
+    """Return the mean (num_chips, num_labels) of some members' scores, a few chips at a time: they can be large."""
+    mean = np.empty(scores.shape[1:], dtype=np.float32)
+    step = max(1, CELLS_AT_ONCE // scores.shape[2])
+    for start in range(0, len(mean), step):
+        chips = slice(start, start + step)
+        mean[chips] = scores[numbers, chips].mean(axis=0, dtype=np.float64)
+    return mean

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_folder, versions_of
@@ -69,6 +69,34 @@ def weights_of(folder: Path) -> dict[str, float]:
         return read_record(folder / MARKER, lambda content: dict(content.get("weights", {})), version=FORMAT)
     except DamagedError:
         return {}
+
+
+class Written(BaseModel):
+    """How a blend was decided when it was written.
+
+    Attributes:
+        method: how its members are combined.
+        rule: that decides.
+        exclusive: whether a chip has exactly one label of each exclusive group.
+        alone: whether a label that stands alone has no company.
+        calibration: of the scores that a decoder takes.
+        figures: of the blend by this rule and of what it was compared with.
+    """
+
+    method: str
+    rule: str
+    exclusive: bool
+    alone: bool
+    calibration: str
+    figures: list[dict[str, Any]] = Field(min_length=1)
+
+
+def written_as(folder: Path) -> Written | None:
+    """Return how a blend was decided; None where there is no blend, or one of scores that came from files."""
+    try:
+        return read_record(folder / MARKER, Written.model_validate, version=FORMAT)
+    except DamagedError:
+        return None
 
 
 def write_blend(folder: Path, oof: Scores, test: Scores, provenance: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The labels in pictures: their curves, what is mixed up, and the members against each other."""
+"""The labels in pictures: their curves, what each loses, and what is mixed up."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 from scipy.stats import beta as beta_distribution
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from competition.spec.competition import Competition
+from submissions.evidence import quality
 from submissions.evidence.evidence import Evidence
-from submissions.evidence.labels import Label
+from submissions.evidence.labels import MANY, Label
 from submissions.measure.reliability import reliability
-from submissions.report.pictures import BAD, GRID, INK, MUTED, SERIES, Picture, canvas, shortened, thinned
+from submissions.report.pictures import BAD, INK, MUTED, SERIES, Picture, canvas, more, shortened, thinned
 
-MOST_DRAWN = 36  # labels with curves of their own: a third each of the worst, the rarest and the most frequent
+MOST_DRAWN = MANY  # labels with curves of their own: a third each of the worst, the rarest and the most frequent
 MOST_IN_GRID = 30  # labels of a picture of all of them
 
 
@@ -28,8 +30,12 @@ def drawn_labels(labels: list[Label]) -> list[Label]:
 
 
 def curves(evidence: Evidence, label: Label) -> list[Picture]:
-    """Return the pictures of one label: precision and recall, F-beta by the cut or the ROC curve, and reliability."""
-    second = cut_picture if evidence.decides else roc_picture
+    """Return the pictures of one label: precision and recall, its figure by the cut or the ROC curve, and reliability.
+
+    A chip of a multi-class competition is given its likeliest label, whatever the cuts.
+    """
+    is_cut = evidence.decides and not evidence.workspace.competition.is_multi_class
+    second = cut_picture if is_cut else roc_picture
     return [precision_recall(evidence, label), second(evidence, label), reliability_picture(evidence, label)]
 
 
@@ -48,11 +54,15 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
         rows = _points(recall, precision)
         return drawn.picture(
             f"{label.name}: precision and recall",
-            f"Average precision {cell(label.average_precision)}. The diamond is what was decided: precision "
+            f"Average precision {cell(label.average_precision)}. The diamond is {_decided(evidence)}: precision "
             f"{cell(label.precision)}, recall {cell(label.recall)}. The dotted line is a guess: its share of chips.",
             ("recall", "precision"),
             rows,
         )
+
+
+def _decided(evidence: Evidence) -> str:
+    return "what was decided" if evidence.decides else quality.decided_by(evidence.workspace.competition)
 
 
 def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[str, str]]:
@@ -69,19 +79,19 @@ def _along(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.f
 
 
 def cut_picture(evidence: Evidence, label: Label) -> Picture:
-    """Return F-beta by the cut: of all chips, and of what the other folds' best cut gives each fold."""
-    beta = evidence.workspace.competition.metric.beta
+    """Return what the metric judges of a label, by the cut: on all chips, and by the best one of each fold's others."""
+    competition = evidence.workspace.competition
     truth, scores = evidence.truth[:, label.column], evidence.plain_scores[:, label.column]
     cuts = np.unique(np.concatenate([np.linspace(0.01, 0.99, 99), np.quantile(scores, [0.001, 0.01, 0.99, 0.999])]))
-    every = _f_by_cut(truth, scores, cuts, beta)
+    every = _by_cut(truth, scores, cuts, competition)
     by_fold = [
-        (_f_by_cut(truth[rest], scores[rest], cuts, beta).argmax(), _counts(truth[held], scores[held], cuts))
+        (_by_cut(truth[rest], scores[rest], cuts, competition).argmax(), _counts(truth[held], scores[held], cuts))
         for fold in np.unique(evidence.folds)
         for held, rest in [(evidence.folds == fold, evidence.folds != fold)]
     ]
     hits, decided, carried = np.sum([np.array(counted)[:, place] for place, counted in by_fold], axis=0)
-    crossed = (1 + beta**2) * hits / max(decided + beta**2 * carried, 1)
-    name, chosen = f"F{beta:g}", cuts[every.argmax()]
+    crossed = float(quality.of_counts(hits, decided, carried, len(truth), competition))
+    name, chosen = quality.title_of(competition), cuts[every.argmax()]
     with canvas(3.6, 2.8) as drawn:
         axes = drawn.axes
         axes.plot(cuts, every, color=SERIES[0], label="in-sample")
@@ -113,12 +123,11 @@ def _counts(
     return hits, decided, np.full(len(cuts), len(there))
 
 
-def _f_by_cut(
-    truth: NDArray[np.bool_], scores: NDArray[np.floating], cuts: NDArray[np.float64], beta: float
+def _by_cut(
+    truth: NDArray[np.bool_], scores: NDArray[np.floating], cuts: NDArray[np.float64], competition: Competition
 ) -> NDArray[np.float64]:
-    hits, decided, carried = _counts(truth, scores, cuts)
-    values: NDArray[np.float64] = (1 + beta**2) * hits / np.maximum(decided + beta**2 * carried, 1)
-    return values
+    """Return what the metric judges of a label by the cut (num_cuts,), 0 where it has no value."""
+    return np.nan_to_num(quality.of_counts(*_counts(truth, scores, cuts), len(truth), competition))
 
 
 def roc_picture(evidence: Evidence, label: Label) -> Picture:
@@ -164,12 +173,49 @@ def reliability_picture(evidence: Evidence, label: Label) -> Picture:
         )
 
 
+def loss_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
+    """Return the log loss of each label beside that of knowing nothing of a chip; None where the metric is another."""
+    competition = evidence.workspace.competition
+    if competition.metric.name != quality.LOG_LOSS:
+        return None
+    ignorant, some = quality.ignorance(evidence.truth, competition), [label for label in labels if label.support]
+    shown = some[:MOST_IN_GRID]
+    with canvas(8.2, height := 1.4 + 0.24 * len(shown)) as drawn:
+        axes, places = drawn.axes, np.arange(len(shown))
+        axes.barh(places, [label.quality for label in shown], color=SERIES[0], height=0.6, alpha=0.8, label="log loss")
+        axes.plot([ignorant[label.column] for label in shown], places, "D", color=SERIES[1], label="knowing its share")
+        axes.set_yticks(places, [shortened(label.name) for label in shown])
+        axes.set(ylim=(len(shown) - 0.5, -0.5), xlabel="log loss, cross-fitted (less is better)")
+        axes.grid(visible=False, axis="y")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.7 / height), ncols=2, labelcolor=INK)
+        rows = [
+            (
+                label.name,
+                f"{label.support:,}",
+                f"{competition.metric.weights.get(label.name, 1):g}",
+                f"{label.quality:.4f}",
+                f"{ignorant[label.column]:.4f}",
+                f"{label.calibration:.4f}",
+            )
+            for label in some
+        ]
+        return drawn.picture(
+            "What each label loses",
+            "A diamond is what scores lose that are the label's share of the chips, whatever the chip: a bar that "
+            f"reaches it knows no more.{more(len(shown), len(some), 'labels')}",
+            ("label", "chips", "weight", "log loss", "knowing its share", "calibration error"),
+            rows,
+        )
+
+
 def mixed_up(evidence: Evidence, labels: list[Label]) -> Picture:
     """Return which labels were decided where which were true."""
-    columns = sorted(label.column for label in labels[:MOST_IN_GRID] if label.support)
+    some = [label for label in labels if label.support]
+    columns = sorted(label.column for label in some[:MOST_IN_GRID])
     truth, decided = evidence.truth[:, columns].astype(np.float32), evidence.decisions[:, columns].astype(np.float32)
     share = (truth.T @ decided) / np.maximum(truth.sum(axis=0), 1)[:, None]
     names = [evidence.labels[column] for column in columns]
+    beside = f" The worst {len(names)} of {len(some):,} labels." if len(names) < len(some) else ""
     with canvas(1.9 + 0.27 * len(names), 1.7 + 0.24 * len(names)) as drawn:
         axes = drawn.axes
         for row, values in enumerate(share):
@@ -191,38 +237,8 @@ def mixed_up(evidence: Evidence, labels: list[Label]) -> Picture:
         return drawn.picture(
             "Decided against true",
             "Of the chips that carry the label of a row, the share that was given that of a column: the darker, the "
-            "more. On the diagonal lies recall; off it, labels that go together or are mixed up.",
+            f"more. On the diagonal lies recall; off it, labels that go together or are mixed up.{beside}",
             ("true, by row", *names),
-            rows,
-        )
-
-
-def members_by_label(evidence: Evidence, labels: list[Label]) -> Picture:
-    """Return the average precision of every member, label by label, the worst labels first."""
-    shown = [label for label in labels if label.support][:MOST_IN_GRID]
-    columns, members = [label.column for label in shown], evidence.source.members[: len(SERIES)]
-    values = np.array([evidence.by_member(member.name)[columns] for member in members])
-    with canvas(8.2, 1.2 + 0.22 * len(shown)) as drawn:
-        axes = drawn.axes
-        places = np.arange(len(shown))
-        axes.hlines(places, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=GRID, linewidth=3)
-        for number, member in enumerate(members):
-            mark = "osD^vPX*"[number]
-            axes.plot(values[number], places, mark, color=SERIES[number], label=shortened(member.name), markersize=5)
-        axes.set_yticks(places, [shortened(label.name) for label in shown])
-        axes.set_ylim(len(shown) - 0.5, -0.5)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel("average precision of the out-of-fold scores")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.09), ncols=2, labelcolor=INK)
-        names = [member.name for member in members]
-        rows = [
-            (label.name, f"{label.support:,}", *(cell(value) for value in values[:, place]))
-            for place, label in enumerate(shown)
-        ]
-        return drawn.picture(
-            "Models against each other, label by label",
-            "Average precision of each member; the worst labels of what is looked at closely come first.",
-            ("label", "chips", *names),
             rows,
         )
 

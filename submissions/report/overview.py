@@ -9,9 +9,10 @@ import numpy as np
 from competition.common.text import day
 from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
-from submissions.evidence.evidence import Evidence
+from submissions.evidence.evidence import Evidence, is_large
 from submissions.measure.evaluation import Evaluation
-from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
+from submissions.members.blend_files import written_as
+from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, more, shortened
 from submissions.submit.entry import Entry
 from submissions.submit.leaderboard import BOARDS, correlate
 
@@ -70,7 +71,8 @@ def comparison_picture(evidence: Evidence) -> Picture:
             f"{metric.title} of models and blends",
             "A dot is the cross-fitted metric, a diamond the one chosen. The thin line is its 95 % interval, "
             "the thick one a standard error of the paired difference to the best. What lies on the shaded ground is "
-            "within one such error of the best: it cannot be told from it.",
+            "within one such error of the best: it cannot be told from it."
+            f"{more(len(shown), len(every), 'candidates')}",
             headers,
             [_cells(row.candidate.evaluation, every[0].candidate.evaluation, is_near=row.is_near) for row in every],
         )
@@ -98,6 +100,28 @@ def best_single(evidence: Evidence) -> Candidate | None:
     """Return the best of what is made of one member; None where every candidate blends several."""
     alone = [candidate for candidate in evidence.comparison.candidates if len(candidate.members) == 1]
     return max(alone, key=lambda candidate: candidate.evaluation.gain, default=None)
+
+
+def rival_of(evidence: Evidence, single: Candidate) -> Candidate:
+    """Return what the best single model is held against: the best, of a great many scores that by the same rule.
+
+    Single models are measured there by cheap rules alone, and what others would bring is nothing that blending does.
+    """
+    if not is_large(evidence.source):
+        return evidence.comparison.best
+    alike = [candidate for candidate in evidence.comparison.candidates if candidate.rule == single.rule]
+    return max(alike, key=lambda candidate: candidate.evaluation.gain)
+
+
+def compared_line(evidence: Evidence) -> str:
+    """Return what was compared, as a sentence."""
+    if not is_large(evidence.source):
+        return "Every model, and blends of all of them by the usual methods and rules;"
+    cells = evidence.truth.size / 1e6
+    return (
+        f"With {cells:.0f} million scores of each, blends by weights and cuts by label for every model would take "
+        "minutes: every model by the cheap rules, and the mean of all by the usual ones;"
+    )
 
 
 def choosing_line(evidence: Evidence) -> str:
@@ -194,8 +218,18 @@ def data_rows(evidence: Evidence) -> list[tuple[str, str]]:
         ("folds", f"{len(folds)}, of {folds.min():,} to {folds.max():,} chips; digest {source.chips.fold_digest[:8]}"),
         ("members", ", ".join(member.name for member in source.members)),
         ("looked at closely", evidence.subject.evaluation.name),
+        *_as_written(evidence),
         ("judged", "decided labels" if competition.metric.judges == DECISIONS else "scores, nothing is decided"),
     ]
+
+
+def _as_written(evidence: Evidence) -> list[tuple[str, str]]:
+    """Return what was said of a named blend when it was written: its rules learnt then without each pair of folds."""
+    written = written_as(evidence.subject.members[0].folder) if len(evidence.subject.members) == 1 else None
+    if written is None:
+        return []
+    figures = written.figures[0]
+    return [("when it was written", f"{figures['name']}: {figures['metric']} {figures['cross_fitted']:.4f}")]
 
 
 def submission_rows(evidence: Evidence) -> list[tuple[str, ...]]:

@@ -11,18 +11,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, spelled
 from competition.common.files import check_writable, write_text
 from competition.common.text import counted, day, now, readable
 from competition.workspace import Workspace
 from submissions.evidence import chips as worst
-from submissions.evidence import labels, looks, members
+from submissions.evidence import labels, looks, members, quality
 from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.given import Given
-from submissions.evidence.suspects import MOST_LISTED, Suspects, suspects_of, write_suspects
+from submissions.evidence.suspects import FEWEST, MOST_LISTED, Suspects, suspects_of, write_suspects
 from submissions.report import label_pictures, member_pictures, overview, paper, thumbnails, training
 
 FILE = "report.html"
@@ -74,9 +76,10 @@ def write_report(
         check_writable(file)
     if suspects is not None and suspects.resolve() == path.resolve():
         raise UserError(f"--suspects is the file of the report, {path}. Give another one.")
-    evidence = gather(name, workspace, given)
-    wrong = suspects_of(evidence)
-    content = _content(evidence, wrong)
+    with threadpool_limits(1):  # threads of BLAS would wait for each other on small products
+        evidence = gather(name, workspace, given)
+        wrong = suspects_of(evidence)
+        content = _content(evidence, wrong)
     text = _template().render(content)
     write_text(path, text)
     lines = [content["looked_line"]] if content["looked"] else []
@@ -109,9 +112,9 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
     """Return all that the template shows."""
     found, worths = labels.labels_of(evidence), members.worths(evidence)
     drawn = label_pictures.drawn_labels(found)
-    shown = worst.worst_chips(evidence, drawn, {one.label: one.rows.tolist() for one in wrong})
-    looked = looks.look(evidence, shown)
-    chips = thumbnails.draw(evidence, shown)
+    telling = worst.worst_chips(evidence, drawn, {one.label: one.rows.tolist() for one in wrong})
+    looked = looks.look(evidence, telling)
+    chips = thumbnails.draw(evidence, telling)
     competition = evidence.workspace.competition
     return {
         "style": _asset("page.css"),
@@ -126,16 +129,27 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
         "worst": [label for label in found if label.support >= labels.FEW][:3],
         "worths": worths,
         "most_listed": MOST_LISTED,
+        "unjudged": sum(min(label.support, len(evidence.truth) - label.support) < FEWEST for label in found),
+        "fewest": FEWEST,
         "wrong": sorted((one for one in wrong if len(one.rows)), key=lambda one: one.false_share),
         "chips": [(chip, worst.scores_of(evidence, chip)) for chip in chips],
         "looked": looked,
         "looked_line": looked.line(chips) if looked else "",
         "full": round(math.exp(thumbnails.FULL)),
+        "beside_chips": _beside_chips(len(telling), len(chips)),
         "kinds": {kind: said for kind, said in worst.KINDS.items() if _is_among(kind, chips)},
         **_of_comparison(evidence),
+        **_of_quality(evidence, found),
         **_of_labels(evidence, found, drawn),
         **_of_members(evidence, worths),
     }
+
+
+def _beside_chips(telling: int, shown: int) -> str:
+    """Return what the gallery leaves out, as sentences."""
+    lines = [f"There is room for {worst.MOST_CHIPS}: the rest are left out."] if telling >= worst.MOST_CHIPS else []
+    lines += [f"{counted(telling - shown, 'chip')} of them cannot be read or not found."] if shown < telling else []
+    return " ".join(lines)
 
 
 def _is_among(kind: str, chips: Sequence[worst.Shown]) -> bool:
@@ -144,10 +158,13 @@ def _is_among(kind: str, chips: Sequence[worst.Shown]) -> bool:
 
 def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
     """Return what is best, how sure that is, and what the leaderboard says."""
+    single = overview.best_single(evidence)
     return {
+        "compared": overview.compared_line(evidence),
         "ranked": overview.ranked(evidence),
         "chosen": evidence.comparison.chosen,
-        "single": overview.best_single(evidence),
+        "single": single,
+        "rival": None if single is None else overview.rival_of(evidence, single).evaluation,
         "choosing": overview.choosing_line(evidence),
         "comparison": overview.comparison_picture(evidence),
         "optimism": member_pictures.optimism_picture(evidence),
@@ -159,6 +176,21 @@ def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
     }
 
 
+def _of_quality(evidence: Evidence, found: list[labels.Label]) -> Mapping[str, Any]:
+    """Return what the metric judges of labels, and which columns of their table that leaves empty."""
+    competition = evidence.workspace.competition
+    return {
+        "few": labels.FEW if len(found) > labels.MANY else 0,
+        "quality": quality.title_of(competition),
+        "quality_said": quality.sentence_of(competition),
+        "decided_by": "decided" if evidence.decides else quality.decided_by(competition),
+        "has_own": quality.kind_of(competition) not in quality.SHOWN_ANYHOW,
+        "has_cuts": not all(np.isnan(label.cut) for label in found),
+        "has_notes": any(label.fault for label in found),
+        "has_faults": any(label.fault in labels.FAULTS for label in found),
+    }
+
+
 def _of_labels(evidence: Evidence, found: list[labels.Label], drawn: list[labels.Label]) -> Mapping[str, Any]:
     """Return the labels in pictures."""
     return {
@@ -166,8 +198,9 @@ def _of_labels(evidence: Evidence, found: list[labels.Label], drawn: list[labels
         "contours": paper.contours_picture(evidence, found),
         "curves": [(label, label_pictures.curves(evidence, label)) for label in drawn],
         "support": label_pictures.support_rows(evidence, found),
+        "losses": label_pictures.loss_picture(evidence, found),
         "mixed_up": label_pictures.mixed_up(evidence, found),
-        "members_by_label": label_pictures.members_by_label(evidence, found),
+        "members_by_label": member_pictures.members_by_label(evidence, found),
     }
 
 
@@ -176,6 +209,7 @@ def _of_members(evidence: Evidence, worths: list[members.Worth]) -> Mapping[str,
     return {
         "networks": paper.networks_rows(evidence),
         "training": training.training_pictures(evidence),
+        "untrained": training.left_out(evidence),
         "spread": training.spread_picture(evidence),
         "worth_picture": member_pictures.worth_picture(evidence, worths) if worths else None,
         "alike": member_pictures.alike_picture(evidence),

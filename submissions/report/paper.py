@@ -51,10 +51,10 @@ def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
     if not evidence.by_cuts:
         return None
     beta = evidence.workspace.competition.metric.beta
-    shown = sorted((label for label in labels if label.support), key=lambda label: -label.support)[:MOST_LABELS]
+    some = sorted((label for label in labels if label.support), key=lambda label: -label.support)
+    shown = some[:MOST_LABELS]
     columns = [label.column for label in shown]
     places, height = np.arange(len(shown)), 1.5 + 0.3 * len(shown)
-    rows = list[tuple[str, ...]]()
     with canvas(8.2, height) as drawn:
         axes = drawn.axes
         share = evidence.support[columns] / len(evidence.truth)
@@ -70,29 +70,33 @@ def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
         axes.set(ylim=(len(shown) - 0.5, -0.5), xlim=(0, 1), xlabel=f"F{beta:g} of the label, cross-fitted")
         axes.grid(visible=False, axis="y")
         axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.7 / height), ncols=4, labelcolor=INK)
-        for label in shown:
-            cells = [label.name, f"{label.support / len(evidence.truth):.2%}"]
-            for evaluation in evidence.by_cuts.values():
-                if (found := evaluation.labels) is not None:
-                    figures = (found.f_beta, found.precision, found.recall)
-                    cut = evaluation.fitted.cuts[label.column]
-                    cells += [f"{cut:.2f}", *(f"{figure[label.column]:.3f}" for figure in figures)]
-            rows.append(tuple(cells))
+        left_out = f" The {len(shown)} most frequent of {len(some):,} labels." if len(shown) < len(some) else ""
         whose = "" if evidence.is_plain else "Of the plain mean of its members' scores. "
         words = ("cut", f"F{beta:g}", "precision", "recall")
         headers = ("label", "share", *(f"{name}: {word}" for name in evidence.by_cuts for word in words))
         return drawn.picture(
             "What cuts are worth, label by label",
             f"{whose}The most frequent label first; grey is its share of chips. The rarer one is, the "
-            "more a cut below 0.5 is worth where recall counts more than precision.",
+            f"more a cut below 0.5 is worth where recall counts more than precision.{left_out}",
             headers,
-            rows,
+            [_cells(evidence, label) for label in shown],
         )
+
+
+def _cells(evidence: Evidence, label: Label) -> tuple[str, ...]:
+    """Return a label's share of the chips, and under each way of cutting its cut and its figures."""
+    cells = [label.name, f"{label.support / len(evidence.truth):.2%}"]
+    for evaluation in evidence.by_cuts.values():
+        if (found := evaluation.labels) is not None:
+            figures = (found.f_beta, found.precision, found.recall)
+            cells += [f"{evaluation.fitted.cuts[label.column]:.2f}"]
+            cells += [f"{figure[label.column]:.3f}" for figure in figures]
+    return tuple(cells)
 
 
 def contours_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
     """Return the labels among the contours of F-beta over precision and recall, as the paper's Figure 4."""
-    if not evidence.decides:
+    if (decided := evidence.subject.evaluation.labels) is None:
         return None
     beta = evidence.workspace.competition.metric.beta
     grid = np.linspace(0.01, 1, 100)
@@ -113,11 +117,14 @@ def contours_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
             )
         axes.grid(visible=False)
         axes.set(xlabel="precision", ylabel="recall", xlim=(0, 1.02), ylim=(0, 1.02))
-        rows = [(w.name, f"{w.precision:.3f}", f"{w.recall:.3f}", f"{w.quality:.3f}") for w in shown]
+        rows = [(w.name, f"{w.precision:.3f}", f"{w.recall:.3f}", f"{decided.f_beta[w.column]:.3f}") for w in shown]
+        never = sum(bool(label.support) for label in labels) - len(shown)
+        beside = f" Named are the worst {MOST_LABELS}." if len(shown) > MOST_LABELS else ""
+        beside += f" No place have {never:,} labels that no chip was given." if never else ""
         return drawn.picture(
             f"Labels among the contours of F{beta:g}",
             f"A dot for each label, larger ones are more frequent. Along a line F{beta:g} is the same; what lies low "
-            "misses, what lies far left is decided too often.",
+            f"misses, what lies far left is decided too often.{beside}",
             ("label", "precision", "recall", f"F{beta:g}"),
             rows,
         )

@@ -118,6 +118,11 @@ def shortened(name: str) -> str:
     return cut(name, LONGEST)
 
 
+def more(drawn: int, total: int, what: str) -> str:
+    """Return a sentence that says how many of a picture's data are in its table alone; "" where all are drawn."""
+    return f" Drawn are {drawn} of {total:,} {what}; the others are in the table." if drawn < total else ""
+
+
 def thinned(*arrays: NDArray[Any], most: int = MOST_POINTS) -> tuple[NDArray[Any], ...]:
     """Return arrays of equal length at as many evenly spaced places, the first and the last among them."""
     places = np.unique(np.linspace(0, len(arrays[0]) - 1, min(most, len(arrays[0]))).round().astype(int))

@@ -17,9 +17,7 @@ MOST_MODELS = 8  # whose curves are drawn
 
 def training_pictures(evidence: Evidence) -> list[tuple[str, list[Picture]]]:
     """Return the curves of each member that was trained in epochs: loss, metric and learning rate."""
-    members = [member.name for member in evidence.source.members]
-    curves = [curve for curve in evidence.given.curves if curve.model in members]
-    by_model = [(model, list(some)) for model, some in groupby(curves, key=lambda curve: curve.model)]
+    by_model = _by_model(evidence)
     title = evidence.workspace.competition.metric.title
     found = []
     for model, some in by_model[:MOST_MODELS]:
@@ -27,6 +25,24 @@ def training_pictures(evidence: Evidence) -> list[tuple[str, list[Picture]]]:
         metric = _pairs(some, f"{model}: {title}", title, lambda curve: (curve.metric, curve.heldout_metric))
         found.append((model, [loss, metric, _rates(some, model)]))
     return found
+
+
+def left_out(evidence: Evidence) -> str:
+    """Return which members have no curves here, and why, as sentences; "" if all have."""
+    by_model, members = [model for model, _ in _by_model(evidence)], [member.name for member in evidence.source.members]
+    lines, without = list[str](), [name for name in members if name not in by_model]
+    if len(by_model) > MOST_MODELS:
+        lines.append(f"Drawn are the first {MOST_MODELS}; not {', '.join(by_model[MOST_MODELS:])}.")
+    if without:
+        lines.append(f"Not trained in epochs here, so without curves: {', '.join(without)}.")
+    return " ".join(lines)
+
+
+def _by_model(evidence: Evidence) -> list[tuple[str, list[Curve]]]:
+    """Return the members that were trained in epochs, with the curves of each."""
+    members = [member.name for member in evidence.source.members]
+    curves = [curve for curve in evidence.given.curves if curve.model in members]
+    return [(model, list(some)) for model, some in groupby(curves, key=lambda curve: curve.model)]
 
 
 def _pairs(

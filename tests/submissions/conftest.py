@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from competition.data.prepare import prepare
 from competition.layouts.simulate import simulate_layout
 from competition.spec.competition import Competition
 from competition.spec.load import load
+from competition.spec.metric import SCORES, Metric
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.table import make_table
@@ -89,6 +90,19 @@ def reported(prepared, tmp_path_factory) -> Workspace:
 @pytest.fixture(scope="session")
 def evidence(reported) -> Evidence:
     return gather(None, reported, known(reported))
+
+
+@pytest.fixture
+def make_scored(reported) -> Callable[[Metric], Evidence]:
+    """Evidence of the same chips and members for another metric."""
+
+    def make(metric: Metric) -> Evidence:
+        kind = {"kind": "scores"} if metric.judges == SCORES else {}
+        changed = {"metric": metric, "submission": kind}
+        competition = Competition.model_validate({**reported.competition.model_dump(), **changed})
+        return gather(None, Workspace(reported.root, competition), Given())
+
+    return make
 
 
 @pytest.fixture(scope="session")

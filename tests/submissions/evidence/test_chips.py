@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from competition.copies.copies import Copies
+from competition.spec.metric import Metric
 from submissions.evidence.chips import ALARM, COPY, IMPOSSIBLE, MISS, scores_of, worst_chips
 from submissions.evidence.labels import labels_of
 
@@ -48,3 +49,19 @@ def test_copies_with_other_labels_are_shown_together(evidence, monkeypatch):
     assert [chip.row for chip in chips[:2]] == [0, differ]
     assert (COPY, evidence.names[differ]) in chips[0].why
     assert (COPY, evidence.names[0]) in chips[1].why
+
+
+def test_where_scores_are_judged_chips_out_of_order_are_shown(make_scored):
+    of_area = make_scored(Metric(name="roc_auc"))
+    labels = labels_of(of_area)
+    chips = worst_chips(of_area, labels)
+    for label in labels:
+        truth, scores = of_area.truth[:, label.column], of_area.scores[:, label.column]
+        missed = [chip.row for chip in chips if (MISS, label.name) in chip.why]
+        alarms = [chip.row for chip in chips if (ALARM, label.name) in chip.why]
+        assert bool(missed) == bool(alarms) == (label.area < 1)
+        assert truth[missed].all()
+        assert not truth[alarms].any()
+        if missed:
+            assert scores[missed].min() == scores[truth].min()
+            assert scores[alarms].max() == scores[~truth].max()

@@ -30,3 +30,14 @@ def test_a_fault_is_what_the_loss_is_made_of(evidence):
         if label.fault.startswith("false alarms"):
             assert label.false_alarms > 4 * label.missed
         assert ("too few" in label.fault) == (0 < label.support < 10 and label.missed + label.false_alarms > 0)
+
+
+def test_of_many_labels_those_of_few_chips_come_after_the_others(evidence, monkeypatch):
+    monkeypatch.setattr("submissions.evidence.labels.MANY", 5)
+    found = [label for label in labels_of(evidence) if label.support]
+    enough = [label.support >= 10 for label in found]
+    assert enough == sorted(enough, reverse=True)
+    assert len(set(enough)) == 2
+    for some in (True, False):
+        values = [label.quality for label, is_enough in zip(found, enough, strict=True) if is_enough == some]
+        assert values == sorted(values)
