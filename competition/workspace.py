@@ -33,6 +33,8 @@ from competition.spec.load import load
 from competition.tables.labels import LabelTable, read_label_table
 from competition.tables.sample import SampleSubmission
 
+MADE_UP = "simulated_test_labels.csv"  # which `data simulate` leaves beside the tables
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -140,6 +142,11 @@ class Workspace:
             return 0
         table = read_label_table(self.training_tables, self.competition)
         return int((table.truth != self.labelled.truth).sum())
+
+    @property
+    def is_made_up(self) -> bool:
+        """Whether the chips come from `data simulate`."""
+        return any((path.parent / MADE_UP).is_file() for path in self.layout.tables.values())
 
     @property
     def corrections(self) -> Path:

@@ -45,7 +45,12 @@ class AssignedFolds:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same for JSON."""
-        return {"path": str(self.path), "digest": self.table.digest, "audit": self.audit.as_dict()}
+        return {
+            "path": str(self.path),
+            "digest": self.table.digest,
+            "remarks": list(self.remarks),
+            "audit": self.audit.as_dict(),
+        }
 
 
 def assign_folds(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
 from competition.terminal.command_line import Verbs
@@ -85,6 +86,8 @@ def submit(
     if dry_run:
         click.echo(parcel.rehearsal(message, slug))
         return
+    if workspace.is_made_up:
+        raise UserError("These chips are made up, by `data simulate`: Kaggle knows none of them. Give --dry-run.")
     kaggle = Kaggle(workspace.competition.kaggle_slug)
     submitted = upload.submit(parcel, message, kaggle, ledger, again=again)
     click.echo(submitted.text())

@@ -43,7 +43,7 @@ def thresholds(workspace: Workspace, model: str, trials: int) -> None:
         return
     with reporter.busy("finding cuts"):
         chosen = make_cuts(model, workspace, trials=trials)
-    show(chosen)
+    show(chosen, text=chosen.text(), by_label=chosen.by_label)
     reporter.say(f"Wrote {chosen.path}; studies in {workspace.studies}.")
     if command := after_cuts(model, workspace):
         show_next(command)
@@ -188,10 +188,15 @@ def blend(
         else:
             blended = make_blend(name, candidates, workspace, method=method or "mean", rule=rule or "auto")
     if blended.lacking:
-        show(blended)
+        show(blended, text=blended.text(), by_label=blended.by_label)
         raise blended.lacking
-    written = write_decided(blended.test, blended.evaluation.fitted, workspace, blended.provenance)
-    show(blended, submission=written)
+    try:
+        written = write_decided(blended.test, blended.evaluation.fitted, workspace, blended.provenance)
+    except (OSError, UserError):
+        show(blended, text=blended.text(), by_label=blended.by_label)  # it is kept
+        raise
+    text = f"{blended.text()}\n{written.text()}"
+    show(blended, text=text, by_label=blended.by_label, submission=written)
     if workspace.competition.slug:
         show_next(f"submit {name} --message '{blended.evaluation.name}'")
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.common.text import now
+from competition.common.text import day, now
 
 PATIENCE = 0.5  # seconds that are waited for without a word
 
@@ -24,12 +24,13 @@ class BusyError(UserError):
 
 
 @contextmanager
-def locked(path: Path, busy: str = "") -> Iterator[None]:
+def locked(path: Path, busy: str = "", otherwise: str = "") -> Iterator[None]:
     """Let one process at a time run the block; others wait, saying for whom. The lock of a killed process is free.
 
     Args:
         path: file of the lock, which says who has it; its folder is created.
         busy: what the other process is at, such as "'resnet50' fold 3", to refuse instead of waiting.
+        otherwise: what else one may do then.
 
     Raises:
         BusyError: if another process has it, and `busy` is given.
@@ -40,7 +41,8 @@ def locked(path: Path, busy: str = "") -> Iterator[None]:
         lock.acquire(timeout=0 if busy else PATIENCE)
     except Timeout as error:
         if busy:
-            raise BusyError(f"Another process is at {busy}{_holder(path, ': ')}. Wait for it to end.") from error
+            way_out = f"Wait for it to end{f', or {otherwise}' if otherwise else ''}."
+            raise BusyError(f"Another process is at {busy}{_holder(path, ': ')}. {way_out}") from error
         reporter.note(f"Waiting for another process{_holder(path, ', ')}, at work in {path.parent}.")
         lock.acquire()
     with suppress(OSError):  # a file system that lets nobody write to what is locked
@@ -66,6 +68,6 @@ def _holder(path: Path, before: str) -> str:
         holder = json.loads(path.read_text())
         verb = f"`{holder['verb']}`, " if holder["verb"] else ""
         host = "" if holder["host"] == socket.gethostname() else f" on {holder['host']}"
-        return f"{before}{verb}process {int(holder['process'])}{host}, since {holder['since'][11:16]} UTC"
+        return f"{before}{verb}process {int(holder['process'])}{host}, since {day(holder['since'])} UTC"
     except (OSError, ValueError, KeyError, TypeError):  # not written yet, or by another version
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
@@ -133,7 +133,7 @@ class Reporter:
 
         Not on standard error, which is turned aside while a backend loads.
         """
-        if self._is_silent or not sys.stdout.isatty():
+        if self._is_silent or self._is_beside or not sys.stdout.isatty():
             yield
             return
         from tqdm import tqdm
@@ -154,6 +154,7 @@ class Reporter:
         finally:
             over.set()
             clock.join()
+            print(end="\r", flush=True)  # tqdm takes a lower line away without going back to its first column
 
     @contextmanager
     def log_to(self, path: Path) -> Iterator[None]:
@@ -165,33 +166,32 @@ class Reporter:
             finally:
                 self._logs.remove(log)
 
-    @contextmanager
-    def silent(self) -> Iterator[None]:
+    def silent(self) -> AbstractContextManager[None]:
         """Show nothing in the block; logs are written all the same."""
-        before, self._is_silent = self._is_silent, True
-        try:
-            yield
-        finally:
-            self._is_silent = before
+        return self._turned("_is_silent")
+
+    def beside(self) -> AbstractContextManager[None]:
+        """Show all lines in the block on standard error: standard output has the result alone."""
+        return self._turned("_is_beside")
 
     @contextmanager
     def detailed(self) -> Iterator[None]:
         """Show details too in the block, and at its end what it took."""
-        before, self._is_detailed, started = self._is_detailed, True, time.monotonic()
-        try:
-            yield
-        finally:
-            self.detail(f"It took {lasting(time.monotonic() - started)}{_memory()}.")
-            self._is_detailed = before
+        started = time.monotonic()
+        with self._turned("_is_detailed"):
+            try:
+                yield
+            finally:
+                self.detail(f"It took {lasting(time.monotonic() - started)}{_memory()}.")
 
     @contextmanager
-    def beside(self) -> Iterator[None]:
-        """Show all lines in the block on standard error: standard output has the result alone."""
-        before, self._is_beside = self._is_beside, True
+    def _turned(self, switch: str) -> Iterator[None]:
+        before = getattr(self, switch)
+        setattr(self, switch, True)
         try:
             yield
         finally:
-            self._is_beside = before
+            setattr(self, switch, before)
 
     def _show(self, line: str, stream: TextIO) -> None:
         if not self._is_silent:

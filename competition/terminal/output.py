@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import rich_click as click
 
 from competition.common.errors import UserError, spelled
 from competition.common.progress import reporter
+from competition.terminal.tables import folded
 
 DEBUG, QUIET, VERBOSE, JSON = "debug", "quiet", "verbose", "json"  # in the context of a verb
 SHARED = "Where, and what is shown"  # heading of the flags that all verbs share
@@ -47,31 +49,36 @@ class Remark:
 
 
 def _note(context: click.Context, parameter: click.Parameter, given: bool) -> None:
-    """Remember that a flag was given, until the verb has ended."""
-    name = str(parameter.name)
-    context.meta[name] = given
-    if context.meta.get(QUIET) and context.meta.get(VERBOSE):
-        raise UserError("-q shows less and -v more. Give one of them.")
-    if given and name in _WAYS:
-        context.with_resource(_WAYS[name]())
+    context.meta[str(parameter.name)] = given
 
 
 def _flag(*names: str, said: str) -> Callable[[Any], Any]:
     return click.option(*names, is_flag=True, expose_value=False, callback=_note, help=said, panel=SHARED)
 
 
-as_json = _flag("--json", JSON, said="show everything that is known, as JSON; lines on the way go to standard error")
+as_json = _flag("--json", JSON, said="show the result as JSON; lines on the way go to standard error")
 
 
 def output_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb `-q`, `-v` and `--debug`."""
+    """Give a verb `-q`, `-v` and `--debug`, and let it run as they and `as_json` want it."""
+
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        if _is_given(QUIET) and _is_given(VERBOSE):
+            raise UserError("-q shows less and -v more. Give one of them.")
+        with ExitStack() as ways:
+            for flag, way in _WAYS.items():
+                if _is_given(flag):
+                    ways.enter_context(way())
+            verb(*arguments, **options)
+
     for flag in (
         _flag("--debug", DEBUG, said="show where an error came from"),
         _flag("-v", "--verbose", VERBOSE, said="show more of what is done, and what it took"),
         _flag("-q", "--quiet", QUIET, said="show the result alone"),
     ):
-        verb = flag(verb)
-    return click.option_panel("Options")(verb)  # before the others
+        wrapped = flag(wrapped)
+    return click.option_panel("Options")(wrapped)  # before the others
 
 
 def show(found: Found, *, text: str = "", **further: Found | None) -> None:
@@ -84,7 +91,7 @@ def show(found: Found, *, text: str = "", **further: Found | None) -> None:
     """
     parts = {name: part for name, part in further.items() if part is not None}
     if not _is_given(JSON):
-        click.echo(text or "\n".join(part.text() for part in (found, *parts.values())))
+        click.echo(folded(text or "\n".join(part.text() for part in (found, *parts.values()))))
         return
     click.echo(as_text({**found.as_dict(), **{name: part.as_dict() for name, part in parts.items()}}))
 

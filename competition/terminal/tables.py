@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
 WIDTH = 80  # columns, where there is no terminal
+HEIGHT = 25  # lines, which say nothing about a table
 PAGE = 110  # columns of text, at most
 LEAST = 16  # columns to which words are folded before anything else gives way
 GAP = 2  # between columns
@@ -44,6 +47,17 @@ def fits(headers: Sequence[str], rows: Iterable[Sequence[object]], align: str = 
     return len(_parts(_columns(headers, rows, align), width())) == 1
 
 
+def folded(text: str) -> str:
+    """Return text whose lines a terminal need not break; as it is where there is none, or a line is no wider."""
+    if not sys.stdout.isatty():
+        return text
+    return "\n".join(_folded(line) if len(line) > width() else line for line in text.splitlines())
+
+
+def _folded(line: str) -> str:
+    return textwrap.fill(line, page(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 def page() -> int:
     """Return how wide lines of text may be: as the terminal, but not so wide that eyes lose the line."""
     return min(width(), PAGE)
@@ -51,7 +65,7 @@ def page() -> int:
 
 def width() -> int:
     """Return how many columns the terminal has, or COLUMNS says."""
-    return shutil.get_terminal_size((WIDTH, 24)).columns
+    return shutil.get_terminal_size((WIDTH, HEIGHT)).columns
 
 
 class _Column:
@@ -100,7 +114,8 @@ def _drawn(columns: list[_Column], room: int, marked: Collection[int]) -> str:
         )
     for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
         drawn.add_row(*map(Text, row), style="bold" if number in marked else None)  # as Text, so that [x] is no markup
-    console = Console(width=room, highlight=False, emoji=False)
+    # With its height too, as Rich else takes 80 columns of a terminal that calls itself dumb, whatever it is told.
+    console = Console(width=room, height=HEIGHT, highlight=False, emoji=False)
     with console.capture() as captured:
         console.print(drawn)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 URI = "MLFLOW_TRACKING_URI"
-KEY, GROUP = "planet_key", "planet_group"  # tags by which a result is known again
-FINISHED = "FINISHED"
+KEY, GROUP, OWNER = "planet_key", "planet_group", "planet_workspace"  # tags by which a result is known again
+RUNNING, FINISHED = "RUNNING", "FINISHED"
 SETTINGS = {  # of MLflow, where the environment has no other
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or it would tell its makers of each run
@@ -46,17 +46,18 @@ class MlflowStore:
     Args:
         folder: of the file store, where the environment names no other place.
         experiment: name of the experiment; it is made if need be.
+        owner: what tells this workspace from those of others.
 
     Raises:
         UserError: if MLflow is not installed, or cannot be had there.
     """
 
-    def __init__(self, folder: Path, experiment: str) -> None:
+    def __init__(self, folder: Path, experiment: str, owner: str) -> None:
         if find_spec("mlflow") is None:
             raise UserError("--track mlflow needs MLflow, which is not installed. Run 'pip install -e \".[mlflow]\"'.")
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
-        self._uri = _without_credentials(os.environ.get(URI) or folder.absolute().as_uri())
+        self._owner, self._uri = owner, _move_credentials(os.environ.get(URI) or folder.absolute().as_uri())
         with self._reached():
             from mlflow import MlflowClient
 
@@ -67,8 +68,15 @@ class MlflowStore:
                 raise UserError(f"The experiment '{experiment}' was deleted in MLflow. Restore it there.")
             self._experiment = self._client.create_experiment(experiment) if found is None else found.experiment_id
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return without_secrets(self._uri)
+
     def known(self, group: str) -> set[str]:
         """Return the keys of what was kept whole; runs that a killed process has left half written are removed.
+
+        Of this workspace only: another's may be in the making.
 
         Raises:
             UserError: if MLflow cannot be had.
@@ -76,7 +84,7 @@ class MlflowStore:
         with self._reached():
             runs = list(self._runs(group))
             for run in runs:
-                if run.info.status != FINISHED:
+                if run.info.status == RUNNING and run.data.tags.get(OWNER) == self._owner:
                     self._client.delete_run(run.info.run_id)
             return {run.data.tags[KEY] for run in runs if run.info.status == FINISHED}
 
@@ -94,7 +102,7 @@ class MlflowStore:
         with self._reached():
             from mlflow.entities import Metric, Param
 
-            tags = {**entry.tags, GROUP: group, KEY: key}
+            tags = {**entry.tags, GROUP: group, KEY: key, OWNER: self._owner}
             run = self._client.create_run(
                 self._experiment, start_time=_milliseconds(entry.began), run_name=entry.name, tags=tags
             ).info.run_id
@@ -138,7 +146,7 @@ class MlflowStore:
         raise UserError(line) from None
 
 
-def _without_credentials(uri: str) -> str:
+def _move_credentials(uri: str) -> str:
     """Return the address of a server without the name and password in it, which MLflow is given by the environment.
 
     It prints and keeps addresses as they were given.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 from competition.common.errors import UserError
 from competition.common.locks import locked
@@ -31,8 +33,15 @@ class Tracker:
 
     def __init__(self, workspace: Workspace, track: str | None) -> None:
         self._workspace = workspace
-        self._store = None if track is None else MlflowStore(workspace.tracked, workspace.competition.name)
-        self._failed: Exception | None = None
+        self._store: MlflowStore | None = None
+        if track is not None:
+            with self._alone():
+                self._store = MlflowStore(workspace.tracked, workspace.competition.name, _name_of(workspace))
+        self._failed: dict[str, Exception] = {}  # by group
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Two processes must not both make the experiment, or write one result."""
+        return locked(self._workspace.root / LOCK)
 
     def keep(self, group: str, entries: Callable[[], Mapping[str, Callable[[], Entry]]]) -> None:
         """Bring results into line; a failure is remembered for `end`, as the work that made them may go on.
@@ -43,26 +52,31 @@ class Tracker:
         """
         if self._store is None:
             return
-        self._failed = None
+        self._failed.pop(group, None)
         try:
-            with locked(self._workspace.root / LOCK):  # two processes must not both write one
+            with self._alone():
                 found = entries()
                 new = found.keys() - self._store.known(group)
                 for key in found:
                     if key in new:
                         self._store.write(group, key, found[key]())
         except (UserError, OSError) as error:
-            self._failed = error
+            self._failed[group] = error
             return
         if new:
-            reporter.say(f"Tracked {counted(len(new), 'result')} of '{group}' in MLflow.")
+            reporter.say(f"Tracked {counted(len(new), 'result')} of '{group}' in MLflow, at {self._store.place}.")
 
     def end(self) -> None:
         """See that all was kept.
 
         Raises:
-            UserError: if the last results were not.
+            UserError: if some results were not.
         """
-        if self._failed is not None:
+        for error in self._failed.values():
             kept = f"All results are in {self._workspace.root}, and the same command tracks them later."
-            raise UserError(f"{self._failed} {kept}") from self._failed
+            raise UserError(f"{error} {kept}") from error
+
+
+def _name_of(workspace: Workspace) -> str:
+    """Return what tells a workspace from those of others who track at the same server."""
+    return f"{socket.gethostname()}:{workspace.root.absolute()}"

@@ -85,7 +85,7 @@ class Run:
         if made := default_folds(self.workspace):
             reporter.say(f"There were no folds yet; they are made.\n{made.text()}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder.with_name(f".{self.name}.lock"), busy=f"'{self.name}'"):
+        with locked(self.folder.with_name(f".{self.name}.lock"), f"'{self.name}'", "give another --name"):
             return self._carry_out()
 
     def _open(self) -> None:

@@ -20,10 +20,7 @@ from typing import Any
 from competition.common.progress import reporter
 from models.runs.training_state import TrainingState
 
-LOGS = LEARNT, HELDOUT = (
-    "learnt",
-    "heldout",
-)  # folders beside a network's history, and the last word of their runs' names
+LOGS = LEARNT_RUN, HELDOUT_RUN = "learnt", "heldout"  # folders beside a network\'s history
 PREFIX = "events.out.tfevents."  # TensorBoard takes files with "tfevents" in their name
 VERSION = "brain.Event:2"
 
@@ -42,34 +39,35 @@ def log_epochs(folder: Path, state: TrainingState, metric: str) -> None:
     heldout = [{"loss": epoch.heldout_loss, metric: epoch.heldout_metric} for epoch in state.history]
     seconds = [epoch.seconds for epoch in state.history]
     try:
-        for name, figures in ((LEARNT, learnt), (HELDOUT, heldout)):
+        for name, figures in ((LEARNT_RUN, learnt), (HELDOUT_RUN, heldout)):
             _bring(folder / name, figures, seconds)
     # Whatever hinders a log, be it a full disk or a package that does not fit another: the training matters more.
     except Exception as error:
-        _say_once(f"No TensorBoard log in {folder}: {getattr(error, 'strerror', None) or error}. Training goes on.")
+        _say_once(f"No TensorBoard logs: {getattr(error, 'strerror', None) or error}. Training goes on.")
 
 
 def _bring(folder: Path, figures: list[dict[str, float]], seconds: list[float]) -> None:
     if not figures:
         return
     for path in sorted(folder.glob(f"{PREFIX}*")):
-        content, whole = path.read_bytes(), _content(_began(path), figures, seconds)
-        if whole.startswith(content):
-            with path.open("ab") as file:
-                file.write(whole[len(content) :])
-            return
+        if (began := _began(path)) is not None:
+            content, whole = path.read_bytes(), _content(began, figures, seconds)
+            if whole.startswith(content):
+                with path.open("ab") as file:
+                    file.write(whole[len(content) :])
+                return
         path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{PREFIX}{time.time() - sum(seconds):.3f}"
-    path.write_bytes(_content(_began(path), figures, seconds))
+    path.write_bytes(_content(float(path.name.removeprefix(PREFIX)), figures, seconds))
 
 
-def _began(path: Path) -> float:
-    """Return when training began; NaN, by which the file is made anew, of a name that we did not give."""
+def _began(path: Path) -> float | None:
+    """Return when training began; None of a name that we did not give."""
     try:
         return float(path.name.removeprefix(PREFIX))
     except ValueError:
-        return float("nan")
+        return None
 
 
 def _content(began: float, figures: list[dict[str, float]], seconds: list[float]) -> bytes:

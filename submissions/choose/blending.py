@@ -20,7 +20,7 @@ from submissions.choose.candidates import Candidate, Candidates, simplest
 from submissions.choose.compare import Comparison, check_methods, compare
 from submissions.choose.cuts import cuts_by_label, digest_scores
 from submissions.choose.remarks import remarks_on
-from submissions.choose.report import evaluation_table, label_table, reliability_table
+from submissions.choose.report import LabelFigures, evaluation_table, reliability_table
 from submissions.choose.specialists import Specialist, evaluate_specialists
 from submissions.combine.methods import score_test
 from submissions.decide.rules import default_rules, make_rule
@@ -78,6 +78,12 @@ class Blend:
         """Of its out-of-fold scores."""
         return Ranking.of(self.oof.values, self.source.chips.truth, self.source.setting.competition.metric)
 
+    @property
+    def by_label(self) -> LabelFigures:
+        """Its figures, label by label."""
+        competition = self.source.setting.competition
+        return LabelFigures(self.evaluation, self.ranking, Task(competition, competition.labels))
+
     def text(self) -> str:
         """Return everything to show of the blend."""
         competition, truth, chosen = self.source.setting.competition, self.source.chips.truth, self.evaluation
@@ -89,7 +95,7 @@ class Blend:
             how = "with one label of every exclusive group" if is_bound else "by cuts alone"
             lines.append(f"Every row is decided as it would be submitted, {how}.")
         lines += [*self.notes, ""]
-        lines.append(label_table(chosen, self.ranking, Task(competition, competition.labels)))
+        lines.append(self.by_label.text())
         for specialist in self.specialists:
             lines += ["", specialist.text()]
         return "\n".join([*lines, "", reliability_table(reliability(self.oof.values, truth))])

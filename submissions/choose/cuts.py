@@ -20,7 +20,7 @@ from competition.task import Task
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
-from submissions.choose.report import CHOICE, evaluation_table, label_table
+from submissions.choose.report import CHOICE, LabelFigures, evaluation_table
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.rules import cut_rules, display_name
 from submissions.decide.studies import IN_MEMORY, Tuning
@@ -65,6 +65,11 @@ class ChosenCuts:
         chosen: NDArray[np.float64] = self.evaluations[self.rule].fitted.cuts
         return chosen
 
+    @property
+    def by_label(self) -> LabelFigures:
+        """What they reach, label by label."""
+        return LabelFigures(self.evaluations[self.rule], self.ranking, self.task)
+
     def text(self) -> str:
         """Return everything to show of them."""
         chosen, labels = self.evaluations[self.rule], self.task.labels
@@ -77,7 +82,7 @@ class ChosenCuts:
             lines.append("These are cuts alone; `blend` also says what one label of every exclusive group costs.")
         if self.task.is_whole and not self.task.competition.unlabelled:
             lines.append("A chip that reaches no cut is left without a label here; `compare` and `blend` give it one.")
-        return "\n".join([*lines, "", label_table(chosen, self.ranking, self.task)])
+        return "\n".join([*lines, "", self.by_label.text()])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the cuts and the figures of every rule, for JSON."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competition.metrics.ranking import macro
 from competition.spec.metric import DECISIONS
@@ -56,39 +59,60 @@ def evaluation_table(
     return f"{figures}\n\n{said}{'' if metric.sign > 0 else LESS_IS_BETTER}\n{difference}"
 
 
-def label_table(evaluation: Evaluation, ranking: Ranking, task: Task) -> str:
-    """Return the cross-fitted figures with one row per label, the rarest first, and their means.
+@dataclass(frozen=True, eq=False)
+class LabelFigures:
+    """The cross-fitted figures of labels.
 
-    Args:
+    Attributes:
         evaluation: of the labels of `task`; its cuts are shown if it decides by cuts.
         ranking: of the scores of these labels.
         task: the labels, in the order of all columns.
     """
-    columns, cuts = {}, evaluation.fitted.cuts
-    if (by_label := evaluation.labels) is not None:
-        columns = {
-            f"F{task.metric.beta:g}": by_label.f_beta,
-            "precision": by_label.precision,
-            "recall": by_label.recall,
-        }
-    columns |= {"AP": ranking.average_precision, "AUC": ranking.roc_auc}
-    columns |= {} if ranking.log_loss is None else {"log loss": ranking.log_loss}
-    means = [f"{macro(column):.3f}" for column in columns.values()]
-    if by_label is not None and not task.is_multi_class:
-        columns["cut"], means = np.full(len(task.labels), np.nan) if cuts is None else cuts, [*means, ""]
-    rarest = np.argsort(ranking.support, kind="stable")
-    rows = [
-        [
-            task.labels[label],
-            ranking.support[label],
-            *("-" if np.isnan(column[label]) else f"{column[label]:.3f}" for column in columns.values()),
+
+    evaluation: Evaluation
+    ranking: Ranking
+    task: Task
+
+    @property
+    def _columns(self) -> dict[str, NDArray[np.float64]]:
+        """Every figure of all labels, by its name; the mean over labels of a cut says nothing, so it is the last."""
+        found, ranking = self.evaluation.labels, self.ranking
+        columns = dict[str, NDArray[np.float64]]()
+        if found is not None:
+            name = f"F{self.task.metric.beta:g}"
+            columns = {name: found.f_beta, "precision": found.precision, "recall": found.recall}
+        columns |= {"AP": ranking.average_precision, "AUC": ranking.roc_auc}
+        columns |= {} if ranking.log_loss is None else {"log loss": ranking.log_loss}
+        if found is not None and not self.task.is_multi_class:
+            cuts = self.evaluation.fitted.cuts
+            columns["cut"] = np.full(len(self.task.labels), np.nan) if cuts is None else cuts
+        return columns
+
+    def text(self) -> str:
+        """Return them with one row per label, the rarest first, and their means."""
+        columns, support = self._columns, self.ranking.support
+        rarest = np.argsort(support, kind="stable")
+        rows = [
+            [
+                self.task.labels[label],
+                support[label],
+                *("-" if np.isnan(column[label]) else f"{column[label]:.3f}" for column in columns.values()),
+            ]
+            for label in (rarest if len(rarest) <= SHOWN else [*rarest[: SHOWN // 2], *rarest[-SHOWN // 2 :]])
         ]
-        for label in (rarest if len(rarest) <= SHOWN else [*rarest[: SHOWN // 2], *rarest[-SHOWN // 2 :]])
-    ]
-    if len(rarest) > SHOWN:
-        rows.insert(SHOWN // 2, [f"... {len(rarest) - len(rows)} labels between", *[""] * (1 + len(columns))])
-    rows.append(["mean over labels", "", *means])
-    return table(["label", "chips", *columns], rows, spare=["AUC", "log loss"])
+        if len(rarest) > SHOWN:
+            rows.insert(SHOWN // 2, [f"... {len(rarest) - len(rows)} labels between", *[""] * (1 + len(columns))])
+        means = ("" if name == "cut" else f"{macro(column):.3f}" for name, column in columns.items())
+        rows.append(["mean over labels", "", *means])
+        return table(["label", "chips", *columns], rows, spare=["AUC", "log loss"])
+
+    def as_dict(self) -> dict[str, dict[str, float | None]]:
+        """Return them by label and name, for JSON; None of what is not defined."""
+        columns: dict[str, NDArray[Any]] = {"chips": self.ranking.support, **self._columns}
+        return {
+            label: {name: None if np.isnan(column[row]) else column[row].item() for name, column in columns.items()}
+            for row, label in enumerate(self.task.labels)
+        }
 
 
 def reliability_table(reliability: Reliability) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from competition.spec.metric import SCORES
 from competition.task import Task
 from submissions.choose.candidates import Candidate, Candidates
-from submissions.choose.report import label_table
+from submissions.choose.report import LabelFigures
 from submissions.decide.rules import cut_rules
 from submissions.decide.score_rules import ScoreRule
 from submissions.measure.cross_fit import CrossFit
@@ -35,7 +35,7 @@ class Specialist:
 
     def text(self) -> str:
         """Return the figures for a terminal."""
-        table = label_table(self.evaluation, self.ranking, self.task)
+        table = LabelFigures(self.evaluation, self.ranking, self.task).text()
         by = ", by cuts" if self.evaluation.labels is not None else ""
         return f"{self.name} alone{by}, on the labels that it scores:\n\n{table}"
 

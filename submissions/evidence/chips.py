@@ -21,7 +21,7 @@ COPY, IMPOSSIBLE = "copy with other labels", "impossible"
 KINDS = {
     MISS: "carries the label, and its score is lowest",
     ALARM: "does not carry the label, and its score is highest",
-    UNSURE: "its score lies nearest to the cut, or to 0.5 where there is none",
+    UNSURE: "its score lies nearest to the cut, or where there is none to the usual one",
     SUSPECT: "its label looks wrong by the scores",
     COPY: "another chip shows the same and has other labels",
     IMPOSSIBLE: "its decided labels exclude each other",
@@ -102,8 +102,9 @@ def worst_chips(
     for one, other in _torn(evidence):
         add(one, COPY, evidence.names[other])
         add(other, COPY, evidence.names[one])
-    for row in _impossible(evidence)[:PER_LABEL]:
-        add(int(row), IMPOSSIBLE, "")
+    impossible = _impossible(evidence).tolist()
+    for row in impossible[:PER_LABEL]:
+        add(row, IMPOSSIBLE, "")
     suspects = suspects or {}
     lists = [(SUSPECT, label, list(rows)) for label, rows in suspects.items()]
     lists += [(kind, label.name, rows) for label in labels for kind, rows in _worst_of(evidence, label)]
@@ -111,6 +112,11 @@ def worst_chips(
         for kind, label, rows in lists:
             if rank < len(rows):
                 add(int(rows[rank]), kind, label)
+    also = [(IMPOSSIBLE, "", impossible), *((SUSPECT, label, rows) for label, rows in suspects.items())]
+    for kind, about, rows in also:  # of chips that are shown for something else
+        for row in chips.keys() & set(rows):
+            if (kind, about) not in chips[row].why:
+                chips[row].why.append((kind, about))
     return list(chips.values())
 
 

@@ -97,10 +97,9 @@ def _of_missing(
     missed: NDArray[np.int64], false_alarms: NDArray[np.int64], evidence: Evidence
 ) -> NDArray[np.float64] | None:
     """Return the part of each label's loss that is made by missing; None where the metric has no two kinds of error."""
-    competition = evidence.workspace.competition
     if not evidence.decides:
-        return quality.part_of_missing(evidence.truth, evidence.scores, competition)
-    weighed = competition.metric.beta**2 * missed
+        return None
+    weighed = evidence.workspace.competition.metric.beta**2 * missed
     with np.errstate(invalid="ignore"):
         return np.asarray(weighed / (weighed + false_alarms))
 

@@ -23,7 +23,7 @@ from submissions.members.blend_files import weights_of
 
 MOST_LOOKS = 2  # at a chip
 MOST_SECONDS = 180.0
-CELLS = 16  # of each side of a map
+MAP_CELLS = 16  # of each side of a map
 LEAST = 0.5  # of log odds, below which a place matters to nobody
 TURNS = 2.0  # standard deviations of the log odds of a chip that is turned, up to which a place does not matter
 
@@ -65,14 +65,14 @@ def look(evidence: Evidence, chips: Sequence[Shown]) -> Looked | None:
     """
     if evidence.given.hide is None:
         return None
-    subject, networks = evidence.subject.evaluation.name, networks_of(evidence)
+    subject, networks = evidence.subject.evaluation.name, models_behind(evidence)
     for model in networks:
         if _look_through(model, evidence, chips):
             return Looked(model, subject, is_only=len(networks) == 1)
     return Looked("", subject)
 
 
-def networks_of(evidence: Evidence) -> list[str]:
+def models_behind(evidence: Evidence) -> list[str]:
     """Return the models behind the subject that score every label, those with the largest part in it first.
 
     Of equal parts, as in a plain mean, the one that is best by itself comes first.
@@ -104,11 +104,12 @@ def _worth(evidence: Evidence, name: str) -> float:
 
 def _look_through(model: str, evidence: Evidence, chips: Sequence[Shown]) -> bool:
     """Give chips the looks of one model, as long as there is time; return whether one got some."""
-    wanted, start = {chip.name: chip for chip in chips}, time.monotonic()
+    wanted, start = {chip.name: chip for chip in chips}, float("inf")
     assert evidence.given.hide is not None
     with reporter.bar(len(chips), f"looking through {model}") as bar:
         try:
             for hidden in evidence.given.hide(model, list(wanted)):
+                start = min(start, time.monotonic())  # when the networks are loaded
                 chip = wanted[hidden.name]
                 chip.looks = looks_at(hidden, evidence, chip)
                 bar.update()
@@ -155,8 +156,8 @@ def look_for(label: str, column: int, hidden: Hidden) -> Look:
 
 
 def map_of(places: NDArray[np.float64], falls: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the mean of the falls (num_places,) over the places that each cell lies within (CELLS, CELLS)."""
-    centres = (np.arange(CELLS) + 0.5) / CELLS
+    """Return the mean of the falls (num_places,) over the places that each cell lies within (MAP_CELLS, MAP_CELLS)."""
+    centres = (np.arange(MAP_CELLS) + 0.5) / MAP_CELLS
     top, left, bottom, right = places.T[:, :, None]
     rows, columns = (top < centres) & (centres < bottom), (left < centres) & (centres < right)
     within = rows[:, :, None] & columns[:, None, :]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from competition.metrics.f_beta import f_beta_of_counts
 from competition.metrics.judge import metric_by_label
-from competition.metrics.log_loss import loss_of_class, losses
+from competition.metrics.log_loss import loss_of_class
 from competition.spec.competition import Competition
 from competition.spec.metric import BY_LABEL, SCORES
 
@@ -44,7 +42,8 @@ def title_of(competition: Competition) -> str:
 def sentence_of(competition: Competition) -> str:
     """Return what the figure has to do with the metric."""
     metric, title, kind = competition.metric, title_of(competition), kind_of(competition)
-    if kind == RECALL or (metric.average == "samples" and kind == LOG_LOSS) or metric.title == "lwlrap":
+    is_of_chips = metric.average == "samples" and kind in (RECALL, LOG_LOSS)
+    if is_of_chips or metric.title == "lwlrap":
         return (
             f"The {title} of a label is over the chips that carry it; the mean, weighed by their number, is the metric."
         )
@@ -108,23 +107,6 @@ def is_of_class(competition: Competition) -> bool:
 def needs_all_labels(competition: Competition) -> bool:
     """Whether scores of some labels only have no such figure: the metric sets a chip's labels against each other."""
     return competition.metric.name in WITHIN_CHIPS or is_of_class(competition)
-
-
-def part_of_missing(
-    truth: NDArray[np.bool_], scores: NDArray[Any], competition: Competition
-) -> NDArray[np.float64] | None:
-    """Return the part (num_labels,) of each label's log loss on chips that carry it; None where the metric is another.
-
-    Of classes there is none either: what one label loses there another has gained.
-    """
-    metric = competition.metric
-    if metric.name != LOG_LOSS or is_of_class(competition):
-        return None
-    found = np.empty(truth.shape[1])
-    for column, (there, said) in enumerate(zip(truth.T, scores.T, strict=True)):
-        lost = losses(there, said, metric.clip)
-        found[column] = lost[there].sum() / lost.sum()
-    return found
 
 
 def ignorance(truth: NDArray[np.bool_], competition: Competition) -> NDArray[np.float64]:

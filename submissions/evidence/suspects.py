@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from competition.common.files import write_text
 from submissions.evidence.evidence import Evidence
 from submissions.evidence.noise import noise_of
 
 FEWEST = 10  # chips that carry a label, and that do not, from which anything can be said of it
+MOST_OF = 0.4  # of the chips said to carry a label, or of those said not to, that may be wrong
 LIKELY = 0.5  # how likely wrong a label must be to be listed
 MOST_LISTED = 50  # listed of each label
 HEADER = ("id", "label", "says", "score", "wrong")
@@ -50,8 +50,7 @@ def suspects_of(evidence: Evidence) -> list[Suspects]:
     columns = enumerate(zip(evidence.labels, evidence.scores.T, evidence.truth.T, strict=True))
     pool = Parallel(n_jobs=-1, prefer="threads")
     jobs = (delayed(suspects_of_label)(label, column, *pair) for column, (label, *pair) in columns)
-    with threadpool_limits(1):  # BLAS's threads wait for each other on a few numbers: six times as long
-        return list(pool(jobs))
+    return list(pool(jobs))
 
 
 def suspects_of_label(
@@ -70,6 +69,8 @@ def suspects_of_label(
         return Suspects(label, column, np.zeros(0, np.int64), np.zeros(0))
     wrong = noise_of(scores, truth).wrong
     rows = np.flatnonzero(wrong >= LIKELY)
+    if any((truth[rows] == said).sum() > MOST_OF * (truth == said).sum() for said in (True, False)):
+        rows = rows[:0]  # it is rather the scores that are wrong, as of a label that they hardly tell
     order = rows[np.argsort(-wrong[rows], kind="stable")][:most]
     return Suspects(label, column, order, wrong[order])
 

@@ -54,11 +54,18 @@ def precision_recall(evidence: Evidence, label: Label) -> Picture:
         rows = _points(recall, precision)
         return drawn.picture(
             f"{label.name}: precision and recall",
-            f"Average precision {cell(label.average_precision)}. The diamond is {_decided(evidence)}: precision "
-            f"{cell(label.precision)}, recall {cell(label.recall)}. The dotted line is a guess: its share of chips.",
+            f"Average precision {cell(label.average_precision)}. {_diamond(evidence, label)} The dotted line is a "
+            "guess: its share of chips.",
             ("recall", "precision"),
             rows,
         )
+
+
+def _diamond(evidence: Evidence, label: Label) -> str:
+    if np.isnan(label.precision):
+        return "No chip was given it."
+    said = f"precision {cell(label.precision)}, recall {cell(label.recall)}"
+    return f"The diamond is {_decided(evidence)}: {said}."
 
 
 def _decided(evidence: Evidence) -> str:
@@ -236,8 +243,8 @@ def mixed_up(evidence: Evidence, labels: list[Label]) -> Picture:
         rows = [(name, *(f"{value:.2f}" for value in values)) for name, values in zip(names, share, strict=True)]
         return drawn.picture(
             "Decided against true",
-            "Of the chips that carry the label of a row, the share that was given that of a column: the darker, the "
-            f"more. On the diagonal lies recall; off it, labels that go together or are mixed up.{beside}",
+            "Of the chips that carry the label of a row, the share that was given that of a column: the stronger the "
+            f"colour, the more. On the diagonal lies recall; off it, labels that go together or are mixed up.{beside}",
             ("true, by row", *names),
             rows,
         )

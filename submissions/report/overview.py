@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competition.common.text import day
+from competition.common.text import counted, day
 from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
 from submissions.evidence.evidence import Evidence, is_large
@@ -17,6 +17,7 @@ from submissions.submit.entry import Entry
 from submissions.submit.leaderboard import BOARDS, correlate
 
 MOST_ROWS = 24  # of the comparison that is drawn
+MOST_OFF = 3  # submissions that are named where they are out of line
 WITHIN = 1.96  # standard errors of an interval of 95 %
 
 
@@ -138,19 +139,45 @@ def choosing_line(evidence: Evidence) -> str:
 
 def leaderboard_line(evidence: Evidence) -> str:
     """Return whether the leaderboard is in line with cross-fitting, as a sentence."""
-    both = [entry for entry in evidence.entries if entry.cross_fitted is not None and entry.public is not None]
+    both = _on_both(evidence)
     if not both:
         return "No submission has a score on the leaderboard yet."
-    correlation = correlate(evidence.entries, BOARDS[0])
-    latest = both[-1]
-    gap = float(latest.public or 0) - float(latest.cross_fitted or 0)
     noise = public_noise(evidence)
-    verdict = "in line with it" if abs(gap) <= WITHIN * noise else "further off than chance explains"
+    off = [entry for entry in both if abs(float(entry.public or 0) - float(entry.cross_fitted or 0)) > WITHIN * noise]
+    number = len(both) - len(off)
     line = (
-        f"The latest scored submission, {latest.name}, has {latest.public:.5f} in public where cross-fitting said "
-        f"{latest.cross_fitted:.4f}: {verdict} (standard error of a public part of this size: {noise:.4f})."
+        f"Of {counted(len(both), 'scored submission')} {number:,} {'is' if number == 1 else 'are'} in line with it: "
+        f"within {WITHIN:g} standard errors, each {noise:.4f}, of cross-fitting and a public part of this size."
     )
-    return line if correlation.pearson is None else f"{line} {correlation.text(BOARDS[0])}"
+    return " ".join([line, *map(_further_off, off[-MOST_OFF:])])
+
+
+def _further_off(entry: Entry) -> str:
+    private = "" if entry.private is None else f"; in private it has {entry.private:.4f}"
+    said = f"has {entry.public:.4f} in public where cross-fitting said {entry.cross_fitted:.4f}{private}"
+    return f"Further off than chance explains: {entry.name} {said}."
+
+
+def _on_both(evidence: Evidence) -> list[Entry]:
+    """Return the submissions with a cross-fitted score and one of the public leaderboard."""
+    return [entry for entry in evidence.entries if entry.cross_fitted is not None and entry.public is not None]
+
+
+def correlation_line(evidence: Evidence) -> str:
+    """Return how far cross-fitted scores foretell the leaderboard, as a sentence; "" of too few."""
+    found = correlate(evidence.entries, BOARDS[0])
+    return "" if found.pearson is None else found.text(BOARDS[0])
+
+
+def runner_up(evidence: Evidence) -> Candidate | None:
+    """Return the best of another single model than the best one; None where there is no other."""
+    first = best_single(evidence)
+    others = [
+        candidate
+        for candidate in evidence.comparison.candidates
+        if first is not None and len(candidate.members) == 1 and candidate.members[0] is not first.members[0]
+    ]
+    return max(others, key=lambda candidate: candidate.evaluation.gain, default=None)
 
 
 def public_noise(evidence: Evidence) -> float:
@@ -165,7 +192,7 @@ def public_noise(evidence: Evidence) -> float:
 
 def leaderboard_picture(evidence: Evidence) -> Picture | None:
     """Return cross-fitted scores against those of the leaderboard; None where no submission has both."""
-    both = [entry for entry in evidence.entries if entry.cross_fitted is not None and entry.public is not None]
+    both = _on_both(evidence)
     if not both:
         return None
     noise = public_noise(evidence)

@@ -51,7 +51,8 @@ class Report:
 
     def text(self) -> str:
         """Return what was written, for people."""
-        made = f"Wrote {self.path}: {self.subject}, {counted(self.num_chips, 'chip')} shown, {readable(self.size)}."
+        shown = f"{readable(self.size)}, {counted(self.num_chips, 'chip')} shown; it looks closely at {self.subject}"
+        made = f"Wrote {self.path}, for any browser: {shown}."
         return "\n".join([made, *self.lines])
 
 
@@ -78,17 +79,21 @@ def write_report(
         raise UserError(f"--suspects is the file of the report, {path}. Give another one.")
     with threadpool_limits(1):  # threads of BLAS would wait for each other on small products
         evidence = gather(name, workspace, given)
-        wrong = suspects_of(evidence)
-        content = _content(evidence, wrong)
+        wrong, found = suspects_of(evidence), labels.labels_of(evidence)
+        suspected = {one.label: one.rows.tolist() for one in wrong}
+        telling = worst.worst_chips(evidence, label_pictures.drawn_labels(found), suspected)
+    looked = looks.look(evidence, telling)  # by networks, which take all threads
+    with threadpool_limits(1):
+        content = {**_content(evidence, wrong, found), **_of_chips(evidence, telling, looked)}
     text = _template().render(content)
     write_text(path, text)
     lines = [content["looked_line"]] if content["looked"] else []
     if suspects is not None:
         number = write_suspects(suspects, wrong, evidence)
         lines.append(
-            f"Wrote {suspects}: {counted(number, 'label')} that may be wrong. Take out what is right; the rest is"
+            f"Wrote {suspects}: {counted(number, 'label')} that may be wrong. Take out the rows that are right."
         )
-        lines.append(f"turned by: {spelled(f'data relabel --from {shlex.quote(str(suspects))}')}")
+        lines.append(f"What turns the rest: {spelled(f'data relabel --from {shlex.quote(str(suspects))}')}")
     return Report(path, evidence.subject.evaluation.name, len(content["chips"]), len(text.encode()), tuple(lines))
 
 
@@ -108,14 +113,9 @@ def _asset(name: str) -> Markup:
     return Markup(files(PACKAGE).joinpath(name).read_text(encoding="utf-8"))
 
 
-def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
-    """Return all that the template shows."""
-    found, worths = labels.labels_of(evidence), members.worths(evidence)
-    drawn = label_pictures.drawn_labels(found)
-    telling = worst.worst_chips(evidence, drawn, {one.label: one.rows.tolist() for one in wrong})
-    looked = looks.look(evidence, telling)
-    chips = thumbnails.draw(evidence, telling)
-    competition = evidence.workspace.competition
+def _content(evidence: Evidence, wrong: list[Suspects], found: list[labels.Label]) -> Mapping[str, Any]:
+    """Return all that the template shows beside chips."""
+    competition, worths = evidence.workspace.competition, members.worths(evidence)
     return {
         "style": _asset("page.css"),
         "script": _asset("page.js"),
@@ -132,16 +132,23 @@ def _content(evidence: Evidence, wrong: list[Suspects]) -> Mapping[str, Any]:
         "unjudged": sum(min(label.support, len(evidence.truth) - label.support) < FEWEST for label in found),
         "fewest": FEWEST,
         "wrong": sorted((one for one in wrong if len(one.rows)), key=lambda one: one.false_share),
+        **_of_comparison(evidence),
+        **_of_quality(evidence, found),
+        **_of_labels(evidence, found, label_pictures.drawn_labels(found)),
+        **_of_members(evidence, worths),
+    }
+
+
+def _of_chips(evidence: Evidence, telling: list[worst.Shown], looked: looks.Looked | None) -> Mapping[str, Any]:
+    """Return the chips with their pictures, and where the network looked."""
+    chips = thumbnails.draw(evidence, telling)
+    return {
         "chips": [(chip, worst.scores_of(evidence, chip)) for chip in chips],
         "looked": looked,
         "looked_line": looked.line(chips) if looked else "",
         "full": round(math.exp(thumbnails.FULL)),
         "beside_chips": _beside_chips(len(telling), len(chips)),
         "kinds": {kind: said for kind, said in worst.KINDS.items() if _is_among(kind, chips)},
-        **_of_comparison(evidence),
-        **_of_quality(evidence, found),
-        **_of_labels(evidence, found, drawn),
-        **_of_members(evidence, worths),
     }
 
 
@@ -158,7 +165,7 @@ def _is_among(kind: str, chips: Sequence[worst.Shown]) -> bool:
 
 def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
     """Return what is best, how sure that is, and what the leaderboard says."""
-    single = overview.best_single(evidence)
+    single, following = overview.best_single(evidence), overview.runner_up(evidence)
     return {
         "compared": overview.compared_line(evidence),
         "ranked": overview.ranked(evidence),
@@ -168,7 +175,10 @@ def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
         "choosing": overview.choosing_line(evidence),
         "comparison": overview.comparison_picture(evidence),
         "optimism": member_pictures.optimism_picture(evidence),
+        "runner_up": following,
+        "behind": None if single is None or following is None else following.evaluation.over(single.evaluation),
         "leaderboard": overview.leaderboard_line(evidence),
+        "correlation": overview.correlation_line(evidence),
         "boards": overview.leaderboard_picture(evidence),
         "data_rows": overview.data_rows(evidence),
         "submission_rows": overview.submission_rows(evidence),
@@ -187,6 +197,7 @@ def _of_quality(evidence: Evidence, found: list[labels.Label]) -> Mapping[str, A
         "has_own": quality.kind_of(competition) not in quality.SHOWN_ANYHOW,
         "has_cuts": not all(np.isnan(label.cut) for label in found),
         "has_notes": any(label.fault for label in found),
+        "faults": labels.FAULTS,
         "has_faults": any(label.fault in labels.FAULTS for label in found),
     }
 

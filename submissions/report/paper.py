@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from competition.common.text import counted
 from submissions.evidence.evidence import Evidence
 from submissions.evidence.labels import Label
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, shortened
@@ -76,8 +77,8 @@ def by_cuts_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
         headers = ("label", "share", *(f"{name}: {word}" for name in evidence.by_cuts for word in words))
         return drawn.picture(
             "What cuts are worth, label by label",
-            f"{whose}The most frequent label first; grey is its share of chips. The rarer one is, the "
-            f"more a cut below 0.5 is worth where recall counts more than precision.{left_out}",
+            f"{whose}The most frequent label first; grey is its share of chips. What decides a chip as a whole may "
+            f"give up rare labels that a cut of their own would find: they weigh little.{left_out}",
             headers,
             [_cells(evidence, label) for label in shown],
         )
@@ -120,7 +121,7 @@ def contours_picture(evidence: Evidence, labels: list[Label]) -> Picture | None:
         rows = [(w.name, f"{w.precision:.3f}", f"{w.recall:.3f}", f"{decided.f_beta[w.column]:.3f}") for w in shown]
         never = sum(bool(label.support) for label in labels) - len(shown)
         beside = f" Named are the worst {MOST_LABELS}." if len(shown) > MOST_LABELS else ""
-        beside += f" No place have {never:,} labels that no chip was given." if never else ""
+        beside += f" Without a place: {counted(never, 'label')} that no chip was given." if never else ""
         return drawn.picture(
             f"Labels among the contours of F{beta:g}",
             f"A dot for each label, larger ones are more frequent. Along a line F{beta:g} is the same; what lies low "

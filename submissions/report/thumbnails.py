@@ -41,7 +41,7 @@ def draw(evidence: Evidence, chips: list[Shown]) -> list[Shown]:
         for chip in chips:
             pixels = {way: _pixels(array, size) for way, array in arrays[chip.name].items()}
             chip.pictures = {way: _url(seen) for way, seen in pixels.items()}
-            chip.overlays = [(look, _url(overlay(pixels[NATURAL], look))) for look in chip.looks if pixels]
+            chip.overlays = [(look, _url(overlay(next(iter(pixels.values())), look))) for look in chip.looks if pixels]
         if sum(map(_num_bytes, chips)) <= MOST_BYTES:
             break
     return [chip for chip in chips if chip.pictures]

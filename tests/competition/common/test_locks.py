@@ -14,6 +14,7 @@ import pytest
 from competition.common import locks
 from competition.common.locks import BusyError, locked
 
+WHEN = r"[-\d]{10} [:\d]{5} UTC"
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_whoever_waits_for_another_is_told_for_whom(
     assert order == ["first", "second"]
     told = capsys.readouterr().err
     assert re.fullmatch(
-        rf"Waiting for another process, process {os.getpid()}, since \d\d:\d\d UTC, at work in {tmp_path / 'new'}\.\n",
+        rf"Waiting for another process, process {os.getpid()}, since {WHEN}, at work in {tmp_path / 'new'}\.\n",
         told,
     )
 
@@ -53,7 +54,7 @@ def test_what_is_not_waited_for_is_refused_and_a_killed_process_holds_nothing(tm
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    who = rf"^Another process is at 'm' fold 1: process {holder.pid}, since \d\d:\d\d UTC\. Wait for it to end\.$"
+    who = rf"^Another process is at 'm' fold 1: process {holder.pid}, since {WHEN}\. Wait for it to end\.$"
     with pytest.raises(BusyError, match=who), locked(path, busy="'m' fold 1"):
         pass
     holder.kill()

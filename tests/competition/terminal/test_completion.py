@@ -41,6 +41,11 @@ def test_names_are_those_of_the_workspace(workspace: Path) -> None:
     assert completed("predict", "--workspace", str(workspace / "other"), "--model", "") == ["elsewhere"]
 
 
+def test_nothing_runs_while_words_are_completed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--workspace" in completed("status", "-v", "--json", "--w")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_last_of_several_names_is_completed(workspace: Path) -> None:
     assert completed("blend", "--members", "resnet50,b") == ["resnet50,best"]
 

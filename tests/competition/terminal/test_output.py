@@ -80,3 +80,10 @@ def test_less_and_more_do_not_go_together() -> None:
 def test_flags_of_all_verbs_stand_apart_in_help() -> None:
     shown = run("--help").output
     assert shown.index("Options") < shown.index("Where, and what is shown") < shown.index("--quiet")
+
+
+def test_a_mistake_in_the_flags_leaves_nothing_turned() -> None:
+    done = run("-q", "--json", "--unheard-of")  # whose context the exception keeps alive
+    assert done.exit_code == 2
+    assert not reporter._is_silent
+    assert not reporter._is_beside

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competition.terminal.tables import fits, table
+from competition.terminal.tables import fits, folded, table
 
 WORDS = st.text("ab [/]é雪", max_size=40)
 FIGURES = st.integers(-(10**6), 10**6).map(lambda number: f"{number:,}")
@@ -47,3 +47,20 @@ def test_it_is_plain_where_there_is_no_terminal_and_markup_is_text() -> None:
     text = table(["name", "figure"], [["[bold]x[/bold]", 1], ["y", 20]], marked=[0])
     assert text.splitlines()[2:] == ["[bold]x[/bold]       1", "y                   20"]
     assert "\x1b" not in text
+
+
+def test_a_dumb_terminal_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    text = table(["name", *(f"figure {number}" for number in range(9))], [["a name", *["1234567890"] * 9]])
+    assert text.splitlines()[-1].split() == ["a", "name", *["1234567890"] * 9]
+
+
+def test_lines_are_folded_for_a_terminal_alone_and_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "a line of words " * 8
+    assert folded(line) == line
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = folded(f"{line}\nshort\n{'x' * 100}").splitlines()
+    assert [len(line) <= 80 for line in lines] == [True, True, True, False]
+    assert lines[2:] == ["short", "x" * 100]

@@ -40,7 +40,7 @@ def entry_of(path: Path) -> Entry:
 @pytest.fixture
 def store(tmp_path: Path) -> MlflowStore:
     pytest.importorskip("mlflow", reason='MLflow is not installed: pip install -e ".[mlflow]"')
-    return MlflowStore(tmp_path / "mlruns", "planet")
+    return MlflowStore(tmp_path / "mlruns", "planet", "here")
 
 
 def test_a_run_holds_what_the_entry_says(store: MlflowStore, tmp_path: Path) -> None:
@@ -69,10 +69,13 @@ def test_what_is_known_is_what_was_finished_and_half_a_run_is_removed(
     with monkeypatch.context() as context:
         context.setattr(store._client, "set_terminated", lambda *_: None)  # killed before it could be said
         store.write("m", "half", entry)
+        theirs = MlflowStore(tmp_path / "mlruns", "planet", "elsewhere")
+        context.setattr(theirs._client, "set_terminated", lambda *_: None)
+        theirs.write("m", "being written", entry)
     assert store.known("m") == {"whole"}
     client = store._client
     names = [run.data.tags[mlflow_store.KEY] for run in client.search_runs([store._experiment])]
-    assert sorted(names) == ["foreign", "whole"]
+    assert sorted(names) == ["being written", "foreign", "whole"]
 
 
 def test_without_the_package_one_line_says_how_to_install_it(tmp_path: Path, monkeypatch) -> None:
@@ -80,7 +83,7 @@ def test_without_the_package_one_line_says_how_to_install_it(tmp_path: Path, mon
     with pytest.raises(
         UserError, match=r"needs MLflow, which is not installed\. Run 'pip install -e \"\.\[mlflow\]\"'"
     ):
-        MlflowStore(tmp_path / "mlruns", "planet")
+        MlflowStore(tmp_path / "mlruns", "planet", "here")
     assert not list(tmp_path.iterdir())
 
 
@@ -97,7 +100,7 @@ def test_a_place_that_cannot_be_used_is_one_line_without_a_secret(uri: str, reas
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(mlflow_store.URI, uri.format(tmp=tmp_path))
     with pytest.raises(UserError, match=reason) as caught:
-        MlflowStore(tmp_path / "mlruns", "planet")
+        MlflowStore(tmp_path / "mlruns", "planet", "here")
     line = str(caught.value)
     assert PASSWORD not in line
     assert "\n" not in line
@@ -137,7 +140,7 @@ def test_a_server_is_shown_name_and_password_and_nobody_else(tmp_path: Path, mon
         thread.start()
         address = f"127.0.0.1:{server.server_port}"
         monkeypatch.setenv(mlflow_store.URI, f"http://me:{PASSWORD}%40@{address}")
-        MlflowStore(tmp_path / "mlruns", "planet").write("m", "key", Entry("m fold 0", 1.0, 2.0, {"a": "1"}))
+        MlflowStore(tmp_path / "mlruns", "planet", "here").write("m", "key", Entry("m fold 0", 1.0, 2.0, {"a": "1"}))
         server.shutdown()
         thread.join()
     expected = base64.b64encode(f"me:{PASSWORD}@".encode()).decode()
@@ -150,7 +153,7 @@ def test_a_server_is_shown_name_and_password_and_nobody_else(tmp_path: Path, mon
 def test_a_deleted_experiment_is_named(store: MlflowStore, tmp_path: Path) -> None:
     store._client.delete_experiment(store._experiment)
     with pytest.raises(UserError, match="'planet' was deleted in MLflow"):
-        MlflowStore(tmp_path / "mlruns", "planet")
+        MlflowStore(tmp_path / "mlruns", "planet", "here")
 
 
 def test_secrets_of_addresses_and_of_the_environment_are_taken_out(monkeypatch) -> None:

@@ -20,7 +20,7 @@ def entries(*names: str) -> Callable[[], dict[str, Callable[[], Entry]]]:
 
 def names_of(workspace: Workspace) -> list[str]:
     """Return the names of the runs that MLflow's folder holds."""
-    store = mlflow_store.MlflowStore(workspace.tracked, workspace.competition.name)
+    store = mlflow_store.MlflowStore(workspace.tracked, workspace.competition.name, "")
     return sorted(run.info.run_name for run in store._client.search_runs([store._experiment]))
 
 
@@ -44,7 +44,7 @@ def test_each_result_is_kept_once_whoever_asks_and_however_often(workspace, line
         tracker.keep("m", entries("one", "two"))
         tracker.end()
     assert names_of(workspace) == ["one", "two"]
-    assert lines == ["Tracked 1 result of 'm' in MLflow."] * 2
+    assert lines == [f"Tracked 1 result of 'm' in MLflow, at {workspace.tracked.as_uri()}."] * 2
 
 
 @pytest.mark.usefixtures("mlflow")
@@ -72,6 +72,9 @@ def test_a_failure_lets_the_work_go_on_and_is_said_at_its_end(workspace, monkeyp
         context.setattr(tracker._store._client, "log_batch", full)
         tracker.keep("m", entries("one"))
         with pytest.raises(UserError, match=r"No space left on device\. All results are in .*, and the same command"):
+            tracker.end()
+        tracker.keep("other", dict)
+        with pytest.raises(UserError, match="No space left"):  # of "m", whatever came after it
             tracker.end()
     tracker.keep("m", entries("one"))
     tracker.end()

@@ -15,7 +15,7 @@ from models.heads import checkpoints as checkpoints_module
 from models.heads.checkpoints import SECONDS, SHARE, WEIGHTS, Keeper
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
-from models.runs.event_log import HELDOUT, LEARNT
+from models.runs.event_log import HELDOUT_RUN, LEARNT_RUN
 from models.runs.training_state import STATE, TrainingState, checkpoints
 from tests.models.event_files import read_events
 from tests.models.heads.samples import NUM_FOLDS, group_of, state_of
@@ -98,7 +98,7 @@ def test_interrupted_and_resumed_each_epoch_of_each_seed_is_logged_once(tmp_path
     group, keeper = resumed(tmp_path, **SETTINGS[0])
     train_together([group], lambda _: keeper.after_epoch(), quiet=True)
     for folder, state in zip((tmp_path, tmp_path / "seed1"), group.states, strict=True):
-        learnt, heldout = read_events(folder / LEARNT), read_events(folder / HELDOUT)
+        learnt, heldout = read_events(folder / LEARNT_RUN), read_events(folder / HELDOUT_RUN)
         assert [step for step, _ in learnt["loss"]] == [step for step, _ in heldout["F2"]] == [1, 2, 3, 4]
         np.testing.assert_allclose(
             [value for _, value in heldout["F2"]], [epoch.heldout_metric for epoch in state.history], atol=1e-6
@@ -110,9 +110,9 @@ def test_what_a_kill_kept_from_the_log_is_there_after_the_next_start(tmp_path, m
     with monkeypatch.context() as context:
         context.setattr(Keeper, "_log", lambda _: None)
         interrupted(tmp_path, 2)
-    assert not (tmp_path / HELDOUT).exists()
+    assert not (tmp_path / HELDOUT_RUN).exists()
     resumed(tmp_path)
-    assert [step for step, _ in read_events(tmp_path / HELDOUT)["loss"]] == [1, 2]
+    assert [step for step, _ in read_events(tmp_path / HELDOUT_RUN)["loss"]] == [1, 2]
 
 
 @pytest.mark.usefixtures("at_once")

@@ -29,7 +29,7 @@ def own_mlflow(monkeypatch) -> None:
 
 def runs_of(workspace) -> dict:
     """Return the runs in the workspace's folder, by name."""
-    store = MlflowStore(workspace.tracked, workspace.competition.name)
+    store = MlflowStore(workspace.tracked, workspace.competition.name, "")
     runs = store._client.search_runs([store._experiment])
     assert len({one.info.run_name for one in runs}) == len(runs)
     return {one.info.run_name: (one, store._client) for one in runs}

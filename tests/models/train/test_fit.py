@@ -19,7 +19,7 @@ from folds.table import FoldTable
 from models.inputs.batches import Batches, Chips
 from models.inputs.examples import Examples
 from models.recipes.recipe import Recipe
-from models.runs.event_log import HELDOUT
+from models.runs.event_log import HELDOUT_RUN
 from models.runs.training_state import STATE, TrainingState, checkpoints
 from models.train import fit
 from models.train.checkpoints import BEST, LATEST
@@ -198,10 +198,10 @@ def test_killed_around_a_checkpoint_and_gone_on_every_step_is_logged_once(networ
         context.setattr(fit, moment, kill if moment == "write_checkpoint" else _killed_later(kill, calls=1))
         with pytest.raises(KeyboardInterrupt):
             train_played(tmp_path, network, recipe_for(3))
-    logged = read_events(tmp_path / HELDOUT)["F2"]
+    logged = read_events(tmp_path / HELDOUT_RUN)["F2"]
     assert logged == [(1, 0.25)]
     train_played(tmp_path, network, recipe_for(3))
-    assert read_events(tmp_path / HELDOUT)["F2"] == [(1, 0.25), (2, 0.5), (3, 0.375)]
+    assert read_events(tmp_path / HELDOUT_RUN)["F2"] == [(1, 0.25), (2, 0.5), (3, 0.375)]
 
 
 def _killed_later(kill: Callable[..., None], calls: int) -> Callable[..., None]:
@@ -214,9 +214,9 @@ def test_an_epoch_that_a_kill_kept_from_the_log_is_there_after_the_next_start(ne
     with monkeypatch.context() as context:
         context.setattr(fit, "log_epochs", lambda *_: None)
         train_played(tmp_path, network, recipe_for(2))
-    assert not (tmp_path / HELDOUT).exists()
+    assert not (tmp_path / HELDOUT_RUN).exists()
     train_played(tmp_path, network, recipe_for(2))  # there is nothing to train
-    assert read_events(tmp_path / HELDOUT)["F2"] == [(1, 0.25), (2, 0.5)]
+    assert read_events(tmp_path / HELDOUT_RUN)["F2"] == [(1, 0.25), (2, 0.5)]
 
 
 def test_dropout_draws_depend_on_seed_and_epoch_and_differ_between_layers():

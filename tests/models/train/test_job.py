@@ -34,7 +34,7 @@ from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.curves import LEARNT, learnt_by_fold
-from models.runs.event_log import HELDOUT, LOGS
+from models.runs.event_log import HELDOUT_RUN, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, remove
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.training_state import HEAD, TrainingState, state_of
@@ -444,7 +444,7 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
     assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK, HEAD, *LOGS}
     for folder in (job.folder, job.folder / "seed1"):  # of the head that came before, what it shows of itself alone
         assert {path.name for path in (folder / HEAD).iterdir()} == {*LOGS}
-        assert [step for step, _ in read_events(folder / HEAD / HELDOUT)["loss"]] == [1]
+        assert [step for step, _ in read_events(folder / HEAD / HELDOUT_RUN)["loss"]] == [1]
     store, labels = store_of(workspace), workspace.competition.labels
     scores = store.read("tiny", 0)
     assert scores.provenance.scored == ("clear", "water")

@@ -1,5 +1,6 @@
 """Evaluations as tables."""
 
+import json
 import re
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from competition.spec.metric import Metric
 from competition.task import Task
-from submissions.choose.report import evaluation_table, label_table, reliability_table
+from submissions.choose.report import LabelFigures, evaluation_table, reliability_table
 from submissions.decide.cut_rules import FixedRule
 from submissions.measure.cross_fit import CrossFit
 from submissions.measure.evaluation import Evaluation, Ranking
@@ -47,15 +48,18 @@ def test_the_chosen_one_has_a_star_and_the_reference_no_difference(low: Evaluati
 
 def test_labels_come_with_the_rarest_first_and_what_is_not_defined_is_left_open(low: Evaluation) -> None:
     competition = planet()
-    table = label_table(
-        low, Ranking.of(SCORES, TRUTH, competition.metric), Task(competition, competition.labels)
-    ).splitlines()
+    figures = LabelFigures(low, Ranking.of(SCORES, TRUTH, competition.metric), Task(competition, competition.labels))
+    table = figures.text().splitlines()
     support = [int(row.split()[1]) for row in table[2:-1]]
     assert support == sorted(TRUTH.sum(axis=0))
     assert table[2].split()[:2] == [competition.labels[2], "0"]
     assert table[2].split()[-3:] == ["-", "-", "0.200"]  # no average precision, no AUC, but a cut
     assert table[-1].startswith("mean over labels")
     assert table[0].split()[2] == "F2"
+    by_label = json.loads(json.dumps(figures.as_dict(), allow_nan=False))
+    assert list(by_label) == list(competition.labels)
+    never = by_label[competition.labels[2]]
+    assert (never["chips"], never["AP"], never["cut"]) == (0, None, 0.2)
 
 
 def test_reliability_counts_every_score() -> None:

@@ -21,7 +21,7 @@ def test_a_comparison_is_one_run_however_often_it_is_made(tmp_path, monkeypatch)
     for _ in range(2):
         shown = CliRunner().invoke(run.main, ["compare", *flags])
         assert shown.exit_code == 0, shown.output
-    store = MlflowStore(workspace.tracked, workspace.competition.name)
+    store = MlflowStore(workspace.tracked, workspace.competition.name, "")
     (found,) = store._client.search_runs([store._experiment])
     table = (workspace.tracked / store._experiment / found.info.run_id / "artifacts/candidates.csv").read_text()
     rows = list(csv.DictReader(table.splitlines()))

@@ -11,7 +11,7 @@ from submissions.evidence import looks
 from submissions.evidence.chips import IMPOSSIBLE, MISS, Shown, worst_chips
 from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.labels import labels_of
-from submissions.evidence.looks import look, look_for, looks_at, map_of, networks_of
+from submissions.evidence.looks import look, look_for, looks_at, map_of, models_behind
 from tests.submissions.conftest import LooksAtCorner, SaidOfCorner, known
 from tests.submissions.samples import blend_of, make_workspace
 
@@ -27,7 +27,7 @@ def test_what_is_looked_at_is_found():
     assert found.place == (0, 0, 0.5, 0.5)
     assert found.matters
     assert found.text() == "0.800, with the square hidden 0.200 (odds ÷ 16.0)"
-    half = looks.CELLS // 2
+    half = looks.MAP_CELLS // 2
     np.testing.assert_allclose(found.falls[:half, :half], np.log(16), rtol=1e-5)
     assert not found.falls[half:].any()
     assert not found.falls[:, half:].any()
@@ -48,7 +48,7 @@ def test_a_place_does_not_matter_that_changes_less_than_turning_the_chip():
 def test_a_map_is_the_mean_of_the_places_over_a_cell():
     places = np.array([(0, 0, 1, 0.5), (0, 0.25, 1, 1)])
     found = map_of(places, np.array([1.0, 3.0]))
-    quarter = looks.CELLS // 4
+    quarter = looks.MAP_CELLS // 4
     assert (found[:, :quarter] == 1).all()
     assert (found[:, quarter : 2 * quarter] == 2).all()
     assert (found[:, 2 * quarter :] == 3).all()
@@ -86,13 +86,13 @@ def test_the_network_is_that_with_the_largest_part(tmp_path, monkeypatch):
     weights = {"inner": {"b": 0.1, "c": 0.9}, "outer": {"a": 0.3, "inner": 0.7}}
     monkeypatch.setattr(looks, "weights_of", lambda folder: weights[folder.name])
     evidence = gather("outer", workspace, known(workspace))
-    assert networks_of(evidence) == ["c", "a", "b"]
+    assert models_behind(evidence) == ["c", "a", "b"]
     weights["outer"] = {"a": 0.9, "inner": 0.1}
-    assert networks_of(evidence) == ["a", "c", "b"]
+    assert models_behind(evidence) == ["a", "c", "b"]
 
 
 def test_of_equal_parts_the_best_comes_first(evidence):
     pair = next(found for found in evidence.comparison.candidates if len(found.members) == 2 and found.method == "mean")
-    found = networks_of(replace(evidence, subject=pair))
+    found = models_behind(replace(evidence, subject=pair))
     worth = {name: evidence.at_prior_cut(evidence.of_member(name)) for name in "ab"}
     assert found == sorted(worth, key=lambda name: -worth[name])

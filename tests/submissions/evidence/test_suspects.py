@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from submissions.evidence.suspects import HEADER, Suspects, suspects_of, suspects_of_label, write_suspects
+from submissions.evidence.suspects import HEADER, MOST_OF, Suspects, suspects_of, suspects_of_label, write_suspects
 from tests.submissions.evidence.test_noise import drawn
 
 
@@ -25,6 +25,17 @@ def test_of_a_label_that_few_chips_carry_nothing_is_said():
     found = suspects_of_label("blow_down", 0, scores, truth)
     assert len(found.rows) == 0
     assert np.isnan(found.false_share)
+
+
+def test_where_scores_hardly_tell_a_label_nothing_is_said_of_it():
+    random = np.random.default_rng(0)
+    truth = np.arange(200) < 15
+    scores = np.where(random.random(200) < 0.9, 0.05, 0.2) * random.random(200)
+    noise_alone = suspects_of_label("mine", 0, scores, truth)
+    assert len(noise_alone.rows) <= MOST_OF * truth.sum()
+    told = np.where(truth, 0.9, 0.02) + 0.05 * random.random(200)
+    told[[0, 100]] = 0.02, 0.93
+    assert set(suspects_of_label("mine", 0, told, truth).rows) <= {0, 100}
 
 
 def test_they_are_written_with_what_the_table_says_and_the_score(evidence, tmp_path):

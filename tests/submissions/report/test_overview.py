@@ -45,7 +45,9 @@ def test_the_best_single_model_is_made_of_one_member(evidence):
     )
 
 
-@pytest.mark.parametrize(("errors", "verdict"), [(1.0, "in line with it"), (-3.0, "further off than chance explains")])
+@pytest.mark.parametrize(
+    ("errors", "verdict"), [(1.0, "in line with it"), (-3.0, "Further off than chance explains: first has 0.8")]
+)
 def test_a_leaderboard_is_in_line_as_far_as_chance_goes(evidence, errors, verdict):
     gap = errors * public_noise(evidence)
     shown = dataclasses.replace(evidence, entries=(entry(None), entry(0.9 + gap)))

@@ -83,6 +83,7 @@ def test_every_picture_has_a_name_a_description_and_its_data(text):
 
 def test_parts_of_the_page_are_told_apart_by_their_names(reported, tmp_path, monkeypatch):
     monkeypatch.setattr("submissions.evidence.suspects.LIKELY", 0.0)
+    monkeypatch.setattr("submissions.evidence.suspects.MOST_OF", 1.0)
     text = write_report(None, reported, known(reported), tmp_path / "page.html").path.read_text(encoding="utf-8")
     assert "Suspects by label" in text
     names = re.findall(r'role="region"[^>]* aria-label="([^"]+)"', text) + re.findall(r"<h2[^>]*>([^<]+)</h2>", text)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from submissions.evidence.chips import Look, worst_chips
 from submissions.evidence.labels import labels_of
+from submissions.report import thumbnails
 from submissions.report.thumbnails import FULL, draw, overlay
 
 
@@ -39,3 +40,11 @@ def test_colours_are_those_of_one_scale_and_the_place_is_outlined_if_it_matters(
     changed = np.argwhere((outlined != seen).any(axis=2))
     assert (changed.min(), changed.max()) == (0, 40)
     assert (outlined[20, 20] == seen[20, 20]).all()
+
+
+def test_chips_without_blue_have_overlays_too(evidence, monkeypatch):
+    monkeypatch.setattr(thumbnails, "_read", lambda *_: {"near infrared": np.zeros((160, 160, 3), np.uint8)})
+    chips = worst_chips(evidence, labels_of(evidence))[:1]
+    chips[0].looks = [Look("road", np.zeros((16, 16)), (0.0, 0.0, 0.25, 0.25), 0.9, 0.5, matters=True)]
+    (chip,) = draw(evidence, chips)
+    assert (list(chip.pictures), len(chip.overlays)) == (["near infrared"], 1)
