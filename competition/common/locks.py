@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.common.text import day, now
+from competition.common.text import day, now, printable
 
 PATIENCE = 0.5  # seconds that are waited for without a word
 
@@ -68,6 +68,6 @@ def _holder(path: Path, before: str) -> str:
         holder = json.loads(path.read_text())
         verb = f"`{holder['verb']}`, " if holder["verb"] else ""
         host = "" if holder["host"] == socket.gethostname() else f" on {holder['host']}"
-        return f"{before}{verb}process {int(holder['process'])}{host}, since {day(holder['since'])} UTC"
-    except (OSError, ValueError, KeyError, TypeError):  # not written yet, or by another version
+        return printable(f"{before}{verb}process {int(holder['process'])}{host}, since {day(holder['since'])} UTC")
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):  # not written yet, or by another version
         return ""

@@ -64,6 +64,7 @@ class Bar:
     def close(self) -> None:
         """Take the bar away."""
         if self._drawn is not None:
+            self._drawn.delay = 0  # or one that a line above has shown too early would stay
             self._drawn.close()
 
     def _line(self, seconds: float) -> str:
@@ -89,11 +90,10 @@ class Reporter:
         self._logs: list[TextIO] = []
         self._is_silent = False
         self._is_detailed = False
-        self._is_beside = False
 
     def say(self, line: str) -> None:
         """Show a line of the result's making, and write it to the logs that are open."""
-        self._show(line, sys.stderr if self._is_beside else sys.stdout)
+        self._show(line, sys.stdout)
         for log in self._logs:
             print(line, file=log, flush=True)
 
@@ -117,7 +117,7 @@ class Reporter:
             unit: what is counted; "B" counts bytes, with prefixes.
         """
         drawn = None
-        if not self._is_silent and sys.stderr.isatty():
+        if not self._is_silent and is_terminal(sys.stderr):
             from tqdm import tqdm
 
             name = unit if unit == "B" else f" {unit}s"
@@ -133,7 +133,7 @@ class Reporter:
 
         Not on standard error, which is turned aside while a backend loads.
         """
-        if self._is_silent or self._is_beside or not sys.stdout.isatty():
+        if self._is_silent or not is_terminal(sys.stdout):
             yield
             return
         from tqdm import tqdm
@@ -170,10 +170,6 @@ class Reporter:
         """Show nothing in the block; logs are written all the same."""
         return self._turned("_is_silent")
 
-    def beside(self) -> AbstractContextManager[None]:
-        """Show all lines in the block on standard error: standard output has the result alone."""
-        return self._turned("_is_beside")
-
     @contextmanager
     def detailed(self) -> Iterator[None]:
         """Show details too in the block, and at its end what it took."""
@@ -193,11 +189,16 @@ class Reporter:
         finally:
             setattr(self, switch, before)
 
-    def _show(self, line: str, stream: TextIO) -> None:
-        if not self._is_silent:
+    def _show(self, line: str, stream: TextIO | None) -> None:
+        if not self._is_silent and stream is not None:
             from tqdm import tqdm
 
             tqdm.write(line, file=stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether somebody looks at a stream; there is none where it was closed for the process, as by `>&-`."""
+    return stream is not None and stream.isatty()
 
 
 def _memory() -> str:

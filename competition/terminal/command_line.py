@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ class Verbs(RichGroup):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run as any group of click: rich-click would draw a box around each mistake."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a "?" for what an encoding lacks, such as ±, ends no verb
         return click.Command.main(self, *arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:

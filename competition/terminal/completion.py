@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import rich_click as click
@@ -34,7 +35,9 @@ def names_in(*patterns: str, further: Callable[[], Iterable[str]] = tuple) -> Co
     def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
         root = Path(context.params.get("workspace") or "workspace")
         before, comma, last = begun.rpartition(",")
-        names = {path.stem if path.is_file() else path.name for pattern in patterns for path in root.glob(pattern)}
+        names = set[str]()
+        with suppress(OSError):  # such as of a name that is too long
+            names = {path.stem if path.is_file() else path.name for pattern in patterns for path in root.glob(pattern)}
         return [CompletionItem(before + comma + name) for name in sorted({*names, *further()}) if name.startswith(last)]
 
     return complete

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import functools
+import json
+import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import rich_click as click
+from click import get_current_context
 
 from competition.common.errors import UserError, spelled
 from competition.common.progress import reporter
 from competition.terminal.tables import folded
 
 DEBUG, QUIET, VERBOSE, JSON = "debug", "quiet", "verbose", "json"  # in the context of a verb
+OUTPUT = "output"  # there: where the result goes
 SHARED = "Where, and what is shown"  # heading of the flags that all verbs share
-_WAYS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+_WAYS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    JSON: lambda: redirect_stdout(sys.stderr),  # so that whatever a library prints is no part of it
     QUIET: reporter.silent,
     VERBOSE: reporter.detailed,
-    JSON: reporter.beside,
 }
 
 
@@ -66,6 +70,7 @@ def output_flags(verb: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*arguments: Any, **options: Any) -> None:
         if _is_given(QUIET) and _is_given(VERBOSE):
             raise UserError("-q shows less and -v more. Give one of them.")
+        get_current_context().meta[OUTPUT] = sys.stdout
         with ExitStack() as ways:
             for flag, way in _WAYS.items():
                 if _is_given(flag):
@@ -93,7 +98,11 @@ def show(found: Found, *, text: str = "", **further: Found | None) -> None:
     if not _is_given(JSON):
         click.echo(folded(text or "\n".join(part.text() for part in (found, *parts.values()))))
         return
-    click.echo(as_text({**found.as_dict(), **{name: part.as_dict() for name, part in parts.items()}}))
+    output = get_current_context().meta[OUTPUT]
+    content = as_text({**found.as_dict(), **{name: part.as_dict() for name, part in parts.items()}})
+    if "utf" not in (getattr(output, "encoding", None) or "utf-8").lower():
+        content = json.dumps(json.loads(content), indent=2)  # as ASCII, which every encoding has
+    click.echo(content, file=output)
 
 
 def as_text(content: Mapping[str, Any]) -> str:

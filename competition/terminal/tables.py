@@ -7,6 +7,8 @@ import sys
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
+from competition.common.progress import is_terminal
+
 WIDTH = 80  # columns, where there is no terminal
 HEIGHT = 25  # lines, which say nothing about a table
 PAGE = 110  # columns of text, at most
@@ -49,7 +51,7 @@ def fits(headers: Sequence[str], rows: Iterable[Sequence[object]], align: str = 
 
 def folded(text: str) -> str:
     """Return text whose lines a terminal need not break; as it is where there is none, or a line is no wider."""
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         return text
     return "\n".join(_folded(line) if len(line) > width() else line for line in text.splitlines())
 
@@ -97,6 +99,7 @@ def _parts(columns: list[_Column], room: int) -> list[list[_Column]]:
 
 
 def _drawn(columns: list[_Column], room: int, marked: Collection[int]) -> str:
+    room = max(room, sum(column.least + GAP for column in columns))  # rather too wide than a figure cut
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

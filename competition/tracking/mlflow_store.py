@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 URI = "MLFLOW_TRACKING_URI"
+WEB = ("http", "https")
+KINDS = ("file", *WEB, "sqlite", "postgresql", "mysql", "mssql", "databricks")  # of addresses that MLflow takes
 KEY, GROUP, OWNER = "planet_key", "planet_group", "planet_workspace"  # tags by which a result is known again
 RUNNING, FINISHED = "RUNNING", "FINISHED"
 SETTINGS = {  # of MLflow, where the environment has no other
@@ -57,7 +59,7 @@ class MlflowStore:
             raise UserError("--track mlflow needs MLflow, which is not installed. Run 'pip install -e \".[mlflow]\"'.")
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
-        self._owner, self._uri = owner, _move_credentials(os.environ.get(URI) or folder.absolute().as_uri())
+        self._owner, self._uri = owner, address_of(os.environ.get(URI) or folder.absolute().as_uri())
         with self._reached():
             from mlflow import MlflowClient
 
@@ -70,8 +72,9 @@ class MlflowStore:
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
-        return without_secrets(self._uri)
+        """Where it is, for people: of a database, which may need a password, its kind alone."""
+        scheme = urlsplit(self._uri).scheme
+        return self._uri if scheme in ("", "file", "sqlite", *WEB) else f"the {scheme} database of {URI}"
 
     def known(self, group: str) -> set[str]:
         """Return the keys of what was kept whole; runs that a killed process has left half written are removed.
@@ -86,7 +89,7 @@ class MlflowStore:
             for run in runs:
                 if run.info.status == RUNNING and run.data.tags.get(OWNER) == self._owner:
                     self._client.delete_run(run.info.run_id)
-            return {run.data.tags[KEY] for run in runs if run.info.status == FINISHED}
+            return {run.data.tags.get(KEY, "") for run in runs if run.info.status == FINISHED}
 
     def write(self, group: str, key: str, entry: Entry) -> None:
         """Write an entry as a run; that it is finished is said last.
@@ -133,50 +136,69 @@ class MlflowStore:
         """Turn whatever goes wrong into one line without a secret.
 
         The error itself is not passed on as the cause: MLflow writes addresses into it as they were given, with
-        passwords, and `--debug` would show them.
+        passwords, and `--debug` would show them. Nor is what it logs of damaged runs, with their tracebacks.
         """
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
         try:
             yield
         except UserError:
             raise
         except Exception as error:  # of MLflow, of `requests`, of a database's driver, of the disk
-            line = f"MLflow cannot be used at {without_secrets(self._uri)}: {_reason(error)}."
+            line = f"MLflow cannot be used at {self.place}: {_reason(error, self._uri)}."
         else:
             return
+        finally:
+            logging.disable(before)
         raise UserError(line) from None
 
 
-def _move_credentials(uri: str) -> str:
+def address_of(given: str) -> str:
     """Return the address of a server without the name and password in it, which MLflow is given by the environment.
 
     It prints and keeps addresses as they were given.
+
+    Raises:
+        UserError: if it is none, which MLflow might take for a folder; the line does not repeat it.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
-        return uri
+    try:
+        parts, kind = urlsplit(given.strip()), given.strip().partition(":")[0].partition("+")[0]
+        is_web = parts.scheme in WEB
+        is_odd = is_web and (not parts.hostname or parts.query or parts.fragment or ";" in parts.path)
+        is_odd = is_odd or (not parts.scheme and (parts.netloc or "@" in given or not given.strip()))
+        is_odd = is_odd or (parts.scheme and kind not in KINDS)
+        _ = parts.port
+    except ValueError:
+        is_odd = True
+    if is_odd:
+        expected = "expected a folder, sqlite:///FILE, or http://HOST:PORT and a path at most"
+        raise UserError(f"{URI} is no address: {expected}.") from None
+    if not is_web or "@" not in parts.netloc:
+        return given.strip()
     credentials = {"MLFLOW_TRACKING_USERNAME": parts.username, "MLFLOW_TRACKING_PASSWORD": parts.password}
     os.environ.update({name: unquote(value) for name, value in credentials.items() if value})
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, uri: str) -> str:
     """Return what went wrong; of a connection, whatever is made of it on the way, that there was none."""
     cause: BaseException | None = error
     while cause is not None:
         if type(cause).__module__.startswith("requests.") and isinstance(cause, OSError):
             return f"no answer ({type(cause).__name__})"
         cause = cause.__cause__ or cause.__context__
+    if urlsplit(uri).scheme not in ("", "file", "sqlite", *WEB):
+        return type(error).__name__  # its text may hold the password, however that is written
     said = " ".join(without_secrets(str(error)).split()) or type(error).__name__
     return said[:SHOWN].rstrip(". ")
 
 
 def without_secrets(text: str) -> str:
-    """Return text without names and passwords in addresses, and without what the environment keeps as a secret."""
+    """Return text without what the environment keeps as a secret."""
     for name, value in os.environ.items():
         if SECRET.search(name) and len(value) > 3:
             text = text.replace(value, "...")
-    text = re.sub(r"://[^\s'\"]*@", "://", text)
-    return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)
+    return text
 
 
 def named(text: str) -> str:

@@ -34,6 +34,7 @@ def load_backend() -> None:
     _choose_backend()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each fold's functions being traced anew
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    aside = bytearray()
     try:
         with reporter.busy("loading Keras"), turned_aside(2) as aside:
             importlib.import_module("keras")
@@ -71,6 +72,14 @@ def set_seed(seed: int) -> None:
         keras.utils.set_random_seed(seed)
 
 
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def turned_aside(*descriptors: int) -> Iterator[bytearray]:
     """Turn aside what anything in this process, native code included, prints within the block.
@@ -83,11 +92,11 @@ def turned_aside(*descriptors: int) -> Iterator[bytearray]:
     """
     printed = bytearray()
     streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
-    kept = {number: os.dup(number) for number in descriptors}
+    kept = {number: os.dup(number) for number in descriptors if _is_open(number)}
     with tempfile.TemporaryFile() as file:
         for stream in streams:
             stream.flush()
-        for number in descriptors:
+        for number in kept:
             os.dup2(file.fileno(), number)
         try:
             yield printed

@@ -58,17 +58,6 @@ def test_silence_and_logs_end_with_an_exception(tmp_path: Path, capsys: pytest.C
     assert (tmp_path / "log.txt").read_text() == ""
 
 
-def test_the_result_alone_is_on_standard_output_where_lines_go_beside_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reporter = Reporter()
-    with reporter.beside(), reporter.log_to(tmp_path / "log.txt"):
-        reporter.say("one")
-    reporter.say("two")
-    assert capsys.readouterr() == ("two\n", "one\n")
-    assert (tmp_path / "log.txt").read_text() == "one\n"
-
-
 def test_details_are_shown_where_they_are_wanted_and_always_logged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +133,17 @@ def test_on_a_terminal_it_is_shown_that_work_goes_on_and_nothing_of_that_is_left
         "    reporter.say('a line')\n"
     )
     assert "thinking 00:00" in shown
-    assert on_a_terminal("with reporter.beside(), reporter.busy('thinking'): time.sleep(0.5)") == ""
     assert "a line" in shown
     assert shown.rsplit("\r", 2)[-2].strip() == shown.rsplit("\r", 2)[-1].strip() == ""
+
+
+def test_a_bar_that_was_shown_early_is_taken_away() -> None:
+    shown = on_a_terminal("bar = reporter.bar(9, 'steps'); reporter.say('a line'); bar.update(); bar.close()\n")
+    assert shown.rsplit("\r", 2)[-2].strip() == shown.rsplit("\r", 2)[-1].strip() == ""
+
+
+def test_closed_streams_end_nothing() -> None:
+    code = "from competition.common.progress import reporter\nreporter.say('x')\nreporter.note('y')\n"
+    code += "with reporter.busy('z'), reporter.bar(3) as bar: bar.update()"
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code], check=True)
