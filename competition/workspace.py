@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from competition.common.errors import UserError
 from competition.corrections import FILE as CORRECTIONS
 from competition.corrections import corrected
 from competition.layout import Layout
@@ -130,16 +131,29 @@ class Workspace:
         Raises:
             UserError: if the data are not prepared, or the table or the corrections are not valid.
         """
-        table = read_label_table(self.training_tables, self.competition)
-        return corrected(table, self.corrections, self.competition)
+        return corrected(self.delivered, self.corrections, self.competition)
+
+    @cached_property
+    def delivered(self) -> LabelTable:
+        """The labelled chips as Kaggle's tables have them.
+
+        Raises:
+            UserError: if the data are not prepared, or the table is not valid.
+        """
+        tables = self.training_tables
+        try:
+            return read_label_table(tables, self.competition)
+        except UserError as error:
+            raise UserError(
+                str(error), command={"with the file as it was delivered": "data prepare --from DIR"}
+            ) from error
 
     @cached_property
     def num_corrected(self) -> int:
         """How many labels are other than in Kaggle's tables."""
         if not self.corrections.is_file():
             return 0
-        table = read_label_table(self.training_tables, self.competition)
-        return int((table.truth != self.labelled.truth).sum())
+        return int((self.delivered.truth != self.labelled.truth).sum())
 
     @property
     def corrections(self) -> Path:
