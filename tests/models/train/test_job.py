@@ -245,7 +245,9 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
 def test_another_fold_table_in_mid_training_is_refused(begun):
     folds = FoldTable.read(begun.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(begun.fold_table)
-    with pytest.raises(UserError, match=r"begun with another fold table\. Run .*fold --model tiny --fold 0 --restart"):
+    with pytest.raises(
+        UserError, match=r"another fold table\. To go on, restore folds\.csv\. To begin it again, .*--fold 0 --restart"
+    ):
         run_jobs([tiny_job(begun)])
 
 
