@@ -9,6 +9,7 @@ Layout of a workspace:
     cache/                      decoded chips
     folds.csv, folds.json       who is held out, and the audit
     runs/<model>/fold<k>/       one training job: recipe, history, checkpoint, scores
+    restarted/<model>/fold<k>/  the same of what `--restart` makes again, until it is complete and takes its place
     blends/<name>/              a blend's scores
     auto/<name>/                a run of `auto`: its plan and what each step added
     submissions/                files for Kaggle, each with its recipe
@@ -20,7 +21,7 @@ Layout of a workspace:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -34,6 +35,8 @@ from competition.spec.load import load
 from competition.tables.labels import LabelTable, read_label_table
 from competition.tables.sample import SampleSubmission
 
+RUNS, RESTARTED = "runs", "restarted"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -42,10 +45,12 @@ class Workspace:
     Attributes:
         root: the folder.
         competition: what is competed in.
+        runs_in: the folder in it with one folder per model.
     """
 
     root: Path
     competition: Competition
+    runs_in: str = RUNS
 
     @classmethod
     def open(cls, root: Path | str = "workspace", competition: str = "planet") -> Workspace:
@@ -78,7 +83,12 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """One folder per model."""
-        return self.root / "runs"
+        return self.root / self.runs_in
+
+    @property
+    def restarted(self) -> Workspace:
+        """The same workspace, with the runs that are made again beside those that there are."""
+        return replace(self, runs_in=RESTARTED)
 
     @property
     def blends(self) -> Path:

@@ -24,6 +24,7 @@ from folds.kept import KeptFolds
 from folds.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
 from folds.refused import folds_changed, labels_changed
 from folds.scores import Scores
+from folds.swaps import bring_back
 from folds.table import FoldTable
 
 FILES = ("heldout.npz", "test.npz")
@@ -85,6 +86,7 @@ class ScoreStore:
         Raises:
             UserError: if it has no fold table, or that is damaged.
         """
+        bring_back(workspace)
         table, labels = KeptFolds(workspace).read(), workspace.competition.labels
         return cls(workspace.runs, labels, table, workspace.labelled.digest, workspace.delivered.digest)
 

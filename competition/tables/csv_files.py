@@ -39,7 +39,6 @@ BOMS = (
 )
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")  # what no text with one byte per letter contains
 HEAD = 1 << 16  # bytes by which UTF-16 and the delimiter are known
-SHOWN = 20  # columns that are named
 LARGEST = 10**9  # bytes of a table; what unpacks from a small archive may be of any size
 REMEDY = 'say encoding = "{}" under [tables], or '
 NOT_LATIN = re.compile(rb"[\x80-\x9f]")  # control characters in Latin-1, letters and quotes in Windows' code page
@@ -295,8 +294,7 @@ def read_table(path: Path, required: Sequence[str], form: TableForm = PLAIN) -> 
     if missing := [column for column in required if column not in file.header]:
         mark = file.other_delimiter(required)
         parted = f" Its cells are parted by {mark!r}, expected {form.delimiter!r}." if mark else ""
-        found = first((repr(cut(name)) for name in file.header), SHOWN)  # a damaged file may be all one word
-        raise UserError(f"{path} lacks columns {missing}; it has [{found}].{parted}")
+        raise UserError(f"{path} lacks columns {missing}; it has [{first(map(repr, map(cut, file.header)))}].{parted}")
     if twice := [column for column in required if file.header.count(column) > 1]:
         raise UserError(f"{path} has several columns {first(map(repr, twice))}.")
     return pd.DataFrame([row for _, row in rows], columns=list(file.header), dtype=str)

@@ -26,10 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
-from competition.common.files import checked_name
 from competition.common.locks import locked
 from competition.common.records import read_record
-from competition.workspace import Workspace
 from models.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -49,19 +47,6 @@ BEGUN_WITH = {
     "inputs": "the chips",
 }
 EXTRACTOR = "extractor.weights.h5"
-
-
-def remove(workspace: Workspace, model: str, fold: int) -> None:
-    """Remove what was made of one fold of a model, and with the last fold the model.
-
-    Raises:
-        UserError: if another process is at it.
-    """
-    job = workspace.runs / checked_name("model", model) / f"fold{fold}"
-    if job.is_dir():
-        with alone(job):
-            shutil.rmtree(job)
-    _remove_if_empty(job.parent)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
-from models.runs.folders import JOB, RECIPE, remove
+from models.runs.folders import JOB, RECIPE
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of, record_recipe
 from models.train.run_jobs import run_jobs
 from run import main
@@ -213,7 +214,7 @@ def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
 
 
 def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
-    remove(trained, "tiny", 0)
+    shutil.rmtree(trained.runs / "tiny/fold0")
     with pytest.raises(UserError, match=r"has begun 'tiny' with seed 0 \(received 5\)\..* another --name"):
         run_jobs([tiny_job(trained, seed=5)])
     assert store_of(trained).folds_of("tiny") == [1, 2]
