@@ -76,7 +76,8 @@ def train_folds(
             recipe = fresh or _checked_recipe(here, request, ())
             made = dataclasses.replace(store, root=here.runs)
             jobs = [Job(here, made, model, recipe, number, skip_broken, with_test=not no_test) for number in some]
-            run_jobs(jobs, pass_on=fold is None, keep=keep)
+            # What is made again is not where it is looked for before all of it is.
+            run_jobs(jobs, pass_on=fold is None, keep=keep if here is workspace else lambda _: None)
             again.settle(store)
     keep(model)  # also what was done before
     return store.folds_of(model) == list(every)
