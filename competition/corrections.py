@@ -21,6 +21,11 @@ FILE = "corrections.csv"
 NEEDED = ("id", "label", "says")
 KEPT = ("id", "label", "is")
 SHOWN = 3
+# Models that were trained on corrected labels are of these alone: to take corrections back is not to have them back.
+MEND = {
+    "to take all corrections back, after which the file is kept under another name": "data relabel --clear",
+    "to make them again then": "data relabel --from FILE",
+}
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ def corrected(table: LabelTable, path: Path, competition: Competition) -> LabelT
     """
     if not path.is_file():
         return table
-    cells = {key: cell == "1" for key, cell in _read(path, KEPT, mend="data relabel --clear").items()}
-    return _with(table, cells, competition, path, "data relabel --clear")
+    cells = {key: cell == "1" for key, cell in _read(path, KEPT, mend=MEND).items()}
+    return _with(table, cells, competition, path, MEND)
 
 
 def relabel(table: LabelTable, source: Path, path: Path, competition: Competition) -> Relabelled:
@@ -135,7 +140,11 @@ def _check_allowed(before: LabelTable, after: LabelTable, competition: Competiti
 
 
 def _with(
-    table: LabelTable, cells: Mapping[tuple[str, str], bool], competition: Competition, path: Path, mend: str
+    table: LabelTable,
+    cells: Mapping[tuple[str, str], bool],
+    competition: Competition,
+    path: Path,
+    mend: str | Mapping[str, str],
 ) -> LabelTable:
     """Return labelled chips with other labels; `path` says which, and `mend` is the command that mends it."""
     row = {name: number for number, name in enumerate(table.image_names)}
@@ -149,7 +158,7 @@ def _with(
     return replace(table, truth=truth)
 
 
-def _read(path: Path, columns: tuple[str, ...], mend: str = "") -> dict[tuple[str, str], str]:
+def _read(path: Path, columns: tuple[str, ...], mend: str | Mapping[str, str] = "") -> dict[tuple[str, str], str]:
     """Return the last of some columns by the first two, as text of 0 or 1."""
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -93,16 +93,14 @@ def relabel(workspace: Workspace, source: Path | None, clear: bool) -> None:
     """Turn labels that are wrong; corrections are kept beside the data, and Kaggle's tables stay as they are."""
     from competition.corrections import clear as take_back
     from competition.corrections import relabel as turn
-    from competition.tables.labels import read_label_table
 
     if clear == (source is not None):
         raise UserError("Give --from FILE, or --clear.")
     if source is None:
         click.echo(take_back(workspace.corrections))
         return
-    table = read_label_table(workspace.training_tables, workspace.competition)
-    click.echo(turn(table, source, workspace.corrections, workspace.competition).text())
-    models = [folder.name for folder in sorted(workspace.runs.glob("*")) if folder.is_dir()]
+    click.echo(turn(workspace.delivered, source, workspace.corrections, workspace.competition).text())
+    models = [folder.name for folder in sorted(workspace.runs.glob("[!.]*")) if folder.is_dir()]
     show_next(f"train --models {','.join(models)} --restart" if models else "folds")
 
 

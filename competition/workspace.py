@@ -9,6 +9,7 @@ Layout of a workspace:
     cache/                      decoded chips
     folds.csv, folds.json       who is held out, and the audit
     runs/<model>/fold<k>/       one training job: recipe, history, checkpoint, scores
+    restarted/<model>/fold<k>/  the same of what `--restart` makes again, until it is complete and takes its place
     blends/<name>/              a blend's scores
     auto/<name>/                a run of `auto`: its plan and what each step added
     submissions/                files for Kaggle, each with its recipe
@@ -20,10 +21,11 @@ Layout of a workspace:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from competition.common.errors import UserError
 from competition.corrections import FILE as CORRECTIONS
 from competition.corrections import corrected
 from competition.layout import Layout
@@ -34,6 +36,7 @@ from competition.tables.labels import LabelTable, read_label_table
 from competition.tables.sample import SampleSubmission
 
 MADE_UP = "simulated_test_labels.csv"  # which `data simulate` leaves beside the tables
+RUNS, RESTARTED = "runs", "restarted"
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,12 @@ class Workspace:
     Attributes:
         root: the folder.
         competition: what is competed in.
+        runs_in: the folder in it with one folder per model.
     """
 
     root: Path
     competition: Competition
+    runs_in: str = RUNS
 
     @classmethod
     def open(cls, root: Path | str = "workspace", competition: str = "planet") -> Workspace:
@@ -79,7 +84,12 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """One folder per model."""
-        return self.root / "runs"
+        return self.root / self.runs_in
+
+    @property
+    def restarted(self) -> Workspace:
+        """The same workspace, with the runs that are made again beside those that there are."""
+        return replace(self, runs_in=RESTARTED)
 
     @property
     def blends(self) -> Path:
@@ -132,16 +142,29 @@ class Workspace:
         Raises:
             UserError: if the data are not prepared, or the table or the corrections are not valid.
         """
-        table = read_label_table(self.training_tables, self.competition)
-        return corrected(table, self.corrections, self.competition)
+        return corrected(self.delivered, self.corrections, self.competition)
+
+    @cached_property
+    def delivered(self) -> LabelTable:
+        """The labelled chips as Kaggle's tables have them.
+
+        Raises:
+            UserError: if the data are not prepared, or the table is not valid.
+        """
+        tables = self.training_tables
+        try:
+            return read_label_table(tables, self.competition)
+        except UserError as error:
+            raise UserError(
+                str(error), command={"with the file as it was delivered": "data prepare --from DIR"}
+            ) from error
 
     @cached_property
     def num_corrected(self) -> int:
         """How many labels are other than in Kaggle's tables."""
         if not self.corrections.is_file():
             return 0
-        table = read_label_table(self.training_tables, self.competition)
-        return int((table.truth != self.labelled.truth).sum())
+        return int((self.delivered.truth != self.labelled.truth).sum())
 
     @property
     def is_made_up(self) -> bool:

@@ -18,6 +18,7 @@ from competition.tables.csv_files import header_of
 from competition.tables.joined import read_column
 from competition.workspace import Workspace
 from folds.audit import Audit, audit, write_table
+from folds.kept import KeptFolds, Noted
 from folds.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
 
 DUPLICATES = "duplicates"  # as a group: chips that are equal, or nearly so
@@ -108,12 +109,25 @@ def default_folds(workspace: Workspace) -> AssignedFolds | None:
     """Make the fold table if there is none: the delivered folds, or else five; return None if there is one.
 
     Raises:
-        UserError: if the data are not right for it.
+        UserError: if the data are not right for it, or there was a table, with which something was made.
     """
-    if workspace.fold_table.is_file():
+    kept = KeptFolds(workspace)
+    if not kept.path.exists() and kept.noted is not None:
+        return _made_again(workspace, kept.noted)
+    if kept.is_known:
+        kept.read()
         return None
     is_delivered = workspace.competition.tables.fold_column is not None
     return take_folds(workspace) if is_delivered else assign_folds(workspace, k=5)
+
+
+def _made_again(workspace: Workspace, noted: Noted) -> AssignedFolds:
+    """Make the table that is gone again; one that differs is refused where something was made with it."""
+    made = noted.settings
+    if "seed" in made:
+        values = {name: made.get(name, default) for name, default in (("seed", 0), ("repeats", 1))}
+        return assign_folds(workspace, k=made["k"], group=made.get("group") or "", **values)
+    return take_folds(workspace, source=noted.source, column=made.get("column"))
 
 
 def take_folds(
@@ -153,6 +167,8 @@ def take_folds(
     except UserError as error:
         raise UserError(f"{title}: {error}") from error
     settings = {"from": title, "column": column, "k": table.k, "repeats": table.num_repeats}
+    if source is not None:
+        settings["source"] = str(source.resolve())  # from which they can be taken again
     return _written(table, workspace, settings, force=force)
 
 
@@ -172,10 +188,8 @@ def _written(
     table: FoldTable, workspace: Workspace, settings: dict[str, Any], *, force: bool, remarks: Sequence[str] = ()
 ) -> AssignedFolds:
     path, labels = workspace.fold_table, workspace.competition.labels
-    if path.is_file() and not force and FoldTable.read(path).digest != table.digest:
-        raise UserError(
-            f"{path} holds other folds. Keep them, or replace them with --force: runs made with them are refused then."
-        )
+    if not force and (said := KeptFolds(workspace).check_replaced_by(table)):
+        remarks = [*remarks, said]
     assigned = AssignedFolds(table, audit(table, workspace.labelled.truth, labels), path, tuple(remarks))
     write_table(table, assigned.audit, path, settings=settings)
     return assigned

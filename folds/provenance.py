@@ -13,6 +13,7 @@ from competition.spec.load import describe
 from folds.scores import Scores
 
 FORMAT = 2
+MARKER = "scores.json"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Provenance:
         left_out: labelled chips that were left out as broken.
         versions: versions of what made them, by package.
         test_left_out: chips to predict that were left out as broken; None in older records, where `left_out` has both.
+        delivered_digest: digest of the label table without corrections; None in older records.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Provenance:
     left_out: tuple[str, ...]
     versions: dict[str, str]
     test_left_out: tuple[str, ...] | None = None
+    delivered_digest: str | None = None
 
     def __post_init__(self) -> None:
         if not self.scored or self.scored != tuple(label for label in self.labels if label in self.scored):

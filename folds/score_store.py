@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, digest_file
 from competition.common.records import write_record
-from competition.common.text import short
 from competition.workspace import Workspace
-from folds.provenance import FORMAT, Marker, Provenance, read_marker
+from folds.kept import KeptFolds
+from folds.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
+from folds.refused import folds_changed, labels_changed
 from folds.scores import Scores
+from folds.swaps import bring_back
 from folds.table import FoldTable
 
-MARKER, FILES = "scores.json", ("heldout.npz", "test.npz")
+FILES = ("heldout.npz", "test.npz")
 
 
 @dataclass(frozen=True)
@@ -68,22 +70,25 @@ class ScoreStore:
         labels: the competition's labels; scores in another order are refused.
         table: the fold table; scores made with another one are refused.
         label_digest: digest of the label table; scores made with another one are refused. None: any will do.
+        delivered_digest: of that without corrections.
     """
 
     root: Path
     labels: tuple[str, ...]
     table: FoldTable
     label_digest: str | None = None
+    delivered_digest: str | None = None
 
     @classmethod
     def of(cls, workspace: Workspace) -> ScoreStore:
         """Return the store of a workspace.
 
         Raises:
-            UserError: if it has no fold table.
+            UserError: if it has no fold table, or that is damaged.
         """
-        table, labelled = FoldTable.read(workspace.fold_table), workspace.labelled
-        return cls(workspace.runs, workspace.competition.labels, table, labelled.digest)
+        bring_back(workspace)
+        table, labels = KeptFolds(workspace).read(), workspace.competition.labels
+        return cls(workspace.runs, labels, table, workspace.labelled.digest, workspace.delivered.digest)
 
     def folder(self, model: str, fold: int) -> Path:
         """Return the folder of one training job."""
@@ -160,19 +165,10 @@ class ScoreStore:
         if (provenance.model, provenance.fold) != (model, fold):
             owner = f"'{provenance.model}' fold {provenance.fold}"
             raise UserError(f"{path} is that of {owner}, copied or renamed.", command=restart)
-        if self.label_digest not in (None, provenance.label_digest):
-            raise UserError(
-                f"The labels were changed since '{model}' fold {fold} was trained on them.",
-                command=f"train --models {model} --restart",
-                otherwise="prepare the data it was trained on",
-            )
+        if self.label_digest is not None and self.label_digest != provenance.label_digest:
+            raise labels_changed(provenance, self.label_digest, self.delivered_digest)
         if provenance.fold_digest != self.table.digest:
-            raise UserError(
-                f"Scores of '{model}' fold {fold} were made with another fold table (expected "
-                f"{short(self.table.digest)}, received {short(provenance.fold_digest)}).",
-                command=f"train --models {model} --restart",
-                otherwise="restore folds.csv",
-            )
+            raise folds_changed(provenance, self.table.digest)
         if provenance.labels != self.labels:
             raise UserError(
                 f"Scores of '{model}' fold {fold} have other labels or another order than the competition file: "

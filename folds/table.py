@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
-from competition.common.text import first
+from competition.common.text import cut, first
 from competition.tables.csv_files import read_table
 from folds.stratify import grouped_stratified_folds, stratified_folds
 
@@ -113,9 +113,13 @@ class FoldTable:
         """
         row = {name: index for index, name in enumerate(self.image_names)}
         if missing := [name for name in image_names if name not in row]:
-            raise UserError(f"The fold table lacks {len(missing)} of {len(image_names)} chips: {first(missing)}.")
+            raise UserError(
+                f"The fold table lacks {len(missing)} of {len(image_names)} chips: {first(map(cut, missing))}."
+            )
         if unknown := row.keys() - set(image_names):
-            raise UserError(f"The fold table has {len(unknown)} chips without labels: {first(sorted(unknown))}.")
+            raise UserError(
+                f"The fold table has {len(unknown)} chips without labels: {first(map(cut, sorted(unknown)))}."
+            )
         return FoldTable(tuple(image_names), self.folds[:, [row[name] for name in image_names]], self.k)
 
     def write(self, path: Path) -> None:
@@ -251,7 +255,7 @@ def _fold_columns(columns: list[str]) -> list[str]:
     later = {column for column in columns if re.fullmatch(r"fold_repeat[0-9]+", column)}
     expected = [_fold_column(repeat) for repeat in range(len(later) + 1)]
     if stray := later - set(expected):
-        raise UserError(f"column {min(stray)!r} where {expected[1:]} were expected.")
+        raise UserError(f"column {_quoted(min(stray))} where [{first(map(repr, expected[1:]))}] were expected.")
     return expected
 
 
@@ -263,17 +267,22 @@ def parse_folds(column: str, cells: list[str]) -> list[int]:
     """
     cells = [str(cell).strip() for cell in cells]
     if wrong := [cell for cell in cells if not re.fullmatch(r"[0-9]{1,9}", cell)]:
-        raise UserError(f"column {column!r} must hold whole numbers from 0; it holds {first(map(repr, wrong))}.")
+        raise UserError(f"column {column!r} must hold whole numbers from 0; it holds {first(map(_quoted, wrong))}.")
     return [int(cell) for cell in cells]
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell as it is shown: a damaged file may be all one word."""
+    return repr(cut(cell))
 
 
 def _check_names(names: tuple[str, ...]) -> None:
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
-        raise UserError(f"image names must be unique; repeated: {first(repeated)}.")
+        raise UserError(f"image names must be unique; repeated: {first(map(cut, repeated))}.")
     if unfit := [name for name in names if not name or name != name.strip() or re.search(r"[\r\n\0]", name)]:
         raise UserError(
             "image names must not be empty, nor start or end with a space, nor hold a line break; "
-            f"received {first(map(repr, unfit))}."
+            f"received {first(map(_quoted, unfit))}."
         )
 
 

@@ -157,13 +157,18 @@ class Unpacker:
             "modified_ns": state.st_mtime_ns,
             "as_it_is": as_it_is,
         }
-        if target.exists() and _count(target) == earlier.get("files") and self._same(archive, stamp, earlier):
+        is_whole = target.exists() and _count(target) == earlier.get("files")
+        if is_whole and not is_folder:  # a file that was damaged or changed since is unpacked again
+            is_whole = earlier.get("content") == digest_file(target)
+        if is_whole and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
         if is_folder:
             unpack_folder(archive, target, as_it_is=as_it_is, beside=self.data)
         else:
             unpack_file(archive, target, beside=self.data)
         record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target)}
+        if not is_folder:
+            record[name]["content"] = digest_file(target)
         write_record(self._record, record, version=FORMAT)
         return f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
 from competition.common.folders import is_junk
-from competition.common.text import first, readable
+from competition.common.text import cut, first, readable
 from competition.spec.tables import TableForm
 from competition.tables.problems import Problem, problems_of
 
@@ -294,7 +294,7 @@ def read_table(path: Path, required: Sequence[str], form: TableForm = PLAIN) -> 
     if missing := [column for column in required if column not in file.header]:
         mark = file.other_delimiter(required)
         parted = f" Its cells are parted by {mark!r}, expected {form.delimiter!r}." if mark else ""
-        raise UserError(f"{path} lacks columns {missing}; it has {list(file.header)}.{parted}")
+        raise UserError(f"{path} lacks columns {missing}; it has [{first(map(repr, map(cut, file.header)))}].{parted}")
     if twice := [column for column in required if file.header.count(column) > 1]:
         raise UserError(f"{path} has several columns {first(map(repr, twice))}.")
     return pd.DataFrame([row for _, row in rows], columns=list(file.header), dtype=str)

@@ -57,7 +57,7 @@ class Work:
     def facts(self) -> Facts:
         """Return the numbers of chips and the like, and how large the chips are in their files."""
         from competition.data.chip_cache import probe
-        from folds.table import FoldTable
+        from folds.kept import KeptFolds
 
         workspace, labelled = self.workspace, self.workspace.labelled
         recipe = next(iter(self.candidates.values())).recipe.settled(workspace.competition)
@@ -66,7 +66,7 @@ class Work:
         num_test = 0 if self.settings.no_test else len(workspace.test_names_of(images))
         folds, k = 5, 5
         if workspace.fold_table.is_file():
-            table = FoldTable.read(workspace.fold_table)
+            table = KeptFolds(workspace).read()
             folds, k = table.num_folds, table.k
         size = probe(files, images).size
         return Facts(len(labelled.image_names), num_test, labelled.truth.shape[1], folds, 1 / k, size)

@@ -150,7 +150,7 @@ def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
         click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
-        click.option("--restart", is_flag=True, help="remove what was made of it, and begin again"),
+        click.option("--restart", is_flag=True, help="begin again; what was made stays until the new is complete"),
         click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
         track_flag,
     ):

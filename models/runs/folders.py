@@ -4,7 +4,7 @@ Layout of a model's folder:
 
     recipe.json                    the recipe, with every value; written before any long work
     extractor.weights.h5           the backbone, where it is frozen: the folds share it
-    fold<k>/job.json               what the job is made with: digests of fold table, recipe, labels and chips
+    fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
     fold<k>/train.log              what was shown
     fold<k>/learnt/, heldout/      the epochs for TensorBoard; those of the head that comes before in head/
     fold<k>/checkpoints/, head/checkpoints/, parts/   what is being made; removed at the end
@@ -17,18 +17,17 @@ Layout of a model's folder:
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
-from competition.common.files import checked_name
 from competition.common.locks import locked
 from competition.common.records import read_record
-from competition.workspace import Workspace
 from models.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -37,20 +36,17 @@ if TYPE_CHECKING:
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
 FORMAT = 1  # of recipe.json, job.json and the training state
 PARTS = "parts"  # scores made so far
+VALUES = "values"  # in job.json: those of the recipe
+# What a job is made with, and what of it can be restored from a copy.
+BEGUN_WITH = {
+    "fold table": "folds.csv",
+    "recipe": "the weights file",
+    "labels": "the table of labels or data/corrections.csv",
+    "training chips": "the chips",
+    "dtype": "the chips",
+    "inputs": "the chips",
+}
 EXTRACTOR = "extractor.weights.h5"
-
-
-def remove(workspace: Workspace, model: str, fold: int) -> None:
-    """Remove what was made of one fold of a model, and with the last fold the model.
-
-    Raises:
-        UserError: if another process is at it.
-    """
-    job = workspace.runs / checked_name("model", model) / f"fold{fold}"
-    if job.is_dir():
-        with alone(job):
-            shutil.rmtree(job)
-    _remove_if_empty(job.parent)
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -125,6 +121,26 @@ def read_job(folder: Path) -> dict[str, Any]:
         return {**content, "inputs": dict(content["inputs"]), "dtype": str(content["dtype"])}
 
     return read_record(folder / JOB, parse, version=FORMAT, command=restart_command(folder))
+
+
+def check_job(folder: Path, job: Mapping[str, Any]) -> None:
+    """Refuse to go on with a job that was begun with something else than now.
+
+    Args:
+        folder: of the job.
+        job: what it would be made with now.
+
+    Raises:
+        UserError: if that is something else, or what it was begun with is missing or damaged.
+    """
+    before = read_job(folder)
+    if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
+        model, fold = model_and_fold(folder)
+        had = " and ".join(dict.fromkeys(BEGUN_WITH[name] for name in changed))
+        raise UserError(
+            f"'{model}' fold {fold} was begun with another {', '.join(changed)}. To go on, restore {had}.",
+            command={"to begin it again": restart_command(folder)},
+        )
 
 
 def load_weights(network: keras.Model, path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name
 from competition.common.locks import locked
-from competition.common.records import read_record, write_record
+from competition.common.progress import reporter
+from competition.common.records import DamagedError, read_record, write_record
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
@@ -20,6 +21,7 @@ from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS
 from models.runs.folders import FORMAT, RECIPE, begun
+from models.runs.kept_recipe import digests_of, values_of
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,12 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     """
     folder = workspace.runs / checked_name("model", request.model)
     begins_again = bool(restarted) and begun(folder) <= set(restarted)
-    try:
-        before = read_recipe(workspace, request.model).to_dict() if (folder / RECIPE).is_file() else None
-    except UserError:
-        if not begins_again:
-            raise
-        before = None  # a damaged recipe is mended by beginning again
-    if before is None:
+    if not (folder / RECIPE).is_file() and not digests_of(folder):
         return _new_recipe(workspace, request)
+    try:
+        before = read_recipe(workspace, request.model).to_dict()
+    except DamagedError as lost:
+        return _same_recipe(workspace, request, lost)
     named = load_recipes(request.recipes).get(request.source, {}) if request.name and not begins_again else {}
     source = f"recipe of '{request.model}'"
     asked = over(named, request.overrides, source)
@@ -88,6 +88,24 @@ def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     else:
         recipe = resolve(source, request.overrides, request.recipes)
     return recipe.settled(workspace.competition)
+
+
+def _same_recipe(workspace: Workspace, request: ModelRequest, lost: DamagedError) -> Recipe:
+    """Return the recipe asked for in the place of one that is lost, if the folds were made with the same.
+
+    Raises:
+        DamagedError: the one given, if they were not.
+    """
+    path = workspace.runs / request.model / RECIPE
+    if not (digests := digests_of(path.parent)):  # nothing was made with it
+        path.unlink(missing_ok=True)
+        return _new_recipe(workspace, request)
+    with suppress(UserError):
+        recipe = _new_recipe(workspace, request)
+        if digests == {recipe.digest()}:
+            write_record(path, recipe.to_dict(), version=FORMAT)
+            return recipe
+    raise lost
 
 
 def _begun_otherwise(request: ModelRequest, before: dict[str, Any], after: dict[str, Any]) -> UserError:
@@ -143,15 +161,16 @@ def record_recipe(workspace: Workspace, model: str, recipe: Recipe) -> None:
 
 
 def read_recipe(workspace: Workspace, model: str) -> Recipe:
-    """Return the recipe that a model was begun with.
+    """Return the recipe that a model was begun with; where its file is lost, by what its folds were made with.
 
     Raises:
-        UserError: if the model was not begun, or its recipe is damaged.
+        UserError: if the model was not begun.
+        DamagedError: if its recipe is lost, and its folds do not say what they were made with.
     """
     path = workspace.runs / checked_name("model", model) / RECIPE
     if (workspace.blends / model).is_dir() and not path.is_file():
         raise UserError(f"'{model}' is a blend, which has no recipe and no networks. Name one of its members.")
-    if not path.is_file():
+    if not path.is_file() and not digests_of(path.parent):
         if model in load_recipes():
             flag = bands_flag(workspace.competition)
             raise UserError(f"'{model}' is not trained yet.", command=f"train --models {model}{flag}")
@@ -163,7 +182,30 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
         except UserError as error:  # a value that no recipe has was never written
             raise ValueError(str(error)) from error
 
-    return read_record(path, parse, version=FORMAT, command=f"train --models {model} --restart")
+    try:
+        return read_record(path, parse, version=FORMAT)
+    except DamagedError as error:
+        return _had_back(path, error)
+
+
+def _had_back(path: Path, error: DamagedError) -> Recipe:
+    """Return the recipe that folds were made with, and write it where its file was lost."""
+    model = path.parent.name
+    if (values := values_of(path.parent)) is None:
+        told = " Its folds do not say what they were made with." if digests_of(path.parent) else ""
+        raise DamagedError(
+            f"{error.text}{told} Restore it from a copy.",
+            command={"with the recipe and flags it was begun with (others are refused)": _begin(model)},
+        ) from error
+    recipe = recipe_from(values, str(path))
+    with suppress(OSError), locked(path.with_name(f".{RECIPE}.lock")):
+        write_record(path, recipe.to_dict(), version=FORMAT)
+        reporter.note(f"{error.text} It is written again: the folds of '{model}' say what they were made with.")
+    return recipe
+
+
+def _begin(model: str) -> str:
+    return f"train --models RECIPE --name {model} FLAGS"
 
 
 def summaries(workspace: Workspace, models: Iterable[str]) -> dict[str, str]:

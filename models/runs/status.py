@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.text import counted
+from competition.common.text import counted, first
 from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
 from competition.task import Task
@@ -15,6 +15,7 @@ from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
 from models.runs.model_recipe import read_recipe
+from models.runs.restarts import Restart
 from models.runs.training_state import state_of
 
 REFUSED = "refused"
@@ -70,11 +71,13 @@ class Status:
         cut: the cut at which held-out scores are judged; None where they are judged without one.
         num_folds: number of folds.
         models: one entry per model.
+        restarted: names of the models that are being made again, beside what there is of them.
     """
 
     cut: float | None
     num_folds: int
     models: tuple[ModelStatus, ...]
+    restarted: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[str, ...]:
@@ -101,6 +104,8 @@ class Status:
             "begun;\n"
             f"{REFUSED} was made with other folds or labels, or is damaged."
         )
+        if self.restarted:
+            legend += f"\nBegun again, beside what is shown: {first(self.restarted)}; `train` goes on with it."
         return f"{table(self.headers, self.rows, 'llr')}\n{legend}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,7 +126,8 @@ def status_of(workspace: Workspace) -> Status:
         reached_by_fold = tuple(_fold_status(workspace, store, model, fold) for fold in folds)
         models.append(ModelStatus(model, _metric(workspace, model), reached_by_fold))
     competition = workspace.competition
-    return Status(Task(competition, competition.labels).cut, len(folds), tuple(models))
+    restarted = tuple(model for model in store.models() if Restart(workspace, model).folds(store))
+    return Status(Task(competition, competition.labels).cut, len(folds), tuple(models), restarted)
 
 
 def reached(heldout: Scores, task: Task, labelled: LabelTable) -> float:

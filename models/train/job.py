@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,8 +35,9 @@ from models.runs.folders import (
     LOG,
     NETWORK,
     PARTS,
+    VALUES,
     attempt,
-    read_job,
+    check_job,
     seed_folders,
 )
 from models.runs.model_recipe import record_recipe
@@ -247,15 +247,11 @@ class Job:
             "dtype": str(train.dtype),
             "inputs": asdict(inputs),
         }
-        if not has_begun(self.folder):
-            write_record(self.folder / JOB, job, version=FORMAT)
-            return
-        before = read_job(self.folder)
-        if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
-            raise UserError(
-                f"'{self.model}' fold {self.fold} was begun with another {', '.join(changed)}.",
-                command=f"fold --model {self.model} --fold {self.fold} --restart",
-            )
+        if has_begun(self.folder):
+            check_job(self.folder, job)
+        else:
+            # The values too, from which recipe.json is written again where it is lost.
+            write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict()}, version=FORMAT)
 
     def _clear(self) -> None:
         """Remove what only an interrupted job needs."""
@@ -277,6 +273,7 @@ class Job:
             left_out=train.left_out,
             versions=versions(),
             test_left_out=test.left_out if test else (),
+            delivered_digest=self.workspace.delivered.digest,
         )
 
     def _best_epochs(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ from folds.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import begun, remove
+from models.runs.folders import begun
 from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.restarts import Restart
 from models.train.job import Job
 from models.train.run_jobs import run_jobs
 
@@ -26,7 +28,7 @@ def train_models(
     Args:
         workspace: chips, labels and runs.
         requests: the models, and the values given by flags.
-        restart: remove what was made first.
+        restart: begin again; what was made stays until the new is complete.
         options: the others of `train_folds`.
     """
     if len(requests) > 1:
@@ -34,7 +36,9 @@ def train_models(
         from models.networks.backbones import check_backbone
 
         for request in requests:
-            check_backbone(_checked_recipe(workspace, request, _restarted(workspace, request) if restart else ()))
+            again, every = Restart(workspace, request.model), _restarted(workspace, request)
+            goes_on = not restart and again.folds(ScoreStore.of(workspace)) >= every
+            check_backbone(_checked_recipe(again.beside if goes_on else workspace, request, every if restart else ()))
     are_whole = [train_folds(workspace, request, restart=restart, **options) for request in requests]
     return all(are_whole)
 
@@ -55,24 +59,40 @@ def train_folds(
         workspace: chips, labels and runs.
         request: the model, and the values given by flags.
         fold: the fold; None: all, leaving those that another process is at.
-        restart: remove what was made first.
+        restart: begin again; what was made stays until the new is complete.
         skip_broken: leave broken chips out, instead of stopping.
         no_test: score held-out chips only.
         keep: called with the model after jobs that were done, and at the end.
     """
     store, model = ScoreStore.of(workspace), request.model
     every = range(store.table.num_folds)
-    restarted = set[int]()
-    if restart:
-        restarted = _restarted(workspace, request) if fold is None else {fold}
-    recipe = _checked_recipe(workspace, request, restarted)
-    for number in sorted(restarted):
-        remove(workspace, model, number)
-    numbers = every if fold is None else [fold]
-    jobs = [Job(workspace, store, model, recipe, number, skip_broken, with_test=not no_test) for number in numbers]
-    run_jobs(jobs, pass_on=fold is None, keep=keep)
+    numbers = list(every if fold is None else [fold])
+    again = Restart(workspace, model)
+    again.settle(store)  # what a killed process had complete
+    fresh = _begin_again(again, request, fold, store) if restart else None
+    anew = [number for number in numbers if number in again.folds(store)]
+    for here, some in ((again.beside, anew), (workspace, [number for number in numbers if number not in anew])):
+        if some and (some is anew or not again.holds_up_others(store)):
+            recipe = fresh or _checked_recipe(here, request, ())
+            made = dataclasses.replace(store, root=here.runs)
+            jobs = [Job(here, made, model, recipe, number, skip_broken, with_test=not no_test) for number in some]
+            # What is made again is not where it is looked for before all of it is.
+            run_jobs(jobs, pass_on=fold is None, keep=keep if here is workspace else lambda _: None)
+            again.settle(store)
     keep(model)  # also what was done before
     return store.folds_of(model) == list(every)
+
+
+def _begin_again(again: Restart, request: ModelRequest, fold: int | None, store: ScoreStore) -> Recipe:
+    """Begin folds of a model again, beside what there is of them; return the recipe that they are made with now."""
+    workspace = again.workspace
+    asked = _restarted(workspace, request) if fold is None else {fold}
+    # Of a model that is being made again already, one fold begins again with the recipe of that.
+    within = fold is not None and again.folds(store) > asked
+    recipe = _checked_recipe(again.beside if within else workspace, request, asked)
+    if asked & (begun(again.old) | again.folds(store)):
+        again.begin(asked, recipe, store)
+    return recipe
 
 
 def _restarted(workspace: Workspace, request: ModelRequest) -> set[int]:

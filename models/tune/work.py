@@ -12,8 +12,9 @@ from folds.score_store import ScoreStore
 from models.inputs.examples import Examples
 from models.inputs.sources import Sources
 from models.recipes.recipe import Recipe
-from models.runs.folders import RECIPE, begun, remove
+from models.runs.folders import RECIPE, begun
 from models.runs.model_recipe import ModelRequest, read_recipe, record_recipe
+from models.runs.restarts import Restart
 from models.train.train_folds import train_folds
 from models.tune.figures import Figures, Scores, best_by_fold, best_of, figures_of, stored_scores
 from models.tune.inner import Trial, inner_folds
@@ -76,9 +77,10 @@ class Tuning:
         workspace, name = self.workspace, self.request.model
         if (workspace.runs / name / RECIPE).is_file() and read_recipe(workspace, name) != recipe:
             reporter.say(f"'{name}' was made with what was best before: it begins again.")
-            for fold in begun(workspace.runs / name):
-                remove(workspace, name, fold)
-        record_recipe(workspace, name, recipe)
+            every = {*range(self.store.table.num_folds), *begun(workspace.runs / name)}
+            Restart(workspace, name).begin(every, recipe, self.store, go_on=True)
+        else:
+            record_recipe(workspace, name, recipe)
         skip_broken, no_test = self.request.skip_broken, self.request.no_test
         return train_folds(workspace, ModelRequest(name), skip_broken=skip_broken, no_test=no_test)
 

@@ -167,8 +167,22 @@ def test_by_default_folds_are_five_or_those_delivered_and_are_made_once(workspac
     assert made is not None
     assert made.table.k == 5
     assert default_folds(workspace_of_own_chips) is None
-    workspace_of_own_chips.fold_table.unlink()
+    for name in ("folds.csv", "folds.json"):
+        (workspace_of_own_chips.root / name).unlink()
     workspace = with_column(workspace_of_own_chips, "part", [str(i % 2) for i in range(60)], fold_column="part")
     taken = default_folds(workspace)
     assert taken is not None
     assert taken.table.k == 2
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_by_default_folds_that_are_gone_are_made_again_as_they_were(workspace, tmp_path, delivered):
+    if delivered:
+        path = deliver(workspace, tmp_path / "theirs.csv", "id,fold", [i % 4 for i in range(60)])
+        made = take_folds(workspace, source=path, force=True)
+    else:
+        made = assign_folds(workspace, k=3, seed=8, repeats=2, force=True)
+    workspace.fold_table.unlink()
+    again = default_folds(workspace)
+    assert again is not None
+    assert again.table.digest == made.table.digest == FoldTable.read(workspace.fold_table).digest

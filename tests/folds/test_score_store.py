@@ -142,7 +142,7 @@ def test_missing_folds_are_named(store: ScoreStore) -> None:
 def test_scores_of_another_fold_table_are_refused(store: ScoreStore) -> None:
     fill(store)
     other = ScoreStore(store.root, LABELS, make_table(shift=1))
-    fix = r"another fold table \(expected .{8}, received .{8}\). Run .* --restart\", or restore folds.csv"
+    fix = r"another fold table \(expected .{8}, received .{8}\)\. Restore the folds\.csv .* --restart\"\.$"
     for read in (lambda: other.read("m", 0), lambda: other.join("m"), lambda: other.provenance("m", 0)):
         with pytest.raises(UserError, match=fix):
             read()

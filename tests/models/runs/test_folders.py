@@ -9,11 +9,11 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, alone, read_job, remove, restart_command
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, alone, read_job, restart_command
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
 from models.runs.training_state import state_of
 from models.train.run_jobs import run_jobs
-from tests.conftest import K, store_of
+from tests.conftest import store_of
 from tests.models.samples import frozen, tiny_job
 
 
@@ -58,26 +58,7 @@ def test_a_start_that_finds_another_process_at_the_fold_leaves_it_alone(workspac
     assert folder.is_dir()
 
 
-# Beginning again
-
-
-def test_restart_removes_the_fold_and_with_the_last_one_the_recipe(trained):
-    folder = trained.runs / "tiny"
-    remove(trained, "tiny", 1)
-    assert store_of(trained).folds_of("tiny") == [0, 2]
-    assert (folder / RECIPE).is_file()
-    remove(trained, "tiny", 0)
-    remove(trained, "tiny", 2)
-    assert not folder.exists()
-
-
-def test_restart_of_a_model_removes_all_of_it_and_of_nothing_nothing(trained):
-    remove(trained, "other", 1)
-    remove(trained, "other", 0)
-    assert store_of(trained).folds_of("tiny") == [0, 1, 2]
-    for fold in range(K):
-        remove(trained, "tiny", fold)
-    assert not (trained.runs / "tiny").exists()
+# What is damaged
 
 
 def test_what_is_damaged_is_named_with_the_command_that_mends_it(trained):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
-from models.runs.folders import RECIPE, remove
+from models.runs.folders import JOB, RECIPE
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of, record_recipe
 from models.train.run_jobs import run_jobs
 from run import main
@@ -155,13 +156,14 @@ def test_parts_that_another_process_began_with_otherwise_are_named(workspace, jo
         record_recipe(workspace, "both", other)
 
 
-def test_what_is_damaged_is_mended_by_beginning_again(trained):
+def test_what_is_damaged_begins_no_other_recipe(trained):
     (trained.runs / "tiny/fold1/history.json").write_text("{")
     assert recipe_of(trained, ModelRequest("tiny"), range(K)) == tiny_recipe()
     (trained.runs / "tiny" / RECIPE).write_text("{")
-    with pytest.raises(UserError, match=r'damaged.*"python run\.py train --models tiny --restart"'):
-        recipe_of(trained, ModelRequest("tiny"), [0])
-    assert recipe_of(trained, ModelRequest("baseline", "tiny", {"epochs": 3}), range(K)).epochs == 3
+    assert recipe_of(trained, ModelRequest("tiny"), range(K)) == tiny_recipe()
+    (trained.runs / "tiny" / RECIPE).write_text("{")
+    asked = ModelRequest("baseline", "tiny", {"epochs": 3})
+    assert recipe_of(trained, asked, range(K)) == tiny_recipe(epochs=3)
 
 
 def test_a_model_that_is_not_there_is_proposed_only_if_it_can_be_trained(trained):
@@ -205,13 +207,14 @@ def test_an_unknown_recipe_is_refused_and_so_is_a_damaged_one(trained):
         recipe_of(trained, ModelRequest("none"))
     with pytest.raises(UserError, match=r"Unknown model 'none'\. Known: tiny\."):
         read_recipe(trained, "none")
-    (trained.runs / "tiny" / RECIPE).write_text("{")
-    with pytest.raises(UserError, match=r"recipe\.json is damaged.*--restart"):
+    for path in [trained.runs / "tiny" / RECIPE, *trained.runs.glob(f"tiny/fold*/{JOB}")]:
+        path.write_text("{")
+    with pytest.raises(UserError, match=r"recipe\.json is damaged.*Restore it from a copy"):
         recipe_of(trained, ModelRequest("tiny"))
 
 
 def test_a_recipe_that_another_process_began_meanwhile_is_refused(trained):
-    remove(trained, "tiny", 0)
+    shutil.rmtree(trained.runs / "tiny/fold0")
     with pytest.raises(UserError, match=r"has begun 'tiny' with seed 0 \(received 5\)\..* another --name"):
         run_jobs([tiny_job(trained, seed=5)])
     assert store_of(trained).folds_of("tiny") == [1, 2]

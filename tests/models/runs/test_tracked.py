@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from models.runs.tracked import tracked
 from models.runs.training_state import state_of
 from models.train.train_folds import train_folds
 from tests.conftest import K, store_of
+from tests.models.samples import TINY
 
 pytest.importorskip("mlflow", reason='MLflow is not installed: pip install -e ".[mlflow]"')
 
@@ -70,8 +72,9 @@ def test_folds_are_tracked_as_they_are_done_and_a_training_that_ends_midway_lose
         work(jobs)
 
     monkeypatch.setattr(module, "_run", stop)
+    shutil.rmtree(trained.runs)
     with pytest.raises(KeyboardInterrupt), tracked(trained, "mlflow") as keep:
-        train_folds(trained, ModelRequest("tiny"), restart=True, keep=keep)
+        train_folds(trained, ModelRequest("baseline", "tiny", {**TINY, "views": "flips"}), keep=keep)
     assert sorted(runs_of(trained)) == ["tiny fold 0"]
 
 

@@ -18,7 +18,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import run
 from competition.common.errors import UserError
@@ -28,6 +28,7 @@ from competition.spec.metric import Metric
 from competition.tables.csv_files import read_table
 from competition.task import Task
 from competition.workspace import Workspace
+from folds.assign import assign_folds
 from folds.table import FoldTable
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
@@ -35,11 +36,12 @@ from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone, remove
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
 from models.train.run_jobs import run_jobs
+from models.train.train_folds import train_folds
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
 from tests.models import samples
 from tests.models.event_files import read_events
@@ -229,10 +231,10 @@ def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(worksp
 
 
 def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
-    folder = trained.runs / "tiny/fold1"
+    folder, asked = trained.runs / "tiny/fold1", ModelRequest("tiny")
     before = content_of(trained.runs)
     with alone(folder):
-        for attempt in (lambda: run_jobs([tiny_job(trained, 1)]), lambda: remove(trained, "tiny", 1)):
+        for attempt in (lambda: run_jobs([tiny_job(trained, 1)]), lambda: train_folds(trained, asked, 1, restart=True)):
             with pytest.raises(UserError, match=r"Another process is at 'tiny' fold 1: .+\. Wait for it to end\."):
                 attempt()
     assert content_of(trained.runs) == before
@@ -245,7 +247,9 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
 def test_another_fold_table_in_mid_training_is_refused(begun):
     folds = FoldTable.read(begun.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(begun.fold_table)
-    with pytest.raises(UserError, match=r"begun with another fold table\. Run .*fold --model tiny --fold 0 --restart"):
+    with pytest.raises(
+        UserError, match=r"another fold table\. To go on, restore folds\.csv\. To begin it again, .*--fold 0 --restart"
+    ):
         run_jobs([tiny_job(begun)])
 
 
@@ -272,6 +276,55 @@ def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chip
     shutil.copy(kaggle / "train-jpg/train_1.jpg", kaggle / "train-jpg/train_0.jpg")
     with pytest.raises(UserError, match=r"begun with another training chips\."):
         run_jobs([tiny_job(Workspace(workspace.root, workspace.competition))])
+
+
+# What may be damaged: the line, then the command that it names, then the state of before
+
+
+def only_one_digit(path: Path) -> None:
+    text = path.read_text()
+    row = re.search(r",(\d)\n", text)
+    path.write_text(f"{text[: row.start(1)]}{(int(row[1]) + 1) % K}{text[row.end(1) :]}")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("folds.csv", only_one_digit),
+        ("folds.csv", lambda path: path.write_text("0" * 14_000)),
+        ("folds.csv", lambda path: path.write_bytes(bytes(900))),
+        ("folds.csv", lambda path: path.unlink()),
+        (f"runs/tiny/{RECIPE}", lambda path: path.write_text("{")),
+        (f"runs/tiny/{RECIPE}", lambda path: path.unlink()),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--restart"]])
+def test_what_is_damaged_is_had_back_by_what_the_line_says_and_costs_no_fold(trained, monkeypatch, name, damage, flags):
+    def ask(*words: str) -> Result:
+        return CliRunner().invoke(run.main, [*words, "--workspace", str(trained.root)])
+
+    def finished() -> dict[str, bytes]:
+        return {path: content for path, content in content_of(trained.runs).items() if not path.endswith((LOG, "lock"))}
+
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    assign_folds(trained, k=K, seed=0)
+    before, path = finished(), trained.root / name
+    content = path.read_bytes()
+    damage(path)
+    if flags and name.endswith(RECIPE):
+        with pytest.raises(AssertionError, match="trained again"):  # by the same recipe, beside what there is
+            raise ask("train", "--models", "tiny", *flags).exception
+    else:
+        asked = ask("train", "--models", "tiny", *flags)
+        if not name.endswith(RECIPE):
+            assert (asked.exit_code, asked.output.count("\n")) == (1, 1)
+            assert len(asked.output) < 700
+            command = re.search(r'run "python run\.py (.*?)"', asked.output, re.I)[1]
+            assert ask(*command.split()).exit_code == 0
+    assert path.read_bytes() == content
+    assert finished() == before
+    assert ask("train", "--models", "tiny").exit_code == 0
+    assert finished() == before
 
 
 # What may be missing or broken
@@ -509,9 +562,9 @@ FLAGS = (
 )  # fmt: skip
 
 
-def started(workspace: Workspace) -> subprocess.Popen[str]:
+def started(workspace: Workspace, *more: str) -> subprocess.Popen[str]:
     # Not run.py itself: a shell that runs the tests in the background has its children ignore SIGINT.
-    command = [sys.executable, "-c", ENTRY, "fold", "--workspace", str(workspace.root), *FLAGS]
+    command = [sys.executable, "-c", ENTRY, "fold", "--workspace", str(workspace.root), *FLAGS, *more]
     root = Path(run.__file__).parent
     return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -543,6 +596,25 @@ def test_killed_in_mid_epoch_a_fold_goes_on_and_completes(workspace):
     assert not (folder / "checkpoints").exists()
     for split in LOGS:
         assert [step for step, _ in read_events(folder / split)["loss"]] == list(range(1, EPOCHS + 1))
+
+
+def test_killed_while_it_begins_again_a_fold_keeps_its_scores_and_the_new_ones_come_later(workspace):
+    def fold(*more: str) -> str:
+        result = CliRunner().invoke(run.main, ["fold", "--workspace", str(workspace.root), *FLAGS, *more])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    fold("--epochs", "1")
+    before = content_of(workspace.runs)
+    process = started(workspace, "--restart")
+    wait_for_epoch(process, workspace.restarted.runs / "baseline/fold0" / LOG, 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert content_of(workspace.runs) == before
+    assert store_of(workspace).read("baseline", 0).heldout.names == heldout_names(workspace, 0)
+    assert "Going on after epoch" in fold()
+    assert state_of(workspace.runs / "baseline/fold0").epochs == EPOCHS
+    assert not workspace.restarted.runs.exists()
 
 
 def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):

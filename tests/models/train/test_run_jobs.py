@@ -280,7 +280,9 @@ def test_one_fold_begun_otherwise_is_refused_and_none_is_begun(jobs, workspace, 
             run_jobs(jobs[1:2])
     folds = FoldTable.read(workspace.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(workspace.fold_table)
-    with pytest.raises(UserError, match=r"'tiny' fold 1 was begun with another fold table\. Run .*--fold 1 --restart"):
+    with pytest.raises(
+        UserError, match=r"'tiny' fold 1 was begun with another fold table\. To go on, .*--fold 1 --restart"
+    ):
         run_jobs(jobs_in(workspace, tiny_weights))
     assert [path.name for path in sorted(jobs[1].folder.parent.glob("fold*"))] == ["fold1"]
     assert state_of(jobs[1].folder).epochs == 1
