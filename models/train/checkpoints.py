@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from competition.common.files import check_room, replace_folder
+from models.backend.seals import seal
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged
 from models.runs.folders import load_weights
@@ -41,9 +42,11 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
     with replace_folder(target) as temporary:
         network.save_weights(temporary / LATEST)
+        seal(temporary / LATEST)
         if better and network.optimizer.use_ema:
             with averaged(network):
                 network.save_weights(temporary / BEST)
+            seal(temporary / BEST)
         else:
             _link(temporary / LATEST if better else before[-1] / BEST, temporary / BEST)
         state.write(temporary / STATE)
