@@ -18,6 +18,7 @@ from models.networks.optimizers import averaged
 from models.runs.folders import load_weights
 from models.runs.training_state import STATE, TrainingState, checkpoints
 
+OF_ARRAY, BESIDE = 2**12, 2**16  # bytes that HDF5 takes for what it says of an array (of ResNet50's 1,500), and of all
 LATEST, BEST = "latest.weights.h5", "best.weights.h5"
 
 
@@ -69,7 +70,7 @@ def _size_of(variables: Sequence[Any]) -> int:
 
     Weights are float32, whatever the network computes in.
     """
-    return sum(int(np.prod(variable.shape)) * 4 for variable in variables)
+    return BESIDE + sum(int(np.prod(variable.shape)) * 4 + OF_ARRAY for variable in variables)
 
 
 def _link(source: Path, target: Path) -> None:

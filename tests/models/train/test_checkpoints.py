@@ -102,10 +102,10 @@ def test_a_disk_without_hard_links_will_do(network, play, tmp_path, monkeypatch)
 def test_without_room_on_the_disk_nothing_is_written(network, play, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1000, 977, 23))
-    with pytest.raises(UserError, match=r"^The network needs 24 bytes, but .* has 23 bytes free\."):
+    with pytest.raises(UserError, match=r"^The network needs 74 kB, but .* has 23 bytes free\."):
         write_network(network, tmp_path / "network.weights.h5")
     play(0.1)
-    with pytest.raises(UserError, match=r"^A checkpoint needs \d+ bytes, but"):
+    with pytest.raises(UserError, match=r"^A checkpoint needs \d+ kB, but"):
         train_played(tmp_path, network, recipe_for(1))
     assert not list(tmp_path.rglob("*.h5"))
 
@@ -119,6 +119,17 @@ def test_finished_weights_are_those_of_the_network_without_its_optimizer(network
     assert weights_of(copy) == {5.0}
     with h5py.File(path) as file:
         assert "optimizer" not in file
+
+
+@pytest.mark.parametrize("layers", [1, 40])
+@pytest.mark.parametrize("units", [1, 300])
+def test_the_room_that_is_asked_for_is_that_of_the_file_and_little_more(tmp_path, layers, units):
+    """A disk that fills up brings HDF5 down, and Python: what HDF5 says of the arrays counts too."""
+    network = keras.Sequential([keras.Input((units,)), *(keras.layers.Dense(units) for _ in range(layers))])
+    write_network(network, tmp_path / "a.weights.h5")
+    size = (tmp_path / "a.weights.h5").stat().st_size
+    room = checkpoints_module._size_of(network.variables)
+    assert size <= room <= size + 70_000 + 5_000 * len(network.variables)
 
 
 DAMAGES = {
