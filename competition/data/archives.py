@@ -7,6 +7,7 @@ temporary folder first and renamed at the end, so that what was there stays unti
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -238,7 +239,8 @@ def _is_as_unpacked(target: Path, earlier: dict[str, Any]) -> bool:
 
 def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: Path) -> Path | None:
     """Unpack a file over one that may have been changed by hand; return where that one is now, if it is another one."""
-    aside = target.with_name(f"{target.name}.changed")
+    names = (f"{target.name}.changed{number or ''}" for number in itertools.count())
+    aside = next(path for path in map(target.with_name, names) if not path.exists())
     before = digest_file(target) if target.is_file() else None
     if before not in (None, earlier.get("content")):
         shutil.copy2(target, aside)

@@ -176,9 +176,11 @@ class _Builder:
         """Return the record of each chip; nothing is recorded where either file is missing or damaged."""
         recorded, pixels = opened(self.rows_path, (len(self.names),), ROW), opened(self.pixels_path, self.shape)
         pixels = None if pixels is None or pixels.dtype.name not in DTYPES else pixels
-        for path, array in ((self.rows_path, recorded), (self.pixels_path, pixels)):
-            if array is None and path.exists():
-                reporter.say(f"{path} is damaged: its chips are decoded again.")
+        found = {self.pixels_path: pixels, self.rows_path: recorded}
+        if damaged := [path for path, array in found.items() if array is None and path.exists()]:
+            reporter.say(
+                f"{first(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged: the chips are decoded again."
+            )
         if recorded is None or pixels is None:
             self.sums.forget(slice(None))
             return np.zeros(len(self.names), dtype=ROW)
