@@ -7,6 +7,7 @@ again. The chip cache and the feature bank are such arrays.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -51,11 +52,12 @@ def opened(
         mode: "r" to read, "r+" to fill.
     """
     try:
-        array = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with warnings.catch_warnings(action="ignore"):  # NumPy warns of names of types that only damage brings
+            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except Exception:  # NumPy reads the head as Python, and raises whatever that raises where a byte of it is wrong
         return None
     fits = array.ndim == len(shape) and all(e in (None, r) for e, r in zip(shape, array.shape, strict=True))
-    return array if fits and dtype in (None, array.dtype) else None
+    return array if fits and array.dtype.isnative and dtype in (None, array.dtype) else None
 
 
 def fill(

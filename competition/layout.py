@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
+from competition.stamps import Stamp
 from competition.tables.csv_files import read_table
 
 PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}
@@ -42,6 +43,7 @@ class Layout:
         ids: what an id is, as in `Tables`.
         described: digest of the labels and tables by which they were found, as `description_of` gives it; "" where
             that was not noted.
+        stamps: what each table held, by its name; earlier versions noted none.
     """
 
     competition: str
@@ -49,18 +51,21 @@ class Layout:
     tables: dict[str, Path]
     ids: Ids = "stem"
     described: str = ""
+    stamps: dict[str, Stamp] = field(default_factory=dict)
 
     def table(self, name: str) -> Path:
         """Return the path of the table called `name`.
 
         Raises:
-            UserError: if it was not found by `data prepare`.
+            UserError: if it was not found by `data prepare`, or has changed since.
         """
         if name not in self.tables:
             raise UserError(
                 f"{name} is not in the workspace. Add it, or {name}.zip, to the folder of Kaggle's files.",
                 command="data prepare --from DIR",
             )
+        if name in self.stamps:
+            self.stamps[name].check(self.tables[name])
         return self.tables[name]
 
     def folders_of(self, images: ImageSet, split: str) -> tuple[Path, ...]:
@@ -126,8 +131,9 @@ class Layout:
 
         folders = {name: [relative(place) for place in places] for name, places in self.folders.items()}
         tables = {name: relative(place) for name, place in self.tables.items()}
-        content = {"competition": self.competition, "described": self.described, "folders": folders, "tables": tables}
-        write_record(path, content, version=FORMAT)
+        stamps = {name: asdict(stamp) for name, stamp in self.stamps.items()}
+        about = {"competition": self.competition, "described": self.described}
+        write_record(path, {**about, "folders": folders, "tables": tables, "stamps": stamps}, version=FORMAT)
 
     @classmethod
     def read(cls, path: Path, competition: Competition) -> Layout:
@@ -164,7 +170,8 @@ class Layout:
         there = {name: tuple(filter(Path.exists, places)) for name, places in layout.folders.items()}
         folders = {name: places for name, places in there.items() if places}
         tables = {name: place for name, place in layout.tables.items() if place.exists()}
-        return cls(competition.name, folders, tables, competition.tables.ids)
+        stamps = {name: stamp for name, stamp in layout.stamps.items() if name in tables}
+        return cls(competition.name, folders, tables, competition.tables.ids, stamps=stamps)
 
     @classmethod
     def _parse(cls, path: Path, competition: Competition) -> Layout:
@@ -175,7 +182,8 @@ class Layout:
             folders = {name: paths(places) for name, places in content["folders"].items()}
             tables = {name: path.parent / place for name, place in content["tables"].items()}
             described = str(content.get("described", ""))
-            return cls(str(content["competition"]), folders, tables, competition.tables.ids, described)
+            stamps = {name: Stamp(**stamp) for name, stamp in content.get("stamps", {}).items()}
+            return cls(str(content["competition"]), folders, tables, competition.tables.ids, described, stamps)
 
         layout = read_record(path, parse, version=FORMAT, older=OLDER, command=PREPARE)
         if layout.competition != competition.name:

@@ -15,6 +15,14 @@ from competition.common.locks import locked
 if TYPE_CHECKING:
     import optuna
 
+# What helps where the file is whole, by SQLite's words.
+ADVICE = {
+    "disk is full": "Make room, and run this",
+    "disk I/O error": "See that the disk is in order and has room, and run this",
+    "is locked": "Wait for the other process, and run this",
+    "readonly database": "See that you may write to it, and run this",
+    "unable to open": "See that you may write to it, and that the disk has room, and run this",
+}
 BUSY_SECONDS = 60  # how long to wait for another process that writes to the file
 
 
@@ -23,7 +31,7 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
     """Open the SQLite file at `path`, making it if need be; several processes may have it open.
 
     Raises:
-        UserError: if it is not a file of Optuna studies, or is locked for too long.
+        UserError: if it is not a file of Optuna studies, is locked for too long, or the disk does not take it.
     """
     import optuna
     from sqlalchemy.engine import URL
@@ -31,7 +39,8 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
 
     def refusal(error: Exception) -> UserError:
         cause = str(error.__cause__ or error).splitlines()[0]
-        return UserError(f"Cannot use the studies in {path}: {cause}. Move the file away and run this again.")
+        advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
+        return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
 
     path.parent.mkdir(parents=True, exist_ok=True)
     url = URL.create("sqlite", database=str(path)).render_as_string()

@@ -39,6 +39,12 @@ def prepared_in(root: Path, source: Path) -> Workspace:
     return workspace
 
 
+def prepared_again(workspace: Workspace) -> Workspace:
+    """Return a workspace anew whose tables, used in place, were changed on purpose."""
+    prepare(workspace, next(iter(workspace.layout.tables.values())).parent)
+    return Workspace(workspace.root, workspace.competition)
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory) -> Path:
     """Kaggle's files: NUM_TRAIN labelled and NUM_TEST other chips, as JPEG and as GeoTIFF. Not to be changed."""

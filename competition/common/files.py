@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -22,6 +23,7 @@ from competition.common.text import readable
 
 _asking_umask = threading.Lock()
 FLUSHED_AT_ONCE = 16  # files of a folder
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
 
@@ -41,13 +43,29 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     os.close(descriptor)
     temporary = Path(name)
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
         # mkstemp makes files private; give them what an ordinary open() would have given.
         temporary.chmod(0o666 & ~_umask())
-        _flush(temporary)
+        with naming(path):
+            _flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file that could not be written where the disk is full or fails: Python names none of an open file."""
+    try:
+        yield
+    except OSError as error:
+        # NumPy has its own words for a disk that does not take an array, and no number.
+        is_short = error.errno is None and any(words in str(error) for words in ("requested and", "free space"))
+        if is_short or error.errno in DISK:
+            number = error.errno or errno.ENOSPC
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 def check_writable(path: Path) -> None:
@@ -81,10 +99,11 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(half, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
         temporary.chmod(0o777 & ~_umask())
         # At once, as a disk writes what many wait for together: 8,000 chips took 0.9 s, one by one 19 s.
-        with ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
+        with naming(path), ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
             for _ in pool.map(_flush, (file for file in temporary.rglob("*") if file.is_file())):
                 pass
         if path.exists():

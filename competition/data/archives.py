@@ -7,6 +7,7 @@ temporary folder first and renamed at the end, so that what was there stays unti
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -157,20 +158,17 @@ class Unpacker:
             "modified_ns": state.st_mtime_ns,
             "as_it_is": as_it_is,
         }
-        is_whole = target.exists() and _count(target) == earlier.get("files")
-        if is_whole and not is_folder:  # a file that was damaged or changed since is unpacked again
-            is_whole = earlier.get("content") == digest_file(target)
-        if is_whole and self._same(archive, stamp, earlier):
+        if _is_as_unpacked(target, earlier) and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
+        how = f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
         if is_folder:
             unpack_folder(archive, target, as_it_is=as_it_is, beside=self.data)
-        else:
-            unpack_file(archive, target, beside=self.data)
-        record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target)}
-        if not is_folder:
-            record[name]["content"] = digest_file(target)
+        elif aside := _unpack_anew(archive, target, earlier, self.data):
+            how += f" (what was there is now {aside.name})"
+        content = {} if is_folder else {"content": digest_file(target)}
+        record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target), **content}
         write_record(self._record, record, version=FORMAT)
-        return f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
+        return how
 
     @staticmethod
     def _same(archive: Path, stamp: dict[str, Any], earlier: dict[str, Any]) -> bool:
@@ -230,3 +228,26 @@ def _overlap(one: str, other: str) -> bool:
 
 def _count(path: Path) -> int:
     return num_files(path) if path.is_dir() else 1
+
+
+def _is_as_unpacked(target: Path, earlier: dict[str, Any]) -> bool:
+    """Whether a folder has as many files as were unpacked, and a file the content."""
+    if not target.exists() or _count(target) != earlier.get("files"):
+        return False
+    return target.is_dir() or digest_file(target) == earlier.get("content")
+
+
+def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: Path) -> Path | None:
+    """Unpack a file over one that may have been changed by hand; return where that one is now, if it is another one."""
+    names = (f"{target.name}.changed{number or ''}" for number in itertools.count())
+    aside = next(path for path in map(target.with_name, names) if not path.exists())
+    before = digest_file(target) if target.is_file() else None
+    if before not in (None, earlier.get("content")):
+        shutil.copy2(target, aside)
+    unpack_file(archive, target, beside=beside)
+    if before in (None, earlier.get("content")):
+        return None
+    if before == digest_file(target):
+        aside.unlink()
+        return None
+    return aside

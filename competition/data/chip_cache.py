@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +13,26 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.arrays import fill, opened, reserve
+from competition.checksums import Checked, RowSums
 from competition.chip_index import ChipFile, shown_file
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.text import counted, first, readable, short
-from competition.data.chips import BrokenChipError, digest_chip, holds_turned, read_chip, resize_chip
+from competition.data.chips import (
+    DTYPES,
+    BrokenChipError,
+    digest_chip,
+    holds_turned,
+    probe,
+    read_chip,
+    resize_chip,
+    state_of,
+)
 from competition.spec.images import ImageSet
 
 BLOCK = 1024  # chips decoded between two records of progress
-PROBED = 5  # chips that decide on the data type of all
 READER = 1  # raise it when the same file would decode to other pixels; of few files, see `digest_chip`
 
 # One row per chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
@@ -48,6 +54,7 @@ class ChipCache:
     digest: str
     _pixels: NDArray[Any]
     _rows: NDArray[np.int64]
+    _check: Checked | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,9 +72,12 @@ class ChipCache:
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Return the chips at `positions` of `names` as an array (num_positions, size, size, num_bands)."""
         # Rows in the order of the file, as neighbouring reads are cheap and far ones are not.
-        order = np.argsort(self._rows[positions])
+        rows = self._rows[positions]
+        order = np.argsort(rows)
         chips = np.empty((len(positions), *self.chip_shape), dtype=self.dtype)
-        chips[order] = self._pixels[self._rows[positions][order]]
+        chips[order] = self._pixels[rows[order]]
+        if self._check:
+            self._check(rows, chips)
         return chips
 
 
@@ -117,39 +127,8 @@ def _reading(images: ImageSet) -> list[Any]:
     return [images.band_key, READER, *([unusual] if unusual else [])]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What most chips of a rendering are.
-
-    Attributes:
-        dtype: uint8, uint16, int16 or float32.
-        size: pixels along the longer side.
-    """
-
-    dtype: np.dtype[Any]
-    size: int
-
-
-def probe(files: Sequence[ChipFile], images: ImageSet) -> Kind:
-    """Return what most of the first chips that can be read are: one of another kind is the odd one out.
-
-    Raises:
-        UserError: if every chip is broken.
-    """
-    kinds: Counter[Kind] = Counter()
-    for file in files:
-        with suppress(BrokenChipError):
-            chip = read_chip(file, images)
-            kinds[Kind(chip.dtype, max(chip.shape[:2]))] += 1
-        if kinds.total() == PROBED:
-            break
-    if not kinds:
-        raise UserError(f"All {len(files)} chips are broken; the first is {shown_file(files[0])}.")
-    return kinds.most_common(1)[0][0]
-
-
 class _Builder:
-    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record of each chip.
+    """Fills one cache folder: `chips.npy` with the pixels, `rows.npy` with a record of each chip, `sums.npy` of both.
 
     The empty file `upright` says that turned chips are upright in it; where it is missing, they are decoded again.
     """
@@ -161,6 +140,7 @@ class _Builder:
         self.shape = (len(names), size, size, len(images.bands))
         self.pixels_path, self.rows_path = folder / "chips.npy", folder / "rows.npy"
         self.upright_path = folder / "upright"
+        self.sums = RowSums.read(folder / "sums.npy", len(names))
         self.reasons: dict[str, str] = {}
 
     def open(self, skip_broken: bool) -> ChipCache:
@@ -176,7 +156,7 @@ class _Builder:
         usable = np.flatnonzero(~rows["broken"])
         if not len(usable):
             raise UserError(f"All {len(rows)} chips are broken: {first(self.names)}.")
-        digests = [rows["digest"][i].decode() for i in usable]
+        digests = [rows["digest"][i].decode(errors="replace") for i in usable]
         digest = digest_json([self.size, *_reading(self.images), digests])
         return ChipCache(
             names=tuple(self.names[i] for i in usable),
@@ -184,6 +164,7 @@ class _Builder:
             digest=digest,
             _pixels=np.load(self.pixels_path, mmap_mode="r", allow_pickle=False),
             _rows=usable,
+            _check=Checked(self.sums, self._again),
         )
 
     def _stop(self, broken: NDArray[np.int64]) -> BrokenChipError:
@@ -193,13 +174,25 @@ class _Builder:
 
     def _load_rows(self) -> NDArray[Any]:
         """Return the record of each chip; nothing is recorded where either file is missing or damaged."""
-        recorded = opened(self.rows_path, (len(self.names),), ROW)
-        if recorded is None or opened(self.pixels_path, self.shape) is None:
+        recorded, pixels = opened(self.rows_path, (len(self.names),), ROW), opened(self.pixels_path, self.shape)
+        pixels = None if pixels is None or pixels.dtype.name not in DTYPES else pixels
+        found = {self.pixels_path: pixels, self.rows_path: recorded}
+        if damaged := [path for path, array in found.items() if array is None and path.exists()]:
+            reporter.say(
+                f"{first(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged: the chips are decoded again."
+            )
+        if recorded is None or pixels is None:
+            self.sums.forget(slice(None))
             return np.zeros(len(self.names), dtype=ROW)
         rows = np.array(recorded)
+        if wrong := [i for i, row in enumerate(rows) if not self.sums.fits(i, _said_by(row))]:
+            reporter.say(f"{self.rows_path} is damaged at {counted(len(wrong), 'chip')}: decoded again.")
+            rows[wrong] = np.zeros((), dtype=ROW)
         if not self.upright_path.is_file():
             with ThreadPoolExecutor(cpu_count()) as pool:
-                rows[list(pool.map(holds_turned, self.files))] = np.zeros((), dtype=ROW)
+                turned = list(pool.map(holds_turned, self.files))
+            rows[turned] = np.zeros((), dtype=ROW)
+            self.sums.forget(turned)
             self._save(rows)
         return rows
 
@@ -207,7 +200,7 @@ class _Builder:
         """Return the rows whose file is not the one that was decoded."""
         stale, touched = [], False
         for i, file in enumerate(self.files):
-            row, state = rows[i], _state(file) if rows[i]["digest"] else None
+            row, state = rows[i], state_of(file) if rows[i]["digest"] else None
             if state is None:
                 stale.append(i)
                 continue
@@ -225,6 +218,7 @@ class _Builder:
         return np.array(stale, dtype=np.int64)
 
     def _save(self, rows: NDArray[Any]) -> None:
+        self.sums.write()  # first: what is recorded has its checksum, and one without a record harms nothing
         with replace_atomically(self.rows_path) as temporary:
             np.save(temporary, rows, allow_pickle=False)
         self.upright_path.touch()
@@ -233,12 +227,15 @@ class _Builder:
         pixels = self._open_pixels()
         if not self.rows_path.is_file():
             rows, stale = np.zeros(len(rows), dtype=ROW), np.arange(len(rows))
+            self.sums.forget(slice(None))
 
         def decode(block: NDArray[np.int64]) -> Iterator[int]:
             for i, (row, chip) in zip(block, pool.map(lambda i: self._read(i, pixels.dtype), block), strict=True):
                 rows[i] = row
+                self.sums.forget(i)
                 if chip is not None:
                     pixels[i] = chip
+                    self.sums.put(i, _said_by(rows[i]), chip)
                 yield 1
 
         def record(block: NDArray[np.int64]) -> None:
@@ -265,11 +262,26 @@ class _Builder:
             assert pixels is not None  # as it was just made
         return pixels
 
+    def _again(self, i: int, chip: NDArray[Any]) -> None:
+        """Put a chip whose pixels are not those that were decoded right: in `chip`, and on the disk."""
+        row, decoded = self._read(i, chip.dtype)
+        if decoded is None or not self.sums.fits(i, _said_by(np.array(row, dtype=ROW)), decoded):
+            raise UserError(
+                f"{self.pixels_path} is damaged at {self.names[i]}, and its file is gone or another one by now. "
+                "Run the same command again."
+            )
+        reporter.say(f"{self.pixels_path} is damaged at {self.names[i]}: decoded again.")
+        chip[...] = decoded
+        pixels = opened(self.pixels_path, self.shape, chip.dtype, "r+")
+        if pixels is not None:
+            pixels[i] = decoded
+            pixels.flush()
+
     def _read(self, i: int, dtype: np.dtype[Any]) -> tuple[tuple[int, int, bytes, bool], NDArray[Any] | None]:
         file = self.files[i]
         try:
             # First what the file is: if it changes meanwhile, the record is of the old one, and it is decoded again.
-            state, digest = _state(file), digest_chip(file)
+            state, digest = state_of(file), digest_chip(file)
             chip = resize_chip(read_chip(file, self.images), self.size)
             if chip.dtype != dtype:
                 raise BrokenChipError.of(shown_file(file), f"expected {dtype} as in the others, received {chip.dtype}")
@@ -281,18 +293,6 @@ class _Builder:
         return (*state, digest, False), chip
 
 
-def _state(file: ChipFile) -> tuple[int, int] | None:
-    """Return the size of a chip's file and when it was written; of several, numbers that change with any of theirs.
-
-    Returns:
-        None if a file is not there.
-    """
-    try:
-        if isinstance(file, Path):
-            status = file.stat()
-            return status.st_size, status.st_mtime_ns
-        states = [(status.st_size, status.st_mtime_ns) for status in map(Path.stat, file)]
-    except OSError:
-        return None
-    times = hashlib.blake2b(repr(states).encode(), digest_size=8).digest()
-    return sum(size for size, _ in states), int.from_bytes(times, signed=True)
+def _said_by(row: Any) -> bytes:
+    """Return what the record of a chip says, but for the file's date, which a copy changes."""
+    return bytes(row["digest"]) + bytes([bool(row["broken"])])

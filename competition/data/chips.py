@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from competition.common.text import counted
 from competition.data.decode import decode, is_turned
 from competition.spec.images import ImageSet
 
+PROBED = 5  # chips that decide on the data type of all
 DTYPES = ("uint8", "uint16", "int16", "float32")
 
 
@@ -212,3 +217,51 @@ def _resized(chip: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 def _four_bands(chip: NDArray[Any]) -> Image.Image:
     height, width, _ = chip.shape
     return Image.frombytes("CMYK", (width, height), np.ascontiguousarray(chip).tobytes())
+
+
+def state_of(file: ChipFile) -> tuple[int, int] | None:
+    """Return the size of a chip's file and when it was written; of several, numbers that change with any of theirs.
+
+    Returns:
+        None if a file is not there.
+    """
+    try:
+        if isinstance(file, Path):
+            status = file.stat()
+            return status.st_size, status.st_mtime_ns
+        states = [(status.st_size, status.st_mtime_ns) for status in map(Path.stat, file)]
+    except OSError:
+        return None
+    times = hashlib.blake2b(repr(states).encode(), digest_size=8).digest()
+    return sum(size for size, _ in states), int.from_bytes(times, signed=True)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What most chips of a rendering are.
+
+    Attributes:
+        dtype: uint8, uint16, int16 or float32.
+        size: pixels along the longer side.
+    """
+
+    dtype: np.dtype[Any]
+    size: int
+
+
+def probe(files: Sequence[ChipFile], images: ImageSet) -> Kind:
+    """Return what most of the first chips that can be read are: one of another kind is the odd one out.
+
+    Raises:
+        UserError: if every chip is broken.
+    """
+    kinds: Counter[Kind] = Counter()
+    for file in files:
+        with suppress(BrokenChipError):
+            chip = read_chip(file, images)
+            kinds[Kind(chip.dtype, max(chip.shape[:2]))] += 1
+        if kinds.total() == PROBED:
+            break
+    if not kinds:
+        raise UserError(f"All {len(files)} chips are broken; the first is {shown_file(files[0])}.")
+    return kinds.most_common(1)[0][0]

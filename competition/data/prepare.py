@@ -16,6 +16,7 @@ from competition.data.mistakes import check_complete
 from competition.data.parts import apart, numbered_parts, parted
 from competition.data.search import NESTED, Content, Wanted, search
 from competition.layout import Layout, description_of
+from competition.stamps import Stamp
 from competition.workspace import Workspace
 
 SHOWN = 2  # paths of a folder in parts
@@ -30,12 +31,14 @@ class Item:
         paths: where it is; of a folder in several parts, all of them; empty if it is missing.
         how: what was done, for people.
         files: number of chips in a folder; None for a table.
+        stamp: what a table holds; None for a folder.
     """
 
     name: str
     paths: tuple[Path, ...]
     how: str
     files: int | None = None
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
             {item.name: item.paths for item in folders if item.paths},
             {item.name: item.paths[0] for item in tables if item.paths},
             described=description_of(competition),
+            stamps={item.name: stamp for item in tables if (stamp := item.stamp)},
         ).write(layout_path)
     return PreparedReport(layout_path, (*tables, *folders))
 
@@ -139,16 +143,29 @@ def _with_parts(archive: Path, content: Content, wanted: Wanted) -> list[Path]:
 
 
 def _place_table(name: str, content: Content, earlier: Layout, unpacker: Unpacker) -> Item:
-    """Decide where a table is: unpacked in the source, in an archive there, or where it was before."""
-    if unpacked := content.unpacked.get(name):
-        return Item(name, (unpacked[0],), f"used in place: {unpacked[0]}{_unused(unpacked[1:])}")
-    if archives := content.archives.get(name):
+    """Decide where a table is: unpacked in the source, in an archive there, or where it was before.
+
+    An archive is preferred to an unpacked table that is another one than before: it may have been damaged.
+    """
+    before, unpacked, archives = earlier.stamps.get(name), content.unpacked.get(name), content.archives.get(name)
+    if unpacked and not (archives and before and before != Stamp.of(unpacked[0])):
+        how = f"used in place: {unpacked[0]}{_unused(unpacked[1:])}"
+        return _table(name, unpacked[0], how, before)
+    if archives:
         place = unpacker.place_for(name, archives[0], own=True)
         how = unpacker.unpack(place, archives[0], is_folder=False)
-        return Item(name, (unpacker.data / place,), f"{how}{_unused(archives[1:])}")
+        return _table(name, unpacker.data / place, f"{how}{_unused([*(unpacked or ()), *archives[1:]])}", before)
     if kept := earlier.tables.get(name):
-        return Item(name, (kept,), f"kept from an earlier prepare: {kept}")
+        stamp = before or Stamp.of(kept)  # one that has changed goes on being refused
+        return Item(name, (kept,), f"kept from an earlier prepare: {kept}", stamp=stamp)
     return Item(name, (), "missing, not required")
+
+
+def _table(name: str, path: Path, how: str, before: Stamp | None) -> Item:
+    """Return a table, and whether it is another one than before."""
+    stamp = Stamp.of(path)
+    change = before.change_to(stamp) if before else ""
+    return Item(name, (path,), f"{how}; {change}" if change else how, stamp=stamp)
 
 
 def _place_folder(name: str, content: Content, earlier: Layout, unpacker: Unpacker, wanted: Wanted) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shlex
 import sys
@@ -15,6 +16,7 @@ from competition.common.errors import UserError
 from competition.terminal.output import DEBUG
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -41,7 +43,9 @@ class Verbs(RichGroup):
         except OSError as error:  # a disk that is full, read-only or not ours
             if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise
-            _complain(f"{error.strerror or error}: {error.filename or 'no file named'}.")
+            named = f": {error.filename}" if error.filename else ""
+            advice = " Make room, and run the same command again." if error.errno in FULL else ""
+            _complain(f"{error.strerror or error}{named}.{advice}")
             ctx.exit(1)
         except KeyboardInterrupt as stopped:
             said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."

@@ -56,7 +56,7 @@ class Work:
 
     def facts(self) -> Facts:
         """Return the numbers of chips and the like, and how large the chips are in their files."""
-        from competition.data.chip_cache import probe
+        from competition.data.chips import probe
         from folds.kept import KeptFolds
 
         workspace, labelled = self.workspace, self.workspace.labelled

@@ -19,6 +19,7 @@ from pathlib import Path
 import keras
 
 from competition.common.errors import UserError
+from competition.common.files import check_room
 from models.backend.load import turned_aside
 from models.export.keras_file import OF_KERAS, read_keras, write_keras
 from models.export.manifest import Exported, Manifest
@@ -60,8 +61,10 @@ def write(network: keras.Model, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest in the format that the suffix of `path` names.
 
     Raises:
-        UserError: if the format does not take the network.
+        UserError: if the format does not take the network, or the disk has no room for it.
     """
+    room = "Make room, or give an --output on another disk."
+    check_room(4 * network.count_params(), path.parent, "The exported model", room)
     writer = {".keras": write_keras, ".onnx": write_onnx, ".zip": write_openvino}[path.suffix]
     try:
         with turned_aside(1, 2), warnings.catch_warnings():  # TensorFlow's, which Keras may load only now

@@ -6,6 +6,7 @@ of these share them. Layout of a bank's folder:
     bank.json       what its features are made with
     <view>.npy      float16 (num_chips, num_features), rows in the order of the chip cache
     done.json       by view, how many rows of it are made
+    sums.json       by view, the checksum of its features, once all are made
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.arrays import fill, opened, reserve
+from competition.checksums import checksum
 from competition.common.files import check_room, digest_json
 from competition.common.interrupts import check
 from competition.common.locks import locked
@@ -37,6 +39,7 @@ from models.recipes.recipe import Recipe
 
 FORMAT = 1
 MIXED = "mixed"
+_seen: set[tuple[Path, int]] = set()  # files whose checksum this process has found right, and when they were written
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -165,17 +168,38 @@ def _folder_of(root: Path, key: dict[str, Any]) -> Path:
     return root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
 
 
-def _rows_in(folder: Path, num_chips: int) -> dict[str, int]:
-    """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun."""
+def _rows_in(folder: Path, num_chips: int, say: Callable[[str], None] = lambda line: None) -> dict[str, int]:
+    """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun.
+
+    Args:
+        folder: of the bank.
+        num_chips: of its cache.
+        say: is told what is damaged.
+    """
 
     def is_whole(view: str) -> bool:
-        return opened(folder / f"{view}.npy", (num_chips, None), np.dtype(np.float16)) is not None
+        path = folder / f"{view}.npy"
+        if opened(path, (num_chips, None), np.dtype(np.float16)) is not None:
+            return True
+        if path.exists():
+            say(f"{path} is damaged: its features are made again.")
+        return False
 
     def parse(content: dict[str, Any]) -> dict[str, int]:
         return {view: int(rows) for view, rows in content.items() if is_whole(view)}
 
-    with suppress(DamagedError):
+    try:
         return read_record(folder / "done.json", parse, version=FORMAT)
+    except DamagedError as error:
+        if (folder / "done.json").exists():
+            say(f"{error} Its features are made again.")
+    return {}
+
+
+def _sums_in(folder: Path) -> dict[str, int]:
+    """Return the checksums of the views that are complete, as far as they are known."""
+    with suppress(DamagedError):
+        return read_record(folder / "sums.json", lambda sums: {view: int(sums[view]) for view in sums}, version=FORMAT)
     return {}
 
 
@@ -188,13 +212,29 @@ class _Builder:
         self.folder, self.build, self.chips, self.kept, self.mixed = folder, extractor, chips, kept, mixed
 
     def open(self, views: Sequence[str]) -> FeatureBank:
-        done = _rows_in(self.folder, len(self.chips.cache))
+        done = _rows_in(self.folder, len(self.chips.cache), reporter.say)
+        for view in self._changed(views, done):
+            reporter.say(f"{self._path(view)} is damaged: its features are made again.")
+            del done[view]
         kept = ", ".join(f"{view} {done.get(view, 0):,}" for view in views)
         reporter.detail(f"Features of {counted(len(self.chips.cache), 'chip')} in {self.folder}: {kept}.")
         if missing := [view for view in views if done.get(view, 0) < len(self.chips.cache)]:
             self._compute(missing, done)
         maps = {view: (np.load(self._path(view), mmap_mode="r", allow_pickle=False),) for view in views}
         return FeatureBank(maps[views[0]][0].shape[1], maps)
+
+    def _changed(self, views: Sequence[str], done: Mapping[str, int]) -> list[str]:
+        """Return the complete views whose features are not those that were made; each file is looked at once."""
+        changed, sums = [], _sums_in(self.folder)
+        for view in views:
+            if view not in sums or done.get(view, 0) < len(self.chips.cache):
+                continue
+            state = self._path(view), self._path(view).stat().st_mtime_ns
+            if state not in _seen and checksum(np.load(state[0], mmap_mode="r", allow_pickle=False)) != sums[view]:
+                changed.append(view)
+            else:
+                _seen.add(state)
+        return changed
 
     def _path(self, view: str) -> Path:
         return self.folder / f"{view}.npy"
@@ -214,6 +254,9 @@ class _Builder:
 
         def record(rows: NDArray[np.int64]) -> None:
             done.update({view: max(done.get(view, 0), int(rows[-1]) + 1) for view in views})
+            if rows[-1] + 1 == len(cache):  # first: what is complete has its checksum
+                sums = {view: checksum(maps[view]) for view in views}
+                write_record(self.folder / "sums.json", _sums_in(self.folder) | sums, version=FORMAT)
             write_record(self.folder / "done.json", done, version=FORMAT)
 
         positions = np.arange(min(done.get(view, 0) for view in views), len(cache))

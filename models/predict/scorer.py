@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from competition.common.files import replace_atomically
 from competition.common.interrupts import check
 from competition.common.progress import reporter
+from competition.common.text import counted
 from models.backend.runners import Runner
 
 if TYPE_CHECKING:
@@ -90,15 +91,32 @@ def predict_in_parts(
     folder.mkdir(parents=True, exist_ok=True)
     with reporter.bar(len(positions), title) as bar:
         for start, part in slices(positions, BATCHES_PER_PART * source.batch_size):
-            path = folder / f"{start}.npy"
-            if path.is_file():
+            path = folder / f"{start}.npz"
+            scores = _read_part(path, len(part))
+            if scores is not None:
                 bar.update(len(part))
             else:
-                scores = []
+                made = []
                 for _, batch in slices(part, source.batch_size):
-                    scores.append(scorer(source.views(batch, views)))
+                    made.append(scorer(source.views(batch, views)))
                     bar.update(len(batch))
-                with replace_atomically(path) as temporary:
-                    np.save(temporary, np.concatenate(scores), allow_pickle=False)
-            parts.append(np.load(path, allow_pickle=False))
+                scores = np.concatenate(made)
+                with replace_atomically(path) as temporary, temporary.open("wb") as file:
+                    np.savez(file, scores=scores)
+            parts.append(scores)
     return np.concatenate(parts)
+
+
+def _read_part(path: Path, count: int) -> NDArray[np.float32] | None:
+    """Return the scores of `count` chips in a file, whose checksum zip files bring; None if they are to be made."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as part:
+            scores: NDArray[np.float32] = part["scores"]
+    except FileNotFoundError:
+        return None
+    except Exception:  # NumPy and zipfile raise whatever they like on a damaged file
+        scores = np.empty(0, dtype=np.float32)
+    if scores.ndim == 2 and len(scores) == count and scores.dtype == np.float32:
+        return scores
+    reporter.say(f"{path} is damaged: its {counted(count, 'chip')} are scored again.")
+    return None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from models.backend.seals import check_sealed
 from models.predict.head_scorer import HeadLayers
 
 NORM = "batch_normalization"  # Keras calls a layer's group in a file by its class, and its place among those of a class
@@ -14,7 +15,7 @@ UNUSED = ("prior_shift",)  # layers whose weights have no part in scores
 
 
 def read_head(path: Path, units: Sequence[int]) -> HeadLayers | None:
-    """Return a head of dense layers from the file that Keras has written; None if there is none of such a one.
+    """Return a head of dense layers from the file that Keras has written; None if it is none of such a one, or damaged.
 
     Args:
         path: the file.
@@ -23,6 +24,7 @@ def read_head(path: Path, units: Sequence[int]) -> HeadLayers | None:
     names = ["dense" if number == 0 else f"dense_{number}" for number in range(len(units))]
     h5py = importlib.import_module("h5py")  # it comes with Keras
     with suppress(OSError, ValueError, LookupError, AttributeError, TypeError), h5py.File(path) as file:
+        check_sealed(file)
         groups = {name: group["vars"] for name, group in file["layers"].items() if name not in UNUSED}
         found = {name: [group[key][()] for key in sorted(group)] for name, group in groups.items() if len(group)}
         dense = [(kernel, bias) for kernel, bias in (found[name] for name in names)]

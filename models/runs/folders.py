@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from competition.common.errors import UserError
 from competition.common.locks import locked
 from competition.common.records import read_record
+from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def load_weights(network: keras.Model, path: Path) -> None:
         UserError: if the file is missing or damaged.
     """
     try:
+        check_seal(path)
         network.load_weights(path)
     except Exception as error:  # h5py and Keras raise whatever they like on a damaged file
         raise UserError(f"{path} is missing or damaged.", command=restart_command(path)) from error

@@ -12,11 +12,13 @@ import keras
 import numpy as np
 
 from competition.common.files import check_room, replace_folder
+from models.backend.seals import seal
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged
 from models.runs.folders import load_weights
 from models.runs.training_state import STATE, TrainingState, checkpoints
 
+OF_ARRAY, BESIDE = 2**12, 2**16  # bytes that HDF5 takes for what it says of an array (of ResNet50's 1,500), and of all
 LATEST, BEST = "latest.weights.h5", "best.weights.h5"
 
 
@@ -41,9 +43,11 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
     with replace_folder(target) as temporary:
         network.save_weights(temporary / LATEST)
+        seal(temporary / LATEST)
         if better and network.optimizer.use_ema:
             with averaged(network):
                 network.save_weights(temporary / BEST)
+            seal(temporary / BEST)
         else:
             _link(temporary / LATEST if better else before[-1] / BEST, temporary / BEST)
         state.write(temporary / STATE)
@@ -66,7 +70,7 @@ def _size_of(variables: Sequence[Any]) -> int:
 
     Weights are float32, whatever the network computes in.
     """
-    return sum(int(np.prod(variable.shape)) * 4 for variable in variables)
+    return BESIDE + sum(int(np.prod(variable.shape)) * 4 + OF_ARRAY for variable in variables)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -58,6 +58,20 @@ def test_an_array_that_was_cut_short_is_not_opened(path: Path) -> None:
     assert opened(path, (10, 2), INT32) is None
 
 
+def test_no_byte_of_the_head_brings_more_than_a_refusal(path: Path) -> None:
+    """NumPy reads the head as Python, whose tokenizer and parser raise errors of their own."""
+    whole = path.read_bytes()
+    for place in range(80):
+        for byte in (0, 10, 34, 39, 40, 255, whole[place] ^ 1):
+            path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+            opened(path, (10, 2), INT32)
+
+
+def test_an_array_in_the_other_order_of_bytes_is_not_opened(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones(3, dtype=np.dtype(np.int32).newbyteorder()))
+    assert opened(tmp_path / "a.npy", (3,)) is None
+
+
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
     assert opened(tmp_path / "a.npy", (1,)) is None

@@ -1,9 +1,11 @@
 """The file of Optuna's studies."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from competition.common.errors import UserError
 from competition.studies import open_studies
@@ -33,3 +35,20 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
 def test_an_error_of_the_caller_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a mistake in the code"), open_studies(tmp_path / "optuna.db"):
         raise RuntimeError("a mistake in the code")
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("database or disk is full", r"Make room, and run this again\.$"),
+        ("disk I/O error", "See that the disk is in order"),
+        ("database is locked", "Wait for the other process"),
+        ("attempt to write a readonly database", "See that you may write"),
+        ("database disk image is malformed", "Move the file away"),
+    ],
+)
+def test_a_whole_file_is_not_to_be_moved_away(tmp_path: Path, said: str, advice: str) -> None:
+    refused = pytest.raises(UserError, match=rf"Cannot use the studies in .*optuna.db: .*{said}\. {advice}")
+    with refused, open_studies(tmp_path / "optuna.db"):
+        cause = sqlite3.OperationalError(said)
+        raise OperationalError("INSERT", {}, cause) from cause

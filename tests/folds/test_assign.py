@@ -11,6 +11,7 @@ from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds, default_folds, take_folds
 from folds.table import FoldTable
+from tests.conftest import prepared_again
 
 
 def test_the_labelled_chips_are_assigned_and_written(workspace):
@@ -45,6 +46,7 @@ def test_chips_of_a_group_stay_together(workspace_of_own_chips, tmp_path, in_fil
     group = tmp_path / "scenes.csv" if in_file else path
     columns = (0, 2) if in_file else (0, 1, 2)
     group.write_text("\n".join(",".join(line.split(",")[column] for column in columns) for line in lines))
+    workspace = prepared_again(workspace)
     assigned = assign_folds(workspace, k=3, group=str(group) if in_file else "scene", force=True)
     what = f"group in {group}" if in_file else "'scene'"
     assert f"Chips of one {what} stay together: 15 groups." in assigned.text().splitlines()
@@ -91,7 +93,7 @@ def test_folds_stand_in_the_training_table(workspace_of_own_chips):
     path = workspace.layout.table(workspace.competition.tables.train[0])
     header, *rows = path.read_text().splitlines()
     path.write_text("\n".join([f"{header},part", *(f"{row},{i % 2}.0" for i, row in enumerate(rows))]))
-    table = take_folds(workspace, column="part", force=True).table
+    table = take_folds(prepared_again(workspace), column="part", force=True).table
     np.testing.assert_array_equal(table.folds, [np.arange(len(rows)) % 2])
 
 
@@ -126,6 +128,7 @@ def test_the_competitions_groups_are_kept_unless_asked_otherwise(workspace_of_ow
     path = workspace.layout.table(workspace.competition.tables.train[0])
     header, *rows = path.read_text().splitlines()
     path.write_text("\n".join([f"{header},scene", *(f"{row},{i // 4}" for i, row in enumerate(rows))]))
+    workspace = prepared_again(workspace)
     tables = workspace.competition.tables.model_copy(update={"group_column": "scene"})
     grouped = Workspace(workspace.root, workspace.competition.model_copy(update={"tables": tables}))
     folds = assign_folds(grouped, k=3, force=True).table.folds[0].reshape(-1, 4)
@@ -139,6 +142,7 @@ def with_column(workspace, name, cells, **tables):
     path = workspace.layout.table(workspace.competition.tables.train[0])
     header, *rows = path.read_text().splitlines()
     path.write_text("\n".join([f"{header},{name}", *map(",".join, zip(rows, cells, strict=True))]))
+    workspace = prepared_again(workspace)
     tables = workspace.competition.tables.model_copy(update=tables)
     return Workspace(workspace.root, workspace.competition.model_copy(update={"tables": tables}))
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -183,3 +185,28 @@ def test_json_is_readable_and_its_digest_ignores_the_order_of_keys(tmp_path: Pat
 def test_the_digest_of_a_file_is_that_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert digest_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        OSError("Not enough free space to write 80000000 bytes after offset 128"),
+        OSError("1000 requested and 500 written"),
+    ],
+)
+@pytest.mark.parametrize("replace", [replace_atomically, replace_folder])
+def test_a_full_disk_names_the_file_that_was_to_be_written(tmp_path: Path, replace: Any, error: OSError) -> None:
+    with pytest.raises(OSError, match="/whole") as caught, replace(tmp_path / "whole"):
+        raise error
+    assert caught.value.filename == str(tmp_path / "whole")
+    assert caught.value.errno == (error.errno or errno.ENOSPC)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_another_kind_stays_as_it_is(tmp_path: Path) -> None:
+    error = PermissionError(errno.EACCES, "Permission denied", "/another")
+    with pytest.raises(PermissionError) as caught, replace_atomically(tmp_path / "whole"):
+        raise error
+    assert caught.value is error

@@ -171,16 +171,74 @@ def test_pixels_that_were_removed_are_decoded_again_and_not_black(tmp_path, file
     np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files)), expected(files))
 
 
-@pytest.mark.parametrize("name", ["chips.npy", "rows.npy"])
-@pytest.mark.parametrize("damage", ["empty", "cut short", "no array"])
-def test_a_damaged_file_is_made_again(tmp_path, files, name, damage):
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+DAMAGES = {
+    "gone": None,
+    "emptied": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "zeroed": lambda content: bytes(len(content)),
+    "zeroed at the end": lambda content: content[:-40] + bytes(40),
+    "no array": lambda content: b"?" * 999,
+    "no Python in its head": lambda content: content.replace(b"{", b"(", 1),
+    "of other numbers": lambda content: content.replace(b"'|u1'", b"'|i1'").replace(b"'<i8'", b"'>i8'"),
+    "one bit flipped": lambda content: flipped(content, -9),
+}
+
+
+@pytest.mark.parametrize("name", ["chips.npy", "rows.npy", "sums.npy"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_happens_to_a_file_the_chips_are_those_of_the_files_and_a_line_says_so(
+    tmp_path, files, lines, name, damage
+):
     digest = opened(tmp_path / "cache", files).digest
     path = next((tmp_path / "cache").rglob(name))
+    content, change = path.read_bytes(), DAMAGES[damage]
+    path.unlink()
+    if change:
+        path.write_bytes(change(content))
+    lines.clear()
+    for _ in range(2):
+        cache = opened(tmp_path / "cache", files)
+        assert cache.digest == digest
+        assert cache.left_out == ()
+        np.testing.assert_array_equal(everything(cache), expected(files))
+    said = [line for line in lines if "is damaged" in line]
+    if change and name != "sums.npy":
+        assert len(said) == 1, lines
+        assert said[0].startswith(str(path))
+        assert "decoded again" in said[0]
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_no_bit_of_any_record_turns_without_being_seen(tmp_path, files, at):
+    digest = opened(tmp_path / "cache", files).digest
+    path = next((tmp_path / "cache").rglob("rows.npy"))
     content = path.read_bytes()
-    path.write_bytes({"empty": b"", "cut short": content[: len(content) // 2], "no array": b"?" * 999}[damage])
+    for place in range(128 + at, 128 + chip_cache.ROW.itemsize, 8):
+        path.write_bytes(flipped(content, place))
+        cache = opened(tmp_path / "cache", files)
+        assert (cache.digest, cache.left_out) == (digest, ())
+
+
+def test_a_cache_without_checksums_is_used_as_it_is(tmp_path, files, decoded):
+    first = opened(tmp_path / "cache", files)
+    next((tmp_path / "cache").rglob("sums.npy")).unlink()
+    np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files)), everything(first))
+    assert len(decoded) == 10
+
+
+def test_damaged_pixels_of_a_chip_whose_file_is_another_by_now_are_not_shown(tmp_path, files):
     cache = opened(tmp_path / "cache", files)
-    assert cache.digest == digest
-    np.testing.assert_array_equal(everything(cache), expected(files))
+    path = next((tmp_path / "cache").rglob("chips.npy"))
+    path.write_bytes(flipped(path.read_bytes(), -9))
+    cache = opened(tmp_path / "cache", files)
+    write_chip(files[9], pixels(77))
+    with pytest.raises(UserError, match=r"chips.npy is damaged at chip_09, and its file is gone or another one"):
+        everything(cache)
+    np.testing.assert_array_equal(everything(opened(tmp_path / "cache", files)), expected(files))
 
 
 def test_a_kill_while_the_array_is_made_leaves_nothing_half_made(tmp_path, files, monkeypatch):

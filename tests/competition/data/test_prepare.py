@@ -563,3 +563,92 @@ def test_another_competition_of_the_same_name_is_not_prepared_into_the_workspace
     theirs = mine.model_copy(update={"labels": (*mine.labels[1:], "volcano")})
     with pytest.raises(UserError, match="with other labels or tables"):
         prepare(Workspace(workspace.root, theirs), source)
+
+
+# Tables that have changed
+
+CHANGES = {
+    "emptied": lambda content: b"",
+    "halved": lambda content: content[: content.index(b"\n", len(content) // 2) + 1],
+    "truncated": lambda content: content[:-3],
+    "zeroed": lambda content: bytes(len(content)),
+    "one byte flipped": lambda content: content[:-4] + bytes([content[-4] ^ 1]) + content[-3:],
+}
+READERS = {
+    "train_v2.csv": lambda workspace: workspace.labelled,
+    "sample_submission_v2.csv": lambda workspace: workspace.test_names,
+}
+
+
+def change(path: Path, how: str) -> None:
+    path.write_bytes(CHANGES[how](path.read_bytes()))
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("name", READERS)
+def test_an_unpacked_table_that_has_changed_is_named_and_unpacked_anew(
+    packed: Path, workspace: Workspace, name: str, how: str
+) -> None:
+    prepare(workspace, packed)
+    path, whole = workspace.data / name, held(workspace.data)
+    change(path, how)
+    changed = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(UserError, match=rf"{name} has changed since `data prepare`: .*data prepare --from DIR"):
+            READERS[name](Workspace(workspace.root, workspace.competition))
+    report = prepare(workspace, packed)
+    assert item(report, name).how == f"unpacked again from {name}.zip (what was there is now {name}.changed)"
+    assert held(workspace.data) == {**whole, f"{name}.changed": changed}
+    READERS[name](Workspace(workspace.root, workspace.competition))
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("name", READERS)
+def test_a_table_used_in_place_that_has_changed_is_named_and_used_only_when_it_is_prepared_again(
+    unpacked: Path, workspace: Workspace, name: str, how: str
+) -> None:
+    prepare(workspace, unpacked)
+    change(unpacked / name, how)
+    with pytest.raises(UserError, match=rf"{name} has changed .* to use it as it is, run .*--from {unpacked}"):
+        READERS[name](Workspace(workspace.root, workspace.competition))
+    elsewhere = unpacked.parent / "later"
+    elsewhere.mkdir()
+    prepare(workspace, elsewhere)  # it is kept as it is, and that is no reason to trust it
+    with pytest.raises(UserError, match=f"{name} has changed"):
+        READERS[name](Workspace(workspace.root, workspace.competition))
+    said = item(prepare(workspace, unpacked), name).how
+    assert said.startswith(f"used in place: {unpacked / name}; it ha")
+    assert Workspace(workspace.root, workspace.competition).layout.table(name) == unpacked / name
+
+
+def test_an_archive_mends_a_table_beside_it_that_has_changed(unpacked: Path, workspace: Workspace) -> None:
+    prepare(workspace, unpacked)
+    whole = (unpacked / "train_v2.csv").read_bytes()
+    write_archive(unpacked / "train_v2.csv.zip", {"train_v2.csv": whole})
+    change(unpacked / "train_v2.csv", "halved")
+    for how in ("unpacked", "unpacked earlier"):
+        report = prepare(workspace, unpacked)
+        assert item(report, "train_v2.csv").how.startswith(f"{how} from train_v2.csv.zip (another at ")
+        assert len(Workspace(workspace.root, workspace.competition).labelled.image_names) == 6
+    (unpacked / "train_v2.csv").write_bytes(whole)
+    assert item(prepare(workspace, unpacked), "train_v2.csv").how.startswith("used in place")
+
+
+def test_a_workspace_of_before_tables_were_looked_at_is_read_and_prepared_again(
+    packed: Path, workspace: Workspace
+) -> None:
+    prepare(workspace, packed)
+    for name, left_out in (("layout.json", ["stamps"]), ("unpacked.json", [])):
+        content = json.loads((workspace.data / name).read_text(encoding="utf-8"))
+        for about in content.values():
+            if isinstance(about, dict):
+                about.pop("content", None)
+        kept = {key: value for key, value in content.items() if key not in ("digest", *left_out)}
+        (workspace.data / name).write_text(json.dumps(kept))
+    change(workspace.data / "train_v2.csv", "halved")
+    assert len(Workspace(workspace.root, workspace.competition).labelled.image_names) < 6
+    report = prepare(workspace, packed)
+    assert item(report, "train_v2.csv").how.startswith("unpacked again")
+    assert item(report, "sample_submission_v2.csv").how == "unpacked again from sample_submission_v2.csv.zip"
+    assert len(Workspace(workspace.root, workspace.competition).labelled.image_names) == 6
+    assert not (workspace.data / "sample_submission_v2.csv.changed").exists()

@@ -44,7 +44,10 @@ def test_a_mistake_is_one_line_with_the_flags_of_the_workspace() -> None:
 
 def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:
     result = run(failing(OSError(28, "No space left on device", "/a/b")))
-    assert (result.exit_code, result.output) == (1, "Error: No space left on device: /a/b.\n")
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: No space left on device: /a/b. Make room, and run the same command again.\n",
+    )
 
 
 @pytest.mark.parametrize("error", [UserError("No folds."), OSError(28, "No space left")])

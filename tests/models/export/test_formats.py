@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -116,3 +117,13 @@ def test_damaged_and_foreign_files_give_one_line(tmp_path, suffix):
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match=r"No file .*y\."):
         read(tmp_path / f"y{suffix}")
+
+
+def test_without_room_on_the_disk_nothing_is_written(tmp_path, monkeypatch):
+    networks, _, inputs, dtype = parts_of(FROM_SCRATCH, 16)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=23))
+    with pytest.raises(
+        UserError, match=r"^The exported model needs .* has 23 bytes free\. Make room, or give an --out"
+    ):
+        write(join(networks, None), manifest_of(FROM_SCRATCH, inputs, dtype), tmp_path / "model.keras")
+    assert list(tmp_path.iterdir()) == []

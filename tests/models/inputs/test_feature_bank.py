@@ -235,20 +235,51 @@ def test_views_that_were_interrupted_at_different_rows_are_all_completed(bank, e
     assert sum(bank.run) == 2 + COUNT
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "of other chips", "no array"])
-def test_a_view_whose_file_is_damaged_is_made_anew_and_the_others_are_left(bank, extractor, damage):
+DAMAGES = {
+    "gone": None,
+    "emptied": lambda content: b"",
+    "truncated": lambda content: content[:-3],
+    "zeroed": lambda content: bytes(len(content)),
+    "zeroed at the end": lambda content: content[:-40] + bytes(40),
+    "no array": lambda content: b"no array",
+    "no Python in its head": lambda content: content.replace(b"{", b"(", 1),
+    "one bit flipped": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    "of other chips": lambda content: content.replace(b"(10, 5)", b"(5, 10)"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_view_whose_file_is_damaged_is_made_anew_and_the_others_are_left(bank, extractor, lines, damage):
     chips = array_chips(COUNT)
     bank.open(chips)
-    path = bank.folder / "turn90.npy"
+    path, change = bank.folder / "turn90.npy", DAMAGES[damage]
     whole = path.read_bytes()
     path.unlink()
-    if damage == "of other chips":
-        np.save(path, np.zeros((COUNT - 1, 5), dtype=np.float16))
-    elif damage != "missing":
-        path.write_bytes(whole[:-3] if damage == "truncated" else b"no array")
+    if change:
+        path.write_bytes(change(whole))
     bank.run.clear()
+    lines.clear()
     assert_complete(bank.open(chips), extractor, chips)
     assert sum(bank.run) == COUNT
+    assert path.read_bytes() == whole
+    assert lines[: bool(change)] == ([f"{path} is damaged: its features are made again."] if change else [])
+    assert_complete(bank.open(chips), extractor, chips)
+    assert sum(bank.run) == COUNT
+
+
+@pytest.mark.parametrize("damage", ["gone", "emptied", "of another time"])
+def test_without_the_right_checksums_a_bank_is_used_or_made_again_and_never_refused(bank, extractor, damage):
+    chips = array_chips(COUNT)
+    bank.open(chips)
+    path = bank.folder / "sums.json"
+    path.unlink()
+    if damage == "emptied":
+        path.touch()
+    elif damage == "of another time":
+        features.write_record(path, dict.fromkeys(VIEWS, 1), version=features.FORMAT)
+    bank.run.clear()
+    assert_complete(bank.open(chips), extractor, chips)
+    assert sum(bank.run) == (3 * COUNT if damage == "of another time" else 0)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": "x"}', '{"identity": 3}'])

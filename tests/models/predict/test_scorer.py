@@ -92,3 +92,33 @@ def test_interrupted_it_goes_on_with_the_part_that_is_not_done(tmp_path):
     scores = scores_of(Scorer([failing]), source, 50, ("identity",), tmp_path)
     assert sum(calls) == 50 - 3 * BATCHES_PER_PART
     np.testing.assert_array_equal(scores, corner()(source.read(np.arange(50))))
+
+
+DAMAGES = {
+    "gone": None,
+    "emptied": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "zeroed": lambda content: bytes(len(content)),
+    "no array": lambda content: b"no array",
+    "one bit flipped": lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_part_is_scored_again_and_a_line_says_so(tmp_path, lines, damage):
+    source, calls = array_chips(50, batch_size=3), []
+
+    def counting(chips: np.ndarray) -> np.ndarray:
+        calls.append(len(chips))
+        return corner()(chips)
+
+    whole = scores_of(Scorer([counting]), source, 50, ("identity",), tmp_path)
+    path, change = tmp_path / "24.npz", DAMAGES[damage]
+    content = path.read_bytes()
+    path.unlink()
+    if change:
+        path.write_bytes(change(content))
+    calls.clear()
+    np.testing.assert_array_equal(scores_of(Scorer([counting]), source, 50, ("identity",), tmp_path), whole)
+    assert sum(calls) == 24
+    assert lines == ([f"{path} is damaged: its 24 chips are scored again."] if change else [])

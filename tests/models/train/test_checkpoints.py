@@ -10,9 +10,12 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from models.predict.stored_heads import read_head
+from models.runs.folders import load_weights
 from models.runs.training_state import STATE, TrainingState, checkpoints
 from models.train import checkpoints as checkpoints_module
 from models.train.checkpoints import BEST, LATEST, write_network
@@ -99,10 +102,10 @@ def test_a_disk_without_hard_links_will_do(network, play, tmp_path, monkeypatch)
 def test_without_room_on_the_disk_nothing_is_written(network, play, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1000, 977, 23))
-    with pytest.raises(UserError, match=r"^The network needs 24 bytes, but .* has 23 bytes free\."):
+    with pytest.raises(UserError, match=r"^The network needs 74 kB, but .* has 23 bytes free\."):
         write_network(network, tmp_path / "network.weights.h5")
     play(0.1)
-    with pytest.raises(UserError, match=r"^A checkpoint needs \d+ bytes, but"):
+    with pytest.raises(UserError, match=r"^A checkpoint needs \d+ kB, but"):
         train_played(tmp_path, network, recipe_for(1))
     assert not list(tmp_path.rglob("*.h5"))
 
@@ -116,3 +119,49 @@ def test_finished_weights_are_those_of_the_network_without_its_optimizer(network
     assert weights_of(copy) == {5.0}
     with h5py.File(path) as file:
         assert "optimizer" not in file
+
+
+@pytest.mark.parametrize("layers", [1, 40])
+@pytest.mark.parametrize("units", [1, 300])
+def test_the_room_that_is_asked_for_is_that_of_the_file_and_little_more(tmp_path, layers, units):
+    """A disk that fills up brings HDF5 down, and Python: what HDF5 says of the arrays counts too."""
+    network = keras.Sequential([keras.Input((units,)), *(keras.layers.Dense(units) for _ in range(layers))])
+    write_network(network, tmp_path / "a.weights.h5")
+    size = (tmp_path / "a.weights.h5").stat().st_size
+    room = checkpoints_module._size_of(network.variables)
+    assert size <= room <= size + 70_000 + 5_000 * len(network.variables)
+
+
+DAMAGES = {
+    "gone": None,
+    "emptied": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "zeroed": lambda content: bytes(len(content)),
+    "one bit flipped": lambda content: content.replace(MARK, MARK[:-1] + bytes([MARK[-1] ^ 1])),
+}
+MARK = np.float32([1.25, 2.5, 3.75]).tobytes()
+
+
+def head_in(path: Path) -> keras.Model:
+    """Return a head of one layer that was written, with values that are found in the file."""
+    head = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, name="dense")])
+    head.layers[0].set_weights([np.float32([[1.25, 2.5, 3.75]]), np.zeros(3, np.float32)])
+    write_network(head, path)
+    return head
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_weights_are_refused_in_a_line_with_the_command(tmp_path, damage):
+    path, change = tmp_path / "tiny/fold2/network.weights.h5", DAMAGES[damage]
+    path.parent.mkdir(parents=True)
+    head = head_in(path)
+    content = path.read_bytes()
+    assert content.count(MARK) == 1
+    load_weights(head, path)
+    assert read_head(path, (3,)) is not None
+    path.unlink()
+    if change:
+        path.write_bytes(change(content))
+    with pytest.raises(UserError, match=r"weights\.h5 is missing or damaged\. Run .*--model tiny --fold 2 --restart"):
+        load_weights(head, path)
+    assert read_head(path, (3,)) is None

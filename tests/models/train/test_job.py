@@ -23,6 +23,7 @@ from click.testing import CliRunner, Result
 import run
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.data.prepare import prepare
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from competition.tables.csv_files import read_table
@@ -269,10 +270,12 @@ def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chip
     table = kaggle / "train_v2.csv"
     before = table.read_text()
     table.write_text(re.sub(r"(train_3),.*", r"\1,haze primary blow_down", before))
+    prepare(workspace, kaggle)
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     with pytest.raises(UserError, match=r"begun with another labels\."):
         run_jobs([tiny_job(Workspace(workspace.root, workspace.competition))])
     table.write_text(before)
+    prepare(workspace, kaggle)
     shutil.copy(kaggle / "train-jpg/train_1.jpg", kaggle / "train-jpg/train_0.jpg")
     with pytest.raises(UserError, match=r"begun with another training chips\."):
         run_jobs([tiny_job(Workspace(workspace.root, workspace.competition))])
