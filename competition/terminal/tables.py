@@ -99,7 +99,7 @@ def _parts(columns: list[_Column], room: int) -> list[list[_Column]]:
 
 
 def _drawn(columns: list[_Column], room: int, marked: Collection[int]) -> str:
-    room = max(room, sum(column.least + GAP for column in columns))  # rather too wide than a figure cut
+    room = max(room, sum(column.least + GAP for column in columns) - GAP)  # rather too wide than a figure cut
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

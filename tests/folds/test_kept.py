@@ -21,6 +21,7 @@ from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
 from folds.table import FoldTable
 from run import main
+from tests.conftest import prepared_again
 
 LONGEST = 700  # letters of a line
 
@@ -153,7 +154,7 @@ def test_other_labels_are_told_from_the_table_that_was(workspace_of_own_chips):
     scores = workspace.runs / "m/fold0"
     scores.mkdir(parents=True)
     (workspace.root / "folds.csv").write_text("0")
-    now = Workspace(workspace.root, workspace.competition)
+    now = prepared_again(workspace)
     with pytest.raises(UserError, match=r"made of other labels, or with other values\. --force writes them"):
         assign_folds(now, k=3, seed=0)
 

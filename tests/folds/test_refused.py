@@ -13,6 +13,7 @@ from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.score_store import ScoreStore
 from run import main
+from tests.conftest import prepared_again
 from tests.folds.test_kept import scored
 
 
@@ -59,7 +60,7 @@ def test_a_table_of_labels_that_was_changed_is_named_and_prepared_again(workspac
     kept.mkdir()
     shutil.copy(table, kept)
     table.write_text(table.read_text().replace(" primary", "", 1))
-    line = refused(workspace)
+    line = refused(prepared_again(workspace))
     assert "The labels were changed since 'm' fold 0 was trained on them: the table of labels is another." in line
     assert 'To have them as they were delivered, run "python run.py data prepare --from DIR"' in line
     run(workspace, f"data prepare --from {kept}")

@@ -182,15 +182,6 @@ def test_a_folder_that_lost_a_file_is_unpacked_again(packed: Path, workspace: Wo
     assert item(prepare(workspace, packed), "train-jpg").files == 6
 
 
-def test_a_table_that_was_changed_since_is_unpacked_again(packed: Path, workspace: Workspace) -> None:
-    prepare(workspace, packed)
-    table = workspace.data / "train_v2.csv"
-    before = table.read_bytes()
-    table.write_bytes(before.replace(b"clear", b"cleas", 1))
-    assert item(prepare(workspace, packed), "train_v2.csv").how == "unpacked again from train_v2.csv.zip"
-    assert table.read_bytes() == before
-
-
 def test_archives_kept_in_the_workspace_itself_are_followed(packed: Path, unpacked: Path, workspace: Workspace) -> None:
     shutil.copytree(packed, workspace.data)
     prepare(workspace, workspace.data)

@@ -19,7 +19,6 @@ from folds.score_store import ScoreStore
 from models.backend import kept
 from models.inputs.extractors import extractor_key, kept_extractor
 from models.predict.trained_model import Trained, predict_folder
-from models.runs.folders import remove
 from models.train.run_jobs import run_jobs
 from tests.conftest import K, store_of
 from tests.models.samples import frozen, tiny_job
@@ -28,7 +27,7 @@ from tests.models.samples import frozen, tiny_job
 def test_a_folder_is_scored_as_its_chips_were_held_out(trained):
     store = store_of(trained)
     for fold in (1, 2):
-        remove(trained, "tiny", fold)
+        shutil.rmtree(trained.runs / f"tiny/fold{fold}")
     predictions = predict_folder(trained, store, "tiny", trained.layout.folders["train-jpg"][0])
     heldout = store.read("tiny", 0).heldout
     assert predictions.left_out == ()

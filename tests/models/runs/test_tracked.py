@@ -86,7 +86,8 @@ def shown_by(*command: str, code: int = 0) -> list[str]:
 
 def test_verbs_track_after_their_work_and_refuse_before_it(trained, monkeypatch) -> None:
     flags = ["--track", "mlflow", "--workspace", str(trained.root)]
-    assert f"Tracked {K} results of 'tiny' in MLflow." in shown_by("train", "--models", "tiny", *flags)
+    said = f"Tracked {K} results of 'tiny' in MLflow, at {trained.tracked.as_uri()}."
+    assert said in shown_by("train", "--models", "tiny", *flags)
     assert "Tracked" not in "".join(shown_by("fold", "--model", "tiny", "--fold", "0", *flags))
     monkeypatch.setattr(mlflow_store, "find_spec", lambda _: None)
     monkeypatch.setattr("models.train.train_folds.run_jobs", lambda *_, **__: pytest.fail("trained"))
