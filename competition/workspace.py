@@ -28,7 +28,7 @@ from pathlib import Path
 from competition.common.errors import UserError
 from competition.corrections import FILE as CORRECTIONS
 from competition.corrections import corrected
-from competition.layout import Layout
+from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 from competition.spec.load import load

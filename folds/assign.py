@@ -17,9 +17,9 @@ from competition.spec.tables import TableForm
 from competition.tables.csv_files import header_of
 from competition.tables.joined import read_column
 from competition.workspace import Workspace
-from folds.audit import Audit, audit, write_table
+from folds.dealing.audit import Audit, audit, write_table
+from folds.dealing.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
 from folds.kept import KeptFolds, Noted
-from folds.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
 
 DUPLICATES = "duplicates"  # as a group: chips that are equal, or nearly so
 

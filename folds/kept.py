@@ -18,9 +18,9 @@ from competition.common.records import read_record
 from competition.common.text import counted, cut, first, short
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
-from folds.audit import FORMAT
+from folds.dealing.audit import FORMAT
+from folds.dealing.table import FoldTable
 from folds.provenance import MARKER, read_marker
-from folds.table import FoldTable
 
 REASON = 200  # letters of what is wrong with a file: a damaged one may be all one word
 UNNAMED = "folds --k K --seed SEED"
@@ -33,7 +33,7 @@ class Noted:
 
     Attributes:
         digest: of the table.
-        settings: how it was made, as `folds.audit.write_table` was given it.
+        settings: how it was made, as `folds.dealing.audit.write_table` was given it.
     """
 
     digest: str

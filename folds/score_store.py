@@ -20,12 +20,12 @@ from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, digest_file
 from competition.common.records import write_record
 from competition.workspace import Workspace
+from folds.dealing.table import FoldTable
 from folds.kept import KeptFolds
 from folds.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
 from folds.refused import folds_changed, labels_changed
 from folds.scores import Scores
 from folds.swaps import bring_back
-from folds.table import FoldTable
 
 FILES = ("heldout.npz", "test.npz")
 

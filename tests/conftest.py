@@ -15,8 +15,8 @@ from competition.data.prepare import prepare
 from competition.simulator.simulate import simulate
 from competition.spec.load import load
 from competition.workspace import Workspace
+from folds.dealing.table import FoldTable, make_table
 from folds.score_store import ScoreStore
-from folds.table import FoldTable, make_table
 from tests import kaggle_server
 
 NUM_TRAIN, NUM_TEST, CHIP_SIZE, K = 60, 24, 32, 3

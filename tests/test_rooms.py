@@ -22,7 +22,7 @@ KERAS = {"keras", "tensorflow", "jax", "torch"}
 # which as a group are written as the room's name.
 BASE = {"competition.common", "competition.terminal"}
 TABLES = {"competition.spec", *BASE}
-FACE = {"competition", "competition.tables", "competition.metrics", *TABLES}
+FACE = {"competition", "competition.index", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
 RECIPES = {"models.recipes", "models.backend"}
 INPUTS = {"models.networks", "models.runs", *RECIPES}
@@ -38,6 +38,7 @@ PLACES = {
     "competition.spec": BASE,
     "competition.tables": TABLES,
     "competition.metrics": TABLES,
+    "competition.index": {"competition.tables", *TABLES},
     "competition": FACE,
     "competition.data": FACE,
     "competition.copies": CHIPS,
@@ -58,7 +59,8 @@ PLACES = {
         "competition.kaggle",
         *CHIPS,
     },
-    "folds": set(),
+    "folds.dealing": set(),
+    "folds": {"folds.dealing"},
     "folds.verbs": {"folds"},
     "models.recipes": set(),
     "models.backend": set(),

@@ -16,10 +16,10 @@ from competition.checks.pixels import ChipScan, judge_scan, scan_chips
 from competition.checks.renderings import compare_renderings, judge_bands, judge_scenes
 from competition.checks.report import SEVERITIES, CheckReport, ChipCount, Finding, Severity, about
 from competition.checks.tables import check_columns, check_labels, check_renaming
-from competition.chip_index import ChipFile
 from competition.common.errors import UserError
 from competition.common.text import first
 from competition.data.chips import read_chip
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.tables.csv_files import read_table
 from competition.tables.joined import read_label_rows

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from competition.causes import likely_cause
 from competition.checks.report import Finding, Severity, about
-from competition.chip_index import ChipFile, ChipIndex
 from competition.common.text import first
+from competition.index.causes import likely_cause
+from competition.index.chip_index import ChipFile, ChipIndex
 from competition.spec.images import ImageSet
 from competition.spec.tables import Tables
 

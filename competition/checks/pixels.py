@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from competition.checks.headers import Header, read_header
 from competition.checks.report import Finding, Severity, about
-from competition.chip_index import ChipFile
 from competition.common.progress import reporter
 from competition.common.text import first
 from competition.copies.prints import PRINT, fingerprint, to_grey
 from competition.data.chips import BrokenChipError, check_not_black, read_with_gaps
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 
 PART, BATCH = 16, 128  # chips that a thread takes at once, and such parts that are waited for

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from competition.checks.pixels import spread
 from competition.checks.report import Finding, about
-from competition.chip_index import ChipFile
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 
 VISIBLE = "RGB"

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from competition.chip_index import ChipFile
 from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.common.progress import reporter
@@ -23,6 +22,7 @@ from competition.common.text import counted
 from competition.copies.pairs import MOST_PAIRS, alike, confirmed, equal_pairs
 from competition.copies.prints import PRINT, fingerprint, to_grey
 from competition.data.chips import BrokenChipError, read_chip
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 

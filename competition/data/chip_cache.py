@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from competition.arrays import fill, opened, reserve
 from competition.checksums import Checked, RowSums
-from competition.chip_index import ChipFile, shown_file
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.locks import locked
@@ -30,6 +29,7 @@ from competition.data.chips import (
     resize_chip,
     state_of,
 )
+from competition.index.chip_index import ChipFile, shown_file
 from competition.spec.images import ImageSet
 
 BLOCK = 1024  # chips decoded between two records of progress

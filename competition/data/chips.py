@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from competition.chip_index import ChipFile, shown_file
 from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.data.decode import decode, is_turned
+from competition.index.chip_index import ChipFile, shown_file
 from competition.spec.images import ImageSet
 
 PROBED = 5  # chips that decide on the data type of all

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from competition.causes import OTHER_SUFFIXES
 from competition.common.errors import UserError
 from competition.common.folders import is_file, is_folder, sorted_entries
 from competition.common.packed import FORMATS
 from competition.common.text import counted, first
 from competition.data.search import DEPTH, HERE, ends_in, tables_of
-from competition.layout import Layout
+from competition.index.causes import OTHER_SUFFIXES
+from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 from competition.spec.load import load_if_shipped

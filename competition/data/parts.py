@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from competition.chip_index import Naming
 from competition.common.packed import stem_of
 from competition.data.search import NUMBER, Content, members_of
+from competition.index.chip_index import Naming
 
 
 def apart(folders: Sequence[Path], namings: Iterable[Naming]) -> tuple[list[Path], list[Path], int]:

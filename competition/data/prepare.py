@@ -15,8 +15,8 @@ from competition.data.archives import Unpacker
 from competition.data.mistakes import check_complete
 from competition.data.parts import apart, numbered_parts, parted
 from competition.data.search import NESTED, Content, Wanted, search
-from competition.layout import Layout, description_of
-from competition.stamps import Stamp
+from competition.index.layout import Layout, description_of
+from competition.index.stamps import Stamp
 from competition.workspace import Workspace
 
 SHOWN = 2  # paths of a folder in parts

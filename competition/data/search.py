@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO
 
-from competition.chip_index import Naming
 from competition.common.folders import is_file, is_folder, sorted_entries
 from competition.common.packed import FORMATS, LISTED, members
+from competition.index.chip_index import Naming
 from competition.spec.competition import Competition
 
 TABLE_FORMATS = (".zip", ".7z")  # of archives of one table

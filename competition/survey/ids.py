@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from competition.chip_index import lower_suffix
+from competition.index.chip_index import lower_suffix
 from competition.spec.tables import TableForm
 from competition.survey.grids import Grid
 from competition.survey.listing import Piece, evenly

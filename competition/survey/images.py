@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TypeVar
 
-from competition.chip_index import lower_suffix
 from competition.common.errors import UserError
 from competition.common.text import first
+from competition.index.chip_index import lower_suffix
 from competition.survey.grids import natural
 from competition.survey.ids import MARKS, Kind, Place, parts_of, place_of, stem_of
 from competition.survey.listing import Listing, Piece

@@ -11,7 +11,7 @@ from scipy.special import logit
 from competition.common.errors import UserError
 from competition.common.text import first
 from competition.task import Task
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from models.inputs.batches import Source, drawn_order
 from models.inputs.sources import Sources
 from models.networks.heads import Priors

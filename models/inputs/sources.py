@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import keras
 
-from competition.chip_index import ChipFile
 from competition.common.errors import UserError
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import probe
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for

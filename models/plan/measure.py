@@ -16,11 +16,11 @@ import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from competition.chip_index import ChipFile
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for

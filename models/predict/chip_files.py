@@ -13,11 +13,11 @@ import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from competition.chip_index import ChipFile, Ids, Naming, index_chips, shown_file
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
+from competition.index.chip_index import ChipFile, Ids, Naming, index_chips, shown_file
 from competition.spec.images import FILE, ImageSet
 from models.networks.input_spec import Inputs, as_network_input, columns_of
 from models.recipes.recipe import Recipe

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from competition.metrics.log_loss import losses
-from folds.stratify import stratified_folds
+from folds.dealing.stratify import stratified_folds
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
 from models.heads.training import DivergedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -77,7 +77,7 @@ def models_behind(evidence: Evidence) -> list[str]:
 
     Of equal parts, as in a plain mean, the one that is best by itself comes first.
     """
-    subject, parts = evidence.subject, Counter[str]()
+    subject, parts = evidence.subject, defaultdict[str, float](float)
     weights = getattr(subject.combined.fitted, "weights", None)
     shares = np.ones(len(subject.members)) if weights is None else np.asarray(weights)
     for member, share in zip(subject.members, shares.reshape(len(subject.members), -1).mean(axis=1), strict=True):
@@ -88,11 +88,11 @@ def models_behind(evidence: Evidence) -> list[str]:
     return sorted(known, key=lambda name: (-parts[name], -worth[name]))
 
 
-def _add(parts: Counter[str], made: Mapping[str, Any], share: float, evidence: Evidence) -> None:
+def _add(parts: defaultdict[str, float], made: Mapping[str, Any], share: float, evidence: Evidence) -> None:
     """Add the share of a member to that of each model that it is made of."""
     members = made.get("members", [])
     if made["kind"] == "model":
-        parts[made["name"]] += share  # type: ignore[assignment]
+        parts[made["name"]] += share
     weights = weights_of(evidence.workspace.blends / made["name"]) if members else {}
     for member in members:
         _add(parts, member, share * weights.get(member["name"], 1 / len(members)), evidence)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError, unknown_name
 from competition.common.text import first
 from competition.workspace import Workspace
+from folds.dealing.table import FoldTable
 from folds.score_store import ScoreStore
 from folds.scores import Scores
-from folds.table import FoldTable
 from submissions.members.blend_files import blend_names, read_blend
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from competition.chip_index import ChipFile
 from competition.common.errors import UserError
 from competition.data.chips import read_chip, resize_chip
+from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from submissions.evidence.chips import Look, Shown
 from submissions.evidence.evidence import Evidence

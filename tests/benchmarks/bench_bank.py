@@ -27,8 +27,8 @@ from competition.metrics.judge import measure
 from competition.spec.load import load
 from competition.terminal.tables import table
 from competition.workspace import Workspace
+from folds.dealing.table import make_table
 from folds.score_store import ScoreStore
-from folds.table import make_table
 from models.backend.load import load_backend
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe

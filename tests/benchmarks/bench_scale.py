@@ -32,10 +32,10 @@ from competition.spec.competition import Competition
 from competition.spec.metric import Metric
 from competition.terminal.tables import table
 from competition.workspace import Layout, Workspace
-from folds.audit import audit
+from folds.dealing.audit import audit
+from folds.dealing.table import make_table
 from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
-from folds.table import make_table
 from submissions.choose.candidates import make_candidates
 from submissions.choose.compare import compare
 from submissions.decide.cut_rules import PerLabelRule, ShrunkRule, UniformRule

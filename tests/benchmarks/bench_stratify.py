@@ -22,9 +22,9 @@ from competition.simulator.label_rates import draw_labels
 from competition.spec.load import load
 from competition.tables.labels import read_label_table
 from competition.terminal.tables import table
-from folds.audit import audit
-from folds.stratify import grouped_stratified_folds, stratified_folds
-from folds.table import FoldTable
+from folds.dealing.audit import audit
+from folds.dealing.stratify import grouped_stratified_folds, stratified_folds
+from folds.dealing.table import FoldTable
 
 K = 5
 SEEDS = range(3)

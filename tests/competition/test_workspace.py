@@ -5,8 +5,8 @@ from pathlib import Path
 
 from competition.spec.competition import Competition
 from competition.workspace import Workspace
+from tests.competition.index.test_layout import JPG, layout_of
 from tests.competition.samples import planet, write_planet
-from tests.competition.test_layout import JPG, layout_of
 
 
 def test_a_workspace_can_be_moved(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds, default_folds, take_folds
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from tests.conftest import prepared_again
 
 

@@ -15,11 +15,11 @@ from click.testing import CliRunner
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds, take_folds
+from folds.dealing.table import FoldTable
 from folds.kept import KeptFolds
 from folds.provenance import Provenance
 from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
-from folds.table import FoldTable
 from run import main
 from tests.conftest import prepared_again
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.layout import Layout
+from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.workspace import Workspace
+from folds.dealing.table import make_table
 from folds.provenance import Provenance
 from folds.score_store import FoldScores, ScoreStore
 from folds.scores import Scores
-from folds.table import make_table
 from submissions.choose.blending import Blend, make_blend
 from submissions.choose.candidates import make_candidates
 from submissions.decide.studies import Tuning

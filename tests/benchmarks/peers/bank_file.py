@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from competition.common.files import replace_atomically
 from competition.spec.competition import Competition
 from competition.workspace import Workspace
-from folds.stratify import stratified_folds
-from folds.table import FoldTable
+from folds.dealing.stratify import stratified_folds
+from folds.dealing.table import FoldTable
 
 LATENT, NOISE = 24, 0.7  # directions in which made-up features differ by their labels, and the noise of the logits
 

@@ -8,7 +8,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.data.mistakes import IncompleteError, check_complete
-from competition.layout import Layout
+from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.spec.load import load
 from tests.competition.data.test_search import competition_of, put

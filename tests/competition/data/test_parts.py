@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from competition.chip_index import Naming
 from competition.data.parts import apart, numbered_parts, parted
 from competition.data.search import Content
+from competition.index.chip_index import Naming
 from tests.competition.data.test_search import competition_of, put
 from tests.competition.samples import write_archive
 

@@ -9,7 +9,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from models.inputs.batches import drawn_order
 from models.inputs.examples import Examples
 from models.inputs.sources import Sources

@@ -12,9 +12,9 @@ import pytest
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
+from folds.dealing.table import FoldTable
 from folds.score_store import FoldScores
 from folds.scores import Scores
-from folds.table import FoldTable
 from models.runs.model_recipe import record_recipe
 from models.runs.status import status_of
 from models.runs.training_state import STATE, Epoch, TrainingState

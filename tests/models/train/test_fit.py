@@ -15,7 +15,7 @@ from competition.common.errors import UserError
 from competition.data.chip_cache import open_cache
 from competition.spec.load import load
 from competition.workspace import Workspace
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from models.inputs.batches import Batches, Chips
 from models.inputs.examples import Examples
 from models.recipes.recipe import Recipe

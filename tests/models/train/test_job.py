@@ -30,7 +30,7 @@ from competition.tables.csv_files import read_table
 from competition.task import Task
 from competition.workspace import Workspace
 from folds.assign import assign_folds
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder

@@ -20,7 +20,7 @@ from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.spec.load import load
 from competition.workspace import Workspace
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from models.heads.group import HeadGroup
 from models.inputs.sources import Sources
 from models.runs.curves import LEARNT

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from competition.workspace import Workspace
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 from models.heads.group import HeadGroup
 from models.inputs.examples import Examples
 from models.inputs.sources import Sources

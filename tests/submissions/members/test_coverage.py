@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from competition.layout import Layout
+from competition.index.layout import Layout
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from run import main

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from competition.layout import Layout
+from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.workspace import Workspace
 

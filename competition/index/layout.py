@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from competition.causes import likely_cause
-from competition.chip_index import ChipFile, ChipIndex, Ids, Naming, index_chips
 from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first
+from competition.index.causes import likely_cause
+from competition.index.chip_index import ChipFile, ChipIndex, Ids, Naming, index_chips
+from competition.index.stamps import Stamp
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
-from competition.stamps import Stamp
 from competition.tables.csv_files import read_table
 
 PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}

@@ -24,7 +24,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
 from competition.common.text import cut, first
 from competition.tables.csv_files import read_table
-from folds.stratify import grouped_stratified_folds, stratified_folds
+from folds.dealing.stratify import grouped_stratified_folds, stratified_folds
 
 NAME_COLUMN = "image_name"
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold
 
 from competition.common.errors import UserError
-from folds import stratify
-from folds.stratify import MAX_SEED, _assign, grouped_stratified_folds, stratified_folds
+from folds.dealing import stratify
+from folds.dealing.stratify import MAX_SEED, _assign, grouped_stratified_folds, stratified_folds
 
 RATES = [0.9, 0.5, 0.2, 0.05, 0.02, 0.01]
 QUICK = settings(max_examples=40, deadline=None)

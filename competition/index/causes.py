@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from competition.chip_index import ChipIndex, Ids, Naming
 from competition.common.folders import entries_of
 from competition.common.text import first
+from competition.index.chip_index import ChipIndex, Ids, Naming
 from competition.spec.images import ImageSet
 
 SHOWN = 3  # examples in a line

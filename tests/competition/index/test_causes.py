@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from competition.causes import likely_cause
-from competition.chip_index import Ids, Naming, index_chips
+from competition.index.causes import likely_cause
+from competition.index.chip_index import Ids, Naming, index_chips
+from tests.competition.index.test_chip_index import images_of, touch
 from tests.competition.samples import forbid
-from tests.competition.test_chip_index import images_of, touch
 
 
 def cause(folder: Path, *missing: str, ids: str = "stem", **values: object) -> str:

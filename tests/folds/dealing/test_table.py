@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competition.common.errors import UserError
-from folds.stratify import stratified_folds
-from folds.table import FoldTable, make_table, read_groups
+from folds.dealing.stratify import stratified_folds
+from folds.dealing.table import FoldTable, make_table, read_groups
 
 QUICK = settings(max_examples=40, deadline=None)
 NAMES = [f"train_{row}" for row in range(60)]

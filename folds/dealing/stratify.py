@@ -61,7 +61,7 @@ def grouped_stratified_folds(truth: ArrayLike, groups: Sequence[Any], k: int, se
     Args:
         truth: bool array (num_chips, num_labels).
         groups: the group of each chip (num_chips,), of any hashable kind. One group may be larger than a fold should
-            be; `folds.audit.audit` shows what comes of it.
+            be; `folds.dealing.audit.audit` shows what comes of it.
         k: number of folds, 2 to the number of groups.
         seed: 0 to 2**32 - 1; breaks ties.
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competition.chip_index import Naming, index_chips, shown_file
 from competition.common.errors import UserError
+from competition.index.chip_index import Naming, index_chips, shown_file
 from competition.spec.images import ImageSet
 from tests.competition.samples import forbid
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from competition.common.records import write_record
 from competition.common.text import cut, first
 from competition.terminal import tables
-from folds.table import FoldTable
+from folds.dealing.table import FoldTable
 
 FORMAT = 1  # of `folds.json`
 MAX_FOLDS_SHOWN = 10  # one by one in `Audit.text`; of more, the extremes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
-from competition.layout import Layout, description_of
+from competition.index.layout import Layout, description_of
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from tests.competition.samples import other, pixels, planet, write_chip, write_csv, write_planet

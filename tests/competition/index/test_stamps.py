@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from competition import stamps
 from competition.common.errors import UserError
-from competition.stamps import Stamp
+from competition.index import stamps
+from competition.index.stamps import Stamp
 
 
 @pytest.fixture

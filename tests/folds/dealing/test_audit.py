@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from competition.common.records import read_record
-from folds.audit import FORMAT, MAX_LABELS_SHOWN, Audit, audit, write_table
-from folds.table import FoldTable, make_table
+from folds.dealing.audit import FORMAT, MAX_LABELS_SHOWN, Audit, audit, write_table
+from folds.dealing.table import FoldTable, make_table
 
 TRUTH = np.random.default_rng(0).random((60, 3)) < [0.8, 0.4, 0.1]
 NAMES = [f"train_{row}" for row in range(60)]
