@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import sqlite3
@@ -19,7 +20,9 @@ from tensorboardX.proto import event_pb2
 
 # What says when, by whom or how fast something was made, and digests of files and records that say so.
 OF_TIME = {"made", "seconds", "written", "digest", "mtime", "date_saved", "created", "recipe_path"}
-TIMES = re.compile(r"\d{4}-\d\d-\d\d@[0-9:]+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?|\d+(\.\d+)? s\b")
+TIMES = re.compile(
+    r"\d{4}-\d\d-\d\d@[0-9:]+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?|\d+(\.\d+)? s\b|shared_object_id\W+\d+"
+)
 LOCKS = (".lock",)
 UNCOMPARED = ("train.log", "rows.npy", "sums.npy", "stamps.json", "layout.json")  # they hold dates of files, or lines
 MARKED = ("heldout.npz", "test.npz", "network.weights.h5", "history.json")  # of a fold, complete with its marker
@@ -61,8 +64,10 @@ def _meaning(path: Path, root: Path) -> Any:
         return _weights(path)
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
-            inside = {name: archive.read(name) for name in sorted(archive.namelist()) if not name.endswith(".h5")}
-        return [(name, TIMES.sub("", content.decode().replace(str(root), ""))) for name, content in inside.items()]
+            inside = {name: archive.read(name) for name in sorted(archive.namelist())}
+        return [
+            _weights(io.BytesIO(held)) if name.endswith(".h5") else _text(held, root) for name, held in inside.items()
+        ]
     if path.suffix == ".db":
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as studies:
             asked = "SELECT study_id, COUNT(*) FROM trials WHERE state = 'COMPLETE' GROUP BY study_id"
@@ -70,7 +75,7 @@ def _meaning(path: Path, root: Path) -> Any:
     if "tfevents" in path.name:
         return _events(path)
     if path.suffix in (".html", ".toml"):
-        return TIMES.sub("", path.read_text(encoding="utf-8").replace(str(root), ""))
+        return _text(path.read_bytes(), root)
     return path.read_bytes()
 
 
@@ -81,7 +86,11 @@ def _timeless(value: Any) -> Any:
     return [_timeless(inside) for inside in value] if isinstance(value, list) else value
 
 
-def _weights(path: Path) -> list[tuple[str, bytes]]:
+def _text(content: bytes, root: Path) -> str:
+    return TIMES.sub("", content.decode().replace(str(root), ""))
+
+
+def _weights(path: Path | io.BytesIO) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     with h5py.File(path) as file:
         file.visititems(lambda name, held: found.append((name, held[()].tobytes())) if hasattr(held, "shape") else None)
@@ -116,7 +125,7 @@ class Finished:
         """Look what is complete: scored folds, trained networks, full banks, unpacked folders, scored parts."""
         paths = [path for marker in root.glob("runs/*/fold*/scores.json") for path in (marker, *_marked(marker.parent))]
         paths += [*root.glob("runs/*/fold*/**/network.weights.h5"), *root.glob("runs/*/fold*/parts/*/[0-9]*.npz")]
-        paths += [path for folder in root.glob("data/[!.]*") if folder.is_dir() for path in folder.rglob("*.*")]
+        paths += [path for folder in _unpacked(root) for path in folder.rglob("*.*")]
         rows: dict[str, int] = {}
         for path in root.glob("cache/features/*/done.json"):
             done = json.loads(path.read_text(encoding="utf-8"))
@@ -127,6 +136,12 @@ class Finished:
         """Return what is there now too, but was written anew."""
         again = [name for name, state in self.files.items() if now.files.get(name, state) != state]
         return again + [name for name, rows in self.rows.items() if now.rows.get(name, 0) < rows]
+
+
+def _unpacked(root: Path) -> list[Path]:
+    """Return what the workspace knows to be unpacked."""
+    record = root / "data" / "unpacked.json"
+    return [root / "data" / name for name in json.loads(record.read_text(encoding="utf-8"))] if record.exists() else []
 
 
 def _marked(folder: Path) -> list[Path]:

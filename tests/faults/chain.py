@@ -10,7 +10,9 @@ from pathlib import Path
 from competition.simulator.simulate import simulate
 
 NUM_TRAIN, NUM_TEST, SIZE = 48, 16, 32
-HEAD = "train = 'head'\ninput_size = 16\ndense = [8]\nepochs = 6\nbatch_size = 16\nviews = 'flips'\nlearning_rate = 0.01"
+HEAD = (
+    "train = 'head'\ninput_size = 16\ndense = [8]\nepochs = 6\nbatch_size = 16\nviews = 'flips'\nlearning_rate = 0.01"
+)
 PIXELS = "input_size = 16\ndense = [8]\nepochs = 3\nbatch_size = 16\nviews = 'flips'\npatience = 0"
 RECIPES = """
 [tiny]
@@ -47,7 +49,9 @@ class Step:
 
 HERE = "--workspace {workspace} --competition {workspace}/mine.toml"
 STEPS = (
-    Step("competition init", "competition init --from {kaggle} --output {workspace}/mine.toml --metric f2 --force", False),
+    Step(
+        "competition init", "competition init --from {kaggle} --output {workspace}/mine.toml --metric f2 --force", False
+    ),
     Step("data prepare", f"data prepare --from {{kaggle}} {HERE}"),
     Step("folds", f"folds --k 2 {HERE}"),
     Step("features", f"features --models tiny --recipes {{recipes}} {HERE}"),
@@ -86,7 +90,7 @@ class Places:
         ]
 
 
-def make_shared(folder: Path) -> None:
+def make_shared(folder: Path, *, with_weights: bool = True) -> None:
     """Fill the folder that all chains share: what Kaggle ships, packed; weights; recipes."""
     chips, kaggle = folder / "chips", folder / "kaggle"
     simulate(chips, num_train=NUM_TRAIN, num_test=NUM_TEST, size=SIZE, rare_boost=8.0)
@@ -96,6 +100,8 @@ def make_shared(folder: Path) -> None:
             shutil.make_archive(str(kaggle / part.name), "zip", chips, part.name)
         else:
             shutil.copy2(part, kaggle)
+    if not with_weights:
+        return
     weights = folder / "tiny.weights.h5"
     maker = multiprocessing.get_context("forkserver").Process(target=_make_weights, args=(weights,))
     maker.start()

@@ -10,6 +10,7 @@ import sklearn.linear_model  # noqa: E402, F401
 import sqlalchemy  # noqa: E402, F401
 
 import run  # noqa: E402, F401
+import tests.faults.kills  # noqa: E402, F401
 from tests.models import samples  # noqa: E402
 
 keras.applications.TinyNet = samples.TinyNet

@@ -76,7 +76,19 @@ class Tally:
         return [name, *map(str, signals), *(str(len(found)) for found in lists), left]
 
 
-HEAD = ["verb", "KILL", "INT", "TERM", "too late", "lost", "recomputed", "differing", "tracebacks", "codes", "leftovers"]
+HEAD = [
+    "verb",
+    "KILL",
+    "INT",
+    "TERM",
+    "too late",
+    "lost",
+    "recomputed",
+    "differing",
+    "tracebacks",
+    "codes",
+    "leftovers",
+]
 
 
 def undisturbed_chain(places: Places, steps: Sequence[Step]) -> list[Undisturbed]:
@@ -100,8 +112,10 @@ def plan(undisturbed: Ended, count: int, luck: random.Random) -> list[Kill]:
 
 
 def disturb(places: Places, step: Step, kills: Sequence[Kill], expected: Undisturbed, tally: Tally) -> None:
-    """Run a verb under kills and then to its end, and add what came of it to the tally."""
-    for kill in (*kills, None):
+    """Run a verb under kills, until one comes too late, and then to its end; add what came of it to the tally."""
+    left = [*kills, None]
+    while left:
+        kill = left.pop(0)
         before = Finished.of(places.workspace)
         ended = run(places.words(step), places.workspace, kill)
         where = f"{kill} of {step.name}"
@@ -109,6 +123,7 @@ def disturb(places: Places, step: Step, kills: Sequence[Kill], expected: Undistu
             tally.kills[kill.signal.name] += 1
         elif kill:
             tally.late += 1
+            left = [None]
         if ended.has_traceback:
             tally.tracebacks.append(f"{where}: {ended.output[-3000:]}")
         if ended.code not in (EXPECTED if kill else {0}):

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -92,20 +92,15 @@ class Verb:
         self._kill, self._output = kill, output
         self._reader, writer = multiprocessing.Pipe(duplex=False)
         arguments = (list(words), str(root), str(output), kill, dict(environment or {}), writer)
-        self.process: ForkServerProcess = multiprocessing.get_context("forkserver").Process(
-            target=_run, args=arguments
-        )
-        self._started = time.monotonic()
+        self.process: ForkServerProcess = multiprocessing.get_context("forkserver").Process(target=_run, args=arguments)
         self.process.start()
         writer.close()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the whole group, if the process is still there and has begun."""
         if self.process.is_alive():
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid or 0, number)
-            except ProcessLookupError:
-                pass
 
     def end(self) -> Ended:
         """Wait until it has ended, killing it at its moment."""
@@ -113,6 +108,7 @@ class Verb:
             begun = self._reader.poll(60) and self._reader.recv()  # it has its own group from here
         except EOFError:
             begun = False
+        started = time.monotonic()
         if self._kill and self._kill.after is not None and begun:
             self.process.join(self._kill.after)
             self.send(self._kill.signal)
@@ -128,7 +124,7 @@ class Verb:
         self._reader.close()
         code = self.process.exitcode
         assert code is not None
-        seconds = time.monotonic() - self._started
+        seconds = time.monotonic() - started
         return Ended(code, self._output.read_text(errors="replace"), seconds, changes)
 
 
