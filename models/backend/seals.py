@@ -37,10 +37,10 @@ def write_sealed(network: Any, path: Path) -> None:
     Raises:
         OSError: if the disk does not take it.
     """
-    with _InMemory() as content:
-        network.save_weights(content)
-        seal(content)
-        path.write_bytes(content.getbuffer())
+    content = _InMemory()
+    network.save_weights(content)
+    seal(content)
+    path.write_bytes(content.getbuffer())
 
 
 def seal(file: Path | io.BytesIO) -> None:
