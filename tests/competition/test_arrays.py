@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +101,20 @@ def test_blocks_are_on_the_disk_before_they_are_recorded_and_what_was_recorded_s
     fill(positions[4:], 2, [array], make, record, total=1, title="filling")
     assert recorded[2:] == [[5]]
     np.testing.assert_array_equal(np.flatnonzero(np.load(path)[:, 0]), sorted(positions))
+
+
+def test_a_file_system_that_maps_no_files_is_named_and_its_files_are_not_taken_for_damaged(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    content = path.read_bytes()
+    monkeypatch.setattr(np, "load", refuse)
+    monkeypatch.setattr(np.lib.format, "open_memmap", refuse)
+    line = rf"Cannot map {path} into memory, .*: its file system cannot do that \(No such device\)\. Give a --workspace"
+    with pytest.raises(UserError, match=line):
+        opened(path, (5, 3))
+    with pytest.raises(UserError, match=line):
+        reserve(path, (5, 3), np.dtype(np.uint8), "The array")
+    assert path.read_bytes() == content

@@ -16,6 +16,7 @@ from tests.faults.kills import Undisturbed, undisturbed_chain
 from tests.faults.processes import Ended, run, start_server
 
 QUICK = STEPS[:3]  # without networks: a second in all
+WITHOUT_NETWORKS = ("run", "tests.faults.kills", "competition.data.prepare", "competition.init.toml_file")
 needs_shim = pytest.mark.skipif(shim.library() is None, reason="no C compiler, or not Linux")
 
 
@@ -56,7 +57,7 @@ def _made(folder: Path, steps: Sequence[Step], *, with_weights: bool) -> Chain:
 @pytest.fixture(scope="session")
 def quick_chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """The verbs without networks."""
-    start_server("run", "tests.faults.kills", "competition.data.prepare", "competition.init.toml_file")
+    start_server(*WITHOUT_NETWORKS)
     return _made(tmp_path_factory.mktemp("quick"), QUICK, with_weights=False)
 
 

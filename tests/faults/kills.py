@@ -101,18 +101,18 @@ def undisturbed_chain(places: Places, steps: Sequence[Step]) -> list[Undisturbed
     return made
 
 
-def plan(undisturbed: Ended, count: int, luck: random.Random) -> list[Kill]:
-    """Return kills of one verb: half at a moment, half before a change."""
+def plan(step: Step, undisturbed: Ended, count: int, luck: random.Random) -> list[Kill]:
+    """Return kills of one verb: half at a moment, half before a change; early ones where it goes on where it was."""
     kills = []
     for _ in range(count):
-        number = luck.choice(SIGNALS)
-        moment, change = luck.uniform(0, undisturbed.seconds), luck.randrange(max(1, undisturbed.changes))
+        number, share = luck.choice(SIGNALS), luck.random() ** (2 if step.keeps else 1)
+        moment, change = share * undisturbed.seconds, int(share * undisturbed.changes)
         kills.append(Kill(number, after=moment) if luck.random() < 0.5 else Kill(number, change=change))
     return kills
 
 
 def disturb(places: Places, step: Step, kills: Sequence[Kill], expected: Undisturbed, tally: Tally) -> None:
-    """Run a verb under kills, until one comes too late, and then to its end; add what came of it to the tally."""
+    """Run a verb under kills, and then to its end; add what came of it to the tally."""
     left = [*kills, None]
     while left:
         kill = left.pop(0)
@@ -123,7 +123,7 @@ def disturb(places: Places, step: Step, kills: Sequence[Kill], expected: Undistu
             tally.kills[kill.signal.name] += 1
         elif kill:
             tally.late += 1
-            left = [None]
+            left = [None] if step.keeps else left
         if ended.has_traceback:
             tally.tracebacks.append(f"{where}: {ended.output[-3000:]}")
         if ended.code not in (EXPECTED if kill else {0}):
@@ -163,7 +163,8 @@ def kill_chain(
         for step, as_expected in zip(steps, expected, strict=True):
             tally = tallies[step.name]
             known = len(tally.faults)
-            disturb(places, step, plan(as_expected.ended, luck.randint(1, MOST), luck), as_expected, tally)
+            kills_of_one = plan(step, as_expected.ended, luck.randint(1, MOST), luck)
+            disturb(places, step, kills_of_one, as_expected, tally)
             if say:
                 print(*tally.faults[known:], sep="\n", end="\n" if tally.faults[known:] else "", flush=True)
         rounds += 1

@@ -25,6 +25,7 @@ from tests.faults import shim
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate", "os.chmod", "tempfile.mkstemp"}
 CHANGES |= {"tempfile.mkdtemp"}
 LONGEST = 300  # seconds after which a verb hangs
+_preloaded: list[tuple[str, ...]] = []  # by the server that runs, the last
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,14 @@ class Ended:
 
 
 def start_server(*preload: str) -> None:
-    """Let verbs be forked from a process that has imported these modules and the shim; of the first call only."""
-    multiprocessing.set_forkserver_preload(list(preload))
+    """Let verbs be forked from a process that has imported these modules, and the shim."""
     from multiprocessing import forkserver
 
+    if _preloaded[-1:] == [preload]:
+        return
+    forkserver._forkserver._stop()  # one that has imported something else
+    _preloaded.append(preload)
+    multiprocessing.set_forkserver_preload(list(preload))
     with shim.preloaded():
         forkserver.ensure_running()
 

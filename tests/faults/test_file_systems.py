@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
 import pytest
 
+from tests.faults import shim
 from tests.faults.conftest import Chain, assert_is_one_line, needs_shim
 from tests.faults.shim import refusing
 
@@ -17,6 +24,17 @@ def test_verbs_without_networks_need_neither_modes_nor_locks(quick_chain: Chain)
         ended = quick_chain.run(step, refusing(root, *ALL, "mmap"))
         assert ended.code == 0, ended.output
         quick_chain.check(step)
+
+
+def test_weights_are_read_where_no_file_can_be_locked(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = [1.0]
+    code = f"from models.backend.load import load_hdf5; print(load_hdf5().File({str(path)!r})['x'][0])"
+    with shim.preloaded():
+        environment = {**os.environ, **refusing(tmp_path, "flock")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "1.0\n", done.stderr
 
 
 @pytest.mark.slow

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.chain import STEPS, make_shared
+from tests.faults.conftest import QUICK, WITHOUT_NETWORKS
 from tests.faults.kills import Tally, kill_chain, plan, text_of
 from tests.faults.processes import Ended, start_server
-
-QUICK = [step for step in STEPS if step.name in ("competition init", "data prepare", "folds")]
 
 
 def assert_nothing_happened(tallies: dict[str, Tally]) -> None:
@@ -20,7 +19,7 @@ def assert_nothing_happened(tallies: dict[str, Tally]) -> None:
 
 
 def test_verbs_that_were_killed_end_as_undisturbed_ones(tmp_path: Path) -> None:
-    start_server("run", "competition.data.prepare", "competition.init.toml_file", "folds.dealing.table")
+    start_server(*WITHOUT_NETWORKS)
     (tmp_path / "shared").mkdir()
     make_shared(tmp_path / "shared", with_weights=False)
     tallies = kill_chain(tmp_path / "shared", tmp_path, QUICK, kills=4, seed=0)
@@ -32,8 +31,8 @@ def test_the_same_seed_plans_the_same_kills() -> None:
     import random
 
     ended = Ended(0, "", 3.0, 40)
-    kills = plan(ended, 50, random.Random(3))
-    assert kills == plan(ended, 50, random.Random(3))
+    kills = plan(STEPS[0], ended, 50, random.Random(3))
+    assert kills == plan(STEPS[0], ended, 50, random.Random(3))
     assert {kill.signal for kill in kills} == {signal.SIGKILL, signal.SIGINT, signal.SIGTERM}
     assert all((kill.after is None) != (kill.change is None) for kill in kills)
 
