@@ -22,7 +22,9 @@ from competition.common.files import check_room, replace_atomically
 from competition.common.interrupts import check
 from competition.common.progress import reporter
 
-NO_MAPS = (errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what file systems answer that map no files
+# What file systems answer that map no files, or take no room ahead.
+NOT_KNOWN = (errno.ENODEV, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+BLOCK = 2**20  # bytes written at a time
 
 
 def reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
@@ -40,10 +42,23 @@ def reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], what: str)
     check_room(int(np.prod(shape)) * dtype.itemsize, path.parent, what)
     with replace_atomically(path) as temporary:
         with mapping(path):
-            np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-        if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
-            with temporary.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
+            start = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape).offset
+        _take_room(temporary, start)
+
+
+def _take_room(path: Path, start: int) -> None:
+    """Take the room of a file of zeros, from `start`: a disk that fills up under a map ends the process without a word."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in NOT_KNOWN:
+                raise
+            for place in range(start, size, BLOCK):
+                file.seek(place)
+                file.write(bytes(min(BLOCK, size - place)))
 
 
 @contextmanager
@@ -56,7 +71,7 @@ def mapping(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in NO_MAPS:
+        if error.errno not in NOT_KNOWN:
             raise
         raise UserError(
             f"Cannot map {path} into memory, as chips and features are: its file system cannot do that "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from competition import arrays
 from competition.arrays import fill, opened, reserve
 from competition.common.errors import UserError
 
@@ -118,3 +120,18 @@ def test_a_file_system_that_maps_no_files_is_named_and_its_files_are_not_taken_f
     with pytest.raises(UserError, match=line):
         reserve(path, (5, 3), np.dtype(np.uint8), "The array")
     assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="there is nothing to refuse")
+def test_room_is_taken_where_it_cannot_be_taken_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    monkeypatch.setattr(arrays, "BLOCK", 3000)
+    path = tmp_path / "a.npy"
+    reserve(path, (5, 2000), np.dtype(np.uint8), "The array")
+    assert path.stat().st_blocks * 512 >= 10_000
+    array = opened(path, (5, 2000), np.dtype(np.uint8))
+    assert array is not None
+    assert not array.any()
