@@ -47,7 +47,7 @@ def reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], what: str)
 
 
 def _take_room(path: Path, start: int) -> None:
-    """Take the room of a file of zeros, from `start`: a disk that fills up under a map ends the process without a word."""
+    """Take the room of a file of zeros, from `start`: a disk that fills up under a map ends Python without a word."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         try:

@@ -1,7 +1,7 @@
 """Kills over the whole chain: after each the same command is run again, and in the end nothing may differ.
 
 `python -m tests.faults.kills --kills 200 --seed 0` kills verb after verb, several times each before it is let end,
-compares what then lies in the workspace with what an undisturbed chain made, and prints the table. Half of the kills
+compares what then lies in the workspace with what an undisturbed chain made, and prints the table after each chain. Half of the kills
 come at a random moment, half right before a random change of a file, as Python's audit hooks tell of them. The plan is
 made of the seed: the same seed kills before the same changes.
 """
@@ -149,7 +149,7 @@ def kill_chain(
         steps: the chain.
         kills: how many must have met a verb at work.
         seed: of the plan.
-        say: tell of each chain, and of faults when they are found.
+        say: show the table after each chain, and faults when they are found.
     """
     # One path for all: what names its workspace is then the same.
     places, luck = Places(shared, folder / "workspace"), random.Random(seed)
@@ -169,7 +169,7 @@ def kill_chain(
                 print(*tally.faults[known:], sep="\n", end="\n" if tally.faults[known:] else "", flush=True)
         rounds += 1
         if say:
-            print(f"chain {rounds}: {sum(tally.kills.total() for tally in tallies.values())} kills", flush=True)
+            print(f"After {rounds} chains:\n{text_of(tallies)}", flush=True)
     return tallies
 
 
@@ -199,7 +199,6 @@ def main() -> int:
         shared.mkdir()
         make_shared(shared)
         tallies = kill_chain(shared, Path(folder), STEPS, given.kills, given.seed, say=True)
-    print(text_of(tallies))
     return 1 if any(tally.faults for tally in tallies.values()) else 0
 
 
