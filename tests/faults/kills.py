@@ -1,9 +1,9 @@
 """Kills over the whole chain: after each the same command is run again, and in the end nothing may differ.
 
 `python -m tests.faults.kills --kills 200 --seed 0` kills verb after verb, several times each before it is let end,
-compares what then lies in the workspace with what an undisturbed chain made, and prints the table after each chain. Half of the kills
-come at a random moment, half right before a random change of a file, as Python's audit hooks tell of them. The plan is
-made of the seed: the same seed kills before the same changes.
+compares what then lies in the workspace with what an undisturbed chain made, and prints the table after each chain.
+Half of the kills come at a random moment, half right before a random change of a file, as Python's audit hooks tell of
+them. The plan is made of the seed: the same seed kills before the same changes.
 """
 
 from __future__ import annotations
