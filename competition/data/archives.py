@@ -244,7 +244,7 @@ def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: P
     aside = next(path for path in map(target.with_name, names) if not path.exists())
     before = digest_file(target) if target.is_file() else None
     if before not in (None, earlier.get("content")):
-        shutil.copy2(target, aside)
+        shutil.copyfile(target, aside)
     unpack_file(archive, target, beside=beside)
     if before in (None, earlier.get("content")):
         return None

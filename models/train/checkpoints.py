@@ -72,4 +72,4 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)  # and not its mode, which such file systems may refuse too

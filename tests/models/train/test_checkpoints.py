@@ -90,9 +90,10 @@ def test_one_checkpoint_lies_on_the_disk(network, play, tmp_path):
 
 
 def test_a_disk_without_hard_links_will_do(network, play, tmp_path, monkeypatch):
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise OSError("Operation not permitted")
 
+    monkeypatch.setattr(os, "chmod", refuse)  # nor modes, as on CIFS
     monkeypatch.setattr(os, "link", refuse)
     play(0.1, 0.5, 0.3)
     train_played(tmp_path, network, recipe_for(3))
