@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
+from competition.common.files import replace_atomically
 from competition.common.locks import locked
 
 if TYPE_CHECKING:
@@ -42,11 +43,18 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
         advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
         return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
 
+    def storage_in(file: Path) -> optuna.storages.RDBStorage:
+        url = URL.create("sqlite", database=str(file)).render_as_string()
+        return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    url = URL.create("sqlite", database=str(path)).render_as_string()
     try:
         with locked(path.with_name(f".{path.name}.lock")):  # two processes must not both make the tables
-            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
+            if not path.exists():
+                # Whole or not at all: Optuna would not add an index that is missing, and then begin studies twice.
+                with replace_atomically(path) as temporary:
+                    storage_in(temporary).engine.dispose()
+            storage = storage_in(path)
     except (DatabaseError, RuntimeError) as error:  # the latter if another version of Optuna made the file
         raise refusal(error) from error
     try:

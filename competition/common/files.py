@@ -45,8 +45,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-        # mkstemp makes files private; give them what an ordinary open() would have given.
-        temporary.chmod(0o666 & ~_umask())
+        _open_up(temporary, 0o666)
         with naming(path):
             _flush(temporary)
         temporary.replace(path)
@@ -101,7 +100,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-        temporary.chmod(0o777 & ~_umask())
+        _open_up(temporary, 0o777)
         # At once, as a disk writes what many wait for together: 8,000 chips took 0.9 s, one by one 19 s.
         with naming(path), ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
             for _ in pool.map(_flush, (file for file in temporary.rglob("*") if file.is_file())):
@@ -211,6 +210,12 @@ def _flush(path: Path) -> None:
     """Wait until a file's content is on the disk: a power cut must not leave its name without it."""
     with path.open("r+b") as written:  # Windows flushes only what it may write
         os.fsync(written.fileno())
+
+
+def _open_up(path: Path, mode: int) -> None:
+    """Give what `tempfile` has made, and made private, the mode that it would have without that."""
+    with suppress(OSError):  # a file system with modes of its own, such as CIFS, refuses
+        path.chmod(mode & ~_umask())
 
 
 def _umask() -> int:

@@ -161,12 +161,13 @@ class Unpacker:
         if _is_as_unpacked(target, earlier) and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
         how = f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
+        digest = digest_file(archive)  # first: what is in its place is noted at once, or a kill costs all of it
         if is_folder:
             unpack_folder(archive, target, as_it_is=as_it_is, beside=self.data)
         elif aside := _unpack_anew(archive, target, earlier, self.data):
             how += f" (what was there is now {aside.name})"
         content = {} if is_folder else {"content": digest_file(target)}
-        record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target), **content}
+        record[name] = {**stamp, "sha256": digest, "files": _count(target), **content}
         write_record(self._record, record, version=FORMAT)
         return how
 
@@ -243,7 +244,7 @@ def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: P
     aside = next(path for path in map(target.with_name, names) if not path.exists())
     before = digest_file(target) if target.is_file() else None
     if before not in (None, earlier.get("content")):
-        shutil.copy2(target, aside)
+        shutil.copyfile(target, aside)
     unpack_file(archive, target, beside=beside)
     if before in (None, earlier.get("content")):
         return None

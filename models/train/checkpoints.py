@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from competition.common.files import check_room, replace_folder
-from models.backend.seals import seal
+from models.backend.seals import write_sealed
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged
 from models.runs.folders import load_weights
@@ -42,12 +42,10 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     before = checkpoints(folder)
     target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
     with replace_folder(target) as temporary:
-        network.save_weights(temporary / LATEST)
-        seal(temporary / LATEST)
+        write_sealed(network, temporary / LATEST)
         if better and network.optimizer.use_ema:
             with averaged(network):
-                network.save_weights(temporary / BEST)
-            seal(temporary / BEST)
+                write_sealed(network, temporary / BEST)
         else:
             _link(temporary / LATEST if better else before[-1] / BEST, temporary / BEST)
         state.write(temporary / STATE)
@@ -66,10 +64,7 @@ def write_network(network: keras.Model, path: Path) -> None:
 
 
 def _size_of(variables: Sequence[Any]) -> int:
-    """Return the bytes of variables in a file, for which there must be room: a full disk brings HDF5 down, and Python.
-
-    Weights are float32, whatever the network computes in.
-    """
+    """Return the bytes of variables in a file. Weights are float32, whatever the network computes in."""
     return BESIDE + sum(int(np.prod(variable.shape)) * 4 + OF_ARRAY for variable in variables)
 
 
@@ -77,4 +72,4 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)  # and not its mode, which such file systems may refuse too

@@ -4,7 +4,9 @@ import os
 import sqlite3
 from pathlib import Path
 
+import optuna
 import pytest
+import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from competition.common.errors import UserError
@@ -52,3 +54,23 @@ def test_a_whole_file_is_not_to_be_moved_away(tmp_path: Path, said: str, advice:
     with refused, open_studies(tmp_path / "optuna.db"):
         cause = sqlite3.OperationalError(said)
         raise OperationalError("INSERT", {}, cause) from cause
+
+
+def test_a_file_of_studies_is_begun_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna takes tables without the index that keeps a study from being begun twice, and does not add it."""
+
+    def killed(connection: sqlalchemy.Connection, clause: object, *_: object) -> None:
+        if isinstance(clause, sqlalchemy.schema.CreateIndex):
+            raise KeyboardInterrupt
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_execute", killed)
+    try:
+        with pytest.raises(KeyboardInterrupt), open_studies(tmp_path / "optuna.db"):
+            pass
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_execute", killed)
+    assert not (tmp_path / "optuna.db").exists()
+    with open_studies(tmp_path / "optuna.db") as storage:
+        storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "one")
+        with pytest.raises(optuna.exceptions.DuplicatedStudyError):
+            storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "one")

@@ -210,3 +210,14 @@ def test_an_error_of_another_kind_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(PermissionError) as caught, replace_atomically(tmp_path / "whole"):
         raise error
     assert caught.value is error
+
+
+def test_a_file_system_with_modes_of_its_own_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_text(tmp_path / "a.txt", "x")
+    with replace_folder(tmp_path / "b") as folder:
+        write_text(folder / "c.txt", "y")
+    assert (tmp_path / "a.txt").read_text() + (tmp_path / "b" / "c.txt").read_text() == "xy"
