@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
 FORMAT = 1  # of recipe.json, job.json and the training state
 PARTS = "parts"  # scores made so far
+CHECKPOINTS = "checkpoints"
+HEAD = "head"  # folder of the training of the head that comes before fine-tuning
 VALUES = "values"  # in job.json: those of the recipe
 # What a job is made with, and what of it can be restored from a copy.
 BEGUN_WITH = {
@@ -59,6 +61,15 @@ def _remove_if_empty(folder: Path) -> None:
 def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
     """Return the folder of each seed's network in a job's folder: of the first, that folder itself."""
     return [folder, *(folder / f"seed{number}" for number in range(1, recipe.seeds))]
+
+
+def clear(folder: Path, *, scores_too: bool) -> None:
+    """Remove what only an interrupted job needs: its checkpoints, and the scores made so far."""
+    for network in (folder, *folder.glob("seed*")):
+        for name in (f"{HEAD}/{CHECKPOINTS}", CHECKPOINTS):  # what TensorBoard shows of the head's training stays
+            shutil.rmtree(network / name, ignore_errors=True)
+    if scores_too:
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
 @contextmanager

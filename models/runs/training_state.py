@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from competition.common.records import read_record, write_record
-from models.runs.folders import FORMAT, restart_command
+from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, restart_command
 
 STATE = "state.json"
-HEAD = "head"  # folder of the training of the head that comes before fine-tuning
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def state_name(seed: int) -> str:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints of a fold, the latest last."""
-    return sorted(path for path in (folder / "checkpoints").glob("epoch*") if (path / STATE).is_file())
+    return sorted(path for path in (folder / CHECKPOINTS).glob("epoch*") if (path / STATE).is_file())
 
 
 def state_of(folder: Path) -> TrainingState:

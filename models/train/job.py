@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -38,11 +37,12 @@ from models.runs.folders import (
     VALUES,
     attempt,
     check_job,
+    clear,
     seed_folders,
 )
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
-from models.runs.training_state import HEAD, has_begun, state_of
+from models.runs.training_state import has_begun, state_of
 
 if TYPE_CHECKING:
     from models.inputs.examples import Examples
@@ -103,6 +103,7 @@ class Job:
             return False
         if self._lacks_test_chips():
             return False
+        clear(self.folder, scores_too=True)  # what one that was killed behind its scores has left
         kept = self._reached(self.store.read(self.model, self.fold).heldout)
         reporter.say(f"'{self.model}' fold {self.fold} is done: held-out {kept}. --restart does it again.")
         return True
@@ -165,7 +166,7 @@ class Job:
             ),
         )
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
-        self._clear()
+        clear(self.folder, scores_too=True)
         reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")
 
     def _keep_extractor(self, sources: Sources) -> None:
@@ -252,13 +253,6 @@ class Job:
         else:
             # The values too, from which recipe.json is written again where it is lost.
             write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict()}, version=FORMAT)
-
-    def _clear(self) -> None:
-        """Remove what only an interrupted job needs."""
-        for folder in seed_folders(self.folder, self.recipe):
-            for name in (f"{HEAD}/checkpoints", "checkpoints"):  # what TensorBoard shows of the head's training stays
-                shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
 
     def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
         return Provenance(

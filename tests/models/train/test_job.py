@@ -39,6 +39,7 @@ from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone
 from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
 from models.train.run_jobs import run_jobs
@@ -630,3 +631,26 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):
     assert "Stopped. What was finished is kept; run the same command to go on." in errors
     assert "Traceback" not in errors
     assert 1 <= state_of(folder).epochs < EPOCHS
+
+
+def test_what_a_job_killed_behind_its_scores_leaves_goes_when_it_is_looked_at_again(workspace, monkeypatch):
+    class KilledError(BaseException):
+        """Stands for the end of the process."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise KilledError
+
+    job, left = tiny_job(workspace), {"checkpoints", PARTS}
+    with monkeypatch.context() as context:
+        context.setattr("models.train.job.clear", killed)
+        with pytest.raises(KilledError):
+            run_jobs([job])
+    before = {path.name for path in job.folder.iterdir()}
+    assert left <= before
+    with alone(job.folder):  # somebody is at it
+        status_of(workspace)
+    assert {path.name for path in job.folder.iterdir()} == before
+    status_of(workspace)
+    assert {path.name for path in job.folder.iterdir()} == before - {"checkpoints"}
+    run_jobs([job])
+    assert {path.name for path in job.folder.iterdir()} == before - left
