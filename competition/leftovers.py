@@ -18,7 +18,7 @@ def sweep(workspace: Workspace) -> None:
         remove_leftovers(folder)
     written = (workspace.cache, workspace.runs, workspace.restarted.runs, workspace.blends, workspace.auto)
     for top in (*written, workspace.submissions):
-        for folder, folders, files in os.walk(top):
+        for place, folders, files in os.walk(top):
             if any(name.startswith(TEMPORARY) for name in (*folders, *files)):
-                remove_leftovers(Path(folder))
+                remove_leftovers(Path(place))
             folders[:] = [name for name in folders if not name.startswith(TEMPORARY)]
