@@ -13,6 +13,7 @@ import click
 from rich_click import RichGroup
 
 from competition.common.errors import UserError
+from competition.common.interrupts import heeded
 from competition.terminal.output import DEBUG
 
 INTERRUPTED = 130
@@ -34,7 +35,8 @@ class Verbs(RichGroup):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
         try:
-            return super().invoke(ctx)
+            with heeded():
+                return super().invoke(ctx)
         except UserError as error:
             if ctx.meta.get(DEBUG):
                 raise
