@@ -5,6 +5,7 @@ Layout of a model's folder:
     recipe.json                    the recipe, with every value; written before any long work
     extractor.weights.h5           the backbone, where it is frozen: the folds share it
     fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
+    fold<k>/made.json              see models/backend/made.py
     fold<k>/train.log              what was shown
     fold<k>/learnt/, heldout/      the epochs for TensorBoard; those of the head that comes before in head/
     fold<k>/checkpoints/, head/checkpoints/, parts/   what is being made; removed at the end
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from competition.common.errors import UserError
 from competition.common.locks import locked
 from competition.common.records import read_record
+from models.backend.made import MADE
 from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe
 
@@ -97,7 +99,7 @@ def attempt(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not any(path.is_file() and path.name not in (JOB, LOG) for path in folder.rglob("*")):
+            if not any(path.is_file() and path.name not in (JOB, LOG, MADE) for path in folder.rglob("*")):
                 shutil.rmtree(folder)
                 _remove_if_empty(folder.parent)
             raise

@@ -19,7 +19,7 @@ from folds.scores import Scores
 from models.runs.folders import alone, clear
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
-from models.runs.training_state import state_of
+from models.runs.training_state import has_diverged, state_of
 
 REFUSED = "refused"
 
@@ -29,8 +29,8 @@ class FoldStatus:
     """How far one model has come on one fold.
 
     Attributes:
-        state: "scored"; "refused", of scores made with other folds or labels, or damaged; "damaged", of its training;
-            "begun"; or "open".
+        state: "scored"; "refused", of scores made with other folds or labels, or damaged; "damaged" or "diverged", of
+            its training; "begun"; or "open".
         metric: what its held-out scores reach; None without scores.
         epochs: that are finished, where there are no scores yet.
     """
@@ -107,6 +107,8 @@ class Status:
             "begun;\n"
             f"{REFUSED} was made with other folds or labels, or is damaged."
         )
+        if any(fold.state == "diverged" for status in self.models for fold in status.folds):
+            legend += "\ndiverged has learnt nothing but noise; `fold` says why, and what mends it."
         if self.restarted:
             legend += f"\nBegun again, beside what is shown: {first(self.restarted)}; `train` goes on with it."
         return f"{table(self.headers, self.rows, 'llr')}\n{legend}"
@@ -160,6 +162,8 @@ def _fold_status(workspace: Workspace, store: ScoreStore, model: str, fold: int)
             return FoldStatus(REFUSED)
         task = Task(workspace.competition, scores.provenance.scored)
         return FoldStatus("scored", reached(scores.heldout, task, workspace.labelled))
+    if has_diverged(store.folder(model, fold)):
+        return FoldStatus("diverged")
     try:
         epochs = state_of(store.folder(model, fold)).epochs
     except UserError:

@@ -43,6 +43,7 @@ from models.runs.folders import (
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
 from models.runs.training_state import has_begun, state_of
+from models.train.diverged import check_learnt, check_scores
 
 if TYPE_CHECKING:
     from models.inputs.examples import Examples
@@ -150,6 +151,7 @@ class Job:
     def finish(self, sources: Sources, examples: Examples) -> None:
         """Score the chips held out and those to predict, and write the scores; and what is reached on those learnt."""
         train, test = sources.cache("train"), self._test_cache(sources)
+        check_learnt(self.folder, self.recipe, examples)
         scorer, num_test = self._scorer(sources), len(test) if test else 0
         views = counted(len(self.recipe.test_views), "view")
         reporter.say(f"Predicting {len(examples.heldout):,} held-out and {num_test:,} test chips, {views}.")
@@ -236,7 +238,9 @@ class Job:
         names = tuple(cache.names[position] for position in positions)
         parts = self.folder / PARTS / f"{split}-{short(digest_json([cache.digest, names, views, networks]))}"
         source = sources.bank(split, views) if self.recipe.on_bank else sources.chips(split)
-        return Scores(names, self.task.spread(predict_in_parts(scorer, source, positions, views, parts, split)))
+        scores = predict_in_parts(scorer, source, positions, views, parts, split)
+        check_scores(scores, self.folder, self.recipe)
+        return Scores(names, self.task.spread(scores))
 
     def _record(self, train: ChipCache, inputs: Inputs) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""

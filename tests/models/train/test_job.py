@@ -31,6 +31,7 @@ from competition.task import Task
 from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
+from models.backend.made import MADE
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
@@ -146,7 +147,7 @@ def test_provenance_says_what_the_scores_were_made_with(trained):
 def test_a_finished_fold_holds_weights_and_scores_and_no_pickle(trained):
     folder = trained.runs / "tiny/fold1"
     names = {path.name for path in folder.iterdir()}
-    assert names == {JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", *LOGS}
+    assert names == {JOB, LOG, MADE, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", *LOGS}
     for name in ("heldout.npz", "test.npz"):
         with np.load(folder / name, allow_pickle=False) as arrays:
             assert {arrays[key].dtype.kind for key in arrays} == {"U", "f"}
@@ -496,7 +497,7 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
     job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
     run_jobs([job])
     assert {path.name for path in job.folder.iterdir()} == {
-        JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1", HEAD, *LOGS,
+        JOB, LOG, MADE, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1", HEAD, *LOGS,
     }  # fmt: skip
     assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK, HEAD, *LOGS}
     for folder in (job.folder, job.folder / "seed1"):  # of the head that came before, what it shows of itself alone
