@@ -38,11 +38,16 @@ def main() -> None:
 
 @click.command()
 @in_workspace
+@click.option("--how", "model", shell_complete=of_models, help="how a model was made: commands, versions, device, data")
 @as_json
-def status(workspace: Workspace) -> None:
+def status(workspace: Workspace, model: str | None) -> None:
     """Show how far every model has come on every fold, and what comes next."""
+    from models.how import how_made
     from models.runs.status import status_of
 
+    if model:
+        show(how_made(workspace, model))
+        return
     found = status_of(workspace)
     show(found)
     if command := _after_status(found, workspace):

@@ -75,6 +75,7 @@ PLACES = {
     "models.plan": HEADS,
     "models.auto": {"models.plan", "models.train", *TRAINED},
     "models.tune": {"models.train", *TRAINED},
+    "models.how": {"models.runs", *RECIPES},
     "models.verbs": {"models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 
 import click
 
+GIVEN = "given"  # in the context of a verb: the arguments as they were given
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
@@ -20,6 +22,13 @@ def spelled(command: str, *, anywhere: bool = False) -> str:
     context = None if anywhere else click.get_current_context(silent=True)
     flags = shlex.join(context.meta.get(FLAGS, [])) if context else ""
     return f"python run.py {command} {flags}".rstrip()
+
+
+def given_command() -> str:
+    """Return the command that is being run, as it was given but for passwords in addresses; "" where none is."""
+    context = click.get_current_context(silent=True)
+    given = context.meta.get(GIVEN) if context else None
+    return re.sub(r"://[^/@\s]+@", "://...@", f"python run.py {shlex.join(given)}") if given else ""
 
 
 class UserError(ValueError):

@@ -1,9 +1,8 @@
-"""Writing files whole or not at all, and naming content by digest."""
+"""Writing files whole or not at all, removing what dead processes left of that, and naming content by digest."""
 
 from __future__ import annotations
 
 import errno
-import glob
 import hashlib
 import json
 import os
@@ -19,11 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
+from competition.common.locks import is_dead, own_mark
 from competition.common.text import readable
 
 _asking_umask = threading.Lock()
 FLUSHED_AT_ONCE = 16  # files of a folder
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
+SCRATCH = "scratch"
+TEMPORARY = ".tmp-"  # how names of what is not whole yet begin; the mark of their process follows
+LEFT = re.compile(rf"{re.escape(TEMPORARY)}([0-9a-f]{{8}})-(\d+)-\w+\.(.+)", re.DOTALL)
+# After which what a process of another machine has written last is a leftover. Nothing that is written takes a day; of
+# the week, the rest is for a machine that was asleep.
+SAFE_SECONDS = 7 * 24 * 3600
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
 
@@ -39,7 +45,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The whole name comes last, as some writers look at more than one suffix (.weights.h5).
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -70,6 +76,8 @@ def naming(path: Path) -> Iterator[None]:
 def check_writable(path: Path) -> None:
     """Refuse a path that `replace_atomically` could not write, before the work whose result is to lie there.
 
+    What dead processes left of the same file is removed.
+
     Raises:
         UserError: if it is a folder, or its folder cannot be made or written to.
     """
@@ -81,6 +89,7 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}. Give a path in a folder of yours.") from error
+    remove_leftovers(path.absolute().parent, path.name)
 
 
 @contextmanager
@@ -94,9 +103,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     old = path.with_name(f".{path.name}.old")
     restore_folder(path)
-    for half in path.parent.glob(f".{glob.escape(path.name)}.new.*"):
-        shutil.rmtree(half, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
+    remove_leftovers(path.parent, path.name)
+    temporary = temporary_folder(path)
     try:
         with naming(path):
             yield temporary
@@ -115,6 +123,47 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def temporary_folder(path: Path) -> Path:
+    """Make and return an empty folder beside `path`, of a name that says whose it is."""
+    return Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent))
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield an empty folder where the system keeps such, and remove it; also those that dead processes left."""
+    remove_leftovers(Path(tempfile.gettempdir()), SCRATCH)
+    with tempfile.TemporaryDirectory(prefix=_prefix(), suffix=f".{SCRATCH}") as name:
+        yield Path(name)
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what dead processes left in `folder` of what they were writing.
+
+    Those of this machine are known to be dead; what others have not touched for `SAFE_SECONDS` is taken for left.
+
+    Args:
+        folder: in which it lies, not deeper; it need not exist.
+        name: of what was to be written; "" is anything.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = LEFT.fullmatch(entry.name)
+            if found and name in ("", found[3]):
+                dead, path = is_dead(found[1], int(found[2])), Path(entry.path)
+                with suppress(OSError):
+                    if dead or (dead is None and _idle_seconds(path) > SAFE_SECONDS):
+                        shutil.rmtree(path) if entry.is_dir(follow_symlinks=False) else path.unlink()
+
+
+def _idle_seconds(path: Path) -> float:
+    """Return for how long nothing was written to a file, or a folder and below it, by the clock of the disk."""
+    with tempfile.TemporaryFile(dir=path.parent) as probe:  # a server's clock need not be ours
+        probe.write(b"now")
+        probe.flush()
+        now = os.fstat(probe.fileno()).st_mtime
+    return now - max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
 
 
 def restore_folder(path: Path) -> None:
@@ -204,6 +253,10 @@ def versions_of(*packages: str) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return versions
+
+
+def _prefix() -> str:
+    return f"{TEMPORARY}{own_mark()}-"
 
 
 def _flush(path: Path) -> None:

@@ -1,11 +1,14 @@
-"""Locks: one process at a time, and those that wait say for whom."""
+"""Locks: one process at a time, and those that wait say for whom. Marks of processes, which names of files carry."""
 
 from __future__ import annotations
 
 import errno
+import functools
+import hashlib
 import json
 import os
 import socket
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +18,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.common.text import day, now, printable
+from competition.common.text import day, now, printable, short
 
 PATIENCE = 0.5  # seconds that are waited for without a word
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what file systems without locks answer
@@ -92,3 +95,36 @@ def _holder(path: Path, before: str) -> str:
         return printable(f"{before}{verb}process {int(holder['process'])}{host}, since {day(holder['since'])} UTC")
     except (OSError, ValueError, KeyError, TypeError, OverflowError):  # not written yet, or by another version
         return ""
+
+
+def own_mark() -> str:
+    """Return the mark of this process: its machine and its number, as "3f2a91bc-4711"."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+def is_dead(machine: str, process: int) -> bool | None:
+    """Whether a process is no more, by the two parts of its mark; None where that cannot be known from here."""
+    if machine != _machine() or os.name == "nt":  # where Windows is asked like this, it ends the process
+        return None
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it is another user's, or a number that no process has
+        return False
+    return False
+
+
+@functools.cache
+def _machine() -> str:
+    """Return eight hex digits for all processes that know each other by number: of one start of a machine or container.
+
+    A host's name is not enough: containers may share it, and each count from 1.
+    """
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    if len(parts) == 1:  # not on Linux
+        parts.append(str(uuid.getnode()))
+    return short(hashlib.sha256("\n".join(parts).encode()).hexdigest())

@@ -10,20 +10,19 @@ import hashlib
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import digest_file, replace_folder
+from competition.common.files import TEMPORARY, digest_file, replace_folder, temporary_folder
 from competition.common.packed import stem_of
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first, short
 from competition.data.extraction import extract
 
-STAGING = ".unpacking-"
+STAGING = "unpacking"
 FORMAT = 1  # of `unpacked.json`
 BUNDLES = "bundles"  # folder of what has no place of its own name
 # Of the workspace, and of the record of what was unpacked.
@@ -83,9 +82,9 @@ def unpack_file(archive: Path, target: Path, *, beside: Path | None = None) -> N
         wanted[0].replace(target)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what an unpacking that was killed left in `folder`; nothing else may be unpacking there."""
-    for path in folder.glob(f"{STAGING}*"):
+def _remove_unpackings(folder: Path) -> None:
+    """Remove what unpackings that were killed left in `folder`, on any machine; nothing may be unpacking there."""
+    for path in folder.glob(f"{TEMPORARY}*.{STAGING}"):
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -104,7 +103,7 @@ class Unpacker:
         self._record = data / "unpacked.json"
         self._names = {name.lower() for name in names}
         self._taken = {*RESERVED, BUNDLES}
-        remove_leftovers(data)
+        _remove_unpackings(data)
 
     def made_from(self, archives: set[str]) -> list[Path]:
         """Return what was unpacked, now or earlier, from archives of these names."""
@@ -195,9 +194,9 @@ class Unpacker:
 def _unpacked(archive: Path, beside: Path) -> Iterator[Path]:
     """Yield a temporary folder with the content of `archive`; remove what the block has not moved away."""
     beside.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=beside))
+    staging = temporary_folder(beside / STAGING)
     try:
-        content = staging / "content"  # mkdtemp makes a private folder; this one has the usual permissions
+        content = staging / "content"  # that is a private folder; this one has the usual permissions
         content.mkdir()
         extract(archive, content)
         yield content

@@ -12,7 +12,8 @@ from typing import Any
 import click
 from rich_click import RichGroup
 
-from competition.common.errors import UserError
+from competition.common.errors import GIVEN, UserError
+from competition.common.interrupts import heeded
 from competition.terminal.output import DEBUG
 
 INTERRUPTED = 130
@@ -31,10 +32,18 @@ class Verbs(RichGroup):
                 stream.reconfigure(errors="replace")  # a "?" for what an encoding lacks, such as ±, ends no verb
         return click.Command.main(self, *arguments, **options)
 
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        """Return the context of a command, which knows the arguments as they were given."""
+        given = list(args)
+        context = super().make_context(info_name, args, *more, **extra)
+        context.meta.setdefault(GIVEN, given)  # the groups within share it
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
         try:
-            return super().invoke(ctx)
+            with heeded():
+                return super().invoke(ctx)
         except UserError as error:
             if ctx.meta.get(DEBUG):
                 raise

@@ -20,7 +20,7 @@ from competition.common.files import check_room, replace_folder
 from competition.common.progress import reporter
 from models.heads.group import HeadGroup
 from models.runs.event_log import log_epochs
-from models.runs.folders import restart_command, seed_folders
+from models.runs.folders import CHECKPOINTS, restart_command, seed_folders
 from models.runs.training_state import TrainingState, checkpoints, state_name
 
 WEIGHTS = "weights.npy"
@@ -74,7 +74,7 @@ class Keeper:
         group, before = self.group, checkpoints(self.folder)
         rows = np.concatenate([group.values[None], group.best[None], group.slots])
         check_room(rows.nbytes, self.folder, "A checkpoint")
-        with replace_folder(self.folder / "checkpoints" / f"epoch{group.epochs:05d}") as temporary:
+        with replace_folder(self.folder / CHECKPOINTS / f"epoch{group.epochs:05d}") as temporary:
             np.save(temporary / WEIGHTS, rows, allow_pickle=False)
             for number, state in enumerate(group.states):
                 state.write(temporary / state_name(number))

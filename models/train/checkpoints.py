@@ -15,7 +15,7 @@ from competition.common.files import check_room, replace_folder
 from models.backend.seals import write_sealed
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged
-from models.runs.folders import load_weights
+from models.runs.folders import CHECKPOINTS, load_weights
 from models.runs.training_state import STATE, TrainingState, checkpoints
 
 OF_ARRAY, BESIDE = 2**12, 2**16  # bytes that HDF5 takes for what it says of an array (of ResNet50's 1,500), and of all
@@ -40,7 +40,7 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     variables = [*network.variables, *network.optimizer.variables]
     check_room(2 * _size_of(variables), folder, "A checkpoint")
     before = checkpoints(folder)
-    target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
+    target = folder / CHECKPOINTS / f"epoch{state.epochs:05d}"
     with replace_folder(target) as temporary:
         write_sealed(network, temporary / LATEST)
         if better and network.optimizer.use_ema:

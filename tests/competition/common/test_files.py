@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from competition.common import files
 from competition.common.errors import UserError
 from competition.common.files import (
     check_room,
@@ -142,6 +143,7 @@ def test_killed_at_any_rename_the_next_call_finds_a_whole_folder(
         patch.setattr(shutil, "rmtree", lambda folder, **_: None)
         restore_folder(path)
     assert text_in(path) == ("half" if renames == 2 else "old")
+    monkeypatch.setattr(files, "is_dead", lambda *_: True)
     write_folder(path, "new")
     assert text_in(path) == "new"
     assert list(tmp_path.iterdir()) == [path]

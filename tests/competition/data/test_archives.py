@@ -331,7 +331,7 @@ def test_an_archive_is_unpacked_once_whatever_lies_within_it(tmp_path: Path) -> 
 
 def test_a_path_is_made_with_its_folders_and_leftovers_are_removed(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "train.csv.zip", {"train.csv": b"id"})
-    (tmp_path / "data" / ".unpacking-killed").mkdir(parents=True)
+    (tmp_path / "data" / ".tmp-0123abcd-1-killed.unpacking").mkdir(parents=True)
     Unpacker(tmp_path / "data").unpack("tables/train.csv", archive, is_folder=False)
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["tables", "unpacked.json"]
 
