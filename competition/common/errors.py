@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+LONGEST = 1500  # characters of a line, before the command: a name in it may be a whole file
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
@@ -47,14 +48,15 @@ class UserError(ValueError):
         return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in self._line())
 
     def _line(self) -> str:
+        text = self.text if len(self.text) <= LONGEST else f"{self.text[:LONGEST]}..."
         if not self.command:
-            return self.text
+            return text
         if isinstance(self.command, str):
             advice = f'Run "{spelled(self.command)}"'
         else:
             ways = "; ".join(f'{purpose}, run "{spelled(command)}"' for purpose, command in self.command.items())
             advice = ways[0].upper() + ways[1:]
-        return f"{self.text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
+        return f"{text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> UserError:

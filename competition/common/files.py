@@ -9,14 +9,16 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import threading
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from competition.common.errors import UserError
 from competition.common.text import readable
@@ -24,6 +26,7 @@ from competition.common.text import readable
 _asking_umask = threading.Lock()
 FLUSHED_AT_ONCE = 16  # files of a folder
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
+LARGEST_TEXT = 1 << 24  # bytes of a file that a person writes
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
 
@@ -184,6 +187,42 @@ def checked_name(kind: str, name: str) -> str:
             "and begin with a letter or digit."
         )
     return name
+
+
+def open_ordinary(path: Path, most: int, *, buffering: int = -1) -> IO[bytes]:
+    """Open a file for reading that ends: no pipe, no device, and no more than `most` bytes.
+
+    Raises:
+        OSError: if it cannot be opened, or is none of these; `strerror` says why.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    if state.st_size > most:
+        why = f"it holds {readable(state.st_size)}, and {readable(most)} is the most that is read of such a file"
+        raise OSError(errno.EFBIG, why, str(path))
+    return path.open("rb", buffering)
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Args:
+        path: of the file.
+        what: it is, such as "competition file", for the line that refuses it.
+
+    Raises:
+        UserError: if it cannot be read, or is no TOML.
+    """
+    try:
+        with open_ordinary(path, LARGEST_TEXT) as file:
+            return tomllib.loads(file.read().decode("utf-8").replace("\r\n", "\n"))
+    except OSError as error:
+        raise UserError(f"Cannot read the {what} {path}: {error.strerror}.") from error
+    except ValueError as error:  # of the encoding, the syntax, or a number of thousands of digits
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is not valid TOML: it is nested too deeply.") from error
 
 
 def digest_json(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import re
 import shutil
 import stat
 import tarfile
@@ -23,6 +24,7 @@ from competition.common.progress import reporter
 from competition.common.text import readable
 
 CHUNK = 1 << 20
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 TAR_BLOCK = 512
 TAR_BUFFER = 32 * TAR_BLOCK  # tarfile copies what is left of it at every read
 
@@ -68,6 +70,8 @@ class Destination:
 
     def path(self, member: str) -> Path | None:
         """Return where `member` goes; None for junk and for the top folder itself."""
+        if CONTROL.search(member):
+            self.refuse(member, "has control characters in its name, which a terminal would obey")
         # Windows' zip programs write backslashes.
         parts = [part for part in member.replace("\\", "/").split("/") if part not in ("", ".")]
         if member.startswith(("/", "\\")) or PureWindowsPath(member).drive or ".." in parts:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from competition.common.errors import UserError
+from competition.common.files import read_toml
 from competition.spec.competition import Competition
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -71,11 +71,7 @@ def read_competition(path: Path) -> Competition:
         UserError: if it cannot be read or is not valid; the line says which entry and why.
     """
     try:
-        return Competition.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"Cannot read the competition file {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from error
+        return Competition.model_validate(read_toml(path, "competition file"))
     except ValidationError as error:
         raise UserError(f"{path} does not describe a competition: {describe(error, Competition)}.") from error
 

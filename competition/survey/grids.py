@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from competition.spec.tables import TableForm, split_words
-from competition.tables.csv_files import DELIMITERS, CsvFile, encoding_of, head_of
+from competition.tables.csv_files import DELIMITERS, CsvFile, Sharing, encoding_of, head_of
 
 PROBED = 200  # rows by which the delimiter is found
 RARE_IN_LABELS = ("|", ";", "\t")
 CELLS_PROBED = 20000  # different cells by which a separator is found
 MOST = 0.5  # different words per different cell, where a mark separates tags
-
 
 class OneColumnError(csv.Error):
     """The file is a list, and no table."""
@@ -37,7 +36,7 @@ class Grid:
 
     path: str
     header: tuple[str, ...]
-    rows: list[list[str]]
+    rows: Sequence[Sequence[str]]
     delimiter: str = ","
     encoding: str = "utf-8"
     torn: int = 0
@@ -91,9 +90,14 @@ def read_grid(path: str, content: bytes) -> Grid:
     file = CsvFile.parse(content, form)
     if len(file.header) < 2:
         raise OneColumnError("it has one column")
-    rows = [[cell.strip() for cell in row] for _, row in file.rows() if any(map(str.strip, row))]
-    whole = [row for row in rows if len(row) == len(file.header)]
-    return Grid(path, file.header, whole, form.delimiter, encoding, len(rows) - len(whole))
+    whole, torn, share = list[Sequence[str]](), 0, Sharing()
+    for _, cells in file.rows():
+        row = tuple(map(str.strip, cells))
+        if len(row) != len(file.header):
+            torn += any(row)
+        elif any(row):
+            whole.append(share(row))
+    return Grid(path, file.header, whole, form.delimiter, encoding, torn)
 
 
 def _fit(head: bytes, form: TableForm) -> float:

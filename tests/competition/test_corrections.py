@@ -96,7 +96,7 @@ def test_a_file_of_another_kind_is_refused(workspace, turned, tmp_path):
     (tmp_path / "d.csv").write_bytes(bytes(range(256)))
     result = relabel(workspace, "--from", str(tmp_path / "d.csv"))
     assert result.exit_code == 1
-    assert "is no text in UTF-8" in result.output
+    assert "cannot be read: it is no text." in result.output
     assert "Give --from FILE, or --clear." in relabel(workspace).output
 
 
