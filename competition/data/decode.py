@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -39,6 +39,7 @@ TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 
 LARGEST = 1 << 28  # bytes of the pixels of a picture, which is what Pillow's limit is for 8 bits of R, G and B
 LARGEST_FILE = 1 << 30
+MOST_PAGES = 1000  # of a TIFF
 
 # Editors keep their whole history in a text chunk of a PNG. Pillow's limit on all of them together stays.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
@@ -141,21 +142,14 @@ def is_turned(path: Path) -> bool:
             import tifffile
 
             with tifffile.TiffFile(file) as tiff:
-                return _tag(tiff.series[0].keyframe) in TURNS
+                return _tag(_series(tiff)[0].keyframe) in TURNS
         with Image.open(file) as picture:
-            if picture.format == "PNG" and _mentions_exif(file):
-                picture.load()
+            if picture.format == "PNG":
+                with opened(path) as whole:
+                    if EXIF.search(whole.read()):
+                        picture.load()
             return _orientation(picture) in TURNS
     return False
-
-
-def _mentions_exif(file: IO[bytes]) -> bool:
-    """Whether EXIF may be anywhere in an open file, which is left where it was."""
-    place = file.tell()
-    file.seek(0)
-    found = EXIF.search(file.read()) is not None
-    file.seek(place)
-    return found
 
 
 def _deep(picture: ImageFile.ImageFile, file: IO[bytes]) -> NDArray[Any] | None:
@@ -223,12 +217,13 @@ def _read_tiff(file: IO[bytes], num_bands: int | None) -> Raw:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
-        series, page = tiff.series[0], tiff.series[0].keyframe
+        every = _series(tiff)
+        series, page = every[0], every[0].keyframe
         if not _needs_pillow(page, num_bands):
-            _check_size(tiff.series)
-            _check_whole(tiff.series, tiff.filehandle.size)
+            _check_size(every)
+            _check_whole(every, tiff.filehandle.size)
             tags = {code: str(page.tags[code].value) for code in (GDAL_METADATA, GDAL_NODATA) if code in page.tags}
-            pages = [each for each in tiff.series if (each.shape, each.dtype) == (series.shape, series.dtype)]
+            pages = [each for each in every if (each.shape, each.dtype) == (series.shape, series.dtype)]
             if len(series.shape) == 2 and len(pages) > 1 and num_bands in (None, len(pages)):  # written one by one
                 chip = np.stack([each.asarray() for each in pages], axis=-1)
                 return Raw(_upright(chip, _tag(page)), "TIFF", tags=tags)
@@ -242,6 +237,18 @@ def _read_tiff(file: IO[bytes], num_bands: int | None) -> Raw:
             return Raw(_upright(_with_bands(chip), _tag(page)), "TIFF", has_alpha, tags)
     file.seek(0)
     return _read_picture(file, num_bands)
+
+
+def _series(tiff: Any) -> Sequence[Any]:
+    """Return what a TIFF holds. Of directories that lead in a circle, tifffile would read on for ever."""
+    too_many = ValueError(f"it holds more than {MOST_PAGES:,} pages")
+    with suppress(IndexError):
+        _ = tiff.pages[MOST_PAGES]
+        raise too_many
+    if len(tiff.pages.first.subifds or ()) > MOST_PAGES:
+        raise too_many
+    every: Sequence[Any] = tiff.series
+    return every
 
 
 def _needs_pillow(page: Any, num_bands: int | None) -> bool:

@@ -83,14 +83,14 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
         error: of the file or a part of it.
         model: what was to be made of it, whose entries an unknown one is compared with; None: of nothing like that.
     """
-    findings = [_finding(each, model) for each in error.errors(include_url=False)]
-    shown = "; ".join(findings[:SHOWN])
-    return f"{shown}; and {len(findings) - SHOWN} more" if len(findings) > SHOWN else shown
+    count = error.error_count()
+    shown = "; ".join(_finding(each, model) for each in error.errors(include_url=False)[:SHOWN])
+    return f"{shown}; and {count - SHOWN} more" if count > SHOWN else shown
 
 
 def _finding(finding: Any, model: type[BaseModel] | None) -> str:
     """Return a finding in the words of the file, where pydantic's are those of a programmer."""
-    *sections, last = [str(part) for part in finding["loc"] if part != "[key]"] or [""]
+    *sections, last = [str(part)[:WIDTH] for part in finding["loc"] if part != "[key]"] or [""]
     where = ".".join([*sections, last])
     match finding["type"]:
         case "extra_forbidden":

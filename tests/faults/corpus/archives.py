@@ -25,7 +25,8 @@ def zip_of(*members: tuple[str | zipfile.ZipInfo, bytes], how: int = zipfile.ZIP
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", how) as archive:
         for name, content in members:
-            archive.writestr(name, content)
+            with archive.open(name, "w") as member:  # not by `writestr`, which warns of names that occur twice
+                member.write(content)
     return file.getvalue()
 
 
@@ -173,6 +174,7 @@ REFUSED: dict[str, Case] = {
     "empty.zip": _file(ZIP, bytes),
     "empty.tar": _file(TAR, bytes),
     "empty.7z": _file(SEVEN, bytes),
+    "3 GB, packed": _file(GZ, gz_bomb),
     "a hard link": _file(TAR, lambda: tar_of((special(tarfile.LNKTYPE, target="/etc/passwd"), b""))),
     "a link, then a file in it": _file(
         TAR, lambda: tar_of((special(tarfile.SYMTYPE, "train-jpg", "/tmp"), b""), ("train-jpg/x.jpg", CHIP))
@@ -180,10 +182,9 @@ REFUSED: dict[str, Case] = {
     "a fifo": _file(TAR, lambda: tar_of((special(tarfile.FIFOTYPE), b""))),
     "a block device": _file(GZ, lambda: gz(tar_of((special(tarfile.BLKTYPE), b"")))),
     "a link.zip": _file(ZIP, lambda: zip_of((linked("/"), b"/etc/passwd"))),
-    "twice.zip": _file(ZIP, lambda: zip_of((NAME, CHIP)).replace(b"PK\5\6", b"PK\5\6")[:0] + _twice()),
+    "twice.zip": _file(ZIP, lambda: _twice()),
     "a file and a folder of one name": _file(ZIP, lambda: zip_of(("train-jpg/a", CHIP), ("train-jpg/a/b.jpg", CHIP))),
     "a folder and a file of one name": _file(TAR, lambda: tar_of(("train-jpg/a/b.jpg", CHIP), ("train-jpg/a", CHIP))),
-    "a size of 0 that is 900 MB": _file(ZIP, partial(lying_zip, 0)),
     "a size of 10 that is 900 MB": _file(ZIP, partial(lying_zip, 10)),
     "members that overlap": _file(ZIP, partial(overlapping, 60_000)),
     "8 exabytes": _file(TAR, huge_member),
@@ -195,6 +196,8 @@ REFUSED: dict[str, Case] = {
     "a name of 5,000 letters": _file(ZIP, lambda: zip_of(("train-jpg/" + "x" * 5000 + ".jpg", CHIP))),
     "a name of 5,000 letters.tar": _file(TAR, lambda: tar_of(("train-jpg/" + "x" * 5000 + ".jpg", CHIP))),
     "5,000 folders deep": _file(TAR, lambda: tar_of(("train-jpg/" + "x/" * 5000 + "a.jpg", CHIP))),
+    "a name with a line break": _file(ZIP, lambda: zip_of(("train-jpg/a\nb.jpg", CHIP))),
+    "escapes in a name": _file(ZIP, lambda: zip_of(("train-jpg/\x1b]0;owned\x07.jpg", CHIP))),
     "escapes in a name that leads out": _file(ZIP, lambda: zip_of(("../\x1b]0;owned\x07.jpg", CHIP))),
     "no packing that is known": _file(ZIP, lambda: zip_of((NAME, CHIP)).replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x63\0")),
     "a terabyte, sparse": _file(TAR, sparse),
@@ -203,13 +206,11 @@ EITHER: dict[str, Case] = {
     "names of two cases": _file(ZIP, lambda: zip_of((NAME, CHIP), ("train-jpg/TRAIN_0.jpg", CHIP))),
     "a name that is no UTF-8": _file(ZIP, lambda: raw_name(b"\xff\xfe\x80.jpg")),
     "a name with NUL": _file(ZIP, lambda: raw_name(b"../..\0.jpg")),
-    "a name with a line break": _file(ZIP, lambda: zip_of(("train-jpg/a\nb.jpg", CHIP))),
-    "escapes in a name": _file(ZIP, lambda: zip_of(("train-jpg/\x1b]0;owned\x07.jpg", CHIP))),
     "a name with a NUL.tar": _file(TAR, lambda: tar_of(("train-jpg/a\0b.jpg", CHIP))),
     "zips in zips": _file("bundle.zip", partial(bomb_of_zips, 3)),
-    "100,000 members": _file(ZIP, partial(of_members, 100_000)),
+    "20,000 members": _file(ZIP, partial(of_members, 20_000)),
+    "a size of 0 that is 900 MB": _file(ZIP, partial(lying_zip, 0)),
     "a 7z of 1 GB": _file(SEVEN, seven_bomb),
-    "3 GB, packed": _file(GZ, gz_bomb),
 }
 CASES = {**EITHER, **REFUSED}
 

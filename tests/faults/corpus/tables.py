@@ -64,7 +64,6 @@ REFUSED: dict[str, Case] = {
     "a tag of 100,000 letters": _of_cells(b"train_20," + b"x" * 100_000 + b"\n"),
     "a table of 900 MB in an archive": _zipped,
     "a picture": _file(lambda: [b"\x89PNG\r\n\x1a\n", bytes(range(256)) * 100]),
-    "carriage returns": _file(lambda: [HEADER, b"\r" * MANY]),
     "10,000,000 rows of one id": _file(lambda: [HEADER, *[b"train_0,clear primary\n" * 10**5] * 100]),
     "an id of 100,000 letters, twice": _of_cells(*[b"x" * 100_000 + b",clear primary\n"] * 2),
 }
@@ -75,6 +74,7 @@ EITHER: dict[str, Case] = {
     "ids that lead out": _of_cells(b"../../etc/passwd,clear primary\n", b"/etc/passwd,clear primary\n"),
     "escapes in an id": _of_cells(b"train_" + SCREEN + b",clear primary\n"),
     "bidirectional marks": _of_cells("train_\u202egpj.exe,clear primary\n".encode()),
+    "carriage returns": _file(lambda: [HEADER, b"\r" * MANY]),
     "HTML": _of_cells(b'"<img src=x onerror=alert(1)>",clear primary\n'),
 }
 CASES = {**EITHER, **REFUSED}
