@@ -16,7 +16,6 @@ from competition.spec.metric import DECISIONS, Metric
 from competition.spec.submission import Kind, Submission
 from competition.spec.tables import TableForm, Tables
 
-
 MOST_LABELS = 10_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections import Counter
@@ -10,12 +11,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from competition.spec.tables import TableForm, split_words
-from competition.tables.csv_files import DELIMITERS, CsvFile, Sharing, encoding_of, head_of
+from competition.tables.cells import Sharing
+from competition.tables.csv_files import DELIMITERS, HEAD, CsvFile, encoding_of
 
+MOST_HEAD = 1 << 24  # bytes in which a second row is looked for
 PROBED = 200  # rows by which the delimiter is found
 RARE_IN_LABELS = ("|", ";", "\t")
 CELLS_PROBED = 20000  # different cells by which a separator is found
 MOST = 0.5  # different words per different cell, where a mark separates tags
+
 
 class OneColumnError(csv.Error):
     """The file is a list, and no table."""
@@ -98,6 +102,25 @@ def read_grid(path: str, content: bytes) -> Grid:
         elif any(row):
             whole.append(share(row))
     return Grid(path, file.header, whole, form.delimiter, encoding, torn)
+
+
+def head_of(content: bytes) -> bytes:
+    """Return the first rows of a table, whole: about `HEAD` bytes, or more where that takes it to reach a second row.
+
+    Where quotes are wrong, or lines end otherwise than in all the world, this is the whole content, up to `MOST_HEAD`.
+    """
+    size = HEAD
+    while size < min(len(content), MOST_HEAD):
+        lines = content[:size].splitlines(keepends=True)[:-1]
+        odd = sum(line.count(b'"') for line in lines) % 2  # the last row goes on in the next line
+        while odd and lines:
+            odd ^= lines.pop().count(b'"') % 2
+        if len(lines) > 1:
+            head = b"".join(lines)
+            unit = 4 if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else 2 if b"\0" in head else 1
+            return head[: len(head) // unit * unit]  # the end of a line may be half a letter
+        size *= 4
+    return content[:MOST_HEAD]
 
 
 def _fit(head: bytes, form: TableForm) -> float:

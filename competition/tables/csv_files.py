@@ -14,19 +14,19 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
 from competition.common.files import open_ordinary
 from competition.common.folders import is_junk
 from competition.common.text import cut, first, readable
 from competition.spec.tables import TableForm
+from competition.tables.cells import Sharing
 from competition.tables.problems import Problem, lines_of, problems_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-T = TypeVar("T")
 Row = tuple[int, list[str]]  # the line on which it ends, from 1, and its cells
 PLAIN = TableForm()
 DELIMITERS = {";": '";"', "\t": r'"\t"', "|": '"|"', ",": '","', " ": '" "', ":": '":"'}  # as a TOML file has them
@@ -40,10 +40,8 @@ BOMS = (
 )
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")  # what no text with one byte per letter contains
 HEAD = 1 << 16  # bytes by which UTF-16 and the delimiter are known
-MOST_HEAD = 1 << 24  # and bytes in which a second row begins
 LARGEST = 1 << 28  # bytes of a table; what unpacks from a small archive may be of any size
 MOST_COLUMNS = 10_000
-REMEMBERED = 4096  # cells or rows that are kept once, however often they occur
 REMEDY = 'say encoding = "{}" under [tables], or '
 NOT_LATIN = re.compile(rb"[\x80-\x9f]")  # control characters in Latin-1, letters and quotes in Windows' code page
 
@@ -103,15 +101,6 @@ class CsvFile:
         found = {mark: len(set(needed).intersection(_split(line, mark))) for mark in others}
         best = max(found, key=lambda mark: found[mark])
         return best if found[best] > len(set(needed).intersection(self.header)) else ""
-
-
-class Sharing(dict[Any, Any]):
-    """Returns a cell or row as the same object as before where it occurred: of millions of rows, many hold the same."""
-
-    def __call__(self, value: T) -> T:
-        """Return it, or its equal that came before."""
-        same: T = self.setdefault(value, value) if len(self) < REMEMBERED else self.get(value, value)
-        return same
 
 
 class CsvBody:
@@ -223,25 +212,6 @@ def _two_byte_encoding(content: bytes) -> str:
         return ""
     halves = {"utf-16-le": head[1::2], "utf-16-be": head[::2]}
     return next((name for name, half in halves.items() if half.count(0) > len(half) / 2), "")
-
-
-def head_of(content: bytes) -> bytes:
-    """Return the first rows of a table, whole: about `HEAD` bytes, or more where that takes it to reach a second row.
-
-    Where quotes are wrong, or lines end otherwise than in all the world, this is the whole content, up to `MOST_HEAD`.
-    """
-    size = HEAD
-    while size < min(len(content), MOST_HEAD):
-        lines = content[:size].splitlines(keepends=True)[:-1]
-        odd = sum(line.count(b'"') for line in lines) % 2  # the last row goes on in the next line
-        while odd and lines:
-            odd ^= lines.pop().count(b'"') % 2
-        if len(lines) > 1:
-            head = b"".join(lines)
-            unit = 4 if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else 2 if b"\0" in head else 1
-            return head[: len(head) // unit * unit]  # the end of a line may be half a letter
-        size *= 4
-    return content[:MOST_HEAD]
 
 
 def content_of(path: Path) -> bytes:

@@ -269,15 +269,14 @@ def _empty_columns(file: CsvFile) -> set[str]:
     return set(places) if has_rows else set()
 
 
-def _read_arrays(
-    path: Path, competition: Competition, most: int
-) -> tuple[list[str], list[str], NDArray[np.float64]]:
+def _read_arrays(path: Path, competition: Competition, most: int) -> tuple[list[str], list[str], NDArray[np.float64]]:
     try:
         arrays = read_arrays(path, ("names", "scores", "labels"), most)
         labels = arrays["labels"].tolist() if "labels" in arrays else list(competition.labels)
         names, scores = arrays["names"].tolist(), arrays["scores"].astype(np.float64)
     except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        reason = said.splitlines()[0] if said else type(error).__name__
         raise UserError(f"Cannot read {path}: {reason}. Expected the arrays names, scores and labels.") from error
     names, labels = list(map(str, names)), list(map(str, labels))
     _check_labels(path, labels, competition)

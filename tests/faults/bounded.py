@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import resource
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from competition.common.errors import UserError
@@ -53,45 +53,55 @@ class Outcome:
 
 def bounded(action: Callable[[], object]) -> Outcome:
     """Run something in a fork of this process, within bounds."""
+    (outcome,) = all_bounded([action])
+    return outcome
+
+
+def all_bounded(actions: Sequence[Callable[[], object]]) -> list[Outcome]:
+    """Run one thing after the other in one fork of this process; what ends it is the last outcome."""
     reading, writing = os.pipe()
     began = time.monotonic()
     child = os.fork()
     if not child:
         os.close(reading)
-        _run(action, writing)
+        _run(actions, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as stream:
         said = stream.read()
     _, status = os.waitpid(child, 0)
-    seconds = time.monotonic() - began
-    if said:
-        line, trace, peak = pickle.loads(said)  # of our own child
-        return Outcome(line, trace, seconds, peak)
-    return Outcome("", f"the process ended with {status} (signal {os.WTERMSIG(status)})", seconds, 0)
+    outcomes = [Outcome(**json.loads(line)) for line in said.splitlines()]
+    if len(outcomes) < len(actions):
+        what = f"the process ended with {status} (signal {os.WTERMSIG(status)})"
+        outcomes.append(Outcome("", what, time.monotonic() - began, 0))
+    return outcomes
 
 
-def _run(action: Callable[[], object], pipe: int) -> None:
-    """Run it, tell the parent, and end the process, whatever happens."""
-    line = trace = ""
-    peak = 0
+def _run(actions: Sequence[Callable[[], object]], pipe: int) -> None:
+    """Run them, tell the parent of each, and end the process, whatever happens."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(int(STOPPED * SECONDS))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + CEILING, used + CEILING))
-        base = _resident()
-        try:
-            action()
-        except UserError as error:
-            line = str(error)
-        except BaseException:  # that is what is looked for
-            trace = traceback.format_exc()
-        peak = _resident() - base
+        for action in actions:
+            os.write(pipe, f"{json.dumps(asdict(_outcome_of(action)))}\n".encode())
+    finally:
         with suppress(Exception):
             sys.stdout.flush()
-        os.write(pipe, pickle.dumps((line, trace[-4000:], peak)))
-    finally:
         os._exit(0)
+
+
+def _outcome_of(action: Callable[[], object]) -> Outcome:
+    line = trace = ""
+    base, began = _resident(), time.monotonic()
+    signal.alarm(int(STOPPED * SECONDS))
+    try:
+        action()
+    except UserError as error:
+        line = str(error)
+    except BaseException:  # that is what is looked for
+        trace = traceback.format_exc()[-4000:]
+    signal.alarm(0)
+    return Outcome(line, trace, time.monotonic() - began, _resident() - base)
 
 
 def _resident() -> int:

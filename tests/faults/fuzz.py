@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
-import pickle
 import random
 import resource
 import shutil
@@ -33,7 +33,33 @@ FOUND = Path(__file__).parent / "corpus" / "found"
 SLOW, MUCH = 10, BYTES
 ROUND = 400  # files that one process reads
 WORDS = [0, 1, 2, 7, 8, 16, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
-TEXTS = [b"", b"\0", b"\xff", b'"', b"'", b"\n", b"\r", b",", b";", b"\t", b"../", b"/", b"-1", b"1e400", b"nan", b"[", b"{", b"]" , b"}", b"=", b"#", b"999999999999999999999", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\x1b["]
+TEXTS = [
+    b"",
+    b"\0",
+    b"\xff",
+    b'"',
+    b"'",
+    b"\n",
+    b"\r",
+    b",",
+    b";",
+    b"\t",
+    b"../",
+    b"/",
+    b"-1",
+    b"1e400",
+    b"nan",
+    b"[",
+    b"{",
+    b"]",
+    b"}",
+    b"=",
+    b"#",
+    b"999999999999999999999",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+    b"\x1b[",
+]
 Change = Callable[[bytearray, random.Random], None]
 
 
@@ -122,7 +148,12 @@ def read(reader: str, how: str, name: str, content: bytes, folder: Path) -> str:
     signal.signal(signal.SIGALRM, _too_slow)
     signal.alarm(SLOW)
     try:
-        with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        with (
+            warnings.catch_warnings(),
+            open(os.devnull, "w") as nowhere,
+            redirect_stdout(nowhere),
+            redirect_stderr(nowhere),
+        ):
             warnings.simplefilter("ignore")
             READERS[reader][how](path)
     except UserError as error:
@@ -161,16 +192,19 @@ def apart(tries: Callable[[], Iterator[tuple[str, bytes, str]]], reader: str) ->
         _work(tries, reader, folder, log, last)
     _, status = os.waitpid(child, 0)
     try:
-        count, finds = pickle.loads(log.read_bytes()) if log.exists() else (0, [])  # of our own child
+        count, found = json.loads(log.read_text()) if log.exists() else (0, [])
+        finds = [Find(reader, how, name, bytes.fromhex(content), what) for how, name, content, what in found]
         if status and last.exists():
-            name, content, how = pickle.loads(last.read_bytes())
-            finds.append(Find(reader, how, name, content, f"the process ended with {status}"))
+            how, name, content = json.loads(last.read_text())
+            finds.append(Find(reader, how, name, bytes.fromhex(content), f"the process ended with {status}"))
         return count, finds
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _work(tries: Callable[[], Iterator[tuple[str, bytes, str]]], reader: str, folder: Path, log: Path, last: Path) -> None:
+def _work(
+    tries: Callable[[], Iterator[tuple[str, bytes, str]]], reader: str, folder: Path, log: Path, last: Path
+) -> None:
     code = 1
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -180,20 +214,25 @@ def _work(tries: Callable[[], Iterator[tuple[str, bytes, str]]], reader: str, fo
         count, finds, kinds = 0, list[Find](), set[str]()
         _warm(reader)
         for name, content, how in tries():
-            last.write_bytes(pickle.dumps((name, content, how)))
+            last.write_text(json.dumps((how, name, content.hex())))
             what = read(reader, how, name, content, inside)
             count += 1
             if what and (find := Find(reader, how, name, content, what)).kind not in kinds:
                 kinds.add(find.kind)
                 finds.append(find)
             if what or not count % 50:
-                log.write_bytes(pickle.dumps((count, finds)))
-        log.write_bytes(pickle.dumps((count, finds)))
+                _note(log, count, finds)
+        _note(log, count, finds)
         code = 0
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _note(log: Path, count: int, finds: list[Find]) -> None:
+    found = [(find.how, find.name, find.content.hex(), find.what) for find in finds]
+    log.write_text(json.dumps((count, found)))
 
 
 def _warm(reader: str) -> None:
@@ -258,7 +297,10 @@ def main() -> None:
                     kinds.add(find.kind)
                     small = smaller(find)
                     print(f"{reader} {small.write(given.found)}\n  {find.kind}", flush=True)
-        print(f"{reader}: {(time.monotonic() - began) / 60:.1f} minutes, {count:,} files read, {len(kinds)} finds", flush=True)
+        print(
+            f"{reader}: {(time.monotonic() - began) / 60:.1f} minutes, {count:,} files read, {len(kinds)} finds",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

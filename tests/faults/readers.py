@@ -123,7 +123,7 @@ def exported(path: Path) -> None:
 
     from models.export.formats import read
 
-    found = read(path)
+    found = read(path, accelerated=False)  # what OpenVINO makes of it is compared with Keras' anyway
     size, bands = found.manifest.inputs.size, len(found.manifest.inputs.bands)
     if size <= 64:
         found.runner_for(np.zeros((1, size, size, bands), np.uint8))(np.zeros((1, size, size, bands), np.uint8))
@@ -135,7 +135,11 @@ def weights(path: Path) -> None:
 
     from models.networks.applications import _load_file
 
-    _load_file(keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3), alpha=0.35), path, "mobilenet_v2")
+    _load_file(
+        keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3), alpha=0.35),
+        path,
+        "mobilenet_v2",
+    )
 
 
 READERS["exports"] = {"export": exported}

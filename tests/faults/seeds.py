@@ -24,12 +24,21 @@ TABLES = {
     "scores.csv": b"image_name,clear,water\ntrain_0,0.5,1\ntrain_1,1e-3,0\n",
     "renamed.csv": "old\tnew\né\tü\n".encode("utf-16"),
 }
-MEMBERS = ((archives.NAME, archives.CHIP * 20), ("train-jpg/train_1.jpg", bytes(300)), ("train_v2.csv", TABLES["tags.csv"]))
+MEMBERS = (
+    (archives.NAME, archives.CHIP * 20),
+    ("train-jpg/train_1.jpg", bytes(300)),
+    ("train_v2.csv", TABLES["tags.csv"]),
+)
 
 
 def large(name: str) -> Callable[[], bytes]:
     """Return what makes a small file of a kind in which offsets and sizes are many."""
-    return {"tif": partial(chips.made_tiff), "tiles.tif": lambda: chips.tiff(np.zeros((64, 64, 3), np.uint16), tile=(16, 16), compression="zlib", photometric="rgb")}[name]
+    return {
+        "tif": partial(chips.made_tiff),
+        "tiles.tif": lambda: chips.tiff(
+            np.zeros((64, 64, 3), np.uint16), tile=(16, 16), compression="zlib", photometric="rgb"
+        ),
+    }[name]
 
 
 def seeds(reader: str) -> dict[str, bytes]:
@@ -37,8 +46,22 @@ def seeds(reader: str) -> dict[str, bytes]:
     match reader:
         case "chips":
             made = {f"chip.{end}": make() for end, make in chips.VALID.items()}
-            others = ("animated.gif", "animated.png", "cmyk.jpg", "cmyk.tif", "planar", "palette", "1-bit", "pages.tif", "float16")
-            return made | {f"{name}.x": _content(chips.EITHER[name]) for name in others} | {name: large(name)() for name in ("tif", "tiles.tif")}
+            others = (
+                "animated.gif",
+                "animated.png",
+                "cmyk.jpg",
+                "cmyk.tif",
+                "planar",
+                "palette",
+                "1-bit",
+                "pages.tif",
+                "float16",
+            )
+            return (
+                made
+                | {f"{name}.x": _content(chips.EITHER[name]) for name in others}
+                | {name: large(name)() for name in ("tif", "tiles.tif")}
+            )
         case "tables":
             return TABLES
         case "archives":
@@ -47,7 +70,15 @@ def seeds(reader: str) -> dict[str, bytes]:
             tar = archives.tar_of(*MEMBERS)
             pax = archives.tar_of(("train-jpg/" + "é" * 120 + ".jpg", archives.CHIP), form=archives.tarfile.PAX_FORMAT)
             nested = archives.zip_of(("train-jpg.zip", zipped), ("more.tar", tar))
-            return {"train-jpg.zip": zipped, "train-jpg.tar": tar, "train-jpg.tar.gz": archives.gz(tar), "train-jpg.7z": seven, "pax/train-jpg.tar": pax, "nested/train-jpg.zip": nested, "tar/train-jpg.tar.7z": archives.seven_of(tar, "train-jpg.tar")}
+            return {
+                "train-jpg.zip": zipped,
+                "train-jpg.tar": tar,
+                "train-jpg.tar.gz": archives.gz(tar),
+                "train-jpg.7z": seven,
+                "pax/train-jpg.tar": pax,
+                "nested/train-jpg.zip": nested,
+                "tar/train-jpg.tar.7z": archives.seven_of(tar, "train-jpg.tar"),
+            }
         case "scores":
             file = io.BytesIO()
             np.savez_compressed(file, **scores.GOOD)
@@ -99,5 +130,7 @@ def _weights() -> dict[str, bytes]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tiny.weights.h5"
-        keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3), alpha=0.35).save_weights(path)
+        keras.applications.MobileNetV2(
+            weights=None, include_top=False, input_shape=(32, 32, 3), alpha=0.35
+        ).save_weights(path)
         return {path.name: path.read_bytes()}

@@ -44,7 +44,14 @@ def tiff(array: np.ndarray[Any, Any] | None = None, **options: Any) -> bytes:
 def tiff_of(tags: dict[int, tuple[int, int, int]], data: bytes = b"", next_ifd: int = 0, first: int = 8) -> bytes:
     """Return a TIFF of some tags: type, count and value (or offset) by number; the pixels follow the directory."""
     entries = b"".join(struct.pack("<HHII", tag, *entry) for tag, entry in sorted(tags.items()))
-    return b"II*\0" + struct.pack("<I", first) + struct.pack("<H", len(tags)) + entries + struct.pack("<I", next_ifd) + data
+    return (
+        b"II*\0"
+        + struct.pack("<I", first)
+        + struct.pack("<H", len(tags))
+        + entries
+        + struct.pack("<I", next_ifd)
+        + data
+    )
 
 
 SHORT, LONG = 3, 4
@@ -116,7 +123,7 @@ def tiff_bomb(side: int, **options: Any) -> bytes:
     head = tiff_of(tags).ljust(1000, b"\0")
     head += struct.pack(f"<{count}I", *[PIXELS] * count)
     head = head.ljust(2200, b"\0") + struct.pack(f"<{count}I", *[len(strip)] * count)
-    return head.ljust(3000, b"\0") + struct.pack("<HHH", 8, 8, 8) .ljust(PIXELS - 3000, b"\0") + strip
+    return head.ljust(3000, b"\0") + struct.pack("<HHH", 8, 8, 8).ljust(PIXELS - 3000, b"\0") + strip
 
 
 def webp_bomb() -> bytes:
@@ -208,14 +215,30 @@ EITHER = {
     "exif 9": _file("chip.jpg", lambda: encoded("JPEG", exif=exif_of(9))),
     "exif 65535": _file("chip.jpg", lambda: encoded("JPEG", exif=exif_of(65535))),
     "exif of noise": _file("chip.jpg", lambda: encoded("JPEG", exif=b"Exif\0\0II*\0" + b"\xff" * 200)),
-    "exif in a circle": _file("chip.jpg", lambda: encoded("JPEG", exif=b"Exif\0\0" + tiff_of({274: (SHORT, 1, 6)}, next_ifd=8))),
+    "exif in a circle": _file(
+        "chip.jpg", lambda: encoded("JPEG", exif=b"Exif\0\0" + tiff_of({274: (SHORT, 1, 6)}, next_ifd=8))
+    ),
     "orientation of 10^9 values": _file("chip.tif", partial(made_tiff, t274=(SHORT, 10**9, 8))),
-    "tile of 2^31": _file("chip.tif", partial(made_tiff, t322=(LONG, 1, 2**31), t323=(LONG, 1, 2**31), t324=(LONG, 1, PIXELS), t325=(LONG, 1, 1024), t273=None, t279=None)),
+    "tile of 2^31": _file(
+        "chip.tif",
+        partial(
+            made_tiff,
+            t322=(LONG, 1, 2**31),
+            t323=(LONG, 1, 2**31),
+            t324=(LONG, 1, PIXELS),
+            t325=(LONG, 1, 1024),
+            t273=None,
+            t279=None,
+        ),
+    ),
     "7 bits": _file("chip.tif", partial(made_tiff, t258=(SHORT, 1, 7))),
     "xmp of 50 MB": _file("chip.png", lambda: encoded("PNG") + b"exif" * 12_500_000),
 }
 REFUSED = {
-    **{f"half a {end}": _file(f"chip.{end}", lambda made=made: made()[: len(made()) // 2]) for end, made in VALID.items()},
+    **{
+        f"half a {end}": _file(f"chip.{end}", lambda made=made: made()[: len(made()) // 2])
+        for end, made in VALID.items()
+    },
     **{f"the head of a {end}": _file(f"chip.{end}", lambda made=made: made()[:24]) for end, made in VALID.items()},
     "empty": _file("chip.png", bytes),
     "one byte": _file("chip.png", lambda: b"\x89"),
@@ -234,7 +257,18 @@ REFUSED = {
     "tiny tiles.jp2": _file("chip.jp2", partial(j2k_head, 13000, tile=1)),
     "2,000 bands.jp2": _file("chip.jp2", partial(j2k_head, 1000, bands=2000)),
     "bomb.webp": _file("chip.webp", webp_bomb),
-    "tile of 0": _file("chip.tif", partial(made_tiff, t322=(LONG, 1, 0), t323=(LONG, 1, 0), t324=(LONG, 1, PIXELS), t325=(LONG, 1, 1024), t273=None, t279=None)),
+    "tile of 0": _file(
+        "chip.tif",
+        partial(
+            made_tiff,
+            t322=(LONG, 1, 0),
+            t323=(LONG, 1, 0),
+            t324=(LONG, 1, PIXELS),
+            t325=(LONG, 1, 1024),
+            t273=None,
+            t279=None,
+        ),
+    ),
     "strips beyond the end": _file("chip.tif", partial(made_tiff, t273=(LONG, 1, 2**31))),
     "65,535 samples": _file("chip.tif", partial(made_tiff, t277=(SHORT, 1, 65535))),
     "2^32 pixels.tif": _file("chip.tif", partial(made_tiff, t256=(LONG, 1, 2**32 - 1), t257=(LONG, 1, 2**32 - 1))),

@@ -70,7 +70,7 @@ REFUSED: dict[str, Case] = {
 # Strange, but tables: they are read, or refused where an id cannot be.
 EITHER: dict[str, Case] = {
     "a header alone": _file(lambda: [HEADER]),
-    "formulas": _of_cells(b'"=cmd|\'/c calc\'!A1",clear primary\n', b"@SUM(1),clear primary\n"),
+    "formulas": _of_cells(b"\"=cmd|'/c calc'!A1\",clear primary\n", b"@SUM(1),clear primary\n"),
     "ids that lead out": _of_cells(b"../../etc/passwd,clear primary\n", b"/etc/passwd,clear primary\n"),
     "escapes in an id": _of_cells(b"train_" + SCREEN + b",clear primary\n"),
     "bidirectional marks": _of_cells("train_\u202egpj.exe,clear primary\n".encode()),
@@ -80,4 +80,11 @@ EITHER: dict[str, Case] = {
 CASES = {**EITHER, **REFUSED}
 
 # Tables of scores: what stands in the cell of the first label.
-CELLS = {"1e400": b"1e400", "nan": b"nan", "inf": b"-inf", "0x1p-3": b"0x1p-3", "long": b"0." + b"1" * 100_000, "_": b"1_0"}
+CELLS = {
+    "1e400": b"1e400",
+    "nan": b"nan",
+    "inf": b"-inf",
+    "0x1p-3": b"0x1p-3",
+    "long": b"0." + b"1" * 100_000,
+    "_": b"1_0",
+}

@@ -11,7 +11,9 @@ LABELS = '["sand", "rock", "kelp"]'
 SCREEN = "\x1b]0;owned\x07"
 
 
-def competition(top: str = "", *, labels: str = LABELS, tables: str = "", images: str = "", train: str = '"labels.csv"') -> str:
+def competition(
+    top: str = "", *, labels: str = LABELS, tables: str = "", images: str = "", train: str = '"labels.csv"'
+) -> str:
     """Return a competition's file with further entries."""
     return f"""
 name = "seabed"
@@ -53,7 +55,9 @@ COMPETITIONS: dict[str, Case] = {
     "20 MB": _file(lambda: "#" * 20_000_000, "a.toml"),
     "1,000,000 labels": _competition(labels=json.dumps([f"l{number}" for number in range(10**6)])),
     "a label of HTML, escapes and blanks": _competition(labels=json.dumps(["<b>", SCREEN, "c"])),
-    "a title with escapes": _file(lambda: competition().replace("What lies", "What\\u001b]0;owned\\u0007 lies"), "a.toml"),
+    "a title with escapes": _file(
+        lambda: competition().replace("What lies", "What\\u001b]0;owned\\u0007 lies"), "a.toml"
+    ),
     "a column with escapes": _competition(tables='fold_column = "\\u001b[31m"'),
     "a table that leads out": _competition(train='"../../labels.csv"'),
     "an absolute table": _competition(train='"/etc/passwd"'),
