@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
-from competition.common.text import counted, lasting, readable
+from competition.common.text import counted, lasting, readable, spelled_out
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -193,7 +193,7 @@ class Reporter:
         if not self._is_silent and stream is not None:
             from tqdm import tqdm
 
-            tqdm.write(line, file=stream)
+            tqdm.write(spelled_out(line), file=stream)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

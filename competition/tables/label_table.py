@@ -198,6 +198,8 @@ def _about_ids(chips: Lines, body: CsvBody, *, repeated: bool = True) -> list[Pr
     if body.file.exact:  # the caller knows the ids, and reports empty ones as unknown
         return again
     nameless = [row for row, name in enumerate(chips.keys) if not name]
+    odd = [row for row, name in enumerate(chips.keys) if not name.isprintable()]
+    again += chips.problems_of("ids with control characters", odd)
     return [*again, *chips.problems_of("rows without an id", nameless, kind="lost")]
 
 

@@ -65,6 +65,8 @@ REFUSED: dict[str, Case] = {
     "a table of 900 MB in an archive": _zipped,
     "a picture": _file(lambda: [b"\x89PNG\r\n\x1a\n", bytes(range(256)) * 100]),
     "10,000,000 rows of one id": _file(lambda: [HEADER, *[b"train_0,clear primary\n" * 10**5] * 100]),
+    "escapes in an id": _of_cells(b"train_" + SCREEN + b",clear primary\n"),
+    "bidirectional marks": _of_cells("train_\u202egpj.exe,clear primary\n".encode()),
     "an id of 100,000 letters, twice": _of_cells(*[b"x" * 100_000 + b",clear primary\n"] * 2),
 }
 # Strange, but tables: they are read, or refused where an id cannot be.
@@ -72,8 +74,6 @@ EITHER: dict[str, Case] = {
     "a header alone": _file(lambda: [HEADER]),
     "formulas": _of_cells(b"\"=cmd|'/c calc'!A1\",clear primary\n", b"@SUM(1),clear primary\n"),
     "ids that lead out": _of_cells(b"../../etc/passwd,clear primary\n", b"/etc/passwd,clear primary\n"),
-    "escapes in an id": _of_cells(b"train_" + SCREEN + b",clear primary\n"),
-    "bidirectional marks": _of_cells("train_\u202egpj.exe,clear primary\n".encode()),
     "carriage returns": _file(lambda: [HEADER, b"\r" * MANY]),
     "HTML": _of_cells(b'"<img src=x onerror=alert(1)>",clear primary\n'),
 }
