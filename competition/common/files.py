@@ -8,28 +8,30 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import threading
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, naming
 from competition.common.locks import is_dead, own_mark
 from competition.common.text import readable
 
 _asking_umask = threading.Lock()
 FLUSHED_AT_ONCE = 16  # files of a folder
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
 SCRATCH = "scratch"
 TEMPORARY = ".tmp-"  # how names of what is not whole yet begin; the mark of their process follows
 LEFT = re.compile(rf"{re.escape(TEMPORARY)}([0-9a-f]{{8}})-(\d+)-\w+\.(.+)", re.DOTALL)
 # After which what a process of another machine has written last is a leftover. Nothing that is written takes a day; of
 # the week, the rest is for a machine that was asleep.
 SAFE_SECONDS = 7 * 24 * 3600
+LARGEST_TEXT = 1 << 24  # bytes of a file that a person writes
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
 
@@ -57,20 +59,6 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Name the file that could not be written where the disk is full or fails: Python names none of an open file."""
-    try:
-        yield
-    except OSError as error:
-        # NumPy has its own words for a disk that does not take an array, and no number.
-        is_short = error.errno is None and any(words in str(error) for words in ("requested and", "free space"))
-        if is_short or error.errno in DISK:
-            number = error.errno or errno.ENOSPC
-            raise OSError(number, os.strerror(number), str(path)) from error
-        raise
 
 
 def check_writable(path: Path) -> None:
@@ -232,6 +220,42 @@ def checked_name(kind: str, name: str) -> str:
             "and begin with a letter or digit."
         )
     return name
+
+
+def open_ordinary(path: Path, most: int, *, buffering: int = -1) -> IO[bytes]:
+    """Open a file for reading that ends: no pipe, no device, and no more than `most` bytes.
+
+    Raises:
+        OSError: if it cannot be opened, or is none of these; `strerror` says why.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    if state.st_size > most:
+        why = f"it holds {readable(state.st_size)}, and {readable(most)} is the most that is read of such a file"
+        raise OSError(errno.EFBIG, why, str(path))
+    return path.open("rb", buffering)
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Args:
+        path: of the file.
+        what: it is, such as "competition file", for the line that refuses it.
+
+    Raises:
+        UserError: if it cannot be read, or is no TOML.
+    """
+    try:
+        with open_ordinary(path, LARGEST_TEXT) as file:
+            return tomllib.loads(file.read().decode("utf-8").replace("\r\n", "\n"))
+    except OSError as error:
+        raise UserError(f"Cannot read the {what} {path}: {error.strerror}.") from error
+    except ValueError as error:  # of the encoding, the syntax, or a number of thousands of digits
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is not valid TOML: it is nested too deeply.") from error
 
 
 def digest_json(value: Any) -> str:

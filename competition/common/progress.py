@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
-from competition.common.files import naming
-from competition.common.text import counted, lasting, readable
+from competition.common.errors import naming
+from competition.common.text import counted, lasting, readable, spelled_out
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -198,7 +198,7 @@ class Reporter:
         if not self._is_silent and stream is not None:
             from tqdm import tqdm
 
-            tqdm.write(line, file=stream)
+            tqdm.write(spelled_out(line), file=stream)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from competition.common.errors import UserError
-from competition.common.files import digest_json, write_json
+from competition.common.files import digest_json, open_ordinary, write_json
 
 T = TypeVar("T")
+LARGEST = 1 << 28  # bytes of a record
 
 
 class DamagedError(UserError):
@@ -68,7 +69,8 @@ def read_record(
         UserError: that `parse` raises.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open_ordinary(path, LARGEST) as file:
+            content = json.loads(file.read().decode("utf-8"))
         if not isinstance(content, dict):
             raise TypeError(f"expected an object, received {content!r:.40}")
         received = content.pop("format", version)

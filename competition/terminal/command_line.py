@@ -16,6 +16,7 @@ from competition.common.errors import GIVEN, UserError
 from competition.common.interrupts import heeded
 from competition.terminal.output import DEBUG
 
+BAD_INPUT = 2  # as click has it
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -40,7 +41,7 @@ class Verbs(RichGroup):
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
+        """Run the verb; 2 is the exit code of bad input, 1 of a disk that fails, 130 of an interruption."""
         try:
             with heeded():
                 return super().invoke(ctx)
@@ -48,7 +49,7 @@ class Verbs(RichGroup):
             if ctx.meta.get(DEBUG):
                 raise
             _complain(str(error))
-            ctx.exit(1)
+            ctx.exit(BAD_INPUT)
         except OSError as error:  # a disk that is full, read-only or not ours
             if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise

@@ -95,10 +95,10 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
     provenance = read_provenance(path)
     # What was asked for when it was written is what it is held to now.
     exclusive = provenance.get("exclusive", True)
-    content = path.read_bytes()
     report = validate_submission(path, workspace.competition, workspace.sample, exclusive=exclusive)
     if not report.is_valid:
         raise report.error()
+    content = path.read_bytes()
     digest = sha256(content).hexdigest()
     if digest != provenance.get("sha256", digest) or digest != digest_file(path):
         raise UserError(f"{path} is changing while it is read. Run the command again when it is complete.")

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import open_ordinary
 from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
+from competition.tables.csv_files import LARGEST
 from competition.tables.label_table import LabelRows, parse_rows
 from competition.tables.problems import Problem, problems_of
 from competition.tables.sample import SampleSubmission
@@ -151,7 +153,8 @@ def read_submission(path: Path, competition: Competition) -> LabelRows:
         UserError: if there is no such file.
     """
     try:
-        content = path.read_bytes()
+        with open_ordinary(path, LARGEST) as file:
+            content = file.read()
     except OSError as error:
         raise UserError(f"Cannot read the submission {path}: {error.strerror}.") from error
     scores = competition.metric.judges == SCORES

@@ -74,9 +74,9 @@ def test_flags_are_known_by_the_names_they_had_before(workspace: Workspace) -> N
     path = workspace.submissions / "x.csv"
     path.write_text(path.read_text().replace("primary", "haze clear"))
     path.with_suffix(".json").unlink()
-    assert "rows with more than one of clear, cloudy, haze, partly_cloudy" in run(workspace, "validate x", code=1)
+    assert "rows with more than one of clear, cloudy, haze, partly_cloudy" in run(workspace, "validate x", code=2)
     for asked in ("--any-of-group", "--any-weather"):
-        assert "more than one of" not in run(workspace, f"validate x {asked}", code=1)
+        assert "more than one of" not in run(workspace, f"validate x {asked}", code=2)
     advice = run(workspace, "compare --methods none --cuts fixed --one-weather").splitlines()[-1]
     assert advice.startswith("Next: python run.py blend --auto --members a,b --name best --exclusive")
 
@@ -108,7 +108,7 @@ def test_any_method_with_any_rule_becomes_a_submission(small: Workspace, how: st
     ],
 )
 def test_a_mistake_is_one_line(untouched: Workspace, words: str, line: str) -> None:
-    shown = run(untouched, words, code=1)
+    shown = run(untouched, words, code=2)
     assert shown.startswith("Error: ")
     assert line in shown
     assert shown.count("\n") == 1
@@ -131,7 +131,7 @@ def test_a_submission_out_of_order_is_mended_by_a_flag(workspace: Workspace) -> 
     path.write_bytes(workspace.layout.table("sample_submission_v2.csv").read_bytes())
     good = path.read_text().splitlines()
     path.write_text("\n".join([good[0], *reversed(good[1:])]))
-    assert "Next: python run.py validate theirs --sort" in run(workspace, "validate theirs", code=1)
+    assert "Next: python run.py validate theirs --sort" in run(workspace, "validate theirs", code=2)
     shown = run(workspace, "validate theirs --sort")
     assert "Brought 39 of 40 rows into the sample submission's order.\n" in shown
     assert "theirs.csv is valid: 40 rows" in shown
@@ -152,7 +152,7 @@ def test_without_a_slug_submissions_are_written_and_checked_and_submit_is_not_th
     assert "uploaded by hand" in shown
     assert "without a slug" in run(small, f"submissions list {here}")
     for verb in ("submit x --message y", "submissions sync", "data download"):
-        shown = run(small, f"{verb} {here}", code=1)
+        shown = run(small, f"{verb} {here}", code=2)
         assert "has no slug, so nothing can be submitted or downloaded from here: write slug" in shown
         assert shown.count("\n") == 1
 
@@ -160,5 +160,5 @@ def test_without_a_slug_submissions_are_written_and_checked_and_submit_is_not_th
 def test_a_submission_that_is_not_there_is_named_with_those_that_are(small: Workspace) -> None:
     run(small, "blend --members a --name first --rule fixed --trials 1")
     for verb in ("validate fist", "submit fist --dry-run", "validate first --against fist"):
-        assert "fist.csv. Did you mean first? In " in run(small, verb, code=1)
+        assert "fist.csv. Did you mean first? In " in run(small, verb, code=2)
     assert "with the message 'first'" in run(small, "submit first --dry-run")

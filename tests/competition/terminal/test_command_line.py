@@ -42,7 +42,7 @@ def failing(error: BaseException) -> Callable[[], None]:
 
 def test_a_mistake_is_one_line_with_the_flags_of_the_workspace() -> None:
     result = run(failing(UserError("No folds.", command="folds")))
-    assert (result.exit_code, result.output) == (1, 'Error: No folds. Run "python run.py folds --workspace w".\n')
+    assert (result.exit_code, result.output) == (2, 'Error: No folds. Run "python run.py folds --workspace w".\n')
 
 
 def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:

@@ -322,7 +322,7 @@ def test_what_is_damaged_is_had_back_by_what_the_line_says_and_costs_no_fold(tra
     else:
         asked = ask("train", "--models", "tiny", *flags)
         if not name.endswith(RECIPE):
-            assert (asked.exit_code, asked.output.count("\n")) == (1, 1)
+            assert (asked.exit_code, asked.output.count("\n")) == (2, 1)
             assert len(asked.output) < 700
             command = re.search(r'run "python run\.py (.*?)"', asked.output, re.I)[1]
             assert ask(*command.split()).exit_code == 0
