@@ -27,7 +27,9 @@ def invoked(workspace: Workspace, *arguments: str) -> str:
     return result.stdout
 
 
-def test_a_fold_says_by_which_command_versions_and_device_it_was_made(workspace: Workspace) -> None:
+def test_a_fold_says_by_which_command_versions_and_device_it_was_made(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     invoked(workspace, "fold", "--model", "baseline", "--fold", "1", *FLAGS, "--seeds", "2")
     values = json.loads(invoked(workspace, "status", "--how", "baseline", "--json"))
     (fold,) = values["folds"]
@@ -39,6 +41,7 @@ def test_a_fold_says_by_which_command_versions_and_device_it_was_made(workspace:
     folder = workspace.runs / "baseline/fold1"
     assert fold["networks"] == [digest_file(folder / NETWORK), digest_file(folder / "seed1" / NETWORK)]
     assert fold["made_with"]["fold table"] == json.loads((folder / "job.json").read_text())["fold table"]
+    monkeypatch.setenv("COLUMNS", "80")
     text = invoked(workspace, "status", "--how", "baseline")
     assert max(map(len, text.splitlines())) <= 80
     assert stretch["device"].split()[0] in text
