@@ -3,8 +3,6 @@
 `python -m tests.faults.damage [--share .1] [--only REGEX]` prints a table by kind of file. A case is right if the verb
 gives what it gives on the undamaged workspace, or says in one line which file is damaged, and the command in that line
 brings that about. Wrong are another result, a traceback, an advice that fails, and one that costs complete work.
-
-Measured: see `MEASURED` below.
 """
 
 from __future__ import annotations
@@ -79,17 +77,26 @@ STATUS, LIST = Probe("status --json"), Probe("submissions list --json")
 PREPARE = Probe("data prepare --from KAGGLE", ("ws/data/*.csv", "ws/data/train-jpg/*"))
 CHECK = Probe("data check --json")
 FRESH = Probe(f"fold --fold 0 --model baseline --name fresh {QUICKLY}", ("ws/runs/fresh/fold0/*.npz",))
-DECODED = Probe(f"fold --fold 0 --model baseline --name fresh {QUICKLY} --input-size 24", ("ws/runs/fresh/fold0/*.npz",))
+DECODED = Probe(
+    f"fold --fold 0 --model baseline --name fresh {QUICKLY} --input-size 24", ("ws/runs/fresh/fold0/*.npz",)
+)
 TINY = "--recipes BASE/recipes.toml --input-size 16 --views flips"
 HEADS = Probe(f"fold --fold 0 --model tiny --name fresh {TINY}", ("ws/runs/fresh/fold0/*.npz",))
-BLEND = Probe("blend --members pixels,heads --name again --rule fixed", ("ws/blends/again/*.npz", "ws/submissions/again.csv"))
-NESTED = Probe("blend --members mean,stack --name again --rule fixed", ("ws/blends/again/*.npz", "ws/submissions/again.csv"))
+BLEND = Probe(
+    "blend --members pixels,heads --name again --rule fixed", ("ws/blends/again/*.npz", "ws/submissions/again.csv")
+)
+NESTED = Probe(
+    "blend --members mean,stack --name again --rule fixed", ("ws/blends/again/*.npz", "ws/submissions/again.csv")
+)
 CUTS = Probe("thresholds --model pixels --trials 4", ("ws/runs/pixels/cuts.json",))
 STUDY = Probe(
-    "blend --members pixels,heads --name mean --rule optuna --trials 4", ("ws/blends/mean/*.npz", "ws/submissions/mean.csv")
+    "blend --members pixels,heads --name mean --rule optuna --trials 4",
+    ("ws/blends/mean/*.npz", "ws/submissions/mean.csv"),
 )
 TUNE = Probe(f"tune --model tiny {TINY} --name tuned --trials 2 --dropout .1,.2", ("ws/runs/tuned/fold*/*.npz",))
-AUTO = Probe("auto --recipes BASE/recipes.toml --models tiny --weights BASE --minutes 0.2", ("ws/submissions/best.csv",))
+AUTO = Probe(
+    "auto --recipes BASE/recipes.toml --models tiny --weights BASE --minutes 0.2", ("ws/submissions/best.csv",)
+)
 REPORT = Probe("report", ("ws/report.html",))
 VALIDATE = Probe("validate mean --json")
 SUBMIT = Probe("submit mean --message mean --dry-run --again")
@@ -147,6 +154,16 @@ MEANT = {
 }
 
 
+KINDS = {
+    r"(fold|seed|epoch)\d+": r"\1",
+    r"events\.out.*": "events",
+    r"(cache/networks|cache/features)/[^/]+": r"\1",
+    r"cache/(train|test)-[^/]+": "cache/chips",
+    r"features/\w+\.npy": "features/VIEW.npy",
+    r"[^/]*\.jpg": "CHIP.jpg",
+}
+
+
 def damages(path: Path) -> dict[str, Callable[[], None]]:
     """Return the ways of damaging a file, by name."""
     content = path.read_bytes()
@@ -189,14 +206,10 @@ def _other(path: Path) -> Path | None:
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of a file of the workspace."""
-    if name.startswith(("data/train-jpg", "cache/features", "cache/t")):
-        return re.sub(r"^(data/train-jpg|cache/features|cache)/.*?([^/]*)$", r"\1/\2", name) if name.endswith("json") else (
-            name.split("/")[0] + "/" + ("*.jpg" if name.endswith("jpg") else ("view.npy" if "features" in name else Path(name).name))
-        )
-    name = re.sub(r"fold\d", "fold", name)
-    name = re.sub(r"events\.out.*", "events", name)
-    return re.sub(r"cache/networks/\w+/", "cache/networks/", re.sub(r"seed\d/", "", name))
+    """Return the kind of a file of the workspace: what it is called in every run, fold and cache."""
+    for pattern, kind in KINDS.items():
+        name = re.sub(pattern, kind, name)
+    return name
 
 
 def files_of(site: Path) -> Iterator[str]:
@@ -220,7 +233,8 @@ class Case:
 
     def text(self) -> str:
         """Return the case as a line."""
-        return f"{self.outcome:<14} {self.name} [{self.damage}] {self.probe.words[:60]!r}: {self.said[:700]} | {self.tried}"
+        case = f"{self.name} [{self.damage}] {self.probe.words[:60]!r}"
+        return f"{self.outcome:<14} {case}: {self.said[:700]}; {self.tried}"
 
 
 class Harness:
@@ -297,7 +311,9 @@ class Harness:
                 case.tried.append("moved away")
             elif commands:
                 command = re.sub(r" --workspace \S+", "", commands[0])
-                meant = next((MEANT[said] + command[len(said) :] for said in MEANT if command.startswith(said)), command)
+                meant = next(
+                    (MEANT[said] + command[len(said) :] for said in MEANT if command.startswith(said)), command
+                )
                 case.tried.append(meant)
                 done = whole.verb(*_words(meant, self.base))
                 if done.code == -1:
@@ -369,7 +385,9 @@ def table_of(found: list[Case]) -> str:
     for case in found:
         kinds.setdefault(kind_of(case.name), Counter())[case.outcome] += 1
     columns = [*RIGHT, *WRONG]
-    rows = [[kind, str(sum(counts.values())), *(str(counts[c] or "") for c in columns)] for kind, counts in kinds.items()]
+    rows = [
+        [kind, str(sum(counts.values())), *(str(counts[c] or "") for c in columns)] for kind, counts in kinds.items()
+    ]
     total = sum(kinds.values(), Counter())
     rows.append(["all", str(len(found)), *(str(total[c]) for c in columns)])
     return table(["file", "cases", *columns], rows, "l" + "r" * (len(columns) + 1))

@@ -26,7 +26,9 @@ NOBODY = 65534
 LONGEST = 120  # seconds of a verb
 HEAVY = ("keras", "tensorflow", "optuna", "pandas", "sklearn", "scipy.stats", "h5py", "jinja2", "PIL.Image", "torch")
 QUICK = ("--input-size", "16", "--epochs", "2", "--dense", "8", "--views", "flips", "--batch-size", "16")
-RECIPES = '[tiny]\nbackbone = "TinyNet"\nweights = "{}"\ntrain = "head"\ndense = [8]\nepochs = 3\nlearning_rate = 0.01\n'
+RECIPES = (
+    '[tiny]\nbackbone = "TinyNet"\nweights = "{}"\ntrain = "head"\ndense = [8]\nepochs = 3\nlearning_rate = 0.01\n'
+)
 CHIPS, TABLE, SAMPLE = "train-jpg", "train_v2.csv", "sample_submission_v2.csv"
 
 
