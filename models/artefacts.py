@@ -5,6 +5,7 @@ Nothing here needs Keras; weights are looked at where h5py is, which comes with 
 
 from __future__ import annotations
 
+import re
 import shlex
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from models.backend.seals import check_onnx, check_seal
 from models.inputs.bank_files import rows_in, sums_in
 from models.runs.folders import restart_command
 
+RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
 AGAIN = "Whatever reads it next makes it again."
 
 
@@ -52,7 +54,7 @@ def _of_model(folder: Path) -> Iterator[Looked]:
             yield look(path, "weights", partial(_weights, path), restart_command(path))
         elif path.name == "weights.npy":
             yield look(path, "weights", partial(_unfinished, path), restart_command(path))
-        elif path.suffix == ".json" and path.name not in ("scores.json", "sums.json") and not path.name.startswith("."):
+        elif RECORDS.fullmatch(path.name):
             yield look_at_record(path, "records of training", restart_command(path) or f"train --models {folder.name}")
 
 

@@ -277,7 +277,8 @@ def test_every_module_has_a_test_file_of_its_name() -> None:
 
 def test_tests_lie_where_what_they_test_lies() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
-    assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} == set()
+    of_all_rooms = {"faults"}  # what becomes of the whole chain when it is disturbed
+    assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} <= of_all_rooms
 
 
 def test_the_readme_shows_the_rooms_by_their_captions() -> None:

@@ -14,6 +14,7 @@ import random
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -73,6 +74,7 @@ def _content(path: Path) -> str:
 
 
 QUICKLY = shlex.join(QUICK)
+THREE = f"{QUICKLY} --epochs 3"
 STATUS, LIST = Probe("status --json"), Probe("submissions list --json")
 PREPARE = Probe("data prepare --from KAGGLE", ("ws/data/*.csv", "ws/data/train-jpg/*"))
 CHECK = Probe("data check --json")
@@ -126,10 +128,12 @@ PROBES: dict[str, tuple[Probe, ...]] = {
     r"runs/half-heads/.*": (_fold("half-heads"), STATUS),
     r"runs/half-pixels/.*": (_fold("half-pixels"), STATUS),
     r"runs/pixels/cuts\.json": (_predict("pixels"), CUTS),
-    r"runs/pixels/.*": (_predict("pixels"), BLEND, _train("pixels"), STATUS, REPORT),
-    r"runs/heads/.*": (_predict("heads"), BLEND, _train("heads"), STATUS, REPORT),
+    r"runs/pixels/fold0/(learnt|history)\.json": (REPORT, STATUS, _train("pixels")),
+    r"runs/pixels/.*": (_predict("pixels"), BLEND, _train("pixels"), STATUS),
+    r"runs/heads/.*": (_predict("heads"), BLEND, _train("heads"), STATUS),
     r"runs/tuned/.*": (TUNE, STATUS),
-    r"blends/.*": (NESTED, STATUS, REPORT),
+    r"blends/mean/blend\.json": (NESTED, REPORT),
+    r"blends/.*": (NESTED,),
     r"submissions/mean\..*": (VALIDATE, SUBMIT, LIST),
     r"optuna\.db": (CUTS, STUDY, TUNE),
     r"ledger\.db": (LIST, SUBMIT),
@@ -145,7 +149,7 @@ MEANT = {
     "blend --members MEMBERS --name stack": "blend --members pixels,heads --name stack --method ridge --rule fixed",
     "train --models RECIPE --name pixels FLAGS": f"train --models baseline --name pixels {QUICKLY}",
     "train --models RECIPE --name heads FLAGS": f"train --models tiny --name heads {TINY} --seeds 2",
-    "train --models RECIPE --name half-pixels FLAGS": f"fold --fold 0 --model baseline --name half-pixels {QUICKLY} --epochs 3",
+    "train --models RECIPE --name half-pixels FLAGS": f"fold --fold 0 --model baseline --name half-pixels {THREE}",
     "train --models RECIPE --name half-heads FLAGS": f"fold --fold 0 --model tiny --name half-heads {TINY}",
     "train --models RECIPE --name tuned FLAGS": TUNE.words,
     "export --model MODEL --output": "export --model pixels --output",
@@ -410,6 +414,7 @@ def main() -> None:
             print(case.text(), flush=True)
     print(table_of(found))
     print(f"{len(found)} cases in {time.monotonic() - started:,.0f} s")
+    sys.exit(any(case.outcome in WRONG for case in found))
 
 
 if __name__ == "__main__":
