@@ -201,6 +201,8 @@ def demo(workspace: Path) -> None:
     click.echo(demo_text(workspace / "blends" / "demo", workspace / "submissions" / "demo.csv", kaggle))
 
 
+competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
+
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),

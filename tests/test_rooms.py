@@ -46,10 +46,12 @@ PLACES = {
     "competition.simulator": CHIPS,
     "competition.layouts": {"competition.tables", *TABLES},
     "competition.tracking": FACE,
+    "competition.artefacts": CHIPS,
     "competition.survey": CHIPS,
     "competition.init": {"competition.survey", *CHIPS},
     "competition.kaggle": CHIPS,
     "competition.verbs": {
+        "competition.artefacts",
         "competition.copies",
         "competition.checks",
         "competition.simulator",
@@ -76,6 +78,7 @@ PLACES = {
     "models.auto": {"models.plan", "models.train", *TRAINED},
     "models.tune": {"models.train", *TRAINED},
     "models.how": {"models.runs", *RECIPES},
+    "models.artefacts": INPUTS | {"models.inputs"},
     "models.verbs": {"models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,
@@ -94,6 +97,7 @@ PLACES = {
         *COMBINE,
     },
     "submissions.demo": {"submissions.members"},
+    "submissions.artefacts": {"submissions.choose", "submissions.submit", *COMBINE},
     "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
     "submissions.submission_verbs": {"submissions.submit", "submissions.flags", *DECIDE},
     "submissions.verbs": {
@@ -107,6 +111,13 @@ PLACES = {
 }
 # Modules whose tests are in another file than the like-named one, and where.
 TESTED_IN: dict[str, str] = {
+    "competition.artefacts.data": "test_artefacts.py",
+    "competition.artefacts.looked": "test_artefacts.py",
+    "competition.artefacts.report": "test_artefacts.py",
+    "folds.artefacts": "test_artefacts.py",
+    "models.artefacts": "test_artefacts.py",
+    "models.inputs.bank_files": "models/inputs/test_feature_bank.py",
+    "submissions.artefacts": "test_artefacts.py",
     "competition.copies.pairs": "competition/checks/test_duplicates.py",
     "competition.copies.prints": "competition/checks/test_duplicates.py",
     "competition.data.extraction": "competition/data/test_archives.py",

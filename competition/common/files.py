@@ -44,8 +44,13 @@ def replace_atomically(path: Path) -> Iterator[Path]:
 
     Args:
         path: the final path; its folder is created.
+
+    Raises:
+        UserError: if it is a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, where a file is written. Move it away, and run the same command again.")
     # The whole name comes last, as some writers look at more than one suffix (.weights.h5).
     descriptor, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
     os.close(descriptor)

@@ -21,6 +21,7 @@ from competition.common.packed import stem_of
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first, short
 from competition.data.extraction import extract
+from competition.index.contents import changed_since, note_contents
 
 STAGING = "unpacking"
 FORMAT = 1  # of `unpacked.json`
@@ -163,6 +164,7 @@ class Unpacker:
         digest = digest_file(archive)  # first: what is in its place is noted at once, or a kill costs all of it
         if is_folder:
             unpack_folder(archive, target, as_it_is=as_it_is, beside=self.data)
+            note_contents(target)
         elif aside := _unpack_anew(archive, target, earlier, self.data):
             how += f" (what was there is now {aside.name})"
         content = {} if is_folder else {"content": digest_file(target)}
@@ -231,10 +233,10 @@ def _count(path: Path) -> int:
 
 
 def _is_as_unpacked(target: Path, earlier: dict[str, Any]) -> bool:
-    """Whether a folder has as many files as were unpacked, and a file the content."""
+    """Whether a folder has as many files as were unpacked, and each file the content."""
     if not target.exists() or _count(target) != earlier.get("files"):
         return False
-    return target.is_dir() or digest_file(target) == earlier.get("content")
+    return not changed_since(target) if target.is_dir() else digest_file(target) == earlier.get("content")
 
 
 def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: Path) -> Path | None:

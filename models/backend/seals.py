@@ -49,21 +49,46 @@ def seal(file: Path | io.BytesIO) -> None:
         opened.attrs[SEAL] = _digest(opened)
 
 
-def check_seal(path: Path) -> None:
-    """Look whether a file of weights holds what was sealed in it.
+def check_seal(path: Path) -> bool:
+    """Look whether a file of weights holds what was sealed in it; return whether anything was.
 
     Raises:
         ValueError: if it does not.
         Exception: whatever h5py raises on a damaged file.
     """
     with load_hdf5().File(path) as file:
-        check_sealed(file)
+        return check_sealed(file)
 
 
-def check_sealed(file: Any) -> None:
+def check_sealed(file: Any) -> bool:
     """Do the same for a file that h5py has open."""
     if SEAL in file.attrs and file.attrs[SEAL] != _digest(file):
         raise ValueError("its weights are not those that were written")
+    return SEAL in file.attrs
+
+
+def onnx_seal(content: bytes) -> bytes:
+    """Return one more entry of an ONNX file's metadata, the digest of all before it: appended, it is part of the file.
+
+    So says the format: messages one after the other are one message. ONNX itself has no checksum of its weights.
+    """
+    key, value = SEAL.encode(), hashlib.sha256(content).hexdigest().encode()
+    entry = b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(value)]) + value
+    return b"\x72" + bytes([len(entry)]) + entry  # field 14 of a ModelProto, with fields 1 and 2 of an entry
+
+
+def check_onnx(content: bytes) -> bool:
+    """Look whether an ONNX file holds what was sealed in it; return whether anything was.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    length = len(onnx_seal(b""))
+    if content.endswith(onnx_seal(content[:-length])):
+        return True
+    if SEAL.encode() in content[-length:]:
+        raise ValueError("its network is not the one that was written")
+    return False  # of an earlier version
 
 
 def _digest(file: Any) -> str:

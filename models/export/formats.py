@@ -11,6 +11,7 @@ pickle. Members of archives are read by their names and are never unpacked by th
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import warnings
 import zipfile
 from contextlib import suppress
@@ -107,7 +108,8 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
     except Exception as error:  # the libraries raise whatever they like on a damaged file
         reason = (" ".join(str(error).split()) or type(error).__name__)[:300].rstrip(".")
         raise UserError(
-            f"{path} is damaged, or was not written by this project's export: {reason}. Export the model again."
+            f"{path} is damaged, or was not written by this project's export: {reason}.",
+            command={"to write it again": f"export --model MODEL --output {shlex.quote(str(path))}"},
         ) from error
 
 

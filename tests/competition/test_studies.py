@@ -34,6 +34,18 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_damage_in_the_middle_of_the_file_is_found_before_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    with open_studies(path):
+        pass
+    content = bytearray(path.read_bytes())
+    content[4096 * 5 : 4096 * 6] = bytes(4096)
+    path.with_name("other.db").write_bytes(content)  # as each file is looked through once a process
+    refused = pytest.raises(UserError, match=r"The studies in .*other\.db are damaged: .*Move the file away")
+    with refused, open_studies(path.with_name("other.db")):
+        pass
+
+
 def test_an_error_of_the_caller_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a mistake in the code"), open_studies(tmp_path / "optuna.db"):
         raise RuntimeError("a mistake in the code")

@@ -325,6 +325,8 @@ def test_an_archive_is_unpacked_once_whatever_lies_within_it(tmp_path: Path) -> 
     assert len(held(tmp_path / "data" / "set")) == 3
     (tmp_path / "data" / "set" / "b" / "c" / "2.png").unlink()
     assert unpacker.unpack("set", archive, is_folder=True, as_it_is=True) == "unpacked again from set.zip"
+    (tmp_path / "data" / "set" / "b" / "c" / "2.png").write_bytes(b"3")  # as many files, of as many bytes
+    assert unpacker.unpack("set", archive, is_folder=True, as_it_is=True) == "unpacked again from set.zip"
     assert unpacker.made_from({"set.zip", "other.zip"}) == [tmp_path / "data" / "set"]
     assert unpacker.made_from({"other.zip"}) == []
 
