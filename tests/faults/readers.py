@@ -87,11 +87,10 @@ def competition_of(path: Path) -> None:
 
 
 def recipes_of(path: Path) -> None:
-    """Read a file of recipes, and each of them."""
+    """Read a file of recipes, and the last of them."""
     from models.recipes.named import load_recipes, resolve
 
-    for name in load_recipes(path):
-        resolve(name, {}, path)
+    resolve(list(load_recipes(path))[-1], {}, path)  # new ones come last
 
 
 READERS: dict[str, dict[str, Reader]] = {

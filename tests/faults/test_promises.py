@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,11 @@ def test_names_are_text_in_a_page() -> None:
     assert page._template().environment.from_string("{{ name }}").render(name=HTML) == HTML.replace(
         "<", "&lt;"
     ).replace(">", "&gt;")
+
+
+def test_every_promise_of_the_threat_model_names_tests_that_there_are() -> None:
+    model = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Threat model")[1].split("\n## ")[0]
+    there = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", model)
+    assert len(named) > 15
+    assert [name for name in named if f"def {name}(" not in there] == []
