@@ -146,17 +146,26 @@ def _is_uniform(table: LabelRows) -> bool:
     return bool(len(spread)) and bool((spread < SAME).all())
 
 
+def content_of_submission(path: Path) -> bytes:
+    """Return the content of a submission file.
+
+    Raises:
+        UserError: if there is no such file, or it is too large for a table.
+    """
+    try:
+        with open_ordinary(path, LARGEST) as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"Cannot read the submission {path}: {error.strerror}.") from error
+
+
 def read_submission(path: Path, competition: Competition) -> LabelRows:
     """Read the rows of a submission file.
 
     Raises:
-        UserError: if there is no such file.
+        UserError: as of `content_of_submission`.
     """
-    try:
-        with open_ordinary(path, LARGEST) as file:
-            content = file.read()
-    except OSError as error:
-        raise UserError(f"Cannot read the submission {path}: {error.strerror}.") from error
+    content = content_of_submission(path)
     scores = competition.metric.judges == SCORES
     return parse_rows(content, competition.submission_form, competition.labels, scores=scores, exact=True)
 

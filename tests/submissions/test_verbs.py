@@ -74,9 +74,9 @@ def test_flags_are_known_by_the_names_they_had_before(workspace: Workspace) -> N
     path = workspace.submissions / "x.csv"
     path.write_text(path.read_text().replace("primary", "haze clear"))
     path.with_suffix(".json").unlink()
-    assert "rows with more than one of clear, cloudy, haze, partly_cloudy" in run(workspace, "validate x", code=2)
+    assert "rows with more than one of clear, cloudy, haze, partly_cloudy" in run(workspace, "validate x", code=1)
     for asked in ("--any-of-group", "--any-weather"):
-        assert "more than one of" not in run(workspace, f"validate x {asked}", code=2)
+        assert "more than one of" not in run(workspace, f"validate x {asked}", code=1)
     advice = run(workspace, "compare --methods none --cuts fixed --one-weather").splitlines()[-1]
     assert advice.startswith("Next: python run.py blend --auto --members a,b --name best --exclusive")
 
@@ -131,7 +131,7 @@ def test_a_submission_out_of_order_is_mended_by_a_flag(workspace: Workspace) -> 
     path.write_bytes(workspace.layout.table("sample_submission_v2.csv").read_bytes())
     good = path.read_text().splitlines()
     path.write_text("\n".join([good[0], *reversed(good[1:])]))
-    assert "Next: python run.py validate theirs --sort" in run(workspace, "validate theirs", code=2)
+    assert "Next: python run.py validate theirs --sort" in run(workspace, "validate theirs", code=1)
     shown = run(workspace, "validate theirs --sort")
     assert "Brought 39 of 40 rows into the sample submission's order.\n" in shown
     assert "theirs.csv is valid: 40 rows" in shown

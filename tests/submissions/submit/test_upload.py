@@ -270,13 +270,13 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_what_goes_wrong_is_said_and_noted(case: str, kaggle: KaggleServer, submittable: Workspace) -> None:
-    faults, code, line, expected, count = FAULTS[case]
+    faults, failed, line, expected, count = FAULTS[case]
     for what, options in faults:
         kaggle.fail(what, **options)
-    shown = send(submittable, code=code)
+    shown = send(submittable, code=2 * failed)
     marker = pack("first", submittable).marker
     assert line.replace("{marker}", marker) in shown
-    if code:
+    if failed:
         assert shown.splitlines()[-1].startswith("Error: ")
         assert shown.count("Error: ") == 1
     assert stages(submittable) == expected
