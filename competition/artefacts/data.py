@@ -79,7 +79,7 @@ def _cache(folder: Path) -> bool:
     ]
     if wrong:
         raise UserError(f"{folder} is damaged at {counted(len(wrong), 'chip')}. {again}")
-    return all(sums.knows(number) for number in np.flatnonzero(rows["digest"] != b"").tolist())
+    return all(sums.knows(int(row)) for row in np.flatnonzero(rows["digest"] != b""))
 
 
 def _studies(path: Path) -> bool:

@@ -73,6 +73,10 @@ def unpack_file(archive: Path, target: Path, *, beside: Path | None = None) -> N
     Raises:
         UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no such file.
     """
+    if target.is_dir():
+        raise UserError(
+            f"{target} is a folder, where a file is unpacked. Move it away, and run the same command again."
+        )
     with _unpacked(archive, beside or target.parent) as content:
         files = [path for path in content.rglob("*") if path.is_file()]
         wanted = [path for path in files if path.name == target.name] or files

@@ -8,6 +8,7 @@ brings that about. Wrong are another result, a traceback, an advice that fails, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -154,6 +155,7 @@ MEANT = {
     "train --models RECIPE --name tuned FLAGS": TUNE.words,
     "export --model MODEL --output": "export --model pixels --output",
     "data prepare --from DIR": PREPARE.words,
+    "data download": PREPARE.words,
     "folds --k K --seed SEED": "folds --k 2 --seed 0",
 }
 
@@ -250,6 +252,7 @@ class Harness:
 
     def __init__(self, base: Path) -> None:
         self.base, self.site = base, base / "site"
+        self.is_nobody = False
         self._expected: dict[Probe, tuple[int, str]] = {}
 
     def reset(self) -> None:
@@ -272,17 +275,19 @@ class Harness:
     def is_equal(self, probe: Probe, shown: Shown) -> bool:
         """Whether a verb has given what it gives on the undamaged workspace."""
         code, result = self.expected(probe) if probe in self._expected else (0, "")
-        return shown.code == code and (not result or probe.result(self.base, shown) == result)
+        # Whose files they are not, OpenVINO may not be read either: then Keras computes, and not bit by bit the same.
+        return shown.code == code and (not result or self.is_nobody or probe.result(self.base, shown) == result)
 
     def run(self, case: Case) -> Case:
         """Damage the file, run the verb, and what it advises."""
         self.expected(case.probe)
         self.reset()
         path = self.site / "ws" / case.name
-        if case.damage == "unreadable":
+        self.is_nobody = case.damage == "unreadable"
+        if self.is_nobody:
             _give_away(self.base)
         damages(path)[case.damage]()
-        shown = case.probe.run(self.base, as_nobody=case.damage == "unreadable")
+        shown = case.probe.run(self.base, as_nobody=self.is_nobody)
         case.outcome, case.said = self._judge(case, shown, path)
         if case.outcome in ("mended", "restored") and (lost := self._destroyed(case.name)):
             case.outcome, case.said = "destroyed", f"{lost} || {case.said}"
@@ -408,10 +413,11 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     harness = made_in(asked.base or Path(tempfile.mkdtemp(prefix="damage-")))
     found, started = [], time.monotonic()
-    for case in cases(harness.base, asked.share, asked.only, asked.seed):
-        found.append(harness.run(case))
-        if case.outcome not in RIGHT:
-            print(case.text(), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # the table of what was done so far
+        for case in cases(harness.base, asked.share, asked.only, asked.seed):
+            found.append(harness.run(case))
+            if case.outcome not in RIGHT:
+                print(case.text(), flush=True)
     print(table_of(found))
     print(f"{len(found)} cases in {time.monotonic() - started:,.0f} s")
     sys.exit(any(case.outcome in WRONG for case in found))
