@@ -66,14 +66,6 @@ def _is_begun(job: Job, held: ExitStack, pass_on: bool) -> bool:
 
 def _run(jobs: Sequence[Job]) -> None:
     load_backend()
-    with ExitStack() as notes:
-        for job in jobs:
-            seeds = [job.recipe.seed + number for number in range(job.recipe.seeds)]
-            notes.enter_context(noted(job.folder, job.recipe.precision, seeds))
-        _train_and_score(jobs)
-
-
-def _train_and_score(jobs: Sequence[Job]) -> None:
     import keras
 
     from models.inputs.sources import Sources
@@ -86,6 +78,15 @@ def _train_and_score(jobs: Sequence[Job]) -> None:
     for job in jobs:
         examples = job.begin(sources)
         every.append(dataclasses.replace(examples, truth=every[0].truth) if every else examples)  # one copy of it
+    with ExitStack() as notes:  # of a run that is not refused
+        for job in jobs:
+            seeds = [job.recipe.seed + number for number in range(job.recipe.seeds)]
+            notes.enter_context(noted(job.folder, job.recipe.precision, seeds))
+        _train_and_score(jobs, every, sources)
+
+
+def _train_and_score(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources) -> None:
+    first = jobs[0]
     with _kept(jobs):
         if first.recipe.on_bank:
             _fit_heads(jobs, every, sources)
