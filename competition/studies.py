@@ -39,7 +39,10 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
     from sqlalchemy.exc import DatabaseError
 
     def refusal(error: Exception) -> UserError:
-        cause = str(error.__cause__ or error).splitlines()[0]
+        root: BaseException = error
+        while root.__cause__ is not None:  # SQLite's own words: SQLAlchemy may put others before them
+            root = root.__cause__
+        cause = str(root).splitlines()[0]
         advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
         return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
 
