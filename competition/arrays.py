@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.files import check_room, replace_atomically
+from competition.common.files import replace_atomically
+from competition.common.folders import check_room
 from competition.common.interrupts import check
 from competition.common.progress import reporter
 

@@ -68,7 +68,10 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
 
 def refusal(path: Path, error: Exception) -> UserError:
     """Return the one line for what SQLite or Optuna says of the file at `path`, and what helps."""
-    cause = cut(str(error.__cause__ or error).splitlines()[0], REASON)
+    root: BaseException = error
+    while root.__cause__ is not None:  # SQLite's own words: SQLAlchemy may put others before them
+        root = root.__cause__
+    cause = cut(str(root).splitlines()[0], REASON)
     advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
     return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
 

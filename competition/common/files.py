@@ -168,39 +168,6 @@ def restore_folder(path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def check_room(
-    needed: int, folder: Path, what: str, advice: str = "Make room, or give a --workspace on another disk."
-) -> None:
-    """Refuse work for whose result the disk has no room.
-
-    Args:
-        needed: bytes.
-        folder: where they are to lie; it need not exist yet.
-        what: needs them, as the beginning of the line.
-        advice: the end of the line.
-
-    Raises:
-        UserError: if less is free.
-    """
-    if needed > (free := free_bytes(folder)):
-        raise UserError(f"{what} needs {readable(needed)}, but {folder} has {readable(free)} free. {advice}")
-
-
-def free_bytes(folder: Path) -> int:
-    """Return how many bytes are free where `folder` is, or will be."""
-    return shutil.disk_usage(_existing(folder)).free
-
-
-def disk_of(folder: Path) -> int:
-    """Return the number of the disk on which `folder` is, or will be."""
-    return _existing(folder).stat().st_dev
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
-
-
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     with replace_atomically(path) as temporary:

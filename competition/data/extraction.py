@@ -16,8 +16,7 @@ import py7zr
 from py7zr.exceptions import PasswordRequired
 
 from competition.common.errors import UserError
-from competition.common.files import check_room, free_bytes
-from competition.common.folders import is_junk
+from competition.common.folders import check_room, free_bytes, is_junk
 from competition.common.packed import Writer, streamed
 from competition.common.progress import reporter
 from competition.common.text import readable

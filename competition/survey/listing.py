@@ -20,8 +20,8 @@ import py7zr
 import py7zr.io
 
 from competition.common.errors import UserError
-from competition.common.files import check_room, scratch_folder
-from competition.common.folders import DEEPEST, is_file, is_folder, is_junk, sorted_entries
+from competition.common.files import scratch_folder
+from competition.common.folders import DEEPEST, check_room, is_file, is_folder, is_junk, sorted_entries
 from competition.common.packed import FORMATS, stem_of, streamed
 from competition.common.text import readable
 from competition.tables.csv_files import LARGEST

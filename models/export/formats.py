@@ -20,7 +20,7 @@ from pathlib import Path
 import keras
 
 from competition.common.errors import UserError
-from competition.common.files import check_room
+from competition.common.folders import check_room
 from models.backend.load import turned_aside
 from models.export.keras_file import OF_KERAS, read_keras, write_keras
 from models.export.manifest import Exported, Manifest

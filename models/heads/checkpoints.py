@@ -18,7 +18,8 @@ import numpy as np
 from competition.arrays import opened
 from competition.checksums import sum_fits, write_sum
 from competition.common.errors import UserError
-from competition.common.files import check_room, replace_folder
+from competition.common.files import replace_folder
+from competition.common.folders import check_room
 from competition.common.progress import reporter
 from models.heads.group import HeadGroup
 from models.runs.event_log import log_epochs

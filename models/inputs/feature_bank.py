@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from competition.arrays import fill, reserve
 from competition.checksums import checksum
-from competition.common.files import check_room, digest_json
+from competition.common.files import digest_json
+from competition.common.folders import check_room
 from competition.common.interrupts import check
 from competition.common.locks import locked
 from competition.common.progress import reporter

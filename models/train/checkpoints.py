@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from competition.common.files import check_room, replace_folder
+from competition.common.files import replace_folder
+from competition.common.folders import check_room
 from models.backend.seals import write_sealed
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged

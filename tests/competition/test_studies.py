@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from competition.common.errors import UserError
@@ -65,7 +66,9 @@ def test_a_whole_file_is_not_to_be_moved_away(tmp_path: Path, said: str, advice:
     refused = pytest.raises(UserError, match=rf"Cannot use the studies in .*optuna.db: .*{said}\. {advice}")
     with refused, open_studies(tmp_path / "optuna.db"):
         cause = sqlite3.OperationalError(said)
-        raise OperationalError("INSERT", {}, cause) from cause
+        before = OperationalError("(raised as a result of Query-invoked autoflush)\nINSERT", {}, cause)
+        before.__cause__ = cause
+        raise StorageInternalError("An exception is raised during the commit.") from before
 
 
 def test_a_file_of_studies_is_begun_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

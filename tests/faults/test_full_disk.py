@@ -71,8 +71,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 def test_a_real_disk_that_is_full_says_the_same(small_disk: Path, whole_chain: Chain) -> None:
-    chain = replace(whole_chain, places=replace(whole_chain.places, workspace=small_disk / "workspace"))
-    chain.begin()
+    chain = replace(whole_chain, places=replace(whole_chain.places, workspace=small_disk))
     ballast = small_disk / "ballast"
     for step in chain.steps:
         for room in (0, 8_192, 60_000):

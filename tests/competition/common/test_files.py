@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,12 +12,10 @@ import pytest
 from competition.common import files
 from competition.common.errors import UserError
 from competition.common.files import (
-    check_room,
     check_writable,
     checked_name,
     digest_file,
     digest_json,
-    free_bytes,
     replace_atomically,
     replace_folder,
     restore_folder,
@@ -147,19 +144,6 @@ def test_killed_at_any_rename_the_next_call_finds_a_whole_folder(
     write_folder(path, "new")
     assert text_in(path) == "new"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_room_is_measured_where_the_folder_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=5000))
-    folder = tmp_path / "not" / "there yet"
-    assert free_bytes(folder) == 5000
-    check_room(5000, folder, "It")
-    with pytest.raises(UserError, match=rf"^It needs 6 kB, but {folder} has 5 kB free\. Make room, or give a --work"):
-        check_room(6000, folder, "It")
-    with pytest.raises(UserError, match=r"5 kB free\. Delete something\.$"):
-        check_room(6000, folder, "It", "Delete something.")
-    assert set(asked) == {tmp_path}
 
 
 @pytest.mark.parametrize("name", ["a", "A-1.b_c", "0" * 100])
