@@ -139,7 +139,7 @@ def disturb(places: Places, step: Step, kills: Sequence[Kill], expected: Undistu
 
 
 def kill_chain(
-    shared: Path, folder: Path, steps: Sequence[Step], kills: int, seed: int, *, say: bool = False
+    shared: Path, folder: Path, steps: Sequence[Step], kills: int, seed: int, *, most: int = MOST, say: bool = False
 ) -> dict[str, Tally]:
     """Disturb chain after chain until there were so many kills; return the tallies by verb.
 
@@ -149,6 +149,7 @@ def kill_chain(
         steps: the chain.
         kills: how many must have met a verb at work.
         seed: of the plan.
+        most: kills of one verb before it is let end.
         say: show the table after each chain, and faults when they are found.
     """
     # One path for all: what names its workspace is then the same.
@@ -163,7 +164,7 @@ def kill_chain(
         for step, as_expected in zip(steps, expected, strict=True):
             tally = tallies[step.name]
             known = len(tally.faults)
-            kills_of_one = plan(step, as_expected.ended, luck.randint(1, MOST), luck)
+            kills_of_one = plan(step, as_expected.ended, luck.randint(1, most), luck)
             disturb(places, step, kills_of_one, as_expected, tally)
             if say:
                 print(*tally.faults[known:], sep="\n", end="\n" if tally.faults[known:] else "", flush=True)

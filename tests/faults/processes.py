@@ -168,6 +168,7 @@ def _is_in(name: Any, inside: str) -> bool:
 def _run(words: list[str], root: str, output: str, kill: Kill | None, environment: dict[str, str], told: Any) -> None:
     """Be the process of a verb."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells ignore in what they run in the background
     for stream in (1, 2):
         os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

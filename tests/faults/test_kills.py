@@ -22,8 +22,8 @@ def test_verbs_that_were_killed_end_as_undisturbed_ones(tmp_path: Path) -> None:
     start_server(*WITHOUT_NETWORKS)
     (tmp_path / "shared").mkdir()
     make_shared(tmp_path / "shared", with_weights=False)
-    tallies = kill_chain(tmp_path / "shared", tmp_path, QUICK, kills=4, seed=0)
-    assert sum(tally.kills.total() for tally in tallies.values()) >= 4
+    tallies = kill_chain(tmp_path / "shared", tmp_path, QUICK, kills=3, seed=1, most=2)
+    assert sum(tally.kills.total() for tally in tallies.values()) >= 3
     assert_nothing_happened(tallies)
 
 
