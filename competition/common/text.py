@@ -55,7 +55,7 @@ def cut(name: str, width: int = LONGEST) -> str:
 
 
 def spelled_out(text: str) -> str:
-    """Return text that a terminal shows and does not obey: control characters as Python writes them, but line breaks.
+    r"""Return text that a terminal shows and does not obey: control characters as Python writes them, but line breaks.
 
     Example:
         >>> print(spelled_out("\x1b[31mred"))

@@ -41,7 +41,7 @@ def test_damaged_scores_are_named_in_one_line(scored: Path, tmp_path: Path, name
     for way in WAYS:
         shutil.copytree(scored, tmp_path / "ws", dirs_exist_ok=True)
         damages(tmp_path / "ws" / name)[way]()
-        shown = run("scores", "export", member, "--output", tmp_path / "x.npz", "--workspace", tmp_path / "ws", code=1)
+        shown = run("scores", "export", member, "--output", tmp_path / "x.npz", "--workspace", tmp_path / "ws", code=2)
         (line,) = (line for line in shown.splitlines() if line.startswith("Error: "))
         assert Path(name).name in line, (way, line)
         assert 'un "python run.py ' in line, (way, line)

@@ -122,7 +122,7 @@ def test_a_fold_whose_loss_explodes_has_no_scores_and_is_not_trained_again_until
     tiny = ("--input-size", "16", "--dense", "8", "--batch-size", "16", "--epochs", "2", "--views", "identity")
     fold = ("fold", "--model", "baseline", "--fold", "0")
     said = invoked(workspace, *fold, *tiny, "--learning-rate", "1e5")
-    assert said.exit_code == 1, said.output
+    assert said.exit_code == 2, said.output
     assert "'baseline' fold 0 has diverged: " in said.output
     assert not store_of(workspace).is_complete("baseline", 0)
     assert status_of(workspace).models[0].folds[0].state == "diverged"
@@ -130,7 +130,7 @@ def test_a_fold_whose_loss_explodes_has_no_scores_and_is_not_trained_again_until
     with monkeypatch.context() as context:
         context.setattr("models.train.run_jobs._run", lambda jobs: pytest.fail("trained again"))
         again = invoked(workspace, *fold)
-        assert (again.exit_code, again.stderr) == (1, said.stderr)
+        assert (again.exit_code, again.stderr) == (2, said.stderr)
     assert "lacks" in invoked(workspace, "blend", "--members", "baseline", "--name", "b").output
     mended = invoked(workspace, *fold, "--learning-rate", "1e-3", "--restart")
     assert mended.exit_code == 0, mended.output
