@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from competition.cluster.connect import cores
@@ -15,7 +17,7 @@ from competition.common.interrupts import check, heeded
 
 RETRIES = 20  # of a call whose machine or process is lost; what it finished it finds again
 PATIENCE = 1.0  # seconds between looks for a Ctrl-C
-PASSED_ON = ("KERAS_BACKEND",)  # of the environment
+PASSED_ON = ("KERAS_BACKEND", "KERAS_HOME")  # of the environment
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Surroundings:
         threads: to compute with; they change results.
         word: in the folder that the machines must share, if there is one.
         environment: further variables.
+        folder: that relative paths are of, where the machine has it.
     """
 
     threads: int = field(default_factory=threads_here)
@@ -69,11 +72,14 @@ class Surroundings:
     environment: dict[str, str] = field(
         default_factory=lambda: {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     )
+    folder: Path = field(default_factory=Path.cwd)
 
     def call(self, call: Callable[..., Any], arguments: tuple[Any, ...], *_: Any) -> Any:
         """Make a call here, in a fresh process."""
         limit_threads(self.threads)
         os.environ.update(self.environment)
+        with suppress(OSError):
+            os.chdir(self.folder)
         if self.word:
             self.word.check()
         return call(*arguments)
@@ -99,6 +105,7 @@ def run_tasks(ray: Any, tasks: Sequence[Task], around: Surroundings) -> Iterator
                     around, task.call, len(task.arguments), *task.arguments, *waited
                 )
                 left[named[task.name]] = task.name
+            named.clear()  # so that each result goes once it is fetched
             while left:
                 check()
                 done, _ = ray.wait(list(left), num_returns=1, timeout=PATIENCE)
