@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import rich_click as click
+
+from competition.common.errors import UserError
 
 HERE, RAY, SLURM = "here", "ray", "slurm"
 HEADING = "Several machines"
@@ -35,8 +39,16 @@ def place_flags(*places: str) -> Callable[[Callable[..., None]], Callable[..., N
     )
 
     def flagged(verb: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(verb)
+        def wrapped(*arguments: Any, on: str, address: str | None, cpus: int | None, **options: Any) -> None:
+            if address and on != RAY:
+                raise UserError(f"--address is that of a Ray cluster: expected --on ray with it, received --on {on}.")
+            if cpus and on == HERE:
+                raise UserError(f"--cpus is of tasks: expected --on {' or '.join(places)} with it, received --on {on}.")
+            verb(*arguments, on=on, address=address, cpus=cpus, **options)
+
         for flag in reversed(flags):
-            verb = flag(verb)
-        return verb
+            wrapped = flag(wrapped)
+        return wrapped
 
     return flagged

@@ -45,7 +45,7 @@ def train_on_ray(
     left = training.stages()
     errors = list[Exception]()
     if left:
-        with connected(address, cpus=cpus) as ray, shared_word(training.workspace.root) as word:
+        with connected(address) as ray, shared_word(training.workspace.root) as word:
             tasks, steps = _tasks_of(training, left, Room.of(ray), cpus)
             total = sum(len(step.folds) for step in steps.values())
             reporter.say(f"{counted(total, 'fold')} in {counted(len(tasks), 'task')} on {_machines(ray)}.")

@@ -38,7 +38,8 @@ def train_where(
     Raises:
         UserError: if flags do not go together, or as the work itself says.
     """
-    _check_flags(on, {"--address": (address, (RAY,)), "--cpus": (cpus, (RAY, SLURM)), "--slurm": (slurm, (SLURM,))})
+    if slurm and on != SLURM:
+        raise UserError(f"--slurm is of Slurm's jobs: expected --on slurm with it, received --on {on}.")
     if print_jobs:
         with reporter.silent():
             lines = list(lines_of(training))
@@ -65,9 +66,3 @@ def train_where(
         return train_models(
             training.workspace, training.requests, restart=training.restart, keep=keep, **training.options
         )
-
-
-def _check_flags(on: str, flags: dict[str, tuple[object, tuple[str, ...]]]) -> None:
-    for flag, (given, places) in flags.items():
-        if given is not None and on not in places:
-            raise UserError(f"{flag} goes with --on {' or '.join(places)}, received --on {on}.")
