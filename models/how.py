@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -77,14 +78,16 @@ def how_made(workspace: Workspace, model: str) -> How:
     recipe, found = read_recipe(workspace, model), []
     for fold, folder in folders.items():
         if folder.is_dir():
-            runs, job = read_made(folder), dict[str, Any]()
+            seeds, job = seed_folders(folder, recipe), dict[str, Any]()
             with suppress(UserError):
                 job = read_job(folder)
-            networks = [path for seed in seed_folders(folder, recipe) if (path := seed / NETWORK).is_file()]
+            noted = [
+                runs for seed in seeds if (runs := read_made(seed)) is not None
+            ]  # seeds may have runs of their own
+            networks = [path for seed in seeds if (path := seed / NETWORK).is_file()]
             made_with = {name: str(job[name]) for name in WITH if name in job}
-            found.append(
-                FoldHow(fold, None if runs is None else tuple(runs), made_with, tuple(map(digest_file, networks)))
-            )
+            every = tuple(itertools.chain.from_iterable(noted)) if noted else None
+            found.append(FoldHow(fold, every, made_with, tuple(map(digest_file, networks))))
     return How(model, tuple(found))
 
 

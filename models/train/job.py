@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ from models.runs.folders import (
     NETWORK,
     PARTS,
     VALUES,
+    alone_at_seed,
     attempt,
     check_job,
     clear,
@@ -64,6 +65,7 @@ class Job:
         fold: the fold held out.
         skip_broken: leave broken chips out, instead of stopping.
         with_test: score the test chips too.
+        only: train the network of this seed alone, from 0, and score nothing; None: all of them.
     """
 
     workspace: Workspace
@@ -73,11 +75,17 @@ class Job:
     fold: int
     skip_broken: bool = False
     with_test: bool = True
+    only: int | None = None
 
     @property
     def folder(self) -> Path:
         """Folder of everything the job makes."""
         return self.store.folder(self.model, self.fold)
+
+    @property
+    def place(self) -> Path:
+        """Folder that it works in: that of the one seed, or of the first for all."""
+        return seed_folders(self.folder, self.recipe)[self.only or 0]
 
     @property
     def task(self) -> Task:
@@ -95,11 +103,13 @@ class Job:
         # An unknown fold or label is refused before anything is written.
         self.store.table.heldout(self.fold)
         self.recipe.task(self.workspace.competition)
-        with attempt(self.folder), reporter.log_to(self.folder / LOG):
+        with alone_at_seed(self.place) if self.only else attempt(self.place), reporter.log_to(self.place / LOG):
             yield
 
     def is_done(self) -> bool:
         """Return whether the scores are there, also of test chips that were added since; say so."""
+        if self.only is not None and (seed_folders(self.folder, self.recipe)[self.only] / NETWORK).is_file():
+            return True
         if not self.store.is_complete(self.model, self.fold):
             return False
         if self._lacks_test_chips():
@@ -125,8 +135,9 @@ class Job:
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources)
         if test is None:
-            why = "There are no test chips in the workspace" if self.with_test else "--no-test"
-            reporter.say(f"{why}: only held-out chips will be scored.")
+            reporter.say(
+                f"{'No test chips here' if self.with_test else '--no-test'}: only held-out chips will be scored."
+            )
         elif test.dtype != train.dtype:
             raise UserError(
                 f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
@@ -188,25 +199,29 @@ class Job:
 
     def fit(self, examples: Examples, sources: Sources) -> None:
         """Train the networks of a backbone that learns, or sees other pixels in every epoch, seed after seed."""
-        from models.networks.build import part_to_keep
-        from models.train.checkpoints import write_network
-        from models.train.stages import fit_network
-
         if self.recipe.train == "head":
             changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
             once = "with --augment d4 alone it runs once"
             reporter.say(f"{changes} changes pixels, so the backbone runs in every epoch; {once}.")
         for number, folder in enumerate(seed_folders(self.folder, self.recipe)):
-            if (folder / NETWORK).is_file():
-                continue
-            if self.recipe.seeds > 1:
-                reporter.say(f"Seed {number + 1} of {self.recipe.seeds}.")
-            recipe = dataclasses.replace(self.recipe, seed=self.recipe.seed + number)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / HISTORY).unlink(missing_ok=True)  # of a network that was lost
-            network = fit_network(recipe, examples, sources, folder)
-            state_of(folder).write(folder / HISTORY)
-            write_network(part_to_keep(network, recipe), folder / NETWORK)
+            if self.only in (None, number):
+                # A further seed may be another process's; the first is guarded with the job.
+                with alone_at_seed(folder) if number and self.only is None else nullcontext():
+                    if not (folder / NETWORK).is_file():
+                        self._fit_one(number, folder, examples, sources)
+
+    def _fit_one(self, number: int, folder: Path, examples: Examples, sources: Sources) -> None:
+        from models.networks.build import part_to_keep
+        from models.train.checkpoints import write_network
+        from models.train.stages import fit_network
+
+        if self.recipe.seeds > 1:
+            reporter.say(f"Seed {number + 1} of {self.recipe.seeds}.")
+        recipe = dataclasses.replace(self.recipe, seed=self.recipe.seed + number)
+        (folder / HISTORY).unlink(missing_ok=True)  # of a network that was lost
+        network = fit_network(recipe, examples, sources, folder)
+        state_of(folder).write(folder / HISTORY)
+        write_network(part_to_keep(network, recipe), folder / NETWORK)
 
     def _scorer(self, sources: Sources) -> Scorer:
         """Return what scores chips, or the features of chips where there is a bank."""
@@ -252,7 +267,7 @@ class Job:
             "dtype": str(train.dtype),
             "inputs": asdict(inputs),
         }
-        if has_begun(self.folder):
+        if any(map(has_begun, seed_folders(self.folder, self.recipe))):
             check_job(self.folder, job)
         else:
             # The values too, from which recipe.json is written again where it is lost.
@@ -281,7 +296,6 @@ class Job:
     def _reached(self, heldout: Scores) -> str:
         task, recipe = self.task, self.recipe
         value = reached(heldout, task, self.workspace.labelled)
-        networks = f" and {recipe.seeds} networks" if recipe.seeds > 1 else ""
-        views = counted(len(recipe.test_views), "view")
+        views = counted(len(recipe.test_views), "view") + (f" and {recipe.seeds} networks" if recipe.seeds > 1 else "")
         at_cut = "" if task.cut is None else f" at cut {task.cut:.2g}"
-        return f"{task.metric.title} {value:.4f}{at_cut}, the mean of {views}{networks}"
+        return f"{task.metric.title} {value:.4f}{at_cut}, the mean of {views}"

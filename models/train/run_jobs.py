@@ -80,8 +80,9 @@ def _run(jobs: Sequence[Job]) -> None:
         every.append(dataclasses.replace(examples, truth=every[0].truth) if every else examples)  # one copy of it
     with ExitStack() as notes:  # of a run that is not refused
         for job in jobs:
-            seeds = [job.recipe.seed + number for number in range(job.recipe.seeds)]
-            notes.enter_context(noted(job.folder, job.recipe.precision, seeds))
+            numbers = range(job.recipe.seeds) if job.only is None else [job.only]
+            seeds = [job.recipe.seed + number for number in numbers]
+            notes.enter_context(noted(job.place, job.recipe.precision, seeds))
         _train_and_score(jobs, every, sources)
 
 
@@ -93,6 +94,8 @@ def _train_and_score(jobs: Sequence[Job], every: Sequence[Examples], sources: So
         else:
             first.fit(every[0], sources)
     for job, examples in zip(jobs, every, strict=True):
+        if job.only is not None:  # what scores comes when all seeds are there
+            continue
         with suppress(DivergedError), _kept([job]):  # the others have learnt: it is said when they are finished
             job.finish(sources, examples)
 
