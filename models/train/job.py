@@ -135,9 +135,8 @@ class Job:
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources)
         if test is None:
-            reporter.say(
-                f"{'No test chips here' if self.with_test else '--no-test'}: only held-out chips will be scored."
-            )
+            why = "There are no test chips in the workspace" if self.with_test else "--no-test"
+            reporter.say(f"{why}: only held-out chips will be scored.")
         elif test.dtype != train.dtype:
             raise UserError(
                 f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
