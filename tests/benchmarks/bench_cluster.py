@@ -40,7 +40,7 @@ from models.runs.model_recipe import ModelRequest
 from models.runs.training_state import state_of
 
 NODES, K = 3, 3
-VALUES = {"input_size": 32, "batch_size": 32, "epochs": 6, "patience": 0}
+VALUES = {"input_size": 32, "batch_size": 32, "epochs": 20, "patience": 0}
 Marks = dict[Path, tuple[int, int]]
 
 
@@ -99,10 +99,13 @@ class Killer(threading.Thread):
 
     def _kill(self) -> None:
         self.look()
+        if len(self.nodes) < 2:
+            self.nodes.append(self.cluster.add_node(num_cpus=1))
         node = self.nodes.pop(random.randrange(len(self.nodes)))
         self.cluster.remove_node(node, allow_graceful=False)
         self.killed, self.left = self.killed + 1, self.left - 1
-        self.nodes.append(self.cluster.add_node(num_cpus=1))
+        with contextlib.suppress(Exception):  # a machine too busy to begin one in time
+            self.nodes.append(self.cluster.add_node(num_cpus=1))
 
     def look(self) -> None:
         """Count the markers that were written again since they were seen."""
@@ -192,7 +195,7 @@ def _load() -> None:
 def main() -> None:
     """Measure, and print the figures."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    models = max(1, kills // 5)
+    models = max(1, kills // 7)
     with tempfile.TemporaryDirectory() as folder, reporter.silent():
         root = Path(folder)
         workspace = workspace_in(root)
