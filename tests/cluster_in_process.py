@@ -1,13 +1,13 @@
-"""A stand-in for Ray and its cluster: tasks run in this process, one after another, on what pickle makes of them."""
+"""A stand-in for Ray and its cluster: tasks run in this process, one after another, on what travels of them."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import cloudpickle
 import pytest
 
 from competition.cluster.tasks import Surroundings
@@ -53,7 +53,7 @@ class InProcess:
                 def submit(*arguments: Any) -> int:
                     self.asked.append(asked)
                     number = len(self.asked)
-                    content = pickle.dumps((call, arguments))
+                    content = cloudpickle.dumps((call, arguments))
                     self._calls[number] = lambda: self._made(content)
                     return number
 
@@ -83,13 +83,13 @@ class InProcess:
         if failed:
             return failed[0]
         try:
-            return _loaded(pickle.dumps(call(around, inner, count, *given)))
+            return _loaded(cloudpickle.dumps(call(around, inner, count, *given)))
         except Exception as error:
-            return _loaded(pickle.dumps(error))
+            return _loaded(cloudpickle.dumps(error))
 
 
 def _loaded(content: bytes) -> Any:
-    return pickle.loads(content)  # noqa: S301 - it was written by this process
+    return cloudpickle.loads(content)
 
 
 @contextmanager
