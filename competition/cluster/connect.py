@@ -55,7 +55,8 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
     """
     ray = import_ray()
     if ray.is_initialized():
-        yield ray
+        with unheard():
+            yield ray
         return
     if address is not None and address != AUTO:
         _check_answers(address)
@@ -70,9 +71,27 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
             ray.shutdown()
         raise _unreachable(address, error) from error
     try:
-        yield ray
+        with unheard():
+            yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Keep what the machines of a cluster say of each other, such as that one is lost, off standard output.
+
+    Ray prints it whatever it was told of logs, and has no public way to stop that.
+    """
+    module: Any = importlib.import_module("ray._private.worker")
+    before = getattr(module, "print_to_stdstream", None)
+    if before is not None:
+        module.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        if before is not None:
+            module.print_to_stdstream = before
 
 
 def cores() -> int:

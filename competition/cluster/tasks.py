@@ -14,6 +14,7 @@ from competition.cluster.shared import Word
 from competition.cluster.threads import limit_threads, threads_here
 from competition.common.errors import UserError
 from competition.common.interrupts import check, heeded
+from competition.common.progress import reporter
 
 RETRIES = 20  # of a call whose machine or process is lost; what it finished it finds again
 PATIENCE = 1.0  # seconds between looks for a Ctrl-C
@@ -106,14 +107,27 @@ def run_tasks(ray: Any, tasks: Sequence[Task], around: Surroundings) -> Iterator
                 )
                 left[named[task.name]] = task.name
             named.clear()  # so that each result goes once it is fetched
+            machines = _machines(ray)
             while left:
                 check()
+                machines = _without_lost(machines, _machines(ray))
                 done, _ = ray.wait(list(left), num_returns=1, timeout=PATIENCE)
                 for reference in done:
                     yield _ended(ray, reference, left.pop(reference))
     finally:
         for reference in left:
             ray.cancel(reference, force=True)
+
+
+def _machines(ray: Any) -> dict[str, str]:
+    """Return the machines that are there: by their number in the cluster, their names."""
+    return {node["NodeID"]: node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
+
+
+def _without_lost(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    for name in (before[lost] for lost in before.keys() - now.keys()):
+        reporter.note(f"The cluster has lost {name}: what it was at goes on elsewhere.")
+    return now
 
 
 def _run(around: Surroundings, call: Callable[..., Any], count: int, *given: Any) -> Any:

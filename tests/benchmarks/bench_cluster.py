@@ -40,7 +40,7 @@ from models.runs.model_recipe import ModelRequest
 from models.runs.training_state import state_of
 
 NODES, K = 3, 3
-VALUES = {"input_size": 32, "batch_size": 32, "epochs": 6, "patience": 0}
+VALUES = {"input_size": 32, "batch_size": 32, "epochs": 20, "patience": 0}
 Marks = dict[Path, tuple[int, int]]
 
 
@@ -70,7 +70,7 @@ def marks_of(workspace: Workspace) -> Marks:
     return found
 
 
-class Killer(threading.Thread):
+class Killer:
     """Kills a node while tasks train on all of them, and brings another, until it has killed so many.
 
     Args:
@@ -81,27 +81,26 @@ class Killer(threading.Thread):
     """
 
     def __init__(self, cluster: Any, nodes: list[Any], workspace: Workspace, kills: int) -> None:
-        super().__init__(daemon=True)
-        self.cluster, self.nodes, self.workspace, self.left = cluster, nodes, workspace, kills
-        self.killed, self.again, self.over = 0, 0, threading.Event()
+        self.cluster, self.nodes, self.workspace, self.kills = cluster, nodes, workspace, kills
+        self.killed, self.again = 0, 0
         self._seen: Marks = {}
 
-    def run(self) -> None:
+    def run(self, over: threading.Event) -> None:
         """Kill, each time after an epoch has ended somewhere and the next has begun."""
         random.seed(0)
         epochs = self._epochs()
-        while self.left and not self.over.wait(0.2):
-            if (now := self._epochs()) > epochs or random.random() < 0.005:
+        while self.killed < self.kills and not over.wait(0.2):
+            if (now := self._epochs()) > epochs and not over.wait(random.uniform(0, 2)):
                 epochs = now
-                if self.over.wait(random.uniform(0, 2)):
-                    return
                 self._kill()
+        over.wait()
+        self.look()
 
     def _kill(self) -> None:
         self.look()
         node = self.nodes.pop(random.randrange(len(self.nodes)))
         self.cluster.remove_node(node, allow_graceful=False)
-        self.killed, self.left = self.killed + 1, self.left - 1
+        self.killed += 1
         self.nodes.append(self.cluster.add_node(num_cpus=1))
 
     def look(self) -> None:
@@ -126,19 +125,23 @@ def train_with_kills(workspace: Workspace, models: int, kills: int) -> dict[str,
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(NODES)]
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    killer = Killer(cluster, nodes, workspace, kills)
-    killer.start()
-    started = time.monotonic()
+    killer, over, seen = Killer(cluster, nodes, workspace, kills), threading.Event(), dict[str, Any]()
+
+    def train() -> None:
+        try:
+            seen["whole"] = train_on_ray(Training(workspace, requests(models)))
+        finally:
+            over.set()
+
+    training, started = threading.Thread(target=train), time.monotonic()
     try:
-        is_whole = train_on_ray(Training(workspace, requests(models)))
+        training.start()
+        killer.run(over)  # by the main thread, which alone may begin nodes
+        training.join()
     finally:
-        killer.over.set()
-        killer.join()
-        killer.look()
         ray.shutdown()
         cluster.shutdown()
-    seconds = time.monotonic() - started
-    return {"kills": killer.killed, "again": killer.again, "whole": is_whole, "seconds": seconds}
+    return {"kills": killer.killed, "again": killer.again, "seconds": time.monotonic() - started, "whole": False} | seen
 
 
 def requests(models: int) -> tuple[ModelRequest, ...]:
@@ -192,7 +195,7 @@ def _load() -> None:
 def main() -> None:
     """Measure, and print the figures."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    models = max(1, kills // 5)
+    models = max(1, kills // 7)
     with tempfile.TemporaryDirectory() as folder, reporter.silent():
         root = Path(folder)
         workspace = workspace_in(root)
