@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from competition.cluster.flags import HEADING, RAY, SLURM, place_flags
 from competition.flags import in_workspace
 from competition.terminal.command_line import FILE, as_flags
 from competition.terminal.output import as_json, output_flags, show, show_next
@@ -36,6 +37,12 @@ def recipes(recipes: Path | None) -> None:
 )
 @click.option("--fold", type=click.IntRange(min=0), required=True, help="number of the fold to hold out")
 @click.option("--name", help="name of this variant of the recipe; default: the recipe's")
+@click.option(
+    "--only-seed",
+    type=click.IntRange(min=0),
+    panel=HEADING,
+    help="train this seed's network alone, from 0, and score nothing: the others are other processes'",
+)
 @job_flags
 @recipe_flags
 def fold(
@@ -43,6 +50,7 @@ def fold(
     model: str,
     fold: int,
     name: str | None,
+    only_seed: int | None,
     overrides: dict[str, Any],
     recipes: Path | None,
     track: str | None,
@@ -55,7 +63,7 @@ def fold(
 
     request = ModelRequest(model, name, overrides, recipes, verb=f"fold --fold {fold} --model")
     with tracked(workspace, track) as keep:
-        train_folds(workspace, request, fold, keep=keep, **options)
+        train_folds(workspace, request, fold, only=only_seed, keep=keep, **options)
     show_next("status")
 
 
@@ -63,6 +71,10 @@ def fold(
 @in_workspace
 @model_flags
 @job_flags
+@place_flags(RAY, SLURM)
+@click.option("--slurm", help="of each job on Slurm, such as partition=gpu,time=600", panel=HEADING)
+@click.option("--print-jobs", is_flag=True, panel=HEADING, help="show the commands that several processes may share")
+@click.option("--prepare", is_flag=True, panel=HEADING, help="make what the folds share, and train nothing")
 @recipe_flags
 def train(
     workspace: Workspace,
@@ -71,16 +83,21 @@ def train(
     overrides: dict[str, Any],
     recipes: Path | None,
     track: str | None,
-    **options: bool,
+    restart: bool,
+    skip_broken: bool,
+    no_test: bool,
+    **where: Any,
 ) -> None:
     """Train models on every fold; folds that are done are left as they are."""
+    from models.cluster.steps import Training
+    from models.cluster.where import train_where
     from models.runs.model_recipe import ModelRequest
-    from models.runs.tracked import tracked
-    from models.train.train_folds import train_models
 
-    requests = [ModelRequest(model, name, overrides, recipes) for model in models]
-    with tracked(workspace, track) as keep:
-        are_whole = train_models(workspace, requests, keep=keep, **options)
+    requests = tuple(ModelRequest(model, name, overrides, recipes) for model in models)
+    training = Training(workspace, requests, restart, skip_broken, no_test, track)
+    are_whole = train_where(training, **where)
+    if are_whole is None:
+        return
     if not are_whole:
         show_next("status")
     elif len(requests) > 1:

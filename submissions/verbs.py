@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from competition.cluster.flags import HERE, RAY, place_flags
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
@@ -106,6 +107,7 @@ def export_scores(workspace: Workspace, name: str, output: Path, test: Path | No
     *RULE, "rules", type=Words(needed=True), help=f"decision rules, of {', '.join(RULES)}; default: all but optuna"
 )
 @compare_flags
+@place_flags(RAY)
 @blend_flags
 def compare(
     workspace: Workspace,
@@ -116,21 +118,26 @@ def compare(
     public: float | None,
     track: str | None,
     trials: int,
+    on: str,
+    address: str | None,
+    cpus: int | None,
     **options: Any,
 ) -> None:
     """Show every model, blend and stack by every decision rule, cross-fitted, and which to submit."""
     from submissions.choose.candidates import make_candidates
     from submissions.choose.compare import compare as compare_all
     from submissions.choose.compare import known_members
+    from submissions.choose.measuring import on_ray
     from submissions.choose.tracked import ComparisonTracker
     from submissions.decide.studies import Tuning
 
     tracker = ComparisonTracker(workspace, track)
     members = members or known_members(workspace)
-    tuning = Tuning(trials, workspace.studies, title="compare")
+    # On many machines studies are not kept: SQLite is for one.
+    tuning = Tuning(trials, workspace.studies if on == HERE else None, title="compare")
     with reporter.busy("comparing"):
         candidates = make_candidates(members, workspace, tuning=tuning, **options)
-        comparison = compare_all(candidates, methods, rules)
+        comparison = compare_all(candidates, methods, rules, run=on_ray(address, cpus) if on == RAY else None)
         shaken = comparison.shake_up(public) if public else None
         text = comparison.text(top=top, shaken=shaken)
     for line in candidates.chips.notes:

@@ -35,6 +35,7 @@ COMBINE = {"submissions.decide", "submissions.members", *DECIDE}
 PLACES = {
     "competition.common": set(),
     "competition.terminal": {"competition.common"},
+    "competition.cluster": {"competition.common"},
     "competition.spec": BASE,
     "competition.tables": TABLES,
     "competition.metrics": TABLES,
@@ -76,7 +77,8 @@ PLACES = {
     "models.plan": HEADS,
     "models.auto": {"models.plan", "models.train", *TRAINED},
     "models.tune": {"models.train", *TRAINED},
-    "models.verbs": {"models.tune", "models.train", *TRAINED},
+    "models.cluster": {"models.train", *TRAINED},
+    "models.verbs": {"models.cluster", "models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,
     "submissions.measure": NAMES,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.cluster.threads import limit
 from competition.common.interrupts import check
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class OpenVinoRunner:
         model.reshape([self._chips_per_request, *chip_shape])  # a batch of a known size is up to a tenth faster
         # Without the hint of precision it would compute in bfloat16 on processors that have it.
         hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "bf16" if mixed else "f32"}
+        if threads := limit():  # which it does not read from the environment, as others do
+            hints["INFERENCE_NUM_THREADS"] = str(threads)
         compiled = _core().compile_model(model, "CPU", hints)
         self.output_shape = tuple(compiled.output(0).shape)[1:]
         num_requests = 2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")

@@ -63,14 +63,29 @@ def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from a job's folder.
+    """Keep other processes from a job's folder, or from that of one of its further seeds.
 
     Raises:
         BusyError: if another process is at it.
     """
-    job = f"'{folder.parent.name}' {folder.name.replace('fold', 'fold ')}"
-    # Beside the folder, so that removing the folder does not remove the lock that guards it.
-    with locked(folder.with_name(f".{folder.name}.lock"), busy=job):
+    model, fold = model_and_fold(folder)
+    seed = folder.name.removeprefix("seed") if folder.name.startswith("seed") else ""
+    busy, name = (f" seed {seed}", f"fold{fold}-seed{seed}") if seed else ("", f"fold{fold}")
+    job = folder.parent if seed else folder
+    # Beside the job's folder, so that removing the folder does not remove the lock that guards it.
+    with locked(job.with_name(f".{name}.lock"), busy=f"'{model}' fold {fold}{busy}"):
+        yield
+
+
+@contextmanager
+def alone_at_seed(folder: Path) -> Iterator[None]:
+    """Keep other processes from the folder of a further seed, which is made.
+
+    Raises:
+        BusyError: if another process is at it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
         yield
 
 
@@ -86,7 +101,8 @@ def attempt(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not any(path.is_file() and path.name not in (JOB, LOG) for path in folder.rglob("*")):
+            kept = (path.is_file() and path.name not in (JOB, LOG) for path in folder.rglob("*"))
+            if not any(kept) and not any(folder.glob("seed*")):  # which another process may be at
                 shutil.rmtree(folder)
                 _remove_if_empty(folder.parent)
             raise

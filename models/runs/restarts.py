@@ -169,4 +169,6 @@ class Restart:
 def _keep_others_from(folder: Path, folds: Collection[int], held: ExitStack) -> None:
     """Hold the locks of folds in a model's folder."""
     for fold in sorted(begun(folder) & set(folds)):
-        held.enter_context(alone(folder / f"fold{fold}"))
+        job = folder / f"fold{fold}"
+        for one in (job, *sorted(job.glob("seed*"))):
+            held.enter_context(alone(one))

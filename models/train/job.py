@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ from models.runs.folders import (
     NETWORK,
     PARTS,
     VALUES,
+    alone_at_seed,
     attempt,
     check_job,
     seed_folders,
@@ -63,6 +64,7 @@ class Job:
         fold: the fold held out.
         skip_broken: leave broken chips out, instead of stopping.
         with_test: score the test chips too.
+        only: train the network of this seed alone, from 0, and score nothing; None: all of them.
     """
 
     workspace: Workspace
@@ -72,6 +74,7 @@ class Job:
     fold: int
     skip_broken: bool = False
     with_test: bool = True
+    only: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -94,11 +97,14 @@ class Job:
         # An unknown fold or label is refused before anything is written.
         self.store.table.heldout(self.fold)
         self.recipe.task(self.workspace.competition)
-        with attempt(self.folder), reporter.log_to(self.folder / LOG):
+        folder = seed_folders(self.folder, self.recipe)[self.only or 0]
+        with alone_at_seed(folder) if self.only else attempt(folder), reporter.log_to(folder / LOG):
             yield
 
     def is_done(self) -> bool:
         """Return whether the scores are there, also of test chips that were added since; say so."""
+        if self.only is not None and (seed_folders(self.folder, self.recipe)[self.only] / NETWORK).is_file():
+            return True
         if not self.store.is_complete(self.model, self.fold):
             return False
         if self._lacks_test_chips():
@@ -185,25 +191,29 @@ class Job:
 
     def fit(self, examples: Examples, sources: Sources) -> None:
         """Train the networks of a backbone that learns, or sees other pixels in every epoch, seed after seed."""
-        from models.networks.build import part_to_keep
-        from models.train.checkpoints import write_network
-        from models.train.stages import fit_network
-
         if self.recipe.train == "head":
             changes = ",".join([*self.recipe.augment, *(["cutmix"] if self.recipe.cutmix else [])])
             once = "with --augment d4 alone it runs once"
             reporter.say(f"{changes} changes pixels, so the backbone runs in every epoch; {once}.")
         for number, folder in enumerate(seed_folders(self.folder, self.recipe)):
-            if (folder / NETWORK).is_file():
-                continue
-            if self.recipe.seeds > 1:
-                reporter.say(f"Seed {number + 1} of {self.recipe.seeds}.")
-            recipe = dataclasses.replace(self.recipe, seed=self.recipe.seed + number)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / HISTORY).unlink(missing_ok=True)  # of a network that was lost
-            network = fit_network(recipe, examples, sources, folder)
-            state_of(folder).write(folder / HISTORY)
-            write_network(part_to_keep(network, recipe), folder / NETWORK)
+            if self.only in (None, number):
+                # A further seed may be another process's; the first is guarded with the job.
+                with alone_at_seed(folder) if number and self.only is None else nullcontext():
+                    if not (folder / NETWORK).is_file():
+                        self._fit_one(number, folder, examples, sources)
+
+    def _fit_one(self, number: int, folder: Path, examples: Examples, sources: Sources) -> None:
+        from models.networks.build import part_to_keep
+        from models.train.checkpoints import write_network
+        from models.train.stages import fit_network
+
+        if self.recipe.seeds > 1:
+            reporter.say(f"Seed {number + 1} of {self.recipe.seeds}.")
+        recipe = dataclasses.replace(self.recipe, seed=self.recipe.seed + number)
+        (folder / HISTORY).unlink(missing_ok=True)  # of a network that was lost
+        network = fit_network(recipe, examples, sources, folder)
+        state_of(folder).write(folder / HISTORY)
+        write_network(part_to_keep(network, recipe), folder / NETWORK)
 
     def _scorer(self, sources: Sources) -> Scorer:
         """Return what scores chips, or the features of chips where there is a bank."""
@@ -247,7 +257,7 @@ class Job:
             "dtype": str(train.dtype),
             "inputs": asdict(inputs),
         }
-        if has_begun(self.folder):
+        if any(map(has_begun, seed_folders(self.folder, self.recipe))):
             check_job(self.folder, job)
         else:
             # The values too, from which recipe.json is written again where it is lost.

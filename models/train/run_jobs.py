@@ -75,7 +75,8 @@ def _run(jobs: Sequence[Job]) -> None:
     else:
         first.fit(every[0], sources)
     for job, examples in zip(jobs, every, strict=True):
-        job.finish(sources, examples)
+        if job.only is None:
+            job.finish(sources, examples)
 
 
 def _fit_heads(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources) -> None:

@@ -38,13 +38,13 @@ def fit_network(recipe: Recipe, examples: Examples, sources: Sources, folder: Pa
     first = None
     if recipe.train == "finetune" and recipe.head_epochs and not state_of(folder).epochs:
         reporter.say(f"The head first, {recipe.head_epochs} epochs.")
-        head_recipe = _head_first(recipe)
+        head_recipe = head_first(recipe)
         bank = sources.bank("train", ("identity",), head_recipe)
         first = fit_head(head_recipe, replace(examples, source=bank), folder / HEAD)
     return _fit_whole(recipe, examples, sources.inputs, folder, first)
 
 
-def _head_first(recipe: Recipe) -> Recipe:
+def head_first(recipe: Recipe) -> Recipe:
     """Return the recipe of the head that comes before fine-tuning: plainly trained, on one view of the bank."""
     return replace(
         recipe,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.load import load_backend
@@ -48,10 +49,9 @@ def train_folds(
     request: ModelRequest,
     fold: int | None = None,
     *,
-    restart: bool = False,
-    skip_broken: bool = False,
-    no_test: bool = False,
+    only: int | None = None,
     keep: Callable[[str], None] = lambda _: None,
+    **options: bool,
 ) -> bool:
     """Train a model on one fold, or on all of them; return whether all have scores now.
 
@@ -59,14 +59,45 @@ def train_folds(
         workspace: chips, labels and runs.
         request: the model, and the values given by flags.
         fold: the fold; None: all, leaving those that another process is at.
+        only: the network of this seed alone, from 0, without scores; None: all of them, and the scores.
+        keep: called with the model after jobs that were done, and at the end.
+        options: the others of `jobs_of`.
+    """
+    store, model = ScoreStore.of(workspace), request.model
+    for jobs in jobs_of(workspace, request, fold, **options):
+        some = [dataclasses.replace(job, only=only) for job in jobs]
+        if only is not None:
+            _check_seed(some[0])
+        is_kept = jobs[0].workspace is workspace  # what is made again is not where it is looked for before all of it is
+        run_jobs(some, pass_on=fold is None, keep=keep if is_kept else lambda _: None)
+        Restart(workspace, model).settle(store)
+    keep(model)  # also what was done before
+    return store.folds_of(model) == list(range(store.table.num_folds))
+
+
+def jobs_of(
+    workspace: Workspace,
+    request: ModelRequest,
+    fold: int | None = None,
+    *,
+    restart: bool = False,
+    skip_broken: bool = False,
+    no_test: bool = False,
+) -> Iterator[list[Job]]:
+    """Yield the jobs of a model: first those of folds that are made again, beside what there is, then the others.
+
+    Those that are yielded are to be done before the next are asked for.
+
+    Args:
+        workspace: chips, labels and runs.
+        request: the model, and the values given by flags.
+        fold: the fold; None: all.
         restart: begin again; what was made stays until the new is complete.
         skip_broken: leave broken chips out, instead of stopping.
         no_test: score held-out chips only.
-        keep: called with the model after jobs that were done, and at the end.
     """
     store, model = ScoreStore.of(workspace), request.model
-    every = range(store.table.num_folds)
-    numbers = list(every if fold is None else [fold])
+    numbers = list(range(store.table.num_folds) if fold is None else [fold])
     again = Restart(workspace, model)
     again.settle(store)  # what a killed process had complete
     fresh = _begin_again(again, request, fold, store) if restart else None
@@ -75,12 +106,29 @@ def train_folds(
         if some and (some is anew or not again.holds_up_others(store)):
             recipe = fresh or _checked_recipe(here, request, ())
             made = dataclasses.replace(store, root=here.runs)
-            jobs = [Job(here, made, model, recipe, number, skip_broken, with_test=not no_test) for number in some]
-            # What is made again is not where it is looked for before all of it is.
-            run_jobs(jobs, pass_on=fold is None, keep=keep if here is workspace else lambda _: None)
-            again.settle(store)
-    keep(model)  # also what was done before
-    return store.folds_of(model) == list(every)
+            yield [Job(here, made, model, recipe, number, skip_broken, with_test=not no_test) for number in some]
+
+
+def _check_seed(job: Job) -> None:
+    """Refuse a seed that a model does not have, or that is not trained by itself."""
+    if job.recipe.on_bank:
+        raise UserError(f"'{job.model}' learns from features: all its seeds learn at once. Leave --only-seed out.")
+    if (job.only or 0) >= job.recipe.seeds:
+        raise UserError(f"--only-seed: '{job.model}' has the seeds 0 to {job.recipe.seeds - 1}, received {job.only}.")
+
+
+def begin_again(workspace: Workspace, request: ModelRequest) -> None:
+    """Begin all folds of a model again, and do nothing more: `train` goes on with them."""
+    store, again = ScoreStore.of(workspace), Restart(workspace, request.model)
+    again.settle(store)
+    _begin_again(again, request, None, store)
+
+
+def jobs_to_begin_again(workspace: Workspace, request: ModelRequest) -> list[Job]:
+    """Return the jobs of a model as `begin_again` would have them; nothing is begun."""
+    store = ScoreStore.of(workspace)
+    recipe = _checked_recipe(workspace, request, _restarted(workspace, request))
+    return [Job(workspace, store, request.model, recipe, fold) for fold in range(store.table.num_folds)]
 
 
 def _begin_again(again: Restart, request: ModelRequest, fold: int | None, store: ScoreStore) -> Recipe:

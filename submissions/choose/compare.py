@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
@@ -22,6 +20,7 @@ from competition.spec.metric import SCORES
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, simplest
+from submissions.choose.measuring import Measuring, Run, in_threads
 from submissions.choose.report import CHOICE, evaluation_table
 from submissions.decide.rules import default_rules, make_rule
 from submissions.measure.evaluation import Difference, Evaluation, simplest_of
@@ -29,8 +28,6 @@ from submissions.measure.shake_up import ShakeUp, shake_up
 from submissions.members.blend_files import IMPORTED, blend_names
 from submissions.members.members import load_member
 from submissions.names import FIXED, METHODS, QUICK, VOTE
-
-LARGE = 2**28  # bytes of a member's scores, from which blends are measured one after the other: each has its own
 
 
 class AnswersOf(Sequence[NDArray[Any]]):
@@ -198,6 +195,7 @@ def compare(
     rules: Sequence[str] | None = None,
     *,
     rules_alone: Sequence[str] | None = None,
+    run: Run | None = None,
 ) -> Comparison:
     """Measure every member that scores all labels and every method, by every rule.
 
@@ -206,6 +204,7 @@ def compare(
         methods: to combine all members by, or "all"; None: all but the slowest. With one member none is used.
         rules: that make answers; None: all but Optuna. The simplest is always among them.
         rules_alone: those of each of several members by itself; None: the same.
+        run: does the measuring; None: threads of this process.
 
     Raises:
         UserError: if there is no such method or rule, or a rule does not serve the competition's metric.
@@ -222,19 +221,13 @@ def compare(
     for rule in rules:
         make_rule(rule, competition)  # refuses what cannot serve, before the work
     alone = rules if rules_alone is None or len(source.members) == 1 else rules_alone
-    jobs: list[Callable[[], list[Candidate]]] = [partial(source.singles, number, alone) for number in source.whole]
+    jobs = [Measuring("singles", (number, alone)) for number in source.whole]
     if len(source.members) > 1:
         # Cuts by label for every member of a vote are worth less than they take.
         few = [rule for rule in rules if rule in (FIXED, "uniform")]
-        jobs += [partial(source.blends, method, few if method == VOTE else rules) for method in methods]
-    measured = []
-    # One thread for each job; the slowest begin first, lest they be waited for.
-    at_once = -1 if source.chips.scores[0].nbytes < LARGE else 1
-    with threadpool_limits(1), reporter.bar(len(jobs), unit="blend") as bar:
-        parallel = Parallel(n_jobs=at_once, prefer="threads", return_as="generator")
-        for by_rule in parallel(delayed(job)() for job in jobs[::-1]):
-            measured.append(by_rule)
-            bar.update()
+        jobs += [Measuring("blends", (method, few if method == VOTE else rules)) for method in methods]
+    # The slowest begin first, lest they be waited for.
+    measured = (run or in_threads)(source, jobs[::-1])
     in_order = [candidate for by_rule in measured[::-1] for candidate in by_rule]
     candidates = sorted(in_order, key=lambda candidate: candidate.simplicity)
     return Comparison(tuple(candidates), simplest(candidates), source)

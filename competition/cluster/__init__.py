@@ -1,0 +1,1 @@
+"""How work gets to many machines: by Ray, whose tasks share the workspace; it names no network."""
