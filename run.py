@@ -39,11 +39,16 @@ def main() -> None:
 
 @click.command()
 @in_workspace
+@click.option("--how", "model", shell_complete=of_models, help="how a model was made: commands, versions, device, data")
 @as_json
-def status(workspace: Workspace) -> None:
+def status(workspace: Workspace, model: str | None) -> None:
     """Show how far every model has come on every fold, and what comes next."""
+    from models.how import how_made
     from models.runs.status import status_of
 
+    if model:
+        show(how_made(workspace, model))
+        return
     found = status_of(workspace)
     show(found)
     if command := _after_status(found, workspace):
@@ -196,6 +201,8 @@ def demo(workspace: Path) -> None:
     click.secho("\nWhat was made", bold=True)
     click.echo(demo_text(workspace / "blends" / "demo", workspace / "submissions" / "demo.csv", kaggle))
 
+
+competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),

@@ -6,18 +6,26 @@ again. The chip cache and the feature bank are such arrays.
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.files import check_room, replace_atomically
+from competition.common.errors import UserError
+from competition.common.files import replace_atomically
+from competition.common.folders import check_room
 from competition.common.interrupts import check
 from competition.common.progress import reporter
+
+# What file systems answer that map no files, or take no room ahead.
+NOT_KNOWN = (errno.ENODEV, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+BLOCK = 2**20  # bytes written at a time
 
 
 def reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
@@ -34,10 +42,42 @@ def reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], what: str)
     """
     check_room(int(np.prod(shape)) * dtype.itemsize, path.parent, what)
     with replace_atomically(path) as temporary:
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-        if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map ends the process without a word
-            with temporary.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
+        with mapping(path):
+            start = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape).offset
+        _take_room(temporary, start)
+
+
+def _take_room(path: Path, start: int) -> None:
+    """Take the room of a file of zeros, from `start`: a disk that fills up under a map ends Python without a word."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in NOT_KNOWN:
+                raise
+            for place in range(start, size, BLOCK):
+                file.seek(place)
+                file.write(bytes(min(BLOCK, size - place)))
+
+
+@contextmanager
+def mapping(path: Path) -> Iterator[None]:
+    """Say so where the file system maps no files into memory.
+
+    Raises:
+        UserError: if it does not.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_KNOWN:
+            raise
+        raise UserError(
+            f"Cannot map {path} into memory, as chips and features are: its file system cannot do that "
+            f"({error.strerror}). Give a --workspace on a disk of this machine."
+        ) from error
 
 
 def opened(
@@ -50,10 +90,16 @@ def opened(
         shape: expected; None at an axis takes any length.
         dtype: expected; None takes any.
         mode: "r" to read, "r+" to fill.
+
+    Raises:
+        UserError: if the file system maps no files.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # NumPy warns of names of types that only damage brings
+        # NumPy warns of names of types that only damage brings.
+        with warnings.catch_warnings(action="ignore"), mapping(path):
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except UserError:
+        raise
     except Exception:  # NumPy reads the head as Python, and raises whatever that raises where a byte of it is wrong
         return None
     fits = array.ndim == len(shape) and all(e in (None, r) for e, r in zip(shape, array.shape, strict=True))

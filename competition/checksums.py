@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from competition.arrays import opened
 from competition.common.files import replace_atomically
+from competition.common.records import DamagedError, read_record, write_record
 
+FORMAT = 1  # of the record of one checksum
 SUM = np.dtype([("record", "<u4"), ("values", "<u4"), ("known", "?")])
 
 
@@ -25,6 +27,24 @@ def checksum(content: bytes | NDArray[Any]) -> int:
     if isinstance(content, bytes):
         return zlib.crc32(content)
     return zlib.crc32(np.ascontiguousarray(content).reshape(-1).view(np.uint8).data)
+
+
+def write_sum(path: Path, values: NDArray[Any]) -> None:
+    """Write the checksum of an array into a record of its own."""
+    write_record(path, {"sum": checksum(values)}, version=FORMAT)
+
+
+def knows_sum(path: Path) -> bool:
+    """Whether there is a record that `write_sum` has written."""
+    return path.is_file()
+
+
+def sum_fits(path: Path, values: NDArray[Any]) -> bool:
+    """Whether an array is the one whose checksum `write_sum` has written; any is where there is no such record."""
+    try:
+        return not path.exists() or read_record(path, lambda kept: int(kept["sum"]), version=FORMAT) == checksum(values)
+    except DamagedError:
+        return True  # the record itself is damaged, and says nothing
 
 
 class RowSums:
@@ -61,6 +81,10 @@ class RowSums:
         return not known["known"] or all(
             given is None or checksum(given) == known[name] for name, given in (("record", record), ("values", values))
         )
+
+    def knows(self, row: int) -> bool:
+        """Whether anything was noted of a row."""
+        return bool(self._sums[row]["known"])
 
     def __len__(self) -> int:
         return len(self._sums)

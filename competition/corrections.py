@@ -15,7 +15,9 @@ from competition.common.errors import UserError
 from competition.common.files import write_text
 from competition.common.text import counted, first
 from competition.spec.competition import Competition
+from competition.tables.csv_files import content_of, decoded
 from competition.tables.labels import LabelTable
+from competition.tables.problems import lines_of
 
 FILE = "corrections.csv"
 NEEDED = ("id", "label", "says")
@@ -161,16 +163,14 @@ def _with(
 def _read(path: Path, columns: tuple[str, ...], mend: str | Mapping[str, str] = "") -> dict[tuple[str, str], str]:
     """Return the last of some columns by the first two, as text of 0 or 1."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text, _ = decoded(content_of(path), "utf-8")
         header = text.partition("\n")[0]
         delimiter = max(",;\t", key=header.count)  # as spreadsheets save it
-        reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+        reader = csv.DictReader(lines_of(text), delimiter=delimiter)
         if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
             raise UserError(f"{path} has no column {' and no '.join(missing)}.", command=mend)
         rows = [(row[columns[0]], row[columns[1]], row[columns[2]]) for row in reader]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8: save it as such, as CSV.", command=mend) from error
-    except (OSError, csv.Error) as error:
+    except csv.Error as error:
         raise UserError(f"{path} cannot be read: {error}.", command=mend) from error
     if wrong := [f"{name} {label}: {cell!r}" for name, label, cell in rows if cell not in ("0", "1")]:
         raise UserError(f"{path}: column {columns[2]} is to hold 0 or 1, received {first(wrong, SHOWN)}.", command=mend)

@@ -44,13 +44,16 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(verb)
     def wrapped(workspace: Path, competition: str, **options: Any) -> None:
+        from competition.leftovers import sweep
         from competition.workspace import Workspace
 
         context = get_current_context()
         given = {"--workspace": str(workspace), "--competition": competition}
         defaults = {"--workspace": "workspace", "--competition": "planet"}
         context.meta[FLAGS] = [part for flag in given if given[flag] != defaults[flag] for part in (flag, given[flag])]
-        verb(Workspace.open(workspace, competition), **options)
+        opened = Workspace.open(workspace, competition)
+        sweep(opened)
+        verb(opened, **options)
 
     return wrapped
 

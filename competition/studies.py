@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
+from competition.common.files import replace_atomically
 from competition.common.locks import locked
+from competition.common.text import cut
 
 if TYPE_CHECKING:
     import optuna
@@ -23,6 +26,8 @@ ADVICE = {
     "readonly database": "See that you may write to it, and run this",
     "unable to open": "See that you may write to it, and that the disk has room, and run this",
 }
+REASON = 200  # letters of SQLite's words
+_seen: set[Path] = set()  # files that this process has found whole
 BUSY_SECONDS = 60  # how long to wait for another process that writes to the file
 
 
@@ -37,25 +42,57 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
     from sqlalchemy.engine import URL
     from sqlalchemy.exc import DatabaseError
 
-    def refusal(error: Exception) -> UserError:
-        cause = str(error.__cause__ or error).splitlines()[0]
-        advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
-        return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
+    def storage_in(file: Path) -> optuna.storages.RDBStorage:
+        url = URL.create("sqlite", database=str(file)).render_as_string()
+        return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    url = URL.create("sqlite", database=str(path)).render_as_string()
+    check_pages(path)
     try:
         with locked(path.with_name(f".{path.name}.lock")):  # two processes must not both make the tables
-            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
+            if not path.exists():
+                # Whole or not at all: Optuna would not add an index that is missing, and then begin studies twice.
+                with replace_atomically(path) as temporary:
+                    storage_in(temporary).engine.dispose()
+            storage = storage_in(path)
     except (DatabaseError, RuntimeError) as error:  # the latter if another version of Optuna made the file
-        raise refusal(error) from error
+        raise refusal(path, error) from error
     try:
         yield storage
     except (DatabaseError, optuna.exceptions.StorageInternalError) as error:
-        raise refusal(error) from error
+        raise refusal(path, error) from error
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def refusal(path: Path, error: Exception) -> UserError:
+    """Return the one line for what SQLite or Optuna says of the file at `path`, and what helps."""
+    root: BaseException = error
+    while root.__cause__ is not None:  # SQLite's own words: SQLAlchemy may put others before them
+        root = root.__cause__
+    cause = cut(str(root).splitlines()[0], REASON)
+    advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
+    return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
+
+
+def check_pages(path: Path) -> None:
+    """Look through the whole file, once a process: SQLite itself finds damage only in what it happens to read.
+
+    Raises:
+        UserError: if it is damaged.
+    """
+    if path in _seen or not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise refusal(path, error) from error
+    if found != "ok":
+        reason = cut(" ".join(found.split()), REASON)
+        raise UserError(f"The studies in {path} are damaged: {reason}. Move the file away and run this again.")
+    _seen.add(path)
 
 
 class _Quiet:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from competition.workspace import Workspace
 
 
+# Modules that know what a room keeps; who knows the other rooms adds theirs.
+KEEPERS = ["competition.artefacts.data"]
+
+
 @click.group(name="data", cls=Verbs)
 def data() -> None:
     """Download, prepare, check or simulate the chips."""
@@ -74,8 +78,15 @@ def prepare(workspace: Workspace, source: Path) -> None:
 @in_workspace
 @as_json
 @click.option("--sample", type=click.IntRange(min=1), help="decode only so many chips of each folder; default: all")
-def check(workspace: Workspace, sample: int | None) -> None:
+@click.option("--artefacts", is_flag=True, help="instead read all that the workspace keeps, and say what is damaged")
+def check(workspace: Workspace, sample: int | None, artefacts: bool) -> None:
     """Look for what would spoil training or a submission; exits with 1 if it finds any."""
+    if artefacts:
+        from competition.artefacts.report import look_at_artefacts
+
+        kept = look_at_artefacts(workspace, KEEPERS)
+        show(kept)
+        sys.exit(0 if kept.ok else 1)
     from competition.checks.check import check_data
 
     report = check_data(workspace, sample=sample)

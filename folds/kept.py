@@ -92,6 +92,11 @@ class KeptFolds:
         return found
 
     @property
+    def command_again(self) -> str:
+        """What makes the table and its record again; "" where that is not known."""
+        return UNNAMED if self.noted is None else self.noted.command(self.workspace)
+
+    @property
     def is_known(self) -> bool:
         """Whether there is a table, or something that was made with one."""
         return self.path.exists() or self.noted is not None or bool(self.scored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import replace_atomically
+from competition.common.text import readable
 from competition.spec.competition import Competition
 
 if TYPE_CHECKING:
@@ -30,6 +32,37 @@ def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
     if not np.isnan(values[:, ~scored]).all():
         raise ValueError("Scores must be numbers in [0, 1], or NaN for every chip of a label that is not scored.")
     return np.asarray(scored)
+
+
+def read_arrays(path: Path, names: Sequence[str], most: int | None = None) -> dict[str, NDArray[Any]]:
+    """Return some arrays of an `.npz` file: `scores`, which are real numbers, and words.
+
+    Args:
+        path: the file.
+        names: of the arrays; those that it lacks are left out.
+        most: bytes of all arrays in it, unpacked; default: any number, as of files that are our own.
+
+    Raises:
+        ValueError: if there are more, or one holds something else, such as pickled objects, which are never loaded.
+        Exception: whatever NumPy and zipfile raise on a damaged file.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    # Opened here, because NumPy leaves a damaged file open, and takes one that is no archive for a pickle.
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if most is not None and unpacked > most:
+            raise ValueError(f"it unpacks to {readable(unpacked)}, where {readable(most)} would hold every chip")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            for name in (name for name in names if name in arrays):
+                array = arrays[name]
+                kinds, what = ("fiub", "numbers") if name == "scores" else ("US", "list of words")
+                if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or not array.itemsize:
+                    raise ValueError(f"its array {name} holds no {what}")
+                if name != "scores" and array.ndim != 1:
+                    raise ValueError(f"its array {name} of shape {array.shape} holds no {what}")
+                found[name] = array
+    return found
 
 
 @dataclass(frozen=True)
@@ -117,8 +150,7 @@ class Scores:
             UserError: if the file is missing or damaged.
         """
         try:
-            # Opened here, because numpy leaves a damaged file open.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
+            arrays = read_arrays(path, ("names", "scores"))
+            return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
         except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
             raise UserError(f"Cannot read the scores {path}: {error}.") from error

@@ -38,7 +38,7 @@ def test_from_a_prepared_workspace_to_a_checked_submission(tiny: tuple[object, .
     assert "Next: python run.py submit best --message best --workspace" in shown.splitlines()[-1]
     assert "best-tinynet-" in run("status", *tiny[-2:])
     assert "best.csv is valid" in run("validate", "best", *tiny[-2:])
-    assert "was begun with no --no-test; received --no-test" in run(*tiny, "--minutes", 0.4, "--no-test", code=1)
+    assert "was begun with no --no-test; received --no-test" in run(*tiny, "--minutes", 0.4, "--no-test", code=2)
 
 
 def test_without_chips_to_predict_there_are_figures_alone(tiny: tuple[object, ...], tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_without_chips_to_predict_there_are_figures_alone(tiny: tuple[object, ..
     ],
 )
 def test_a_mistake_is_one_line(flags: list[str], line: str, tiny: tuple[object, ...]) -> None:
-    shown = run(*tiny, *flags, code=1)
+    shown = run(*tiny, *flags, code=2)
     errors = [each for each in shown.splitlines() if each.startswith("Error: ")]
     assert len(errors) == 1
     assert line in errors[0]

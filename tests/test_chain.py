@@ -151,7 +151,7 @@ def test_frozen_features_serve_heads_specialists_and_predictions(
     assert all("..." not in line for line in cells if line.startswith(("tiny", "rare")))
     shown = run("blend", "--members", "tiny,rare", "--name", "both", "--union", "water", "--trials", 5, *here)
     assert "both.csv is valid: 24 rows" in shown
-    assert "No scores of" in run("blend", "--members", "rare", "--name", "alone", *here, code=1)
+    assert "No scores of" in run("blend", "--members", "rare", "--name", "alone", *here, code=2)
     scores = {}
     for model in ("tiny", "rare"):
         path = tmp_path / f"{model}.csv"
@@ -188,7 +188,7 @@ def test_a_file_opens_any_other_competition(tmp_path: Path) -> None:
     written = (tmp_path / "workspace" / "submissions" / "first.csv").read_text().splitlines()
     assert written[0] == header
     assert [line.split(",")[0] for line in written[1:]] == ["005", "004", "003", "002", "001", "000"]
-    assert "prepared for competition 'fungi'" in run("folds", *here[:2], code=1)
+    assert "prepared for competition 'fungi'" in run("folds", *here[:2], code=2)
 
 
 def test_commands_name_the_bands_of_chips_without_red_green_and_blue(tmp_path: Path) -> None:
@@ -199,9 +199,9 @@ def test_commands_name_the_bands_of_chips_without_red_green_and_blue(tmp_path: P
     command = "train --models baseline --bands red,green,blue,yellow --workspace"
     assert f"Next: python run.py {command}" in run("folds", "--k", 2, *here)
     assert f"Next: python run.py {command}" in run("status", *here)
-    assert f'Run "python run.py {command}' in run("export", "--model", "baseline", "--output", "x.keras", *here, code=1)
+    assert f'Run "python run.py {command}' in run("export", "--model", "baseline", "--output", "x.keras", *here, code=2)
     line = 'the .png chips have red, green, blue, yellow. Give "--bands red,green,blue,yellow", or --images with'
-    assert line in run("train", "--models", "baseline,residual", *here, code=1)
+    assert line in run("train", "--models", "baseline,residual", *here, code=2)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_bands_are_proposed_as_their_flag_takes_them(bands: str | list[str], fla
 
 
 def test_commands_in_an_error_name_the_workspace(tmp_path: Path) -> None:
-    shown = run("folds", "--workspace", tmp_path / "my own", code=1)
+    shown = run("folds", "--workspace", tmp_path / "my own", code=2)
     assert f"data prepare --from DIR --workspace '{tmp_path}/my own'\"" in shown
 
 
@@ -258,7 +258,7 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_one_line(arguments: list[str], line: str, prepared: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "none" if arguments == ["folds"] else prepared
-    shown = run(*arguments, "--workspace", workspace, code=1)
+    shown = run(*arguments, "--workspace", workspace, code=2)
     assert shown.startswith("Error: ")
     assert line in shown
     assert shown.count("\n") == 1

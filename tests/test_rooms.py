@@ -48,10 +48,12 @@ PLACES = {
     "competition.layouts": {"competition.tables", *TABLES},
     "competition.remote": BASE,
     "competition.tracking": FACE,
+    "competition.artefacts": CHIPS,
     "competition.survey": CHIPS,
     "competition.init": {"competition.survey", *CHIPS},
     "competition.kaggle": CHIPS,
     "competition.verbs": {
+        "competition.artefacts",
         "competition.copies",
         "competition.checks",
         "competition.simulator",
@@ -77,6 +79,8 @@ PLACES = {
     "models.plan": HEADS,
     "models.auto": {"models.plan", "models.train", *TRAINED},
     "models.tune": {"models.train", *TRAINED},
+    "models.how": {"models.runs", *RECIPES},
+    "models.artefacts": INPUTS | {"models.inputs"},
     "models.cluster": {"models.train", *TRAINED},
     "models.verbs": {"models.cluster", "models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
@@ -98,6 +102,7 @@ PLACES = {
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share"},
     "submissions.demo": {"submissions.members"},
+    "submissions.artefacts": {"submissions.choose", "submissions.submit", *COMBINE},
     "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
     "submissions.submission_verbs": {"submissions.submit", "submissions.flags", *DECIDE},
     "submissions.verbs": {
@@ -111,6 +116,13 @@ PLACES = {
 }
 # Modules whose tests are in another file than the like-named one, and where.
 TESTED_IN: dict[str, str] = {
+    "competition.artefacts.data": "test_artefacts.py",
+    "competition.artefacts.looked": "test_artefacts.py",
+    "competition.artefacts.report": "test_artefacts.py",
+    "folds.artefacts": "test_artefacts.py",
+    "models.artefacts": "test_artefacts.py",
+    "models.inputs.bank_files": "models/inputs/test_feature_bank.py",
+    "submissions.artefacts": "test_artefacts.py",
     "competition.copies.pairs": "competition/checks/test_duplicates.py",
     "competition.copies.prints": "competition/checks/test_duplicates.py",
     "competition.data.extraction": "competition/data/test_archives.py",
@@ -274,7 +286,8 @@ def test_every_module_has_a_test_file_of_its_name() -> None:
 
 def test_tests_lie_where_what_they_test_lies() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
-    assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} == set()
+    of_all_rooms = {"faults"}  # what becomes of the whole chain when it is disturbed
+    assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} <= of_all_rooms
 
 
 def test_the_readme_shows_the_rooms_by_their_captions() -> None:

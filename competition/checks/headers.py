@@ -10,7 +10,8 @@ from typing import IO
 
 from PIL import Image, TiffImagePlugin
 
-from competition.data.decode import ORIENTATION, TIFF
+from competition.common.files import open_ordinary
+from competition.data.decode import LARGEST_FILE, ORIENTATION, TIFF
 
 HEAD = 1024  # bytes that hold the kind and, in practice, the beginning of EXIF
 SUFFIXES = {
@@ -74,7 +75,7 @@ def read_header(path: Path) -> Header:
     """
     kind, suffix = "", path.suffix.lower()
     # Decoders raise whatever they like on a damaged file. Without a buffer, as most files are read no further.
-    with suppress(Exception), path.open("rb", buffering=0) as file:
+    with suppress(Exception), open_ordinary(path, LARGEST_FILE, buffering=0) as file:
         head = file.read(HEAD)
         kind, has_exif = kind_of(head), EXIF.search(head) is not None
         if kind == "TIFF":

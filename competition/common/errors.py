@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
+GIVEN = "given"  # in the context of a verb: the arguments as they were given
+LONGEST = 1500  # characters of a line, before the command: a name in it may be a whole file
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
@@ -20,6 +28,13 @@ def spelled(command: str, *, anywhere: bool = False) -> str:
     context = None if anywhere else click.get_current_context(silent=True)
     flags = shlex.join(context.meta.get(FLAGS, [])) if context else ""
     return f"python run.py {command} {flags}".rstrip()
+
+
+def given_command() -> str:
+    """Return the command that is being run, as it was given but for passwords in addresses; "" where none is."""
+    context = click.get_current_context(silent=True)
+    given = context.meta.get(GIVEN) if context else None
+    return re.sub(r"://[^/@\s]+@", "://...@", f"python run.py {shlex.join(given)}") if given else ""
 
 
 class UserError(ValueError):
@@ -47,14 +62,15 @@ class UserError(ValueError):
         return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in self._line())
 
     def _line(self) -> str:
+        text = self.text if len(self.text) <= LONGEST else f"{self.text[:LONGEST]}..."
         if not self.command:
-            return self.text
+            return text
         if isinstance(self.command, str):
             advice = f'Run "{spelled(self.command)}"'
         else:
             ways = "; ".join(f'{purpose}, run "{spelled(command)}"' for purpose, command in self.command.items())
             advice = ways[0].upper() + ways[1:]
-        return f"{self.text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
+        return f"{text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> UserError:
@@ -67,3 +83,17 @@ def unknown_name(kind: str, name: str, known: list[str]) -> UserError:
     """
     listed = ", ".join(sorted(known)) or "none yet"
     return UserError(f"Unknown {kind} {name!r}. Known: {listed}.")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file that could not be written where the disk is full or fails: Python names none of an open file."""
+    try:
+        yield
+    except OSError as error:
+        # NumPy has its own words for a disk that does not take an array, and no number.
+        is_short = error.errno is None and any(words in str(error) for words in ("requested and", "free space"))
+        if is_short or error.errno in DISK:
+            number = error.errno or errno.ENOSPC
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise

@@ -1,29 +1,37 @@
-"""Writing files whole or not at all, and naming content by digest."""
+"""Writing files whole or not at all, removing what dead processes left of that, and naming content by digest."""
 
 from __future__ import annotations
 
 import errno
-import glob
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import threading
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, naming
+from competition.common.locks import is_dead, own_mark
 from competition.common.text import readable
 
 _asking_umask = threading.Lock()
 FLUSHED_AT_ONCE = 16  # files of a folder
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
+SCRATCH = "scratch"
+TEMPORARY = ".tmp-"  # how names of what is not whole yet begin; the mark of their process follows
+LEFT = re.compile(rf"{re.escape(TEMPORARY)}([0-9a-f]{{8}})-(\d+)-\w+\.(.+)", re.DOTALL)
+# After which what a process of another machine has written last is a leftover. Nothing that is written takes a day; of
+# the week, the rest is for a machine that was asleep.
+SAFE_SECONDS = 7 * 24 * 3600
+LARGEST_TEXT = 1 << 24  # bytes of a file that a person writes
 LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
 
 
@@ -36,17 +44,21 @@ def replace_atomically(path: Path) -> Iterator[Path]:
 
     Args:
         path: the final path; its folder is created.
+
+    Raises:
+        UserError: if it is a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, where a file is written. Move it away, and run the same command again.")
     # The whole name comes last, as some writers look at more than one suffix (.weights.h5).
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=f".{path.name}", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
         with naming(path):
             yield temporary
-        # mkstemp makes files private; give them what an ordinary open() would have given.
-        temporary.chmod(0o666 & ~_umask())
+        _open_up(temporary, 0o666)
         with naming(path):
             _flush(temporary)
         temporary.replace(path)
@@ -54,22 +66,10 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Name the file that could not be written where the disk is full or fails: Python names none of an open file."""
-    try:
-        yield
-    except OSError as error:
-        # NumPy has its own words for a disk that does not take an array, and no number.
-        is_short = error.errno is None and any(words in str(error) for words in ("requested and", "free space"))
-        if is_short or error.errno in DISK:
-            number = error.errno or errno.ENOSPC
-            raise OSError(number, os.strerror(number), str(path)) from error
-        raise
-
-
 def check_writable(path: Path) -> None:
     """Refuse a path that `replace_atomically` could not write, before the work whose result is to lie there.
+
+    What dead processes left of the same file is removed.
 
     Raises:
         UserError: if it is a folder, or its folder cannot be made or written to.
@@ -82,6 +82,7 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}. Give a path in a folder of yours.") from error
+    remove_leftovers(path.absolute().parent, path.name)
 
 
 @contextmanager
@@ -95,13 +96,12 @@ def replace_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     old = path.with_name(f".{path.name}.old")
     restore_folder(path)
-    for half in path.parent.glob(f".{glob.escape(path.name)}.new.*"):
-        shutil.rmtree(half, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
+    remove_leftovers(path.parent, path.name)
+    temporary = temporary_folder(path)
     try:
         with naming(path):
             yield temporary
-        temporary.chmod(0o777 & ~_umask())
+        _open_up(temporary, 0o777)
         # At once, as a disk writes what many wait for together: 8,000 chips took 0.9 s, one by one 19 s.
         with naming(path), ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
             for _ in pool.map(_flush, (file for file in temporary.rglob("*") if file.is_file())):
@@ -118,6 +118,47 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def temporary_folder(path: Path) -> Path:
+    """Make and return an empty folder beside `path`, of a name that says whose it is."""
+    return Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent))
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield an empty folder where the system keeps such, and remove it; also those that dead processes left."""
+    remove_leftovers(Path(tempfile.gettempdir()), SCRATCH)
+    with tempfile.TemporaryDirectory(prefix=_prefix(), suffix=f".{SCRATCH}") as name:
+        yield Path(name)
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what dead processes left in `folder` of what they were writing.
+
+    Those of this machine are known to be dead; what others have not touched for `SAFE_SECONDS` is taken for left.
+
+    Args:
+        folder: in which it lies, not deeper; it need not exist.
+        name: of what was to be written; "" is anything.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = LEFT.fullmatch(entry.name)
+            if found and name in ("", found[3]):
+                dead, path = is_dead(found[1], int(found[2])), Path(entry.path)
+                with suppress(OSError):
+                    if dead or (dead is None and _idle_seconds(path) > SAFE_SECONDS):
+                        shutil.rmtree(path) if entry.is_dir(follow_symlinks=False) else path.unlink()
+
+
+def _idle_seconds(path: Path) -> float:
+    """Return for how long nothing was written to a file, or a folder and below it, by the clock of the disk."""
+    with tempfile.TemporaryFile(dir=path.parent) as probe:  # a server's clock need not be ours
+        probe.write(b"now")
+        probe.flush()
+        now = os.fstat(probe.fileno()).st_mtime
+    return now - max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+
+
 def restore_folder(path: Path) -> None:
     """Bring back a folder that a killed `replace_folder` had moved aside, or remove it where the new one is there."""
     path = path.absolute()
@@ -125,39 +166,6 @@ def restore_folder(path: Path) -> None:
     if old.exists() and not path.exists():
         old.rename(path)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def check_room(
-    needed: int, folder: Path, what: str, advice: str = "Make room, or give a --workspace on another disk."
-) -> None:
-    """Refuse work for whose result the disk has no room.
-
-    Args:
-        needed: bytes.
-        folder: where they are to lie; it need not exist yet.
-        what: needs them, as the beginning of the line.
-        advice: the end of the line.
-
-    Raises:
-        UserError: if less is free.
-    """
-    if needed > (free := free_bytes(folder)):
-        raise UserError(f"{what} needs {readable(needed)}, but {folder} has {readable(free)} free. {advice}")
-
-
-def free_bytes(folder: Path) -> int:
-    """Return how many bytes are free where `folder` is, or will be."""
-    return shutil.disk_usage(_existing(folder)).free
-
-
-def disk_of(folder: Path) -> int:
-    """Return the number of the disk on which `folder` is, or will be."""
-    return _existing(folder).stat().st_dev
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -186,6 +194,42 @@ def checked_name(kind: str, name: str) -> str:
     return name
 
 
+def open_ordinary(path: Path, most: int, *, buffering: int = -1) -> IO[bytes]:
+    """Open a file for reading that ends: no pipe, no device, and no more than `most` bytes.
+
+    Raises:
+        OSError: if it cannot be opened, or is none of these; `strerror` says why.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    if state.st_size > most:
+        why = f"it holds {readable(state.st_size)}, and {readable(most)} is the most that is read of such a file"
+        raise OSError(errno.EFBIG, why, str(path))
+    return path.open("rb", buffering)
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Args:
+        path: of the file.
+        what: it is, such as "competition file", for the line that refuses it.
+
+    Raises:
+        UserError: if it cannot be read, or is no TOML.
+    """
+    try:
+        with open_ordinary(path, LARGEST_TEXT) as file:
+            return tomllib.loads(file.read().decode("utf-8").replace("\r\n", "\n"))
+    except OSError as error:
+        raise UserError(f"Cannot read the {what} {path}: {error.strerror}.") from error
+    except ValueError as error:  # of the encoding, the syntax, or a number of thousands of digits
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is not valid TOML: it is nested too deeply.") from error
+
+
 def digest_json(value: Any) -> str:
     """Return the SHA-256 (64 hex digits) of `value` as canonical JSON."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -207,10 +251,20 @@ def versions_of(*packages: str) -> dict[str, str]:
     return versions
 
 
+def _prefix() -> str:
+    return f"{TEMPORARY}{own_mark()}-"
+
+
 def _flush(path: Path) -> None:
     """Wait until a file's content is on the disk: a power cut must not leave its name without it."""
     with path.open("r+b") as written:  # Windows flushes only what it may write
         os.fsync(written.fileno())
+
+
+def _open_up(path: Path, mode: int) -> None:
+    """Give what `tempfile` has made, and made private, the mode that it would have without that."""
+    with suppress(OSError):  # a file system with modes of its own, such as CIFS, refuses
+        path.chmod(mode & ~_umask())
 
 
 def _umask() -> int:

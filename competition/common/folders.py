@@ -1,12 +1,14 @@
-"""Looking into folders, past what a computer adds for itself and links that lead in circles or nowhere."""
+"""Looking into folders, past what a computer adds and links that lead in circles or nowhere; and the room on disks."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from competition.common.errors import UserError
+from competition.common.text import readable
 
 DEEPEST = 8  # folders below a folder of data that are looked into; links could lead in circles
 JUNK = (".", "__MACOSX")  # macOS leaves a "._train_0.jpg" beside each file it copies to another kind of disk
@@ -61,3 +63,36 @@ def check_readable(folder: Path) -> None:
         os.scandir(folder).close()
     except OSError as error:
         raise UserError(f"Cannot read the folder {folder}: {error.strerror}. Allow it, or move it.") from error
+
+
+def check_room(
+    needed: int, folder: Path, what: str, advice: str = "Make room, or give a --workspace on another disk."
+) -> None:
+    """Refuse work for whose result the disk has no room.
+
+    Args:
+        needed: bytes.
+        folder: where they are to lie; it need not exist yet.
+        what: needs them, as the beginning of the line.
+        advice: the end of the line.
+
+    Raises:
+        UserError: if less is free.
+    """
+    if needed > (free := free_bytes(folder)):
+        raise UserError(f"{what} needs {readable(needed)}, but {folder} has {readable(free)} free. {advice}")
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes are free where `folder` is, or will be."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def disk_of(folder: Path) -> int:
+    """Return the number of the disk on which `folder` is, or will be."""
+    return _existing(folder).stat().st_dev
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())

@@ -1,11 +1,11 @@
-"""Ctrl-C while a backend runs.
+"""Ctrl-C, also where Python drops it: an exception in a `__del__` or a weak reference's callback goes no further.
 
-Python drops an exception that is raised in a `__del__` or a weak reference's callback. TensorFlow runs so many of them
-that 4 of 80 KeyboardInterrupts at random moments of training were lost, and it went on.
+TensorFlow runs so many of them that 4 of 80 KeyboardInterrupts at random moments of training were lost, and it went on.
 """
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
@@ -13,38 +13,58 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SOON = 0.05  # seconds after which one that was dropped is sent again
+
 _pressed = threading.Event()
+_lost = threading.Event()  # the last one was dropped, and nothing has raised it since
 _within: list[None] = []  # one entry for each `deferred` block that is being run
 _watches: list[Callable[[], None]] = []  # one for each `watched` block that is being run
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Remember a Ctrl-C within the block, so that `check` can raise it if it was lost."""
+    """Remember a Ctrl-C within the block: one that was dropped is sent again, and `check` raises it if it comes first.
+
+    The command line does so for whatever a verb does; within it, and in other threads, this is nothing.
+    """
 
     def remember(number: int, frame: FrameType | None) -> None:
-        again = _pressed.is_set()
+        again = _pressed.is_set() and not _lost.is_set()
         _pressed.set()
+        _lost.clear()
         if again or not _within:
             signal.default_int_handler(number, frame)
 
+    def send_again() -> None:
+        if not over.wait(SOON) and _lost.is_set():
+            if hasattr(signal, "pthread_kill"):  # it also ends a wait for a file or a child
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            else:
+                _thread.interrupt_main()
+
     def report(dropped: sys.UnraisableHookArgs) -> None:
-        if not issubclass(dropped.exc_type, KeyboardInterrupt):  # it is not dropped, as `check` raises it again
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
             hook(dropped)
+        else:  # not from here, where it would be dropped too
+            _lost.set()
+            threading.Thread(target=send_again, daemon=True).start()
 
     before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
     # Only the main thread may set handlers, and one that somebody else has set is theirs.
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
         yield
         return
+    over = threading.Event()
     signal.signal(signal.SIGINT, remember)
     sys.unraisablehook = report
     try:
         yield
     finally:
+        over.set()
         sys.unraisablehook = hook
         signal.signal(signal.SIGINT, before)
         _pressed.clear()
+        _lost.clear()
 
 
 @contextmanager
@@ -73,8 +93,9 @@ def watched(look: Callable[[], None]) -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if Ctrl-C was pressed within `heeded`, or a watch wants it; called between batches."""
+    """Raise KeyboardInterrupt if Ctrl-C was pressed within `heeded`, or a watch wants it; called between steps."""
     if _pressed.is_set():
+        _lost.clear()
         raise KeyboardInterrupt
     for look in _watches:
         look()

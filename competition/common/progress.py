@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from io import FileIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
-from competition.common.text import counted, lasting, readable
+from competition.common.errors import naming
+from competition.common.text import counted, lasting, readable, spelled_out
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -87,15 +89,14 @@ class Reporter:
     """
 
     def __init__(self) -> None:
-        self._logs: list[TextIO] = []
+        self._logs: list[FileIO] = []
         self._is_silent = False
         self._is_detailed = False
 
     def say(self, line: str) -> None:
         """Show a line of the result's making, and write it to the logs that are open."""
         self._show(line, sys.stdout)
-        for log in self._logs:
-            print(line, file=log, flush=True)
+        self._log(line)
 
     def note(self, line: str) -> None:
         """Show a line beside the result, such as what is waited for."""
@@ -105,8 +106,7 @@ class Reporter:
         """Show a line that few care for, where details are wanted; write it to the logs that are open."""
         if self._is_detailed:
             self._show(line, sys.stderr)
-        for log in self._logs:
-            print(line, file=log, flush=True)
+        self._log(line)
 
     def bar(self, total: int | None, title: str = "", unit: str = "chip") -> Bar:
         """Return what shows the progress of some work.
@@ -159,7 +159,7 @@ class Reporter:
     @contextmanager
     def log_to(self, path: Path) -> Iterator[None]:
         """Write what is said in the block to a file too, at its end."""
-        with path.open("a", encoding="utf-8") as log:
+        with path.open("ab", buffering=0) as log:  # or what a full disk has not taken would be written again at the end
             self._logs.append(log)
             try:
                 yield
@@ -189,11 +189,16 @@ class Reporter:
         finally:
             setattr(self, switch, before)
 
+    def _log(self, line: str) -> None:
+        for log in self._logs:
+            with naming(Path(log.name)):
+                log.write(f"{line}\n".encode())
+
     def _show(self, line: str, stream: TextIO | None) -> None:
         if not self._is_silent and stream is not None:
             from tqdm import tqdm
 
-            tqdm.write(line, file=stream)
+            tqdm.write(spelled_out(line), file=stream)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -7,14 +7,16 @@ Records of earlier versions carry no digest, and some no format; they are read a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from competition.common.errors import UserError
-from competition.common.files import digest_json, write_json
+from competition.common.files import digest_json, open_ordinary, write_json
 
 T = TypeVar("T")
+LARGEST = 1 << 28  # bytes of a record
 
 
 class DamagedError(UserError):
@@ -43,6 +45,16 @@ def write_record(path: Path, content: Mapping[str, Any], *, version: int) -> dic
     return body
 
 
+def is_signed(path: Path) -> bool:
+    """Whether a record carries its own digest, as all but those of earlier versions do; whatever else it says.
+
+    Raises:
+        DamagedError: if it is missing or damaged.
+    """
+    with _named(path):
+        return _read(path, 0)[1]
+
+
 def read_record(
     path: Path,
     parse: Callable[[dict[str, Any]], T],
@@ -67,16 +79,35 @@ def read_record(
         DamagedError: if the file is missing, damaged, changed by hand, or of another format.
         UserError: that `parse` raises.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise TypeError(f"expected an object, received {content!r:.40}")
-        received = content.pop("format", version)
-        stated = content.pop("digest", None)
-        if stated not in (None, digest_json({"format": received, **content})):
-            raise ValueError("its digest is that of another content")
+    with _named(path, command, otherwise):
+        content, _, received = _read(path, version)
         if received in (version, *older):
             return parse(content)
+    raise DamagedError(
+        f"{path} was written by another version of the toolkit: expected format {version}, received {received!r}.",
+        command=command,
+        otherwise=otherwise or "use that version",
+    )
+
+
+def _read(path: Path, version: int) -> tuple[dict[str, Any], bool, Any]:
+    """Return what a record says, whether it carries its digest, and its format; `version` where it carries none."""
+    with open_ordinary(path, LARGEST) as file:
+        content = json.loads(file.read().decode("utf-8"))
+    if not isinstance(content, dict):
+        raise TypeError(f"expected an object, received {content!r:.40}")
+    received = content.pop("format", version)
+    stated = content.pop("digest", None)
+    if stated not in (None, digest_json({"format": received, **content})):
+        raise ValueError("its digest is that of another content")
+    return content, stated is not None, received
+
+
+@contextmanager
+def _named(path: Path, command: str | Mapping[str, str] = "", otherwise: str = "") -> Iterator[None]:
+    """Turn whatever reading a record raises into the one error that names it."""
+    try:
+        yield
     except UserError:
         raise
     except FileNotFoundError as error:
@@ -85,8 +116,3 @@ def read_record(
         said = " ".join(str(error).split())[:200] or type(error).__name__
         reason = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error
-    raise DamagedError(
-        f"{path} was written by another version of the toolkit: expected format {version}, received {received!r}.",
-        command=command,
-        otherwise=otherwise or "use that version",
-    )

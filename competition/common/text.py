@@ -44,7 +44,7 @@ def counted(number: int, noun: str) -> str:
 
 def first(names: Iterable[object], shown: int = SHOWN) -> str:
     """Return the first few of `names` for a message, and how many more there are."""
-    listed = [str(name) for name in names]
+    listed = [spelled_out(str(name)) for name in names]
     more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
     return ", ".join(listed[:shown]) + more
 
@@ -52,6 +52,20 @@ def first(names: Iterable[object], shown: int = SHOWN) -> str:
 def cut(name: str, width: int = LONGEST) -> str:
     """Return a name, or its beginning where it is longer than `width`."""
     return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def spelled_out(text: str) -> str:
+    r"""Return text that a terminal shows and does not obey: control characters as Python writes them, but line breaks.
+
+    Example:
+        >>> print(spelled_out("\x1b[31mred"))
+        \x1b[31mred
+    """
+    return (
+        text
+        if text.isprintable()
+        else "".join(mark if mark.isprintable() or mark == "\n" else repr(mark)[1:-1] for mark in text)
+    )
 
 
 def printable(text: str) -> str:

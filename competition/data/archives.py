@@ -10,20 +10,20 @@ import hashlib
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.files import digest_file, replace_folder
+from competition.common.files import TEMPORARY, digest_file, replace_folder, temporary_folder
 from competition.common.packed import stem_of
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import first, short
 from competition.data.extraction import extract
+from competition.index.contents import changed_since, note_contents
 
-STAGING = ".unpacking-"
+STAGING = "unpacking"
 FORMAT = 1  # of `unpacked.json`
 BUNDLES = "bundles"  # folder of what has no place of its own name
 # Of the workspace, and of the record of what was unpacked.
@@ -73,6 +73,10 @@ def unpack_file(archive: Path, target: Path, *, beside: Path | None = None) -> N
     Raises:
         UserError: if the archive is damaged, encrypted, hostile or too large for the disk, or holds no such file.
     """
+    if target.is_dir():
+        raise UserError(
+            f"{target} is a folder, where a file is unpacked. Move it away, and run the same command again."
+        )
     with _unpacked(archive, beside or target.parent) as content:
         files = [path for path in content.rglob("*") if path.is_file()]
         wanted = [path for path in files if path.name == target.name] or files
@@ -83,9 +87,9 @@ def unpack_file(archive: Path, target: Path, *, beside: Path | None = None) -> N
         wanted[0].replace(target)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what an unpacking that was killed left in `folder`; nothing else may be unpacking there."""
-    for path in folder.glob(f"{STAGING}*"):
+def _remove_unpackings(folder: Path) -> None:
+    """Remove what unpackings that were killed left in `folder`, on any machine; nothing may be unpacking there."""
+    for path in folder.glob(f"{TEMPORARY}*.{STAGING}"):
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -104,7 +108,7 @@ class Unpacker:
         self._record = data / "unpacked.json"
         self._names = {name.lower() for name in names}
         self._taken = {*RESERVED, BUNDLES}
-        remove_leftovers(data)
+        _remove_unpackings(data)
 
     def made_from(self, archives: set[str]) -> list[Path]:
         """Return what was unpacked, now or earlier, from archives of these names."""
@@ -161,12 +165,14 @@ class Unpacker:
         if _is_as_unpacked(target, earlier) and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
         how = f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
+        digest = digest_file(archive)  # first: what is in its place is noted at once, or a kill costs all of it
         if is_folder:
             unpack_folder(archive, target, as_it_is=as_it_is, beside=self.data)
+            note_contents(target)
         elif aside := _unpack_anew(archive, target, earlier, self.data):
             how += f" (what was there is now {aside.name})"
         content = {} if is_folder else {"content": digest_file(target)}
-        record[name] = {**stamp, "sha256": digest_file(archive), "files": _count(target), **content}
+        record[name] = {**stamp, "sha256": digest, "files": _count(target), **content}
         write_record(self._record, record, version=FORMAT)
         return how
 
@@ -194,9 +200,9 @@ class Unpacker:
 def _unpacked(archive: Path, beside: Path) -> Iterator[Path]:
     """Yield a temporary folder with the content of `archive`; remove what the block has not moved away."""
     beside.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=beside))
+    staging = temporary_folder(beside / STAGING)
     try:
-        content = staging / "content"  # mkdtemp makes a private folder; this one has the usual permissions
+        content = staging / "content"  # that is a private folder; this one has the usual permissions
         content.mkdir()
         extract(archive, content)
         yield content
@@ -231,10 +237,10 @@ def _count(path: Path) -> int:
 
 
 def _is_as_unpacked(target: Path, earlier: dict[str, Any]) -> bool:
-    """Whether a folder has as many files as were unpacked, and a file the content."""
+    """Whether a folder has as many files as were unpacked, and each file the content."""
     if not target.exists() or _count(target) != earlier.get("files"):
         return False
-    return target.is_dir() or digest_file(target) == earlier.get("content")
+    return not changed_since(target) if target.is_dir() else digest_file(target) == earlier.get("content")
 
 
 def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: Path) -> Path | None:
@@ -243,7 +249,7 @@ def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: P
     aside = next(path for path in map(target.with_name, names) if not path.exists())
     before = digest_file(target) if target.is_file() else None
     if before not in (None, earlier.get("content")):
-        shutil.copy2(target, aside)
+        shutil.copyfile(target, aside)
     unpack_file(archive, target, beside=beside)
     if before in (None, earlier.get("content")):
         return None

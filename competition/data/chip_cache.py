@@ -185,7 +185,7 @@ class _Builder:
             self.sums.forget(slice(None))
             return np.zeros(len(self.names), dtype=ROW)
         rows = np.array(recorded)
-        if wrong := [i for i, row in enumerate(rows) if not self.sums.fits(i, _said_by(row))]:
+        if wrong := [i for i, row in enumerate(rows) if not self.sums.fits(i, said_by(row))]:
             reporter.say(f"{self.rows_path} is damaged at {counted(len(wrong), 'chip')}: decoded again.")
             rows[wrong] = np.zeros((), dtype=ROW)
         if not self.upright_path.is_file():
@@ -235,7 +235,7 @@ class _Builder:
                 self.sums.forget(i)
                 if chip is not None:
                     pixels[i] = chip
-                    self.sums.put(i, _said_by(rows[i]), chip)
+                    self.sums.put(i, said_by(rows[i]), chip)
                 yield 1
 
         def record(block: NDArray[np.int64]) -> None:
@@ -265,7 +265,7 @@ class _Builder:
     def _again(self, i: int, chip: NDArray[Any]) -> None:
         """Put a chip whose pixels are not those that were decoded right: in `chip`, and on the disk."""
         row, decoded = self._read(i, chip.dtype)
-        if decoded is None or not self.sums.fits(i, _said_by(np.array(row, dtype=ROW)), decoded):
+        if decoded is None or not self.sums.fits(i, said_by(np.array(row, dtype=ROW)), decoded):
             raise UserError(
                 f"{self.pixels_path} is damaged at {self.names[i]}, and its file is gone or another one by now. "
                 "Run the same command again."
@@ -293,6 +293,6 @@ class _Builder:
         return (*state, digest, False), chip
 
 
-def _said_by(row: Any) -> bytes:
+def said_by(row: Any) -> bytes:
     """Return what the record of a chip says, but for the file's date, which a copy changes."""
     return bytes(row["digest"]) + bytes([bool(row["broken"])])

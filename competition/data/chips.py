@@ -16,10 +16,11 @@ from PIL import Image
 
 from competition.common.errors import UserError
 from competition.common.text import counted
-from competition.data.decode import decode, is_turned
+from competition.data.decode import decode, is_turned, opened
 from competition.index.chip_index import ChipFile, shown_file
 from competition.spec.images import ImageSet
 
+CHUNK = 1 << 20  # bytes that are read at once
 PROBED = 5  # chips that decide on the data type of all
 DTYPES = ("uint8", "uint16", "int16", "float32")
 
@@ -116,11 +117,13 @@ def digest_chip(file: ChipFile) -> bytes:
     """
     # Hex, as NumPy strips zero bytes from the end of byte strings.
     if isinstance(file, Path):
-        content = file.read_bytes()
-        content = b"upright" + content if is_turned(file) else content
+        content = hashlib.blake2b(b"upright" if is_turned(file) else b"", digest_size=16)
+        with opened(file) as stream:
+            while part := stream.read(CHUNK):
+                content.update(part)
     else:
-        content = b"".join(map(digest_chip, file))
-    return hashlib.blake2b(content, digest_size=16).hexdigest().encode()
+        content = hashlib.blake2b(b"".join(map(digest_chip, file)), digest_size=16)
+    return content.hexdigest().encode()
 
 
 def resize_chip(chip: NDArray[Any], size: int) -> NDArray[Any]:
@@ -141,8 +144,8 @@ def _decoded(path: Path, images: ImageSet, bands: tuple[str, ...]) -> tuple[NDAr
     try:
         chip = decode(path, bands)
     except Exception as error:  # decoders raise whatever they like on a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BrokenChipError.of(path, reason.replace(f": '{path}'", "")) from error
+        said = str(getattr(error, "strerror", None) or error)
+        raise BrokenChipError.of(path, said.splitlines()[0] if said else type(error).__name__) from error
     if chip.ndim != 3 or chip.shape[2] != len(bands):
         raise BrokenChipError.of(path, f"expected {counted(len(bands), 'band')}, received shape {chip.shape}")
     missing = _missing(chip, images)

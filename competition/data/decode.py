@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -14,6 +15,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
+
+from competition.common.files import open_ordinary
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how a TIFF begins; the last two are BigTIFFs
 GREY = {"1", "L", "LA", "La"}  # Pillow's modes
@@ -34,10 +37,15 @@ TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: lambda chip: chip.swapaxes(0, 1)[::-1],
 }
 
+LARGEST = 1 << 28  # bytes of the pixels of a picture, which is what Pillow's limit is for 8 bits of R, G and B
+LARGEST_FILE = 1 << 30
+MOST_PAGES = 1000  # of a TIFF
+
 # Editors keep their whole history in a text chunk of a PNG. Pillow's limit on all of them together stays.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 # What it says of damaged files, in many lines, is said in one where they are refused.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,18 @@ def decode(path: Path, bands: tuple[str, ...]) -> NDArray[Any]:
     Raises:
         Exception: whatever the decoders raise on a damaged file.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         raw = read_raw(file, len(bands))
     return _fitting(raw, bands)
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open an image file; one that has no end is refused, and one that is too large for any picture.
+
+    Raises:
+        OSError: if it is, or cannot be opened.
+    """
+    return open_ordinary(path, LARGEST_FILE)
 
 
 def read_raw(file: IO[bytes], num_bands: int | None = None) -> Raw:
@@ -101,6 +118,8 @@ def _read_picture(file: IO[bytes], num_bands: int | None) -> Raw:
         picture = Image.open(file)
     except UnidentifiedImageError:
         raise ValueError("it is no image of a known format") from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"its pixels are too many: {str(error).partition(',')[0]}") from None
     with picture:
         # Not by turning Pillow's warning into an error: warnings.catch_warnings() is not safe in threads.
         if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
@@ -116,17 +135,19 @@ def is_turned(path: Path) -> bool:
 
     Pixels are only decoded where what asks for it may come after them, as in some PNGs.
     """
-    with suppress(Exception), path.open("rb") as file:
+    with suppress(Exception), opened(path) as file:
         is_tiff = file.read(4).startswith(TIFF)
         file.seek(0)
         if is_tiff:
             import tifffile
 
             with tifffile.TiffFile(file) as tiff:
-                return _tag(tiff.series[0].keyframe) in TURNS
+                return _tag(_series(tiff)[0].keyframe) in TURNS
         with Image.open(file) as picture:
-            if picture.format == "PNG" and EXIF.search(path.read_bytes()):
-                picture.load()
+            if picture.format == "PNG":
+                with opened(path) as whole:
+                    if EXIF.search(whole.read()):
+                        picture.load()
             return _orientation(picture) in TURNS
     return False
 
@@ -196,11 +217,13 @@ def _read_tiff(file: IO[bytes], num_bands: int | None) -> Raw:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
-        series, page = tiff.series[0], tiff.series[0].keyframe
+        every = _series(tiff)
+        series, page = every[0], every[0].keyframe
         if not _needs_pillow(page, num_bands):
-            _check_whole(tiff.series, tiff.filehandle.size)
+            _check_size(every)
+            _check_whole(every, tiff.filehandle.size)
             tags = {code: str(page.tags[code].value) for code in (GDAL_METADATA, GDAL_NODATA) if code in page.tags}
-            pages = [each for each in tiff.series if (each.shape, each.dtype) == (series.shape, series.dtype)]
+            pages = [each for each in every if (each.shape, each.dtype) == (series.shape, series.dtype)]
             if len(series.shape) == 2 and len(pages) > 1 and num_bands in (None, len(pages)):  # written one by one
                 chip = np.stack([each.asarray() for each in pages], axis=-1)
                 return Raw(_upright(chip, _tag(page)), "TIFF", tags=tags)
@@ -214,6 +237,18 @@ def _read_tiff(file: IO[bytes], num_bands: int | None) -> Raw:
             return Raw(_upright(_with_bands(chip), _tag(page)), "TIFF", has_alpha, tags)
     file.seek(0)
     return _read_picture(file, num_bands)
+
+
+def _series(tiff: Any) -> Sequence[Any]:
+    """Return what a TIFF holds. Of directories that lead in a circle, tifffile would read on for ever."""
+    too_many = ValueError(f"it holds more than {MOST_PAGES:,} pages")
+    with suppress(IndexError):
+        _ = tiff.pages[MOST_PAGES]
+        raise too_many
+    if len(tiff.pages.first.subifds or ()) > MOST_PAGES:
+        raise too_many
+    every: Sequence[Any] = tiff.series
+    return every
 
 
 def _needs_pillow(page: Any, num_bands: int | None) -> bool:
@@ -243,6 +278,15 @@ def _tag(page: Any) -> int:
     """Return the orientation of a page."""
     tag = page.tags.get(ORIENTATION)
     return tag.value if tag else 1
+
+
+def _check_size(series: Iterable[Any]) -> None:
+    """Refuse a TIFF whose pixels would fill the memory: it may be a few bytes of one colour, packed."""
+    for each in series:
+        if not each.dtype or not each.size:
+            raise ValueError("it holds no pixels")
+        if each.size * each.dtype.itemsize > LARGEST:
+            raise ValueError(f"{' x '.join(map(str, each.shape))} values of {each.dtype} are too many")
 
 
 def _check_whole(series: Iterable[Any], size: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
-import shutil
+import re
 import stat
 import tarfile
 import zipfile
@@ -16,13 +16,16 @@ import py7zr
 from py7zr.exceptions import PasswordRequired
 
 from competition.common.errors import UserError
-from competition.common.files import check_room, free_bytes
-from competition.common.folders import is_junk
+from competition.common.folders import check_room, free_bytes, is_junk
 from competition.common.packed import Writer, streamed
 from competition.common.progress import reporter
 from competition.common.text import readable
 
 CHUNK = 1 << 20
+REASON = 200  # letters of why an archive is damaged
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+SMALL = 1 << 30  # bytes that any archive may unpack to
+PACKED = 100  # times its own size that a larger one may: pictures hardly pack
 TAR_BLOCK = 512
 TAR_BUFFER = 32 * TAR_BLOCK  # tarfile copies what is left of it at every read
 
@@ -57,9 +60,12 @@ class Destination:
         self.bar = bar
         self._folder = folder
         self._folders: set[Path] = set()  # those that are there
+        self._most = max(SMALL, PACKED * archive.stat().st_size)
+        self._written = 0
 
     def expect(self, size: int) -> None:
         """Announce `size` bytes to come and check that the disk has room for them."""
+        self._check_total(size)
         workspace_data = self._folder.parent.parent
         check_room(size, workspace_data, f"{self.archive}, unpacked,")
         free = readable(free_bytes(workspace_data))
@@ -68,6 +74,8 @@ class Destination:
 
     def path(self, member: str) -> Path | None:
         """Return where `member` goes; None for junk and for the top folder itself."""
+        if CONTROL.search(member):
+            self.refuse(member, "has control characters in its name, which a terminal would obey")
         # Windows' zip programs write backslashes.
         parts = [part for part in member.replace("\\", "/").split("/") if part not in ("", ".")]
         if member.startswith(("/", "\\")) or PureWindowsPath(member).drive or ".." in parts:
@@ -75,6 +83,14 @@ class Destination:
         if not parts or is_junk("/".join(parts)):
             return None
         return self._folder.joinpath(*parts)
+
+    def _check_total(self, size: int) -> None:
+        """Refuse an archive that is made to fill the disk."""
+        if size > self._most:
+            raise UserError(
+                f"{self.archive} is refused: it unpacks to {readable(size)} or more, over {PACKED} times its own size. "
+                "Nothing of it was kept."
+            )
 
     def refuse(self, member: str, why: str) -> NoReturn:
         """Raise the error for a member that must not be written."""
@@ -95,7 +111,9 @@ class Destination:
         path = self.path(member)
         if path is not None:
             with self.create(path) as file:
-                shutil.copyfileobj(source, file, CHUNK)
+                while part := source.read(CHUNK):
+                    self._written += file.write(part)
+                    self._check_total(self._written)
 
 
 def _extract_zip(archive: Path, destination: Destination) -> None:
@@ -135,6 +153,8 @@ def _extract_tar_stream(stream: IO[bytes], destination: Destination) -> None:
     """
     with tarfile.open(fileobj=stream, mode="r|", bufsize=TAR_BUFFER) as tar:
         while (member := tar.next()) is not None:
+            if member.issparse():
+                destination.refuse(member.name, "is sparse: of a few bytes it would fill the disk")
             if member.isreg():
                 source = tar.extractfile(member)
                 assert source is not None  # as it is for every regular file
@@ -212,5 +232,6 @@ def _encrypted(archive: Path) -> UserError:
 
 
 def _damaged(archive: Path, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    said = str(getattr(error, "strerror", None) or error)
+    reason = said.splitlines()[0].rstrip(".")[:REASON] if said else type(error).__name__
     return UserError(f"Cannot unpack {archive}: {reason}. It may be incomplete: delete it, and download it again.")

@@ -230,8 +230,10 @@ def search(root: Path, wanted: Wanted) -> Content:
                 continue
             for entry in sorted_entries(folder):
                 path, inside = Path(entry.path), (*parts, entry.name)
-                if not is_folder(entry):
+                if is_file(entry):
                     _note(path, inside, wanted, content)
+                elif not is_folder(entry):
+                    continue  # a pipe or a device, which has no end
                 elif not held or wanted.folders_at(inside):
                     below.append((path, inside))
         level = below

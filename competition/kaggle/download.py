@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from competition.common.errors import UserError
-from competition.common.files import check_room, disk_of, free_bytes
+from competition.common.folders import check_room, disk_of, free_bytes
 from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.text import first, readable

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from competition.common.errors import UserError, unknown_name
-from competition.spec.base import Frozen, Name
+from competition.spec.base import Frozen, Name, Text
 from competition.spec.images import ImageSet
 from competition.spec.metric import DECISIONS, Metric
 from competition.spec.submission import Kind, Submission
 from competition.spec.tables import TableForm, Tables
+
+MOST_LABELS = 10_000
 
 
 def _label(text: str) -> str:
@@ -42,9 +44,9 @@ class Competition(Frozen):
     """
 
     name: Name
-    title: str
+    title: Text
     slug: Name | None = None
-    labels: tuple[Annotated[str, AfterValidator(_label)], ...] = Field(min_length=2)
+    labels: tuple[Annotated[str, AfterValidator(_label)], ...] = Field(min_length=2, max_length=MOST_LABELS)
     exclusive: tuple[tuple[str, ...], ...] = ()
     alone: tuple[str, ...] = ()
     unlabelled: bool = False

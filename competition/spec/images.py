@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from competition.spec.base import Folders, Frozen, Place, several, toml_key
+from competition.spec.base import Folders, Frozen, Place, Text, several, toml_key
 
 MOST_BANDS = 200
 FILE = "{id}"  # a chip's file is its id, plus a suffix unless the id has it
@@ -53,7 +54,7 @@ class ImageSet(Frozen):
         min_length=1
     )
     bands: Annotated[tuple[Band, ...], BeforeValidator(_as_names)] = Field(min_length=1, max_length=MOST_BANDS)
-    file: str = FILE
+    file: Text = FILE
     train: Folders = Field(min_length=1)
     test: Folders = ()
     renamed: Place | None = None
@@ -68,7 +69,7 @@ class ImageSet(Frozen):
         for band, (low, high) in self.range.items():
             if band not in self.bands:
                 raise ValueError(f"range names band {band!r}, but bands are {self.shown_bands}")
-            if not low < high:
+            if not -math.inf < low < high < math.inf:
                 raise ValueError(f"range of band {band!r} must rise, received {low:g} to {high:g}")
         left = self.file.replace("{id}", "").replace("{band}", "")
         if "{id}" not in self.file or "{" in left or "}" in left:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from competition.common.errors import UserError
+from competition.common.files import read_toml
 from competition.spec.competition import Competition
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -71,11 +71,7 @@ def read_competition(path: Path) -> Competition:
         UserError: if it cannot be read or is not valid; the line says which entry and why.
     """
     try:
-        return Competition.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"Cannot read the competition file {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from error
+        return Competition.model_validate(read_toml(path, "competition file"))
     except ValidationError as error:
         raise UserError(f"{path} does not describe a competition: {describe(error, Competition)}.") from error
 
@@ -87,14 +83,14 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
         error: of the file or a part of it.
         model: what was to be made of it, whose entries an unknown one is compared with; None: of nothing like that.
     """
-    findings = [_finding(each, model) for each in error.errors(include_url=False)]
-    shown = "; ".join(findings[:SHOWN])
-    return f"{shown}; and {len(findings) - SHOWN} more" if len(findings) > SHOWN else shown
+    count = error.error_count()
+    shown = "; ".join(_finding(each, model) for each in error.errors(include_url=False)[:SHOWN])
+    return f"{shown}; and {count - SHOWN} more" if count > SHOWN else shown
 
 
 def _finding(finding: Any, model: type[BaseModel] | None) -> str:
     """Return a finding in the words of the file, where pydantic's are those of a programmer."""
-    *sections, last = [str(part) for part in finding["loc"] if part != "[key]"] or [""]
+    *sections, last = [str(part)[:WIDTH] for part in finding["loc"] if part != "[key]"] or [""]
     where = ".".join([*sections, last])
     match finding["type"]:
         case "extra_forbidden":

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from competition.spec.base import Frozen
+from competition.spec.base import Frozen, Text
 from competition.spec.tables import ROW_ID, RowId, TableForm, Tables
 
 Kind = Literal["tags", "columns", "scores", "rows"]
@@ -24,13 +24,13 @@ class Submission(Frozen):
 
     kind: Kind | None = None
     decimals: int | None = Field(default=None, ge=1, le=17)
-    id_column: str | None = None
-    tags_column: str | None = None
+    id_column: Text | None = None
+    tags_column: Text | None = None
     separator: str | None = Field(default=None, min_length=1)
-    none: str | None = None
-    label_column: str | None = None
+    none: Text | None = None
+    label_column: Text | None = None
     row_id: RowId | None = None
-    value_column: str | None = None
+    value_column: Text | None = None
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
 
     @model_validator(mode="after")

@@ -9,13 +9,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from competition.common.text import first
-from competition.spec.base import Frozen, Place, Places
+from competition.spec.base import Frozen, Place, Places, Text
 
 PLAIN_CELLS = ("0", "1", "0.0", "1.0", "true", "false")  # which mean what they say
 ROW_ID = "{id}_{label}"
 
 
 def _row_id(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"row_id must be printable text, received {text!r}")
     if not (text.count("{id}") == text.count("{label}") == 1 and text.count("{") == text.count("}") == 2):
         raise ValueError(f"row_id must hold {{id}} and {{label}} once each and no other braces, received {text!r}")
     return text
@@ -52,13 +54,13 @@ class TableForm(Frozen):
         encoding: of the text, as Python names it.
     """
 
-    id_column: str = "image_name"
-    tags_column: str | None = None
+    id_column: Text = "image_name"
+    tags_column: Text | None = None
     separator: str = Field(default=" ", min_length=1)
-    none: str | None = None
-    label_column: str | None = None
+    none: Text | None = None
+    label_column: Text | None = None
     row_id: RowId | None = None
-    value_column: str | None = None
+    value_column: Text | None = None
     cells: dict[str, Literal[0, 1]] = Field(default={})
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8"
@@ -131,5 +133,5 @@ class Tables(TableForm):
     train: Places = Field(min_length=1)
     sample_submission: Place | None = None
     ids: Literal["stem", "name", "path", "path_stem"] = "stem"
-    fold_column: str | None = None
-    group_column: str | None = None
+    fold_column: Text | None = None
+    group_column: Text | None = None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from competition.spec.tables import TableForm, split_words
-from competition.tables.csv_files import DELIMITERS, CsvFile, encoding_of, head_of
+from competition.tables.cells import Sharing
+from competition.tables.csv_files import DELIMITERS, HEAD, CsvFile, encoding_of
 
+MOST_HEAD = 1 << 24  # bytes in which a second row is looked for
 PROBED = 200  # rows by which the delimiter is found
 RARE_IN_LABELS = ("|", ";", "\t")
 CELLS_PROBED = 20000  # different cells by which a separator is found
@@ -37,7 +40,7 @@ class Grid:
 
     path: str
     header: tuple[str, ...]
-    rows: list[list[str]]
+    rows: Sequence[Sequence[str]]
     delimiter: str = ","
     encoding: str = "utf-8"
     torn: int = 0
@@ -91,9 +94,33 @@ def read_grid(path: str, content: bytes) -> Grid:
     file = CsvFile.parse(content, form)
     if len(file.header) < 2:
         raise OneColumnError("it has one column")
-    rows = [[cell.strip() for cell in row] for _, row in file.rows() if any(map(str.strip, row))]
-    whole = [row for row in rows if len(row) == len(file.header)]
-    return Grid(path, file.header, whole, form.delimiter, encoding, len(rows) - len(whole))
+    whole, torn, share = list[Sequence[str]](), 0, Sharing()
+    for _, cells in file.rows():
+        row = tuple(map(str.strip, cells))
+        if len(row) != len(file.header):
+            torn += any(row)
+        elif any(row):
+            whole.append(share(row))
+    return Grid(path, file.header, whole, form.delimiter, encoding, torn)
+
+
+def head_of(content: bytes) -> bytes:
+    """Return the first rows of a table, whole: about `HEAD` bytes, or more where that takes it to reach a second row.
+
+    Where quotes are wrong, or lines end otherwise than in all the world, this is the whole content, up to `MOST_HEAD`.
+    """
+    size = HEAD
+    while size < min(len(content), MOST_HEAD):
+        lines = content[:size].splitlines(keepends=True)[:-1]
+        odd = sum(line.count(b'"') for line in lines) % 2  # the last row goes on in the next line
+        while odd and lines:
+            odd ^= lines.pop().count(b'"') % 2
+        if len(lines) > 1:
+            head = b"".join(lines)
+            unit = 4 if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else 2 if b"\0" in head else 1
+            return head[: len(head) // unit * unit]  # the end of a line may be half a letter
+        size *= 4
+    return content[:MOST_HEAD]
 
 
 def _fit(head: bytes, form: TableForm) -> float:

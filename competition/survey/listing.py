@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,8 +20,8 @@ import py7zr
 import py7zr.io
 
 from competition.common.errors import UserError
-from competition.common.files import check_room
-from competition.common.folders import DEEPEST, is_file, is_folder, is_junk, sorted_entries
+from competition.common.files import scratch_folder
+from competition.common.folders import DEEPEST, check_room, is_file, is_folder, is_junk, sorted_entries
 from competition.common.packed import FORMATS, stem_of, streamed
 from competition.common.text import readable
 from competition.tables.csv_files import LARGEST
@@ -255,7 +254,7 @@ class Listing:
                 self.notes.append(f"{path} was not read, nor others: {MOST_INNER} archives within archives were")
             return
         with self._noted(path):
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="competition-init-")))
+            folder = self._stack.enter_context(scratch_folder())
             check_room(size, folder, path, "Unpack the archive that holds it.")
             name = path.rpartition("/")[2]
             with opener() as packed, (folder / name).open("wb") as file:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import compress
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,17 @@ from competition.spec.tables import TableForm
 PLAIN = {"0": 0, "1": 1, "false": 0, "true": 1}
 WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")  # "1.0", as pandas writes 1 beside a gap
 MEMORY = 4096  # different rows that are remembered: of tens of thousands, often a few hundred are different
+REMEMBERED = 4096  # cells or rows that are kept once, however often they occur
+T = TypeVar("T")
+
+
+class Sharing(dict[Any, Any]):
+    """Returns a cell or row as the same object as before where it occurred: of millions of rows, many hold the same."""
+
+    def __call__(self, value: T) -> T:
+        """Return it, or its equal that came before."""
+        same: T = self.setdefault(value, value) if len(self) < REMEMBERED else self.get(value, value)
+        return same
 
 
 class CellValues(dict[str, int]):

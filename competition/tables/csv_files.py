@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 import zipfile
 import zlib
@@ -18,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
+from competition.common.files import open_ordinary
 from competition.common.folders import is_junk
 from competition.common.text import cut, first, readable
 from competition.spec.tables import TableForm
-from competition.tables.problems import Problem, problems_of
+from competition.tables.cells import Sharing
+from competition.tables.problems import Problem, lines_of, problems_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,8 @@ BOMS = (
 )
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")  # what no text with one byte per letter contains
 HEAD = 1 << 16  # bytes by which UTF-16 and the delimiter are known
-LARGEST = 10**9  # bytes of a table; what unpacks from a small archive may be of any size
+LARGEST = 1 << 28  # bytes of a table; what unpacks from a small archive may be of any size
+MOST_COLUMNS = 10_000
 REMEDY = 'say encoding = "{}" under [tables], or '
 NOT_LATIN = re.compile(rb"[\x80-\x9f]")  # control characters in Latin-1, letters and quotes in Windows' code page
 
@@ -78,6 +80,8 @@ class CsvFile:
         _, header = next(_rows(text, form.delimiter, exact=exact), (0, None))
         if header is None:
             raise csv.Error("it is empty")
+        if len(header) > MOST_COLUMNS:
+            raise csv.Error(f"it has {len(header):,} columns, and {MOST_COLUMNS:,} are the most that are read")
         return cls(text, tuple(header if exact else map(str.strip, header)), mark, form.delimiter, exact)
 
     def rows(self) -> Iterator[Row]:
@@ -92,7 +96,7 @@ class CsvFile:
 
     def other_delimiter(self, needed: Sequence[str]) -> str:
         """Return the delimiter that finds more of the needed columns than the file's own does; "" if none does."""
-        line = next(iter(io.StringIO(self.text, newline="")))
+        line = next(lines_of(self.text))
         others = [mark for mark in DELIMITERS if mark != self.delimiter]
         found = {mark: len(set(needed).intersection(_split(line, mark))) for mark in others}
         best = max(found, key=lambda mark: found[mark])
@@ -104,6 +108,7 @@ class CsvBody:
 
     def __init__(self, file: CsvFile) -> None:
         self.file, self._blank, self._torn = file, list[str](), list[str]()
+        self.share = Sharing()
 
     def __iter__(self) -> Iterator[Row]:
         width = len(self.file.header)
@@ -141,7 +146,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 def _rows(text: str, delimiter: str, *, exact: bool) -> Iterator[Row]:
     blanks = not exact and delimiter != " "  # after a delimiter, before quotes too
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=blanks, strict=True)
+    reader = csv.reader(lines_of(text), delimiter=delimiter, skipinitialspace=blanks, strict=True)
     while True:
         began = reader.line_num + 1
         try:
@@ -209,25 +214,6 @@ def _two_byte_encoding(content: bytes) -> str:
     return next((name for name, half in halves.items() if half.count(0) > len(half) / 2), "")
 
 
-def head_of(content: bytes) -> bytes:
-    """Return the first rows of a table, whole: about `HEAD` bytes, or more where that takes it to reach a second row.
-
-    Where quotes are wrong, or lines end otherwise than in all the world, this is the whole content.
-    """
-    size = HEAD
-    while size < len(content):
-        lines = content[:size].splitlines(keepends=True)[:-1]
-        odd = sum(line.count(b'"') for line in lines) % 2  # the last row goes on in the next line
-        while odd and lines:
-            odd ^= lines.pop().count(b'"') % 2
-        if len(lines) > 1:
-            head = b"".join(lines)
-            unit = 4 if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else 2 if b"\0" in head else 1
-            return head[: len(head) // unit * unit]  # the end of a line may be half a letter
-        size *= 4
-    return content
-
-
 def content_of(path: Path) -> bytes:
     """Return the content of a table, plain or the one file in a `.zip`.
 
@@ -236,24 +222,21 @@ def content_of(path: Path) -> bytes:
     """
     try:
         if path.suffix.lower() != ".zip":
-            _check_size(path.stat().st_size)
-            return path.read_bytes()
-        with zipfile.ZipFile(path) as archive:
+            with open_ordinary(path, LARGEST) as file:
+                return file.read()
+        with open_ordinary(path, LARGEST) as file, zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir() and not is_junk(member.filename)]
             if len(members) != 1:
                 names = first((member.filename for member in members), shown=3)
                 raise ValueError(f"expected one file in it, it holds {names or 'none'}")
-            _check_size(members[0].file_size)  # no more than it says is unpacked
+            if members[0].file_size > LARGEST:  # no more than it says is unpacked
+                held, most = readable(members[0].file_size), readable(LARGEST)
+                raise ValueError(f"it holds {held}, and {most} is the most that is read of a table")
             return archive.read(members[0])
     except FileNotFoundError as error:
         raise UserError(f"No file {path}.") from error
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
-
-
-def _check_size(size: int) -> None:
-    if size > LARGEST:
-        raise ValueError(f"it holds {readable(size)}, and {readable(LARGEST)} is the most that is read of a table")
 
 
 def header_of(path: Path, form: TableForm = PLAIN) -> tuple[str, ...]:
@@ -281,20 +264,29 @@ def read_table(path: Path, required: Sequence[str], form: TableForm = PLAIN) -> 
     """
     import pandas as pd
 
+    rows, torn, share = list[tuple[str, ...]](), list[int](), Sharing()
     try:
         file = CsvFile.parse(content_of(path), form)
-        rows = [(line, row) for line, row in file.rows() if any(map(str.strip, row))]
+        _check_columns(path, file, required, form)
+        for line, cells in file.rows():
+            if len(cells) != len(file.header):
+                torn += [line] if any(map(str.strip, cells)) else []
+            elif any(map(str.strip, cells)):
+                rows.append(share(tuple(cells)))
     except csv.Error as error:
         raise UserError(f"Cannot read {path} as CSV: {error}.") from error
-    if torn := [line for line, row in rows if len(row) != len(file.header)]:
+    if torn:
         raise UserError(
             f"{path} is not a table: {len(torn)} rows without {len(file.header)} cells, as the header has them: "
             f"line {first(torn, shown=3)}."
         )
+    return pd.DataFrame(rows, columns=list(file.header), dtype=str)
+
+
+def _check_columns(path: Path, file: CsvFile, required: Sequence[str], form: TableForm) -> None:
     if missing := [column for column in required if column not in file.header]:
         mark = file.other_delimiter(required)
         parted = f" Its cells are parted by {mark!r}, expected {form.delimiter!r}." if mark else ""
         raise UserError(f"{path} lacks columns {missing}; it has [{first(map(repr, map(cut, file.header)))}].{parted}")
     if twice := [column for column in required if file.header.count(column) > 1]:
         raise UserError(f"{path} has several columns {first(map(repr, twice))}.")
-    return pd.DataFrame([row for _, row in rows], columns=list(file.header), dtype=str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -112,7 +113,8 @@ def check_header(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
         advice = f"expected {expected} between cells, received {received}: {remedy}"
         return problems_of("wrong delimiter", [f"line 1: {cut(','.join(file.header))!r}"], advice)
     received = f"received the columns {first(map(repr, map(cut, file.header)))}"
-    repeated = [repr(name) for name in needed if file.header.count(name) > 1]
+    times = Counter(file.header)
+    repeated = [repr(name) for name in needed if times[name] > 1]
     return [*problems_of("missing columns", missing, received), *problems_of("repeated columns", repeated)]
 
 
@@ -122,17 +124,17 @@ def _extra_columns(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
 
 
 def _read_tags(body: CsvBody, form: TableForm, labels: Sequence[str]) -> LabelRows:
-    names, texts, lines = list[str](), list[str](), list[int]()
+    names, texts, lines = list[str](), list[str](), array("q")
     id_place, tags_place = body.place(form.id_column), body.place(str(form.tags_column))
     for line, row in body:
-        names.append(row[id_place])
-        texts.append(row[tags_place])
+        names.append(body.share(row[id_place]))
+        texts.append(body.share(row[tags_place]))
         lines.append(line)
     known = frozenset(labels)
     tags_of = {text: tuple(form.split(text)) for text in set(texts)}  # of tens of thousands, often a few hundred
     strange = {text for text, tags in tags_of.items() if not known.issuperset(tags)}
     tags = tuple(map(tags_of.__getitem__, texts))
-    chips = Lines(body.cleaned(names), tuple(lines), body.file.text)
+    chips = Lines(body.cleaned(names), lines, body.file.text)
     rows = [row for row, text in enumerate(texts) if text in strange]
     counts = Counter(tag for row in rows for tag in {*tags[row]} - known)
     problems = chips.problems_of("rows with unknown tags", rows, _advice(counts, labels, form, strange), kind="tags")
@@ -143,7 +145,7 @@ def _read_tags(body: CsvBody, form: TableForm, labels: Sequence[str]) -> LabelRo
 
 
 def _read_columns(body: CsvBody, form: TableForm, labels: Sequence[str], *, scores: bool) -> LabelRows:
-    names, lines, wrong, faulty = list[str](), list[int](), list[str](), set[int]()
+    names, lines, wrong, faulty = list[str](), array("q"), list[str](), set[int]()
     id_place, places = body.place(form.id_column), [body.place(label) for label in labels]
     cells_of: Callable[[list[str]], tuple[str, ...]] = (
         itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
@@ -153,9 +155,9 @@ def _read_columns(body: CsvBody, form: TableForm, labels: Sequence[str], *, scor
         if faults := rows.add(cells_of(row)):
             faulty.add(len(names))
             wrong += [f"line {line}: {fault}" for fault in faults]
-        names.append(row[id_place])
+        names.append(body.share(row[id_place]))
         lines.append(line)
-    chips = Lines(body.cleaned(names), tuple(lines), body.file.text)
+    chips = Lines(body.cleaned(names), lines, body.file.text)
     problems = (*_about_ids(chips, body), *_about_cells(wrong, scores=scores))
     if isinstance(rows, ScoreRows):
         return LabelRows(chips, (), rows.values(), chips, frozenset(faulty), problems=problems)
@@ -196,6 +198,8 @@ def _about_ids(chips: Lines, body: CsvBody, *, repeated: bool = True) -> list[Pr
     if body.file.exact:  # the caller knows the ids, and reports empty ones as unknown
         return again
     nameless = [row for row, name in enumerate(chips.keys) if not name]
+    odd = [row for row, name in enumerate(chips.keys) if not name.isprintable()]
+    again += chips.problems_of("ids with control characters", odd)
     return [*again, *chips.problems_of("rows without an id", nameless, kind="lost")]
 
 

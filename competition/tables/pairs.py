@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -64,8 +65,7 @@ class PairRows:
         self.unknown: list[int] = []
         self._text, self._labels, self._gap = body.file.text, tuple(labels), 0.0
         self._pairs: list[Pair] = []
-        self._lines: list[int] = []
-        self._values: list[float] = []
+        self._lines, self._values = array("q"), array("d")
         self._texts: Counter[str] = Counter()
         self._cells = CellValues(form, exact=body.file.exact)
         self._read(body, form, scores)
@@ -78,7 +78,7 @@ class PairRows:
         pair_of, known = pair_reader(body, form, self._labels), {*self._labels, ""}
         place = None if form.value_column is None else body.place(form.value_column)
         for line, row in body:
-            pair = pair_of(row)
+            pair = body.share(pair_of(row))
             if pair[1] not in known:
                 self.unknown.append(len(self._pairs))
             value: float | None = 1.0
@@ -112,7 +112,7 @@ class PairRows:
 
     def rows(self) -> Lines:
         """Return the rows, as pairs of an id and a label."""
-        return Lines(tuple(self._pairs), tuple(self._lines), self._text)
+        return Lines(tuple(self._pairs), self._lines, self._text)
 
     def chips(self) -> Lines:
         """Return the chips, each once, at the line on which it first stands."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import islice
 from typing import Any, Literal
 
 SHOWN = 3  # examples of a problem
 WIDTH = 60  # characters of a row, or of a tag, in a message
+LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 # What follows from a fault, for whoever decides by it: cells that say nothing, tags that are no label, rows that are
 # lost with their chip, rows in another order; "" of all others.
@@ -52,6 +53,11 @@ def cut(text: str) -> str:
     return text if len(text) <= WIDTH else text[:WIDTH] + "..."
 
 
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a text with their ends. Not by `io.StringIO`, which keeps four bytes of every letter."""
+    return (found[0] for found in LINE.finditer(text))
+
+
 @dataclass(frozen=True)
 class Lines:
     """What stands on which line of a file. Its methods refer to an entry by its place, from 0.
@@ -63,21 +69,24 @@ class Lines:
     """
 
     keys: tuple[Any, ...] = ()
-    lines: tuple[int, ...] = ()
+    lines: Sequence[int] = ()
     text: str = ""
 
     def problems_of(self, what: str, places: Iterable[int], expected: str = "", *, kind: Kind = "") -> list[Problem]:
         """Return the problem of the entries at some places in a list, or an empty list if there are none."""
-        places = list(places)
-        lines = (self.lines[place] for place in places[:SHOWN])
-        examples = (f"line {line}: {cut(self._text_by_line[line - 1])!r}" for line in lines)
-        return [Problem(what, len(places), tuple(examples), expected, kind)] if places else []
+        left = iter(places)
+        shown = [self.lines[place] for place in islice(left, SHOWN)]
+        count = len(shown) + sum(1 for _ in left)  # there may be millions
+        text_of = self._texts_of({*shown}) if shown else {}
+        examples = tuple(f"line {line}: {cut(text_of.get(line, ''))!r}" for line in shown)
+        return [Problem(what, count, examples, expected, kind)] if shown else []
 
-    def repeated(self) -> list[int]:
-        """Return the places of the entries that repeat an earlier one."""
+    def repeated(self) -> Iterator[int]:
+        """Yield the places of the entries that repeat an earlier one."""
         place_of: dict[Any, int] = {}
-        return [place for place, key in enumerate(self.keys) if place_of.setdefault(key, place) != place]
+        return (place for place, key in enumerate(self.keys) if place_of.setdefault(key, place) != place)
 
-    @cached_property
-    def _text_by_line(self) -> list[str]:
-        return [line.rstrip("\r\n") for line in io.StringIO(self.text, newline="")]
+    def _texts_of(self, lines: Collection[int]) -> dict[int, str]:
+        """Return the text of some lines, by their number."""
+        numbered = zip(range(1, max(lines) + 1), lines_of(self.text), strict=False)
+        return {number: line.rstrip("\r\n") for number, line in numbered if number in lines}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +64,13 @@ class SampleSubmission:
     def _of_body(cls, body: CsvBody, competition: Competition, path: Path) -> SampleSubmission:
         form, labels = competition.submission_form, competition.labels
         columns = tuple(name for name in body.file.header if name in {*columns_of(form, labels)})
-        keys, lines = list[Pair](), list[int]()
+        keys, lines = list[Pair](), array("q")
         place = body.place(form.id_column)
         pair_of = pair_reader(body, form, labels) if form.form == "rows" else lambda row: (row[place].strip(), "")
         for line, row in body:
-            keys.append(pair_of(row))
+            keys.append(body.share(pair_of(row)))
             lines.append(line)
-        rows, known = Lines(tuple(keys), tuple(lines), body.file.text), frozenset(labels)
+        rows, known = Lines(tuple(keys), lines, body.file.text), frozenset(labels)
         if form.form != "rows":
             known |= {""}
         nameless = [place for place, (name, _) in enumerate(keys) if not name]

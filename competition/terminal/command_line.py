@@ -12,9 +12,11 @@ from typing import Any
 import click
 from rich_click import RichGroup
 
-from competition.common.errors import UserError
+from competition.common.errors import GIVEN, UserError
+from competition.common.interrupts import heeded
 from competition.terminal.output import DEBUG
 
+BAD_INPUT = 2  # as click has it
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -31,15 +33,23 @@ class Verbs(RichGroup):
                 stream.reconfigure(errors="replace")  # a "?" for what an encoding lacks, such as ±, ends no verb
         return click.Command.main(self, *arguments, **options)
 
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        """Return the context of a command, which knows the arguments as they were given."""
+        given = list(args)
+        context = super().make_context(info_name, args, *more, **extra)
+        context.meta.setdefault(GIVEN, given)  # the groups within share it
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; 1 is the exit code of a mistake, 130 of an interruption."""
+        """Run the verb; 2 is the exit code of bad input, 1 of a disk that fails, 130 of an interruption."""
         try:
-            return super().invoke(ctx)
+            with heeded():
+                return super().invoke(ctx)
         except UserError as error:
             if ctx.meta.get(DEBUG):
                 raise
             _complain(str(error))
-            ctx.exit(1)
+            ctx.exit(BAD_INPUT)
         except OSError as error:  # a disk that is full, read-only or not ours
             if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
 from competition.common.progress import is_terminal
+from competition.common.text import spelled_out
 
 WIDTH = 80  # columns, where there is no terminal
 HEIGHT = 25  # lines, which say nothing about a table
@@ -82,7 +83,7 @@ class _Column:
 def _columns(headers: Sequence[str], rows: Iterable[Sequence[object]], align: str) -> list[_Column]:
     letters = (align + align[-1] * len(headers))[: len(headers)]
     return [
-        _Column(header, letter, [str(cell) for cell in cells])
+        _Column(header, letter, [spelled_out(str(cell)) for cell in cells])
         for header, letter, *cells in zip(headers, letters, *rows, strict=True)
     ]
 

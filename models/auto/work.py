@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from competition.common.files import free_bytes, write_text
+from competition.common.files import write_text
+from competition.common.folders import free_bytes
 from competition.workspace import Workspace
 from models.backend.load import load_backend
 from models.plan.candidates import Candidate, Settings

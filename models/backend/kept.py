@@ -94,6 +94,18 @@ def tolerance(mixed: bool) -> float:
     return OF_MIXED if mixed else TOLERANCE
 
 
+def files_fit(folder: Path) -> bool:
+    """Whether a conversion's files are those that its record names.
+
+    Raises:
+        DamagedError: if the record is damaged.
+    """
+    try:
+        return read_record(folder / RECORD, lambda kept: bool(kept["files"] == _digests(folder)), version=FORMAT)
+    except FileNotFoundError:
+        return False
+
+
 def _digests(folder: Path) -> dict[str, str]:
     return {name: digest_file(folder / name) for name in (XML, BIN, CHECK)}
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from types import ModuleType
 
 from competition.common.errors import UserError
 from competition.common.files import versions_of
@@ -37,6 +38,7 @@ def load_backend() -> None:
     aside = bytearray()
     try:
         with reporter.busy("loading Keras"), turned_aside(2) as aside:
+            load_hdf5()
             importlib.import_module("keras")
     except Exception as error:  # libraries raise whatever they like where they do not load
         os.write(2, aside)
@@ -62,6 +64,15 @@ def _choose_backend() -> None:
         )
     if not asked and BACKENDS[0] not in installed:
         os.environ["KERAS_BACKEND"] = installed[0]
+
+
+def load_hdf5() -> ModuleType:
+    """Import h5py, which comes with Keras, and let it lock no files, as some file systems of networks refuse that.
+
+    Weights have their names only once they are whole, so that nobody reads what another writes.
+    """
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # is looked at once, when h5py is imported
+    return importlib.import_module("h5py")
 
 
 def set_seed(seed: int) -> None:

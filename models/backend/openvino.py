@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-import tempfile
 import warnings
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.cluster.threads import limit
+from competition.common.files import scratch_folder
 from competition.common.interrupts import check
 
 if TYPE_CHECKING:
@@ -97,9 +96,9 @@ def converted(network: keras.Model) -> Any:
         Exception: of any kind, if it cannot be converted.
     """
     import_openvino()
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with scratch_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "network.xml"
+        path = folder / "network.xml"
         network.export(str(path), format="openvino", verbose=False)
         return read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
 

@@ -7,48 +7,96 @@ the file goes. Files of earlier versions have none, and are taken as they are.
 from __future__ import annotations
 
 import hashlib
-import importlib
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models.backend.load import load_hdf5
+
 SEAL = "planet_sha256"
 
 
-def seal(path: Path) -> None:
+class _InMemory(io.BytesIO):
+    """A file that has the name by which Keras knows which form to write."""
+
+    def __str__(self) -> str:
+        return "in memory.weights.h5"
+
+
+def write_sealed(network: Any, path: Path) -> None:
+    """Write the weights of a Keras network, and its optimiser's state if it is compiled, with the digest of them.
+
+    HDF5 writes to memory and Python to the disk: where the disk is full, HDF5 brings Python down.
+
+    Args:
+        network: the network.
+        path: of the file.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    content = _InMemory()
+    network.save_weights(content)
+    seal(content)
+    path.write_bytes(content.getbuffer())
+
+
+def seal(file: Path | io.BytesIO) -> None:
     """Put the digest of its content into a file of weights."""
-    with _hdf5().File(path, "r+") as file:
-        file.attrs[SEAL] = _digest(file)
+    with load_hdf5().File(file, "r+") as opened:
+        opened.attrs[SEAL] = _digest(opened)
 
 
-def check_seal(path: Path) -> None:
-    """Look whether a file of weights holds what was sealed in it.
+def check_seal(path: Path) -> bool:
+    """Look whether a file of weights holds what was sealed in it; return whether anything was.
 
     Raises:
         ValueError: if it does not.
         Exception: whatever h5py raises on a damaged file.
     """
-    with _hdf5().File(path) as file:
-        check_sealed(file)
+    with load_hdf5().File(path) as file:
+        return check_sealed(file)
 
 
-def check_sealed(file: Any) -> None:
+def check_sealed(file: Any) -> bool:
     """Do the same for a file that h5py has open."""
     if SEAL in file.attrs and file.attrs[SEAL] != _digest(file):
         raise ValueError("its weights are not those that were written")
+    return SEAL in file.attrs
+
+
+def onnx_seal(content: bytes) -> bytes:
+    """Return one more entry of an ONNX file's metadata, the digest of all before it: appended, it is part of the file.
+
+    So says the format: messages one after the other are one message. ONNX itself has no checksum of its weights.
+    """
+    key, value = SEAL.encode(), hashlib.sha256(content).hexdigest().encode()
+    entry = b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(value)]) + value
+    return b"\x72" + bytes([len(entry)]) + entry  # field 14 of a ModelProto, with fields 1 and 2 of an entry
+
+
+def check_onnx(content: bytes) -> bool:
+    """Look whether an ONNX file holds what was sealed in it; return whether anything was.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    length = len(onnx_seal(b""))
+    if content.endswith(onnx_seal(content[:-length])):
+        return True
+    if SEAL.encode() in content[-length:]:
+        raise ValueError("its network is not the one that was written")
+    return False  # of an earlier version
 
 
 def _digest(file: Any) -> str:
     """Return the SHA-256 of the names, types, shapes and values of all arrays."""
-    dataset, content, found = _hdf5().Dataset, hashlib.sha256(), dict[str, Any]()
+    dataset, content, found = load_hdf5().Dataset, hashlib.sha256(), dict[str, Any]()
     file.visititems(lambda name, held: found.update({name: held}) if isinstance(held, dataset) else None)
     for name, held in sorted(found.items()):
         values = np.ascontiguousarray(held[()])
         content.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
         content.update(values.tobytes() if values.dtype.hasobject else values.reshape(-1).view(np.uint8).data)
     return content.hexdigest()
-
-
-def _hdf5() -> Any:
-    return importlib.import_module("h5py")  # it comes with Keras

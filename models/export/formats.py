@@ -11,6 +11,7 @@ pickle. Members of archives are read by their names and are never unpacked by th
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import warnings
 import zipfile
 from contextlib import suppress
@@ -19,7 +20,7 @@ from pathlib import Path
 import keras
 
 from competition.common.errors import UserError
-from competition.common.files import check_room
+from competition.common.folders import check_room
 from models.backend.load import turned_aside
 from models.export.keras_file import OF_KERAS, read_keras, write_keras
 from models.export.manifest import Exported, Manifest
@@ -107,7 +108,8 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
     except Exception as error:  # the libraries raise whatever they like on a damaged file
         reason = (" ".join(str(error).split()) or type(error).__name__)[:300].rstrip(".")
         raise UserError(
-            f"{path} is damaged, or was not written by this project's export: {reason}. Export the model again."
+            f"{path} is damaged, or was not written by this project's export: {reason}.",
+            command={"to write it again": f"export --model MODEL --output {shlex.quote(str(path))}"},
         ) from error
 
 
@@ -116,7 +118,7 @@ def _kind(path: Path) -> str | None:
     with path.open("rb") as file:
         if file.read(1) == b"\x08":  # the number of the first field of every ONNX model
             return ".onnx"
-    with suppress(zipfile.BadZipFile, NotImplementedError, ValueError), zipfile.ZipFile(path) as archive:
+    with suppress(Exception), zipfile.ZipFile(path) as archive:  # which raises more than it says on a damaged file
         kinds = {frozenset(OF_KERAS): ".keras", frozenset(OF_OPENVINO): ".zip"}
         return kinds.get(frozenset(archive.namelist()))
     return None

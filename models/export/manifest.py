@@ -133,6 +133,9 @@ def stored_members(path: Path, names: set[str]) -> zipfile.ZipFile:
     if received != sorted(names) or any(member.compress_type != zipfile.ZIP_STORED for member in members):
         archive.close()
         raise UserError(f"expected the members {', '.join(sorted(names))}, received {', '.join(received)[:100]}")
+    if damaged := archive.testzip():  # who reads a member in pieces, as Keras does, does not ask for its checksum
+        archive.close()
+        raise UserError(f"{damaged} is not what was written")
     return archive
 
 

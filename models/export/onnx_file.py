@@ -16,6 +16,7 @@ from competition.common.interrupts import check
 from competition.common.progress import reporter
 from models.backend.devices import batch_size_for
 from models.backend.runners import Runner
+from models.backend.seals import check_onnx, onnx_seal
 from models.export.manifest import Exported, Manifest
 
 KEY = "planet"
@@ -80,7 +81,8 @@ def write_onnx(network: keras.Model, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest as an `.onnx` file."""
     graph = as_onnx(network)
     graph.metadata_props.add(key=KEY, value=manifest.text())
-    path.write_bytes(graph.SerializeToString())
+    content = graph.SerializeToString()
+    path.write_bytes(content + onnx_seal(content))
 
 
 def read_onnx(path: Path) -> Exported:
@@ -89,7 +91,9 @@ def read_onnx(path: Path) -> Exported:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # From memory, so that no other file can be named as the place of its weights.
-    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    content = path.read_bytes()
+    check_onnx(content)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     if KEY not in metadata:
         raise UserError("it has no manifest of a model")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import scratch_folder
 from competition.common.progress import reporter
 from models.backend.openvino import OpenVinoRunner, import_openvino, read_model
 from models.backend.runners import Runner
@@ -22,8 +22,7 @@ OF_OPENVINO = {XML, BIN, MANIFEST}
 
 def write_openvino(network: keras.Model, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest as a `.zip` of OpenVINO's two files."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         import_openvino()
         network.export(str(folder / XML), format="openvino", verbose=False)
         with zipfile.ZipFile(path, "w") as archive:

@@ -4,6 +4,7 @@ Layout of a checkpoint's folder:
 
     state.json, state1.json, ...   how far each head has come
     weights.npy                    float32 (2 + num_slots, num_weights): weights now, of the best epochs, and the slots
+    sums.json                      the checksum of the weights; older checkpoints have none
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from competition.arrays import opened
+from competition.checksums import sum_fits, write_sum
 from competition.common.errors import UserError
-from competition.common.files import check_room, replace_folder
+from competition.common.files import replace_folder
+from competition.common.folders import check_room
 from competition.common.progress import reporter
 from models.heads.group import HeadGroup
 from models.runs.event_log import log_epochs
-from models.runs.folders import restart_command, seed_folders
+from models.runs.folders import CHECKPOINTS, restart_command, seed_folders
 from models.runs.training_state import TrainingState, checkpoints, state_name
 
-WEIGHTS = "weights.npy"
+WEIGHTS, SUM = "weights.npy", "sums.json"
 SECONDS = 10.0  # between two checkpoints: what a kill may cost
 SHARE = 20  # of the time between them that one may take is one part in so many
 
@@ -54,7 +57,8 @@ class Keeper:
             shutil.rmtree(path.parent)
             return
         shape = (2 + len(group.slots), len(group.values))
-        if (kept := opened(path / WEIGHTS, shape, np.dtype(np.float32))) is None:
+        kept = opened(path / WEIGHTS, shape, np.dtype(np.float32))
+        if kept is None or not sum_fits(path / SUM, kept):
             raise UserError(f"{path / WEIGHTS} is damaged.", command=restart_command(path))
         group.states = [TrainingState.read(path / state_name(number)) for number in range(len(group.states))]
         group.values[:], group.best[:], group.slots[:] = kept[0], kept[1], kept[2:]
@@ -74,8 +78,9 @@ class Keeper:
         group, before = self.group, checkpoints(self.folder)
         rows = np.concatenate([group.values[None], group.best[None], group.slots])
         check_room(rows.nbytes, self.folder, "A checkpoint")
-        with replace_folder(self.folder / "checkpoints" / f"epoch{group.epochs:05d}") as temporary:
+        with replace_folder(self.folder / CHECKPOINTS / f"epoch{group.epochs:05d}") as temporary:
             np.save(temporary / WEIGHTS, rows, allow_pickle=False)
+            write_sum(temporary / SUM, rows)
             for number, state in enumerate(group.states):
                 state.write(temporary / state_name(number))
         for old in before:

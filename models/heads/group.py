@@ -50,6 +50,7 @@ class HeadGroup:
         recipe: dense layers, loss, steps and seed of all of them.
         examples: the chips to learn from and those held out; their source is a bank.
         states: how far each head has come.
+        of: model and fold, where they have one.
         stopped: whether they are not to be trained any further, however far they have come.
         values: float32 array (num_weights,), the weights now.
         slots: float32 array (num_slots, num_weights) of the optimiser.
@@ -60,6 +61,7 @@ class HeadGroup:
     recipe: Recipe
     examples: Examples
     states: list[TrainingState] = field(default_factory=list)
+    of: tuple[str, int] = ("", -1)
     stopped: bool = False
     values: Floats = field(init=False)
     slots: Floats = field(init=False)

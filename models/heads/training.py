@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
 from competition.metrics.judge import measure
 from models.heads.batches import Batch, batches_of
 from models.heads.group import HeadGroup
 from models.heads.stack import Each, Floats, one_by_one
 from models.heads.steps import Steps, clip
-from models.runs.training_state import Epoch
+from models.runs.training_state import DivergedError, Epoch
 
 FEATURES = 0  # the input size that epochs on the feature bank are recorded with
 AT_ONCE = 2048  # chips scored at once, by one head or member
@@ -67,8 +66,9 @@ class Training:
                 continue
             epoch = Epoch(number, *figures, *heldout[head], rate, seconds, FEATURES)
             if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
-                peak = group.recipe.learning_rate
-                raise DivergedError(f"The loss became {loss} in epoch {number + 1} with a learning rate of {peak:g}.")
+                model, fold = group.of
+                what = f"The loss became {loss} in epoch {number + 1}"
+                raise DivergedError(what, group.recipe.learning_rate, model, fold)
             if state.add(epoch, group.examples.task.metric.sign):
                 group.keep_best(head)
 
@@ -157,7 +157,3 @@ def of_heads(scores: Floats, group: HeadGroup) -> Floats:
     """Return the scores (num_heads, num_chips, num_labels): where heads have members, the means of theirs."""
     members = group.recipe.members
     return scores.reshape(-1, members, *scores.shape[1:]).mean(axis=1) if members > 1 else scores
-
-
-class DivergedError(UserError):
-    """The loss is no longer a number."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,23 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.arrays import fill, opened, reserve
+from competition.arrays import fill, reserve
 from competition.checksums import checksum
-from competition.common.files import check_room, digest_json
+from competition.common.files import digest_json
+from competition.common.folders import check_room
 from competition.common.interrupts import check
 from competition.common.locks import locked
 from competition.common.progress import reporter
-from competition.common.records import DamagedError, read_record, write_record
+from competition.common.records import write_record
 from competition.common.text import counted, readable, short
 from models.backend.kept import Kept
 from models.backend.runners import runner_of
+from models.inputs.bank_files import FORMAT, rows_in, sums_in
 from models.inputs.batches import HEADS_AT_ONCE, Chips
 from models.inputs.extractors import extractor_key
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 
-FORMAT = 1
 MIXED = "mixed"
 _seen: set[tuple[Path, int]] = set()  # files whose checksum this process has found right, and when they were written
 LARGEST = float(np.finfo(np.float16).max)
@@ -161,46 +161,11 @@ def open_bank(
 
 def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]:
     """Return by view how many rows are made of the bank that `open_bank` would open."""
-    return _rows_in(_folder_of(root, key), num_chips)
+    return rows_in(_folder_of(root, key), num_chips)
 
 
 def _folder_of(root: Path, key: dict[str, Any]) -> Path:
     return root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
-
-
-def _rows_in(folder: Path, num_chips: int, say: Callable[[str], None] = lambda line: None) -> dict[str, int]:
-    """Return how many rows of each view are made; a view whose file is not as it should be counts as not begun.
-
-    Args:
-        folder: of the bank.
-        num_chips: of its cache.
-        say: is told what is damaged.
-    """
-
-    def is_whole(view: str) -> bool:
-        path = folder / f"{view}.npy"
-        if opened(path, (num_chips, None), np.dtype(np.float16)) is not None:
-            return True
-        if path.exists():
-            say(f"{path} is damaged: its features are made again.")
-        return False
-
-    def parse(content: dict[str, Any]) -> dict[str, int]:
-        return {view: int(rows) for view, rows in content.items() if is_whole(view)}
-
-    try:
-        return read_record(folder / "done.json", parse, version=FORMAT)
-    except DamagedError as error:
-        if (folder / "done.json").exists():
-            say(f"{error} Its features are made again.")
-    return {}
-
-
-def _sums_in(folder: Path) -> dict[str, int]:
-    """Return the checksums of the views that are complete, as far as they are known."""
-    with suppress(DamagedError):
-        return read_record(folder / "sums.json", lambda sums: {view: int(sums[view]) for view in sums}, version=FORMAT)
-    return {}
 
 
 class _Builder:
@@ -212,7 +177,7 @@ class _Builder:
         self.folder, self.build, self.chips, self.kept, self.mixed = folder, extractor, chips, kept, mixed
 
     def open(self, views: Sequence[str]) -> FeatureBank:
-        done = _rows_in(self.folder, len(self.chips.cache), reporter.say)
+        done = rows_in(self.folder, len(self.chips.cache), reporter.say)
         for view in self._changed(views, done):
             reporter.say(f"{self._path(view)} is damaged: its features are made again.")
             del done[view]
@@ -225,7 +190,7 @@ class _Builder:
 
     def _changed(self, views: Sequence[str], done: Mapping[str, int]) -> list[str]:
         """Return the complete views whose features are not those that were made; each file is looked at once."""
-        changed, sums = [], _sums_in(self.folder)
+        changed, sums = [], sums_in(self.folder)
         for view in views:
             if view not in sums or done.get(view, 0) < len(self.chips.cache):
                 continue
@@ -256,7 +221,7 @@ class _Builder:
             done.update({view: max(done.get(view, 0), int(rows[-1]) + 1) for view in views})
             if rows[-1] + 1 == len(cache):  # first: what is complete has its checksum
                 sums = {view: checksum(maps[view]) for view in views}
-                write_record(self.folder / "sums.json", _sums_in(self.folder) | sums, version=FORMAT)
+                write_record(self.folder / "sums.json", sums_in(self.folder) | sums, version=FORMAT)
             write_record(self.folder / "done.json", done, version=FORMAT)
 
         positions = np.arange(min(done.get(view, 0) for view in views), len(cache))

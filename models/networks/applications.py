@@ -19,6 +19,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from models.backend.load import load_hdf5
 from models.recipes.recipe import Recipe
 
 RGB = ("R", "G", "B")
@@ -181,7 +182,7 @@ def _fault(path: Path) -> str | None:
     if path.suffix == ".keras":
         return None if zipfile.is_zipfile(path) else "it is damaged"
     try:
-        with importlib.import_module("h5py").File(path) as file:
+        with load_hdf5().File(path) as file:
             suffix = ".weights.h5" if "layers" in file else ".h5"
     except OSError as error:
         return "it is truncated; download or copy it again" if "truncated" in str(error) else "it is no HDF5 file"

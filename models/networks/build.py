@@ -15,7 +15,7 @@ from competition.common.files import replace_atomically
 from competition.task import Task
 from models.backend.devices import jit_compile, precision
 from models.backend.load import set_seed
-from models.backend.seals import seal
+from models.backend.seals import write_sealed
 from models.networks.backbones import OWN, build_extractor
 from models.networks.heads import build_head
 from models.networks.input_spec import Inputs
@@ -109,5 +109,4 @@ def part_to_keep(network: keras.Model, recipe: Recipe) -> keras.Model:
 def save_weights(network: keras.Model, path: Path) -> None:
     """Write a network's weights without its optimiser's state, sealed, atomically."""
     with replace_atomically(path) as temporary:
-        keras.Model(network.inputs, network.outputs).save_weights(temporary)
-        seal(temporary)
+        write_sealed(keras.Model(network.inputs, network.outputs), temporary)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import scratch_folder
 from competition.common.progress import reporter
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
@@ -138,8 +137,8 @@ class Meter:
         rows = np.unique(np.linspace(0, len(names) - 1, SAMPLE).astype(int))
         files = self.workspace.layout.locate(sources.images, "train", [names[row] for row in rows])
         some, images = [names[row] for row in rows], sources.images
-        with tempfile.TemporaryDirectory() as folder, reporter.silent():
-            cache = open_cache(Path(folder), "train", some, files, images, inputs.size, skip_broken=True)
+        with scratch_folder() as folder, reporter.silent():
+            cache = open_cache(folder, "train", some, files, images, inputs.size, skip_broken=True)
             chips = self._read(cache, sources, candidate)
             del cache
         if str(inputs.size) not in self.speeds.decode:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from models.backend.load import load_hdf5
 from models.backend.seals import check_sealed
 from models.predict.head_scorer import HeadLayers
 
@@ -22,8 +22,7 @@ def read_head(path: Path, units: Sequence[int]) -> HeadLayers | None:
         units: of its dense layers, the labels last.
     """
     names = ["dense" if number == 0 else f"dense_{number}" for number in range(len(units))]
-    h5py = importlib.import_module("h5py")  # it comes with Keras
-    with suppress(OSError, ValueError, LookupError, AttributeError, TypeError), h5py.File(path) as file:
+    with suppress(OSError, ValueError, LookupError, AttributeError, TypeError), load_hdf5().File(path) as file:
         check_sealed(file)
         groups = {name: group["vars"] for name, group in file["layers"].items() if name not in UNUSED}
         found = {name: [group[key][()] for key in sorted(group)] for name, group in groups.items() if len(group)}

@@ -11,6 +11,14 @@ from competition.terminal.command_line import as_flags
 from models.recipes.values import Values
 from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
 
+# Beyond any use, and what no memory holds; a recipe may be a stranger's.
+MOST = {
+    **dict.fromkeys(("input_size", "progressive"), 8192),
+    **dict.fromkeys(("members", "seeds", "levels"), 1000),
+    **dict.fromkeys(("dense", "batch_size"), 2**20),
+    **dict.fromkeys(("epochs", "head_epochs", "patience"), 10**6),
+}
+
 
 def check_each(values: Values) -> None:
     """Refuse a value that is none whatever the others are.
@@ -35,6 +43,10 @@ def check_each(values: Values) -> None:
     not_negative = ("gamma", "warmup", "weight_decay", "clip", "head_epochs", "mixup", "cutmix", "patience", "seed")
     for name in (name for name in not_negative if not getattr(values, name) >= 0):
         raise UserError(f"{name} cannot be below 0, received {getattr(values, name)}.")
+    for name, most in MOST.items():
+        received = getattr(values, name)
+        if max(received if isinstance(received, tuple) else (received,), default=0) > most:
+            raise UserError(f"{name} must be {most:,} at most, received {received}.")
     if len(set(values.band_names)) < len(values.band_names):
         raise UserError(f"bands names a band twice: {values.bands!r}.")
     if values.seed >= 2**32:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError, unknown_name
+from competition.common.files import read_toml
 from competition.terminal.command_line import shown
 from models.recipes.joint import over, with_parts
 from models.recipes.recipe import Recipe
@@ -98,12 +98,7 @@ def recipe_from(values: Mapping[str, Any], source: str, extra: Path | None = Non
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"Cannot read the recipe file {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    content = read_toml(path, "recipe file")
     for name in (name for name, values in content.items() if not isinstance(values, dict)):
         raise UserError(f"{path} must hold one table per recipe, such as [{name}]; received the bare value {name!r}.")
     return content

@@ -5,6 +5,7 @@ Layout of a model's folder:
     recipe.json                    the recipe, with every value; written before any long work
     extractor.weights.h5           the backbone, where it is frozen: the folds share it
     fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
+    fold<k>/made.json              see models/backend/made.py
     fold<k>/train.log              what was shown
     fold<k>/learnt/, heldout/      the epochs for TensorBoard; those of the head that comes before in head/
     fold<k>/checkpoints/, head/checkpoints/, parts/   what is being made; removed at the end
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from competition.common.errors import UserError
 from competition.common.locks import locked
 from competition.common.records import read_record
+from models.backend.made import MADE
 from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 RECIPE, JOB, NETWORK, HISTORY, LOG = "recipe.json", "job.json", "network.weights.h5", "history.json", "train.log"
 FORMAT = 1  # of recipe.json, job.json and the training state
 PARTS = "parts"  # scores made so far
+CHECKPOINTS = "checkpoints"
+HEAD = "head"  # folder of the training of the head that comes before fine-tuning
 VALUES = "values"  # in job.json: those of the recipe
 # What a job is made with, and what of it can be restored from a copy.
 BEGUN_WITH = {
@@ -59,6 +63,15 @@ def _remove_if_empty(folder: Path) -> None:
 def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
     """Return the folder of each seed's network in a job's folder: of the first, that folder itself."""
     return [folder, *(folder / f"seed{number}" for number in range(1, recipe.seeds))]
+
+
+def clear(folder: Path, *, scores_too: bool) -> None:
+    """Remove what only an interrupted job needs: its checkpoints, and the scores made so far."""
+    for network in (folder, *folder.glob("seed*")):
+        for name in (f"{HEAD}/{CHECKPOINTS}", CHECKPOINTS):  # what TensorBoard shows of the head's training stays
+            shutil.rmtree(network / name, ignore_errors=True)
+    if scores_too:
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
 @contextmanager
@@ -101,7 +114,7 @@ def attempt(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            kept = (path.is_file() and path.name not in (JOB, LOG) for path in folder.rglob("*"))
+            kept = (path.is_file() and path.name not in (JOB, LOG, MADE) for path in folder.rglob("*"))
             if not any(kept) and not any(folder.glob("seed*")):  # which another process may be at
                 shutil.rmtree(folder)
                 _remove_if_empty(folder.parent)

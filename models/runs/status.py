@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from competition.common.errors import UserError
+from competition.common.locks import BusyError
 from competition.common.text import counted, first
 from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
@@ -14,9 +16,10 @@ from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
+from models.runs.folders import alone, clear
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
-from models.runs.training_state import state_of
+from models.runs.training_state import has_diverged, state_of
 
 REFUSED = "refused"
 
@@ -26,8 +29,8 @@ class FoldStatus:
     """How far one model has come on one fold.
 
     Attributes:
-        state: "scored"; "refused", of scores made with other folds or labels, or damaged; "damaged", of its training;
-            "begun"; or "open".
+        state: "scored"; "refused", of scores made with other folds or labels, or damaged; "damaged" or "diverged", of
+            its training; "begun"; or "open".
         metric: what its held-out scores reach; None without scores.
         epochs: that are finished, where there are no scores yet.
     """
@@ -104,6 +107,8 @@ class Status:
             "begun;\n"
             f"{REFUSED} was made with other folds or labels, or is damaged."
         )
+        if any(fold.state == "diverged" for status in self.models for fold in status.folds):
+            legend += "\ndiverged has learnt nothing but noise; `fold` says why, and what mends it."
         if self.restarted:
             legend += f"\nBegun again, beside what is shown: {first(self.restarted)}; `train` goes on with it."
         return f"{table(self.headers, self.rows, 'llr')}\n{legend}"
@@ -149,12 +154,16 @@ def _metric(workspace: Workspace, model: str) -> str:
 
 def _fold_status(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> FoldStatus:
     if store.is_complete(model, fold):
+        with suppress(BusyError, OSError), alone(store.folder(model, fold)):
+            clear(store.folder(model, fold), scores_too=False)  # `train` may want those, for chips added since
         try:
             scores = store.read(model, fold)
         except UserError:
             return FoldStatus(REFUSED)
         task = Task(workspace.competition, scores.provenance.scored)
         return FoldStatus("scored", reached(scores.heldout, task, workspace.labelled))
+    if has_diverged(store.folder(model, fold)):
+        return FoldStatus("diverged")
     try:
         epochs = state_of(store.folder(model, fold)).epochs
     except UserError:

@@ -6,11 +6,57 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
-from models.runs.folders import FORMAT, restart_command
+from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, model_and_fold, restart_command
 
 STATE = "state.json"
-HEAD = "head"  # folder of the training of the head that comes before fine-tuning
+DIVERGED = "diverged.json"
+DEFAULT_RATE = 1e-3  # of recipes, which most networks stand
+
+
+class DivergedError(UserError):
+    """Training went wrong: a loss is no number, or so high that nothing but noise was learnt.
+
+    Args:
+        what: went wrong, as a sentence without its end.
+        rate: the learning rate; 0 of a solver that has none.
+        model: whose training it is; "" where that is not known.
+        fold: of it.
+    """
+
+    def __init__(self, what: str, rate: float, model: str = "", fold: int = -1) -> None:
+        text = f"{what}{f', at a learning rate of {rate:g}' if rate else ''}."
+        other = f"--learning-rate {min(rate / 10, DEFAULT_RATE):g}" if rate else "--solver gradient"
+        command = {"to begin again": f"train --models {model} {other} --restart"} if model else ""
+        super().__init__(f"'{model}' fold {fold} has diverged: {text}" if model else text, command=command)
+        self.what, self.rate, self.model, self.fold = what, rate, model, fold
+
+
+def write_diverged(error: DivergedError, folder: Path) -> None:
+    """Keep that the training of the job in a folder has diverged."""
+    write_record(folder / DIVERGED, {"what": error.what, "rate": error.rate}, version=FORMAT)
+
+
+def has_diverged(folder: Path) -> bool:
+    """Whether the training of the job in a folder has diverged."""
+    return (folder / DIVERGED).is_file()
+
+
+def check_diverged(folder: Path) -> None:
+    """Refuse to go on with a job whose training has diverged: with the same values it would again.
+
+    Raises:
+        DivergedError: if it has.
+    """
+    if has_diverged(folder):
+        model, fold = model_and_fold(folder)
+        raise read_record(
+            folder / DIVERGED,
+            lambda content: DivergedError(str(content["what"]), float(content["rate"]), model, fold),
+            version=FORMAT,
+            command=restart_command(folder),
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +152,7 @@ def state_name(seed: int) -> str:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints of a fold, the latest last."""
-    return sorted(path for path in (folder / "checkpoints").glob("epoch*") if (path / STATE).is_file())
+    return sorted(path for path in (folder / CHECKPOINTS).glob("epoch*") if (path / STATE).is_file())
 
 
 def state_of(folder: Path) -> TrainingState:

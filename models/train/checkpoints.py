@@ -11,11 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from competition.common.files import check_room, replace_folder
-from models.backend.seals import seal
+from competition.common.files import replace_folder
+from competition.common.folders import check_room
+from models.backend.seals import write_sealed
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged
-from models.runs.folders import load_weights
+from models.runs.folders import CHECKPOINTS, load_weights
 from models.runs.training_state import STATE, TrainingState, checkpoints
 
 OF_ARRAY, BESIDE = 2**12, 2**16  # bytes that HDF5 takes for what it says of an array (of ResNet50's 1,500), and of all
@@ -40,14 +41,12 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     variables = [*network.variables, *network.optimizer.variables]
     check_room(2 * _size_of(variables), folder, "A checkpoint")
     before = checkpoints(folder)
-    target = folder / "checkpoints" / f"epoch{state.epochs:05d}"
+    target = folder / CHECKPOINTS / f"epoch{state.epochs:05d}"
     with replace_folder(target) as temporary:
-        network.save_weights(temporary / LATEST)
-        seal(temporary / LATEST)
+        write_sealed(network, temporary / LATEST)
         if better and network.optimizer.use_ema:
             with averaged(network):
-                network.save_weights(temporary / BEST)
-            seal(temporary / BEST)
+                write_sealed(network, temporary / BEST)
         else:
             _link(temporary / LATEST if better else before[-1] / BEST, temporary / BEST)
         state.write(temporary / STATE)
@@ -66,10 +65,7 @@ def write_network(network: keras.Model, path: Path) -> None:
 
 
 def _size_of(variables: Sequence[Any]) -> int:
-    """Return the bytes of variables in a file, for which there must be room: a full disk brings HDF5 down, and Python.
-
-    Weights are float32, whatever the network computes in.
-    """
+    """Return the bytes of variables in a file. Weights are float32, whatever the network computes in."""
     return BESIDE + sum(int(np.prod(variable.shape)) * 4 + OF_ARRAY for variable in variables)
 
 
@@ -77,4 +73,4 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)  # and not its mode, which such file systems may refuse too

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from competition.common.errors import UserError
 from competition.common.interrupts import check, deferred
 from competition.common.progress import reporter
 from models.inputs.batches import Batches, TrainingBatches
@@ -19,7 +18,7 @@ from models.networks.optimizers import averaged
 from models.recipes.recipe import Recipe
 from models.runs.event_log import log_epochs
 from models.runs.folders import load_weights, model_and_fold
-from models.runs.training_state import Epoch, TrainingState, checkpoints
+from models.runs.training_state import DivergedError, Epoch, TrainingState, checkpoints
 from models.train.checkpoints import BEST, resume, write_checkpoint
 
 
@@ -53,11 +52,8 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
         epoch = _one_epoch(network, examples, recipe, state.epochs, size)
         # The last step's weights show in the held-out loss alone.
         if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
-            lower = f"--learning-rate {recipe.learning_rate / 10:g}"
-            raise UserError(
-                f"The loss became {loss} in epoch {epoch.number + 1} with a learning rate of {recipe.learning_rate:g}.",
-                command={"to begin again": f"train --models {model_and_fold(folder)[0]} {lower} --restart"},
-            )
+            what = f"The loss became {loss} in epoch {epoch.number + 1}"
+            raise DivergedError(what, recipe.learning_rate, *model_and_fold(folder))
         better = state.add(epoch, examples.task.metric.sign)
         write_checkpoint(network, state, better, folder)
         log_epochs(folder, state, metric)

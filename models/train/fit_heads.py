@@ -11,12 +11,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
 from competition.common.progress import reporter
 from models.heads.checkpoints import Keeper
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
-from models.heads.training import FEATURES, DivergedError, figures_of, scores_of
+from models.heads.training import FEATURES, figures_of, scores_of
 from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.linear.fit import fit_linear
@@ -66,16 +65,11 @@ def fit_head(recipe: Recipe, examples: Examples, folder: Path) -> keras.Model:
 
 
 def _trained(recipe: Recipe, folds: Sequence[FoldOfHeads]) -> list[HeadGroup]:
-    groups = [HeadGroup(recipe, fold.examples) for fold in folds]
+    groups = [HeadGroup(recipe, fold.examples, of=model_and_fold(fold.folder)) for fold in folds]
     keepers = {id(group): Keeper(group, fold.folder) for group, fold in zip(groups, folds, strict=True)}
     for keeper in keepers.values():
         keeper.resume()
-    try:
-        train_together(groups, lambda group: keepers[id(group)].after_epoch())
-    except DivergedError as error:
-        lower = f"--learning-rate {recipe.learning_rate / 10:g}"
-        again = f"train --models {model_and_fold(folds[0].folder)[0]} {lower} --restart"
-        raise UserError(error.text, command={"to begin again": again}) from error
+    train_together(groups, lambda group: keepers[id(group)].after_epoch())
     return groups
 
 

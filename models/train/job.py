@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -39,11 +38,13 @@ from models.runs.folders import (
     alone_at_seed,
     attempt,
     check_job,
+    clear,
     seed_folders,
 )
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
-from models.runs.training_state import HEAD, has_begun, state_of
+from models.runs.training_state import has_begun, state_of
+from models.train.diverged import check_learnt, check_scores
 
 if TYPE_CHECKING:
     from models.inputs.examples import Examples
@@ -82,6 +83,11 @@ class Job:
         return self.store.folder(self.model, self.fold)
 
     @property
+    def place(self) -> Path:
+        """Folder that it works in: that of the one seed, or of the first for all."""
+        return seed_folders(self.folder, self.recipe)[self.only or 0]
+
+    @property
     def task(self) -> Task:
         """What its network scores."""
         return self.recipe.task(self.workspace.competition)
@@ -97,8 +103,7 @@ class Job:
         # An unknown fold or label is refused before anything is written.
         self.store.table.heldout(self.fold)
         self.recipe.task(self.workspace.competition)
-        folder = seed_folders(self.folder, self.recipe)[self.only or 0]
-        with alone_at_seed(folder) if self.only else attempt(folder), reporter.log_to(folder / LOG):
+        with alone_at_seed(self.place) if self.only else attempt(self.place), reporter.log_to(self.place / LOG):
             yield
 
     def is_done(self) -> bool:
@@ -109,6 +114,7 @@ class Job:
             return False
         if self._lacks_test_chips():
             return False
+        clear(self.folder, scores_too=True)  # what one that was killed behind its scores has left
         kept = self._reached(self.store.read(self.model, self.fold).heldout)
         reporter.say(f"'{self.model}' fold {self.fold} is done: held-out {kept}. --restart does it again.")
         return True
@@ -129,8 +135,9 @@ class Job:
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources)
         if test is None:
-            why = "There are no test chips in the workspace" if self.with_test else "--no-test"
-            reporter.say(f"{why}: only held-out chips will be scored.")
+            reporter.say(
+                f"{'No test chips here' if self.with_test else '--no-test'}: only held-out chips will be scored."
+            )
         elif test.dtype != train.dtype:
             raise UserError(
                 f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
@@ -155,6 +162,7 @@ class Job:
     def finish(self, sources: Sources, examples: Examples) -> None:
         """Score the chips held out and those to predict, and write the scores; and what is reached on those learnt."""
         train, test = sources.cache("train"), self._test_cache(sources)
+        check_learnt(self.folder, self.recipe, examples)
         scorer, num_test = self._scorer(sources), len(test) if test else 0
         views = counted(len(self.recipe.test_views), "view")
         reporter.say(f"Predicting {len(examples.heldout):,} held-out and {num_test:,} test chips, {views}.")
@@ -171,7 +179,7 @@ class Job:
             ),
         )
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
-        self._clear()
+        clear(self.folder, scores_too=True)
         reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")
 
     def _keep_extractor(self, sources: Sources) -> None:
@@ -245,7 +253,9 @@ class Job:
         names = tuple(cache.names[position] for position in positions)
         parts = self.folder / PARTS / f"{split}-{short(digest_json([cache.digest, names, views, networks]))}"
         source = sources.bank(split, views) if self.recipe.on_bank else sources.chips(split)
-        return Scores(names, self.task.spread(predict_in_parts(scorer, source, positions, views, parts, split)))
+        scores = predict_in_parts(scorer, source, positions, views, parts, split)
+        check_scores(scores, self.folder, self.recipe)
+        return Scores(names, self.task.spread(scores))
 
     def _record(self, train: ChipCache, inputs: Inputs) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
@@ -262,13 +272,6 @@ class Job:
         else:
             # The values too, from which recipe.json is written again where it is lost.
             write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict()}, version=FORMAT)
-
-    def _clear(self) -> None:
-        """Remove what only an interrupted job needs."""
-        for folder in seed_folders(self.folder, self.recipe):
-            for name in (f"{HEAD}/checkpoints", "checkpoints"):  # what TensorBoard shows of the head's training stays
-                shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
 
     def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
         return Provenance(
@@ -293,7 +296,6 @@ class Job:
     def _reached(self, heldout: Scores) -> str:
         task, recipe = self.task, self.recipe
         value = reached(heldout, task, self.workspace.labelled)
-        networks = f" and {recipe.seeds} networks" if recipe.seeds > 1 else ""
-        views = counted(len(recipe.test_views), "view")
+        views = counted(len(recipe.test_views), "view") + (f" and {recipe.seeds} networks" if recipe.seeds > 1 else "")
         at_cut = "" if task.cut is None else f" at cut {task.cut:.2g}"
-        return f"{task.metric.title} {value:.4f}{at_cut}, the mean of {views}{networks}"
+        return f"{task.metric.title} {value:.4f}{at_cut}, the mean of {views}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from competition.common.interrupts import heeded
 from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from models.backend.load import load_backend
+from models.backend.made import noted
+from models.runs.training_state import DivergedError, check_diverged, has_diverged, write_diverged
 from models.train.job import Job
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 def run_jobs(jobs: Sequence[Job], *, pass_on: bool = False, keep: Callable[[str], None] = lambda _: None) -> None:
     """Run jobs of one model: its heads on the feature bank all at once, other networks one after another.
 
+    A fold that diverges ends the run, as others would at the same rate; heads that were trained beside it, and have
+    learnt, are kept.
+
     Args:
         jobs: the folds.
         pass_on: leave those that another process is at, instead of stopping.
@@ -28,13 +33,17 @@ def run_jobs(jobs: Sequence[Job], *, pass_on: bool = False, keep: Callable[[str]
 
     Raises:
         UserError: if the data, the fold table or the recipe do not fit what was begun.
+        DivergedError: if the training of one has diverged, now or in an earlier run.
         BusyError: if another process is at one of them.
     """
     at_once = [jobs] if jobs[0].recipe.on_bank else [[job] for job in jobs]
     for some in at_once:
         with ExitStack() as held, heeded():
-            if begun := [job for job in some if _is_begun(job, held, pass_on)]:
-                _run(begun)
+            begun = [job for job in some if _is_begun(job, held, pass_on)]
+            if left := [job for job in begun if not has_diverged(job.folder)]:
+                _run(left)
+            for job in begun:
+                check_diverged(job.folder)
         if begun and some is not at_once[-1]:
             keep(jobs[0].model)
 
@@ -59,24 +68,48 @@ def _run(jobs: Sequence[Job]) -> None:
     load_backend()
     import keras
 
-    from models.inputs.examples import Examples
     from models.inputs.sources import Sources
 
     keras.utils.clear_session()  # or the networks of the folds before would stay in memory
     first = jobs[0]
     sources = Sources(first.workspace, first.recipe, first.skip_broken)
     first.prepare(sources)
-    every = list[Examples]()
+    every: list[Examples] = []
     for job in jobs:
         examples = job.begin(sources)
         every.append(dataclasses.replace(examples, truth=every[0].truth) if every else examples)  # one copy of it
-    if first.recipe.on_bank:
-        _fit_heads(jobs, every, sources)
-    else:
-        first.fit(every[0], sources)
+    with ExitStack() as notes:  # of a run that is not refused
+        for job in jobs:
+            numbers = range(job.recipe.seeds) if job.only is None else [job.only]
+            seeds = [job.recipe.seed + number for number in numbers]
+            notes.enter_context(noted(job.place, job.recipe.precision, seeds))
+        _train_and_score(jobs, every, sources)
+
+
+def _train_and_score(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources) -> None:
+    first = jobs[0]
+    with _kept(jobs):
+        if first.recipe.on_bank:
+            _fit_heads(jobs, every, sources)
+        else:
+            first.fit(every[0], sources)
     for job, examples in zip(jobs, every, strict=True):
-        if job.only is None:
+        if job.only is not None:  # what scores comes when all seeds are there
+            continue
+        with suppress(DivergedError), _kept([job]):  # the others have learnt: it is said when they are finished
             job.finish(sources, examples)
+
+
+@contextmanager
+def _kept(jobs: Sequence[Job]) -> Iterator[None]:
+    """Keep which of some jobs has diverged, if one does."""
+    try:
+        yield
+    except DivergedError as error:
+        for job in jobs:
+            if job.fold == error.fold:
+                write_diverged(error, job.folder)
+        raise
 
 
 def _fit_heads(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources) -> None:

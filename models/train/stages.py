@@ -15,7 +15,8 @@ from models.inputs.sources import Sources
 from models.networks.build import build_network, compile_network
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
-from models.runs.training_state import HEAD, state_of
+from models.runs.folders import HEAD
+from models.runs.training_state import state_of
 from models.train.fit import train
 from models.train.fit_heads import fit_head
 

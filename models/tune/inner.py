@@ -17,9 +17,9 @@ from competition.metrics.log_loss import losses
 from folds.dealing.stratify import stratified_folds
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
-from models.heads.training import DivergedError
 from models.inputs.examples import Examples
 from models.recipes.recipe import Recipe
+from models.runs.training_state import DivergedError
 from models.tune.space import Settings
 
 SHARES = 10  # of a trial's epochs, at whose ends it is compared with others that may have more of them or fewer

@@ -19,8 +19,8 @@ from competition.common.files import digest_json
 from competition.common.progress import reporter
 from competition.common.text import short
 from competition.studies import QUIET, open_studies
-from models.heads.training import DivergedError
 from models.inputs.examples import Examples
+from models.runs.training_state import DivergedError
 from models.tune.inner import SHARES, Compare, Trial, run_trial
 from models.tune.space import Settings, Space, plain_settings
 
@@ -166,7 +166,7 @@ def search(study: Study, space: Space, inner: Sequence[Examples], budget: Budget
             if late.is_over and not trial.is_complete:
                 continue  # it was stopped by the clock, and says nothing
             if is_start and trial.state == "diverged":
-                raise DivergedError(f"The loss is no number with a learning rate of {space.start.learning_rate:g}.")
+                raise DivergedError("The loss became no number", space.start.learning_rate)
             study.add(trial)
             known = study.trials()
             reporter.say(f"Trial {len(known)} of {total}: {_said(trial)}; {_best(known)}.")

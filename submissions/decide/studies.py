@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.files import digest_json
+from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.spec.metric import Metric
 from competition.studies import QUIET, open_studies
+
+if TYPE_CHECKING:
+    import optuna
 
 KEPT_AT_ONCE = 25
 
@@ -73,7 +77,9 @@ def tune(
     """Return the numbers with the highest `objective` that Optuna finds (tree-structured Parzen estimator).
 
     The trials run in memory and are copied to the file in blocks, also when the run is interrupted: written one by
-    one, as Optuna would, keeping them takes fifty times as long as making them.
+    one, as Optuna would, keeping them takes fifty times as long as making them. Each draws by its number and the
+    trials before it alone, so that a study that was killed, or is topped up, has the same trials as any other. Of two
+    processes at it, one waits for the other, and finds its trials.
 
     Args:
         objective: takes a float array (len(names),).
@@ -102,19 +108,41 @@ def tune(
     def run(trial: optuna.Trial) -> float:
         return objective(np.array([trial.suggest_float(name, low, high) for name in names]))
 
+    make_sampler = _samplers({name: optuna.distributions.FloatDistribution(low, high) for name in names}, tuning.seed)
     with QUIET, _kept(tuning.path, study_name) as (known, keep):
-        # The seed moves on with the trials known, lest a study that is topped up draw the same numbers again.
-        sampler = optuna.samplers.TPESampler(seed=tuning.seed + len(known), multivariate=True)
-        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study = optuna.create_study(direction="maximize")
         study.add_trials(known)
         reporter.detail(f"Optuna's study '{study_name}' has {len(known)} of {counted(tuning.trials, 'trial')}.")
         for start in starts:
             study.enqueue_trial(dict(zip(names, map(float, start), strict=True)), skip_if_exists=True)
         waiting = len(study.get_trials(deepcopy=False)) - len(known)
-        num_trials = max(tuning.trials - len(known), waiting)
-        study.optimize(run, n_trials=num_trials, callbacks=[lambda _, trial: keep(trial)])
+        for number in range(len(known), max(tuning.trials, len(known) + waiting)):
+            study.sampler = make_sampler(number)
+            study.optimize(run, n_trials=1, callbacks=[lambda _, trial: keep(trial)])
         best = study.best_trial.params
     return np.array([best[name] for name in names])
+
+
+def _samplers(
+    space: dict[str, optuna.distributions.BaseDistribution], seed: int
+) -> Callable[[int], optuna.samplers.BaseSampler]:
+    """Return what makes a sampler for the trial of a number: one that had drawn others would hold what is kept nowhere.
+
+    Args:
+        space: what each trial draws.
+        seed: of all of them.
+    """
+    import optuna
+
+    class Sampler(optuna.samplers.TPESampler):
+        def infer_relative_search_space(self, *_: Any) -> dict[str, optuna.distributions.BaseDistribution]:
+            return space  # which a new sampler would look for in all trials: a third of the time of 600
+
+    def make(number: int) -> optuna.samplers.BaseSampler:
+        (drawn,) = np.random.SeedSequence([seed, number]).generate_state(1)
+        return Sampler(seed=int(drawn), multivariate=True)
+
+    return make
 
 
 @contextmanager
@@ -125,7 +153,7 @@ def _kept(path: Path | None, study_name: str) -> Iterator[tuple[list[Any], Calla
     if path is None:
         yield [], lambda trial: None
         return
-    with open_studies(path) as storage:
+    with locked(path.with_name(f".{path.name}.trials.lock")), open_studies(path) as storage:
         study = optuna.create_study(study_name=study_name, storage=storage, direction="maximize", load_if_exists=True)
         fresh: list[Any] = []
 

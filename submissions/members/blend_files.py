@@ -139,14 +139,7 @@ def read_blend(
     Raises:
         UserError: if it is damaged, or was made with other labels or another fold table.
     """
-    again = {
-        "to make it again": f"blend --members MEMBERS --name {folder.name}",
-        "if it was imported": f"scores import FILES --name {folder.name}",
-    }
-    content = read_record(folder / MARKER, _whole, version=FORMAT, command=again)
-    for name in FILES:
-        if not (folder / name).is_file() or digest_file(folder / name) != content["files"][name]:
-            raise UserError(f"{folder / name} is missing or was changed after it was written.", command=again)
+    content, again = check_files(folder), _again(folder)
     if tuple(content["labels"]) != labels:
         text = f"The blend '{folder.name}' has other labels or another order than the competition."
         raise UserError(text, command=again)
@@ -166,6 +159,27 @@ def read_blend(
             command=again,
         )
     return Scores.read(folder / "oof.npz"), Scores.read(folder / "test.npz"), content
+
+
+def check_files(folder: Path) -> dict[str, Any]:
+    """Return what `blend.json` says, if it and the files beside it are as they were written.
+
+    Raises:
+        UserError: if they are not.
+    """
+    again = _again(folder)
+    content = read_record(folder / MARKER, _whole, version=FORMAT, command=again)
+    for name in FILES:
+        if not (folder / name).is_file() or digest_file(folder / name) != content["files"][name]:
+            raise UserError(f"{folder / name} is missing or was changed after it was written.", command=again)
+    return content
+
+
+def _again(folder: Path) -> dict[str, str]:
+    return {
+        "to make it again": f"blend --members MEMBERS --name {folder.name}",
+        "if it was imported": f"scores import FILES --name {folder.name}",
+    }
 
 
 def _whole(content: dict[str, Any]) -> dict[str, Any]:

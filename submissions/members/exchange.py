@@ -27,12 +27,14 @@ from competition.tables.csv_files import CsvFile, content_of, header_of
 from competition.tables.label_table import parse_rows
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
-from folds.scores import Scores
+from folds.scores import Scores, read_arrays
 from submissions.members.blend_files import IMPORTED, method_of, write_blend
 from submissions.members.members import load_member
 
 SUFFIXES = (".csv", ".npz")
 TAGS = "tags"  # the column that `predict --tags` adds
+SPARE = 1 << 26  # bytes that any `.npz` file may unpack to
+LONGEST_NAME = 4 * 256  # bytes of a chip's name in such a file
 EMPTY = {"", "nan"}  # cells of a label that is not scored, in lower case
 
 
@@ -55,7 +57,9 @@ def import_scores(
     Raises:
         UserError: if a file cannot be read or does not fit the competition, or the name is taken.
     """
-    read = {path: _read(path, workspace.competition) for path in (*paths, *test)}
+    known = len(ScoreStore.of(workspace).table.image_names) + len(_to_predict(workspace))
+    most = SPARE + known * (8 * len(workspace.competition.labels) + LONGEST_NAME)
+    read = {path: _read(path, workspace.competition, most) for path in (*paths, *test)}
     if len({tuple(scores.scored) for scores in read.values()}) > 1:
         raise UserError(f"{first(read)} have columns of different labels. Give files with the same.")
     scores, predicted = (_together([read[path] for path in some]) if some else None for some in (paths, test))
@@ -188,17 +192,18 @@ def _check_suffix(path: Path) -> None:
         raise UserError(f"{path}: expected a file that ends in .csv or .npz.")
 
 
-def _read(path: Path, competition: Competition) -> Scores:
-    """Read the scores of a file; labels without a column, or with an empty one, are NaN."""
+def _read(path: Path, competition: Competition, most: int) -> Scores:
+    """Read the scores of a file; labels without a column, or with an empty one, are NaN.
+
+    Args:
+        path: the file.
+        competition: names the labels.
+        most: bytes that an `.npz` file may unpack to.
+    """
     _check_suffix(path)
-    names, labels, scores = (_read_csv if path.suffix.lower() == ".csv" else _read_arrays)(path, competition)
-    if unknown := [label for label in labels if label not in competition.label_index]:
-        raise UserError(
-            f"{path} has columns of unknown labels: {first(map(repr, unknown), shown=3)}. "
-            f"Known: {first(competition.labels)}."
-        )
-    if len(set(labels)) < len(labels):
-        raise UserError(f"{path} has two columns of one label.")
+    names, labels, scores = (
+        _read_csv(path, competition) if path.suffix.lower() == ".csv" else _read_arrays(path, competition, most)
+    )
     if scores.shape != (len(names), len(labels)) or not labels or not names:
         raise UserError(f"{path} holds {scores.shape} scores of {len(names)} ids and {len(labels)} labels.")
     scored = ~np.isnan(scores).all(axis=0)
@@ -215,6 +220,16 @@ def _read(path: Path, competition: Competition) -> Scores:
     return Scores(tuple(names), values)
 
 
+def _check_labels(path: Path, labels: Sequence[str], competition: Competition) -> None:
+    if unknown := [label for label in labels if label not in competition.label_index]:
+        raise UserError(
+            f"{path} has columns of unknown labels: {first(map(repr, unknown), shown=3)}. "
+            f"Known: {first(competition.labels)}."
+        )
+    if len(set(labels)) < len(labels):
+        raise UserError(f"{path} has two columns of one label.")
+
+
 def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:
     column = competition.tables.id_column
     form = TableForm(id_column=column)
@@ -227,6 +242,7 @@ def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str
     labels = [name for name in header if name not in beside]
     if not labels:
         raise UserError(f"{path} has no column of a label. Known: {first(competition.labels)}.")
+    _check_labels(path, labels, competition)
     content = content_of(path)
     empty = _empty_columns(CsvFile.parse(content, form)) & competition.label_index.keys()
     labels = [label for label in labels if label not in empty]
@@ -240,7 +256,8 @@ def _read_csv(path: Path, competition: Competition) -> tuple[list[str], list[str
 
 def _empty_columns(file: CsvFile) -> set[str]:
     """Return the columns that hold nothing in any row; none of a table without rows."""
-    places = {name: place for place, name in enumerate(file.header) if file.header.count(name) == 1}
+    times = Counter(file.header)
+    places = {name: place for place, name in enumerate(file.header) if times[name] == 1}
     has_rows = False
     with suppress(csv.Error):  # whoever reads the rows says what is wrong
         for _, row in file.rows():
@@ -252,10 +269,15 @@ def _empty_columns(file: CsvFile) -> set[str]:
     return set(places) if has_rows else set()
 
 
-def _read_arrays(path: Path, competition: Competition) -> tuple[list[str], list[str], NDArray[np.float64]]:
+def _read_arrays(path: Path, competition: Competition, most: int) -> tuple[list[str], list[str], NDArray[np.float64]]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            labels = arrays["labels"].tolist() if "labels" in arrays else list(competition.labels)
-            return [str(name) for name in arrays["names"]], labels, arrays["scores"].astype(np.float64)
+        arrays = read_arrays(path, ("names", "scores", "labels"), most)
+        labels = arrays["labels"].tolist() if "labels" in arrays else list(competition.labels)
+        names, scores = arrays["names"].tolist(), arrays["scores"].astype(np.float64)
     except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
-        raise UserError(f"Cannot read {path}: {error}. Expected the arrays names, scores and labels.") from error
+        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        reason = said.splitlines()[0] if said else type(error).__name__
+        raise UserError(f"Cannot read {path}: {reason}. Expected the arrays names, scores and labels.") from error
+    names, labels = list(map(str, names)), list(map(str, labels))
+    _check_labels(path, labels, competition)
+    return names, labels, scores

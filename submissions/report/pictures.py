@@ -34,6 +34,7 @@ MOST_POINTS = 120  # of a curve: more cannot be told apart at the size of a page
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it is found, read aloud, and small
+    "svg.hashsalt": "report",  # the same figures give the same bytes
     "text.parse_math": False,  # a label may hold a dollar sign
     "font.size": 9,
     "axes.edgecolor": MUTED,

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from competition.common.errors import UserError
-from competition.common.text import now
+from competition.common.files import replace_atomically
+from competition.common.locks import locked
+from competition.common.text import first, now
 from competition.kaggle.answers import LONGEST_MESSAGE, RemoteSubmission
 from competition.kaggle.errors import clean
 from competition.workspace import Workspace
@@ -30,6 +32,8 @@ from submissions.submit.entry import Entry, Synced, entry_of, row_of
 from submissions.submit.provenance import known_submissions
 
 VERSION = 1
+SHOWN = 3
+AGAIN = {"to make a new one of what Kaggle lists": "submissions sync"}
 BUSY = 30.0  # seconds to wait for another process that is writing
 CLOCKS = 3600  # seconds that Kaggle's clock and ours may differ by
 LATEST = 86400  # seconds after an entry was noted as sent that Kaggle may have got it; a computer may have slept
@@ -80,6 +84,7 @@ class Ledger:
         self.path = path
         self.competition = competition
         self._submissions = submissions
+        self._made = path.with_name(f".{path.name}.made.lock")
 
     @classmethod
     def of(cls, workspace: Workspace) -> Ledger:
@@ -88,11 +93,13 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """Return every entry, in the order in which they were begun here or made elsewhere."""
-        if not self.competition or not self.path.exists():
+        if not self.competition:
+            return []
+        if not self.path.exists():
+            if self.was_made:
+                raise self._lost("is gone, though submissions were made from here")
             return []
         with self._transaction("DEFERRED") as database:
-            if not _version(database):  # another process is making it
-                return []
             rows = database.execute("SELECT * FROM submissions WHERE competition = ?", (self.competition,)).fetchall()
             entries = [entry_of(row) for row in rows]
         return sorted(entries, key=lambda entry: (entry.begun or entry.when, entry.id))
@@ -209,14 +216,15 @@ class Ledger:
         Args:
             kind: "IMMEDIATE" to write, "DEFERRED" to read, which also a ledger that is read-only allows.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            if kind == "IMMEDIATE":
+                self._make()
             with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as database:
                 database.row_factory = sqlite3.Row
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute(f"BEGIN {kind}")
                 try:
-                    self._check_version(database, may_make=kind == "IMMEDIATE")
+                    self._check_version(database)
                     yield database
                     database.execute("COMMIT")
                 except BaseException:
@@ -231,19 +239,40 @@ class Ledger:
                 ) from error
             raise UserError(
                 f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away.",
-                command={"to make a new one of what Kaggle lists": "submissions sync"},
+                command=AGAIN,
             ) from error
 
-    def _check_version(self, database: sqlite3.Connection, *, may_make: bool) -> None:
+    def _make(self) -> None:
+        """Make the file, unless it is there: whole or not at all, so that one without a table has lost it."""
+        if self.path.exists():
+            return
+        with locked(self._made):
+            if self.path.exists():  # by now
+                return
+            with replace_atomically(self.path) as temporary, closing(sqlite3.connect(temporary)) as database:
+                database.execute(SCHEMA)
+                database.execute(f"PRAGMA user_version = {VERSION}")
+                database.commit()
+
+    @property
+    def was_made(self) -> bool:
+        """Whether there was one, be it gone: the lock that it was made under stays."""
+        return self._made.exists()
+
+    def _lost(self, what: str, advice: str = "") -> UserError:
+        names = sorted(fields["name"] for fields in self._known_files().values())
+        known = f" Submissions were written here: {first(names, shown=SHOWN)}." if names else ""
+        return UserError(f"The ledger {self.path} {what}.{known}{advice}", command=AGAIN)
+
+    def _check_version(self, database: sqlite3.Connection) -> None:
         version = _version(database)
-        if version == 0 and may_make:
-            database.execute(SCHEMA)
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        elif version not in (0, VERSION):
+        if version == 0:
+            raise self._lost("is damaged: it holds no table", " Move it away.")
+        if version != VERSION:
             raise UserError(
                 f"The ledger {self.path} is of version {version}, expected {VERSION}. Use the toolkit that wrote it, "
                 "or move it away.",
-                command={"to make a new one of what Kaggle lists": "submissions sync"},
+                command=AGAIN,
             )
 
 

@@ -16,7 +16,7 @@ from competition.kaggle.credentials import redact
 from competition.workspace import Workspace
 from submissions.submit.entry import Entry
 from submissions.submit.provenance import read_provenance, what_is_known
-from submissions.submit.validate import SubmissionReport, validate_submission
+from submissions.submit.validate import SubmissionReport, content_of_submission, validate_submission
 from submissions.submit.write import submission_path
 
 LONGEST = 60  # characters of a submission's name in the name of the uploaded file
@@ -95,7 +95,7 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Pa
     provenance = read_provenance(path)
     # What was asked for when it was written is what it is held to now.
     exclusive = provenance.get("exclusive", True)
-    content = path.read_bytes()
+    content = content_of_submission(path)
     report = validate_submission(path, workspace.competition, workspace.sample, exclusive=exclusive)
     if not report.is_valid:
         raise report.error()

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import open_ordinary
 from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
+from competition.tables.csv_files import LARGEST
 from competition.tables.label_table import LabelRows, parse_rows
 from competition.tables.problems import Problem, problems_of
 from competition.tables.sample import SampleSubmission
@@ -144,16 +146,26 @@ def _is_uniform(table: LabelRows) -> bool:
     return bool(len(spread)) and bool((spread < SAME).all())
 
 
+def content_of_submission(path: Path) -> bytes:
+    """Return the content of a submission file.
+
+    Raises:
+        UserError: if there is no such file, or it is too large for a table.
+    """
+    try:
+        with open_ordinary(path, LARGEST) as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"Cannot read the submission {path}: {error.strerror}.") from error
+
+
 def read_submission(path: Path, competition: Competition) -> LabelRows:
     """Read the rows of a submission file.
 
     Raises:
-        UserError: if there is no such file.
+        UserError: as of `content_of_submission`.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"Cannot read the submission {path}: {error.strerror}.") from error
+    content = content_of_submission(path)
     scores = competition.metric.judges == SCORES
     return parse_rows(content, competition.submission_form, competition.labels, scores=scores, exact=True)
 

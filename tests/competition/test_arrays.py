@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from competition import arrays
 from competition.arrays import fill, opened, reserve
 from competition.common.errors import UserError
 
@@ -100,3 +103,35 @@ def test_blocks_are_on_the_disk_before_they_are_recorded_and_what_was_recorded_s
     fill(positions[4:], 2, [array], make, record, total=1, title="filling")
     assert recorded[2:] == [[5]]
     np.testing.assert_array_equal(np.flatnonzero(np.load(path)[:, 0]), sorted(positions))
+
+
+def test_a_file_system_that_maps_no_files_is_named_and_its_files_are_not_taken_for_damaged(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    content = path.read_bytes()
+    monkeypatch.setattr(np, "load", refuse)
+    monkeypatch.setattr(np.lib.format, "open_memmap", refuse)
+    line = rf"Cannot map {path} into memory, .*: its file system cannot do that \(No such device\)\. Give a --workspace"
+    with pytest.raises(UserError, match=line):
+        opened(path, (5, 3))
+    with pytest.raises(UserError, match=line):
+        reserve(path, (5, 3), np.dtype(np.uint8), "The array")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="there is nothing to refuse")
+def test_room_is_taken_where_it_cannot_be_taken_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    monkeypatch.setattr(arrays, "BLOCK", 3000)
+    path = tmp_path / "a.npy"
+    reserve(path, (5, 2000), np.dtype(np.uint8), "The array")
+    assert path.stat().st_blocks * 512 >= 10_000
+    array = opened(path, (5, 2000), np.dtype(np.uint8))
+    assert array is not None
+    assert not array.any()

@@ -67,7 +67,7 @@ def test_labels_are_turned_beside_the_data_and_turned_back(workspace, turned, tm
 def test_what_does_not_fit_is_refused_and_nothing_is_turned(workspace, turned, tmp_path, change, said):
     (first, *others), _ = turned
     result = relabel(workspace, "--from", str(write(tmp_path / "wrong.csv", [change(first), *others])))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert said in result.output
     assert len(result.output.splitlines()) == 1
     assert not workspace.corrections.exists()
@@ -95,8 +95,8 @@ def test_a_file_of_another_kind_is_refused(workspace, turned, tmp_path):
     assert "1 label turned" in relabel(workspace, "--from", str(tmp_path / "e.csv")).output
     (tmp_path / "d.csv").write_bytes(bytes(range(256)))
     result = relabel(workspace, "--from", str(tmp_path / "d.csv"))
-    assert result.exit_code == 1
-    assert "is no text in UTF-8" in result.output
+    assert result.exit_code == 2
+    assert "cannot be read: it is no text." in result.output
     assert "Give --from FILE, or --clear." in relabel(workspace).output
 
 

@@ -4,7 +4,10 @@ import os
 import sqlite3
 from pathlib import Path
 
+import optuna
 import pytest
+import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from competition.common.errors import UserError
@@ -32,6 +35,18 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_damage_in_the_middle_of_the_file_is_found_before_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    with open_studies(path):
+        pass
+    content = bytearray(path.read_bytes())
+    content[4096 * 5 : 4096 * 6] = bytes(4096)
+    path.with_name("other.db").write_bytes(content)  # as each file is looked through once a process
+    refused = pytest.raises(UserError, match=r"The studies in .*other\.db are damaged: .*Move the file away")
+    with refused, open_studies(path.with_name("other.db")):
+        pass
+
+
 def test_an_error_of_the_caller_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a mistake in the code"), open_studies(tmp_path / "optuna.db"):
         raise RuntimeError("a mistake in the code")
@@ -51,4 +66,26 @@ def test_a_whole_file_is_not_to_be_moved_away(tmp_path: Path, said: str, advice:
     refused = pytest.raises(UserError, match=rf"Cannot use the studies in .*optuna.db: .*{said}\. {advice}")
     with refused, open_studies(tmp_path / "optuna.db"):
         cause = sqlite3.OperationalError(said)
-        raise OperationalError("INSERT", {}, cause) from cause
+        before = OperationalError("(raised as a result of Query-invoked autoflush)\nINSERT", {}, cause)
+        before.__cause__ = cause
+        raise StorageInternalError("An exception is raised during the commit.") from before
+
+
+def test_a_file_of_studies_is_begun_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna takes tables without the index that keeps a study from being begun twice, and does not add it."""
+
+    def killed(connection: sqlalchemy.Connection, clause: object, *_: object) -> None:
+        if isinstance(clause, sqlalchemy.schema.CreateIndex):
+            raise KeyboardInterrupt
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_execute", killed)
+    try:
+        with pytest.raises(KeyboardInterrupt), open_studies(tmp_path / "optuna.db"):
+            pass
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_execute", killed)
+    assert not (tmp_path / "optuna.db").exists()
+    with open_studies(tmp_path / "optuna.db") as storage:
+        storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "one")
+        with pytest.raises(optuna.exceptions.DuplicatedStudyError):
+            storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "one")

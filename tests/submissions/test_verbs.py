@@ -108,7 +108,7 @@ def test_any_method_with_any_rule_becomes_a_submission(small: Workspace, how: st
     ],
 )
 def test_a_mistake_is_one_line(untouched: Workspace, words: str, line: str) -> None:
-    shown = run(untouched, words, code=1)
+    shown = run(untouched, words, code=2)
     assert shown.startswith("Error: ")
     assert line in shown
     assert shown.count("\n") == 1
@@ -152,7 +152,7 @@ def test_without_a_slug_submissions_are_written_and_checked_and_submit_is_not_th
     assert "uploaded by hand" in shown
     assert "without a slug" in run(small, f"submissions list {here}")
     for verb in ("submit x --message y", "submissions sync", "data download"):
-        shown = run(small, f"{verb} {here}", code=1)
+        shown = run(small, f"{verb} {here}", code=2)
         assert "has no slug, so nothing can be submitted or downloaded from here: write slug" in shown
         assert shown.count("\n") == 1
 
@@ -160,5 +160,5 @@ def test_without_a_slug_submissions_are_written_and_checked_and_submit_is_not_th
 def test_a_submission_that_is_not_there_is_named_with_those_that_are(small: Workspace) -> None:
     run(small, "blend --members a --name first --rule fixed --trials 1")
     for verb in ("validate fist", "submit fist --dry-run", "validate first --against fist"):
-        assert "fist.csv. Did you mean first? In " in run(small, verb, code=1)
+        assert "fist.csv. Did you mean first? In " in run(small, verb, code=2)
     assert "with the message 'first'" in run(small, "submit first --dry-run")

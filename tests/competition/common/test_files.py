@@ -5,19 +5,17 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from competition.common import files
 from competition.common.errors import UserError
 from competition.common.files import (
-    check_room,
     check_writable,
     checked_name,
     digest_file,
     digest_json,
-    free_bytes,
     replace_atomically,
     replace_folder,
     restore_folder,
@@ -142,22 +140,10 @@ def test_killed_at_any_rename_the_next_call_finds_a_whole_folder(
         patch.setattr(shutil, "rmtree", lambda folder, **_: None)
         restore_folder(path)
     assert text_in(path) == ("half" if renames == 2 else "old")
+    monkeypatch.setattr(files, "is_dead", lambda *_: True)
     write_folder(path, "new")
     assert text_in(path) == "new"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_room_is_measured_where_the_folder_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=5000))
-    folder = tmp_path / "not" / "there yet"
-    assert free_bytes(folder) == 5000
-    check_room(5000, folder, "It")
-    with pytest.raises(UserError, match=rf"^It needs 6 kB, but {folder} has 5 kB free\. Make room, or give a --work"):
-        check_room(6000, folder, "It")
-    with pytest.raises(UserError, match=r"5 kB free\. Delete something\.$"):
-        check_room(6000, folder, "It", "Delete something.")
-    assert set(asked) == {tmp_path}
 
 
 @pytest.mark.parametrize("name", ["a", "A-1.b_c", "0" * 100])
@@ -210,3 +196,14 @@ def test_an_error_of_another_kind_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(PermissionError) as caught, replace_atomically(tmp_path / "whole"):
         raise error
     assert caught.value is error
+
+
+def test_a_file_system_with_modes_of_its_own_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_text(tmp_path / "a.txt", "x")
+    with replace_folder(tmp_path / "b") as folder:
+        write_text(folder / "c.txt", "y")
+    assert (tmp_path / "a.txt").read_text() + (tmp_path / "b" / "c.txt").read_text() == "xy"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from competition.common.errors import UserError
-from competition.common.folders import check_readable, entries_of, is_file, is_folder, is_junk, sorted_entries
+from competition.common.folders import (
+    check_readable,
+    check_room,
+    entries_of,
+    free_bytes,
+    is_file,
+    is_folder,
+    is_junk,
+    sorted_entries,
+)
 from tests.competition.samples import forbid
 
 
@@ -51,3 +62,16 @@ def test_links_are_what_they_lead_to_unless_that_is_above_them(tmp_path: Path) -
     entries = sorted_entries(tmp_path / "set")
     assert [entry.name for entry in entries if is_folder(entry)] == ["in", "over"]
     assert [entry.name for entry in entries if is_file(entry)] == ["file"]
+
+
+def test_room_is_measured_where_the_folder_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=5000))
+    folder = tmp_path / "not" / "there yet"
+    assert free_bytes(folder) == 5000
+    check_room(5000, folder, "It")
+    with pytest.raises(UserError, match=rf"^It needs 6 kB, but {folder} has 5 kB free\. Make room, or give a --work"):
+        check_room(6000, folder, "It")
+    with pytest.raises(UserError, match=r"5 kB free\. Delete something\.$"):
+        check_room(6000, folder, "It", "Delete something.")
+    assert set(asked) == {tmp_path}

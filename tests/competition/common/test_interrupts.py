@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Callable
 
 import pytest
 
-from competition.common.interrupts import check, deferred, heeded, watched
+from competition.common.interrupts import SOON, check, deferred, heeded, watched
 from competition.common.progress import reporter
 from models.predict.scorer import Scorer
 from models.train.fit import Watch
@@ -46,6 +48,54 @@ def test_an_interrupt_that_was_lost_is_raised_at_the_next_batch_and_not_reported
         unheard(then=check)
     check()
     assert reported == []
+
+
+class Kept:
+    """Something that a weak dictionary can hold."""
+
+
+def work_without_looking(lost: int) -> None:
+    """Press Ctrl-C within a weak reference's callback, lose it there so many times, and work on for ten seconds."""
+
+    def press(_: object) -> None:
+        presses.append(None)
+        if len(presses) == 1:
+            signal.raise_signal(signal.SIGINT)
+        until = time.monotonic() + 10
+        while len(presses) <= lost and time.monotonic() < until:  # where the next one is lost too
+            time.sleep(0.001)
+
+    presses: list[None] = []
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        kept = Kept()
+        watch = weakref.ref(kept, press) if len(presses) < lost else None
+        del kept, watch
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+def test_one_that_was_lost_where_nobody_looks_for_it_ends_the_work_all_the_same(reported, lost):
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), heeded():
+        work_without_looking(lost)
+    assert time.monotonic() - started < 5
+    assert reported == []
+    time.sleep(2 * SOON)  # none is sent once the block is over, or another has been heard
+
+
+def test_one_that_was_heard_is_not_sent_again():
+    def clean_up() -> None:
+        try:
+            unheard(then=check)
+        finally:
+            time.sleep(2 * SOON)
+            cleaned.append(True)
+
+    cleaned: list[bool] = []
+    with pytest.raises(KeyboardInterrupt), heeded():
+        clean_up()
+    assert cleaned == [True]
 
 
 def test_other_exceptions_that_were_dropped_are_reported(reported):

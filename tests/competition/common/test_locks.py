@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -70,3 +71,25 @@ def test_a_lock_of_an_unknown_holder_is_a_lock(content: str, tmp_path: Path) -> 
         path.write_text(content)
         with pytest.raises(BusyError, match=r"^Another process is at 'm'\. Wait for it to end\.$"), locked(path, "'m'"):
             pass
+
+
+def test_a_file_system_without_locks_has_them_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    path, held = tmp_path / ".lock", tmp_path / ".lock.held"
+    without = f"import fcntl; from tests.competition.common.test_locks import no_locks; fcntl.flock = no_locks\n{HOLD}"
+    holder = subprocess.Popen([sys.executable, "-c", without, str(path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    who = rf": process {holder.pid}, since {WHEN}\. Wait for it to end\. If it was killed, remove {held}\.$"
+    with pytest.raises(BusyError, match=who), locked(path, busy="'m' fold 1"):
+        pass
+    holder.kill()
+    holder.communicate()
+    assert held.exists()
+    with locked(path, busy="'m' fold 1"):  # that of a killed process of this machine is free
+        assert held.exists()
+    assert not held.exists()
+
+
+def no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")

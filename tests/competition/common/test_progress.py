@@ -147,3 +147,10 @@ def test_closed_streams_end_nothing() -> None:
     code += "with reporter.busy('z'), reporter.bar(3) as bar: bar.update()"
     for closed in (">&-", "2>&-", ">&- 2>&-"):
         subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code], check=True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_a_log_that_the_disk_does_not_take_is_named() -> None:
+    reporter = Reporter()
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"), reporter.log_to(Path("/dev/full")):
+        reporter.say("one")

@@ -325,13 +325,15 @@ def test_an_archive_is_unpacked_once_whatever_lies_within_it(tmp_path: Path) -> 
     assert len(held(tmp_path / "data" / "set")) == 3
     (tmp_path / "data" / "set" / "b" / "c" / "2.png").unlink()
     assert unpacker.unpack("set", archive, is_folder=True, as_it_is=True) == "unpacked again from set.zip"
+    (tmp_path / "data" / "set" / "b" / "c" / "2.png").write_bytes(b"3")  # as many files, of as many bytes
+    assert unpacker.unpack("set", archive, is_folder=True, as_it_is=True) == "unpacked again from set.zip"
     assert unpacker.made_from({"set.zip", "other.zip"}) == [tmp_path / "data" / "set"]
     assert unpacker.made_from({"other.zip"}) == []
 
 
 def test_a_path_is_made_with_its_folders_and_leftovers_are_removed(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "train.csv.zip", {"train.csv": b"id"})
-    (tmp_path / "data" / ".unpacking-killed").mkdir(parents=True)
+    (tmp_path / "data" / ".tmp-0123abcd-1-killed.unpacking").mkdir(parents=True)
     Unpacker(tmp_path / "data").unpack("tables/train.csv", archive, is_folder=False)
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["tables", "unpacked.json"]
 

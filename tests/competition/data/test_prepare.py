@@ -272,11 +272,11 @@ def test_an_interrupted_prepare_is_taken_up_again(
     assert not (workspace.data / "test-jpg").exists()
     with pytest.raises(UserError, match="No data in the workspace"):
         _ = workspace.layout
-    (workspace.data / ".unpacking-killed" / "content").mkdir(parents=True)  # what kill -9 would leave
+    (workspace.data / ".tmp-0123abcd-1-killed.unpacking" / "content").mkdir(parents=True)  # what kill -9 would leave
     report = prepare(workspace, packed)
     assert item(report, "train-jpg").how == "unpacked earlier from train-jpg.tar.7z"
     assert item(report, "test-jpg").how == "unpacked from test-jpg.tar.7z"
-    assert not list(workspace.data.glob(".unpacking*"))
+    assert not list(workspace.data.glob(".tmp-*"))
 
 
 def test_two_at_once_unpack_once(packed: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

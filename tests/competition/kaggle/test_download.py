@@ -88,7 +88,7 @@ def test_chosen_files_only(kaggle: KaggleServer, files: dict, workspace: Path) -
     shown = run(workspace, "--files", "*tif*,readme.txt")
     assert "unpacked from train-tif-v2.tar" in shown
     assert (workspace / "downloads" / "readme.txt").read_bytes() == b"read me"
-    shown = run(workspace, "--files", "train_v3.csv", code=1)
+    shown = run(workspace, "--files", "train_v3.csv", code=2)
     assert (
         "--files: no file of the competition is called 'train_v3.csv'. There are train-jpg.tar, test-jpg.tar," in shown
     )
@@ -111,7 +111,7 @@ def test_chips_that_kaggle_does_not_list_are_announced(
     kaggle.files["Kaggle-planet-train-tif.torrent"] = b"x" * 50
     absent = "Kaggle lists no train-jpg, test-jpg, test-jpg-additional, test_v2_file_mapping.csv. Get it from"
     assert absent in run(workspace, "--dry-run")
-    shown = run(workspace, code=1)
+    shown = run(workspace, code=2)
     assert absent in shown
     assert "downloads lacks train-jpg." in shown
     assert (workspace / "downloads" / tables[0] / tables[0]).read_bytes() == (simulated / tables[0]).read_bytes()
@@ -144,7 +144,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_start(
 ) -> None:
     kaggle.files = files
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=3000))
-    shown = run(workspace, code=1)
+    shown = run(workspace, code=2)
     assert re.search(
         r"Error: The download, [\d.]+ [kM]B to come and about [\d.]+ [kM]B unpacked, needs [\d.]+ [kM]B, "
         r"but .*downloads has 3 kB free\. Nothing was downloaded\. Make room, choose fewer with --files",
@@ -169,7 +169,7 @@ def test_a_disk_that_fills_up_is_one_line(
     kaggle.files = files
     with monkeypatch.context() as patch:
         patch.setattr(requests.Response, "iter_content", fill)
-        assert "Error: Cannot write train-jpg.tar to " in (shown := run(workspace, code=1))
+        assert "Error: Cannot write train-jpg.tar to " in (shown := run(workspace, code=2))
     assert ".partial/" in shown
     assert f": No space left on device. What came is kept. {AGAIN} when there is room." in shown
     run(workspace)
@@ -257,12 +257,12 @@ def test_what_goes_wrong_is_said_and_goes_on_later(
     case: str, kaggle: KaggleServer, files: dict, workspace: Path
 ) -> None:
     kaggle.files = {name: files[name] for name in ("train-jpg.tar", "train_v2.csv.zip")}
-    faults, code, line = CASES[case]
+    faults, failed, line = CASES[case]
     for what, options in faults:
         kaggle.fail(what, **options)
-    shown, size = run(workspace, code=code), len(files["train-jpg.tar"])
+    shown, size = run(workspace, code=2 * failed), len(files["train-jpg.tar"])
     assert line.replace("{size}", f"{size:,}").replace("{less}", f"{size - 1:,}") in shown
-    if code:
+    if failed:
         assert shown.splitlines()[-1].startswith("Error: ")
         assert not [path for path in (workspace / "downloads").glob("*") if path.name != ".partial"]
     if case in ("broken off", "broken off, goes on"):
@@ -281,7 +281,7 @@ def test_what_cannot_be_gone_on_with_is_fetched_anew(
     kaggle.files = {name: files[name] for name in ("train-jpg.tar", "train_v2.csv.zip")}
     kaggle.fail("GET", "half")
     kaggle.fail("Range", status=503, times=0)
-    run(workspace, code=1)
+    run(workspace, code=2)
     kaggle.faults.clear()
     (path,) = (workspace / "downloads" / ".partial").glob("*/train-jpg.tar")
     note = path.with_name(path.name + transfer.MARKER)
@@ -302,7 +302,7 @@ def test_bytes_of_an_older_version_are_gone_before_the_note_names_the_newer(
     kaggle.files = {name: files[name] for name in ("train-jpg.tar", "train_v2.csv.zip")}
     kaggle.fail("GET", "half")
     kaggle.fail("Range", status=503, times=0)
-    run(workspace, code=1)
+    run(workspace, code=2)
     kaggle.faults.clear()
     kaggle.files["train-jpg.tar"] = files["train-jpg.tar"][:512] + b"x" * len(files["train-jpg.tar"])
     opened = Path.open
@@ -314,7 +314,7 @@ def test_bytes_of_an_older_version_are_gone_before_the_note_names_the_newer(
             return opened(self, mode, *arguments, **options)  # type: ignore[call-overload]
 
         patch.setattr(Path, "open", fail)
-        run(workspace, "--files", "train-jpg.tar", code=1)
+        run(workspace, "--files", "train-jpg.tar", code=2)
     run(workspace, "--files", "train-jpg.tar")
     assert (workspace / "downloads" / "train-jpg.tar").read_bytes() == kaggle.files["train-jpg.tar"]
 
@@ -322,7 +322,7 @@ def test_bytes_of_an_older_version_are_gone_before_the_note_names_the_newer(
 @pytest.mark.parametrize("size", [-5, "x", 2**70])
 def test_a_size_that_cannot_be_is_one_line(size: object, kaggle: KaggleServer, files: dict, workspace: Path) -> None:
     kaggle.files, kaggle.listed = files, {"train-jpg.tar": size}
-    assert "Error: Kaggle's answer cannot be read: asked to list the files" in run(workspace, code=1)
+    assert "Error: Kaggle's answer cannot be read: asked to list the files" in run(workspace, code=2)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_the_verbs_show_and_list() -> None:
     shown = CliRunner().invoke(main, ["competition", "show", "--competition", slug])
     assert "17 labels" in shown.output
     wrong = CliRunner().invoke(main, ["competition", "show", "--competition", "nothing"])
-    assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (1, 1)
+    assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (2, 1)
 
 
 def test_ids_that_carry_the_suffix_are_shown_with_it_once(tmp_path: Path) -> None:

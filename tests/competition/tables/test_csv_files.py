@@ -17,7 +17,6 @@ from competition.tables.csv_files import (
     content_of,
     decoded,
     encoding_of,
-    head_of,
     header_of,
     read_table,
 )
@@ -167,29 +166,6 @@ def test_a_table_that_is_too_large_is_refused_before_it_is_read(
     for name in ("a.csv", "a.csv.zip"):
         with pytest.raises(UserError, match=f"Cannot read .*{name}: it holds 5 kB, and 1 kB is the most that is read"):
             content_of(tmp_path / name)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_the_head_of_a_table_is_its_first_rows_whole(encoding: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAD", 200)
-    rows = [f'{i},"größe {i}{end}and, more"' for i in range(500)]
-    content = (end.join(["id,text", *rows]) + end).encode(encoding)
-    head = head_of(content)
-    assert 50 < len(head) <= 200 * 4
-    form = FORM.model_copy(update={"encoding": encoding})
-    found, whole = (list(CsvFile.parse(each, form).rows()) for each in (head, content))
-    assert found == whole[: len(found)]
-    assert len(found) >= 1
-
-
-def test_the_head_reaches_a_second_row_and_is_all_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAD", 10)
-    header = b",".join(b"column%d" % i for i in range(100)) + b"\n"
-    assert head_of(header + b"row 1\n" + b"row 2\n" * 1000).startswith(header + b"row 1\n")
-    assert head_of(b"x" * 1000) == b"x" * 1000
-    assert head_of(b'id,"a\n' + b"x\n" * 100) == b'id,"a\n' + b"x\n" * 100
-    assert head_of(b"id\n") == b"id\n"
 
 
 def test_a_table_with_other_delimiters_than_expected_is_told_so(tmp_path: Path) -> None:

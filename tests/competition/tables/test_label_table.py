@@ -21,7 +21,7 @@ def lines(text: str, form: TableForm, labels: tuple[str, ...] = SEABED[1]) -> li
 
 def test_rows_know_their_lines_whatever_stands_between() -> None:
     table = parsed('image_name,tags\r\n\r\na,clear\r\n"b","haze\r\nroad"\r\nc,\r\n')
-    assert (table.names, table.chips.lines) == (("a", "b", "c"), (3, 5, 6))
+    assert (table.names, tuple(table.chips.lines)) == (("a", "b", "c"), (3, 5, 6))
     assert table.tags == (("clear",), ("haze", "road"), ())
     assert table.problems == ()
     assert [problem.text() for problem in table.oddities] == ["blank lines: 1 (line 2)"]

@@ -59,7 +59,7 @@ def rows_of(chip: str, *values: object) -> str:
 
 def test_rows_become_chips_in_the_order_in_which_they_first_stand() -> None:
     table = parsed("ID,Label\n" + rows_of("x_2", 1, 0, 0, 1.0) + rows_of("x_1", 0, 0, "True", 0), BY_ID)
-    assert (table.names, table.tags, table.chips.lines) == (("x_2", "x_1"), (("any", "b_a"), ("a",)), (2, 6))
+    assert (table.names, table.tags, tuple(table.chips.lines)) == (("x_2", "x_1"), (("any", "b_a"), ("a",)), (2, 6))
     assert lines(table) == []
     assert table.rows.keys[5] == ("x_1", "not_any")
 

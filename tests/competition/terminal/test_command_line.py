@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import time
+import weakref
 from collections.abc import Callable
 
 import click
@@ -39,7 +42,7 @@ def failing(error: BaseException) -> Callable[[], None]:
 
 def test_a_mistake_is_one_line_with_the_flags_of_the_workspace() -> None:
     result = run(failing(UserError("No folds.", command="folds")))
-    assert (result.exit_code, result.output) == (1, 'Error: No folds. Run "python run.py folds --workspace w".\n')
+    assert (result.exit_code, result.output) == (2, 'Error: No folds. Run "python run.py folds --workspace w".\n')
 
 
 def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:
@@ -65,6 +68,25 @@ def test_an_interruption_says_what_is_kept() -> None:
     assert result.exit_code == INTERRUPTED
     assert "What was finished is kept; run the same command to go on." in result.output
     assert "Come back." in run(failing(KeyboardInterrupt("Come back."))).output
+
+
+def test_an_interruption_that_python_drops_ends_a_verb_all_the_same() -> None:
+    def lose_it() -> None:
+        class Kept:
+            pass
+
+        kept = Kept()
+        watch = weakref.ref(kept, lambda _: signal.raise_signal(signal.SIGINT))
+        del kept
+        assert watch() is None
+        time.sleep(10)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = run(lose_it)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (result.exit_code, "run the same command to go on" in result.output) == (INTERRUPTED, True)
 
 
 def test_the_next_command_is_in_the_same_workspace() -> None:

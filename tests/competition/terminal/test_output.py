@@ -75,7 +75,7 @@ def test_what_a_flag_does_ends_with_the_verb() -> None:
 
 def test_less_and_more_do_not_go_together() -> None:
     shown = run("-q", "-v")
-    assert (shown.exit_code, shown.output) == (1, "Error: -q shows less and -v more. Give one of them.\n")
+    assert (shown.exit_code, shown.output) == (2, "Error: -q shows less and -v more. Give one of them.\n")
 
 
 def test_flags_of_all_verbs_stand_apart_in_help() -> None:

@@ -14,7 +14,11 @@ from models.backend.devices import jit_compile, num_gpus
 
 BACKENDS = re.compile(r"\b(tensorflow|jax|torch)\b")
 # What runs networks elsewhere, or writes them for elsewhere, knows which backend it can take them from.
-NAMED_IN = {"backend/devices.py", "backend/load.py", "backend/runners.py", "export/formats.py", "export/onnx_file.py"}
+NAMED_IN = {
+    *(f"backend/{name}.py" for name in ("devices", "load", "made", "runners")),
+    "export/formats.py",
+    "export/onnx_file.py",
+}
 
 
 def code_words(path: Path) -> set[str]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.backend.seals import SEAL, check_seal, seal
+from models.backend.seals import SEAL, check_seal, seal, write_sealed
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +83,10 @@ def test_every_value_is_sealed(path: Path) -> None:
         check_seal(path)
     with h5py.File(path) as file:
         assert len(file.attrs[SEAL]) == 64
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_a_full_disk_is_an_error_of_the_system(network: keras.Model) -> None:
+    """HDF5 would bring Python down."""
+    with pytest.raises(OSError, match="No space left on device"):
+        write_sealed(network, Path("/dev/full"))

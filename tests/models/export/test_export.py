@@ -101,7 +101,7 @@ def test_an_output_that_cannot_be_written_is_named_before_the_work(prepared, tmp
     output = tmp_path / "file" / name
     arguments = [*verb, "--output", str(output), "--workspace", str(prepared)]
     done = CliRunner().invoke(run.main, arguments, catch_exceptions=False)
-    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert (done.exit_code, done.output.count("\n")) == (2, 1)
     assert done.output.startswith(f"Error: Cannot write {output}: Not a directory.")
 
 

@@ -111,7 +111,7 @@ def test_damaged_and_foreign_files_give_one_line(tmp_path, suffix):
     for content in (b"", b"not a network", whole[: len(whole) // 2], whole[: -len(whole) // 3]):
         path.write_bytes(content)
         with pytest.raises(
-            UserError, match=rf"x{suffix} is damaged, or was not .*\. Export the model again\.$"
+            UserError, match=rf"x{suffix} is damaged, or was not .* --output \S+x{suffix}\"\.$"
         ) as error:
             read(path)
         assert "\n" not in str(error.value)

@@ -12,7 +12,7 @@ import pytest
 
 from competition.common.errors import UserError
 from models.heads import checkpoints as checkpoints_module
-from models.heads.checkpoints import SECONDS, SHARE, WEIGHTS, Keeper
+from models.heads.checkpoints import SECONDS, SHARE, SUM, WEIGHTS, Keeper
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
 from models.runs.event_log import HELDOUT_RUN, LEARNT_RUN
@@ -155,7 +155,7 @@ def test_one_checkpoint_of_a_group_lies_on_the_disk_and_groups_have_their_own(tm
     for fold, group in enumerate(groups):
         (path,) = (tmp_path / f"fold{fold}/checkpoints").iterdir()
         assert path.name == "epoch00003"
-        assert {file.name for file in path.iterdir()} == {WEIGHTS, STATE, "state1.json"}
+        assert {file.name for file in path.iterdir()} == {WEIGHTS, SUM, STATE, "state1.json"}
         assert TrainingState.read(path / STATE) == group.states[0]
 
 
@@ -199,7 +199,7 @@ def test_a_kill_while_a_checkpoint_is_written_loses_nothing_before_it(tmp_path, 
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("damage", ["cut", "of another size", "of another kind", "no numbers"])
+@pytest.mark.parametrize("damage", ["cut", "of another size", "of another kind", "no numbers", "a bit"])
 def test_a_damaged_checkpoint_is_named_with_what_mends_it(tmp_path, damage):
     folder = tmp_path / "tiny/fold1"
     interrupted(folder, 1)
@@ -208,6 +208,10 @@ def test_a_damaged_checkpoint_is_named_with_what_mends_it(tmp_path, damage):
         path.write_bytes(path.read_bytes()[:-9])
     elif damage == "no numbers":
         path.write_bytes(b"half")
+    elif damage == "a bit":
+        content = bytearray(path.read_bytes())
+        content[-9] ^= 1
+        path.write_bytes(content)
     else:
         rows = np.load(path)
         np.save(path, rows[:-1] if "size" in damage else rows.astype(np.float64))

@@ -22,8 +22,8 @@ from models.heads import stack, together
 from models.heads.group import HeadGroup
 from models.heads.stack import one_by_one
 from models.heads.together import train_together
-from models.heads.training import DivergedError, Training
-from models.runs.training_state import Epoch
+from models.heads.training import Training
+from models.runs.training_state import DivergedError, Epoch
 from tests.models.heads.samples import NUM_FOLDS, bank_of, group_of, state_of
 
 
@@ -214,7 +214,7 @@ def test_an_error_while_a_step_is_shared_is_raised(cores, monkeypatch):
 @pytest.mark.parametrize("count", [1, NUM_FOLDS])
 def test_a_loss_that_is_no_number_ends_all_in_one_line(cores, monkeypatch, count):
     monkeypatch.setattr(stack, "COLUMNS", 2)  # shared where cores are left over
-    with pytest.raises(DivergedError, match=r"^The loss became (nan|inf) in epoch 1 with a learning rate of 1e\+30\.$"):
+    with pytest.raises(DivergedError, match=r"^The loss became (nan|inf) in epoch 1, at a learning rate of 1e\+30\.$"):
         train_together(folds(learning_rate=1e30, optimizer="sgd", members=2)[:count], quiet=True)
 
 

@@ -11,9 +11,10 @@ import pytest
 from models.heads import training as training_module
 from models.heads.batches import batches_of
 from models.heads.group import HeadGroup
-from models.heads.training import DivergedError, Training, figures_of, scores_of
+from models.heads.training import Training, figures_of, scores_of
 from models.inputs.feature_bank import FeatureBank
 from models.networks.build import compile_network
+from models.runs.training_state import DivergedError
 from models.train.keras_heads import best_head
 from tests.models.heads.samples import bank_of, group_of, keras_head, state_of
 
@@ -221,7 +222,7 @@ def test_a_head_that_has_ended_may_become_no_number_and_stops_no_other():
 @pytest.mark.parametrize("members", [1, 3])
 def test_a_loss_that_is_no_number_ends_in_one_line(members):
     group = group_of(members=members, optimizer="sgd", learning_rate=1e30)
-    line = r"^The loss became (nan|inf) in epoch \d with a learning rate of 1e\+30\.$"
+    line = r"^The loss became (nan|inf) in epoch \d, at a learning rate of 1e\+30\.$"
     with pytest.raises(DivergedError, match=line):
         trained(group)
     assert not any(np.isnan(epoch.loss) for epoch in group.states[0].history)

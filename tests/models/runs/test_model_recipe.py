@@ -56,7 +56,7 @@ def test_during_long_work_another_recipe_is_refused_and_the_same_one_joins(works
 def test_every_verb_refuses_other_values_with_commands_that_work(trained, words, plain):
     here = ["--workspace", str(trained.root)]
     done = CliRunner().invoke(main, [*words.split(), "--epochs", "9", "--dense", "none", *here])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.output.startswith("Error: Model 'tiny' was begun with dense 8 (received none), epochs 2 (received 9). ")
     assert done.output.count("\n") == 1
     assert re.findall(r'"python run\.py (.*?)"', done.output) == [

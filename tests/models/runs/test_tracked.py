@@ -92,7 +92,7 @@ def test_verbs_track_after_their_work_and_refuse_before_it(trained, monkeypatch)
     monkeypatch.setattr(mlflow_store, "find_spec", lambda _: None)
     monkeypatch.setattr("models.train.train_folds.run_jobs", lambda *_, **__: pytest.fail("trained"))
     for command in (["train", "--models", "tiny"], ["fold", "--model", "tiny", "--fold", "0"], ["compare"]):
-        (line,) = shown_by(*command, *flags, code=1)
+        (line,) = shown_by(*command, *flags, code=2)
         assert line.startswith("Error: --track mlflow needs MLflow, which is not installed. Run 'pip install")
 
 

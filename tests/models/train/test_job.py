@@ -31,6 +31,7 @@ from competition.task import Task
 from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
+from models.backend.made import MADE
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
@@ -39,6 +40,7 @@ from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone
 from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
 from models.train.run_jobs import run_jobs
@@ -145,7 +147,7 @@ def test_provenance_says_what_the_scores_were_made_with(trained):
 def test_a_finished_fold_holds_weights_and_scores_and_no_pickle(trained):
     folder = trained.runs / "tiny/fold1"
     names = {path.name for path in folder.iterdir()}
-    assert names == {JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", *LOGS}
+    assert names == {JOB, LOG, MADE, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", *LOGS}
     for name in ("heldout.npz", "test.npz"):
         with np.load(folder / name, allow_pickle=False) as arrays:
             assert {arrays[key].dtype.kind for key in arrays} == {"U", "f"}
@@ -320,7 +322,7 @@ def test_what_is_damaged_is_had_back_by_what_the_line_says_and_costs_no_fold(tra
     else:
         asked = ask("train", "--models", "tiny", *flags)
         if not name.endswith(RECIPE):
-            assert (asked.exit_code, asked.output.count("\n")) == (1, 1)
+            assert (asked.exit_code, asked.output.count("\n")) == (2, 1)
             assert len(asked.output) < 700
             command = re.search(r'run "python run\.py (.*?)"', asked.output, re.I)[1]
             assert ask(*command.split()).exit_code == 0
@@ -495,7 +497,7 @@ def test_a_fine_tuned_specialist_scores_its_labels_and_leaves_nothing_half_made(
     job = tiny_job(workspace, **frozen(tiny_weights, **specialist, **QUICK))
     run_jobs([job])
     assert {path.name for path in job.folder.iterdir()} == {
-        JOB, LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1", HEAD, *LOGS,
+        JOB, LOG, MADE, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json", "seed1", HEAD, *LOGS,
     }  # fmt: skip
     assert {path.name for path in (job.folder / "seed1").iterdir()} == {HISTORY, NETWORK, HEAD, *LOGS}
     for folder in (job.folder, job.folder / "seed1"):  # of the head that came before, what it shows of itself alone
@@ -630,3 +632,26 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):
     assert "Stopped. What was finished is kept; run the same command to go on." in errors
     assert "Traceback" not in errors
     assert 1 <= state_of(folder).epochs < EPOCHS
+
+
+def test_what_a_job_killed_behind_its_scores_leaves_goes_when_it_is_looked_at_again(workspace, monkeypatch):
+    class KilledError(BaseException):
+        """Stands for the end of the process."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise KilledError
+
+    job, left = tiny_job(workspace), {"checkpoints", PARTS}
+    with monkeypatch.context() as context:
+        context.setattr("models.train.job.clear", killed)
+        with pytest.raises(KilledError):
+            run_jobs([job])
+    before = {path.name for path in job.folder.iterdir()}
+    assert left <= before
+    with alone(job.folder):  # somebody is at it
+        status_of(workspace)
+    assert {path.name for path in job.folder.iterdir()} == before
+    status_of(workspace)
+    assert {path.name for path in job.folder.iterdir()} == before - {"checkpoints"}
+    run_jobs([job])
+    assert {path.name for path in job.folder.iterdir()} == before - left

@@ -21,6 +21,7 @@ from competition.common.locks import BusyError
 from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
+from models.backend.made import MADE
 from models.heads.group import HeadGroup
 from models.inputs.sources import Sources
 from models.runs.curves import LEARNT
@@ -106,7 +107,7 @@ def test_a_fold_alone_is_the_one_of_all_folds_at_once(jobs, whole):
         run_jobs([job])
         assert made_by(job) == made_by(other)
         assert kept_in(job.folder) == kept_in(other.folder) == {
-            "job.json", LOG, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json",
+            "job.json", LOG, MADE, HISTORY, NETWORK, LEARNT, "heldout.npz", "test.npz", "scores.json",
             f"seed1/{HISTORY}", f"seed1/{NETWORK}",
             *(f"{seed}{split}/{PREFIX}" for seed in ("", "seed1/") for split in LOGS),
         }  # fmt: skip
@@ -150,10 +151,10 @@ def test_what_is_done_is_not_done_again_and_the_rest_is(done, lines, monkeypatch
     jobs = done
     for job in (jobs[0], jobs[2]):
         shutil.rmtree(job.folder)
-    before = {name: content for name, content in content_of(jobs[1].folder).items() if name != LOG}
+    before = {name: content for name, content in content_of(jobs[1].folder).items() if name not in (LOG, MADE)}
     run_jobs(jobs)
     assert lines[0].startswith("'tiny' fold 1 is done: held-out F2 0.")
-    assert {name: content for name, content in content_of(jobs[1].folder).items() if name != LOG} == before
+    assert {name: content for name, content in content_of(jobs[1].folder).items() if name not in (LOG, MADE)} == before
     assert jobs[0].store.folds_of("tiny") == [0, 1, 2]
     no_head_is_to_be_trained(monkeypatch)
     lines.clear()

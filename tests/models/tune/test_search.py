@@ -149,7 +149,7 @@ def test_a_trial_that_diverges_is_kept_as_such_but_not_the_start(tmp_path: Path)
     path = tmp_path / "optuna.db"
     space = space_of(learning_rate=(1e-3, 1e30))
     assert [trial.state for trial in searched(path, space, INNER)] == ["complete", "diverged"]
-    with pytest.raises(UserError, match=r"The loss is no number with a learning rate of 1e\+30"):
+    with pytest.raises(UserError, match=r"The loss became no number, at a learning rate of 1e\+30"):
         searched(tmp_path / "other.db", space_of(head_recipe(learning_rate=1e30), dropout=(0.1, 0.2)), INNER)
 
 

@@ -57,7 +57,7 @@ def test_a_search_ends_with_a_model_and_what_it_is_worth(workspace: Workspace, r
     said = run("tune", "--model", "tiny-tuned", "--trials", 2, "--name", "further", "--epochs", 1, *here)
     assert "2 trials" in said
     # The search replaces what it made itself, and nothing else.
-    refused = run("tune", "--model", "tiny", *QUICK, "--dropout", ".1,.2", "--grid", *here, code=1)
+    refused = run("tune", "--model", "tiny", *QUICK, "--dropout", ".1,.2", "--grid", *here, code=2)
     assert "Error: 'tiny-tuned' is there already, and not by this search" in refused
     assert "tune --model tiny --name tiny-tuned-2" in refused
 
@@ -95,7 +95,7 @@ def test_where_nothing_is_better_no_model_is_made(workspace: Workspace, recipes:
 )
 def test_errors_are_one_line(workspace: Workspace, recipes: Path, flags: tuple[str, ...], said: str) -> None:
     small = ("--input-size", 16, "--workspace", workspace.root, "--recipes", recipes)
-    refused = run("tune", *flags, *small, code=1)
+    refused = run("tune", *flags, *small, code=2)
     assert said in refused
     assert len(refused.strip().splitlines()) == 1
     assert not (workspace.runs / "tiny-tuned").exists()

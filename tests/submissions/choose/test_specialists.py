@@ -173,6 +173,6 @@ def test_from_scores_with_a_specialist_to_a_checked_submission(workspace: Worksp
     assert recipe["union"] == list(RARE)
     assert recipe["members"][1]["scored"] == list(RARE)
     assert "is valid" in run(workspace, "validate", "mixed", "--against", "mixed")
-    shown = run(workspace, "blend", "--members", "rare", "--name", "alone", code=1)
+    shown = run(workspace, "blend", "--members", "rare", "--name", "alone", code=2)
     assert shown.startswith("Error: No scores of agriculture, ")
     assert shown.count("\n") == 1

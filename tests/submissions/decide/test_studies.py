@@ -2,6 +2,8 @@
 
 import gc
 import multiprocessing
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +28,19 @@ def bowl(cuts: NDArray[np.float64]) -> float:
 
 
 def tune_in_another_process(path: str) -> None:
-    tune(bowl, NAMES, STARTS, Tuning(30, Path(path)), **COMMON)
+    tune(bowl, NAMES, STARTS, Tuning(60, Path(path)), **COMMON)
+
+
+def tune_and_be_killed(path: str, after: int) -> None:
+    calls: list[Any] = []
+
+    def objective(numbers: NDArray[np.float64]) -> float:
+        if len(calls) == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls.append(numbers)
+        return bowl(numbers)
+
+    tune(objective, NAMES, STARTS, Tuning(60, Path(path)), **COMMON)
 
 
 def kept(path: Path) -> list[Any]:
@@ -88,16 +102,45 @@ def test_a_study_that_ends_leaves_another_one_quiet() -> None:
     assert verbosity == [optuna.logging.ERROR]
 
 
-def test_processes_share_one_file(tmp_path: Path) -> None:
-    path = str(tmp_path / "optuna.db")
+def params(path: Path) -> list[dict[str, float]]:
+    """Return what the trials of a study drew, in their order."""
+    return [trial.params for trial in kept(path)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, float]]:
+    """What the trials of a study of 60 draw."""
+    path = tmp_path_factory.mktemp("undisturbed") / "optuna.db"
+    tune(bowl, NAMES, STARTS, Tuning(60, path), **COMMON)
+    return params(path)
+
+
+def test_two_processes_at_one_study_have_the_trials_of_one(tmp_path: Path, undisturbed: list[dict[str, float]]) -> None:
+    path = tmp_path / "optuna.db"
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=tune_in_another_process, args=(path,)) for _ in range(2)]
+    workers = [context.Process(target=tune_in_another_process, args=(str(path),)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert len(kept(Path(path))) >= 30
+    assert params(path) == undisturbed
+
+
+@pytest.mark.parametrize("after", [7, KEPT_AT_ONCE + 7])
+def test_a_study_killed_at_any_trial_ends_with_the_trials_of_one_that_was_not(
+    tmp_path: Path, undisturbed: list[dict[str, float]], after: int
+) -> None:
+    path = tmp_path / "optuna.db"
+    killed = multiprocessing.get_context("spawn").Process(target=tune_and_be_killed, args=(str(path), after))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    with open_studies(path) as storage:  # one that another version left half done
+        optuna.create_study(study_name="s", storage=storage, direction="maximize", load_if_exists=True).ask()
+    tune(bowl, NAMES, STARTS, Tuning(45, path), **COMMON)
+    tune(bowl, NAMES, STARTS, Tuning(60, path), **COMMON)  # and is topped up
+    assert [drawn for drawn in params(path) if drawn] == undisturbed
 
 
 def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:

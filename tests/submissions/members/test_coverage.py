@@ -106,7 +106,7 @@ def test_a_blend_of_members_without_test_scores_shows_its_figures_and_writes_not
         add_test_chips(workspace)
     add(workspace, "none", test_left_out=ids_to_predict())
     add(workspace, "some", test_left_out=ids_to_predict()[:1])
-    figures, error = run(workspace, "blend", "--members", "none,a,some", "--name", "ab", code=1).split("Error: ")
+    figures, error = run(workspace, "blend", "--members", "none,a,some", "--name", "ab", code=2).split("Error: ")
     assert "* mean, " in figures
     assert "some alone, " in figures
     assert error.count("\n") == 1
@@ -117,7 +117,7 @@ def test_a_blend_of_members_without_test_scores_shows_its_figures_and_writes_not
     commands = [*prepare, "train --models none,some"]
     assert re.findall(r'"python run\.py (.*?)"', error) == [f"{each} --workspace {workspace.root}" for each in commands]
     assert (workspace.blends / "ab/blend.json").read_bytes() == before
-    run(workspace, "blend", "--members", "a,none", "--name", "new", code=1)
+    run(workspace, "blend", "--members", "a,none", "--name", "new", code=2)
     assert not (workspace.blends / "new").exists()
 
 
@@ -138,7 +138,7 @@ def test_without_any_chips_to_predict_the_figures_are_shown(workspace: Workspace
     Layout("planet", {}, {"train_v2.csv": workspace.layout.tables["train_v2.csv"]}).write(
         workspace.data / "layout.json"
     )
-    shown = run(workspace, "blend", "--members", "a,b", "--name", "ab", "--rule", "fixed", code=1)
+    shown = run(workspace, "blend", "--members", "a,b", "--name", "ab", "--rule", "fixed", code=2)
     assert "* mean, fixed 0.2" in shown
     assert "Error: No test chips" in shown
     assert not (workspace.blends / "ab").exists()

@@ -142,6 +142,6 @@ def test_the_suspects_are_no_file_of_the_report(reported):
     arguments = ["report", "--workspace", str(reported.root), "--suspects", str(reported.root / FILE)]
     before = (reported.root / FILE).read_bytes()
     result = CliRunner().invoke(run.main, arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "--suspects is the file of the report" in result.output
     assert (reported.root / FILE).read_bytes() == before

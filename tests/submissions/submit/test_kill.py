@@ -84,7 +84,7 @@ def test_two_at_once_submit_once(kaggle: KaggleServer, submittable: Workspace, t
     kaggle.go_on.set()
     assert "accepted it as submission 1000" in first.shown()
     assert "was submitted already" in second.shown()
-    assert (first.code, second.code) == (0, 1)
+    assert (first.code, second.code) == (0, 2)
     assert len(kaggle.submissions) == 1
 
 

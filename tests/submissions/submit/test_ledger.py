@@ -91,13 +91,19 @@ def test_another_days_submission_of_the_file_is_not_the_entrys(ledger: Ledger) -
     assert ledger.record([replace(REMOTE, date="2031-01-01T00:00:00+00:00")]).confirmed == ()
 
 
-def test_a_ledger_that_is_being_made_is_empty_until_then(ledger: Ledger) -> None:
-    ledger.path.parent.mkdir()
-    other = sqlite3.connect(ledger.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+@pytest.mark.parametrize("content", [b"", bytes(8192), None], ids=["emptied", "zeroed", "gone"])
+def test_a_lost_ledger_is_not_taken_for_one_without_entries(ledger: Ledger, content: bytes | None) -> None:
     assert ledger.entries() == []
-    other.execute("COMMIT")
-    other.close()
+    ledger.begin(ENTRY)
+    if content is None:
+        ledger.path.unlink()
+    else:
+        ledger.path.write_bytes(content)
+    with pytest.raises(UserError, match=r"ledger\.db (is gone|is damaged|cannot be used).* run .*submissions sync"):
+        ledger.entries()
+    ledger.path.unlink(missing_ok=True)
+    assert ledger.record([REMOTE]).new == 1
+    assert len(ledger.entries()) == 1
 
 
 def test_a_ledger_in_use_is_said_to_be(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -270,13 +270,13 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_what_goes_wrong_is_said_and_noted(case: str, kaggle: KaggleServer, submittable: Workspace) -> None:
-    faults, code, line, expected, count = FAULTS[case]
+    faults, failed, line, expected, count = FAULTS[case]
     for what, options in faults:
         kaggle.fail(what, **options)
-    shown = send(submittable, code=code)
+    shown = send(submittable, code=2 * failed)
     marker = pack("first", submittable).marker
     assert line.replace("{marker}", marker) in shown
-    if code:
+    if failed:
         assert shown.splitlines()[-1].startswith("Error: ")
         assert shown.count("Error: ") == 1
     assert stages(submittable) == expected
@@ -292,7 +292,7 @@ def test_the_same_command_succeeds_when_the_fault_has_passed(
 ) -> None:
     for what, options in FAULTS[case][0]:
         kaggle.fail(what, **options)
-    send(submittable, code=1)
+    send(submittable, code=2)
     kaggle.faults.clear()
     assert "accepted it as submission 1000" in send(submittable)
     assert len(kaggle.submissions) == 1
@@ -305,7 +305,7 @@ def test_a_file_is_submitted_once_unless_asked_for_again(kaggle: KaggleServer, s
     (submittable.submissions / "other.csv").write_bytes(path.read_bytes())
     for name in ("first", "other", str(path)):
         calls = len(kaggle.calls)
-        shown = run(submittable, "submit", name, "--message", "b", code=1)
+        shown = run(submittable, "submit", name, "--message", "b", code=2)
         assert re.search(
             r"was submitted already, on \d{4}-\d\d-\d\d \d\d:\d\d as 1000 \('a mean', public 0.93001\)", shown
         )
@@ -321,7 +321,9 @@ def test_a_file_that_another_machine_submitted_is_known(kaggle: KaggleServer, su
     """The ledger is lost, or in another workspace: the name of the file on Kaggle says what it is."""
     send(submittable, "--gzip")
     submittable.ledger.unlink()
-    assert "first.csv was submitted already, on" in send(submittable, code=1)
+    assert "submissions sync" in send(submittable, code=2)  # it is known that there was one
+    submittable.ledger.with_name(f".{submittable.ledger.name}.made.lock").unlink()
+    assert "first.csv was submitted already, on" in send(submittable, code=2)
     (entry,) = Ledger.of(submittable).entries()  # the provenance tells what it was
     provenance = read_provenance(submittable.submissions / "first.csv")
     assert (entry.name, entry.digest, entry.provenance) == ("first", provenance["sha256"], provenance)
@@ -383,10 +385,10 @@ def test_an_invalid_file_is_not_sent(kaggle: KaggleServer, submittable: Workspac
     path = submittable.submissions / "mine.csv"
     path.write_text("image_name,tags\n")
     assert "mine.csv is not a valid submission. missing ids: 40" in run(
-        submittable, "submit", "mine", "--message", "x", code=1
+        submittable, "submit", "mine", "--message", "x", code=2
     )
     (submittable.submissions / "first.csv").write_text("image_name,tags\n")
-    assert "was changed after it was written" in send(submittable, code=1)
+    assert "was changed after it was written" in send(submittable, code=2)
     assert kaggle.calls == []
 
 
@@ -403,7 +405,7 @@ def test_a_file_that_changes_while_it_is_checked_is_not_sent(
         return report
 
     monkeypatch.setattr(parcel, "validate_submission", change)
-    shown = run(submittable, "submit", "mine", "--message", "x", code=1)
+    shown = run(submittable, "submit", "mine", "--message", "x", code=2)
     assert "mine.csv is changing while it is read." in shown
     assert kaggle.calls == []
 
@@ -412,20 +414,20 @@ def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittabl
     assert "accepted it as" in run(submittable, "submit", "--message", "x")
     for path in submittable.submissions.iterdir():
         path.unlink()
-    missing = run(submittable, "submit", "frist", "--message", "x", code=1)
+    missing = run(submittable, "submit", "frist", "--message", "x", code=2)
     assert missing.endswith(f"In {submittable.submissions} there are: none.\n")
-    assert "No submissions in" in run(submittable, "submit", "--message", "x", code=1)
+    assert "No submissions in" in run(submittable, "submit", "--message", "x", code=2)
 
 
 def test_a_message_with_the_token_is_refused(kaggle: KaggleServer, submittable: Workspace) -> None:
-    shown = run(submittable, "submit", "first", "--message", f"my {TOKEN}", code=1)
+    shown = run(submittable, "submit", "first", "--message", f"my {TOKEN}", code=2)
     assert "--message holds a Kaggle token" in shown
     assert kaggle.calls == []
 
 
 def test_no_submission_is_left_today(kaggle: KaggleServer, submittable: Workspace) -> None:
     kaggle.made, kaggle.left = 5, 0
-    shown = send(submittable, code=1)
+    shown = send(submittable, code=2)
     assert re.search(r"No submissions are left today: 5 were made. Counting .* at 00:00 UTC, in \d+ h \d+ min\.", shown)
     assert "StartSubmissionUpload" not in kaggle.calls
     kaggle.made = 0  # who has never submitted is in no team, and Kaggle says 0 of 0
@@ -434,7 +436,7 @@ def test_no_submission_is_left_today(kaggle: KaggleServer, submittable: Workspac
 
 def test_no_submission_is_left_at_all(kaggle: KaggleServer, submittable: Workspace) -> None:
     kaggle.is_spent = True
-    assert "The competition allows the team no more submissions. Nothing was uploaded." in send(submittable, code=1)
+    assert "The competition allows the team no more submissions. Nothing was uploaded." in send(submittable, code=2)
 
 
 def test_a_submission_that_cannot_be_scored_ends_with_why(kaggle: KaggleServer, submittable: Workspace) -> None:
@@ -457,7 +459,7 @@ def test_a_score_that_does_not_come_is_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr(upload, "PATIENCE", 0.2)
     kaggle.scored_after = 10**6
-    shown = send(submittable, "--wait", code=1)
+    shown = send(submittable, "--wait", code=2)
     assert "Error: Kaggle has accepted submission 1000, but its score is not known yet: 0 min have passed. To" in shown
     assert "1 submission not scored when last seen" in run(submittable, "submissions", "list")
     assert stages(submittable) == ["confirmed"]
@@ -479,7 +481,7 @@ def test_a_score_that_cannot_be_asked_for_leaves_the_submission_confirmed(
     kaggle: KaggleServer, submittable: Workspace
 ) -> None:
     kaggle.fail("GetSubmission", status=404, times=0)
-    shown = send(submittable, "--wait", code=1)
+    shown = send(submittable, "--wait", code=2)
     assert "Error: Kaggle has accepted submission 1000, but its score is not known yet: Kaggle answers that" in shown
     assert f'later, run "python run.py submissions sync --workspace {submittable.root}".' in shown
     assert stages(submittable) == ["confirmed"]
@@ -506,7 +508,7 @@ def test_credentials_that_do_not_serve_are_named(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    shown = send(submittable, code=1)
+    shown = send(submittable, code=2)
     assert line in shown
     assert not [value for name, value in environment.items() if value and "USER" not in name and value in shown]
     assert kaggle.submissions == []
@@ -538,7 +540,7 @@ def test_no_network_is_one_line(kaggle: KaggleServer, submittable: Workspace, mo
     from kagglesdk import kaggle_env
 
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9")
-    shown = send(submittable, code=1)
+    shown = send(submittable, code=2)
     assert (
         f"Error: No connection to Kaggle, asked to sign in: it cannot be reached. Check the network. {AGAIN}." in shown
     )
@@ -549,7 +551,7 @@ def test_a_list_that_cannot_be_is_one_line(spoilt: dict, kaggle: KaggleServer, s
     send(submittable)
     kaggle.submissions[0] |= spoilt
     assert "Error: Kaggle's answer cannot be read: asked to list the submissions" in run(
-        submittable, "submissions", "sync", code=1
+        submittable, "submissions", "sync", code=2
     )
 
 
@@ -595,5 +597,5 @@ def test_a_ledger_that_cannot_be_used_stops_before_the_upload(
     spoil: Callable[[Path], object], line: str, kaggle: KaggleServer, submittable: Workspace
 ) -> None:
     spoil(submittable.ledger)
-    assert line in send(submittable, code=1)
+    assert line in send(submittable, code=2)
     assert kaggle.calls == []

@@ -1,0 +1,1 @@
+"""What a workspace keeps, looked at as a whole: which files are as they were written, and what mends the others."""

@@ -1,0 +1,95 @@
+"""What this room keeps: recipes, jobs, histories, weights, checkpoints, feature banks, runs of `auto`, exported models.
+
+Nothing here needs Keras; weights are looked at where h5py is, which comes with it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from competition.artefacts.looked import Looked, look, look_at_record
+from competition.checksums import checksum, knows_sum, sum_fits
+from competition.common.errors import UserError
+from competition.common.text import first
+from competition.workspace import Workspace
+from models.backend.kept import RECORD, files_fit
+from models.backend.seals import check_onnx, check_seal
+from models.inputs.bank_files import rows_in, sums_in
+from models.runs.folders import restart_command
+
+RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
+AGAIN = "Whatever reads it next makes it again."
+
+
+def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
+    """Yield what training has left in a workspace, and what it made once for all."""
+    for root in (workspace.runs, workspace.restarted.runs):
+        for folder in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
+            yield from _of_model(folder)
+    for folder in sorted(path.parent for path in (workspace.cache / "features").glob("*/bank.json")):
+        for path in sorted(folder.glob("*.npy")):
+            yield look(path, "features", partial(_view, path))
+        yield from (look_at_record(path, "features") for path in sorted(folder.glob("*.json")))
+    for record in sorted((workspace.cache / "networks").glob(f"*/{RECORD}")):
+        yield look(record.parent, "converted networks", partial(_converted, record.parent))
+    for path in sorted(workspace.auto.glob("[!.]*/*.json")):
+        yield look_at_record(path, "auto", f"auto --name {path.parent.name} --minutes M")
+    for path in sorted(workspace.root.iterdir() if workspace.root.is_dir() else []):
+        if path.suffix in (".keras", ".onnx", ".zip"):
+            again = f"export --model MODEL --output {shlex.quote(str(path))}"
+            yield look(path, "exported models", partial(_exported, path), again)
+
+
+def _of_model(folder: Path) -> Iterator[Looked]:
+    """Yield what lies in a model's folder, but for scores."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path.name.endswith(".weights.h5"):
+            yield look(path, "weights", partial(_weights, path), restart_command(path))
+        elif path.name == "weights.npy":
+            yield look(path, "weights", partial(_unfinished, path), restart_command(path))
+        elif RECORDS.fullmatch(path.name):
+            yield look_at_record(path, "records of training", restart_command(path) or f"train --models {folder.name}")
+
+
+def _weights(path: Path) -> bool:
+    try:
+        return check_seal(path)
+    except ImportError:
+        raise
+    except Exception as error:  # h5py raises whatever it likes on a damaged file
+        raise UserError(f"{path} is damaged.", command=restart_command(path)) from error
+
+
+def _unfinished(path: Path) -> bool:
+    if not sum_fits(path.with_name("sums.json"), np.load(path, allow_pickle=False)):
+        raise UserError(f"{path} is damaged.", command=restart_command(path))
+    return knows_sum(path.with_name("sums.json"))
+
+
+def _view(path: Path) -> bool:
+    view, sums, rows = path.stem, sums_in(path.parent), rows_in(path.parent, None)
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    if view not in rows or (view in sums and rows[view] == len(values) and checksum(values) != sums[view]):
+        raise UserError(f"{path} is damaged. {AGAIN}")
+    return view in sums
+
+
+def _converted(folder: Path) -> None:
+    if not files_fit(folder):
+        raise UserError(f"{folder} is damaged. {AGAIN}")
+
+
+def _exported(path: Path) -> bool:
+    if path.suffix == ".onnx":
+        return check_onnx(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise UserError(f"{path} is damaged: {first([damaged])} is not what was written.")
+    return True
