@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 
 from competition.common.errors import UserError
-from competition.common.files import check_room, replace_folder
+from competition.common.files import replace_folder, temporary_folder
+from competition.common.folders import check_room
 from competition.common.interrupts import heeded
 from competition.common.locks import locked
 from competition.common.progress import reporter
@@ -104,8 +104,8 @@ def _bring(place: Place, workspace: Workspace, artefact: Artefact, files: Files,
         return
     with _placing, alone(root, artefact):
         if artefact.kind.what == "runs":
-            new = Path(tempfile.mkdtemp(dir=root / STAGE))
-            new.chmod(stage.stat().st_mode)  # mkdtemp makes folders private
+            new = temporary_folder(stage)
+            new.chmod(stage.stat().st_mode)  # temporary folders are private
             _move(stage, new, names)
             swap(workspace, new, root / artefact.folder)
         else:

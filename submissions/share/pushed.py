@@ -11,16 +11,14 @@ Of two pushes that bring the same artefact, the later counts. Nothing is ever wr
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from competition.common.errors import UserError
-from competition.common.files import digest_json
+from competition.common.files import digest_json, scratch_folder
 from competition.common.records import read_record, write_record
 from competition.common.text import first, now, short
 from competition.remote.copies import Content
@@ -111,8 +109,8 @@ def write_pushed(
             key: {name: asdict(content) for name, content in files.items()} for key, files in artefacts.items()
         },
     }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{number:06}-{uuid4().hex[:8]}.json"
+    with scratch_folder() as folder:
+        path = folder / f"{number:06}-{uuid4().hex[:8]}.json"
         write_record(path, content, version=FORMAT)
         place.send(path, f"{FOLDER}/{path.name}")
 
@@ -123,8 +121,8 @@ def _digest(competition: Competition) -> str:
 
 def _read(place: Place, name: str) -> dict[str, Any]:
     shown = f"{place.url}/{FOLDER}/{name}"
-    with tempfile.TemporaryDirectory() as folder:
-        path, size = Path(folder) / name, 0
+    with scratch_folder() as folder:
+        path, size = folder / name, 0
         with path.open("wb") as file:
             for chunk in place.chunks(f"{FOLDER}/{name}"):
                 size += len(chunk)

@@ -74,5 +74,5 @@ def test_the_verbs_say_what_was_moved(workspace: Workspace, tmp_path: Path) -> N
     assert "Pushed 4 artefacts" in said.output
     assert f"python run.py workspace pull {tmp_path / 'place'}" in said.output
     said = CliRunner().invoke(main, ["workspace", "pull", str(tmp_path / "place"), "--what", "tokens", *flags])
-    assert said.exit_code == 1
+    assert said.exit_code == 2
     assert "Unknown kind 'tokens'" in said.output
