@@ -16,6 +16,7 @@ import competition.verbs
 import folds.verbs
 import models.verbs
 import submissions.verbs
+import submissions.workspace_verbs
 from competition.common.errors import spelled
 from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
@@ -207,6 +208,7 @@ for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),
     "The scores": (*submissions.verbs.VERBS, report),
+    "With others": submissions.workspace_verbs.VERBS,
     "All at once": (auto, demo),
     "The command line": (completion,),
 }.items():

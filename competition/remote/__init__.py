@@ -1,0 +1,1 @@
+"""Folders anywhere: on this machine, an object store or another machine, by fsspec."""

@@ -1,0 +1,127 @@
+"""A folder anywhere, by its URL: `s3://bucket/prefix`, `gs://...`, whatever else fsspec knows, or a plain folder.
+
+Object stores have neither folders nor renaming, and listings of theirs may be old: so files are written whole, under
+names that nobody else writes, and what says that they are there is written last. Credentials are found where the
+store's own tools look for them (the environment, the cloud's files), and no line shows any.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from competition.common.errors import UserError
+from competition.common.files import replace_atomically
+from competition.remote.reaching import is_url, reaching, without_secrets
+
+CHUNK = 2**20  # bytes read at once
+NEEDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+WITHOUT_FOLDERS = {*NEEDS, "abfs", "abfss", "az"}  # asked for a folder, some would make a bucket
+EXTRA = "pip install -e '.[cluster]'"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder anywhere.
+
+    Attributes:
+        url: as it is shown; without secrets.
+        fs: fsspec's file system.
+        root: of the folder, as the file system calls it.
+    """
+
+    url: str
+    fs: Any
+    root: str
+
+    @classmethod
+    def of(cls, url: str) -> Place:
+        """Return the place of a URL or of a folder of this machine; it need not exist.
+
+        Raises:
+            UserError: if the protocol is unknown, what it needs is not installed, or it cannot be reached.
+        """
+        try:
+            import fsspec
+        except ImportError as error:
+            raise UserError(f"Files elsewhere need fsspec, which is not installed: {EXTRA}.") from error
+        shown = without_secrets(url)
+        protocol = url.split("://", maxsplit=1)[0]
+        try:
+            with reaching(shown, missing_ok=True):
+                fs, root = fsspec.core.url_to_fs(
+                    url if is_url(url) else str(Path(url).expanduser().absolute()), use_listings_cache=False
+                )
+        except ImportError as error:
+            needed = NEEDS.get(protocol, protocol)
+            raise UserError(f"{shown} needs {needed}, which is not installed: {EXTRA}.") from error
+        return cls(shown, fs, root.rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return "file" in _protocols(self.fs)
+
+    def path(self, name: str) -> str:
+        """Return what the file system calls a file in the place.
+
+        Args:
+            name: of the file, with "/" between folders.
+        """
+        return f"{self.root}/{name}"
+
+    def size(self, name: str) -> int | None:
+        """Return the size of a file in bytes; None if there is none."""
+        with suppress(FileNotFoundError), reaching(self.url, missing_ok=True):
+            found = self.fs.info(self.path(name))
+            return int(found["size"]) if found["type"] == "file" else None
+        return None
+
+    def names_in(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder of the place, sorted; none if there is no such folder."""
+        with suppress(FileNotFoundError), reaching(self.url, missing_ok=True):
+            found = self.fs.ls(self.path(folder), detail=True)
+            return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "file")
+        return []
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield what a file holds, piece by piece.
+
+        Raises:
+            UserError: if it is not there, or the place fails.
+        """
+        with reaching(f"{self.url}/{name}"):
+            file = self.fs.open(self.path(name), "rb")
+        with file:
+            while True:
+                with reaching(f"{self.url}/{name}"):
+                    chunk = file.read(CHUNK)
+                if not chunk:
+                    return
+                yield chunk
+
+    def send(self, source: Path, name: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
+        """Write a file of this machine to the place, whole or not at all.
+
+        Args:
+            source: the file.
+            name: that it gets.
+            on_bytes: is told how many more bytes were sent.
+        """
+        with reaching(f"{self.url}/{name}"):
+            if self.is_local:
+                with replace_atomically(Path(self.path(name))) as temporary:
+                    shutil.copyfile(source, temporary)
+            else:
+                if not WITHOUT_FOLDERS & set(_protocols(self.fs)):
+                    self.fs.makedirs(self.path(name).rpartition("/")[0], exist_ok=True)
+                self.fs.put_file(str(source), self.path(name))
+        on_bytes(source.stat().st_size)
+
+
+def _protocols(fs: Any) -> tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

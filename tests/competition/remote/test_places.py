@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from competition.common.errors import UserError
+from competition.remote.places import Place
+
+
+@pytest.fixture(params=["memory://team/deep", "folder", "file://folder"])
+def place(request, tmp_path: Path) -> Place:
+    fsspec.filesystem("memory").store.clear()
+    url = request.param.replace("folder", str(tmp_path / "place"))
+    return Place.of(url)
+
+
+def test_what_was_sent_is_read_and_listed(place: Place, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(range(256)) * 10_000)
+    sent: list[int] = []
+    place.send(source, "a/b.npz", sent.append)
+    assert sum(sent) == place.size("a/b.npz") == 2_560_000
+    assert b"".join(place.chunks("a/b.npz")) == source.read_bytes()
+    assert (place.names_in("a"), place.names_in("none")) == (["b.npz"], [])
+    assert (place.size("none"), place.size("a")) == (None, None)
+    with pytest.raises(UserError, match=r"deep/none is not there|place/none is not there"):
+        list(place.chunks("none"))
+
+
+def test_what_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere://x cannot be used: Protocol not known: nowhere\."):
+        Place.of("nowhere://x")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be used"):
+        Place.of(str(tmp_path / "file")).send(tmp_path / "file", "a/b")
+
+
+def test_what_a_protocol_needs_is_named(monkeypatch) -> None:
+    def absent(*_, **__) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
+    with pytest.raises(UserError, match=r"s3://b/p needs s3fs, which is not installed: pip install"):
+        Place.of("s3://b/p")

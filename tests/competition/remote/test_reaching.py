@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from competition.common.errors import UserError
+from competition.remote.reaching import is_url, reaching, without_secrets
+
+
+@pytest.mark.parametrize("url", ["sftp://me:secret@host/x", "https://host/x?X-Amz-Signature=secret&b=c"])
+def test_no_secret_is_shown(url: str) -> None:
+    assert "secret" not in without_secrets(f"GET {url} failed")
+    with pytest.raises(UserError) as refused, reaching(without_secrets(url)):
+        raise RuntimeError(f"403 for {url}\nwith more")
+    assert "secret" not in str(refused.value)
+    assert "host/x" in str(refused.value)
+
+
+def test_urls_are_told_from_folders() -> None:
+    assert [is_url(text) for text in ("s3://a", "memory://", "zip::a", "C:\\a", "a/b", "/a", "~/x")] == [
+        *[True] * 3,
+        *[False] * 4,
+    ]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import fsspec
+import pytest
+from click.testing import CliRunner
+
+import submissions.share.push as pushing
+from competition.common.errors import UserError
+from competition.workspace import Workspace
+from run import main
+from submissions.share.artefacts import Choice
+from submissions.share.push import push
+from tests.submissions.samples import make_workspace
+
+URL = "memory://team"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    fsspec.filesystem("memory").store.clear()
+    return make_workspace(tmp_path, models=("a",))
+
+
+def test_what_is_there_is_not_sent_again(workspace: Workspace) -> None:
+    first = push(workspace, URL, Choice())
+    assert (len(first.moved), first.there) == (4, 0)
+    before = dict(fsspec.filesystem("memory").store)
+    again = push(workspace, URL, Choice())
+    assert (again.moved, again.there, again.size) == ((), 4, 0)
+    assert fsspec.filesystem("memory").store == before
+
+
+def test_an_interrupted_push_shows_nothing_and_goes_on(workspace: Workspace, monkeypatch) -> None:
+    put, sent = pushing.put, []
+
+    def breaking(*arguments, **options) -> bool:
+        if len(sent) == 5:
+            raise KeyboardInterrupt
+        sent.append(put(*arguments, **options))
+        return sent[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("submissions.share.pushed.AT_ONCE", 1)
+        patch.setattr(pushing, "put", breaking)
+        with pytest.raises(KeyboardInterrupt):
+            push(workspace, URL, Choice())
+    store = fsspec.filesystem("memory")
+    assert not store.glob("/team/pushes/*")
+    sends = []
+    monkeypatch.setattr(pushing, "put", lambda *a, **o: sends.append(put(*a, **o)))
+    push(workspace, URL, Choice())
+    assert sends.count(False) == 5
+    assert len(store.glob("/team/pushes/*")) == 1
+
+
+def test_what_is_there_and_differs_stays_unless_forced(workspace: Workspace) -> None:
+    push(workspace, URL, Choice())
+    log = workspace.runs / "a/fold1/train.log"
+    log.write_text("trained again")
+    moved = push(workspace, URL, Choice())
+    assert (moved.moved, moved.differing) == ((), ("runs/a/fold1",))
+    with pytest.raises(UserError, match=r"Left as it is there, as there and here differ: runs/a/fold1.*--force"):
+        moved.check()
+    assert "runs/a/fold1" in push(workspace, URL, Choice(), force=True).moved
+    assert push(workspace, URL, Choice()).there == 4
+
+
+def test_the_verbs_say_what_was_moved(workspace: Workspace, tmp_path: Path) -> None:
+    flags = ["--workspace", str(workspace.root)]
+    said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *flags])
+    assert said.exit_code == 0
+    assert "Pushed 4 artefacts" in said.output
+    assert f"python run.py workspace pull {tmp_path / 'place'}" in said.output
+    said = CliRunner().invoke(main, ["workspace", "pull", str(tmp_path / "place"), "--what", "tokens", *flags])
+    assert said.exit_code == 2
+    assert "Unknown kind 'tokens'" in said.output
