@@ -46,7 +46,7 @@ def train_where(
         click.echo("\n".join(lines) if lines else "# All folds are done.")
         return None
     if prepare:
-        from models.train.prepare import prepare_folds
+        from models.cluster.prepare import prepare_folds
 
         for request in training.requests:
             prepare_folds(training.workspace, request, restart=training.restart, **training.options)

@@ -35,7 +35,7 @@ def do_step(training: Training, step: Step) -> Done:
         BusyError: if another process is at it, and stays so.
         UserError: whatever the command of the step would say.
     """
-    from models.train.prepare import prepare_folds
+    from models.cluster.prepare import prepare_folds
     from models.train.train_folds import train_folds
 
     started = time.monotonic()

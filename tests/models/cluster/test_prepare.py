@@ -2,9 +2,9 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
+from models.cluster.prepare import prepare_folds
 from models.inputs import feature_bank
 from models.runs.model_recipe import ModelRequest
-from models.train.prepare import prepare_folds
 from models.train.train_folds import train_folds
 from tests.models import samples
 
