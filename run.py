@@ -86,12 +86,7 @@ def _chips_at_hand(model: str, workspace: Workspace) -> Path | None:
 
 @click.command()
 @in_workspace
-@click.option(
-    "--model",
-    required=True,
-    shell_complete=of_models,
-    help="a trained model, or a file that `export` wrote",
-)
+@click.option("--model", required=True, shell_complete=of_models, help="a trained model, or a file of `export`")
 @click.option("--images", type=FOLDER, required=True, help="folder of chips")
 @click.option("--output", type=FILE, required=True, help="CSV file to write: ids and one column per label")
 @click.option("--tags", is_flag=True, help="add a column with the decided tags")
