@@ -5,7 +5,7 @@ on the cluster, while nodes on which a fold is being trained are killed (`remove
 new ones join. At the end the scores are compared bit by bit, and the completion markers that there were at a kill are
 looked at: none may have been written again.
 
-On two busy cores: see the figures in the commit that brought this file; they are printed as a table.
+The last row is the price of a task: a process that loads Keras, and a task of a running cluster that does.
 """
 
 from __future__ import annotations
