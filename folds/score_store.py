@@ -84,11 +84,12 @@ class ScoreStore:
         """Return the store of a workspace.
 
         Raises:
-            UserError: if it has no fold table, or that is damaged.
+            UserError: if it has no data or no fold table, or these are damaged.
         """
         bring_back(workspace)
-        table, labels = KeptFolds(workspace).read(), workspace.competition.labels
-        return cls(workspace.runs, labels, table, workspace.labelled.digest, workspace.delivered.digest)
+        labelled, delivered = workspace.labelled, workspace.delivered  # without data, nothing can be dealt to folds
+        table = KeptFolds(workspace).read()
+        return cls(workspace.runs, workspace.competition.labels, table, labelled.digest, delivered.digest)
 
     def folder(self, model: str, fold: int) -> Path:
         """Return the folder of one training job."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
@@ -47,13 +48,13 @@ def read_arrays(path: Path, names: Sequence[str], most: int | None = None) -> di
         Exception: whatever NumPy and zipfile raise on a damaged file.
     """
     found: dict[str, NDArray[Any]] = {}
-    # Opened here, because NumPy leaves a damaged file open, and takes one that is no archive for a pickle.
+    # Not by `np.load`, which leaves a damaged file open, and takes one that is no archive for a pickle.
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
         if most is not None and unpacked > most:
             raise ValueError(f"it unpacks to {readable(unpacked)}, where {readable(most)} would hold every chip")
         file.seek(0)
-        with np.load(file, allow_pickle=False) as arrays:
+        with NpzFile(file, allow_pickle=False) as arrays:
             for name in (name for name in names if name in arrays):
                 array = arrays[name]
                 kinds, what = ("fiub", "numbers") if name == "scores" else ("US", "list of words")

@@ -90,7 +90,7 @@ PLACES = {
     "submissions.decide": DECIDE,
     "submissions.combine": COMBINE,
     "submissions.choose": {"submissions.combine", *COMBINE},
-    "submissions.submit": {"submissions.decide", *DECIDE},
+    "submissions.submit": {"submissions.decide", "submissions.members", *DECIDE},
     "submissions.evidence": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
     "submissions.report": {
         "submissions.evidence",

@@ -15,7 +15,7 @@ from competition.common.errors import UserError
 from competition.common.text import counted, first
 from competition.data.chip_cache import ROW, said_by
 from competition.index.contents import changed_since, kept_beside
-from competition.index.layout import PREPARE, Layout
+from competition.index.layout import Layout
 from competition.studies import check_pages
 from competition.workspace import Workspace
 
@@ -55,7 +55,7 @@ def _tables(workspace: Workspace, layout: Layout) -> Iterator[Looked]:
 
 def _folder(folder: Path) -> bool:
     if not folder.is_dir():
-        raise UserError(f"{folder} is gone.", command=PREPARE)
+        raise UserError(f"{folder} is gone.", command=AGAIN)
     changed = changed_since(folder)
     if changed:
         number = counted(len(changed), "file")

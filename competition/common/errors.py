@@ -43,7 +43,7 @@ class UserError(ValueError):
     Args:
         text: what happened, what was expected, and what was received, in whole sentences.
         command: the command that mends it, without "python run.py"; or several, by what each is for.
-        otherwise: what else mends it, to follow on "or".
+        otherwise: what else mends it, to follow on "or"; or all that does.
 
     Example:
         >>> print(UserError("No fold table.", command="folds --k 5", otherwise="restore folds.csv"))
@@ -64,7 +64,7 @@ class UserError(ValueError):
     def _line(self) -> str:
         text = self.text if len(self.text) <= LONGEST else f"{self.text[:LONGEST]}..."
         if not self.command:
-            return text
+            return f"{text} {self.otherwise[0].upper()}{self.otherwise[1:]}." if self.otherwise else text
         if isinstance(self.command, str):
             advice = f'Run "{spelled(self.command)}"'
         else:

@@ -19,6 +19,7 @@ from competition.spec.images import ImageSet
 from competition.tables.csv_files import read_table
 
 PREPARE = {"to bring the files from Kaggle": "data download", "to use files in a folder": "data prepare --from DIR"}
+AGAIN = dict(reversed(PREPARE.items()))  # where the files were at hand before, they mostly still are
 FORMAT, OLDER = 2, (1,)  # of `layout.json`; before, each folder had one path
 SHOWN = 3  # chips that are named
 
@@ -147,7 +148,7 @@ class Layout:
         layout = cls._parse(path, competition)
         places = [*(place for places in layout.folders.values() for place in places), *layout.tables.values()]
         if gone := [place for place in dict.fromkeys(places) if not place.exists()]:
-            raise UserError(f"Data that were prepared are gone: {first(gone)}.", command=PREPARE)
+            raise UserError(f"Data that were prepared are gone: {first(gone)}.", command=AGAIN)
         return layout
 
     @classmethod
@@ -185,7 +186,7 @@ class Layout:
             stamps = {name: Stamp(**stamp) for name, stamp in content.get("stamps", {}).items()}
             return cls(str(content["competition"]), folders, tables, competition.tables.ids, described, stamps)
 
-        layout = read_record(path, parse, version=FORMAT, older=OLDER, command=PREPARE)
+        layout = read_record(path, parse, version=FORMAT, older=OLDER, command=AGAIN)
         if layout.competition != competition.name:
             raise UserError(
                 f"The workspace {path.parent.parent} was prepared for competition {layout.competition!r}, "

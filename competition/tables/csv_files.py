@@ -42,6 +42,7 @@ CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")  # what no text with one
 HEAD = 1 << 16  # bytes by which UTF-16 and the delimiter are known
 LARGEST = 1 << 28  # bytes of a table; what unpacks from a small archive may be of any size
 MOST_COLUMNS = 10_000
+MOST_LINES = 5_000_000  # of the competitions that ship, the longest table has 4.5 million
 REMEDY = 'say encoding = "{}" under [tables], or '
 NOT_LATIN = re.compile(rb"[\x80-\x9f]")  # control characters in Latin-1, letters and quotes in Windows' code page
 
@@ -74,9 +75,11 @@ class CsvFile:
             exact: leave blanks around cells as they are.
 
         Raises:
-            csv.Error: if it is no text in that encoding, or has no header.
+            csv.Error: if it is no text in that encoding, has no header, or more lines or columns than are read.
         """
         text, mark = decoded(content, form.encoding, "" if exact else REMEDY)
+        if (lines := max(map(text.count, "\r\n"))) > MOST_LINES:
+            raise csv.Error(f"it has {lines:,} lines, and {MOST_LINES:,} are the most that are read")
         _, header = next(_rows(text, form.delimiter, exact=exact), (0, None))
         if header is None:
             raise csv.Error("it is empty")
@@ -264,15 +267,17 @@ def read_table(path: Path, required: Sequence[str], form: TableForm = PLAIN) -> 
     """
     import pandas as pd
 
-    rows, torn, share = list[tuple[str, ...]](), list[int](), Sharing()
+    torn, share = list[int](), Sharing()
     try:
         file = CsvFile.parse(content_of(path), form)
         _check_columns(path, file, required, form)
+        columns = [list[str]() for _ in file.header]  # pandas takes columns with less room than rows
         for line, cells in file.rows():
             if len(cells) != len(file.header):
                 torn += [line] if any(map(str.strip, cells)) else []
             elif any(map(str.strip, cells)):
-                rows.append(share(tuple(cells)))
+                for column, cell in zip(columns, cells, strict=True):
+                    column.append(share(cell))
     except csv.Error as error:
         raise UserError(f"Cannot read {path} as CSV: {error}.") from error
     if torn:
@@ -280,7 +285,9 @@ def read_table(path: Path, required: Sequence[str], form: TableForm = PLAIN) -> 
             f"{path} is not a table: {len(torn)} rows without {len(file.header)} cells, as the header has them: "
             f"line {first(torn, shown=3)}."
         )
-    return pd.DataFrame(rows, columns=list(file.header), dtype=str)
+    frame = pd.DataFrame(dict(enumerate(columns)), dtype=str)
+    frame.columns = pd.Index(file.header)  # of which some may be equal
+    return frame
 
 
 def _check_columns(path: Path, file: CsvFile, required: Sequence[str], form: TableForm) -> None:

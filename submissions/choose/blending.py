@@ -113,6 +113,7 @@ class Blend:
             "union": list(Task.of(setting.competition, setting.union).labels),
             "extras": list(setting.extras),
             "calibration": setting.calibration,
+            "trials": setting.tuning.trials,
             "labels": list(labels),
             "fold_digest": chips.fold_digest,
             "label_digest": chips.label_digest or None,

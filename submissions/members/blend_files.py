@@ -9,6 +9,7 @@ Layout of a blend's folder:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from competition.common.locks import locked
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import now, short
 from competition.spec.load import describe
+from competition.terminal.command_line import as_flags
 from folds.scores import Scores
 
 MARKER = "blend.json"
@@ -44,6 +46,34 @@ class _Blend(BaseModel):
     left_out: list[str]
     test_left_out: list[str] = []  # older ones have all in `left_out`
     files: dict[str, str]
+
+
+class _Asked(BaseModel):
+    method: str
+    rule: str
+    members: list[_Made]
+    union: list[str] = []
+    extras: list[str] = []
+    exclusive: bool
+    alone: bool
+    calibration: str
+    trials: int | None = None  # older ones have none
+
+    def command(self, name: str) -> str:
+        """Return the command that makes the same blend."""
+        flags = {
+            "members": [member.name for member in self.members],
+            "name": name,
+            "method": self.method,
+            "rule": self.rule,
+            "union": self.union or None,
+            "extras": self.extras or None,
+            "exclusive" if self.exclusive else "any_of_group": True,
+            "alone": self.alone,
+            "calibration": self.calibration,
+            "trials": self.trials,
+        }
+        return f"blend{as_flags(flags)}"
 
 
 def blend_names(root: Path) -> list[str]:
@@ -139,16 +169,16 @@ def read_blend(
     Raises:
         UserError: if it is damaged, or was made with other labels or another fold table.
     """
-    content, again = check_files(folder), _again(folder)
+    content, mended = check_files(folder), again(folder)
     if tuple(content["labels"]) != labels:
         text = f"The blend '{folder.name}' has other labels or another order than the competition."
-        raise UserError(text, command=again)
+        raise UserError(text, command=mended)
     received = content["fold_digest"]
     if received not in (None, fold_digest):  # imported scores are of no fold table of ours
         raise UserError(
             f"The blend '{folder.name}' was made with another fold table (expected {short(fold_digest)}, "
             f"received {short(received)}).",
-            command=again,
+            command=mended,
             otherwise="restore folds.csv",
         )
     learnt = content.get("label_digest")
@@ -156,7 +186,7 @@ def read_blend(
         raise UserError(
             f"The blend '{folder.name}' was made with other labels of the chips (expected {short(label_digest)}, "
             f"received {short(learnt)}).",
-            command=again,
+            command=mended,
         )
     return Scores.read(folder / "oof.npz"), Scores.read(folder / "test.npz"), content
 
@@ -167,18 +197,29 @@ def check_files(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: if they are not.
     """
-    again = _again(folder)
-    content = read_record(folder / MARKER, _whole, version=FORMAT, command=again)
+    mended = again(folder)
+    content = read_record(folder / MARKER, _whole, version=FORMAT, command=mended)
     for name in FILES:
         if not (folder / name).is_file() or digest_file(folder / name) != content["files"][name]:
-            raise UserError(f"{folder / name} is missing or was changed after it was written.", command=again)
+            raise UserError(f"{folder / name} is missing or was changed after it was written.", command=mended)
     return content
 
 
-def _again(folder: Path) -> dict[str, str]:
+def again(folder: Path) -> dict[str, str]:
+    """Return what makes a blend again: as its record says, or else that of its submission, or with gaps to fill.
+
+    Args:
+        folder: of the blend.
+    """
+    name = folder.name
+    for record in (folder / MARKER, folder.parent.parent / "submissions" / f"{name}.json"):
+        with suppress(UserError):
+            if read_record(record, lambda content: str(content["method"]), version=FORMAT) == IMPORTED:
+                return {"to import it again": f"scores import FILES --name {name}"}
+            return {"to make it again": read_record(record, _Asked.model_validate, version=FORMAT).command(name)}
     return {
-        "to make it again": f"blend --members MEMBERS --name {folder.name}",
-        "if it was imported": f"scores import FILES --name {folder.name}",
+        "to make it again": f"blend --members MEMBERS --name {name}",
+        "if it was imported": f"scores import FILES --name {name}",
     }
 
 

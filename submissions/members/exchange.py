@@ -25,6 +25,7 @@ from competition.spec.competition import Competition
 from competition.spec.tables import TableForm
 from competition.tables.csv_files import CsvFile, content_of, header_of
 from competition.tables.label_table import parse_rows
+from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores, read_arrays
@@ -277,7 +278,11 @@ def _read_arrays(path: Path, competition: Competition, most: int) -> tuple[list[
     except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
         said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         reason = said.splitlines()[0] if said else type(error).__name__
-        raise UserError(f"Cannot read {path}: {reason}. Expected the arrays names, scores and labels.") from error
+        raise UserError(
+            f"Cannot read {path}, which is damaged, or no file of scores: {reason}. Expected the arrays names, scores "
+            "and labels.",
+            command={"to write it again, where it was made": f"scores export NAME{as_flags({'output': path})}"},
+        ) from error
     names, labels = list(map(str, names)), list(map(str, labels))
     _check_labels(path, labels, competition)
     return names, labels, scores

@@ -13,6 +13,7 @@ from competition.common.files import digest_file
 from competition.common.records import read_record, write_record
 from competition.common.text import now
 from competition.spec.load import describe
+from submissions.members.blend_files import again
 
 FORMAT = 2  # that of a blend's record, with which it begins
 
@@ -88,12 +89,13 @@ def what_is_known(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(beside: Path) -> dict[str, Any]:
+    blend = beside.parent.parent / "blends" / beside.stem
     return read_record(
         beside,
         _checked,
         version=FORMAT,
         older=(1,),  # blends had another format then; what is read here was the same
-        command={"to write the submission again": f"blend --members MEMBERS --name {beside.stem}"},
+        command={"to write the submission again": next(iter(again(blend).values()))},
         otherwise=f"remove {beside.name}",
     )
 

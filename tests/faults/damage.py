@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import random
 import re
@@ -27,6 +28,7 @@ import numpy as np
 
 from tests.faults import whole
 from tests.faults.whole import QUICK, Shown
+from tests.kaggle_server import KaggleServer
 
 RIGHT = ("equal", "said", "mended", "restored")
 WRONG = ("silent", "traceback", "vague", "advice failed", "destroyed")
@@ -153,6 +155,7 @@ MEANT = {
     "train --models RECIPE --name half-pixels FLAGS": f"fold --fold 0 --model baseline --name half-pixels {THREE}",
     "train --models RECIPE --name half-heads FLAGS": f"fold --fold 0 --model tiny --name half-heads {TINY}",
     "train --models RECIPE --name tuned FLAGS": TUNE.words,
+    "scores export NAME --output": "scores export stack --output",
     "export --model MODEL --output": "export --model pixels --output",
     "data prepare --from DIR": PREPARE.words,
     "data download": PREPARE.words,
@@ -331,7 +334,7 @@ class Harness:
                     shown = done
                     if done.error != first:
                         continue
-            elif re.search(r"[Rr]estore|Run the same command again|remove ", shown.error):
+            elif re.search(r"[Rr]estore|Run the same command again|[Rr]emove ", shown.error):
                 kind = "restored"
                 _restore(path, self.base / "pristine" / "ws" / case.name)
                 case.tried.append("restored")
@@ -375,15 +378,21 @@ def cases(base: Path, share: float, only: str, seed: int = 0) -> Iterator[Case]:
                     yield Case(name, damage, probe)
 
 
-def made_in(base: Path) -> Harness:
-    """Return a harness on a new whole workspace."""
+@contextlib.contextmanager
+def made_in(base: Path) -> Iterator[Harness]:
+    """Yield a harness on a whole workspace, which is made unless it is there, and with it a Kaggle of our own."""
     base.mkdir(parents=True, exist_ok=True)
     base.chmod(0o755)
     whole.load_all()
-    if not (base / "pristine").exists():
-        whole.build(base)
-        (base / "site").rename(base / "pristine")
-    return Harness(base)
+    listed = base / "listed.json"  # what that Kaggle was sent
+    with KaggleServer().running() as server:
+        whole.signed_in(server, base)
+        if not (base / "pristine").exists():
+            whole.build(base)
+            listed.write_text(json.dumps(server.submissions))
+            (base / "site").rename(base / "pristine")
+        server.submissions[:] = json.loads(listed.read_text())
+        yield Harness(base)
 
 
 def table_of(found: list[Case]) -> str:
@@ -411,9 +420,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    harness = made_in(asked.base or Path(tempfile.mkdtemp(prefix="damage-")))
-    found, started = [], time.monotonic()
-    with contextlib.suppress(KeyboardInterrupt):  # the table of what was done so far
+    base, found = asked.base or Path(tempfile.mkdtemp(prefix="damage-")), list[Case]()
+    started = time.monotonic()
+    # Interrupted, it prints the table of what was done so far.
+    with contextlib.suppress(KeyboardInterrupt), made_in(base) as harness:
         for case in cases(harness.base, asked.share, asked.only, asked.seed):
             found.append(harness.run(case))
             if case.outcome not in RIGHT:

@@ -167,7 +167,7 @@ def archive(folder: Path) -> None:
 
 
 def build(base: Path) -> None:
-    """Make `site/kaggle` and `site/ws` in a folder."""
+    """Make `site/kaggle` and `site/ws` in a folder; to be signed in to a Kaggle of our own."""
     kaggle, here = base / "site" / "kaggle", ("--workspace", base / "site" / "ws")
     from tests.models import samples
 
@@ -193,10 +193,8 @@ def build(base: Path) -> None:
     for name in ("model.keras", "model.onnx", "model.zip"):
         must("export", "--model", "pixels", "--output", base / "site" / "ws" / name, *here)
     must("scores", "export", "stack", "--output", base / "site" / "ws" / "scores.npz", *here)
-    with kaggle_server.KaggleServer().running() as server:
-        signed_in(server, base)
-        must("submit", "mean", "--message", "mean", *here)
-        must("submissions", "sync", *here)
+    must("submit", "mean", "--message", "mean", *here)
+    must("submissions", "sync", *here)
 
 
 def _unfinished(tiny: Sequence[object], here: Sequence[object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from competition.data.prepare import prepare
+from competition.kaggle.answers import RemoteSubmission
 from competition.layouts.simulate import simulate_layout
 from competition.spec.competition import Competition
 from competition.spec.load import load
@@ -21,10 +23,12 @@ from folds.score_store import ScoreStore
 from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.given import Given
 from submissions.report.page import write_report
+from submissions.submit.ledger import Ledger
 from submissions.submit.write import write_decided
 from tests.submissions.samples import add_model, blend_of, make_workspace, planet
 
 HOSTILE = "<script>alert(1)</script>"
+HANDLER = '"><img src=x onerror=alert(1)>'  # also a name of a file
 
 
 class MadeUp:
@@ -105,13 +109,26 @@ def make_scored(reported) -> Callable[[Metric], Evidence]:
     return make
 
 
+def _rename_chips(folder: Path) -> None:
+    """Let the id of every chip end in a script."""
+    pictures = sorted(folder.rglob("*.png"))
+    for path in pictures:
+        path.rename(path.with_stem(f"{path.stem}{HANDLER}"))
+    for path in folder.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *([f"{name}{HANDLER}", *cells] for name, *cells in rows)])
+
+
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory) -> Path:
-    """A report, with overlays, of a competition that judges scores, one of whose labels is a script."""
+    """A report, with overlays, of a competition that judges scores, in which labels, ids and messages are scripts."""
     root = tmp_path_factory.mktemp("hostile")
     competition = Competition.model_validate(
         {
             "name": "hostile",
+            "slug": "hostile",
             "title": "Fungi & <b>others</b>",
             "labels": [HOSTILE, "morel $\\frac$", 'quote"s'],
             "unlabelled": True,
@@ -121,8 +138,10 @@ def hostile(tmp_path_factory) -> Path:
         }
     )
     simulate_layout(root / "data", competition, num_train=60, num_test=12, size=24)
+    _rename_chips(root / "data")
     workspace = Workspace(root / "workspace", competition)
     prepare(workspace, root / "data")
+    Ledger.of(workspace).record([RemoteSubmission(1, HANDLER, HOSTILE, "", "complete", HOSTILE, 0.5, 0.4, 9)])
     labelled = workspace.labelled
     make_table(labelled.image_names, labelled.truth, k=3, seed=0).write(workspace.fold_table)
     for seed, model in enumerate("ab"):

@@ -23,6 +23,10 @@ def test_without_a_command_the_text_is_the_line() -> None:
     assert str(UserError("It broke.")) == "It broke."
 
 
+def test_what_else_mends_it_is_said_without_a_command_too() -> None:
+    assert str(UserError("It is damaged.", otherwise="remove it")) == "It is damaged. Remove it."
+
+
 def test_a_command_is_spelled_once_and_as_it_is_typed() -> None:
     assert spelled("folds --k 5") == "python run.py folds --k 5"
     assert str(UserError("It broke.", command="folds")) == 'It broke. Run "python run.py folds".'

@@ -50,7 +50,7 @@ def test_data_that_are_gone_are_named_and_left_out(tmp_path: Path) -> None:
     layout_of(source).write(path)
     shutil.rmtree(source / "test-jpg")
     (source / "train_v2.csv").unlink()
-    with pytest.raises(UserError, match=r"are gone: .*test-jpg, .*train_v2.csv. To bring the files from Kaggle, run"):
+    with pytest.raises(UserError, match=r"are gone: .*test-jpg, .*train_v2.csv. To use files in a folder, run"):
         Layout.read(path, planet())
     left = Layout.read_what_is_left(path, planet())
     assert set(left.folders) == {"train-jpg", "test-jpg-additional"}
@@ -69,7 +69,7 @@ def test_a_layout_of_before_records_had_digests_is_read(tmp_path: Path) -> None:
 def test_a_damaged_layout_is_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "layout.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=r"layout.json is damaged: .*\. To bring the files from Kaggle, run"):
+    with pytest.raises(UserError, match=r"layout.json is damaged: .*\. To use files in a folder, run"):
         Layout.read(path, planet())
 
 

@@ -168,6 +168,18 @@ def test_a_table_that_is_too_large_is_refused_before_it_is_read(
             content_of(tmp_path / name)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_table_of_too_many_lines_is_refused_before_its_rows_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(module, "MOST_LINES", 3)
+    (tmp_path / "a.csv").write_text(end.join(["id", "x", "x", ""]), encoding="utf-8", newline="")
+    assert read_table(tmp_path / "a.csv", ["id"])["id"].tolist() == ["x", "x"]
+    (tmp_path / "a.csv").write_text(end.join(["id", "x", "x", "x", ""]), encoding="utf-8", newline="")
+    with pytest.raises(UserError, match=r"a\.csv as CSV: it has 4 lines, and 3 are the most that are read\.$"):
+        read_table(tmp_path / "a.csv", ["id"])
+
+
 def test_a_table_with_other_delimiters_than_expected_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id;a;b\nx;0;1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"lacks columns \['id'\]; .*\. Its cells are parted by ';', expected ','\.$"):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from folds.score_store import ScoreStore
 from folds.scores import Scores
 from submissions.members import blend_files
-from submissions.members.blend_files import MARKER, blend_names, read_blend, weights_of, write_blend
+from submissions.members.blend_files import MARKER, again, blend_names, read_blend, weights_of, write_blend
 from submissions.members.members import load_member
 from tests.submissions.samples import blend_of, make_workspace
 
@@ -80,6 +81,33 @@ def test_what_does_not_fit_is_refused_with_what_makes_it_again(
         read(folder)
     assert "python run.py blend --members MEMBERS --name ab" in str(caught.value)
     assert "python run.py scores import FILES --name ab" in str(caught.value)
+
+
+def test_how_a_blend_is_made_again_is_known_from_its_own_record_or_its_submissions(folder: Path) -> None:
+    made = {
+        "method": "ridge",
+        "rule": "optuna",
+        "members": [{"name": "a", "kind": "model"}, {"name": "b's", "kind": "blend", "members": []}],
+        "union": [],
+        "extras": ["stats"],
+        "exclusive": False,
+        "alone": True,
+        "calibration": "platt",
+        "trials": 7,
+    }
+    command = (
+        "blend --members 'a,b'\"'\"'s' --name ab --method ridge --rule optuna --extras stats --any-of-group --alone "
+        "--calibration platt --trials 7"
+    )
+    (folder / MARKER).unlink()
+    write_record(folder.parent.parent / "submissions" / "ab.json", made, version=2)
+    assert again(folder) == {"to make it again": command}
+    write_record(folder / MARKER, {**made, "trials": None, "method": "mean"}, version=2)
+    assert again(folder)["to make it again"].endswith(
+        "--method mean --rule optuna --extras stats --any-of-group --alone --calibration platt"
+    )
+    write_record(folder / MARKER, {"method": "imported"}, version=2)
+    assert again(folder) == {"to import it again": "scores import FILES --name ab"}
 
 
 def test_a_change_by_hand_is_noticed(folder: Path) -> None:

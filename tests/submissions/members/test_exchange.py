@@ -152,6 +152,15 @@ def test_names_and_files_that_cannot_be_are_refused(workspace: Workspace, tmp_pa
     np.savez(tmp_path / "pickled.npz", names=np.array([{}], dtype=object), scores=np.zeros((1, 17)))
     with pytest.raises(UserError, match=r"Cannot read .*pickled.npz"):
         import_scores("theirs", [tmp_path / "pickled.npz"], workspace)
+    export_scores("a", tmp_path / "turned.npz", workspace)
+    content = bytearray((tmp_path / "turned.npz").read_bytes())
+    content[0] ^= 1  # NumPy takes that for a pickle, and says how to load it unsafely
+    (tmp_path / "turned.npz").write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"turned.npz, which is damaged, or no file of scores: .*scores export"
+    ) as wrong:
+        import_scores("theirs", [tmp_path / "turned.npz"], workspace)
+    assert "pickle" not in str(wrong.value)
 
 
 @pytest.mark.parametrize("damage", ["[]", '{"a'])

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from markupsafe import escape
 
 import run
 from competition.common.errors import UserError
 from submissions.evidence.looks import MOST_LOOKS
 from submissions.report.page import FILE, write_report
-from tests.submissions.conftest import HOSTILE, known
+from tests.submissions.conftest import HANDLER, HOSTILE, known
 
 EMPTY = {"meta", "link", "input", "img", "br", "hr", "path", "use", "rect", "circle", "line"}
 
@@ -32,6 +33,7 @@ class Reader(HTMLParser):
         self.refers += [values[name] for name in ("src", "href", "xlink:href") if name in values]
         self.ids += [values["id"]] if "id" in values else []
         self.scripts += tag == "script"
+        assert not [name for name in values if name.startswith("on")], values
         if tag not in EMPTY:
             self.open.append(tag)
 
@@ -69,7 +71,10 @@ def test_what_comes_from_files_is_text(hostile, reported):
         assert HOSTILE not in text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
         assert Reader(text).scripts == 1, "the page's own"
-    assert "Fungi &amp; &lt;b&gt;others&lt;/b&gt;" in hostile.read_text(encoding="utf-8")
+    text = hostile.read_text(encoding="utf-8")
+    assert "Fungi &amp; &lt;b&gt;others&lt;/b&gt;" in text
+    assert "<img src=x" not in text
+    assert text.count(escape(HANDLER)) > 10, "in ids of chips, and the name of a submission"
 
 
 def test_every_picture_has_a_name_a_description_and_its_data(text):
