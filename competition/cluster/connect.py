@@ -83,7 +83,9 @@ def unheard() -> Iterator[None]:
 
     Ray prints it whatever it was told of logs, and has no public way to stop that.
     """
-    module: Any = importlib.import_module("ray._private.worker")
+    module: Any = None
+    with suppress(ImportError):  # Ray may move it
+        module = importlib.import_module("ray._private.worker")
     before = getattr(module, "print_to_stdstream", None)
     if before is not None:
         module.print_to_stdstream = lambda *_, **__: None

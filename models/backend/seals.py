@@ -62,7 +62,8 @@ def check_seal(path: Path) -> bool:
 
 def check_sealed(file: Any) -> bool:
     """Do the same for a file that h5py has open."""
-    if SEAL in file.attrs and file.attrs[SEAL] != _digest(file):
+    digest = _digest(file)
+    if SEAL in file.attrs and file.attrs[SEAL] != digest:
         raise ValueError("its weights are not those that were written")
     return SEAL in file.attrs
 
@@ -95,6 +96,8 @@ def _digest(file: Any) -> str:
     """Return the SHA-256 of the names, types, shapes and values of all arrays."""
     dataset, content, found = load_hdf5().Dataset, hashlib.sha256(), dict[str, Any]()
     file.visititems(lambda name, held: found.update({name: held}) if isinstance(held, dataset) else None)
+    if any(held.external or held.is_virtual for held in found.values()):
+        raise ValueError("some of its weights lie in another file")
     for name, held in sorted(found.items()):
         values = np.ascontiguousarray(held[()])
         content.update(f"{name} {values.dtype.str} {values.shape}\n".encode())

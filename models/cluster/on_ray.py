@@ -8,6 +8,7 @@ from typing import Any
 from competition.cluster.connect import connected
 from competition.cluster.shared import shared_word
 from competition.cluster.tasks import Ended, Room, Surroundings, Task, run_tasks
+from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from competition.common.text import counted, lasting
@@ -99,7 +100,10 @@ def _reached(training: Training, step: Step, fold: int) -> str:
     store = ScoreStore.of(workspace)
     if fold in Restart(workspace, model).folds(store):
         store = ScoreStore.of(workspace.restarted)
-    scores = store.read(model, fold)
+    try:
+        scores = store.read(model, fold)
+    except UserError:  # a file server may show this machine what another has written some time later
+        return "scored"
     task = Judged(workspace.competition, scores.provenance.scored)
     return f"{task.metric.title} {reached(scores.heldout, task, workspace.labelled):.4f}"
 

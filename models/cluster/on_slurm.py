@@ -109,7 +109,7 @@ def _update(submit: Any, parameters: dict[str, Any]) -> None:
 
 
 def _command(training: Training, step: Step) -> Any:
-    """Return the command of a step as submitit takes it: words alone, so that no code is pickled, and no secret."""
+    """Return the command of a step as submitit takes it: words alone, without code of ours and secrets."""
     helpers = importlib.import_module("submitit.helpers")
     _, _, *words = shlex.split(spelled(training.command(step)))
     # Threads change results: a job computes with as many as this machine would.

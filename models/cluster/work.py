@@ -12,7 +12,7 @@ from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from models.cluster.steps import Step, Training
 
-PATIENCE = 60.0  # seconds that a process which had the step before, on a machine that is lost, may need to end
+PATIENCE = 300.0  # seconds after which a file server frees the locks of a machine that is lost: NFS takes 90 or more
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,12 @@ def seed_folders(folder: Path, recipe: Recipe) -> list[Path]:
     return [folder, *(folder / f"seed{number}" for number in range(1, recipe.seeds))]
 
 
-def clear(folder: Path, *, scores_too: bool) -> None:
+def clear(folder: Path) -> None:
     """Remove what only an interrupted job needs: its checkpoints, and the scores made so far."""
     for network in (folder, *folder.glob("seed*")):
         for name in (f"{HEAD}/{CHECKPOINTS}", CHECKPOINTS):  # what TensorBoard shows of the head's training stays
             shutil.rmtree(network / name, ignore_errors=True)
-    if scores_too:
-        shutil.rmtree(folder / PARTS, ignore_errors=True)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
 @contextmanager

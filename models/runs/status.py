@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.locks import BusyError
 from competition.common.text import counted, first
 from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
@@ -16,7 +14,6 @@ from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from folds.scores import Scores
-from models.runs.folders import alone, clear
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.training_state import has_diverged, state_of
@@ -154,8 +151,6 @@ def _metric(workspace: Workspace, model: str) -> str:
 
 def _fold_status(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> FoldStatus:
     if store.is_complete(model, fold):
-        with suppress(BusyError, OSError), alone(store.folder(model, fold)):
-            clear(store.folder(model, fold), scores_too=False)  # `train` may want those, for chips added since
         try:
             scores = store.read(model, fold)
         except UserError:

@@ -32,6 +32,10 @@ class DivergedError(UserError):
         super().__init__(f"'{model}' fold {fold} has diverged: {text}" if model else text, command=command)
         self.what, self.rate, self.model, self.fold = what, rate, model, fold
 
+    def __reduce__(self) -> tuple[type[DivergedError], tuple[str, float, str, int]]:
+        """Return how to make it again: pickle, which brings it from a cluster's machine, would take its text alone."""
+        return type(self), (self.what, self.rate, self.model, self.fold)
+
 
 def write_diverged(error: DivergedError, folder: Path) -> None:
     """Keep that the training of the job in a folder has diverged."""

@@ -114,7 +114,6 @@ class Job:
             return False
         if self._lacks_test_chips():
             return False
-        clear(self.folder, scores_too=True)  # what one that was killed behind its scores has left
         kept = self._reached(self.store.read(self.model, self.fold).heldout)
         reporter.say(f"'{self.model}' fold {self.fold} is done: held-out {kept}. --restart does it again.")
         return True
@@ -178,7 +177,7 @@ class Job:
             ),
         )
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
-        clear(self.folder, scores_too=True)
+        clear(self.folder)
         reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")
 
     def _keep_extractor(self, sources: Sources) -> None:

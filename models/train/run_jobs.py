@@ -12,6 +12,7 @@ from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from models.backend.load import load_backend
 from models.backend.made import noted
+from models.runs.folders import clear
 from models.runs.training_state import DivergedError, check_diverged, has_diverged, write_diverged
 from models.train.job import Job
 
@@ -59,6 +60,8 @@ def _is_begun(job: Job, held: ExitStack, pass_on: bool) -> bool:
             reporter.say(f"{busy} Passing on to the next fold.")  # so that two processes share the folds of a model
             return False
         if job.is_done():
+            if job.only is None:
+                clear(job.folder)  # what one that was killed behind its scores has left
             return False
         held.enter_context(own.pop_all())
     return True

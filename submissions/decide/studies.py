@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from competition.common.files import digest_json
 from competition.common.locks import locked
 from competition.common.progress import reporter
-from competition.common.text import counted
+from competition.common.text import counted, short
 from competition.spec.metric import Metric
 from competition.studies import QUIET, open_studies
 
@@ -153,7 +153,8 @@ def _kept(path: Path | None, study_name: str) -> Iterator[tuple[list[Any], Calla
     if path is None:
         yield [], lambda trial: None
         return
-    with locked(path.with_name(f".{path.name}.trials.lock")), open_studies(path) as storage:
+    of_study = path.with_name(f".{path.name}.{short(digest_json(study_name))}.lock")
+    with locked(of_study), open_studies(path) as storage:
         study = optuna.create_study(study_name=study_name, storage=storage, direction="maximize", load_if_exists=True)
         fresh: list[Any] = []
 

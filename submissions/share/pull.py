@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -105,7 +106,8 @@ def _bring(place: Place, workspace: Workspace, artefact: Artefact, files: Files,
     with _placing, alone(root, artefact):
         if artefact.kind.what == "runs":
             new = temporary_folder(stage)
-            new.chmod(stage.stat().st_mode)  # temporary folders are private
+            with suppress(OSError):  # a file system with modes of its own refuses
+                new.chmod(stage.stat().st_mode)  # temporary folders are private
             _move(stage, new, names)
             swap(workspace, new, root / artefact.folder)
         else:

@@ -90,3 +90,12 @@ def test_a_full_disk_is_an_error_of_the_system(network: keras.Model) -> None:
     """HDF5 would bring Python down."""
     with pytest.raises(OSError, match="No space left on device"):
         write_sealed(network, Path("/dev/full"))
+
+
+def test_weights_that_lie_in_another_file_are_refused(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"0123456789abcdef")
+    with h5py.File(path, "r+") as file:
+        del file.attrs[SEAL]
+        file.create_dataset("layers/further", (4,), "float32", external=[(str(tmp_path / "secret"), 0, 16)])
+    with pytest.raises(ValueError, match="lie in another file"):
+        check_seal(path)

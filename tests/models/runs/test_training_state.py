@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,16 @@ from hypothesis import strategies as st
 
 from competition.common.errors import UserError
 from models.runs import training_state
-from models.runs.training_state import HEAD, STATE, Epoch, TrainingState, checkpoints, has_begun, state_of
+from models.runs.training_state import (
+    HEAD,
+    STATE,
+    DivergedError,
+    Epoch,
+    TrainingState,
+    checkpoints,
+    has_begun,
+    state_of,
+)
 
 
 def epoch(number: int, heldout_metric: float, size: int = 0) -> Epoch:
@@ -114,3 +124,9 @@ def test_it_is_read_without_keras():
     code = "import sys, models.runs.status, models.inputs.views, models.verbs; sys.exit('keras' in sys.modules)"
     root = Path(training_state.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=False).returncode == 0
+
+
+def test_what_diverged_on_another_machine_is_told_here():
+    error = DivergedError("The loss became nan", 0.1, "tiny", 2)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+    assert pickle.loads(pickle.dumps(error)).fold == 2  # noqa: S301
