@@ -40,14 +40,14 @@ from models.runs.model_recipe import ModelRequest
 from models.runs.training_state import state_of
 
 NODES, K = 3, 3
-VALUES = {"input_size": 32, "batch_size": 32, "epochs": 20, "patience": 0}
+VALUES = {"input_size": 32, "batch_size": 32, "epochs": 12, "patience": 0}
 Marks = dict[Path, tuple[int, int]]
 
 
 def workspace_in(root: Path) -> Workspace:
     """Return a workspace of made-up chips with K folds."""
     workspace = Workspace(root / "workspace", load("planet"))
-    simulate(root / "kaggle", num_train=600, num_test=60, size=32, rare_boost=6.0)
+    simulate(root / "kaggle", num_train=300, num_test=60, size=32, rare_boost=6.0)
     prepare(workspace, root / "kaggle")
     labelled = workspace.labelled
     make_table(labelled.image_names, labelled.truth, k=K, seed=0).write(workspace.fold_table)
@@ -101,6 +101,7 @@ class Killer:
         node = self.nodes.pop(random.randrange(len(self.nodes)))
         self.cluster.remove_node(node, allow_graceful=False)
         self.killed += 1
+        print(f"kill {self.killed} after epoch {self._epochs()} of all folds", file=sys.stderr, flush=True)
         self.nodes.append(self.cluster.add_node(num_cpus=1))
 
     def look(self) -> None:

@@ -74,7 +74,7 @@ def test_a_cluster_that_loses_machines_makes_the_same_scores(tmp_path: Path) -> 
     workspace = workspace_in(tmp_path)
     sequential = copied(workspace, tmp_path / "sequential")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    flags = ["--input-size", "32", "--batch-size", "32", "--epochs", "20", "--patience", "0", "--seed", "0"]
+    flags = ["--input-size", "32", "--batch-size", "32", "--epochs", "12", "--patience", "0", "--seed", "0"]
     where = ["--workspace", str(sequential.root), "-q"]
     command = [sys.executable, "run.py", "train", "--models", "baseline", "--name", "m0", *flags, *where]
     subprocess.run(command, check=True, cwd=ROOT, env=env)

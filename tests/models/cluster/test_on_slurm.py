@@ -7,9 +7,10 @@ import re
 import stat
 from pathlib import Path
 
+import click
 import pytest
 
-from competition.common.errors import UserError
+from competition.common.errors import FLAGS, UserError
 from competition.workspace import Workspace
 from models.cluster.on_slurm import LOGS, train_on_slurm
 from models.train.train_folds import train_models
@@ -73,5 +74,7 @@ def test_its_jobs_make_the_scores_of_one_process(workspace: Workspace, tmp_path:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     alone = copied(workspace, tmp_path / "alone")
     train_models(alone, training_of(alone, "one", seeds=2).requests)
-    train_on_slurm(training_of(workspace, "one", seeds=2), executor="local")
+    with click.Context(click.Command("train")) as context:
+        context.meta[FLAGS] = ["--workspace", str(workspace.root)]
+        train_on_slurm(training_of(workspace, "one", seeds=2), executor="local")
     assert differing(alone, workspace) == (2 * K, 0)
