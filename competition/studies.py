@@ -86,6 +86,7 @@ def check_pages(path: Path) -> None:
         return
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
+            check_schema(database)
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         raise refusal(path, error) from error
@@ -93,6 +94,19 @@ def check_pages(path: Path) -> None:
         reason = cut(" ".join(found.split()), REASON)
         raise UserError(f"The studies in {path} are damaged: {reason}. Move the file away and run this again.")
     _seen.add(path)
+
+
+def check_schema(database: sqlite3.Connection) -> None:
+    """Refuse a database that holds more than tables: triggers and views act by themselves, and none of ours has any.
+
+    Raises:
+        sqlite3.DatabaseError: if it does; the text names the first.
+    """
+    database.execute("PRAGMA trusted_schema = OFF")
+    kinds = "type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+    if odd := database.execute(f"SELECT type, name FROM sqlite_master WHERE {kinds}").fetchone():
+        kind, name = odd
+        raise sqlite3.DatabaseError(f"it holds the {kind} {cut(repr(name), REASON)}, which the toolkit did not make")
 
 
 class _Quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from os.path import isdir, isfile  # which take a path that cannot be for one that is not there
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,9 @@ class Layout:
         if not path.is_file():
             raise UserError(f"No data in the workspace {path.parent.parent}.", command=PREPARE)
         layout = cls._parse(path, competition)
-        places = [*(place for places in layout.folders.values() for place in places), *layout.tables.values()]
-        if gone := [place for place in dict.fromkeys(places) if not place.exists()]:
-            raise UserError(f"Data that were prepared are gone: {first(gone)}.", command=AGAIN)
+        folders = [place for places in layout.folders.values() for place in places if not isdir(place)]
+        if gone := [*folders, *(place for place in layout.tables.values() if not isfile(place))]:
+            raise UserError(f"Data that were prepared are gone: {first(dict.fromkeys(gone))}.", command=AGAIN)
         return layout
 
     @classmethod
@@ -168,9 +169,9 @@ class Layout:
                 "with other labels or tables. Give another --workspace; or, if its file was corrected, remove "
                 f"{path} and run the same command again."
             )
-        there = {name: tuple(filter(Path.exists, places)) for name, places in layout.folders.items()}
+        there = {name: tuple(filter(isdir, places)) for name, places in layout.folders.items()}
         folders = {name: places for name, places in there.items() if places}
-        tables = {name: place for name, place in layout.tables.items() if place.exists()}
+        tables = {name: place for name, place in layout.tables.items() if isfile(place)}
         stamps = {name: stamp for name, stamp in layout.stamps.items() if name in tables}
         return cls(competition.name, folders, tables, competition.tables.ids, stamps=stamps)
 

@@ -27,6 +27,7 @@ from competition.common.locks import locked
 from competition.common.text import first, now
 from competition.kaggle.answers import LONGEST_MESSAGE, RemoteSubmission
 from competition.kaggle.errors import clean
+from competition.studies import check_schema
 from competition.workspace import Workspace
 from submissions.submit.entry import Entry, Synced, entry_of, row_of
 from submissions.submit.provenance import known_submissions
@@ -222,6 +223,7 @@ class Ledger:
             with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as database:
                 database.row_factory = sqlite3.Row
                 database.execute("PRAGMA synchronous = FULL")
+                check_schema(database)
                 database.execute(f"BEGIN {kind}")
                 try:
                     self._check_version(database)

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -10,6 +11,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
+from competition import studies
 from competition.common.errors import UserError
 from competition.studies import open_studies
 
@@ -44,6 +46,25 @@ def test_damage_in_the_middle_of_the_file_is_found_before_it_is_used(tmp_path: P
     path.with_name("other.db").write_bytes(content)  # as each file is looked through once a process
     refused = pytest.raises(UserError, match=r"The studies in .*other\.db are damaged: .*Move the file away")
     with refused, open_studies(path.with_name("other.db")):
+        pass
+
+
+TRIGGER = "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"
+VIEW = "CREATE VIEW t AS SELECT * FROM studies"
+VIRTUAL = "CREATE VIRTUAL TABLE t USING fts5(x)"
+
+
+@pytest.mark.parametrize("odd", [TRIGGER, VIEW, VIRTUAL])
+def test_a_file_that_acts_by_itself_is_refused(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "optuna.db"
+    with open_studies(path):
+        pass
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(odd)
+        database.commit()
+    studies._seen.clear()
+    refused = pytest.raises(UserError, match=r"optuna.db: it holds the (trigger|view|table) 't', which .*Move the file")
+    with refused, open_studies(path):
         pass
 
 

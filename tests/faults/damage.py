@@ -367,15 +367,17 @@ def _give_away(base: Path) -> None:
         os.chown(path, whole.NOBODY, whole.NOBODY)
 
 
-def cases(base: Path, share: float, only: str, seed: int = 0) -> Iterator[Case]:
-    """Yield the cases, a share of them drawn."""
-    draw = random.Random(seed)
+def cases(base: Path, share: float, only: str, seed: int = 0) -> list[Case]:
+    """Return the cases, a share of them drawn, in an order that makes of those done so far a sample too."""
+    draw, found = random.Random(seed), list[Case]()
     for name in files_of(base / "pristine"):
         pattern = next(pattern for pattern in PROBES if re.fullmatch(pattern, name))
         for damage in damages(base / "pristine" / "ws" / name):
             for probe in PROBES[pattern]:
                 if draw.random() < share and re.search(only, f"{name} {damage} {probe.words}"):
-                    yield Case(name, damage, probe)
+                    found.append(Case(name, damage, probe))
+    draw.shuffle(found)
+    return found
 
 
 @contextlib.contextmanager
@@ -400,7 +402,7 @@ def table_of(found: list[Case]) -> str:
     from competition.terminal.tables import table
 
     kinds: dict[str, Counter[str]] = {}
-    for case in found:
+    for case in sorted(found, key=lambda case: case.name):
         kinds.setdefault(kind_of(case.name), Counter())[case.outcome] += 1
     columns = [*RIGHT, *WRONG]
     rows = [

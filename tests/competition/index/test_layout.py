@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,33 @@ def test_data_that_are_gone_are_named_and_left_out(tmp_path: Path) -> None:
     left = Layout.read_what_is_left(path, planet())
     assert set(left.folders) == {"train-jpg", "test-jpg-additional"}
     assert set(left.tables) == {"sample_submission_v2.csv"}
+
+
+def test_what_is_neither_folder_nor_file_is_no_data(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "layout.json"
+    layout_of(write_planet(tmp_path / "source")).write(path)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    for place in ("/dev/zero", "../pipe", "../circle", "/proc/self/mem/x", "a\0b", "."):
+        for odd in ({"tables": {"train_v2.csv": place}}, {"folders": {"train-jpg": [f"{place}/train_v2.csv"]}}):
+            content = {name: whole[name] for name in ("competition", "folders", "tables", "stamps")}
+            path.write_text(json.dumps({**content, **odd}), encoding="utf-8")
+            with pytest.raises(UserError, match=r"^Data that were prepared are gone: .*, run "):
+                Layout.read(path, planet())
+            left = Layout.read_what_is_left(path, planet())
+            assert not (left.tables if "tables" in odd else left.folders)
+
+
+@pytest.mark.parametrize("place", [1, None, "x" * 5000, ["a", 1]])
+def test_a_path_that_is_none_is_one_line(tmp_path: Path, place: object) -> None:
+    path = tmp_path / "data" / "layout.json"
+    path.parent.mkdir()
+    for odd in ({"folders": {}, "tables": {"a": place}}, {"folders": {"a": place}, "tables": {}}):
+        path.write_text(json.dumps({"competition": "planet", **odd}), encoding="utf-8")
+        with pytest.raises(UserError, match=r"layout.json is damaged|are gone") as caught:
+            Layout.read(path, planet())
+        assert len(str(caught.value)) < 2000
 
 
 def test_a_layout_of_before_records_had_digests_is_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +163,24 @@ def test_a_damaged_row_is_one_line(change: str, ledger: Ledger) -> None:
     database.close()
     with pytest.raises(UserError, match="cannot be used: row 1 is damaged"):
         ledger.entries()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "CREATE TRIGGER odd AFTER UPDATE ON submissions BEGIN DELETE FROM submissions; END",
+        "ALTER TABLE submissions RENAME TO kept; CREATE VIEW odd AS SELECT * FROM kept",
+    ],
+)
+def test_a_ledger_that_acts_by_itself_is_refused_and_left_alone(odd: str, ledger: Ledger) -> None:
+    entry = ledger.begin(ENTRY)
+    with closing(sqlite3.connect(ledger.path)) as database:
+        database.executescript(odd)
+    content = ledger.path.read_bytes()
+    for use in (ledger.entries, lambda: ledger.send(entry)):
+        with pytest.raises(UserError, match=r"ledger.db cannot be used: it holds the (trigger|view) 'odd', which"):
+            use()
+    assert ledger.path.read_bytes() == content
 
 
 def test_no_confirmed_entry_gives_way_to_another(ledger: Ledger) -> None:
