@@ -61,7 +61,9 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
     if address is not None and address != AUTO:
         _check_answers(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
-    options = {"include_dashboard": False, "num_cpus": cpus or cores()} if address is None else {"address": address}
+    # "local": without it Ray would join a cluster of somebody else's that happens to run on this machine.
+    here = {"address": "local", "include_dashboard": False, "num_cpus": cpus or cores()}
+    options = here if address is None else {"address": address}
     try:
         with reporter.busy("starting Ray" if address is None else "reaching the cluster"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
