@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tenacity import wait_exponential
 
@@ -18,6 +19,9 @@ from competition.workspace import Workspace
 from folds.dealing.table import FoldTable, make_table
 from folds.score_store import ScoreStore
 from tests import kaggle_server
+
+hypothesis.settings.register_profile("busy", deadline=None)  # a machine that others use too is no fault
+hypothesis.settings.load_profile("busy")
 
 NUM_TRAIN, NUM_TEST, CHIP_SIZE, K = 60, 24, 32, 3
 
