@@ -34,11 +34,6 @@ def write_sum(path: Path, values: NDArray[Any]) -> None:
     write_record(path, {"sum": checksum(values)}, version=FORMAT)
 
 
-def knows_sum(path: Path) -> bool:
-    """Whether there is a record that `write_sum` has written."""
-    return path.is_file()
-
-
 def sum_fits(path: Path, values: NDArray[Any]) -> bool:
     """Whether an array is the one whose checksum `write_sum` has written; any is where there is no such record."""
     try:

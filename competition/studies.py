@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
 from competition.common.locks import locked
-from competition.common.text import cut
+from competition.common.text import REASON, cut
 
 if TYPE_CHECKING:
     import optuna
@@ -26,7 +26,6 @@ ADVICE = {
     "readonly database": "See that you may write to it, and run this",
     "unable to open": "See that you may write to it, and that the disk has room, and run this",
 }
-REASON = 200  # letters of SQLite's words
 _seen: set[Path] = set()  # files that this process has found whole
 BUSY_SECONDS = 60  # how long to wait for another process that writes to the file
 

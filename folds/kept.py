@@ -15,14 +15,13 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record
-from competition.common.text import counted, cut, first, short
+from competition.common.text import REASON, counted, cut, first, short
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
 from folds.dealing.audit import FORMAT
 from folds.dealing.table import FoldTable
 from folds.provenance import MARKER, read_marker
 
-REASON = 200  # letters of what is wrong with a file: a damaged one may be all one word
 UNNAMED = "folds --k K --seed SEED"
 FORCED = "--force writes them nevertheless: what was trained on the others is refused then."
 

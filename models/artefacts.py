@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from competition.artefacts.looked import Looked, look, look_at_record
-from competition.checksums import checksum, knows_sum, sum_fits
+from competition.checksums import checksum, sum_fits
 from competition.common.errors import UserError
 from competition.common.text import first
 from competition.workspace import Workspace
@@ -68,9 +68,10 @@ def _weights(path: Path) -> bool:
 
 
 def _unfinished(path: Path) -> bool:
-    if not sum_fits(path.with_name("sums.json"), np.load(path, allow_pickle=False)):
+    kept = path.with_name("sums.json")
+    if not sum_fits(kept, np.load(path, allow_pickle=False)):
         raise UserError(f"{path} is damaged.", command=restart_command(path))
-    return knows_sum(path.with_name("sums.json"))
+    return kept.is_file()
 
 
 def _view(path: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 MEAN, VOTE = "mean", "vote"
 STACKS = ("logistic", "ridge", "logistic-all", "lightgbm")
 METHODS = (
@@ -23,3 +25,6 @@ RULES = (*DECISION_RULES, *SCORE_RULES)
 
 PLATT = "platt"
 CALIBRATIONS = (PLATT, "beta", "isotonic")
+
+What = Literal["folds", "corrections", "runs", "blends", "submissions", "banks"]  # that is pushed and pulled
+SHARED: tuple[What, ...] = ("folds", "corrections", "runs", "blends", "submissions")  # unless asked otherwise

@@ -12,12 +12,11 @@ import rich_click as click
 from competition.flags import in_workspace
 from competition.terminal.command_line import Verbs, Words
 from competition.terminal.output import as_json, show, show_next
+from submissions.names import SHARED
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
     from submissions.share.artefacts import Choice
-
-WHAT = ("folds", "corrections", "runs", "blends", "submissions")
 
 
 @click.group(name="workspace", cls=Verbs)
@@ -31,7 +30,7 @@ def _choosing(verb: Callable[..., None]) -> Callable[..., None]:
     @click.argument("url")
     @click.option("--models", type=Words(), default=(), help="only these models, and the fold table")
     @click.option("--blends", type=Words(), default=(), help="only these blends, and the fold table")
-    @click.option("--what", type=Words(), default=",".join(WHAT), show_default=True, help="only these kinds")
+    @click.option("--what", type=Words(), default=",".join(SHARED), show_default=True, help="only these kinds")
     @click.option("--banks", is_flag=True, help="feature banks too, which may be large")
     @click.option("--unfinished", is_flag=True, help="also folds that are not finished, with their checkpoints")
     @click.option("--force", is_flag=True, help="replace what is there and differs")
@@ -42,8 +41,8 @@ def _choosing(verb: Callable[..., None]) -> Callable[..., None]:
         from submissions.share.artefacts import Choice
 
         for kind in what:
-            if kind not in WHAT:
-                raise unknown_name("kind", kind, list(WHAT))
+            if kind not in SHARED:
+                raise unknown_name("kind", kind, list(SHARED))
         kinds = (*what, "banks") if options.pop("banks") else what
         verb(workspace, choice=Choice(kinds, models, blends, options.pop("unfinished")), **options)
 

@@ -100,7 +100,7 @@ PLACES = {
         *COMBINE,
     },
     "submissions.share": {"submissions.choose", *COMBINE},
-    "submissions.workspace_verbs": {"submissions.share"},
+    "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},
     "submissions.artefacts": {"submissions.choose", "submissions.submit", *COMBINE},
     "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},

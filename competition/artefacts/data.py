@@ -46,9 +46,14 @@ def _layout(workspace: Workspace) -> bool:
     return look_at_record(workspace.data / "layout.json", "").state == "whole"
 
 
+def _table(layout: Layout, name: str) -> bool:
+    layout.table(name)  # raises if it has changed
+    return name in layout.stamps
+
+
 def _tables(workspace: Workspace, layout: Layout) -> Iterator[Looked]:
     for name, path in layout.tables.items():
-        yield look(path, "data", lambda name=name: layout.table(name) and name in layout.stamps)  # type: ignore[misc]
+        yield look(path, "data", partial(_table, layout, name))
     if workspace.corrections.exists():
         yield look(workspace.corrections, "data", lambda: workspace.labelled and False)
 

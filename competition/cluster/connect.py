@@ -39,7 +39,7 @@ def import_ray() -> Any:
 
 
 @contextmanager
-def connected(address: str | None = None, *, cpus: int | None = None) -> Iterator[Any]:
+def connected(address: str | None = None) -> Iterator[Any]:
     """Reach a Ray cluster for the block; what was started for it ends with it.
 
     Args:
@@ -62,7 +62,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
         _check_answers(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     # "local": without it Ray would join a cluster of somebody else's that happens to run on this machine.
-    here = {"address": "local", "include_dashboard": False, "num_cpus": cpus or cores()}
+    here = {"address": "local", "include_dashboard": False, "num_cpus": cores()}
     options = here if address is None else {"address": address}
     try:
         with reporter.busy("starting Ray" if address is None else "reaching the cluster"), warnings.catch_warnings():

@@ -22,20 +22,20 @@ PASSED_ON = ("KERAS_BACKEND", "KERAS_HOME")  # of the environment
 
 
 @dataclass(frozen=True)
-class Task:
-    """A call that any machine may make.
+class Call:
+    """A call of a function, which any machine may make.
 
     Attributes:
         name: tells it from the others.
-        call: a function of the toolkit, which the machines have too.
+        function: of the toolkit, which the machines have too.
         arguments: small values, or what `ray.put` returned.
-        after: names of tasks, before it in order, that it waits for.
+        after: names of calls, before it in order, that it waits for.
         cpus: cores to keep for it.
         gpus: GPUs to keep for it.
     """
 
     name: str
-    call: Callable[..., Any]
+    function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
     after: tuple[str, ...] = ()
     cpus: int = 1
@@ -86,26 +86,26 @@ class Surroundings:
         return call(*arguments)
 
 
-def run_tasks(ray: Any, tasks: Sequence[Task], around: Surroundings) -> Iterator[Ended]:
+def run_tasks(ray: Any, calls: Sequence[Call], around: Surroundings) -> Iterator[Ended]:
     """Run tasks on a cluster, and yield what came of each as it ends; all end when the iterator does.
 
     Args:
         ray: the package, connected.
-        tasks: in order; those that wait for others behind these.
+        calls: in order; those that wait for others behind these.
         around: what each finds around it.
     """
     run = ray.remote(max_calls=1)(_run)
     named, left = dict[str, Any](), dict[Any, str]()
     try:
         with heeded():
-            for task in tasks:
-                options = {"num_cpus": task.cpus, "num_gpus": task.gpus, "max_retries": RETRIES, "name": task.name}
-                waited = [named[name] for name in task.after]
+            for call in calls:
+                options = {"num_cpus": call.cpus, "num_gpus": call.gpus, "max_retries": RETRIES, "name": call.name}
+                waited = [named[name] for name in call.after]
                 # References within the tuple would not be waited for, nor replaced by what they refer to.
-                named[task.name] = run.options(**options, scheduling_strategy="SPREAD").remote(
-                    around, task.call, len(task.arguments), *task.arguments, *waited
+                named[call.name] = run.options(**options, scheduling_strategy="SPREAD").remote(
+                    around, call.function, len(call.arguments), *call.arguments, *waited
                 )
-                left[named[task.name]] = task.name
+                left[named[call.name]] = call.name
             named.clear()  # so that each result goes once it is fetched
             machines = _machines(ray)
             while left:
@@ -167,7 +167,7 @@ class Room:
         return cls(max(1, largest), max(1, by_gpu) if with_gpus else 0)
 
     def needs(self, cpus: int | None, *, gpu: bool) -> dict[str, int]:
-        """Return the cores and GPUs of a task, as `Task` takes them.
+        """Return the cores and GPUs of a task, as `Call` takes them.
 
         Args:
             cpus: asked for; None: as many as this machine would use.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 SHOWN = 5  # of the names in a list
 LONGEST = 40  # letters of a label in a line
+REASON = 200  # letters of what a library, a store or a damaged file says
 
 
 def readable(size: int) -> str:

@@ -19,10 +19,9 @@ from competition.common.errors import UserError
 from competition.common.folders import check_room, free_bytes, is_junk
 from competition.common.packed import Writer, streamed
 from competition.common.progress import reporter
-from competition.common.text import readable
+from competition.common.text import REASON, readable
 
 CHUNK = 1 << 20
-REASON = 200  # letters of why an archive is damaged
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 SMALL = 1 << 30  # bytes that any archive may unpack to
 PACKED = 100  # times its own size that a larger one may: pictures hardly pack

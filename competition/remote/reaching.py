@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from competition.common.errors import UserError
-from competition.common.text import cut, printable
-
-REASON = 200  # letters of what a store says
+from competition.common.text import REASON, cut, printable
 
 
 def is_url(text: str) -> bool:

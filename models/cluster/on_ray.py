@@ -7,12 +7,12 @@ from typing import Any
 
 from competition.cluster.connect import connected
 from competition.cluster.shared import shared_word
-from competition.cluster.tasks import Ended, Room, Surroundings, Task, run_tasks
+from competition.cluster.tasks import Call, Ended, Room, Surroundings, run_tasks
 from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from competition.common.text import counted, lasting
-from competition.task import Task as Judged
+from competition.task import Task
 from folds.score_store import ScoreStore
 from models.cluster.steps import Stages, Step, Training
 from models.cluster.work import do_step
@@ -65,14 +65,14 @@ def train_on_ray(
 
 def _tasks_of(
     training: Training, left: list[Stages], room: Room, cpus: int | None
-) -> tuple[list[Task], dict[str, Step]]:
-    tasks, steps = list[Task](), dict[str, Step]()
+) -> tuple[list[Call], dict[str, Step]]:
+    tasks, steps = list[Call](), dict[str, Step]()
     for stages in left:
         before: list[Step] = []
         for stage in stages:
             for step in stage:
                 needs = room.needs(cpus, gpu=step.pixels)
-                tasks.append(Task(str(step), do_step, (training, step), _waits_for(step, before), **needs))
+                tasks.append(Call(str(step), do_step, (training, step), _waits_for(step, before), **needs))
                 steps[str(step)] = step
             before = stage
     return tasks, steps
@@ -104,7 +104,7 @@ def _reached(training: Training, step: Step, fold: int) -> str:
         scores = store.read(model, fold)
     except UserError:  # a file server may show this machine what another has written some time later
         return "scored"
-    task = Judged(workspace.competition, scores.provenance.scored)
+    task = Task(workspace.competition, scores.provenance.scored)
     return f"{task.metric.title} {reached(scores.heldout, task, workspace.labelled):.4f}"
 
 

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from competition.cluster.connect import connected
-from competition.cluster.tasks import Room, Surroundings, Task, run_tasks
+from competition.cluster.tasks import Call, Room, Surroundings, run_tasks
 from competition.common.progress import reporter
 from submissions.choose.candidates import Candidate, Candidates
 
@@ -77,7 +77,7 @@ def _on_ray(
     named = {f"{number} {job.kind} {job.arguments[0]}": job for number, job in enumerate(jobs)}
     with connected(address) as ray, reporter.bar(len(jobs), unit="blend") as bar:
         needs, shared = Room.of(ray).needs(cpus or 1, gpu=False), ray.put(source)
-        tasks = [Task(name, _measure, (job, shared), cpus=needs["cpus"]) for name, job in named.items()]
+        tasks = [Call(name, _measure, (job, shared), cpus=needs["cpus"]) for name, job in named.items()]
         for ended in run_tasks(ray, tasks, Surroundings(threads=1)):
             if ended.error:
                 raise ended.error

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from competition.common.errors import unknown_name
 from competition.corrections import FILE as CORRECTIONS
@@ -18,9 +17,8 @@ from folds.provenance import MARKER as SCORES
 from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import FILES as OF_BLEND
 from submissions.members.blend_files import MARKER as BLEND
+from submissions.names import SHARED, What
 
-What = Literal["folds", "corrections", "runs", "blends", "submissions", "banks"]
-USUAL: tuple[What, ...] = ("folds", "corrections", "runs", "blends", "submissions")
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 EVENTS = r"events\.out\.tfevents\.[A-Za-z0-9_.-]{1,100}"  # TensorBoard's
 IN_FOLD = rf"(?:{NAME}/){{0,3}}(?:{NAME}\.(?:json|log|npz|npy|h5)|{EVENTS})"
@@ -141,7 +139,7 @@ class Choice:
         unfinished: also folds that are not finished.
     """
 
-    what: tuple[What, ...] = USUAL
+    what: tuple[What, ...] = SHARED
     models: tuple[str, ...] = ()
     blends: tuple[str, ...] = ()
     unfinished: bool = False

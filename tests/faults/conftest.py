@@ -17,7 +17,7 @@ from tests.faults.processes import Ended, run, start_server
 
 QUICK = STEPS[:3]  # without networks: a second in all
 WITHOUT_NETWORKS = ("run", "tests.faults.kills", "competition.data.prepare", "competition.init.toml_file")
-needs_shim = pytest.mark.skipif(shim.library() is None, reason="no C compiler, or not Linux")
+needs_shim = pytest.mark.skipif(shim.built() is None, reason="no C compiler, or not Linux")
 
 
 @dataclass(frozen=True)

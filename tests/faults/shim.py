@@ -15,22 +15,22 @@ SOURCE = Path(__file__).with_suffix(".c")
 
 
 @cache
-def library() -> Path | None:
+def built() -> Path | None:
     """Return the shim, built for this machine; None where there is no C compiler, or it is not Linux."""
     compiler = shutil.which("cc")
     if compiler is None or not Path("/proc/self/fd").is_dir():
         return None
-    built = Path(tempfile.mkdtemp(prefix="shim-")) / "shim.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", built, SOURCE, "-ldl"], check=True)
-    return built
+    shim = Path(tempfile.mkdtemp(prefix="shim-")) / "shim.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", shim, SOURCE, "-ldl"], check=True)
+    return shim
 
 
 @contextmanager
 def preloaded() -> Iterator[None]:
     """Let processes that begin in the block have the shim, where there is one; it does nothing until it is asked to."""
-    before, built = os.environ.get("LD_PRELOAD"), library()
-    if built:
-        os.environ["LD_PRELOAD"] = str(built)
+    before, shim = os.environ.get("LD_PRELOAD"), built()
+    if shim:
+        os.environ["LD_PRELOAD"] = str(shim)
     try:
         yield
     finally:

@@ -37,14 +37,17 @@ def test_weights_are_read_where_no_file_can_be_locked(tmp_path: Path) -> None:
     assert done.stdout == "1.0\n", done.stderr
 
 
+def assert_ends_as_undisturbed(chain: Chain, environment: dict[str, str]) -> None:
+    for step in chain.steps:
+        ended = chain.run(step, environment)
+        assert ended.code == 0, ended.output
+        chain.check(step)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("calls", [*((call,) for call in ALL), ALL], ids="+".join)
 def test_the_chain_ends_as_on_a_disk(calls: tuple[str, ...], whole_chain: Chain) -> None:
-    root = whole_chain.begin()
-    for step in whole_chain.steps:
-        ended = whole_chain.run(step, refusing(root, *calls))
-        assert ended.code == 0, ended.output
-        whole_chain.check(step)
+    assert_ends_as_undisturbed(whole_chain, refusing(whole_chain.begin(), *calls))
 
 
 @pytest.mark.slow
@@ -62,8 +65,4 @@ def test_a_file_system_without_maps_is_named_and_nothing_is_taken_for_damaged(wh
 
 @pytest.mark.slow
 def test_a_clock_that_jumps_back_by_a_day_changes_nothing(whole_chain: Chain) -> None:
-    root = whole_chain.begin()
-    for step in whole_chain.steps:
-        ended = whole_chain.run(step, refusing(root, back=1))
-        assert ended.code == 0, ended.output
-        whole_chain.check(step)
+    assert_ends_as_undisturbed(whole_chain, refusing(whole_chain.begin(), back=1))

@@ -21,11 +21,10 @@ from click.testing import CliRunner
 import run
 from competition.common.errors import UserError
 from tests.faults.bounded import Outcome, all_bounded, bounded
-from tests.faults.corpus import archives, chips, scores, tables, texts
+from tests.faults.corpus import Case, archives, chips, scores, tables, texts
 from tests.faults.fuzz import FOUND
 from tests.faults.readers import READERS
 
-Case = Callable[[Path], Path]
 OF_TEXTS = {"competition": {**texts.COMPETITIONS, **texts.TAKEN}, "recipes": texts.RECIPES, "record": texts.RECORDS}
 CASES: dict[str, dict[str, Case]] = {
     "chips": chips.CASES,

@@ -1,6 +1,6 @@
 import pytest
 
-from competition.cluster.tasks import Room, Surroundings, Task, run_tasks
+from competition.cluster.tasks import Call, Room, Surroundings, run_tasks
 from competition.common.errors import UserError
 from tests.cluster_in_process import InProcess
 
@@ -20,7 +20,7 @@ def add(a: int, b: int) -> int:
 
 def test_each_task_gives_its_result_with_what_it_asks_for() -> None:
     ray = InProcess()
-    tasks = [Task("one", add, (1, 2), cpus=3), Task("two", add, (3, 4), after=("one",), gpus=1)]
+    tasks = [Call("one", add, (1, 2), cpus=3), Call("two", add, (3, 4), after=("one",), gpus=1)]
     ended = list(run_tasks(ray, tasks, Surroundings()))
     assert [(each.name, each.result, each.error) for each in ended] == [("one", 3, None), ("two", 7, None)]
     assert [(asked["num_cpus"], asked["num_gpus"]) for asked in ray.asked] == [(3, 0), (1, 1)]
@@ -28,7 +28,7 @@ def test_each_task_gives_its_result_with_what_it_asks_for() -> None:
 
 
 def test_an_error_reaches_those_that_wait_for_it_and_no_others() -> None:
-    tasks = [Task("bad", fail), Task("waits", add, (1, 2), after=("bad",)), Task("good", add, (1, 2))]
+    tasks = [Call("bad", fail), Call("waits", add, (1, 2), after=("bad",)), Call("good", add, (1, 2))]
     ended = {each.name: each for each in run_tasks(InProcess(), tasks, Surroundings())}
     assert isinstance(ended["bad"].error, UserError)
     assert str(ended["waits"].error) == str(ended["bad"].error) == 'No chips. Run "python run.py data prepare".'
@@ -37,7 +37,7 @@ def test_an_error_reaches_those_that_wait_for_it_and_no_others() -> None:
 
 def test_whoever_stops_listening_cancels_what_is_left() -> None:
     ray = InProcess()
-    listened = run_tasks(ray, [Task(str(number), add, (1, 2)) for number in range(3)], Surroundings())
+    listened = run_tasks(ray, [Call(str(number), add, (1, 2)) for number in range(3)], Surroundings())
     next(listened)
     with pytest.raises(KeyboardInterrupt):
         listened.throw(KeyboardInterrupt)

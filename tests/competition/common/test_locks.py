@@ -50,11 +50,17 @@ def test_whoever_waits_for_another_is_told_for_whom(
     )
 
 
-def test_what_is_not_waited_for_is_refused_and_a_killed_process_holds_nothing(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+def holder_of(path: Path, code: str = HOLD) -> subprocess.Popen[str]:
+    """Return a process that has a lock, and keeps it."""
+    holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_what_is_not_waited_for_is_refused_and_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    holder = holder_of(path)
     who = rf"^Another process is at 'm' fold 1: process {holder.pid}, since {WHEN}\. Wait for it to end\.$"
     with pytest.raises(BusyError, match=who), locked(path, busy="'m' fold 1"):
         pass
@@ -77,9 +83,7 @@ def test_a_file_system_without_locks_has_them_all_the_same(tmp_path: Path, monke
     monkeypatch.setattr("fcntl.flock", no_locks)
     path, held = tmp_path / ".lock", tmp_path / ".lock.held"
     without = f"import fcntl; from tests.competition.common.test_locks import no_locks; fcntl.flock = no_locks\n{HOLD}"
-    holder = subprocess.Popen([sys.executable, "-c", without, str(path)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
+    holder = holder_of(path, without)
     who = rf": process {holder.pid}, since {WHEN}\. Wait for it to end\. If it was killed, remove {held}\.$"
     with pytest.raises(BusyError, match=who), locked(path, busy="'m' fold 1"):
         pass

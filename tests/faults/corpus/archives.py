@@ -8,13 +8,12 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import py7zr
 
-Case = Callable[[Path], Path]
+from tests.faults.corpus import Case, file_of
+
 CHIP = b"\xff\xd8\xff\xe0 no picture"
 NAME = "train-jpg/train_0.jpg"
 MANY = 10**6
@@ -196,60 +195,51 @@ def bad_7z() -> bytes:
     return b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<I", zlib.crc32(start)) + start
 
 
-def _file(name: str, content: Callable[[], bytes]) -> Case:
-    def write(folder: Path) -> Path:
-        path = folder / name
-        path.write_bytes(content())
-        return path
-
-    return write
-
-
 ZIP, TAR, GZ, SEVEN = "train-jpg.zip", "train-jpg.tar", "train-jpg.tar.gz", "train-jpg.7z"
 REFUSED: dict[str, Case] = {
-    "empty.zip": _file(ZIP, bytes),
-    "empty.tar": _file(TAR, bytes),
-    "empty.7z": _file(SEVEN, bytes),
-    "3 GB, packed": _file(GZ, gz_bomb),
-    "a hard link": _file(TAR, lambda: tar_of((special(tarfile.LNKTYPE, target="/etc/passwd"), b""))),
-    "a link, then a file in it": _file(
+    "empty.zip": file_of(ZIP, bytes),
+    "empty.tar": file_of(TAR, bytes),
+    "empty.7z": file_of(SEVEN, bytes),
+    "3 GB, packed": file_of(GZ, gz_bomb),
+    "a hard link": file_of(TAR, lambda: tar_of((special(tarfile.LNKTYPE, target="/etc/passwd"), b""))),
+    "a link, then a file in it": file_of(
         TAR, lambda: tar_of((special(tarfile.SYMTYPE, "train-jpg", "/tmp"), b""), ("train-jpg/x.jpg", CHIP))
     ),
-    "a fifo": _file(TAR, lambda: tar_of((special(tarfile.FIFOTYPE), b""))),
-    "a block device": _file(GZ, lambda: gz(tar_of((special(tarfile.BLKTYPE), b"")))),
-    "a link.zip": _file(ZIP, lambda: zip_of((linked("/"), b"/etc/passwd"))),
-    "twice.zip": _file(
+    "a fifo": file_of(TAR, lambda: tar_of((special(tarfile.FIFOTYPE), b""))),
+    "a block device": file_of(GZ, lambda: gz(tar_of((special(tarfile.BLKTYPE), b"")))),
+    "a link.zip": file_of(ZIP, lambda: zip_of((linked("/"), b"/etc/passwd"))),
+    "twice.zip": file_of(
         ZIP, lambda: zip_of((NAME, CHIP), ("train-jpg/train_1.jpg", CHIP)).replace(b"train_1", b"train_0")
     ),
-    "a file and a folder of one name": _file(ZIP, lambda: zip_of(("train-jpg/a", CHIP), ("train-jpg/a/b.jpg", CHIP))),
-    "a folder and a file of one name": _file(TAR, lambda: tar_of(("train-jpg/a/b.jpg", CHIP), ("train-jpg/a", CHIP))),
-    "a size of 10 that is 900 MB": _file(ZIP, partial(lying_zip, 10)),
-    "members that overlap": _file(ZIP, partial(overlapping, 60_000)),
-    "8 exabytes": _file(TAR, huge_member),
-    "further headers of 4 GB": _file(TAR, partial(pax_of, 4 * 10**9)),
-    "further headers of 4 GB, packed": _file(GZ, lambda: gz(pax_of(4 * 10**9))),
-    "a list of 2^62 bytes": _file(SEVEN, bad_7z),
-    "half a zip": _file(ZIP, lambda: zip_of((NAME, bytes(range(256)) * 100))[:200]),
-    "half a 7z": _file(SEVEN, lambda: seven_of(bytes(range(256)) * 100)[:60]),
-    "a name of 5,000 letters": _file(ZIP, lambda: zip_of(("train-jpg/" + "x" * 5000 + ".jpg", CHIP))),
-    "a name of 5,000 letters.tar": _file(TAR, lambda: tar_of(("train-jpg/" + "x" * 5000 + ".jpg", CHIP))),
-    "5,000 folders deep": _file(TAR, lambda: tar_of(("train-jpg/" + "x/" * 5000 + "a.jpg", CHIP))),
-    "a name with a line break": _file(ZIP, lambda: zip_of(("train-jpg/a\nb.jpg", CHIP))),
-    "escapes in a name": _file(ZIP, lambda: zip_of(("train-jpg/\x1b]0;owned\x07.jpg", CHIP))),
-    "escapes in a name that leads out": _file(ZIP, lambda: zip_of(("../\x1b]0;owned\x07.jpg", CHIP))),
-    "no packing that is known": _file(
+    "a file and a folder of one name": file_of(ZIP, lambda: zip_of(("train-jpg/a", CHIP), ("train-jpg/a/b.jpg", CHIP))),
+    "a folder and a file of one name": file_of(TAR, lambda: tar_of(("train-jpg/a/b.jpg", CHIP), ("train-jpg/a", CHIP))),
+    "a size of 10 that is 900 MB": file_of(ZIP, partial(lying_zip, 10)),
+    "members that overlap": file_of(ZIP, partial(overlapping, 60_000)),
+    "8 exabytes": file_of(TAR, huge_member),
+    "further headers of 4 GB": file_of(TAR, partial(pax_of, 4 * 10**9)),
+    "further headers of 4 GB, packed": file_of(GZ, lambda: gz(pax_of(4 * 10**9))),
+    "a list of 2^62 bytes": file_of(SEVEN, bad_7z),
+    "half a zip": file_of(ZIP, lambda: zip_of((NAME, bytes(range(256)) * 100))[:200]),
+    "half a 7z": file_of(SEVEN, lambda: seven_of(bytes(range(256)) * 100)[:60]),
+    "a name of 5,000 letters": file_of(ZIP, lambda: zip_of(("train-jpg/" + "x" * 5000 + ".jpg", CHIP))),
+    "a name of 5,000 letters.tar": file_of(TAR, lambda: tar_of(("train-jpg/" + "x" * 5000 + ".jpg", CHIP))),
+    "5,000 folders deep": file_of(TAR, lambda: tar_of(("train-jpg/" + "x/" * 5000 + "a.jpg", CHIP))),
+    "a name with a line break": file_of(ZIP, lambda: zip_of(("train-jpg/a\nb.jpg", CHIP))),
+    "escapes in a name": file_of(ZIP, lambda: zip_of(("train-jpg/\x1b]0;owned\x07.jpg", CHIP))),
+    "escapes in a name that leads out": file_of(ZIP, lambda: zip_of(("../\x1b]0;owned\x07.jpg", CHIP))),
+    "no packing that is known": file_of(
         ZIP, lambda: zip_of((NAME, CHIP)).replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x63\0")
     ),
-    "a terabyte, sparse": _file(TAR, sparse),
+    "a terabyte, sparse": file_of(TAR, sparse),
 }
 EITHER: dict[str, Case] = {
-    "names of two cases": _file(ZIP, lambda: zip_of((NAME, CHIP), ("train-jpg/TRAIN_0.jpg", CHIP))),
-    "a name that is no UTF-8": _file(ZIP, lambda: raw_name(b"\xff\xfe\x80.jpg")),
-    "a name with NUL": _file(ZIP, lambda: raw_name(b"../..\0.jpg")),
-    "a name with a NUL.tar": _file(TAR, lambda: tar_of(("train-jpg/a\0b.jpg", CHIP))),
-    "zips in zips": _file("bundle.zip", partial(bomb_of_zips, 3)),
-    "20,000 members": _file(ZIP, partial(of_members, 20_000)),
-    "a size of 0 that is 900 MB": _file(ZIP, partial(lying_zip, 0)),
-    "a 7z of 1 GB": _file(SEVEN, seven_bomb),
+    "names of two cases": file_of(ZIP, lambda: zip_of((NAME, CHIP), ("train-jpg/TRAIN_0.jpg", CHIP))),
+    "a name that is no UTF-8": file_of(ZIP, lambda: raw_name(b"\xff\xfe\x80.jpg")),
+    "a name with NUL": file_of(ZIP, lambda: raw_name(b"../..\0.jpg")),
+    "a name with a NUL.tar": file_of(TAR, lambda: tar_of(("train-jpg/a\0b.jpg", CHIP))),
+    "zips in zips": file_of("bundle.zip", partial(bomb_of_zips, 3)),
+    "20,000 members": file_of(ZIP, partial(of_members, 20_000)),
+    "a size of 0 that is 900 MB": file_of(ZIP, partial(lying_zip, 0)),
+    "a 7z of 1 GB": file_of(SEVEN, seven_bomb),
 }
 CASES = {**EITHER, **REFUSED}

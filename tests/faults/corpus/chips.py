@@ -16,8 +16,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from tests.faults.corpus import Case, file_of
+
 SIDE = 32
-Case = Callable[[Path], Path]
 
 
 def picture(mode: str = "RGB", side: int = SIDE) -> Image.Image:
@@ -159,15 +160,6 @@ def exif_of(orientation: int) -> bytes:
     return exif.tobytes()
 
 
-def _file(name: str, content: Callable[[], bytes]) -> Case:
-    def write(folder: Path) -> Path:
-        path = folder / name
-        path.write_bytes(content())
-        return path
-
-    return write
-
-
 def _made(make: Callable[[Path], object]) -> Case:
     def write(folder: Path) -> Path:
         path = folder / "chip.png"
@@ -200,26 +192,26 @@ VALID = {
 }
 # Read, or refused, as they may be: what counts is that nothing else happens.
 EITHER = {
-    "1-bit": _file("chip.png", partial(encoded, "PNG", "1")),
-    "palette": _file("chip.png", partial(encoded, "PNG", "P")),
-    "animated.gif": _file("chip.gif", partial(animated, "GIF")),
-    "animated.png": _file("chip.png", partial(animated, "PNG")),
-    "animated.webp": _file("chip.webp", partial(animated, "WEBP")),
-    "pages.tif": _file("chip.tif", lambda: tiff(np.stack([np.asarray(picture("L"))] * 5), photometric="minisblack")),
-    "cmyk.jpg": _file("chip.jpg", partial(encoded, "JPEG", "CMYK")),
-    "cmyk.tif": _file("chip.tif", partial(encoded, "TIFF", "CMYK")),
-    "lab.tif": _file("chip.tif", lambda: tiff(np.asarray(picture()), photometric="cielab")),
-    "float16": _file("chip.tif", lambda: tiff(np.asarray(picture()).astype(np.float16))),
-    "planar": _file("chip.tif", lambda: tiff(np.moveaxis(np.asarray(picture()), -1, 0), planarconfig="separate")),
-    "grey tif": _file("chip.tif", made_tiff),
-    "exif 9": _file("chip.jpg", lambda: encoded("JPEG", exif=exif_of(9))),
-    "exif 65535": _file("chip.jpg", lambda: encoded("JPEG", exif=exif_of(65535))),
-    "exif of noise": _file("chip.jpg", lambda: encoded("JPEG", exif=b"Exif\0\0II*\0" + b"\xff" * 200)),
-    "exif in a circle": _file(
+    "1-bit": file_of("chip.png", partial(encoded, "PNG", "1")),
+    "palette": file_of("chip.png", partial(encoded, "PNG", "P")),
+    "animated.gif": file_of("chip.gif", partial(animated, "GIF")),
+    "animated.png": file_of("chip.png", partial(animated, "PNG")),
+    "animated.webp": file_of("chip.webp", partial(animated, "WEBP")),
+    "pages.tif": file_of("chip.tif", lambda: tiff(np.stack([np.asarray(picture("L"))] * 5), photometric="minisblack")),
+    "cmyk.jpg": file_of("chip.jpg", partial(encoded, "JPEG", "CMYK")),
+    "cmyk.tif": file_of("chip.tif", partial(encoded, "TIFF", "CMYK")),
+    "lab.tif": file_of("chip.tif", lambda: tiff(np.asarray(picture()), photometric="cielab")),
+    "float16": file_of("chip.tif", lambda: tiff(np.asarray(picture()).astype(np.float16))),
+    "planar": file_of("chip.tif", lambda: tiff(np.moveaxis(np.asarray(picture()), -1, 0), planarconfig="separate")),
+    "grey tif": file_of("chip.tif", made_tiff),
+    "exif 9": file_of("chip.jpg", lambda: encoded("JPEG", exif=exif_of(9))),
+    "exif 65535": file_of("chip.jpg", lambda: encoded("JPEG", exif=exif_of(65535))),
+    "exif of noise": file_of("chip.jpg", lambda: encoded("JPEG", exif=b"Exif\0\0II*\0" + b"\xff" * 200)),
+    "exif in a circle": file_of(
         "chip.jpg", lambda: encoded("JPEG", exif=b"Exif\0\0" + tiff_of({274: (SHORT, 1, 6)}, next_ifd=8))
     ),
-    "orientation of 10^9 values": _file("chip.tif", partial(made_tiff, t274=(SHORT, 10**9, 8))),
-    "tile of 2^31": _file(
+    "orientation of 10^9 values": file_of("chip.tif", partial(made_tiff, t274=(SHORT, 10**9, 8))),
+    "tile of 2^31": file_of(
         "chip.tif",
         partial(
             made_tiff,
@@ -231,33 +223,33 @@ EITHER = {
             t279=None,
         ),
     ),
-    "7 bits": _file("chip.tif", partial(made_tiff, t258=(SHORT, 1, 7))),
-    "xmp of 50 MB": _file("chip.png", lambda: encoded("PNG") + b"exif" * 12_500_000),
+    "7 bits": file_of("chip.tif", partial(made_tiff, t258=(SHORT, 1, 7))),
+    "xmp of 50 MB": file_of("chip.png", lambda: encoded("PNG") + b"exif" * 12_500_000),
 }
 REFUSED = {
     **{
-        f"half a {end}": _file(f"chip.{end}", lambda made=made: made()[: len(made()) // 2])
+        f"half a {end}": file_of(f"chip.{end}", lambda made=made: made()[: len(made()) // 2])
         for end, made in VALID.items()
     },
-    **{f"the head of a {end}": _file(f"chip.{end}", lambda made=made: made()[:24]) for end, made in VALID.items()},
-    "empty": _file("chip.png", bytes),
-    "one byte": _file("chip.png", lambda: b"\x89"),
-    "text": _file("chip.jpg", lambda: b"<html>Not found</html>"),
-    "wrong magic": _file("chip.jpg", lambda: b"\0\0" + encoded("JPEG")[2:]),
-    "0 x 0 png": _file("chip.png", partial(png_of, 0, 0)),
-    "0 x 0 tif": _file("chip.tif", partial(made_tiff, t256=(LONG, 1, 0), t257=(LONG, 1, 0))),
-    "bomb.png": _file("chip.png", lambda: png_of(30000, 30000, rows=zlib.compress(bytes(10**6)))),
-    "bomb of 16 bits": _file("chip.png", partial(deep_png, 30000)),
-    "bomb below the limit": _file("chip.png", partial(png_of, 13000, 13000)),
-    "bomb of 16 bits below the limit": _file("chip.png", partial(deep_png, 13000)),
-    "bomb.tif": _file("chip.tif", partial(tiff_bomb, 30000)),
-    "bomb below the limit.tif": _file("chip.tif", partial(tiff_bomb, 13000)),
-    "bomb.jp2": _file("chip.jp2", partial(j2k_head, 30000)),
-    "2^32 pixels.jp2": _file("chip.jp2", partial(j2k_head, 2**31 - 1)),
-    "tiny tiles.jp2": _file("chip.jp2", partial(j2k_head, 13000, tile=1)),
-    "2,000 bands.jp2": _file("chip.jp2", partial(j2k_head, 1000, bands=2000)),
-    "bomb.webp": _file("chip.webp", webp_bomb),
-    "tile of 0": _file(
+    **{f"the head of a {end}": file_of(f"chip.{end}", lambda made=made: made()[:24]) for end, made in VALID.items()},
+    "empty": file_of("chip.png", bytes),
+    "one byte": file_of("chip.png", lambda: b"\x89"),
+    "text": file_of("chip.jpg", lambda: b"<html>Not found</html>"),
+    "wrong magic": file_of("chip.jpg", lambda: b"\0\0" + encoded("JPEG")[2:]),
+    "0 x 0 png": file_of("chip.png", partial(png_of, 0, 0)),
+    "0 x 0 tif": file_of("chip.tif", partial(made_tiff, t256=(LONG, 1, 0), t257=(LONG, 1, 0))),
+    "bomb.png": file_of("chip.png", lambda: png_of(30000, 30000, rows=zlib.compress(bytes(10**6)))),
+    "bomb of 16 bits": file_of("chip.png", partial(deep_png, 30000)),
+    "bomb below the limit": file_of("chip.png", partial(png_of, 13000, 13000)),
+    "bomb of 16 bits below the limit": file_of("chip.png", partial(deep_png, 13000)),
+    "bomb.tif": file_of("chip.tif", partial(tiff_bomb, 30000)),
+    "bomb below the limit.tif": file_of("chip.tif", partial(tiff_bomb, 13000)),
+    "bomb.jp2": file_of("chip.jp2", partial(j2k_head, 30000)),
+    "2^32 pixels.jp2": file_of("chip.jp2", partial(j2k_head, 2**31 - 1)),
+    "tiny tiles.jp2": file_of("chip.jp2", partial(j2k_head, 13000, tile=1)),
+    "2,000 bands.jp2": file_of("chip.jp2", partial(j2k_head, 1000, bands=2000)),
+    "bomb.webp": file_of("chip.webp", webp_bomb),
+    "tile of 0": file_of(
         "chip.tif",
         partial(
             made_tiff,
@@ -269,17 +261,17 @@ REFUSED = {
             t279=None,
         ),
     ),
-    "strips beyond the end": _file("chip.tif", partial(made_tiff, t273=(LONG, 1, 2**31))),
-    "65,535 samples": _file("chip.tif", partial(made_tiff, t277=(SHORT, 1, 65535))),
-    "2^32 pixels.tif": _file("chip.tif", partial(made_tiff, t256=(LONG, 1, 2**32 - 1), t257=(LONG, 1, 2**32 - 1))),
-    "10^9 strips": _file("chip.tif", partial(made_tiff, t273=(LONG, 10**9, 8), t279=(LONG, 10**9, 8))),
-    "10^9 rows of one strip": _file("chip.tif", partial(made_tiff, t257=(LONG, 1, 10**9), t278=(LONG, 1, 10**9))),
-    "a circle of directories": _file("chip.tif", partial(made_tiff, next_ifd=8, t262=None, t257=None)),
-    "a directory beyond the end": _file("chip.tif", partial(made_tiff, first=2**31)),
-    "unknown compression": _file("chip.tif", partial(made_tiff, t259=(SHORT, 1, 65000))),
-    "0 bits": _file("chip.tif", partial(made_tiff, t258=(SHORT, 1, 0))),
-    "complex": _file("chip.tif", lambda: tiff(np.asarray(picture("L")).astype(np.complex64))),
-    "float64 of 1e300": _file("chip.tif", lambda: tiff(np.full((SIDE, SIDE, 3), 1e300), photometric="rgb")),
+    "strips beyond the end": file_of("chip.tif", partial(made_tiff, t273=(LONG, 1, 2**31))),
+    "65,535 samples": file_of("chip.tif", partial(made_tiff, t277=(SHORT, 1, 65535))),
+    "2^32 pixels.tif": file_of("chip.tif", partial(made_tiff, t256=(LONG, 1, 2**32 - 1), t257=(LONG, 1, 2**32 - 1))),
+    "10^9 strips": file_of("chip.tif", partial(made_tiff, t273=(LONG, 10**9, 8), t279=(LONG, 10**9, 8))),
+    "10^9 rows of one strip": file_of("chip.tif", partial(made_tiff, t257=(LONG, 1, 10**9), t278=(LONG, 1, 10**9))),
+    "a circle of directories": file_of("chip.tif", partial(made_tiff, next_ifd=8, t262=None, t257=None)),
+    "a directory beyond the end": file_of("chip.tif", partial(made_tiff, first=2**31)),
+    "unknown compression": file_of("chip.tif", partial(made_tiff, t259=(SHORT, 1, 65000))),
+    "0 bits": file_of("chip.tif", partial(made_tiff, t258=(SHORT, 1, 0))),
+    "complex": file_of("chip.tif", lambda: tiff(np.asarray(picture("L")).astype(np.complex64))),
+    "float64 of 1e300": file_of("chip.tif", lambda: tiff(np.full((SIDE, SIDE, 3), 1e300), photometric="rgb")),
     "folder": _made(Path.mkdir),
     "fifo": _made(os.mkfifo),
     "socket": _made(_socket),

@@ -7,14 +7,13 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from competition.spec.load import load
+from tests.faults.corpus import Case, file_of
 
-Case = Callable[[Path], Path]
 LABELS = load("planet").labels
 NAMES = [f"train_{number}" for number in range(3)]
 GOOD = {"names": np.array(NAMES), "scores": np.full((3, len(LABELS)), 0.5, np.float32), "labels": np.array(LABELS)}
@@ -71,12 +70,7 @@ def packed_bomb() -> bytes:
 
 
 def _file(content: Callable[[], bytes], name: str = "scores.npz") -> Case:
-    def write(folder: Path) -> Path:
-        path = folder / name
-        path.write_bytes(content())
-        return path
-
-    return write
+    return file_of(name, content)
 
 
 # Of these the ids are refused, as those of no chip, once they are read.

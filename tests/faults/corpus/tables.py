@@ -6,7 +6,8 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-Case = Callable[[Path], Path]
+from tests.faults.corpus import Case
+
 HEADER = b"image_name,tags\n"
 ROWS = [b"train_%d,clear primary\n" % number for number in range(20)]
 SCREEN = b"\x1b]0;owned\x07\x1b[31m"  # sets a terminal's title, and its colour

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
-Case = Callable[[Path], Path]
+from tests.faults.corpus import Case, file_of
+
 LABELS = '["sand", "rock", "kelp"]'
 SCREEN = "\x1b]0;owned\x07"
 
@@ -33,12 +33,7 @@ train = ["dives"]
 
 
 def _file(content: Callable[[], str | bytes], name: str) -> Case:
-    def write(folder: Path) -> Path:
-        path, made = folder / name, content()
-        path.write_bytes(made if isinstance(made, bytes) else made.encode("utf-8", "surrogatepass"))
-        return path
-
-    return write
+    return file_of(name, content)
 
 
 def _competition(*arguments: str, **entries: str) -> Case:
