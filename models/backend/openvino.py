@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import warnings
@@ -113,7 +114,13 @@ def has_bfloat16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+@functools.cache
 def _core() -> Any:
+    """Return the one of this process, kept to its end.
+
+    Its plugin gives the thread that loads it a stack for signals, and frees that when the last core goes, from whatever
+    thread: on Linux the next Ctrl-C then ended Python by a segmentation fault.
+    """
     return import_openvino().Core()
 
 

@@ -51,7 +51,8 @@ def test_damage_in_the_middle_of_the_file_is_found_before_it_is_used(tmp_path: P
 
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"
 VIEW = "CREATE VIEW t AS SELECT * FROM studies"
-VIRTUAL = "CREATE VIRTUAL TABLE t USING fts5(x)"
+VIRTUAL = """PRAGMA writable_schema = ON;
+INSERT INTO sqlite_master VALUES ('table', 't', 't', 0, 'CREATE VIRTUAL TABLE t USING a_module_of_somebody(x)')"""
 
 
 @pytest.mark.parametrize("odd", [TRIGGER, VIEW, VIRTUAL])
@@ -60,7 +61,7 @@ def test_a_file_that_acts_by_itself_is_refused(tmp_path: Path, odd: str) -> None
     with open_studies(path):
         pass
     with closing(sqlite3.connect(path)) as database:
-        database.execute(odd)
+        database.executescript(odd)
         database.commit()
     studies._seen.clear()
     refused = pytest.raises(UserError, match=r"optuna.db: it holds the (trigger|view|table) 't', which .*Move the file")

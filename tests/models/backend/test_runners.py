@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -286,3 +287,34 @@ def test_keras_is_given_batches_of_one_shape_and_little_that_is_not_asked_for(nu
     np.testing.assert_array_equal(made, chips.mean((1, 2, 3), dtype=np.float32)[:, None])
     assert len(set(network.asked)) <= 1
     assert sum(shape[0] for shape in network.asked) < max(2 * num_chips, 1)
+
+
+AFTER_NETWORKS = """
+import gc, signal, threading, time
+import numpy as np
+import openvino
+from models.backend.openvino import OpenVinoRunner
+
+chips = openvino.opset13.parameter([1, 4, 4, 3], np.float32)
+held = [OpenVinoRunner(openvino.Model([openvino.opset13.relu(chips)], [chips], "relu"), (4, 4, 3))]
+
+def drop():
+    held.clear()
+    gc.collect()
+
+thread = threading.Thread(target=drop)
+thread.start()
+thread.join()
+try:
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    time.sleep(9)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has no such signals")
+def test_ctrl_c_after_a_network_has_gone_in_another_thread_is_an_exception():
+    pytest.importorskip("openvino")
+    done = subprocess.run([sys.executable, "-c", AFTER_NETWORKS], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

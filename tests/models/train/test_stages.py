@@ -111,7 +111,7 @@ def test_fine_tuning_begins_from_the_heads_best_weights_and_the_pretrained_backb
     network = fold.fit(tmp_path)
     head_last, whole_first = starts
     bank = fold.sources.bank("train", ("identity",))
-    group = HeadGroup(stages._head_first(recipe), dataclasses.replace(fold.examples, source=bank))
+    group = HeadGroup(stages.head_first(recipe), dataclasses.replace(fold.examples, source=bank))
     assert all(moved(best_head(group, 0).get_weights(), head_last["head"]))
     assert not any(moved(head_last["head"], whole_first["head"]))
     donor = samples.TinyNet()
