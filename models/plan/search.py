@@ -102,18 +102,22 @@ class Search:
         return ordered
 
     def _sets(self) -> Iterator[list[Step]]:
-        """Yield sets of steps that fit: each begins with one bank, and takes further ones by their worth a second."""
+        """Yield sets of steps that fit: each begins with one bank, and takes further ones by their worth a second.
+
+        Where one comes to banks that another has come to, it would go on as that one did.
+        """
         few = self.costs.facts.num_train <= FEW_CHIPS
-        sets = [heads for heads in HEAD_SETS if few or WIDE not in heads]
-        for heads, start in itertools.product(sets, self._options):
-            banks, steps = [start], self._steps_on([start], heads)
-            while steps and self._fits(steps):
+        come_to = set[tuple[frozenset[Bank], tuple[str, ...]]]()
+        for heads, start in itertools.product(HEAD_SETS, self._options):
+            banks: list[Bank] | None = None if WIDE in heads and not few else [start]
+            while banks and (place := (frozenset(banks), heads)) not in come_to:
+                come_to.add(place)
+                steps = self._steps_on(banks, heads)
+                if not steps or not self._fits(steps):
+                    break
                 yield steps
                 more = self._next(banks, steps, heads)
-                if more is None:
-                    break
-                banks.append(more)
-                steps = self._steps_on(banks, heads)
+                banks = [*banks, more] if more else None
 
     def _next(self, banks: Sequence[Bank], steps: Sequence[Step], heads: Sequence[str]) -> Bank | None:
         """Return the bank that adds most for its seconds to others; None if none adds anything within the time."""
@@ -122,9 +126,10 @@ class Search:
         best, found = 0.0, None
         for bank in (bank for bank in self._options if (bank.source, bank.size) not in known):
             larger = self._steps_on([*banks, bank], heads)
-            gain = worth_of([*self.begun, *larger]) - value
-            rate = gain / max(self._seconds(larger) - spent, 1e-3)
-            if gain > NONE_PAYS and rate > best and self._fits(larger):
+            if (gain := worth_of([*self.begun, *larger]) - value) <= NONE_PAYS:
+                continue
+            rate = gain / max((seconds := self._seconds(larger)) - spent, 1e-3)
+            if rate > best and seconds <= self.left and self._bytes(larger) <= self.room:
                 best, found = rate, bank
         return found
 

@@ -22,7 +22,7 @@ from models.plan.plan import Plan
 from models.plan.search import worth_of
 from models.plan.steps import Bank, Step
 from models.plan.worth import SCRATCH_HEAD
-from tests.models.plan.samples import LARGE, candidates, costs
+from tests.models.plan.samples import LARGE, SOURCES, candidates, costs
 
 EVERY = 5.0  # seconds between two looks at the clock
 
@@ -38,6 +38,7 @@ class World:
     """
 
     facts: Facts = LARGE
+    sources: tuple[str, ...] = ("mobilenet_v2_levels", "densenet121_levels")  # of three, planning takes twice as long
     pace: float = 1.0
     values: dict[str, float] = field(default_factory=dict)
     stop: float = math.inf
@@ -62,7 +63,7 @@ class World:
 
     def truth(self) -> Costs:
         """Return what steps take in fact."""
-        reckoned = costs(self.facts)
+        reckoned = costs(self.facts, *self.sources)
         reckoned.made.update(self.made)
         return reckoned
 
@@ -155,7 +156,7 @@ class FakeRun(Run):
         self.costs.corrections.update(self.record.corrections)
         self.costs.made.update(self.world.made)
         self.costs.decoded.update({32} if self.world.made else ())
-        return candidates()
+        return candidates(*self.world.sources)
 
 
 @pytest.fixture(autouse=True)
@@ -193,8 +194,8 @@ def test_the_limit_is_kept_and_there_is_a_submission_from_the_first_fifth_on(
 
 
 def test_a_worse_step_leaves_the_better_submission(run: Callable[..., Outcome]) -> None:
-    world = World(values={"vgg16": 0.1, "densenet121": 0.9, "mobilenetv2": 0.5})
-    outcome = run(world, 240)
+    world = World(sources=tuple(SOURCES), values={"vgg16": 0.1, "densenet121": 0.9, "mobilenetv2": 0.5})
+    outcome = run(world, 120)
     assert "densenet121" in world.written[-1][1]
     values = [done.value for done in outcome.record.done]
     assert values == sorted(values)
@@ -202,7 +203,7 @@ def test_a_worse_step_leaves_the_better_submission(run: Callable[..., Outcome]) 
     assert outcome.record.done[-1].value == 0.9
 
 
-@pytest.mark.parametrize("stop", [50.0, 400.0, 1000.0, 2000.0, 3300.0])
+@pytest.mark.parametrize("stop", [50.0, 1000.0, 3300.0])
 def test_a_run_that_is_killed_goes_on_where_it_was(stop: float, run: Callable[..., Outcome]) -> None:
     undisturbed, world = World(), World(stop=stop)
     whole = run(undisturbed, 60)
@@ -238,18 +239,18 @@ def test_a_step_that_cannot_be_made_is_left_out_and_three_of_them_at_first_are_a
     run: Callable[..., Outcome],
 ) -> None:
     world = World()
-    names = [name.removeprefix("best-") for name in (run(world, 240), world)[1].trained]
+    names = [name.removeprefix("best-") for name in (run(world, 60), world)[1].trained]
     broken = World(broken={names[1]: "it is broken."})
-    outcome = run(broken, 240, anew=True)
+    outcome = run(broken, 60, anew=True)
     assert outcome.record.failed == {names[1]: "it is broken."}
     assert f"best-{names[1]}" not in broken.trained
     assert "could not be made: it is broken." in outcome.text()
     first = World(broken={names[0]: "the first"})
-    assert run(first, 240, anew=True).record.failed == {names[0]: "the first"}
+    assert run(first, 60, anew=True).record.failed == {names[0]: "the first"}
     assert len(first.trained) > 1
     every = World(broken={"every": "all of them"})
     with pytest.raises(UserError, match="all of them"):
-        run(every, 240, anew=True)
+        run(every, 60, anew=True)
 
 
 def test_a_model_that_was_removed_is_trained_again(run: Callable[..., Outcome], lines: list[str]) -> None:

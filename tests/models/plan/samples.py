@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from models.plan.candidates import Candidate
 from models.plan.cost import Costs, Facts
 from models.plan.speeds import Speeds
@@ -14,8 +16,13 @@ SOURCES = {"mobilenet_v2_levels": 4500.0, "densenet121_levels": 1100.0, "vgg16_l
 
 def candidates(*sources: str) -> list[Candidate]:
     """Return candidates of some recipes; default: all three of `SOURCES`."""
-    recipes = {source: resolve(source, {"images": "jpg"}) for source in sources or SOURCES}
-    return [Candidate(source, recipe.backbone.lower(), recipe) for source, recipe in recipes.items()]
+    return [_candidate(source) for source in sources or SOURCES]
+
+
+@cache
+def _candidate(source: str) -> Candidate:
+    recipe = resolve(source, {"images": "jpg"})
+    return Candidate(source, recipe.backbone.lower(), recipe)
 
 
 def speeds() -> Speeds:

@@ -29,7 +29,7 @@ def planner(
 
 
 @pytest.mark.parametrize("facts", [LARGE, SMALL])
-@pytest.mark.parametrize("minutes", [0.01, 1, 3, 10, 60, 600])
+@pytest.mark.parametrize("minutes", [0.01, 1, 10, 600])
 def test_the_plan_fits_the_time_and_the_first_model_a_fifth_of_it(facts: Facts, minutes: float) -> None:
     left = 60 * minutes
     plan = planner(facts).plan([], left, left / 5)
@@ -45,7 +45,7 @@ def test_the_plan_fits_the_time_and_the_first_model_a_fifth_of_it(facts: Facts, 
         assert "within a fifth" not in plan.text()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     left=st.floats(1, 20_000),
     num_train=st.integers(50, 100_000),
