@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -24,6 +25,14 @@ hypothesis.settings.register_profile("busy", deadline=None)  # a machine that ot
 hypothesis.settings.load_profile("busy")
 
 NUM_TRAIN, NUM_TEST, CHIP_SIZE, K = 60, 24, 32, 3
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one process, as otherwise every process would make what the tests of a file share."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -42,7 +42,7 @@ def test_from_a_prepared_workspace_to_a_checked_submission(tiny: tuple[object, .
 
 
 def test_without_chips_to_predict_there_are_figures_alone(tiny: tuple[object, ...], tmp_path: Path) -> None:
-    shown = run_json(*tiny, "--minutes", 0.3, "--name", "mine", "--no-test")
+    shown = run_json(*tiny, "--minutes", 0.15, "--name", "mine", "--no-test")
     assert shown["metric"] == "F2"
     assert all(step["model"].startswith("mine-tinynet-") for step in shown["steps"])
     assert not (tmp_path / "workspace" / "submissions").exists()

@@ -58,6 +58,7 @@ def test_a_restart_makes_all_again(trained: Workspace, monkeypatch) -> None:
     assert not trained.restarted.runs.exists()
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_told_in_one_line_and_others_go_on(trained: Workspace, monkeypatch, capsys) -> None:
     (trained.runs / "tiny" / "fold1" / "scores.json").unlink()
     bad = ModelRequest("baseline", "bad", {**VALUES, "backbone": "NoNet"})

@@ -48,6 +48,7 @@ def weights(tmp_path) -> Path:
     return Path(saved(tmp_path / "plain.weights.h5", fold_by_backend.PlainNet()))
 
 
+@pytest.mark.slow
 @ONLY_TENSORFLOW
 def test_a_fold_trained_by_jax_is_the_one_trained_by_tensorflow(prepared, tmp_path, weights):
     pytest.importorskip("jax")

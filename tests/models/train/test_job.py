@@ -603,6 +603,7 @@ def test_killed_in_mid_epoch_a_fold_goes_on_and_completes(workspace):
         assert [step for step, _ in read_events(folder / split)["loss"]] == list(range(1, EPOCHS + 1))
 
 
+@pytest.mark.slow
 def test_killed_while_it_begins_again_a_fold_keeps_its_scores_and_the_new_ones_come_later(workspace):
     def fold(*more: str) -> str:
         result = CliRunner().invoke(run.main, ["fold", "--workspace", str(workspace.root), *FLAGS, *more])
@@ -622,6 +623,7 @@ def test_killed_while_it_begins_again_a_fold_keeps_its_scores_and_the_new_ones_c
     assert not workspace.restarted.runs.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_in_one_line_and_keeps_what_was_finished(workspace):
     folder = workspace.runs / "baseline/fold0"
     process = started(workspace)

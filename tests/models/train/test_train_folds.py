@@ -71,7 +71,9 @@ def stopping(monkeypatch: pytest.MonkeyPatch, fold: int, error: BaseException) -
     monkeypatch.setattr(Job, "finish", finish_or_stop)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), UserError("a chip is broken")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), pytest.param(UserError("a chip is broken"), marks=pytest.mark.slow)]
+)
 def test_stopped_in_between_beginning_again_loses_nothing_and_training_goes_on_with_it(trained, monkeypatch, error):
     before, asked = trained_as(trained), ModelRequest("tiny", overrides={"epochs": 1, "seed": 3})
     with monkeypatch.context() as context:

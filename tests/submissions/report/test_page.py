@@ -86,6 +86,13 @@ def test_every_picture_has_a_name_a_description_and_its_data(text):
     assert len(pictures) == text.count("<figure>") == text.count("<summary>The data")
 
 
+@pytest.fixture
+def plain(monkeypatch):
+    """Pictures without what is drawn in them, which takes most of a report's time."""
+    monkeypatch.setattr("submissions.report.pictures._svg", lambda *_: "<svg role='img'></svg>")
+
+
+@pytest.mark.usefixtures("plain")
 def test_parts_of_the_page_are_told_apart_by_their_names(reported, tmp_path, monkeypatch):
     monkeypatch.setattr("submissions.evidence.suspects.LIKELY", 0.0)
     monkeypatch.setattr("submissions.evidence.suspects.MOST_OF", 1.0)
@@ -104,6 +111,7 @@ def test_the_answers_are_those_of_the_evidence(reported, evidence):
     assert "No submission has a score on the leaderboard yet." in text
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_named_model_is_looked_at_and_an_unknown_one_refused(reported, tmp_path):
     report = write_report("b", reported, known(reported), tmp_path / "b.html")
     assert report.subject.startswith("b alone")
@@ -132,6 +140,7 @@ def test_overlays_are_shown_where_they_are_asked_for(hostile, reported):
     assert "Overlays show" not in without
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_report_without_a_network_says_so(reported, tmp_path, lines):
     def hide(model, names):
         raise UserError(f"Nothing of '{model}'.")
