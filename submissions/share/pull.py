@@ -80,8 +80,8 @@ def _unsurpassed(chosen: Iterable[Artefact], files: Iterable[str], root: Path) -
 
 def _differs(root: Path, artefact: Artefact, files: Files) -> bool | None:
     """Return whether what a workspace has of an artefact differs from some files; None where it lacks some of them."""
-    if artefact.kind is OF_FOLDS and (root / artefact.path(artefact.kind.marker)).is_file():
-        return False  # their digests were compared
+    if artefact.kind is OF_FOLDS:  # their digests were compared; without the table, the file beside it binds to nothing
+        return False if (root / artefact.path(artefact.kind.marker)).is_file() else None
     held = {name: content.is_in(root / artefact.path(name)) for name, content in files.items()}
     if all(held.values()):
         return False

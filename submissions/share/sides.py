@@ -20,10 +20,10 @@ def fold_digest_of(workspace: Workspace) -> str | None:
     """Return the digest of a workspace's fold table; None if it has none.
 
     Raises:
-        UserError: if it is damaged.
+        UserError: if it is damaged, or lost.
     """
     folds = KeptFolds(workspace)
-    return folds.read().digest if folds.is_known else None
+    return folds.read().digest if folds.is_bound else None
 
 
 def check_same_folds(digest: str | None, pushed: Pushed, place: Place) -> None:
