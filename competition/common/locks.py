@@ -29,6 +29,11 @@ class BusyError(UserError):
     """Another process is at it."""
 
 
+def lock_of(folder: Path) -> Path:
+    """Return the file of the lock of a folder: beside it, so that it stays where the folder is replaced."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
 @contextmanager
 def locked(path: Path, busy: str = "", otherwise: str = "") -> Iterator[None]:
     """Let one process at a time run the block; others wait, saying for whom. The lock of a killed process is free.
