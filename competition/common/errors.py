@@ -9,12 +9,15 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 GIVEN = "given"  # in the context of a verb: the arguments as they were given
 LONGEST = 1500  # characters of a line, before the command: a name in it may be a whole file
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
+# What the system answers where a file is there and cannot be read: rights, failing disks and servers, lack of memory.
+UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM)
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
@@ -71,6 +74,25 @@ class UserError(ValueError):
             ways = "; ".join(f'{purpose}, run "{spelled(command)}"' for purpose, command in self.command.items())
             advice = ways[0].upper() + ways[1:]
         return f"{text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
+
+
+class UnreadableError(UserError):
+    """A file that is there and cannot be read: nobody knows that it is damaged, so nobody makes it again."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> UnreadableError:
+        """Return the error for a file, given that of the system."""
+        said = os.strerror(error.errno or 0)
+        return cls(f"Cannot read {path}: {said}. Allow it (chmod u+r), or see to the disk or server that it lies on.")
+
+
+def unread_for(error: BaseException | None) -> OSError | None:
+    """Return what the system said, where an error comes of a file that cannot be read; None where it does not."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in UNREADABLE:
+            return error
+        error = error.__cause__
+    return None
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> UserError:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from competition.common.errors import UserError
+from competition.common.errors import UNREADABLE, UnreadableError, UserError
 from competition.common.files import digest_json, open_ordinary, write_json
 
 T = TypeVar("T")
@@ -77,6 +77,7 @@ def read_record(
 
     Raises:
         DamagedError: if the file is missing, damaged, changed by hand, or of another format.
+        UnreadableError: if it is there and cannot be read.
         UserError: that `parse` raises.
     """
     with _named(path, command, otherwise):
@@ -113,6 +114,8 @@ def _named(path: Path, command: str | Mapping[str, str] = "", otherwise: str = "
     except FileNotFoundError as error:
         raise DamagedError(f"{path} is missing.", command=command, otherwise=otherwise) from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno in UNREADABLE:
+            raise UnreadableError.of(path, error) from error
         said = " ".join(str(error).split())[:200] or type(error).__name__
         reason = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error
