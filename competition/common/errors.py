@@ -40,6 +40,20 @@ def given_command() -> str:
     return re.sub(r"://[^/@\s]+@", "://...@", f"python run.py {shlex.join(given)}") if given else ""
 
 
+def command_at_work() -> dict[str, Any]:
+    """Return what the verb at work was called with, for a process of another machine; nothing where there is none."""
+    context = click.get_current_context(silent=True)
+    return {name: context.meta[name] for name in (GIVEN, FLAGS) if name in context.meta} if context else {}
+
+
+@contextmanager
+def as_command(called: Mapping[str, Any]) -> Iterator[None]:
+    """Work as the verb that was called so, on another machine: commands that are shown and recorded are its own."""
+    with click.Context(click.Command("verb")) as context:
+        context.meta.update(called)
+        yield
+
+
 class UserError(ValueError):
     """Bad input that the user can mend; as text it is the one line that `run.py` shows, whatever a name in it holds.
 
