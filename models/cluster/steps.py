@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from competition.cluster.threads import threads_here
 from competition.common.errors import spelled
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
@@ -73,6 +74,8 @@ class Training:
     def command(self, step: Step, *, begins: bool = False) -> str:
         """Return the command of a step, without "python run.py" and the flags of the workspace.
 
+        Threads change results: it computes with as many as this process would.
+
         Args:
             step: of this training.
             begins: let it begin again what is to be.
@@ -89,6 +92,7 @@ class Training:
             "recipes": request.recipes,
             **self.options,
             "track": self.track if step.scores else None,
+            "threads": threads_here(),
         }
         return which + as_flags(flags) + as_flags(dict(request.overrides))
 
