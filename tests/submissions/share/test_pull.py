@@ -71,7 +71,7 @@ def test_two_people_share_their_models_and_blend_them_all(ours: Workspace, their
     for model in "abc":
         here, there = (ScoreStore.of(workspace).join(model) for workspace in (ours, theirs))
         assert (here.oof.values == there.oof.values).all()
-    assert not (theirs.root / pulling.STAGE).exists()
+    assert not theirs.pulled.exists()
 
 
 def test_an_object_store_serves_as_well_and_its_secrets_are_not_shown(
