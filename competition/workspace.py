@@ -16,7 +16,7 @@ Layout of a workspace:
     optuna.db                   studies
     mlruns/                     MLflow's runs, of `--track mlflow`
     downloads/                  Kaggle's files, as they were downloaded
-    ledger.db                   every submission, and what became of it
+    ledger.db, ledger.json      every submission, and what became of it; the copy, from which it is made again
     slurm/                      jobs of `--on slurm`: their logs, and what submitit hands over
     .pulled/                    what an interrupted `workspace pull` has brought
 """

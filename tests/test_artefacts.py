@@ -102,6 +102,7 @@ def test_a_whole_workspace_is_said_to_be(kept: Path) -> None:
         "submissions/s.csv": "Write the submission again",
         "model.onnx": "export --model MODEL --output",
         "ledger.db": "submissions sync",
+        "ledger.json": "what Kaggle lists is found without it",
     }.items(),
 )
 def test_each_damaged_file_is_named_with_what_mends_it(kept: Path, name: str, mending: str) -> None:
