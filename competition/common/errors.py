@@ -69,6 +69,8 @@ class UserError(ValueError):
         'm' was begun otherwise. To go on, run "python run.py train"; for a variant, run "python run.py fold".
     """
 
+    exit_code = 2  # of the verb that it ends; as click has it for bad input
+
     def __init__(self, text: str, *, command: str | Mapping[str, str] = "", otherwise: str = "") -> None:
         super().__init__(text)
         self.text = text

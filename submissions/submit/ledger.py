@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.common.locks import lock_of, locked
+from competition.common.locks import BusyError, lock_of, locked
 from competition.common.progress import reporter
 from competition.common.text import first, now
 from competition.kaggle.answers import LONGEST_MESSAGE, RemoteSubmission
@@ -210,7 +210,7 @@ class Ledger:
                     raise
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                raise UserError(
+                raise BusyError(
                     f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
                     "again when it has ended."
                 ) from error

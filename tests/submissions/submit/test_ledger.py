@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.locks import BusyError
 from competition.common.records import write_record
 from competition.kaggle.answers import RemoteSubmission
 from submissions.submit.entry import Entry
@@ -149,7 +150,7 @@ def test_a_ledger_in_use_is_said_to_be(ledger: Ledger, monkeypatch: pytest.Monke
     monkeypatch.setattr("submissions.submit.ledger.BUSY", 0.1)
     other = sqlite3.connect(ledger.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(UserError, match="is in use by another process"):
+    with pytest.raises(BusyError, match="is in use by another process"):
         ledger.begin(ENTRY)
     other.close()
 
