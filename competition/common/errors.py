@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from competition.common.text import cut, spelled_out, without_secrets
 
 GIVEN = "given"  # in the context of a verb: the arguments as they were given
 LONGEST = 1500  # characters of a line, before the command: a name in it may be a whole file
@@ -34,10 +35,10 @@ def spelled(command: str, *, anywhere: bool = False) -> str:
 
 
 def given_command() -> str:
-    """Return the command that is being run, as it was given but for passwords in addresses; "" where none is."""
+    """Return the command that is being run, as it was given but for secrets; "" where none is."""
     context = click.get_current_context(silent=True)
     given = context.meta.get(GIVEN) if context else None
-    return re.sub(r"://[^/@\s]+@", "://...@", f"python run.py {shlex.join(given)}") if given else ""
+    return f"python run.py {shlex.join(map(without_secrets, given))}" if given else ""
 
 
 def command_at_work() -> dict[str, Any]:
@@ -78,10 +79,10 @@ class UserError(ValueError):
         self.otherwise = otherwise
 
     def __str__(self) -> str:
-        return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in self._line())
+        return spelled_out(self._line()).replace("\n", "\\n")
 
     def _line(self) -> str:
-        text = self.text if len(self.text) <= LONGEST else f"{self.text[:LONGEST]}..."
+        text = cut(self.text, LONGEST)
         if not self.command:
             return f"{text} {self.otherwise[0].upper()}{self.otherwise[1:]}." if self.otherwise else text
         if isinstance(self.command, str):

@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.remote.reaching import is_url, reaching, without_secrets
+from competition.common.text import without_secrets
+from competition.remote.reaching import is_url, reaching
 
 CHUNK = 2**20  # bytes read at once
 NEEDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
