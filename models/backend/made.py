@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from competition.cluster.threads import cores_seen
 from competition.common.errors import given_command
 from competition.common.files import versions_of
 from competition.common.records import DamagedError, read_record, write_record
@@ -87,7 +88,7 @@ def noted(
         began=now(),
         host=socket.gethostname(),
         device=_device(),
-        threads={"cores": str(_cores())} | {name: os.environ[name] for name in THREADS if name in os.environ},
+        threads={"cores": str(cores_seen())} | {name: os.environ[name] for name in THREADS if name in os.environ},
         precision=precision,
         seeds=seeds,
         versions=_versions(),
@@ -134,10 +135,6 @@ def _commit() -> str:
         asked = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
         return subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     return ""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache
