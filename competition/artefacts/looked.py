@@ -9,6 +9,7 @@ from typing import Literal
 
 from competition.common.errors import UnreadableError, UserError, unread_for
 from competition.common.records import is_signed
+from competition.common.text import REASON, cut
 
 State = Literal["whole", "no digest", "damaged", "unreadable", "not looked at"]
 STATES: tuple[State, ...] = ("whole", "no digest", "damaged", "unreadable", "not looked at")
@@ -65,7 +66,7 @@ def _failed(path: Path, kind: str, error: Exception, command: str) -> Looked:
     if isinstance(error, UserError):
         mending = UserError(error.text, command=error.command or command, otherwise=error.otherwise)
         return Looked(path, kind, "damaged", str(mending))
-    reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    reason = cut(" ".join(str(error).split()), REASON).rstrip(".") or type(error).__name__
     return Looked(path, kind, "damaged", str(UserError(f"{path} is damaged: {reason}.", command=command)))
 
 

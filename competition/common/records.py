@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from competition.common.errors import UNREADABLE, UnreadableError, UserError
 from competition.common.files import digest_json, open_ordinary, write_json
+from competition.common.text import REASON, cut
 
 T = TypeVar("T")
 LARGEST = 1 << 28  # bytes of a record
@@ -116,6 +117,6 @@ def _named(path: Path, command: str | Mapping[str, str] = "", otherwise: str = "
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno in UNREADABLE:
             raise UnreadableError.of(path, error) from error
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        said = cut(" ".join(str(error).split()), REASON) or type(error).__name__
         reason = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error
