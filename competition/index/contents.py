@@ -14,7 +14,7 @@ from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 
-CHUNK, AT_ONCE, FORMAT = 1 << 20, 8, 2
+CHUNK, AT_ONCE, FORMAT = 1 << 20, 8, 1
 
 
 class Noted(NamedTuple):
@@ -53,7 +53,7 @@ def changed_since(folder: Path, *, by_reading: bool = False) -> list[str] | None
         None where nothing is known, as of folders that earlier versions have unpacked.
     """
     try:
-        before = read_record(kept_beside(folder), _parse, version=FORMAT, older=(1,))
+        before = read_record(kept_beside(folder), _parse, version=FORMAT)
     except UserError:
         return None
     now = _look(folder, {} if by_reading else before)
@@ -73,12 +73,14 @@ def _differing(before: Mapping[str, Noted], now: Mapping[str, Noted]) -> list[st
 
 
 def _write(folder: Path, noted: Mapping[str, Noted]) -> None:
-    write_record(kept_beside(folder), {"files": noted}, version=FORMAT)
+    sums = {name: each.sum for name, each in noted.items()}
+    stamps = {name: each[1:] for name, each in noted.items()}
+    write_record(kept_beside(folder), {"files": sums, "mtime": stamps}, version=FORMAT)
 
 
 def _parse(content: dict[str, Any]) -> dict[str, Noted]:
-    files = content["files"].items()  # of earlier versions, with a checksum alone
-    return {name: Noted(*kept) if isinstance(kept, list) else Noted(kept) for name, kept in files}
+    stamps = content.get("mtime", {})  # which earlier versions did not note
+    return {name: Noted(value, *stamps.get(name, ())) for name, value in content["files"].items()}
 
 
 def _look(folder: Path, before: Mapping[str, Noted]) -> dict[str, Noted]:
