@@ -24,11 +24,13 @@ class Noted(NamedTuple):
         sum: CRC-32 of its content; None of one that cannot be read.
         size: in bytes; None of earlier versions.
         modified_ns: when it was written last; None of earlier versions.
+        changed_ns: when anything was done to it last, be it that its time was put back or reading was forbidden.
     """
 
     sum: int | None
     size: int | None = None
     modified_ns: int | None = None
+    changed_ns: int | None = None
 
 
 def kept_beside(folder: Path) -> Path:
@@ -46,8 +48,8 @@ def changed_since(folder: Path, *, by_reading: bool = False) -> list[str] | None
 
     Args:
         folder: that was unpacked.
-        by_reading: read every file, and write nothing; else those alone whose size or time is another one, and where
-            they hold what they held, note that.
+        by_reading: read every file, and write nothing; else those alone whose size or times are others, and where they
+            hold what they held, note that.
 
     Returns:
         None where nothing is known, as of folders that earlier versions have unpacked.
@@ -100,7 +102,7 @@ def _look_at(path: Path, before: Noted | None) -> Noted:
     value = 0
     try:
         state = path.stat()
-        stamp = state.st_size, state.st_mtime_ns
+        stamp = state.st_size, state.st_mtime_ns, state.st_ctime_ns
         if before is not None and before[1:] == stamp:
             return before
         with path.open("rb") as file:
