@@ -72,7 +72,7 @@ def fold(
 @model_flags
 @job_flags
 @place_flags(RAY, SLURM)
-@click.option("--slurm", help="of each job on Slurm, such as partition=gpu,time=600", panel=HEADING)
+@click.option("--slurm", help="of each job on Slurm, such as gpus_per_node=1,time=600", panel=HEADING)
 @click.option("--print-jobs", is_flag=True, panel=HEADING, help="show the commands that several processes may share")
 @click.option("--prepare", is_flag=True, panel=HEADING, help="make what the folds share, and train nothing")
 @recipe_flags

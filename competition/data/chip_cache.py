@@ -16,7 +16,7 @@ from competition.arrays import fill, opened, reserve
 from competition.checksums import Checked, RowSums
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.text import counted, first, readable, short
 from competition.data.chips import (
@@ -115,7 +115,7 @@ def open_cache(
     key = digest_json([list(names), folders, *_reading(images)])
     folder = root / f"{split}-{images.suffix[0][1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
+    with locked(lock_of(folder)):
         return _Builder(folder, tuple(names), list(files), images, size).open(skip_broken)
 
 

@@ -1,8 +1,9 @@
 """A folder anywhere, by its URL: `s3://bucket/prefix`, `gs://...`, whatever else fsspec knows, or a plain folder.
 
 Object stores have neither folders nor renaming, and listings of theirs may be old: so files are written whole, under
-names that nobody else writes, and what says that they are there is written last. Credentials are found where the
-store's own tools look for them (the environment, the cloud's files), and no line shows any.
+names that nobody else writes, and what says that they are there is written last. Where there is renaming, a file has
+its name once it is whole. Credentials are found where the store's own tools look for them (the environment, the
+cloud's files), and no line shows any.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.remote.reaching import is_url, reaching, without_secrets
+from competition.common.text import without_secrets
+from competition.remote.reaching import is_url, reaching
 
 CHUNK = 2**20  # bytes read at once
 NEEDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
@@ -112,15 +115,40 @@ class Place:
             name: that it gets.
             on_bytes: is told how many more bytes were sent.
         """
+        size = source.stat().st_size
         with reaching(f"{self.url}/{name}"):
             if self.is_local:
                 with replace_atomically(Path(self.path(name))) as temporary:
                     shutil.copyfile(source, temporary)
-            else:
-                if not WITHOUT_FOLDERS & set(_protocols(self.fs)):
-                    self.fs.makedirs(self.path(name).rpartition("/")[0], exist_ok=True)
+            elif WITHOUT_FOLDERS & set(_protocols(self.fs)):
                 self.fs.put_file(str(source), self.path(name))
-        on_bytes(source.stat().st_size)
+            else:
+                self.fs.makedirs(self.path(name).rpartition("/")[0], exist_ok=True)
+                self._put_and_move(source, self.path(name))
+        on_bytes(size)
+
+    def _put_and_move(self, source: Path, path: str) -> None:
+        """Write a file under another name and move it, as nobody else sees files of a machine (SFTP, SMB) half."""
+        from fsspec import AbstractFileSystem
+
+        if type(self.fs).mv is AbstractFileSystem.mv:  # which would copy it
+            self.fs.put_file(str(source), path)
+            return
+        part = f"{path}.{uuid4().hex[:8]}.part"
+        try:
+            self.fs.put_file(str(source), part)
+            if self.fs.exists(path):  # many move onto nothing that is there
+                self.fs.rm_file(path)
+            self.fs.mv(part, path)
+        except BaseException:
+            with suppress(Exception):
+                self.fs.rm_file(part)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError), reaching(f"{self.url}/{name}", missing_ok=True):
+            self.fs.rm_file(self.path(name))
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

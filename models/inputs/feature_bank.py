@@ -26,7 +26,7 @@ from competition.checksums import checksum
 from competition.common.files import digest_json
 from competition.common.folders import check_room
 from competition.common.interrupts import check
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import write_record
 from competition.common.text import counted, readable, short
@@ -154,7 +154,7 @@ def open_bank(
     """
     folder = _folder_of(root, key)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
+    with locked(lock_of(folder)):
         write_record(folder / "bank.json", key, version=FORMAT)
         return _Builder(folder, extractor, chips, kept, mixed=key.get("precision") == MIXED).open(sorted(set(views)))
 
