@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from competition.common.errors import UserError
-from competition.common.folders import DEEPEST, check_readable, entries_of, is_file, is_folder
+from competition.common.folders import DEEPEST, check_readable, entries_of, is_file, is_folder, is_junk
 from competition.spec.images import FILE, ImageSet
 
 # The file of a chip; where each band has a file of its own, these in the order of the bands.
@@ -132,14 +132,42 @@ def index_chips(
         check_readable(folder)
         for path, whole in naming.files_in(folder):
             key = naming.read(_renamed(path, right_names, naming.known_suffixes) if right_names else path)
-            if key is None:
-                continue
-            if key in files:
-                what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
-                raise UserError(f"Two files carry the {what}: {files[key]} and {whole}. Remove one.")
-            files[key] = whole
+            if key is not None:
+                _add(files, key, whole, naming)
     if naming.ids in ("name", "path"):
         files = _respelled(files, frozenset(ids))
+    return _indexed(files, naming)
+
+
+def index_paths(paths: Sequence[str], naming: Naming) -> ChipIndex:
+    """Return the chips among some paths, such as those of an object store, which has no folders.
+
+    Args:
+        paths: of the files within the image folder, with "/" between folders.
+        naming: how the files are called.
+
+    Raises:
+        UserError: if two files are of one chip and band.
+    """
+    of_chips = [path for path in paths if not is_junk(path) and naming.read(path) is not None]
+    if not naming.is_deep and (flat := [path for path in of_chips if "/" not in path]):
+        of_chips = flat
+    files: dict[tuple[str, int], str] = {}
+    for path in of_chips:
+        key = naming.read(path)
+        assert key is not None
+        _add(files, key, path, naming)
+    return _indexed(files, naming)
+
+
+def _add(files: dict[tuple[str, int], str], key: tuple[str, int], whole: str, naming: Naming) -> None:
+    if key in files:
+        what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
+        raise UserError(f"Two files carry the {what}: {files[key]} and {whole}. Remove one.")
+    files[key] = whole
+
+
+def _indexed(files: dict[tuple[str, int], str], naming: Naming) -> ChipIndex:
     if not naming.images.is_split:
         return ChipIndex({name: Path(whole) for (name, _), whole in sorted(files.items())})
     return _joined(files, naming.images.bands)

@@ -88,6 +88,16 @@ class Place:
             return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "file")
         return []
 
+    def walk(self) -> list[str]:
+        """Return the paths within the place of all files in it, sorted, with "/" between folders.
+
+        Raises:
+            UserError: if it is not there, or cannot be reached.
+        """
+        with reaching(self.url):
+            found = self.fs.find(self.root)
+        return sorted(path.removeprefix(f"{self.root}/") for path in found)
+
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield what a file holds, piece by piece.
 

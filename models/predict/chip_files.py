@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import scratch_folder
 from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.index.chip_index import ChipFile, Ids, Naming, index_chips, shown_file
+from competition.index.chip_index import ChipFile, ChipIndex, Ids, Naming, index_chips, index_paths, shown_file
+from competition.remote.places import Place
 from competition.spec.images import FILE, ImageSet
 from models.networks.input_spec import Inputs, as_network_input, columns_of
 from models.recipes.recipe import Recipe
 
 SAMPLED = 4
 NAMED = 3  # images in a line
+FETCHED_AT_ONCE = 16  # files from elsewhere: a store answers each after a while
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".bmp")
 SCENE = 4  # times the side of what the model takes, from which an image is no chip but what chips are cut from
 SLIVER = 4  # times as long as it is wide
@@ -46,22 +51,37 @@ def chip_files(folder: Path, images: ImageSet, ids: Ids = "stem") -> dict[str, C
     if not folder.is_dir():
         raise UserError(f"No folder {folder}.")
     index = index_chips([folder], Naming(images, ids, SUFFIXES))
-    pattern = "" if images.file == FILE else f", called {images.file}"
-    if index.lacking:
-        name, bands = next(iter(index.lacking.items()))
-        raise UserError(
-            f"{counted(len(index.lacking), 'chip')} in {folder} lack files of bands{pattern}: "
-            f"{name} lacks {first(bands, NAMED)}. Add them, or take the others away."
-        )
-    if not index.chips:
-        suffixes = ", ".join(sorted({*SUFFIXES, *images.suffix}))
-        raise UserError(f"No chips in {folder}: expected files{pattern} ending in {suffixes}.")
+    _check_whole(index, str(folder), images)
     # Where the pattern has folders, each is of one chip.
     within = Counter(shown_file(file).parent.relative_to(folder).as_posix() for file in index.chips.values())
     if within.keys() != {"."} and "/" not in images.file:
         found = f"{counted(len(index.chips), 'chip')} in {counted(len(within), 'folder')} within {folder}"
         reporter.say(f"Found {found}: {first((f'{name} ({number:,})' for name, number in sorted(within.items())))}.")
     return index.chips
+
+
+def chips_at(place: Place, images: ImageSet, ids: Ids = "stem") -> dict[str, ChipFile]:
+    """Return the chips in a place as `chip_files` does those of a folder; their files by their paths in it.
+
+    Raises:
+        UserError: as `chip_files`, or if the place cannot be reached.
+    """
+    index = index_paths(place.walk(), Naming(images, ids, SUFFIXES))
+    _check_whole(index, place.url, images)
+    return index.chips
+
+
+def _check_whole(index: ChipIndex, where: str, images: ImageSet) -> None:
+    pattern = "" if images.file == FILE else f", called {images.file}"
+    if index.lacking:
+        name, bands = next(iter(index.lacking.items()))
+        raise UserError(
+            f"{counted(len(index.lacking), 'chip')} in {where} lack files of bands{pattern}: "
+            f"{name} lacks {first(bands, NAMED)}. Add them, or take the others away."
+        )
+    if not index.chips:
+        suffixes = ", ".join(sorted({*SUFFIXES, *images.suffix}))
+        raise UserError(f"No chips in {where}: expected files{pattern} ending in {suffixes}.")
 
 
 @dataclass(frozen=True)
@@ -93,6 +113,7 @@ class ChipFiles:
         resized: of chips read that are of another size than the networks take, "width x height".
         odd: of chips read that hardly are chips, what each is.
         grey: files of chips read that show no colours, though these are expected.
+        place: that the files are in, from which they are fetched one by one; None on this machine.
     """
 
     files: Mapping[str, ChipFile]
@@ -104,6 +125,7 @@ class ChipFiles:
     resized: set[str] = field(default_factory=set)
     odd: dict[str, set[str]] = field(default_factory=dict)
     grey: set[Path] = field(default_factory=set)
+    place: Place | None = None
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield the chips in slices of `size`; while one is used, the next one is read.
@@ -113,17 +135,19 @@ class ChipFiles:
             UserError: if a chip is of another data type.
         """
         chips = list(self.files.items())
-        pool = ThreadPoolExecutor(cpu_count())
-        try:
+        pool = ThreadPoolExecutor(FETCHED_AT_ONCE if self.place else cpu_count())
+        with ExitStack() as ending:
+            scratch = ending.enter_context(scratch_folder()) if self.place else None
+            # Of what was to be read, where somebody else stops before the end.
+            ending.callback(pool.shutdown, cancel_futures=True)
             reading: deque[list[tuple[str, Future[NDArray[Any] | BrokenChipError]]]] = deque()
             for start in range(0, len(chips), size):
-                reading.append([(name, pool.submit(self._load, file)) for name, file in chips[start : start + size]])
+                some = chips[start : start + size]
+                reading.append([(name, pool.submit(self._load, file, scratch)) for name, file in some])
                 if len(reading) > 1:
                     yield self._batch(reading.popleft())
             if reading:
                 yield self._batch(reading.popleft())
-        finally:
-            pool.shutdown(cancel_futures=True)  # of what was to be read, where somebody else stops before the end
 
     def _batch(self, loading: Sequence[tuple[str, Future[NDArray[Any] | BrokenChipError]]]) -> Batch:
         batch = Batch()
@@ -158,10 +182,10 @@ class ChipFiles:
             broken += batch.broken
         raise UserError(f"No chip of {len(self.files):,} can be read. {broken[0]}")
 
-    def _load(self, file: ChipFile) -> NDArray[Any] | BrokenChipError:
+    def _load(self, file: ChipFile, scratch: Path | None) -> NDArray[Any] | BrokenChipError:
         path = shown_file(file)
         try:
-            chip = read_chip(file, self.images)
+            chip = self._read(file, scratch)
         except BrokenChipError as error:
             if not self.skip_broken:
                 raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
@@ -177,6 +201,26 @@ class ChipFiles:
             self.grey.add(path)
         self._remark(path, width, height)
         return as_network_input(resize_chip(chip, size), columns_of(self.recipe, self.images))
+
+    def _read(self, file: ChipFile, scratch: Path | None) -> NDArray[Any]:
+        """Decode a chip, fetched before where it is elsewhere."""
+        if self.place is None or scratch is None:
+            return read_chip(file, self.images)
+        names = [path.as_posix() for path in ([file] if isinstance(file, Path) else file)]
+        near = tuple(scratch / f"{uuid4().hex}{Path(name).suffix}" for name in names)
+        try:
+            for name, path in zip(names, near, strict=True):
+                with path.open("wb") as copy:
+                    copy.writelines(self.place.chunks(name))
+            return read_chip(near[0] if isinstance(file, Path) else near, self.images)
+        except BrokenChipError as error:
+            text = str(error)
+            for name, path in zip(names, near, strict=True):
+                text = text.replace(str(path), f"{self.place.url}/{name}")
+            raise BrokenChipError(text, error.reason) from error
+        finally:
+            for path in near:
+                path.unlink(missing_ok=True)
 
     def _remark(self, path: Path, width: int, height: int) -> None:
         """Note an image that is resized to what the model takes and yet shows something else than a chip."""
