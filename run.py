@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,13 @@ from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
-from models.stream.command import Deciding, predict_flags, run_predict
+from models.stream.command import predict_flags, run_predict
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
+    from models.predict.predictor import Predictor
     from models.runs.status import Status
+    from models.stream.parts import Tagging
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -87,13 +90,22 @@ def _chips_at_hand(model: str, workspace: Workspace) -> Path | None:
 @click.command()
 @in_workspace
 @predict_flags
-def predict(workspace: Workspace, model: str, **options: Any) -> None:
+def predict(workspace: Workspace, model: str, tags: bool, **options: Any) -> None:
     """Score any chips with a trained model, averaged over its folds and views: here, or millions of them on Ray."""
+    run_predict(workspace, partial(_tagging_of, workspace, model) if tags else None, model=model, **options)
+
+
+def _tagging_of(workspace: Workspace, model: str, predictor: Predictor) -> Tagging:
+    """Return how the tags of a model are decided, and say by which cuts."""
+    from models.stream.parts import Tagging
     from submissions.choose.cuts import better_cuts, cuts_of
     from submissions.decide.decisions import tags_of
 
-    deciding = Deciding(lambda: cuts_of(model, workspace), lambda: better_cuts(model, workspace), tags_of)
-    run_predict(workspace, deciding, model=model, **options)
+    cuts = cuts_of(model, workspace) if predictor.cuts is None else predictor.cuts
+    click.echo(predictor.decided_by(cuts))
+    if predictor.cuts is None and (better := better_cuts(model, workspace)):
+        click.echo(better)
+    return Tagging(cuts, tags_of)
 
 
 @click.command()

@@ -83,7 +83,7 @@ PLACES = {
     "models.how": {"models.runs", *RECIPES},
     "models.artefacts": INPUTS | {"models.inputs"},
     "models.cluster": {"models.train", *TRAINED},
-    "models.verbs": {"models.cluster", "models.tune", "models.train", *TRAINED},
+    "models.verbs": {"models.cluster", "models.stream", "models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,
     "submissions.measure": NAMES,

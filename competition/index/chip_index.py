@@ -92,6 +92,12 @@ class Naming:
         if not flat:
             yield from (found for found in _walk(folder) if self.read(found[0]) is not None)
 
+    def among(self, paths: Iterable[str]) -> list[str]:
+        """Return those of the paths in a place, such as an object store, that `files_in` would yield of a folder."""
+        found = [path for path in paths if not is_junk(path) and self.read(path) is not None]
+        flat = [] if self.is_deep else [path for path in found if "/" not in path]
+        return flat or found
+
     def lie_in(self, folder: Path) -> str | None:
         """Return where the first chip found in `folder` lies within it; None if it holds none."""
         return next((path for path, _ in self.files_in(folder)), None)
@@ -132,45 +138,22 @@ def index_chips(
         check_readable(folder)
         for path, whole in naming.files_in(folder):
             key = naming.read(_renamed(path, right_names, naming.known_suffixes) if right_names else path)
-            if key is not None:
-                _add(files, key, whole, naming)
+            if key is None:
+                continue
+            if key in files:
+                raise two_files(key, files[key], whole, naming)
+            files[key] = whole
     if naming.ids in ("name", "path"):
         files = _respelled(files, frozenset(ids))
-    return _indexed(files, naming)
-
-
-def index_paths(paths: Sequence[str], naming: Naming) -> ChipIndex:
-    """Return the chips among some paths, such as those of an object store, which has no folders.
-
-    Args:
-        paths: of the files within the image folder, with "/" between folders.
-        naming: how the files are called.
-
-    Raises:
-        UserError: if two files are of one chip and band.
-    """
-    of_chips = [path for path in paths if not is_junk(path) and naming.read(path) is not None]
-    if not naming.is_deep and (flat := [path for path in of_chips if "/" not in path]):
-        of_chips = flat
-    files: dict[tuple[str, int], str] = {}
-    for path in of_chips:
-        key = naming.read(path)
-        assert key is not None
-        _add(files, key, path, naming)
-    return _indexed(files, naming)
-
-
-def _add(files: dict[tuple[str, int], str], key: tuple[str, int], whole: str, naming: Naming) -> None:
-    if key in files:
-        what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
-        raise UserError(f"Two files carry the {what}: {files[key]} and {whole}. Remove one.")
-    files[key] = whole
-
-
-def _indexed(files: dict[tuple[str, int], str], naming: Naming) -> ChipIndex:
     if not naming.images.is_split:
         return ChipIndex({name: Path(whole) for (name, _), whole in sorted(files.items())})
     return _joined(files, naming.images.bands)
+
+
+def two_files(key: tuple[str, int], one: str, other: str, naming: Naming) -> UserError:
+    """Return the error of two files that are of one chip and band."""
+    what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
+    return UserError(f"Two files carry the {what}: {one} and {other}. Remove one.")
 
 
 def lower_suffix(name: str) -> str:

@@ -8,7 +8,7 @@ store's own tools look for them (the environment, the cloud's files), and no lin
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
+from competition.common.text import readable
 from competition.remote.reaching import is_url, reaching, without_secrets
 
 CHUNK = 2**20  # bytes read at once
@@ -113,6 +114,40 @@ class Place:
                 if not chunk:
                     return
                 yield chunk
+
+    def fetch(self, name: str, target: Path, most: int) -> str:
+        """Bring a file to this machine; return "", or why it is not to be had, where that is for this file alone.
+
+        Args:
+            name: of the file.
+            target: where it goes.
+            most: bytes; of a file that has more, or says so, these are not brought.
+
+        Raises:
+            UserError: if the place fails, or does not allow it.
+        """
+        try:
+            with (
+                reaching(f"{self.url}/{name}", missing_ok=True),
+                self.fs.open(self.path(name), "rb") as file,
+                target.open("wb") as copy,
+            ):
+                while chunk := file.read(CHUNK):
+                    if copy.tell() + len(chunk) > most:
+                        return f"it holds more than {readable(most)}"
+                    copy.write(chunk)
+        except FileNotFoundError:
+            return "it is not there"
+        return ""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files of the place, and the place itself where it is a folder that is empty then."""
+        with reaching(self.url):
+            for name in names:
+                self.fs.rm_file(self.path(name))
+        if self.is_local:
+            with suppress(OSError):
+                self.fs.rmdir(self.root)
 
     def send(self, source: Path, name: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
         """Write a file of this machine to the place, whole or not at all.

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.spec.competition import Competition
-from competition.spec.metric import SCORES
 from competition.task import Task
 from folds.scores import Scores
 from models.backend.devices import batch_size_for
@@ -30,13 +29,11 @@ class Predictions:
         scores: of the chips; NaN for labels that the model does not score.
         competition: whose labels they are.
         left_out: a line for each chip left out as broken.
-        cuts: float array (num_labels,) that came with the model; None where they are kept in its workspace.
     """
 
     scores: Scores
     competition: Competition
     left_out: tuple[str, ...] = ()
-    cuts: NDArray[np.float64] | None = None
 
     def write(self, path: Path, tags: Sequence[str] | None = None) -> None:
         """Write the scores as CSV: ids, one column for each label scored, and perhaps the tags decided."""
@@ -47,33 +44,10 @@ class Predictions:
         left_out = [f"Left out: {line}" for line in self.left_out]
         return "\n".join([*left_out, f"Wrote {path}: {counted(len(self.scores.names), 'chip')}."])
 
-    def decided_by(self, cuts: NDArray[np.float64]) -> str:
-        """Return the line that says from which scores on labels are decided, see `decided_by`."""
-        return decided_by(cuts, self.scores.scored, self.competition)
-
     def as_dict(self) -> dict[str, Any]:
         """Return the same as values for JSON."""
         labels = [label for label, has in zip(self.competition.labels, self.scores.scored, strict=True) if has]
         return {"chips": len(self.scores.names), "labels": labels, "left_out": list(self.left_out)}
-
-
-def decided_by(cuts: NDArray[np.float64], scored: ArrayLike, competition: Competition) -> str:
-    """Return the line that says from which scores on labels are decided.
-
-    Args:
-        cuts: float array (num_labels,), NaN for labels that are not scored.
-        scored: bool (num_labels,), which labels are.
-        competition: whose labels they are.
-    """
-    used, is_whole = cuts[np.asarray(scored)], bool(np.all(scored))
-    if is_whole and competition.is_multi_class:
-        return "Tags: the one label of the highest score."
-    low, high = f"{used.min():.3g}", f"{used.max():.3g}"
-    line = f"Tags: every label from a score of {low if low == high else f'its own, {low} to {high}'}"
-    line += ", one of every exclusive group" if is_whole and competition.exclusive else ""
-    if competition.metric.judges == SCORES:
-        line += f". {competition.metric.title} judges scores, for which no cut is right: this one is a mere half"
-    return f"{line}."
 
 
 def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: Task) -> Predictions:

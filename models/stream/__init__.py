@@ -1,1 +1,1 @@
-"""Scoring millions of chips: in parts, by many processes, from and to any place."""
+"""Millions of chips: Ray Data deals them in parts to many processes, from and to any place."""

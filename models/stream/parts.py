@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import socket
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.index.chip_index import ChipFile
-from competition.remote.places import Place
+from competition.spec.competition import Competition
 from folds.scores import Scores
 from models.backend.devices import batch_size_for
-from models.predict.predictions import predict_files
+from models.predict.chip_files import AllBrokenError, Paths, Where
+from models.predict.predictions import Predictions, predict_files
 from models.predict.predictor import Predictor
+from models.stream.deal import Work
 from models.stream.output import Output
 
 CHIPS = 4096  # of a part, or a batch more
-SAMPLED = 64  # chips among which those are looked for on which a faster way of running networks is checked
 
 
 def chips_a_part(input_size: int, least: int = CHIPS) -> int:
@@ -30,71 +38,130 @@ def chips_a_part(input_size: int, least: int = CHIPS) -> int:
     return -(-least // batch) * batch
 
 
-def as_text(found: Mapping[str, ChipFile] | Iterable[tuple[str, ChipFile]]) -> str:
-    """Return chips by id as text, which takes a tenth of the room, and which any machine reads."""
-    paths = ((name, [file] if isinstance(file, Path) else file) for name, file in dict(found).items())
-    return json.dumps({name: [path.as_posix() for path in some] for name, some in paths})
+def packed(chips: Iterable[tuple[str, Paths]]) -> bytes:
+    """Return chips by id, which take a hundredth of the room then: a million some 10 MB."""
+    return zlib.compress(json.dumps(dict(chips)).encode())
 
 
-def of_text(text: str, *, is_split: bool) -> dict[str, ChipFile]:
-    """Return the chips by id that `as_text` has written.
+def unpacked(part: bytes) -> dict[str, Paths]:
+    """Return the chips by id that `packed` has packed."""
+    return {name: tuple(paths) for name, paths in json.loads(zlib.decompress(part)).items()}
 
-    Args:
-        text: of them.
-        is_split: whether each band has a file of its own.
+
+@dataclass
+class Parts:
+    """Chips in parts.
+
+    Attributes:
+        size: chips of a part.
+        packed: the chips of each part.
+        num_chips: of all parts.
     """
-    files = {name: tuple(map(Path, paths)) for name, paths in json.loads(text).items()}
-    return {name: paths if is_split else paths[0] for name, paths in files.items()}
+
+    size: int
+    packed: list[bytes] = field(default_factory=list)
+    num_chips: int = 0
+
+    def jobs(self, done: Collection[int]) -> list[tuple[int, bytes]]:
+        """Return what is left to do, numbered."""
+        left = (part for part in range(len(self.packed)) if part not in done)
+        return [(part, b"%d\n" % part + self.packed[part]) for part in left]
+
+    @classmethod
+    def of(cls, chips: Iterable[tuple[str, Paths]], size: int) -> Parts:
+        """Return chips in parts, never with more than one part of them in memory as they come."""
+        parts, left = cls(size), iter(chips)
+        while some := list(islice(left, size)):
+            parts.packed.append(packed(some))
+            parts.num_chips += len(some)
+        return parts
+
+    def count(self, part: int) -> int:
+        """Return how many chips a part has."""
+        return min(self.size, self.num_chips - part * self.size)
+
+    def digest(self) -> str:
+        """Return the digest of the ids and paths of all chips."""
+        digest = hashlib.sha256()
+        for part in self.packed:
+            digest.update(zlib.decompress(part))
+        return digest.hexdigest()
+
+    def sample(self, predictor: Predictor, where: Where, *, skip_broken: bool) -> NDArray[Any]:
+        """Return a few of the chips, the first that can be read, as `ChipFiles.sample` does.
+
+        Everyone is given these: by what networks are run must not depend on the part that somebody has first.
+        """
+        reason = ""
+        for part in self.packed:
+            try:
+                return predictor.files(where, unpacked(part), skip_broken=skip_broken).sample()
+            except AllBrokenError as error:
+                reason = reason or error.reason
+        raise AllBrokenError(self.num_chips, reason)
 
 
-def parts_of(found: Mapping[str, ChipFile], size: int) -> list[str]:
-    """Return chips by id in parts of `size`, each as text."""
-    chips = iter(found.items())
-    return [as_text(islice(chips, size)) for _ in range(0, len(found), size)]
+@dataclass(frozen=True)
+class Tagging:
+    """How tags are decided, on any machine.
+
+    Attributes:
+        cuts: float array (num_labels,), NaN for labels that are not scored.
+        decide: returns the tags of scores by cuts.
+    """
+
+    cuts: NDArray[np.float64]
+    decide: Callable[[Scores, NDArray[np.float64], Competition], list[str]]
+
+    def __call__(self, predictions: Predictions) -> list[str]:
+        """Return the tags of each chip."""
+        return self.decide(predictions.scores, self.cuts, predictions.competition)
 
 
-def digest_of(parts: Sequence[str]) -> str:
-    """Return the digest of the ids and files of all parts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode())
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class Scoring:
+    """What scores parts, and writes their scores, in any process.
 
-
-class PartScorer:
-    """Scores parts, with networks loaded once.
-
-    Args:
+    Attributes:
         make: makes what scores the chips.
-        head: the first chips of all, as text. Everyone takes its sample of them: by what networks are run must not
-            depend on the part that comes first.
-        place: that the chips are in; None on this machine.
+        key: that this must have, see `Predictor`.
+        sample: some chips as the networks take them.
+        where: the folder or the place that the chips are in.
         output: that the parts are written to.
         skip_broken: leave broken chips out, instead of stopping.
-        tags: returns the tags that are decided of scores; None where none are asked for.
+        tagging: how tags are decided; None where none are asked for.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Predictor],
-        head: str,
-        place: Place | None,
-        output: Output,
-        *,
-        skip_broken: bool,
-        tags: Callable[[Scores], Sequence[str]] | None,
-    ) -> None:
-        self.predictor, self.place, self.output = make(), place, output
-        self.skip_broken, self.tags = skip_broken, tags
-        files = of_text(head, is_split=self.predictor.images.is_split)
-        self.scorer = self.predictor.scorer(self.predictor.files(files, place, skip_broken=skip_broken).sample())
+    make: Callable[[], Predictor]
+    key: Mapping[str, Any]
+    sample: NDArray[Any]
+    where: Where
+    output: Output
+    skip_broken: bool
+    tagging: Tagging | None
 
-    def __call__(self, part: int, text: str) -> list[str]:
-        """Score the chips of a part and write their scores; return what there is to say of them."""
-        predictor = self.predictor
-        found = of_text(text, is_split=predictor.images.is_split)
-        files = predictor.files(found, self.place, skip_broken=self.skip_broken)
-        with reporter.silent():
-            predictions = predict_files(self.scorer, files, predictor.views, predictor.task)
-        self.output.write(part, predictions, self.tags(predictions.scores) if self.tags else None)
-        return files.remarks()
+    def __call__(self) -> Work:
+        """Load the networks, and return what scores a part with them.
+
+        Raises:
+            UserError: if this machine has other networks, or another folder of chips.
+        """
+        predictor, here = self.make(), socket.gethostname()
+        if predictor.key != self.key:
+            raise UserError(f"{predictor.said} on {here}: expected the model that was asked for; its files differ.")
+        if isinstance(self.where, Path) and not self.where.is_dir():
+            raise UserError(
+                f"No folder {self.where} on {here}. Give --images a folder that all machines share, or a URL."
+            )
+        scorer = predictor.scorer(self.sample)
+
+        def work(job: bytes) -> bytes:
+            part, packed_chips = job.split(b"\n", 1)
+            files = predictor.files(self.where, unpacked(packed_chips), skip_broken=self.skip_broken)
+            with reporter.silent():
+                predictions = predict_files(scorer, files, predictor.views, predictor.task)
+            tags = self.tagging(predictions) if self.tagging else None
+            self.output.write(int(part), predictions, predictor.task.labels, tags)
+            return json.dumps(files.remarks()).encode()
+
+        return work
