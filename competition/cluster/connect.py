@@ -17,12 +17,7 @@ from competition.common.progress import reporter
 AUTO = "auto"  # the address of the cluster that this machine is part of
 PATIENCE = 10.0  # seconds for an answer from a cluster's address; Ray itself would try for many minutes
 # Ray would count who uses it, and hide GPUs from tasks that ask for none with a line of warning for each.
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 def import_ray() -> Any:
@@ -50,6 +45,7 @@ def connected(address: str | None = None) -> Iterator[Any]:
     Args:
         address: "auto" for the cluster that this machine is part of, "host:port" for another one; None: this machine's
             cores, as a cluster of their own.
+        cpus: how many of these; None: all that this process may use.
 
     Yields:
         The package ray. Where it is connected already, that connection is used, and left as it is.

@@ -200,6 +200,13 @@ class ChipFiles:
                 batch.chips.append(chip)
         return batch
 
+    def resizing(self) -> str:
+        """Return the line that says that chips were of another size than the networks take; "" if none was."""
+        if not self.resized:
+            return ""
+        sizes, size = first(sorted(self.resized)), self.inputs.size
+        return f"Chips of {sizes} pixels are resized to {size} x {size}, what the model was trained on."
+
     def remarks(self) -> list[str]:
         """Return a line for each way in which images that were read may not be the chips that were meant."""
         lines = [f"{first(sorted(shown), NAMED)}: {what}" for what, shown in sorted(self.odd.items())]

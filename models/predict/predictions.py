@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.progress import reporter
-from competition.common.text import counted, first
+from competition.common.text import counted
 from competition.spec.competition import Competition
 from competition.task import Task
 from folds.scores import Scores
@@ -69,8 +69,7 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
     with reporter.bar(len(files.files), "predicting") as bar:
         for batch in files.batches(batch_size_for(files.recipe.input_size)):
             if files.resized and not said_resized:
-                sizes, size = first(sorted(files.resized)), files.inputs.size
-                reporter.say(f"Chips of {sizes} pixels are resized to {size} x {size}, what the model was trained on.")
+                reporter.say(files.resizing())
                 said_resized = True
             names += batch.names
             left_out += batch.broken

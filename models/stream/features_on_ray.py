@@ -47,7 +47,7 @@ class FeaturesOnRay:
         return partial(self._make, Making(workspace, recipe, split, digest, self.skip_broken))
 
     def _make(self, making: Making, asked: Sequence[Asked]) -> Generator[NDArray[np.float16]]:
-        groups = list(grouped(asked))
+        groups = list(grouped(asked, VECTORS))
         jobs = [(number, as_job(group)) for number, group in enumerate(groups)]
         with shared_word(making.workspace.root) as word:
             made = dealt(self.cluster, jobs, making, word=word, in_order=True)
@@ -96,9 +96,10 @@ class Making:
         return lambda job: b"".join(made.tobytes() for made in made_by(runner, chips, of_job(job)))
 
 
-def grouped(asked: Sequence[Asked], least: int = VECTORS) -> Iterator[list[Asked]]:
+def grouped(asked: Sequence[Asked], least: int) -> Iterator[list[Asked]]:
     """Yield what is asked for in groups of so many features, or a batch more."""
-    group, number = list[Asked](), 0
+    group: list[Asked] = []
+    number = 0
     for rows, views in asked:
         group.append((rows, views))
         number += len(rows) * len(views)

@@ -162,6 +162,6 @@ class Scoring:
                 predictions = predict_files(scorer, files, predictor.views, predictor.task)
             tags = self.tagging(predictions) if self.tagging else None
             self.output.write(int(part), predictions, predictor.task.labels, tags)
-            return json.dumps(files.remarks()).encode()
+            return json.dumps([*filter(None, [files.resizing()]), *files.remarks()]).encode()
 
         return work

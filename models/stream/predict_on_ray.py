@@ -21,7 +21,7 @@ from models.stream.deal import Cluster, dealt
 from models.stream.output import MARKER, Output
 from models.stream.parts import CHIPS, Parts, Scoring, Tagging, chips_a_part
 
-SHOWN = 5
+SHOWN = 5  # lines of a kind
 PARTS = ".parts"  # ends the name of the folder from which a CSV file is made
 
 
@@ -103,11 +103,13 @@ def predict_on_ray(
 def _score(cluster: Cluster, parts: Parts, done: set[int], scoring: Scoring) -> None:
     place = scoring.output.place
     sharing = shared_word(Path(place.root)) if place.is_local else nullcontext()
+    heard = set[str]()
     with reporter.bar(parts.num_chips, "predicting") as bar, sharing as word:
         bar.update(sum(map(parts.count, done)))
         for part, said in dealt(cluster, parts.jobs(done), scoring, word=word):
             bar.update(parts.count(part))
-            for line in json.loads(said):
+            for line in set(json.loads(said)) - heard if len(heard) < SHOWN else ():
+                heard.add(line)
                 reporter.say(line)
 
 

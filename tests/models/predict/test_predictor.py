@@ -91,7 +91,7 @@ def test_a_store_that_refuses_stops_the_work_even_where_broken_chips_are_left_ou
 
 
 def test_an_empty_place_is_named(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(UserError, match="No chips in memory:.*nothing: expected files ending in"):
+    with pytest.raises(UserError, match=r"No chips in memory:.*nothing: expected files ending in"):
         predict_chips(predictor_for(), "memory://nothing")
     shutil.rmtree(folder)
     with pytest.raises(UserError, match=f"^No folder {folder}"):

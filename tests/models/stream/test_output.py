@@ -80,17 +80,16 @@ def test_a_byte_that_has_changed_is_named_or_changes_nothing(tmp_path: Path) -> 
     path = tmp_path / "parts" / "part-00000.parquet"
     output.write_csv(tmp_path / "right.csv", 1, COLUMNS)
     whole, right = path.read_bytes(), (tmp_path / "right.csv").read_bytes()
-    refused = 0
+    said = set[str]()
     for place in range(0, len(whole), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         try:
             output.write_csv(tmp_path / "joined.csv", 1, COLUMNS)
         except UserError as error:
-            assert "part-00000.parquet is damaged. Take it away, and run the same command again." in str(error)
-            refused += 1
+            said.add(str(error))
         else:
             assert (tmp_path / "joined.csv").read_bytes() == right
-    assert refused > len(whole) // 20
+    assert said == {f"{path} is damaged. Take it away, and run the same command again."}
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="is damaged"):
         output.write_csv(tmp_path / "never.csv", 1, COLUMNS)
