@@ -57,7 +57,7 @@ def dealt(
     """
     with connected(cluster.address) as ray, heeded():
         needs = Room.of(ray).needs(cluster.cpus, gpu=True)
-        around, processes = Surroundings(threads=needs["cpus"], word=word), min(len(jobs), _processes(ray, needs))
+        around, processes = Surroundings(word=word), min(len(jobs), _processes(ray, needs))
         try:
             with _quiet(), turned_aside(2):  # Ray's core has a line to say of every process that Ray Data begins
                 batches = iter(_batches(jobs, (load, around), needs, processes, in_order=in_order))

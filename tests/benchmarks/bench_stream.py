@@ -3,8 +3,8 @@
     python -m tests.benchmarks.bench_stream speed --workspace DIR --model mobilenet_v2_levels --images CHIPS
     python -m tests.benchmarks.bench_stream memory --chips 50000,250000,1000000
 
-Both run `predict` as users run it, in a process of its own, on names that are hard links to some chips: listing, reading
-and decoding, scoring and writing are those of as many files.
+Both run `predict` as users run it, in a process of its own, on names that are hard links to some chips: listing,
+reading, decoding, scoring and writing are those of as many files.
 
 `speed` lets the two take turns, as the speed of a shared machine changes from minute to minute. What a process takes
 until it has scored its first part, with Ray's and the network's start, is shown apart; the rate is that of all chips
