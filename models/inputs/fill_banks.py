@@ -47,6 +47,7 @@ def fill_banks(
     workspace: Workspace,
     recipe: Recipe,
     elsewhere: Elsewhere | None = None,
+    /,
     *,
     skip_broken: bool = False,
     no_test: bool = False,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +23,8 @@ import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.scores import Scores
-from models.predict.predictor import predict_chips
+from models.predict.predictor import Predictor, predict_chips
+from models.predict.scorer import Scorer
 from models.predict.trained_model import predictor_in
 from models.stream.deal import Cluster
 from models.stream.parts import Tagging
@@ -126,26 +131,48 @@ def copied(trained: Workspace, folder: Path, times: int) -> Path:
     return folder
 
 
+def dying(workspace: Workspace, died: Path) -> Predictor:
+    """Return what scores chips, and dies once, as it has the third of its batches."""
+    predictor, batches = predictor_in(workspace, "tiny"), itertools.count(1)
+
+    def scorer(sample: np.ndarray) -> Scorer:
+        score = predictor.scorer(sample)
+
+        def scored(under_views: Iterable[np.ndarray]) -> np.ndarray:
+            if next(batches) == 3 and not died.exists():
+                died.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return score(under_views)
+
+        return scored
+
+    return replace(predictor, scorer=scorer)
+
+
 class TestOnACluster:
     pytestmark = on_a_cluster
 
     def test_scores_are_those_of_one_process_though_a_worker_is_killed(self, trained: Workspace, tmp_path) -> None:
-        chips = copied(trained, tmp_path / "chips", 50)
-        here = ["--workspace", str(trained.root), "--model", "tiny", "--images", str(chips), "--tags", "--cpus", "1"]
+        chips = copied(trained, tmp_path / "chips", 100)
         one = predict_chips(predictor_in(trained, "tiny"), chips)
-        make = partial(predictor_in, trained, "tiny")
+        make = partial(dying, trained, tmp_path / "died")
         made = predict_on_ray(make, str(chips), str(tmp_path / "parts"), Cluster(cpus=1), least=1)
-        assert made.num_parts == 3
+        assert (tmp_path / "died").exists()
+        assert made.num_parts == 6
         assert read(tmp_path / "parts").names == one.scores.names
         np.testing.assert_array_equal(read(tmp_path / "parts").values, one.scores.values)
-        (chips / "3_train_7.jpg").write_bytes(b"half")
+
+    def test_a_broken_chip_stops_it_in_one_line(self, trained: Workspace, tmp_path: Path) -> None:
+        chips = copied(trained, tmp_path / "chips", 2)
+        here = ["--workspace", str(trained.root), "--model", "tiny", "--images", str(chips), "--tags", "--cpus", "1"]
+        (chips / "1_train_7.jpg").write_bytes(b"half")
         env = {**os.environ, "PYTHONPATH": str(Path(run.__file__).parent)}
         command = [sys.executable, run.__file__, "predict", *here, "--on", "ray", "--output", str(tmp_path / "x.csv")]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         (line,) = done.stderr.strip().splitlines()
         assert line.startswith("Error: Broken chip ")
-        assert line.endswith("3_train_7.jpg: it is no image of a known format. Mend it, or add --skip-broken.")
+        assert line.endswith("1_train_7.jpg: it is no image of a known format. Mend it, or add --skip-broken.")
 
     def test_chips_and_scores_may_lie_in_an_object_store(self, trained: Workspace, tmp_path: Path) -> None:
         import fsspec
