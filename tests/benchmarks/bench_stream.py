@@ -8,7 +8,7 @@ reading, decoding, scoring and writing are those of as many files.
 
 `speed` lets the two take turns, as the speed of a shared machine changes from minute to minute. What a process takes
 until it has scored its first part, with Ray's and the network's start, is shown apart; the rate is that of all chips
-after it.
+after it, by the clock and by the CPU seconds of all processes together, which others at work change less.
 
 `memory` scores made-up chips with a tiny network on two processes of one core each. Counted is memory of their own
 (RssAnon, read five times a second, Linux) of the process that deals, of the largest that scores, and of Ray's together.
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ def link(sources: Sequence[Path], folder: Path, number: int) -> None:
 
 
 @contextmanager
-def timed(times: list[tuple[float, int]]) -> Iterator[None]:
-    """Note when how many chips were done, as the progress bar is told."""
+def timed(times: list[tuple[float, float, int]]) -> Iterator[None]:
+    """Note when how many chips were done, and by how many CPU seconds, as the progress bar is told."""
     update = progress.Bar.update
 
     def noted(bar: progress.Bar, number: int = 1) -> None:
-        times.append((time.monotonic(), number))
+        times.append((time.monotonic(), cpu_seconds(), number))
         update(bar, number)
 
     progress.Bar.update = noted
@@ -75,13 +75,27 @@ def main() -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def once(part: int, command: tuple[str, ...]) -> None:
     """Run a command, and print what it took up to so many chips, and the chips a second after these."""
-    started, times = time.monotonic(), list[tuple[float, int]]()
+    started, times = time.monotonic(), list[tuple[float, float, int]]()
     with timed(times):
         run.main(list(command), standalone_mode=False)
-    when, done = np.array([at for at, _ in times]), np.cumsum([number for _, number in times])
+    when, cpu, numbers = np.array(times).T
+    done = np.cumsum(numbers)
     first = int(np.searchsorted(done, part))
-    rate = (done[-1] - done[first]) / (when[-1] - when[first])
-    print(json.dumps({"start": when[first] - started, "rate": rate, "all": time.monotonic() - started}))
+    rates = [(done[-1] - done[first]) / (each[-1] - each[first]) for each in (when, cpu)]
+    ended = time.monotonic() - started
+    print(json.dumps({"rate": rates[0], "by CPU": rates[1], "start": when[first] - started, "all": ended}))
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of all that it began."""
+    known, below, ticks = processes(), {os.getpid()}, 0
+    while more := {number for number, (parent, _) in known.items() if parent in below} - below:
+        below |= more
+    for number in below:
+        with suppress(OSError):
+            fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @main.command()
@@ -113,17 +127,15 @@ def speed(root: Path, model: str, images: Path, size: int, parts: int, rounds: i
                 == Path(f"{scratch}/one process-{number}.csv").read_bytes()
             )
             assert same, "the scores differ"
-    rates = {name: [each["rate"] for each in of_name] for name, of_name in taken.items()}
+    keys = ("rate", "by CPU", "start", "all")
     rows = [
-        [name, *(f"{statistics.median(each[key] for each in of_name):,.1f}" for key in ("rate", "start", "all"))]
-        for name, of_name in taken.items()
+        [name, *(f"{statistics.median(e[key] for e in each):,.1f}" for key in keys)] for name, each in taken.items()
     ]
-    print(table(["", "chips a second", "start, s", "all, s"], rows))
-    pairs = [ray / one for one, ray in zip(rates["one process"], rates["Ray"], strict=True)]
-    print(
-        f"{parts * part:,} chips; Ray's rate is {statistics.median(pairs):.1%} of one process's, by pairs "
-        f"{', '.join(f'{pair:.1%}' for pair in pairs)}."
-    )
+    print(table(["", "chips a second", "chips a CPU second", "start, s", "all, s"], rows))
+    for key in keys[:2]:
+        pairs = [ray[key] / one[key] for one, ray in zip(taken["one process"], taken["Ray"], strict=True)]
+        shown = ", ".join(f"{pair:.1%}" for pair in pairs)
+        print(f"{key}: Ray's is {statistics.median(pairs):.1%} of one process's; by pairs {shown}.")
 
 
 def processes() -> dict[int, tuple[int, str]]:

@@ -44,3 +44,18 @@ def test_what_a_protocol_needs_is_named(monkeypatch) -> None:
     monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
     with pytest.raises(UserError, match=r"s3://b/p needs s3fs, which is not installed: pip install"):
         Place.of("s3://b/p")
+
+
+def test_files_are_found_fetched_within_a_limit_and_removed(place: Place, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(2000))
+    for name in ("two", "one", "in/three"):
+        place.send(source, name)
+    assert place.walk() == ["in/three", "one", "two"]
+    assert (place.fetch("in/three", target, 2000), target.stat().st_size) == ("", 2000)
+    assert place.fetch("one", target, 1999) == "it holds more than 2 kB"
+    assert place.fetch("none", target, 2000) == "it is not there"
+    place.remove(["one", "in/three"])
+    assert place.walk() == ["two"]
+    place.remove(["two"])
+    assert place.names_in("") == []
