@@ -9,7 +9,7 @@ cloud's files), and no line shows any.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.common.text import without_secrets
+from competition.common.text import readable, without_secrets
 from competition.remote.reaching import is_url, reaching
 
 CHUNK = 2**20  # bytes read at once
@@ -91,6 +91,16 @@ class Place:
             return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "file")
         return []
 
+    def walk(self) -> list[str]:
+        """Return the paths within the place of all files in it, sorted, with "/" between folders.
+
+        Raises:
+            UserError: if it is not there, or cannot be reached.
+        """
+        with reaching(self.url):
+            found = self.fs.find(self.root)
+        return sorted(path.removeprefix(f"{self.root}/") for path in found)
+
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield what a file holds, piece by piece.
 
@@ -106,6 +116,40 @@ class Place:
                 if not chunk:
                     return
                 yield chunk
+
+    def fetch(self, name: str, target: Path, most: int) -> str:
+        """Bring a file to this machine; return "", or why it is not to be had, where that is for this file alone.
+
+        Args:
+            name: of the file.
+            target: where it goes.
+            most: bytes; of a file that has more, or says so, these are not brought.
+
+        Raises:
+            UserError: if the place fails, or does not allow it.
+        """
+        try:
+            with (
+                reaching(f"{self.url}/{name}", missing_ok=True),
+                self.fs.open(self.path(name), "rb") as file,
+                target.open("wb") as copy,
+            ):
+                while chunk := file.read(CHUNK):
+                    if copy.tell() + len(chunk) > most:
+                        return f"it holds more than {readable(most)}"
+                    copy.write(chunk)
+        except FileNotFoundError:
+            return "it is not there"
+        return ""
+
+    def remove(self, *names: str) -> None:
+        """Remove files, those that are there, and the place itself where it is a folder that is empty then."""
+        for name in names:
+            with suppress(FileNotFoundError), reaching(f"{self.url}/{name}", missing_ok=True):
+                self.fs.rm_file(self.path(name))
+        if self.is_local:
+            with suppress(OSError):
+                self.fs.rmdir(self.root)
 
     def send(self, source: Path, name: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
         """Write a file of this machine to the place, whole or not at all.
@@ -144,11 +188,6 @@ class Place:
             with suppress(Exception):
                 self.fs.rm_file(part)
             raise
-
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
-        with suppress(FileNotFoundError), reaching(f"{self.url}/{name}", missing_ok=True):
-            self.fs.rm_file(self.path(name))
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

@@ -79,9 +79,17 @@ def test_a_file_of_another_machine_has_its_name_once_it_is_whole(tmp_path: Path)
     assert {path: fs.cat(path) for path in fs.find("/team")} == {"/team/m/a.json": b"whole"}
 
 
-def test_what_is_removed_is_gone(place: Place, tmp_path: Path) -> None:
-    (tmp_path / "source").write_text("x")
-    place.send(tmp_path / "source", "a.json")
+def test_files_are_found_fetched_within_a_limit_and_removed(place: Place, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(2000))
+    for name in ("two", "one", "in/three"):
+        place.send(source, name)
+    assert place.walk() == ["in/three", "one", "two"]
+    assert (place.fetch("in/three", target, 2000), target.stat().st_size) == ("", 2000)
+    assert place.fetch("one", target, 1999) == "it holds more than 2 kB"
+    assert place.fetch("none", target, 2000) == "it is not there"
+    place.remove("one", "in/three")
+    assert place.walk() == ["two"]
     for _ in range(2):
-        place.remove("a.json")
-    assert place.size("a.json") is None
+        place.remove("two")
+    assert place.names_in("") == []
