@@ -66,6 +66,35 @@ def changed_since(folder: Path, *, by_reading: bool = False) -> list[str] | None
     return changed
 
 
+class Unpacked:
+    """What was noted of files, whichever unpacked folders they lie in."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, tuple[Path, dict[str, Noted]] | None] = {}
+
+    def is_changed(self, path: Path) -> bool:
+        """Whether a file lies in a folder that was unpacked, and holds something else than then.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        if not (known := self._noted_of(path.parent)):
+            return False
+        noted = known[1].get(path.relative_to(known[0]).as_posix())
+        return noted is not None and noted.sum is not None and noted.sum != _sum_of(path)
+
+    def _noted_of(self, folder: Path) -> tuple[Path, dict[str, Noted]] | None:
+        if folder not in self._folders:
+            found = None
+            if folder.name and kept_beside(folder).is_file():
+                with suppress(UserError):  # a damaged record says nothing
+                    found = folder, read_record(kept_beside(folder), _parse, version=FORMAT)
+            elif folder.name:
+                found = self._noted_of(folder.parent)
+            self._folders[folder] = found
+        return self._folders[folder]
+
+
 def _differing(before: Mapping[str, Noted], now: Mapping[str, Noted]) -> list[str]:
     return sorted(
         name
@@ -99,15 +128,17 @@ def _look(folder: Path, before: Mapping[str, Noted]) -> dict[str, Noted]:
 
 
 def _look_at(path: Path, before: Noted | None) -> Noted:
-    value = 0
     try:
         state = path.stat()
         stamp = state.st_size, state.st_mtime_ns, state.st_ctime_ns
-        if before is not None and before[1:] == stamp:
-            return before
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                value = zlib.crc32(chunk, value)
+        return before if before is not None and before[1:] == stamp else Noted(_sum_of(path), *stamp)
     except OSError:
         return Noted(None)
-    return Noted(value, *stamp)
+
+
+def _sum_of(path: Path) -> int:
+    value = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            value = zlib.crc32(chunk, value)
+    return value
