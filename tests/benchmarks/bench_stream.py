@@ -21,8 +21,9 @@ Measured on two cores that others used too (load 7 to 15), MobileNetV2 at 64 px,
     Ray                     226.2                 275.6        43.7      82.5
 
 The clock flatters Ray there, whose processes the system gives a share of their own beside those of others. By CPU
-seconds, Ray's own processes included, its rate is 93.6 % of one process's (by pairs 86.0, 93.6 and 95.5 %). What Ray
-takes is a twentieth of a core all the time, whatever the network: of two cores at full use 2.5 %.
+seconds, Ray's own processes included, its rate is 93.6 % of one process's (by pairs 86.0, 93.6 and 95.5 %; 78.2 % of
+one more, at load 15). Ray's processes take their share by the second, so that a busy machine makes it larger; on a
+quiet one it is still to be measured.
 
          chips    deals, MB    scores, MB    Ray, MB
         50,000          136           453        582
