@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,13 @@ from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
+from models.stream.command import predict_flags, run_predict
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
-    from models.predict.predictions import Predictions
+    from models.predict.predictor import Predictor
     from models.runs.status import Status
+    from models.stream.parts import Tagging
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -86,40 +89,23 @@ def _chips_at_hand(model: str, workspace: Workspace) -> Path | None:
 
 @click.command()
 @in_workspace
-@click.option("--model", required=True, shell_complete=of_models, help="a trained model, or a file of `export`")
-@click.option("--images", type=FOLDER, required=True, help="folder of chips")
-@click.option("--output", type=FILE, required=True, help="CSV file to write: ids and one column per label")
-@click.option("--tags", is_flag=True, help="add a column with the decided tags")
-@click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
-def predict(workspace: Workspace, model: str, images: Path, output: Path, tags: bool, skip_broken: bool) -> None:
-    """Score any folder of chips with a trained model, averaged over its folds and views."""
-    from competition.common.files import check_writable
-    from folds.score_store import ScoreStore
-    from models.export.export import is_file
-    from models.export.predict_with_file import predict_with_file
-    from models.predict.trained_model import predict_folder
-
-    check_writable(output)
-    if is_file(model):
-        predictions = predict_with_file(Path(model), images, skip_broken=skip_broken)
-    else:
-        predictions = predict_folder(workspace, ScoreStore.of(workspace), model, images, skip_broken=skip_broken)
-    predictions.write(output, _tags_of(predictions, model, workspace) if tags else None)
-    click.echo(predictions.text(output))
+@predict_flags
+def predict(workspace: Workspace, model: str, tags: bool, **options: Any) -> None:
+    """Score any chips with a trained model, averaged over its folds and views: here, or millions of them on Ray."""
+    run_predict(workspace, partial(_tagging_of, workspace, model) if tags else None, model=model, **options)
 
 
-def _tags_of(predictions: Predictions, model: str, workspace: Workspace) -> list[str]:
-    """Return the tags decided for each chip, and say by which cuts."""
-    from competition.tables.write import to_tags
+def _tagging_of(workspace: Workspace, model: str, predictor: Predictor) -> Tagging:
+    """Return how the tags of a model are decided, and say by which cuts."""
+    from models.stream.parts import Tagging
     from submissions.choose.cuts import better_cuts, cuts_of
-    from submissions.decide.decisions import decide
+    from submissions.decide.decisions import tags_of
 
-    scores, competition = predictions.scores, predictions.competition
-    cuts = cuts_of(model, workspace) if predictions.cuts is None else predictions.cuts
-    click.echo(predictions.decided_by(cuts))
-    if predictions.cuts is None and (better := better_cuts(model, workspace)):
+    cuts = cuts_of(model, workspace) if predictor.cuts is None else predictor.cuts
+    click.echo(predictor.decided_by(cuts))
+    if predictor.cuts is None and (better := better_cuts(model, workspace)):
         click.echo(better)
-    return to_tags(decide(scores.values, cuts, competition), competition)
+    return Tagging(cuts, tags_of)
 
 
 @click.command()

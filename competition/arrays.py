@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
+from competition.common.errors import UNREADABLE, UnreadableError, UserError
 from competition.common.files import replace_atomically
 from competition.common.folders import check_room
 from competition.common.interrupts import check
@@ -67,14 +67,14 @@ def mapping(path: Path) -> Iterator[None]:
     """Say so where the file system maps no files into memory.
 
     Raises:
-        UserError: if it does not.
+        UnreadableError: if it does not.
     """
     try:
         yield
     except OSError as error:
         if error.errno not in NOT_KNOWN:
             raise
-        raise UserError(
+        raise UnreadableError(
             f"Cannot map {path} into memory, as chips and features are: its file system cannot do that "
             f"({error.strerror}). Give a --workspace on a disk of this machine."
         ) from error
@@ -92,7 +92,7 @@ def opened(
         mode: "r" to read, "r+" to fill.
 
     Raises:
-        UserError: if the file system maps no files.
+        UnreadableError: if it is there and cannot be read, or the file system maps no files.
     """
     try:
         # NumPy warns of names of types that only damage brings.
@@ -100,6 +100,10 @@ def opened(
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except UserError:
         raise
+    except OSError as error:
+        if error.errno in UNREADABLE:
+            raise UnreadableError.of(path, error) from error
+        return None
     except Exception:  # NumPy reads the head as Python, and raises whatever that raises where a byte of it is wrong
         return None
     fits = array.ndim == len(shape) and all(e in (None, r) for e, r in zip(shape, array.shape, strict=True))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.common.locks import locked
+from competition.common.locks import BusyError, lock_of, locked
 from competition.common.text import REASON, cut
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
     path.parent.mkdir(parents=True, exist_ok=True)
     check_pages(path)
     try:
-        with locked(path.with_name(f".{path.name}.lock")):  # two processes must not both make the tables
+        with locked(lock_of(path)):  # two processes must not both make the tables
             if not path.exists():
                 # Whole or not at all: Optuna would not add an index that is missing, and then begin studies twice.
                 with replace_atomically(path) as temporary:
@@ -72,7 +72,8 @@ def refusal(path: Path, error: Exception) -> UserError:
         root = root.__cause__
     cause = cut(str(root).splitlines()[0], REASON)
     advice = next((advice for words, advice in ADVICE.items() if words in cause), "Move the file away and run this")
-    return UserError(f"Cannot use the studies in {path}: {cause}. {advice} again.")
+    kind = BusyError if "is locked" in cause else UserError
+    return kind(f"Cannot use the studies in {path}: {cause}. {advice} again.")
 
 
 def check_pages(path: Path) -> None:

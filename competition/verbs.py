@@ -66,11 +66,12 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
 @data.command()
 @in_workspace
 @click.option("--from", "source", type=FOLDER, required=True, help="folder of Kaggle's files, packed or unpacked")
-def prepare(workspace: Workspace, source: Path) -> None:
+@click.option("--reread", is_flag=True, help="read unpacked chips whose size and time are as they were, too")
+def prepare(workspace: Workspace, source: Path, reread: bool) -> None:
     """Find the chips and tables in a folder: unpack archives, use unpacked folders where they lie."""
     from competition.data.prepare import prepare as prepare_data
 
-    click.echo(prepare_data(workspace, source).text())
+    click.echo(prepare_data(workspace, source, reread=reread).text())
     show_next("data check")
 
 

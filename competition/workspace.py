@@ -16,7 +16,9 @@ Layout of a workspace:
     optuna.db                   studies
     mlruns/                     MLflow's runs, of `--track mlflow`
     downloads/                  Kaggle's files, as they were downloaded
-    ledger.db                   every submission, and what became of it
+    ledger.db, ledger.json      every submission, and what became of it; the copy, from which it is made again
+    slurm/                      jobs of `--on slurm`: their logs, and what submitit hands over
+    .pulled/                    what an interrupted `workspace pull` has brought
 """
 
 from __future__ import annotations
@@ -120,6 +122,16 @@ class Workspace:
     def downloads(self) -> Path:
         """Kaggle's files, as they were downloaded."""
         return self.root / "downloads"
+
+    @property
+    def slurm(self) -> Path:
+        """Jobs of `--on slurm`: their logs, and what submitit hands over."""
+        return self.root / "slurm"
+
+    @property
+    def pulled(self) -> Path:
+        """What `workspace pull` has brought and that is not whole yet."""
+        return self.root / ".pulled"
 
     @property
     def ledger(self) -> Path:

@@ -96,9 +96,17 @@ class KeptFolds:
         return UNNAMED if self.noted is None else self.noted.command(self.workspace)
 
     @property
+    def is_bound(self) -> bool:
+        """Whether there is a table, or something that was made with one.
+
+        `folds.json` alone is of a start, or a pull, that was killed before it wrote the table, and binds to nothing.
+        """
+        return self.path.exists() or bool(self.scored)
+
+    @property
     def is_known(self) -> bool:
-        """Whether there is a table, or something that was made with one."""
-        return self.path.exists() or self.noted is not None or bool(self.scored)
+        """Whether there is a table, or something that knows of one."""
+        return self.is_bound or self.noted is not None
 
     def read(self) -> FoldTable:
         """Read the table.

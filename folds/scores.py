@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,13 @@ def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
     if not np.isnan(values[:, ~scored]).all():
         raise ValueError("Scores must be numbers in [0, 1], or NaN for every chip of a label that is not scored.")
     return np.asarray(scored)
+
+
+def write_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Write tables of scores of the same columns to `path`, one after another as one CSV, atomically."""
+    with replace_atomically(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        for number, table in enumerate(tables):
+            table.to_csv(file, index=False, header=not number, float_format="%.6f")
 
 
 def read_arrays(path: Path, names: Sequence[str], most: int | None = None) -> dict[str, NDArray[Any]]:
@@ -139,9 +146,7 @@ class Scores:
         scored = zip(competition.labels, self.values.T, self.scored, strict=True)
         columns = {label: values for label, values, is_scored in scored if is_scored}
         last = {} if tags is None else {"tags": tags}
-        with replace_atomically(path) as temporary:
-            table = pd.DataFrame({competition.tables.id_column: self.names, **columns, **last})
-            table.to_csv(temporary, index=False, float_format="%.6f")
+        write_tables(path, [pd.DataFrame({competition.tables.id_column: self.names, **columns, **last})])
 
     @classmethod
     def read(cls, path: Path) -> Scores:

@@ -9,6 +9,7 @@ import re
 import shlex
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from competition.common.errors import UserError
 from competition.common.text import first
 from competition.workspace import Workspace
 from models.backend.kept import RECORD, files_fit
-from models.backend.seals import check_onnx, check_seal
+from models.backend.seals import MANIFEST, MANIFEST_KEY, SEAL, check_onnx, check_seal
 from models.inputs.bank_files import rows_in, sums_in
 from models.runs.folders import restart_command
 
@@ -42,7 +43,7 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
     for path in sorted(workspace.auto.glob("[!.]*/*.json")):
         yield look_at_record(path, "auto", f"auto --name {path.parent.name} --minutes M")
     for path in sorted(workspace.root.iterdir() if workspace.root.is_dir() else []):
-        if path.suffix in (".keras", ".onnx", ".zip"):
+        if path.suffix in (".keras", ".onnx", ".zip") and not _is_of_others(path):
             again = f"export --model MODEL --output {shlex.quote(str(path))}"
             yield look(path, "exported models", partial(_exported, path), again)
 
@@ -85,6 +86,17 @@ def _view(path: Path) -> bool:
 def _converted(folder: Path) -> None:
     if not files_fit(folder):
         raise UserError(f"{folder} is damaged. {AGAIN}")
+
+
+def _is_of_others(path: Path) -> bool:
+    """Whether a file is whole and no exported model: an archive without a manifest, a network without ours."""
+    with suppress(Exception):  # it is damaged, or cannot be read: that is looked at
+        if path.suffix == ".onnx":
+            content = path.read_bytes()
+            return content.startswith(b"\x08") and not any(word.encode() in content for word in (SEAL, MANIFEST_KEY))
+        with zipfile.ZipFile(path) as archive:
+            return MANIFEST not in archive.namelist()
+    return False
 
 
 def _exported(path: Path) -> bool:

@@ -72,7 +72,7 @@ def fold(
 @model_flags
 @job_flags
 @place_flags(RAY, SLURM)
-@click.option("--slurm", help="of each job on Slurm, such as partition=gpu,time=600", panel=HEADING)
+@click.option("--slurm", help="of each job on Slurm, such as gpus_per_node=1,time=600", panel=HEADING)
 @click.option("--print-jobs", is_flag=True, panel=HEADING, help="show the commands that several processes may share")
 @click.option("--prepare", is_flag=True, panel=HEADING, help="make what the folds share, and train nothing")
 @recipe_flags
@@ -112,6 +112,7 @@ def train(
 @click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping")
 @click.option("--no-test", is_flag=True, help="the labelled chips only")
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
+@place_flags(RAY)
 @recipe_flags
 def features(
     workspace: Workspace,
@@ -119,15 +120,24 @@ def features(
     name: str | None,
     overrides: dict[str, Any],
     recipes: Path | None,
-    **options: bool,
+    skip_broken: bool,
+    no_test: bool,
+    on: str,
+    **cluster: Any,
 ) -> None:
     """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
     from models.inputs.fill_banks import bank_recipe, fill_banks
     from models.runs.model_recipe import ModelRequest
 
+    elsewhere, options = None, {"skip_broken": skip_broken, "no_test": no_test}
+    if on == RAY:
+        from models.stream.deal import Cluster
+        from models.stream.features_on_ray import FeaturesOnRay
+
+        elsewhere = FeaturesOnRay(workspace, Cluster(**cluster), skip_broken=skip_broken)
     requests = [ModelRequest(model, name, overrides, recipes, verb="features --models") for model in models]
     for recipe in [bank_recipe(workspace, request) for request in requests]:  # all are checked before the first
-        fill_banks(workspace, recipe, **options)
+        fill_banks(workspace, recipe, elsewhere, **options)
     flags = as_flags({"name": name, "recipes": recipes, **overrides, **options})
     show_next(f"train --models {','.join(models)}{flags}")
 

@@ -10,6 +10,7 @@ from competition.artefacts.looked import Looked, look, look_at_record
 from competition.workspace import Workspace
 from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import check_files
+from submissions.submit.entry import read_copy
 from submissions.submit.ledger import Ledger
 from submissions.submit.provenance import path_beside, read_provenance
 
@@ -26,6 +27,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
     ledger = Ledger.of(workspace)
     if workspace.ledger.exists() or ledger.was_made:
         yield look(workspace.ledger, "ledger", lambda: bool(ledger.entries()) and False)
+    if ledger.was_made:
+        yield look(ledger.copy, "ledger", lambda: bool(read_copy(ledger.copy)))
 
 
 def _submission(path: Path) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -98,6 +102,7 @@ def test_a_whole_workspace_is_said_to_be(kept: Path) -> None:
         "submissions/s.csv": "Write the submission again",
         "model.onnx": "export --model MODEL --output",
         "ledger.db": "submissions sync",
+        "ledger.json": "what Kaggle lists is found without it",
     }.items(),
 )
 def test_each_damaged_file_is_named_with_what_mends_it(kept: Path, name: str, mending: str) -> None:
@@ -117,6 +122,47 @@ def test_each_damaged_file_is_named_with_what_mends_it(kept: Path, name: str, me
     assert len(damaged["said"]) < 1000
     shown = run("data", "check", "--artefacts", "--workspace", kept, code=1)
     assert re.search(r"^\d+ artefacts in .*: 1 damaged or missing\.$", shown.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("opens", "name"),
+    [
+        ("competition.common.records:open_ordinary", "recipe.json"),
+        ("numpy:load", "identity.npy"),
+        ("pathlib:Path.read_bytes", "model.onnx"),
+    ],
+)
+def test_what_cannot_be_read_is_not_said_to_be_damaged(
+    kept: Path, opens: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = pkgutil.resolve_name(opens)
+
+    def refused(path: Path, *more: Any, **options: Any) -> Any:
+        if Path(path).name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *more, **options)
+
+    monkeypatch.setattr(opens.replace(":", "."), refused)
+    found = run_json("data", "check", "--artefacts", "--workspace", kept, code=1)
+    (finding,) = [each for each in found["findings"] if each["state"] not in ("no digest", "whole")]
+    assert finding["state"] == "unreadable"
+    assert re.fullmatch(rf"Cannot read .*{name}: Permission denied\. Allow it \(chmod u\+r\), or .*", finding["said"])
+    shown = run("data", "check", "--artefacts", "--workspace", kept, code=1)
+    assert shown.splitlines()[-1].endswith(": 1 cannot be read.")
+
+
+def test_only_exported_models_are_taken_for_such(kept: Path) -> None:
+    before = run_json("data", "check", "--artefacts", "--workspace", kept)
+    for name in ("train.zip", "others.keras"):
+        with zipfile.ZipFile(kept / name, "w") as archive:
+            archive.writestr("labels.csv", "a,b")
+    (kept / "others.onnx").write_bytes(b"\x08\x07" + bytes(500))
+    assert run_json("data", "check", "--artefacts", "--workspace", kept) == before
+    with zipfile.ZipFile(kept / "ours.zip", "w") as archive:
+        archive.writestr("planet.json", "{}")
+    content = (kept / "ours.zip").read_bytes()
+    (kept / "ours.zip").write_bytes(content[:-10])
+    assert "ours.zip is damaged" in run("data", "check", "--artefacts", "--workspace", kept, code=1)
 
 
 def test_what_cannot_be_looked_at_is_said(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

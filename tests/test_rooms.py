@@ -22,7 +22,7 @@ KERAS = {"keras", "tensorflow", "jax", "torch"}
 # which as a group are written as the room's name.
 BASE = {"competition.common", "competition.terminal"}
 TABLES = {"competition.spec", *BASE}
-FACE = {"competition", "competition.index", "competition.tables", "competition.metrics", *TABLES}
+FACE = {"competition", "competition.index", "competition.remote", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
 RECIPES = {"models.recipes", "models.backend"}
 INPUTS = {"models.networks", "models.runs", *RECIPES}
@@ -76,13 +76,14 @@ PLACES = {
     "models.linear": HEADS,
     "models.train": {"models.linear", *TRAINED},
     "models.export": TRAINED,
+    "models.stream": {"models.export", *TRAINED},
     "models.plan": HEADS,
     "models.auto": {"models.plan", "models.train", *TRAINED},
     "models.tune": {"models.train", *TRAINED},
     "models.how": {"models.runs", *RECIPES},
     "models.artefacts": INPUTS | {"models.inputs"},
     "models.cluster": {"models.train", *TRAINED},
-    "models.verbs": {"models.cluster", "models.tune", "models.train", *TRAINED},
+    "models.verbs": {"models.cluster", "models.stream", "models.tune", "models.train", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,
     "submissions.measure": NAMES,
@@ -143,6 +144,8 @@ TESTED_IN: dict[str, str] = {
     "models.export.keras_file": "models/export/test_formats.py",
     "models.export.onnx_file": "models/export/test_formats.py",
     "models.export.openvino_file": "models/export/test_formats.py",
+    "competition.remote.notes": "models/stream/test_output.py",
+    "models.stream.command": "models/stream/test_predict_on_ray.py",
     "models.predict.load_networks": "models/predict/test_trained_model.py",
     "models.tune.work": "models/tune/test_tune.py",
     "models.verbs": "test_chain.py",

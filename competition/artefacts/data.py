@@ -61,11 +61,12 @@ def _tables(workspace: Workspace, layout: Layout) -> Iterator[Looked]:
 def _folder(folder: Path) -> bool:
     if not folder.is_dir():
         raise UserError(f"{folder} is gone.", command=AGAIN)
-    changed = changed_since(folder)
+    changed = changed_since(folder, by_reading=True)
     if changed:
         number = counted(len(changed), "file")
         raise UserError(
-            f"{folder} is not as it was unpacked: {number} lost or changed, {first(changed)}.", command=AGAIN
+            f"{folder} is not as it was unpacked: {number} lost or changed, {first(changed)}.",
+            command=f"{AGAIN} --reread",
         )
     return changed is not None and kept_beside(folder).exists()
 

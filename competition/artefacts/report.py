@@ -30,18 +30,18 @@ class Artefacts:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is damaged."""
-        return not self._of("damaged")
+        """Whether nothing is damaged, and all could be read."""
+        return not self._of("damaged") and not self._of("unreadable")
 
     def text(self) -> str:
-        """Return what is damaged, what was not looked at, a table by kind, and the verdict as the last line."""
-        lines = [f"damaged  {each.said}" for each in self._of("damaged")]
+        """Return a table by kind, what is damaged, unreadable or not looked at, and the verdict as the last line."""
+        lines = [f"{state:<10}  {each.said}" for state in ("damaged", "unreadable") for each in self._of(state)]
         if bare := self._of("no digest"):
             paths = first(each.path.relative_to(self.root) for each in bare)
             lines.append(
-                f"note     {counted(len(bare), 'file')} without a digest, of earlier versions or of SQLite: {paths}."
+                f"note        {counted(len(bare), 'file')} without a digest, of earlier versions or of SQLite: {paths}."
             )
-        lines += [f"note     {each.said}" for each in self._of("not looked at")]
+        lines += [f"note        {each.said}" for each in self._of("not looked at")]
         return "\n\n".join(part for part in (self._table(), "\n".join(lines), self._verdict()) if part)
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,9 +70,10 @@ class Artefacts:
     def _verdict(self) -> str:
         if not self.looked:
             return f"{self.root} keeps nothing yet."
-        number = len(self._of("damaged"))
-        seen = f"{counted(len(self.looked), 'artefact')} in {self.root}"
-        return f"{seen}: {number} damaged or missing." if number else f"{seen}: none is damaged."
+        damaged, unreadable = len(self._of("damaged")), len(self._of("unreadable"))
+        found = [f"{damaged} damaged or missing"] if damaged else []
+        found += [f"{unreadable} cannot be read"] if unreadable else []
+        return f"{counted(len(self.looked), 'artefact')} in {self.root}: {', '.join(found) or 'none is damaged'}."
 
 
 def look_at_artefacts(workspace: Workspace, keepers: Sequence[str]) -> Artefacts:

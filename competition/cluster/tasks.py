@@ -12,7 +12,7 @@ from typing import Any
 from competition.cluster.connect import cores
 from competition.cluster.shared import Word
 from competition.cluster.threads import limit_threads, threads_here
-from competition.common.errors import UserError
+from competition.common.errors import UserError, as_command, command_at_work
 from competition.common.interrupts import check, heeded
 from competition.common.progress import reporter
 
@@ -66,6 +66,7 @@ class Surroundings:
         word: in the folder that the machines must share, if there is one.
         environment: further variables.
         folder: that relative paths are of, where the machine has it.
+        command: what the verb at work was called with, as `command_at_work` has it.
     """
 
     threads: int = field(default_factory=threads_here)
@@ -74,6 +75,7 @@ class Surroundings:
         default_factory=lambda: {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     )
     folder: Path = field(default_factory=Path.cwd)
+    command: dict[str, Any] = field(default_factory=command_at_work)
 
     def call(self, call: Callable[..., Any], arguments: tuple[Any, ...], *_: Any) -> Any:
         """Make a call here, in a fresh process."""
@@ -83,7 +85,8 @@ class Surroundings:
             os.chdir(self.folder)
         if self.word:
             self.word.check()
-        return call(*arguments)
+        with as_command(self.command):
+            return call(*arguments)
 
 
 def run_tasks(ray: Any, calls: Sequence[Call], around: Surroundings) -> Iterator[Ended]:

@@ -28,6 +28,11 @@ def threads_here() -> int:
     for name in ("PLANET_THREADS", TENSORFLOW):
         with suppress(KeyError, ValueError):
             return max(1, int(os.environ[name]))
+    return cores_seen()
+
+
+def cores_seen() -> int:
+    """Return for how many cores libraries make threads: a container's share of the machine they do not see."""
     with suppress(AttributeError):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
+
+from competition.common.text import cut, spelled_out, without_secrets
 
 GIVEN = "given"  # in the context of a verb: the arguments as they were given
 LONGEST = 1500  # characters of a line, before the command: a name in it may be a whole file
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what a disk fails of
+# What the system answers where a file is there and cannot be read: rights, failing disks and servers, lack of memory.
+UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM)
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
@@ -31,10 +35,24 @@ def spelled(command: str, *, anywhere: bool = False) -> str:
 
 
 def given_command() -> str:
-    """Return the command that is being run, as it was given but for passwords in addresses; "" where none is."""
+    """Return the command that is being run, as it was given but for secrets; "" where none is."""
     context = click.get_current_context(silent=True)
     given = context.meta.get(GIVEN) if context else None
-    return re.sub(r"://[^/@\s]+@", "://...@", f"python run.py {shlex.join(given)}") if given else ""
+    return f"python run.py {shlex.join(map(without_secrets, given))}" if given else ""
+
+
+def command_at_work() -> dict[str, Any]:
+    """Return what the verb at work was called with, for a process of another machine; nothing where there is none."""
+    context = click.get_current_context(silent=True)
+    return {name: context.meta[name] for name in (GIVEN, FLAGS) if name in context.meta} if context else {}
+
+
+@contextmanager
+def as_command(called: Mapping[str, Any]) -> Iterator[None]:
+    """Work as the verb that was called so, on another machine: commands that are shown and recorded are its own."""
+    with click.Context(click.Command("verb")) as context:
+        context.meta.update(called)
+        yield
 
 
 class UserError(ValueError):
@@ -52,6 +70,8 @@ class UserError(ValueError):
         'm' was begun otherwise. To go on, run "python run.py train"; for a variant, run "python run.py fold".
     """
 
+    exit_code = 2  # of the verb that it ends; as click has it for bad input
+
     def __init__(self, text: str, *, command: str | Mapping[str, str] = "", otherwise: str = "") -> None:
         super().__init__(text)
         self.text = text
@@ -59,10 +79,10 @@ class UserError(ValueError):
         self.otherwise = otherwise
 
     def __str__(self) -> str:
-        return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in self._line())
+        return spelled_out(self._line()).replace("\n", "\\n")
 
     def _line(self) -> str:
-        text = self.text if len(self.text) <= LONGEST else f"{self.text[:LONGEST]}..."
+        text = cut(self.text, LONGEST)
         if not self.command:
             return f"{text} {self.otherwise[0].upper()}{self.otherwise[1:]}." if self.otherwise else text
         if isinstance(self.command, str):
@@ -71,6 +91,25 @@ class UserError(ValueError):
             ways = "; ".join(f'{purpose}, run "{spelled(command)}"' for purpose, command in self.command.items())
             advice = ways[0].upper() + ways[1:]
         return f"{text} {advice}{f', or {self.otherwise}' if self.otherwise else ''}."
+
+
+class UnreadableError(UserError):
+    """A file that is there and cannot be read: nobody knows that it is damaged, so nobody makes it again."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> UnreadableError:
+        """Return the error for a file, given that of the system."""
+        said = os.strerror(error.errno or 0)
+        return cls(f"Cannot read {path}: {said}. Allow it (chmod u+r), or see to the disk or server that it lies on.")
+
+
+def unread_for(error: BaseException | None) -> OSError | None:
+    """Return what the system said, where an error comes of a file that cannot be read; None where it does not."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in UNREADABLE:
+            return error
+        error = error.__cause__
+    return None
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> UserError:

@@ -12,7 +12,7 @@ import stat
 import tempfile
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -148,6 +148,14 @@ def remove_leftovers(folder: Path, name: str = "") -> None:
                 with suppress(OSError):
                     if dead or (dead is None and _idle_seconds(path) > SAFE_SECONDS):
                         shutil.rmtree(path) if entry.is_dir(follow_symlinks=False) else path.unlink()
+
+
+def remove_idle(paths: Iterable[Path], seconds: float) -> None:
+    """Remove those files and folders to which nothing was written for so many seconds."""
+    for path in paths:
+        with suppress(OSError):
+            if _idle_seconds(path) > seconds:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _idle_seconds(path: Path) -> float:

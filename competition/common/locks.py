@@ -26,7 +26,14 @@ HELD = ".held"  # ends the name of the file that is there instead, for as long a
 
 
 class BusyError(UserError):
-    """Another process is at it."""
+    """Another process is at it: the same command may do later."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h, by which mail systems, systemd and schedulers know what to try again
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file of the lock of a folder: beside it, so that it stays where the folder is replaced."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextmanager

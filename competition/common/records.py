@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from competition.common.errors import UserError
+from competition.common.errors import UNREADABLE, UnreadableError, UserError
 from competition.common.files import digest_json, open_ordinary, write_json
+from competition.common.text import REASON, cut
 
 T = TypeVar("T")
 LARGEST = 1 << 28  # bytes of a record
@@ -77,6 +78,7 @@ def read_record(
 
     Raises:
         DamagedError: if the file is missing, damaged, changed by hand, or of another format.
+        UnreadableError: if it is there and cannot be read.
         UserError: that `parse` raises.
     """
     with _named(path, command, otherwise):
@@ -113,6 +115,8 @@ def _named(path: Path, command: str | Mapping[str, str] = "", otherwise: str = "
     except FileNotFoundError as error:
         raise DamagedError(f"{path} is missing.", command=command, otherwise=otherwise) from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, OSError) and error.errno in UNREADABLE:
+            raise UnreadableError.of(path, error) from error
+        said = cut(" ".join(str(error).split()), REASON) or type(error).__name__
         reason = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise DamagedError(f"{path} is damaged: {reason}.", command=command, otherwise=otherwise) from error

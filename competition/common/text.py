@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 SHOWN = 5  # of the names in a list
 LONGEST = 40  # letters of a label in a line
+SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|KEY)$", re.IGNORECASE)  # names of the environment
+SHORTEST = 6  # letters of a secret
 REASON = 200  # letters of what a library, a store or a damaged file says
 
 
@@ -72,6 +76,20 @@ def spelled_out(text: str) -> str:
 def printable(text: str) -> str:
     """Return text as one line: a blank stands for whatever cannot be printed, such as a line break."""
     return "".join(mark if mark.isprintable() else " " for mark in text)
+
+
+def without_secrets(text: str) -> str:
+    """Return text without what the environment keeps as a secret, and without passwords and signatures in addresses."""
+    text = hiding(text, (value for name, value in os.environ.items() if SECRET.search(name)))
+    text = re.sub(r"(://)[^/\s@]*@", r"\1", text)
+    return re.sub(r"(\w+://[^\s?]*)\?\S*", r"\1", text)
+
+
+def hiding(text: str, secrets: Iterable[str]) -> str:
+    """Return text without some secrets; very short ones are none, as they would be found everywhere."""
+    for secret in sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def now() -> str:

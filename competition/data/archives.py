@@ -100,10 +100,14 @@ class Unpacker:
         data: folder of the workspace that receives what is unpacked.
         source: folder in which the archives lie, if not in that one.
         names: of all folders and tables that may be unpacked.
+        by_reading: read every file that was unpacked, also those whose size and time are as they were.
     """
 
-    def __init__(self, data: Path, source: Path | None = None, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self, data: Path, source: Path | None = None, names: Iterable[str] = (), *, by_reading: bool = False
+    ) -> None:
         self.data = data
+        self._by_reading = by_reading
         self._source = source or data
         self._record = data / "unpacked.json"
         self._names = {name.lower() for name in names}
@@ -162,7 +166,7 @@ class Unpacker:
             "modified_ns": state.st_mtime_ns,
             "as_it_is": as_it_is,
         }
-        if _is_as_unpacked(target, earlier) and self._same(archive, stamp, earlier):
+        if _is_as_unpacked(target, earlier, by_reading=self._by_reading) and self._same(archive, stamp, earlier):
             return f"unpacked earlier from {archive.name}"
         how = f"{'unpacked again' if earlier else 'unpacked'} from {archive.name}"
         digest = digest_file(archive)  # first: what is in its place is noted at once, or a kill costs all of it
@@ -236,11 +240,15 @@ def _count(path: Path) -> int:
     return num_files(path) if path.is_dir() else 1
 
 
-def _is_as_unpacked(target: Path, earlier: dict[str, Any]) -> bool:
+def _is_as_unpacked(target: Path, earlier: dict[str, Any], *, by_reading: bool) -> bool:
     """Whether a folder has as many files as were unpacked, and each file the content."""
     if not target.exists() or _count(target) != earlier.get("files"):
         return False
-    return not changed_since(target) if target.is_dir() else digest_file(target) == earlier.get("content")
+    return (
+        not changed_since(target, by_reading=by_reading)
+        if target.is_dir()
+        else digest_file(target) == earlier.get("content")
+    )
 
 
 def _unpack_anew(archive: Path, target: Path, earlier: dict[str, Any], beside: Path) -> Path | None:

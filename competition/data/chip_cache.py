@@ -16,12 +16,13 @@ from competition.arrays import fill, opened, reserve
 from competition.checksums import Checked, RowSums
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_atomically
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.text import counted, first, readable, short
 from competition.data.chips import (
     DTYPES,
     BrokenChipError,
+    check_unpacked,
     digest_chip,
     holds_turned,
     probe,
@@ -30,9 +31,11 @@ from competition.data.chips import (
     state_of,
 )
 from competition.index.chip_index import ChipFile, shown_file
+from competition.index.contents import Unpacked
 from competition.spec.images import ImageSet
 
 BLOCK = 1024  # chips decoded between two records of progress
+FILES = ("chips.npy", "rows.npy", "upright")
 READER = 1  # raise it when the same file would decode to other pixels; of few files, see `digest_chip`
 
 # One row per chip: what the file was when it was decoded. A row without a digest was not decoded yet, or is broken.
@@ -94,7 +97,7 @@ def open_cache(
     """Open the cache of some chips, decoding what is not in it yet.
 
     A chip is decoded again if its file's content changed, or if it was broken. Interrupted, the next call goes on at
-    the last recorded block. Two processes may call it at once: the second waits for the first.
+    the last recorded block. Of two processes at once the second waits.
 
     Args:
         root: folder of all caches.
@@ -115,7 +118,7 @@ def open_cache(
     key = digest_json([list(names), folders, *_reading(images)])
     folder = root / f"{split}-{images.suffix[0][1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
+    with locked(lock_of(folder)):
         return _Builder(folder, tuple(names), list(files), images, size).open(skip_broken)
 
 
@@ -138,10 +141,10 @@ class _Builder:
     ) -> None:
         self.names, self.files, self.images, self.size = names, files, images, size
         self.shape = (len(names), size, size, len(images.bands))
-        self.pixels_path, self.rows_path = folder / "chips.npy", folder / "rows.npy"
-        self.upright_path = folder / "upright"
+        self.pixels_path, self.rows_path, self.upright_path = (folder / each for each in FILES)
         self.sums = RowSums.read(folder / "sums.npy", len(names))
-        self.reasons: dict[str, str] = {}
+        self.broken: dict[str, BrokenChipError] = {}
+        self.unpacked = Unpacked()
 
     def open(self, skip_broken: bool) -> ChipCache:
         rows = self._load_rows()
@@ -150,11 +153,9 @@ class _Builder:
         reporter.detail(f"Decoded at {self.size} px in {self.pixels_path.parent}: {kept}.")
         if len(stale):
             rows = self._decode(rows, stale, skip_broken)
-        broken = np.flatnonzero(rows["broken"])
-        if len(broken):
+        if len(broken := np.flatnonzero(rows["broken"])):
             reporter.say(f"Left out {len(broken)} broken chips: {first(self.names[i] for i in broken)}.")
-        usable = np.flatnonzero(~rows["broken"])
-        if not len(usable):
+        if not len(usable := np.flatnonzero(~rows["broken"])):
             raise UserError(f"All {len(rows)} chips are broken: {first(self.names)}.")
         digests = [rows["digest"][i].decode(errors="replace") for i in usable]
         digest = digest_json([self.size, *_reading(self.images), digests])
@@ -168,9 +169,10 @@ class _Builder:
         )
 
     def _stop(self, broken: NDArray[np.int64]) -> BrokenChipError:
-        reason = self.reasons[self.names[broken[0]]].rstrip(".")
+        error = self.broken[self.names[broken[0]]]
         others = f" ({len(broken) - 1} more are broken)" if len(broken) > 1 else ""
-        return BrokenChipError(f"{reason}{others}. Mend it, or add --skip-broken to leave it out.")
+        text, way = f"{error.text.rstrip('.')}{others}.", "add --skip-broken to leave it out"
+        return BrokenChipError(text, command=error.command, otherwise=way if error.command else f"mend it, or {way}")
 
     def _load_rows(self) -> NDArray[Any]:
         """Return the record of each chip; nothing is recorded where either file is missing or damaged."""
@@ -282,12 +284,12 @@ class _Builder:
         try:
             # First what the file is: if it changes meanwhile, the record is of the old one, and it is decoded again.
             state, digest = state_of(file), digest_chip(file)
+            check_unpacked(file, self.unpacked)
             chip = resize_chip(read_chip(file, self.images), self.size)
             if chip.dtype != dtype:
                 raise BrokenChipError.of(shown_file(file), f"expected {dtype} as in the others, received {chip.dtype}")
         except (BrokenChipError, OSError) as error:
-            reason = f"Broken chip {error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            self.reasons[self.names[i]] = reason
+            self.broken[self.names[i]] = BrokenChipError.unread(error) if isinstance(error, OSError) else error
             return (0, 0, b"", True), None
         assert state is not None  # as the file was read
         return (*state, digest, False), chip

@@ -18,6 +18,7 @@ from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.data.decode import decode, is_turned, opened
 from competition.index.chip_index import ChipFile, shown_file
+from competition.index.contents import Unpacked
 from competition.spec.images import ImageSet
 
 CHUNK = 1 << 20  # bytes that are read at once
@@ -31,16 +32,22 @@ class BrokenChipError(UserError):
     Args:
         text: the line.
         reason: what is wrong, without the file; equal reasons are equal.
+        advice: what mends it, see `UserError`.
     """
 
-    def __init__(self, text: str, reason: str = "") -> None:
-        super().__init__(text)
+    def __init__(self, text: str, reason: str = "", **advice: Any) -> None:
+        super().__init__(text, **advice)
         self.reason = reason or text
 
     @classmethod
-    def of(cls, path: Path, reason: str) -> BrokenChipError:
+    def of(cls, path: Path, reason: str, **advice: Any) -> BrokenChipError:
         """Return the error of a file."""
-        return cls(f"Broken chip {path}: {reason.rstrip('.')}.", reason.rstrip("."))
+        return cls(f"Broken chip {path}: {reason.rstrip('.')}.", reason.rstrip("."), **advice)
+
+    @classmethod
+    def unread(cls, error: OSError) -> BrokenChipError:
+        """Return the error of a file that the system does not read."""
+        return cls(f"Broken chip {error.filename}: {error.strerror}.")
 
 
 def read_chip(file: ChipFile, images: ImageSet) -> NDArray[Any]:
@@ -102,6 +109,20 @@ def read_with_gaps(file: ChipFile, images: ImageSet) -> tuple[NDArray[Any], NDAr
     chip = np.concatenate([_resized(band, height, width) for band in bands], axis=2)
     gaps = [_nearest(gone, height, width) for _, gone in read if gone is not None]
     return chip, np.concatenate(gaps, axis=2) if gaps else None
+
+
+def check_unpacked(file: ChipFile, unpacked: Unpacked) -> None:
+    """Refuse a chip whose file, or that of one of its bands, holds something else than when it was unpacked.
+
+    It may well be decoded, to other pixels.
+
+    Raises:
+        BrokenChipError: if it does.
+        OSError: if it cannot be read.
+    """
+    for path in [file] if isinstance(file, Path) else file:
+        if unpacked.is_changed(path):
+            raise BrokenChipError.of(path, "it is not what was unpacked", command="data prepare --reread")
 
 
 def holds_turned(file: ChipFile) -> bool:

@@ -77,7 +77,7 @@ class PreparedReport:
         )
 
 
-def prepare(workspace: Workspace, source: Path) -> PreparedReport:
+def prepare(workspace: Workspace, source: Path, *, reread: bool = False) -> PreparedReport:
     """Find the competition's chips and tables in `source` and write down where they are.
 
     What is unpacked already is used where it lies and never copied or changed; archives are unpacked to the
@@ -87,6 +87,7 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
     Args:
         workspace: receives `data/layout.json`, written last, and what is unpacked.
         source: the folder with Kaggle's files, possibly in folders up to four deep; may be read-only.
+        reread: read all that was unpacked, also files whose size and time are as they were.
 
     Raises:
         IncompleteError: if the table of labels or the labelled chips are not to be found.
@@ -102,7 +103,7 @@ def prepare(workspace: Workspace, source: Path) -> PreparedReport:
     check_complete(content.names | within, earlier, source, competition)
     workspace.data.mkdir(parents=True, exist_ok=True)
     with locked(workspace.data / ".lock"):
-        unpacker = Unpacker(workspace.data, source, (*wanted.folders, *wanted.tables))
+        unpacker = Unpacker(workspace.data, source, (*wanted.folders, *wanted.tables), by_reading=reread)
         # What `prepare` itself unpacked from an archive that is here too: the archive decides.
         content.forget(unpacker.made_from(content.archive_names))
         _open_bundles(content, wanted, unpacker)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from competition.common.errors import UserError
-from competition.common.folders import DEEPEST, check_readable, entries_of, is_file, is_folder
+from competition.common.folders import DEEPEST, check_readable, entries_of, is_file, is_folder, is_junk
 from competition.spec.images import FILE, ImageSet
 
 # The file of a chip; where each band has a file of its own, these in the order of the bands.
@@ -92,6 +92,12 @@ class Naming:
         if not flat:
             yield from (found for found in _walk(folder) if self.read(found[0]) is not None)
 
+    def among(self, paths: Iterable[str]) -> list[str]:
+        """Return those of the paths in a place, such as an object store, that `files_in` would yield of a folder."""
+        found = [path for path in paths if not is_junk(path) and self.read(path) is not None]
+        flat = [] if self.is_deep else [path for path in found if "/" not in path]
+        return flat or found
+
     def lie_in(self, folder: Path) -> str | None:
         """Return where the first chip found in `folder` lies within it; None if it holds none."""
         return next((path for path, _ in self.files_in(folder)), None)
@@ -135,14 +141,19 @@ def index_chips(
             if key is None:
                 continue
             if key in files:
-                what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
-                raise UserError(f"Two files carry the {what}: {files[key]} and {whole}. Remove one.")
+                raise two_files(key, files[key], whole, naming)
             files[key] = whole
     if naming.ids in ("name", "path"):
         files = _respelled(files, frozenset(ids))
     if not naming.images.is_split:
         return ChipIndex({name: Path(whole) for (name, _), whole in sorted(files.items())})
     return _joined(files, naming.images.bands)
+
+
+def two_files(key: tuple[str, int], one: str, other: str, naming: Naming) -> UserError:
+    """Return the error of two files that are of one chip and band."""
+    what = f"id {key[0]}" + (f" and band {naming.images.bands[key[1]]}" if naming.images.is_split else "")
+    return UserError(f"Two files carry the {what}: {one} and {other}. Remove one.")
 
 
 def lower_suffix(name: str) -> str:

@@ -6,15 +6,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from competition.common.errors import UserError
+from competition.common.text import hiding
 
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
-SHORTEST = 8  # characters of a secret; shorter values are looked for in no text, as they would be found everywhere
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,7 @@ def find_credentials() -> Credentials:
 
 def redact(text: str) -> str:
     """Return `text` without any of the user's credentials, wherever they come from."""
-    for secret in sorted(set(_secrets()), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return re.sub(r"(?i)\b(basic|bearer)\s+[\w+/=.~-]{8,}", r"\1 ***", text)
+    return re.sub(r"(?i)\b(basic|bearer)\s+[\w+/=.~-]{8,}", r"\1 ***", hiding(text, _secrets()))
 
 
 def config_folder() -> Path:
@@ -87,7 +84,7 @@ def config_folder() -> Path:
     return xdg if not home.exists() and (xdg / "kaggle.json").is_file() else home
 
 
-def _secrets() -> Iterator[str]:
+def _secrets() -> list[str]:
     home = Path.home() / ".kaggle"
     token = os.environ.get("KAGGLE_API_TOKEN", "")
     named = _existing(token)
@@ -97,7 +94,7 @@ def _secrets() -> Iterator[str]:
     for path in (config_folder() / "kaggle.json", home / "credentials.json"):
         content = _read_json(path)
         values += [str(content.get(name, "")) for name in ("key", "token", "access_token", "refresh_token")]
-    return (value for value in values if len(value) >= SHORTEST)
+    return values
 
 
 def _check_token(token: str, source: str) -> None:

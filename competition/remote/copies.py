@@ -50,13 +50,28 @@ class Content:
 
 
 def put(place: Place, source: Path, name: str, content: Content, on_bytes: OnBytes, *, again: bool = False) -> bool:
-    """Send a file to a place, unless it is there and not to be sent again; return whether it was sent."""
+    """Send a file to a place, unless it is there and not to be sent again; return whether it was sent.
+
+    Raises:
+        UserError: if it does not arrive whole, or holds something else by now; then it is not there.
+    """
     check()
-    if not again and place.size(content.stored_as(name)) == content.size:
+    stored = content.stored_as(name)
+    is_there = not again and place.size(stored) == content.size
+    if is_there:
         on_bytes(content.size)
-        return False
-    place.send(source, content.stored_as(name), on_bytes)
-    return True
+    else:
+        place.send(source, stored, on_bytes)
+    if not content.is_in(source):
+        if not is_there:  # it is something else under this name
+            place.remove(stored)
+        raise UserError(f"{source} was changed while it was sent. Run the same command again when that has ended.")
+    if not is_there and (received := place.size(stored)) != content.size:
+        raise UserError(
+            f"{place.url}/{stored} did not arrive whole: expected {content.size} bytes, received {received or 0}. "
+            "Run the same command again."
+        )
+    return not is_there
 
 
 def fetch(place: Place, name: str, content: Content, target: Path, on_bytes: OnBytes) -> None:

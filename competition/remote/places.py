@@ -1,8 +1,9 @@
 """A folder anywhere, by its URL: `s3://bucket/prefix`, `gs://...`, whatever else fsspec knows, or a plain folder.
 
 Object stores have neither folders nor renaming, and listings of theirs may be old: so files are written whole, under
-names that nobody else writes, and what says that they are there is written last. Credentials are found where the
-store's own tools look for them (the environment, the cloud's files), and no line shows any.
+names that nobody else writes, and what says that they are there is written last. Where there is renaming, a file has
+its name once it is whole. Credentials are found where the store's own tools look for them (the environment, the
+cloud's files), and no line shows any.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.remote.reaching import is_url, reaching, without_secrets
+from competition.common.text import readable, without_secrets
+from competition.remote.reaching import is_url, reaching
 
 CHUNK = 2**20  # bytes read at once
 NEEDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
@@ -88,6 +91,16 @@ class Place:
             return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "file")
         return []
 
+    def walk(self) -> list[str]:
+        """Return the paths within the place of all files in it, sorted, with "/" between folders.
+
+        Raises:
+            UserError: if it is not there, or cannot be reached.
+        """
+        with reaching(self.url):
+            found = self.fs.find(self.root)
+        return sorted(path.removeprefix(f"{self.root}/") for path in found)
+
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield what a file holds, piece by piece.
 
@@ -104,6 +117,40 @@ class Place:
                     return
                 yield chunk
 
+    def fetch(self, name: str, target: Path, most: int) -> str:
+        """Bring a file to this machine; return "", or why it is not to be had, where that is for this file alone.
+
+        Args:
+            name: of the file.
+            target: where it goes.
+            most: bytes; of a file that has more, or says so, these are not brought.
+
+        Raises:
+            UserError: if the place fails, or does not allow it.
+        """
+        try:
+            with (
+                reaching(f"{self.url}/{name}", missing_ok=True),
+                self.fs.open(self.path(name), "rb") as file,
+                target.open("wb") as copy,
+            ):
+                while chunk := file.read(CHUNK):
+                    if copy.tell() + len(chunk) > most:
+                        return f"it holds more than {readable(most)}"
+                    copy.write(chunk)
+        except FileNotFoundError:
+            return "it is not there"
+        return ""
+
+    def remove(self, *names: str) -> None:
+        """Remove files, those that are there, and the place itself where it is a folder that is empty then."""
+        for name in names:
+            with suppress(FileNotFoundError), reaching(f"{self.url}/{name}", missing_ok=True):
+                self.fs.rm_file(self.path(name))
+        if self.is_local:
+            with suppress(OSError):
+                self.fs.rmdir(self.root)
+
     def send(self, source: Path, name: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
         """Write a file of this machine to the place, whole or not at all.
 
@@ -112,15 +159,35 @@ class Place:
             name: that it gets.
             on_bytes: is told how many more bytes were sent.
         """
+        size = source.stat().st_size
         with reaching(f"{self.url}/{name}"):
             if self.is_local:
                 with replace_atomically(Path(self.path(name))) as temporary:
                     shutil.copyfile(source, temporary)
-            else:
-                if not WITHOUT_FOLDERS & set(_protocols(self.fs)):
-                    self.fs.makedirs(self.path(name).rpartition("/")[0], exist_ok=True)
+            elif WITHOUT_FOLDERS & set(_protocols(self.fs)):
                 self.fs.put_file(str(source), self.path(name))
-        on_bytes(source.stat().st_size)
+            else:
+                self.fs.makedirs(self.path(name).rpartition("/")[0], exist_ok=True)
+                self._put_and_move(source, self.path(name))
+        on_bytes(size)
+
+    def _put_and_move(self, source: Path, path: str) -> None:
+        """Write a file under another name and move it, as nobody else sees files of a machine (SFTP, SMB) half."""
+        from fsspec import AbstractFileSystem
+
+        if type(self.fs).mv is AbstractFileSystem.mv:  # which would copy it
+            self.fs.put_file(str(source), path)
+            return
+        part = f"{path}.{uuid4().hex[:8]}.part"
+        try:
+            self.fs.put_file(str(source), part)
+            if self.fs.exists(path):  # many move onto nothing that is there
+                self.fs.rm_file(path)
+            self.fs.mv(part, path)
+        except BaseException:
+            with suppress(Exception):
+                self.fs.rm_file(part)
+            raise
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

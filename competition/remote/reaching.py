@@ -7,18 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from competition.common.errors import UserError
-from competition.common.text import REASON, cut, printable
+from competition.common.text import REASON, cut, printable, without_secrets
 
 
 def is_url(text: str) -> bool:
     """Return whether a text names a place by its protocol, rather than a folder of this machine."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://|[A-Za-z0-9]+::", text) is not None
-
-
-def without_secrets(text: str) -> str:
-    """Return a text whose URLs have lost what may be a password or a signature."""
-    text = re.sub(r"(://)[^/\s@]*@", r"\1", text)
-    return re.sub(r"(\w+://[^\s?]*)\?\S*", r"\1", text)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import read_toml
+from competition.common.text import cut
 from competition.spec.competition import Competition
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -106,7 +107,7 @@ def _finding(finding: Any, model: type[BaseModel] | None) -> str:
         case kind:
             message = finding["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
             message = EXPECTED.get(kind, message)
-    received = "" if isinstance(finding["input"], dict) else f" (received {_cut(finding['input'])})"
+    received = "" if isinstance(finding["input"], dict) else f" (received {cut(repr(finding['input']), WIDTH)})"
     return f"{where}: {message}{received}" if where else f"{message}{received}"
 
 
@@ -118,8 +119,3 @@ def _entries_at(sections: list[str], model: type[BaseModel]) -> list[str]:
         inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         model = inner[0] if inner else model
     return list(model.model_fields)
-
-
-def _cut(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= WIDTH else text[:WIDTH] + "..."

@@ -13,12 +13,12 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.text import first
+from competition.common.text import cut, first
 from competition.spec.tables import TableForm
 from competition.tables.cells import DecisionRows, ScoreRows
 from competition.tables.csv_files import DELIMITERS, CsvBody, CsvFile
 from competition.tables.pairs import PairRows
-from competition.tables.problems import Lines, Problem, cut, problems_of
+from competition.tables.problems import WIDTH, Lines, Problem, problems_of
 
 EMPTY = Lines()
 SEPARATORS = ("|", ",", ";", " ", "/", "+", "&", "\t")
@@ -111,7 +111,7 @@ def check_header(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
         expected, received = DELIMITERS.get(file.delimiter, repr(file.delimiter)), DELIMITERS[mark]
         remedy = f"say delimiter = {received} in the competition file" if not file.exact else "write it so"
         advice = f"expected {expected} between cells, received {received}: {remedy}"
-        return problems_of("wrong delimiter", [f"line 1: {cut(','.join(file.header))!r}"], advice)
+        return problems_of("wrong delimiter", [f"line 1: {cut(','.join(file.header), WIDTH)!r}"], advice)
     received = f"received the columns {first(map(repr, map(cut, file.header)))}"
     times = Counter(file.header)
     repeated = [repr(name) for name in needed if times[name] > 1]
@@ -120,7 +120,7 @@ def check_header(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
 
 def _extra_columns(file: CsvFile, needed: Sequence[str]) -> list[Problem]:
     known = set(needed)
-    return problems_of("extra columns", [repr(cut(name)) for name in file.header if name not in known])
+    return problems_of("extra columns", [repr(cut(name, WIDTH)) for name in file.header if name not in known])
 
 
 def _read_tags(body: CsvBody, form: TableForm, labels: Sequence[str]) -> LabelRows:
@@ -223,5 +223,5 @@ def _advice(counts: Counter[str], labels: Sequence[str], form: TableForm, texts:
         if all(known.issuperset(other.split(text)) for text in texts):
             return f"expected {form.separator!r} between tags, received {separator!r}: say separator = {separator!r}"
     often = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    received = first(f"{cut(tag)} ({count:,}x)" for tag, count in often)
+    received = first(f"{cut(tag, WIDTH)} ({count:,}x)" for tag, count in often)
     return f"received {received}, expected {first(map(cut, labels))}"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
+from competition.common.text import cut
+
 SHOWN = 3  # examples of a problem
 WIDTH = 60  # characters of a row, or of a tag, in a message
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -48,11 +50,6 @@ def problems_of(what: str, cases: Iterable[object], expected: str = "", *, kind:
     return [Problem(what, len(cases), tuple(map(str, cases[:SHOWN])), expected, kind)] if cases else []
 
 
-def cut(text: str) -> str:
-    """Return text, at most about a line of it."""
-    return text if len(text) <= WIDTH else text[:WIDTH] + "..."
-
-
 def lines_of(text: str) -> Iterator[str]:
     """Yield the lines of a text with their ends. Not by `io.StringIO`, which keeps four bytes of every letter."""
     return (found[0] for found in LINE.finditer(text))
@@ -78,7 +75,7 @@ class Lines:
         shown = [self.lines[place] for place in islice(left, SHOWN)]
         count = len(shown) + sum(1 for _ in left)  # there may be millions
         text_of = self._texts_of({*shown}) if shown else {}
-        examples = tuple(f"line {line}: {cut(text_of.get(line, ''))!r}" for line in shown)
+        examples = tuple(f"line {line}: {cut(text_of.get(line, ''), WIDTH)!r}" for line in shown)
         return [Problem(what, count, examples, expected, kind)] if shown else []
 
     def repeated(self) -> Iterator[int]:

@@ -16,7 +16,6 @@ from competition.common.errors import GIVEN, UserError
 from competition.common.interrupts import heeded
 from competition.terminal.output import DEBUG
 
-BAD_INPUT = 2  # as click has it
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -41,7 +40,7 @@ class Verbs(RichGroup):
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; 2 is the exit code of bad input, 1 of a disk that fails, 130 of an interruption."""
+        """Run the verb; its exit code is 2 for bad input, 75 where another is at it, 1 of a disk, 130 of a Ctrl-C."""
         try:
             with heeded():
                 return super().invoke(ctx)
@@ -49,7 +48,7 @@ class Verbs(RichGroup):
             if ctx.meta.get(DEBUG):
                 raise
             _complain(str(error))
-            ctx.exit(BAD_INPUT)
+            ctx.exit(error.exit_code)
         except OSError as error:  # a disk that is full, read-only or not ours
             if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from competition.common.errors import UserError
+from competition.common.text import without_secrets
 from competition.tracking.entry import Entry, Figure
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ SETTINGS = {  # of MLflow, where the environment has no other
 MOST_FIGURES, MOST_SETTINGS = 1000, 100  # that a server takes at once
 LONGEST_NAME, LONGEST_VALUE = 250, 500  # characters that every version takes
 SHOWN = 200  # characters of a reason
-SECRET = re.compile("TOKEN|PASSWORD|PASSWD|SECRET|_KEY$", re.IGNORECASE)  # in names of the environment
 
 
 class MlflowStore:
@@ -191,14 +191,6 @@ def _reason(error: BaseException, uri: str) -> str:
         return type(error).__name__  # its text may hold the password, however that is written
     said = " ".join(without_secrets(str(error)).split()) or type(error).__name__
     return said[:SHOWN].rstrip(". ")
-
-
-def without_secrets(text: str) -> str:
-    """Return text without what the environment keeps as a secret."""
-    for name, value in os.environ.items():
-        if SECRET.search(name) and len(value) > 3:
-            text = text.replace(value, "...")
-    return text
 
 
 def named(text: str) -> str:

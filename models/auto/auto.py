@@ -11,7 +11,7 @@ from pathlib import Path
 from competition.common.errors import UserError
 from competition.common.files import checked_name
 from competition.common.interrupts import watched
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.assign import default_folds
@@ -85,7 +85,7 @@ class Run:
         if made := default_folds(self.workspace):
             reporter.say(f"There were no folds yet; they are made.\n{made.text()}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder.with_name(f".{self.name}.lock"), f"'{self.name}'", "give another --name"):
+        with locked(lock_of(self.folder), f"'{self.name}'", "give another --name"):
             return self._carry_out()
 
     def _open(self) -> None:

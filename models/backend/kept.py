@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.files import digest_file, digest_json, replace_folder
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.records import read_record, write_record
 from competition.common.text import short
 from models.backend.devices import may_have_gpu
@@ -82,7 +82,7 @@ class Kept:
             self._write(model, chips, outputs, pixels)
 
     def _write(self, model: Any, chips: NDArray[Any], outputs: NDArray[np.float32], pixels: int) -> None:
-        with locked(self.folder.with_suffix(".lock")), replace_folder(self.folder) as folder:
+        with locked(lock_of(self.folder)), replace_folder(self.folder) as folder:
             import_openvino().save_model(model, folder / XML, compress_to_fp16=False)
             np.savez(folder / CHECK, chips=chips, outputs=outputs)
             record = {"network": self._digest, "pixels": pixels, "files": _digests(folder)}

@@ -15,12 +15,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from competition.cluster.threads import cores_seen
 from competition.common.errors import given_command
 from competition.common.files import versions_of
 from competition.common.records import DamagedError, read_record, write_record
@@ -32,7 +33,7 @@ MADE = "made.json"
 FORMAT = 1
 ALSO = ("scipy", "openvino", "h5py")  # packages whose numbers may be in the scores, besides those of `versions`
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "XLA_FLAGS")
-FINISHED, STOPPED = "finished", "stopped"
+FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Stretch:
         precision: of the recipe.
         seeds: of the networks.
         versions: by package; of a checkout the commit too.
-        ended: "finished", "stopped" (by an error or Ctrl-C), or "" of a run that was killed or is at work.
+        ended: "finished", "diverged", "stopped" (by an error or Ctrl-C), or "" of a run that was killed or is at work.
         seconds: that it took; None where it has no end.
     """
 
@@ -70,15 +71,24 @@ class Stretch:
 
 
 @contextmanager
-def noted(folder: Path, precision: str, seeds: list[int]) -> Iterator[None]:
-    """Note what the run is that works in a job's folder within the block, as it begins and as it ends."""
+def noted(
+    folder: Path, precision: str, seeds: list[int], has_diverged: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """Note what the run is that works in a job's folder within the block, as it begins and as it ends.
+
+    Args:
+        folder: of the job, or of one of its seeds.
+        precision: of the recipe.
+        seeds: of the networks.
+        has_diverged: whether the training of the job has diverged; asked at the end.
+    """
     begun, before = time.monotonic(), read_made(folder) or []
     stretch = Stretch(
         command=given_command(),
         began=now(),
         host=socket.gethostname(),
         device=_device(),
-        threads={"cores": str(_cores())} | {name: os.environ[name] for name in THREADS if name in os.environ},
+        threads={"cores": str(cores_seen())} | {name: os.environ[name] for name in THREADS if name in os.environ},
         precision=precision,
         seeds=seeds,
         versions=_versions(),
@@ -91,6 +101,7 @@ def noted(folder: Path, precision: str, seeds: list[int]) -> Iterator[None]:
     finally:
         if folder.is_dir():
             seconds = round(time.monotonic() - begun, 1)
+            ended = DIVERGED if has_diverged() else ended
             _write(folder, [*before, Stretch(**{**asdict(stretch), "ended": ended, "seconds": seconds})])
 
 
@@ -124,10 +135,6 @@ def _commit() -> str:
         asked = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
         return subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     return ""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache

@@ -16,6 +16,8 @@ import numpy as np
 from models.backend.load import load_hdf5
 
 SEAL = "planet_sha256"
+# By which exported models are known: the member of an archive, or the entry of ONNX's metadata, that is their manifest.
+MANIFEST, MANIFEST_KEY = "planet.json", "planet"
 
 
 class _InMemory(io.BytesIO):

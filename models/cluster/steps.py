@@ -6,12 +6,13 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from competition.cluster.threads import threads_here
 from competition.common.errors import spelled
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
 from models.runs.model_recipe import ModelRequest
 from models.train.job import Job
-from models.train.train_folds import begin_again, jobs_of, jobs_to_begin_again
+from models.train.train_folds import begin_again, jobs_to_begin_again, jobs_to_come
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,15 @@ class Training:
 
     def _stages(self, request: ModelRequest) -> Stages:
         if self.restart:
-            jobs = jobs_to_begin_again(self.workspace, request)
-        else:
-            jobs = [job for some in jobs_of(self.workspace, request, **self.options) for job in some]
-        left = jobs if self.restart else [job for job in jobs if not job.is_done()]
-        return _stages_of(request, left)
+            return _stages_of(request, [jobs_to_begin_again(self.workspace, request)])
+        to_come = jobs_to_come(self.workspace, request, **self.options)
+        left = ([job for job in jobs if not job.is_done()] for jobs in to_come)
+        return _stages_of(request, [jobs for jobs in left if jobs])
 
     def command(self, step: Step, *, begins: bool = False) -> str:
         """Return the command of a step, without "python run.py" and the flags of the workspace.
+
+        Threads change results: it computes with as many as this process would.
 
         Args:
             step: of this training.
@@ -89,6 +91,7 @@ class Training:
             "recipes": request.recipes,
             **self.options,
             "track": self.track if step.scores else None,
+            "threads": threads_here(),
         }
         return which + as_flags(flags) + as_flags(dict(request.overrides))
 
@@ -129,17 +132,24 @@ class Step:
 Stages = list[list[Step]]
 
 
-def _stages_of(request: ModelRequest, jobs: Sequence[Job]) -> Stages:
-    """Return stages of steps: those of one go side by side, in any order, when those of the one before are done."""
-    if not jobs:
+def _stages_of(request: ModelRequest, to_come: Sequence[Sequence[Job]]) -> Stages:
+    """Return stages of steps: those of one go side by side, in any order, when those of the one before are done.
+
+    Args:
+        request: the model.
+        to_come: jobs that are not done; those of each list wait for the one before.
+    """
+    if not to_come:
         return []
-    prepare = Step(request, prepares=True)
-    folds = tuple(job.fold for job in jobs)
-    if jobs[0].recipe.on_bank:  # heads of all folds and seeds learn together faster than one by one
-        return [[prepare], [Step(request, pixels=False, folds=folds)]]
-    several = [job for job in jobs if job.recipe.seeds > 1]
-    seeds = [Step(request, job.fold, seed) for job in several for seed in range(job.recipe.seeds)]
-    return [[prepare], *([seeds] if seeds else []), [Step(request, fold, folds=(fold,)) for fold in folds]]
+    stages = [[Step(request, prepares=True)]]
+    if to_come[0][0].recipe.on_bank:  # heads of all folds and seeds learn together faster than one by one
+        return [*stages, [Step(request, pixels=False, folds=tuple(job.fold for jobs in to_come for job in jobs))]]
+    for jobs in to_come:
+        several = [job for job in jobs if job.recipe.seeds > 1]
+        if seeds := [Step(request, job.fold, seed) for job in several for seed in range(job.recipe.seeds)]:
+            stages.append(seeds)
+        stages.append([Step(request, job.fold, folds=(job.fold,)) for job in jobs])
+    return stages
 
 
 def lines_of(training: Training, command: Callable[[str], str] = spelled) -> Iterator[str]:
@@ -154,7 +164,7 @@ def lines_of(training: Training, command: Callable[[str], str] = spelled) -> Ite
         for number, steps in enumerate(stages):
             begins = number == 0
             # Stages of all models are counted alike: the last of each scores.
-            at = number if number < len(stages) - 1 else 2
+            at = number if number < len(stages) - 1 else max(2, number)
             by_stage.setdefault(at, []).extend(command(training.command(step, begins=begins)) for step in steps)
     for number, at in enumerate(sorted(by_stage)):
         when = f", when all of stage {number} are done" if number else ""

@@ -40,6 +40,12 @@ def train_where(
     """
     if slurm and on != SLURM:
         raise UserError(f"--slurm is of Slurm's jobs: expected --on slurm with it, received --on {on}.")
+    if (print_jobs or prepare) and (on != HERE or print_jobs == prepare):
+        given = [flag for flag, is_given in (("--print-jobs", print_jobs), ("--prepare", prepare)) if is_given]
+        given += [f"--on {on}"] if on != HERE else []
+        raise UserError(
+            f"Each of --print-jobs, --prepare and --on says where the work is done: give one of {', '.join(given)}."
+        )
     if print_jobs:
         with reporter.silent():
             lines = list(lines_of(training))

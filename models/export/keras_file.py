@@ -10,7 +10,8 @@ import keras
 import models.networks.layers  # noqa: F401 - registers the layers that a .keras file may name
 from competition.common.errors import UserError
 from models.backend.runners import runner_of
-from models.export.manifest import MANIFEST, Exported, Manifest, manifest_in, stored_members
+from models.backend.seals import MANIFEST
+from models.export.manifest import Exported, Manifest, manifest_in, stored_members
 
 OF_KERAS = {"metadata.json", "config.json", "model.weights.h5", MANIFEST}
 

@@ -18,11 +18,10 @@ from competition.spec.images import ImageSet
 from competition.spec.load import describe
 from competition.task import Task
 from models.backend.runners import Runner
+from models.backend.seals import MANIFEST
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 from models.recipes.view_sets import D4
-
-MANIFEST = "planet.json"
 
 FORMAT: Literal[1] = 1
 LARGEST = 2**20  # bytes of the JSON; it takes a few thousand

@@ -16,10 +16,8 @@ from competition.common.interrupts import check
 from competition.common.progress import reporter
 from models.backend.devices import batch_size_for
 from models.backend.runners import Runner
-from models.backend.seals import check_onnx, onnx_seal
+from models.backend.seals import MANIFEST_KEY, check_onnx, onnx_seal
 from models.export.manifest import Exported, Manifest
-
-KEY = "planet"
 
 OPSET = 17  # of 2022: read by everything that is kept up; from 18 on operators take what tf2onnx leaves as attributes
 
@@ -80,7 +78,7 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
 def write_onnx(network: keras.Model, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest as an `.onnx` file."""
     graph = as_onnx(network)
-    graph.metadata_props.add(key=KEY, value=manifest.text())
+    graph.metadata_props.add(key=MANIFEST_KEY, value=manifest.text())
     content = graph.SerializeToString()
     path.write_bytes(content + onnx_seal(content))
 
@@ -95,9 +93,9 @@ def read_onnx(path: Path) -> Exported:
     check_onnx(content)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
-    if KEY not in metadata:
+    if MANIFEST_KEY not in metadata:
         raise UserError("it has no manifest of a model")
-    manifest = Manifest.read(metadata[KEY])
+    manifest = Manifest.read(metadata[MANIFEST_KEY])
     size, bands, labels = manifest.inputs.size, len(manifest.inputs.bands), len(manifest.labels)
     shapes = [list(end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())]
     if shapes != [[size, size, bands], [labels]]:

@@ -14,7 +14,8 @@ from competition.common.files import scratch_folder
 from competition.common.progress import reporter
 from models.backend.openvino import OpenVinoRunner, import_openvino, read_model
 from models.backend.runners import Runner
-from models.export.manifest import MANIFEST, Exported, Manifest, manifest_in, stored_members
+from models.backend.seals import MANIFEST
+from models.export.manifest import Exported, Manifest, manifest_in, stored_members
 
 XML, BIN = "network.xml", "network.bin"
 OF_OPENVINO = {XML, BIN, MANIFEST}

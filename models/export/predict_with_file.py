@@ -1,40 +1,55 @@
-"""What an exported model says of a folder of chips, without the workspace it was made in."""
+"""What an exported model says of chips, without the workspace it was made in."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from competition.common.progress import reporter
+from competition.common.files import digest_file
 from competition.common.text import counted
 from models.backend.load import load_backend
 
 if TYPE_CHECKING:
     from models.predict.predictions import Predictions
+    from models.predict.predictor import Predictor
 
 
-def predict_with_file(path: Path, folder: Path, *, skip_broken: bool = False) -> Predictions:
-    """Return the scores of every chip in a folder by an exported model, averaged over its views.
+def predictor_of_file(path: Path) -> Predictor:
+    """Return what scores chips with an exported model.
 
     Raises:
-        UserError: if the file cannot be read, or the folder holds no chips it can take.
+        UserError: if the file cannot be read.
     """
     load_backend()
     from models.export.formats import read
-    from models.predict.chip_files import ChipFiles, chip_files
-    from models.predict.predictions import predict_files
+    from models.predict.predictor import Predictor
     from models.predict.scorer import Scorer
 
     exported = read(path)
     manifest = exported.manifest
-    found = chip_files(folder, manifest.images, manifest.competition.tables.ids)
-    files = ChipFiles(found, manifest.images, manifest.recipe, manifest.inputs, np.dtype(manifest.dtype), skip_broken)
     by = f"{counted(len(manifest.folds), 'fold')} of '{manifest.model}' ({manifest.competition.title})"
-    reporter.say(
-        f"Scoring {counted(len(found), 'chip')} with {path.name}: {by}, {counted(len(manifest.views), 'view')}."
+    return Predictor(
+        said=f"{path.name}: {by}, {counted(len(manifest.views), 'view')}",
+        key={"file": digest_file(path)},
+        task=manifest.task,
+        images=manifest.images,
+        ids=manifest.competition.tables.ids,
+        recipe=manifest.recipe,
+        inputs=manifest.inputs,
+        dtype=manifest.dtype,
+        views=manifest.views,
+        scorer=lambda sample: Scorer([exported.runner_for(sample)]),
+        cuts=manifest.cuts_of_all,
     )
-    scorer = Scorer([exported.runner_for(files.sample())])
-    return replace(predict_files(scorer, files, manifest.views, manifest.task), cuts=manifest.cuts_of_all)
+
+
+def predict_with_file(path: Path, images: str | Path, *, skip_broken: bool = False) -> Predictions:
+    """Return the scores of every chip in a folder or at a URL by an exported model, averaged over its views.
+
+    Raises:
+        UserError: if the file cannot be read, or the folder holds no chips it can take.
+    """
+    predictor = predictor_of_file(path)
+    from models.predict.predictor import predict_chips
+
+    return predict_chips(predictor, images, skip_broken=skip_broken)

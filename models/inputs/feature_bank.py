@@ -12,7 +12,8 @@ of these share them. Layout of a bank's folder:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,14 @@ from competition.checksums import checksum
 from competition.common.files import digest_json
 from competition.common.folders import check_room
 from competition.common.interrupts import check
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import write_record
 from competition.common.text import counted, readable, short
 from models.backend.kept import Kept
-from models.backend.runners import runner_of
+from models.backend.runners import Runner, runner_of
 from models.inputs.bank_files import FORMAT, rows_in, sums_in
-from models.inputs.batches import HEADS_AT_ONCE, Chips
+from models.inputs.batches import HEADS_AT_ONCE, Chips, slices
 from models.inputs.extractors import extractor_key
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
@@ -41,6 +42,10 @@ from models.recipes.recipe import Recipe
 MIXED = "mixed"
 _seen: set[tuple[Path, int]] = set()  # files whose checksum this process has found right, and when they were written
 LARGEST = float(np.finfo(np.float16).max)
+
+Asked = tuple[NDArray[np.int64], list[str]]  # positions of some chips, and the views of them that are asked for
+# Yields the features of what is asked for, in order: float16 (num_positions, num_features) of each view.
+Maker = Callable[[Sequence[Asked]], Generator[NDArray[np.float16]]]
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,7 @@ def open_bank(
     chips: Chips,
     views: Sequence[str],
     kept: Kept | None = None,
+    elsewhere: Maker | None = None,
 ) -> FeatureBank:
     """Open the bank of some chips, computing the features that are not in it yet.
 
@@ -148,15 +154,29 @@ def open_bank(
         chips: the chips.
         views: the views asked for.
         kept: where the conversion of the network is kept; None: nowhere.
+        elsewhere: makes the features; None: this process does.
 
     Raises:
         UserError: if the disk is too small.
     """
     folder = _folder_of(root, key)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
+    with locked(lock_of(folder)):
         write_record(folder / "bank.json", key, version=FORMAT)
-        return _Builder(folder, extractor, chips, kept, mixed=key.get("precision") == MIXED).open(sorted(set(views)))
+        mixed = key.get("precision") == MIXED
+        return _Builder(folder, extractor, chips, kept, elsewhere, mixed=mixed).open(sorted(set(views)))
+
+
+def bank_runner(network: keras.Model, chips: Chips, kept: Kept | None, *, mixed: bool) -> Runner:
+    """Return what runs the network from chips to features, see `runner_of`."""
+    return runner_of(network, chips.read(np.arange(min(8, len(chips.cache)))), kept=kept, mixed=mixed)
+
+
+def made_by(runner: Runner, chips: Chips, asked: Sequence[Asked]) -> Generator[NDArray[np.float16]]:
+    """Yield the features of what is asked for, see `Maker`."""
+    for positions, views in asked:
+        for under_view in chips.views(positions, views):
+            yield runner(under_view).clip(-LARGEST, LARGEST).astype(np.float16)
 
 
 def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]:
@@ -172,9 +192,17 @@ class _Builder:
     """Fills one bank's folder."""
 
     def __init__(
-        self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips, kept: Kept | None, *, mixed: bool
+        self,
+        folder: Path,
+        extractor: Callable[[], keras.Model],
+        chips: Chips,
+        kept: Kept | None,
+        elsewhere: Maker | None,
+        *,
+        mixed: bool,
     ) -> None:
         self.folder, self.build, self.chips, self.kept, self.mixed = folder, extractor, chips, kept, mixed
+        self.elsewhere = elsewhere
 
     def open(self, views: Sequence[str]) -> FeatureBank:
         done = rows_in(self.folder, len(self.chips.cache), reporter.say)
@@ -205,16 +233,20 @@ class _Builder:
         return self.folder / f"{view}.npy"
 
     def _compute(self, views: list[str], done: dict[str, int]) -> None:
-        cache, extractor = self.chips.cache, self.build()
+        cache, extractor, block = self.chips.cache, self.build(), self.chips.batch_size
         maps = self._open_maps(views, done, extractor.output_shape[-1])
-        sample = self.chips.read(np.arange(min(8, len(cache))))
-        runner = runner_of(extractor, sample, kept=self.kept, mixed=self.mixed)
+        positions = np.arange(min(done.get(view, 0) for view in views), len(cache))
+        asked = [(rows, [v for v in views if done.get(v, 0) <= rows[-1]]) for _, rows in slices(positions, block)]
+        behind = iter([views for _, views in asked])
+        if self.elsewhere:
+            made = self.elsewhere(asked)
+        else:
+            made = made_by(bank_runner(extractor, self.chips, self.kept, mixed=self.mixed), self.chips, asked)
 
         def compute(rows: NDArray[np.int64]) -> Iterator[int]:
-            behind = [view for view in views if done.get(view, 0) <= rows[-1]]
-            for view, chips in zip(behind, self.chips.views(rows, behind), strict=True):
+            for view in next(behind):
                 check()
-                maps[view][rows] = runner(chips).clip(-LARGEST, LARGEST)
+                maps[view][rows] = next(made)
                 yield len(rows)
 
         def record(rows: NDArray[np.int64]) -> None:
@@ -224,10 +256,10 @@ class _Builder:
                 write_record(self.folder / "sums.json", sums_in(self.folder) | sums, version=FORMAT)
             write_record(self.folder / "done.json", done, version=FORMAT)
 
-        positions = np.arange(min(done.get(view, 0) for view in views), len(cache))
         total, started = sum(len(cache) - done.get(view, 0) for view in views), time.monotonic()
-        block, arrays = self.chips.batch_size, list(maps.values())
-        fill(positions, block, arrays, compute, record, total=total, title="features", unit="feature vector")
+        with closing(made):
+            arrays = list(maps.values())
+            fill(positions, block, arrays, compute, record, total=total, title="features", unit="feature vector")
         seconds = time.monotonic() - started
         rate = f"{total / max(seconds, 1e-9):,.0f} chips per second"
         reporter.say(f"Made {counted(total, 'feature vector')} in {seconds:,.0f} s, {rate}.")

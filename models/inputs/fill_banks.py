@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from competition.common.errors import UserError
 from competition.common.interrupts import heeded
 from competition.common.progress import reporter
@@ -10,6 +12,9 @@ from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
 from models.runs.model_recipe import ModelRequest, recipe_of
+
+if TYPE_CHECKING:
+    from models.inputs.sources import Elsewhere
 
 
 def bank_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
@@ -38,12 +43,21 @@ def check_on_bank(workspace: Workspace, recipe: Recipe, model: str) -> None:
     columns_of(recipe, workspace.competition.image_set(recipe.images))
 
 
-def fill_banks(workspace: Workspace, recipe: Recipe, *, skip_broken: bool = False, no_test: bool = False) -> None:
+def fill_banks(
+    workspace: Workspace,
+    recipe: Recipe,
+    elsewhere: Elsewhere | None = None,
+    /,
+    *,
+    skip_broken: bool = False,
+    no_test: bool = False,
+) -> None:
     """Compute the features of every chip under every view that training and prediction will ask for.
 
     Args:
         workspace: the chips.
         recipe: of a model, as `bank_recipe` returns it.
+        elsewhere: makes the features; None: this process does.
         skip_broken: leave broken chips out, instead of stopping.
         no_test: the labelled chips only.
     """
@@ -52,7 +66,7 @@ def fill_banks(workspace: Workspace, recipe: Recipe, *, skip_broken: bool = Fals
 
     views = {"identity", *recipe.drawn_views, *recipe.test_views}
     with heeded():
-        sources = Sources(workspace, recipe, skip_broken)
+        sources = Sources(workspace, recipe, skip_broken, elsewhere=elsewhere)
         bank = sources.bank("train", sorted(views))
         reporter.say(
             f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features per view."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import keras
@@ -15,14 +15,17 @@ from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
+from models.backend.kept import Kept
 from models.inputs.augment import Span
 from models.inputs.batches import Chips
 from models.inputs.extractors import extractor_key, kept_extractor
-from models.inputs.feature_bank import FeatureBank, bank_key, open_bank, rows_made
+from models.inputs.feature_bank import FeatureBank, Maker, bank_key, open_bank, rows_made
 from models.networks.backbones import build_extractor
 from models.networks.input_spec import Inputs, columns_of
 from models.recipes.recipe import Recipe
 
+# Given a recipe, a split and the digest of its chips, returns what makes their features.
+Elsewhere = Callable[[Recipe, str, str], Maker]
 LARGER = 4  # times as large as the largest part takes them are chips of which parts of several sizes make their own
 
 
@@ -34,6 +37,7 @@ class Sources:
         workspace: where the chips are.
         recipe: rendering, bands, input size and backbone.
         skip_broken: leave broken chips out, instead of stopping.
+        elsewhere: makes the features; None: this process does.
     """
 
     workspace: Workspace
@@ -41,6 +45,7 @@ class Sources:
     skip_broken: bool = False
     _paths: dict[str, list[ChipFile]] = field(default_factory=dict)
     _caches: dict[tuple[str, int], ChipCache] = field(default_factory=dict)
+    elsewhere: Elsewhere | None = None
 
     @functools.cached_property
     def images(self) -> ImageSet:
@@ -95,7 +100,7 @@ class Sources:
         """The chips as each part of a joint recipe takes them by itself; none of one that is not joint."""
         if not self.recipe.parts:
             return []
-        shared = self.skip_broken, self._paths, self._caches
+        shared = self.skip_broken, self._paths, self._caches, self.elsewhere
         return [Sources(self.workspace, part, *shared) for part in self.recipe.of_parts]
 
     def _beside(self, split: str, views: Sequence[str]) -> FeatureBank:
@@ -132,8 +137,12 @@ class Sources:
         def extractor() -> keras.Model:
             return self.extractor if recipe is None else build_extractor(made_by, self.inputs)
 
-        kept = kept_extractor(self.workspace.cache, extractor_key(made_by, self.inputs))
-        return open_bank(root, extractor, key, chips, views, kept)
+        elsewhere = self.elsewhere(made_by, split, chips.cache.digest) if self.elsewhere else None
+        return open_bank(root, extractor, key, chips, views, self.kept(made_by), elsewhere)
+
+    def kept(self, recipe: Recipe) -> Kept:
+        """Return where the conversion of the backbone of a recipe is kept, that of the chips or a variant of it."""
+        return kept_extractor(self.workspace.cache, extractor_key(recipe, self.inputs))
 
     def rows_made(self, split: str) -> dict[str, int]:
         """Return by view how many chips of a split have features already, by a recipe that is not joint."""

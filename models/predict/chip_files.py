@@ -1,67 +1,126 @@
-"""A folder of chips to score, decoded as they are needed."""
+"""Chips to score, in a folder or anywhere else, decoded as they are needed."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import scratch_folder
+from competition.common.folders import check_readable
 from competition.common.progress import reporter
 from competition.common.text import counted, first
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
-from competition.index.chip_index import ChipFile, Ids, Naming, index_chips, shown_file
+from competition.data.decode import LARGEST_FILE
+from competition.index.chip_index import Ids, Naming
+from competition.index.listing import listed
+from competition.remote.places import Place
+from competition.remote.reaching import is_url
 from competition.spec.images import FILE, ImageSet
 from models.networks.input_spec import Inputs, as_network_input, columns_of
 from models.recipes.recipe import Recipe
 
 SAMPLED = 4
 NAMED = 3  # images in a line
+FETCHED_AT_ONCE = 16  # files from elsewhere: a store answers each after a while
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".bmp")
 SCENE = 4  # times the side of what the model takes, from which an image is no chip but what chips are cut from
 SLIVER = 4  # times as long as it is wide
 COLOURS = {"R", "G", "B"}
 
+Where = Path | Place
+Paths = tuple[str, ...]  # of a chip's file, or of those of its bands, within the folder or place
 
-def chip_files(folder: Path, images: ImageSet, ids: Ids = "stem") -> dict[str, ChipFile]:
-    """Return the chips of a folder by id, sorted; named as those of a competition, and of any suffix.
 
-    Where chips lie in folders within it, a line says in which, as they may be more than were meant.
+class AllBrokenError(UserError):
+    """No chip of some can be read.
 
     Args:
-        folder: the folder; folders within it are searched as in the competition.
+        number: of chips.
+        reason: the line of the first.
+    """
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"No chip of {number:,} can be read. {reason}")
+        self.reason = reason
+
+
+def where_of(images: str | Path) -> Where:
+    """Return the folder or the place that a user names.
+
+    Raises:
+        UserError: if it is the URL of a store that is not known.
+    """
+    return Place.of(str(images)) if is_url(str(images)) else Path(images).absolute()
+
+
+def chips_in(where: Where, images: ImageSet, ids: Ids = "stem") -> Iterator[tuple[str, Paths]]:
+    """Yield the chips of a folder or a place by id, sorted; named as those of a competition, and of any suffix.
+
+    Where chips lie in folders within a folder, a line says in which, as they may be more than were meant.
+
+    Args:
+        where: the folder or place; folders within it are searched as in the competition.
         images: the rendering they belong to.
         ids: what an id is, as in the competition's tables.
 
+    Yields:
+        An id, and the paths within `where` of its file, or of those of its bands in their order.
+
     Raises:
-        UserError: if there is no such folder, no chip in it, one that lacks bands, or two files of one id.
+        UserError: if there is no such folder, two files are of one id, or, at the end, no chip was in it, or one lacks
+            bands.
     """
-    if not folder.is_dir():
-        raise UserError(f"No folder {folder}.")
-    index = index_chips([folder], Naming(images, ids, SUFFIXES))
+    naming = Naming(images, ids, SUFFIXES)
+    num_chips, num_lacking, lacks, within = 0, 0, "", Counter[str]()
+    for name, files in listed(_paths_in(where, naming), naming, _shown(where)):
+        paths = tuple(path for path in files if path is not None)
+        if len(paths) == len(files):
+            yield name, paths
+            num_chips += 1
+            within[paths[0].rpartition("/")[0] or "."] += 1
+        else:
+            missing = (band for band, path in zip(images.bands, files, strict=True) if path is None)
+            lacks = lacks or f"{name} lacks {first(missing, NAMED)}"
+            num_lacking += 1
     pattern = "" if images.file == FILE else f", called {images.file}"
-    if index.lacking:
-        name, bands = next(iter(index.lacking.items()))
+    if num_lacking:
         raise UserError(
-            f"{counted(len(index.lacking), 'chip')} in {folder} lack files of bands{pattern}: "
-            f"{name} lacks {first(bands, NAMED)}. Add them, or take the others away."
+            f"{counted(num_lacking, 'chip')} in {_shown(where)} lack files of bands{pattern}: {lacks}. Add them, or "
+            "take the others away."
         )
-    if not index.chips:
+    if not num_chips:
         suffixes = ", ".join(sorted({*SUFFIXES, *images.suffix}))
-        raise UserError(f"No chips in {folder}: expected files{pattern} ending in {suffixes}.")
+        raise UserError(f"No chips in {_shown(where)}: expected files{pattern} ending in {suffixes}.")
     # Where the pattern has folders, each is of one chip.
-    within = Counter(shown_file(file).parent.relative_to(folder).as_posix() for file in index.chips.values())
     if within.keys() != {"."} and "/" not in images.file:
-        found = f"{counted(len(index.chips), 'chip')} in {counted(len(within), 'folder')} within {folder}"
+        found = f"{counted(num_chips, 'chip')} in {counted(len(within), 'folder')} within {_shown(where)}"
         reporter.say(f"Found {found}: {first((f'{name} ({number:,})' for name, number in sorted(within.items())))}.")
-    return index.chips
+
+
+def _paths_in(where: Where, naming: Naming) -> Iterable[str]:
+    if isinstance(where, Place):
+        return naming.among(where.walk())
+    if not where.is_dir():
+        raise UserError(f"No folder {where}.")
+    check_readable(where)
+    return (path for path, _ in naming.files_in(where))
+
+
+def _shown(where: Where, path: str = "") -> str:
+    if isinstance(where, Place):
+        return f"{where.url}/{path}" if path else where.url
+    return str(where / path)
 
 
 @dataclass(frozen=True)
@@ -84,7 +143,8 @@ class ChipFiles:
     """Files of chips to be scored, decoded as they are needed.
 
     Attributes:
-        files: of each chip, by its id.
+        where: the folder they are in, or the place, from which they are fetched one by one.
+        files: of each chip, by its id, the paths within.
         images: the rendering they belong to.
         recipe: the recipe of the networks they are for.
         inputs: what the networks are given.
@@ -95,7 +155,8 @@ class ChipFiles:
         grey: files of chips read that show no colours, though these are expected.
     """
 
-    files: Mapping[str, ChipFile]
+    where: Where
+    files: Mapping[str, Paths]
     images: ImageSet
     recipe: Recipe
     inputs: Inputs
@@ -103,7 +164,7 @@ class ChipFiles:
     skip_broken: bool = False
     resized: set[str] = field(default_factory=set)
     odd: dict[str, set[str]] = field(default_factory=dict)
-    grey: set[Path] = field(default_factory=set)
+    grey: set[str] = field(default_factory=set)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield the chips in slices of `size`; while one is used, the next one is read.
@@ -113,17 +174,20 @@ class ChipFiles:
             UserError: if a chip is of another data type.
         """
         chips = list(self.files.items())
-        pool = ThreadPoolExecutor(cpu_count())
-        try:
+        is_far = isinstance(self.where, Place)
+        pool = ThreadPoolExecutor(FETCHED_AT_ONCE if is_far else cpu_count())
+        with ExitStack() as ending:
+            scratch = ending.enter_context(scratch_folder()) if is_far else None
+            # Of what was to be read, where somebody else stops before the end.
+            ending.callback(pool.shutdown, cancel_futures=True)
             reading: deque[list[tuple[str, Future[NDArray[Any] | BrokenChipError]]]] = deque()
             for start in range(0, len(chips), size):
-                reading.append([(name, pool.submit(self._load, file)) for name, file in chips[start : start + size]])
+                some = chips[start : start + size]
+                reading.append([(name, pool.submit(self._load, paths, scratch)) for name, paths in some])
                 if len(reading) > 1:
                     yield self._batch(reading.popleft())
             if reading:
                 yield self._batch(reading.popleft())
-        finally:
-            pool.shutdown(cancel_futures=True)  # of what was to be read, where somebody else stops before the end
 
     def _batch(self, loading: Sequence[tuple[str, Future[NDArray[Any] | BrokenChipError]]]) -> Batch:
         batch = Batch()
@@ -135,6 +199,13 @@ class ChipFiles:
                 batch.names.append(name)
                 batch.chips.append(chip)
         return batch
+
+    def resizing(self) -> str:
+        """Return the line that says that chips were of another size than the networks take; "" if none was."""
+        if not self.resized:
+            return ""
+        sizes, size = first(sorted(self.resized)), self.inputs.size
+        return f"Chips of {sizes} pixels are resized to {size} x {size}, what the model was trained on."
 
     def remarks(self) -> list[str]:
         """Return a line for each way in which images that were read may not be the chips that were meant."""
@@ -149,36 +220,60 @@ class ChipFiles:
 
         Raises:
             BrokenChipError: if a chip before them is broken and `skip_broken` is false.
-            UserError: if every chip is broken, or one is of another data type.
+            AllBrokenError: if every chip is broken.
+            UserError: if one is of another data type.
         """
         broken: list[str] = []
         for batch in self.batches(SAMPLED):
             if batch.chips:
                 return np.stack(batch.chips)
             broken += batch.broken
-        raise UserError(f"No chip of {len(self.files):,} can be read. {broken[0]}")
+        raise AllBrokenError(len(self.files), broken[0])
 
-    def _load(self, file: ChipFile) -> NDArray[Any] | BrokenChipError:
-        path = shown_file(file)
+    def _load(self, paths: Paths, scratch: Path | None) -> NDArray[Any] | BrokenChipError:
         try:
-            chip = read_chip(file, self.images)
+            chip = self._read(paths, scratch)
         except BrokenChipError as error:
             if not self.skip_broken:
                 raise BrokenChipError(f"{str(error).rstrip('.')}. Mend it, or add --skip-broken.") from error
             return error
         if chip.dtype != self.dtype:
             raise UserError(
-                f"{path} has {chip.dtype} values; the model takes {self.dtype}. Give a folder of such chips."
+                f"{_shown(self.where, paths[0])} has {chip.dtype} values; the model takes {self.dtype}. Give a folder "
+                "of such chips."
             )
         size, (height, width, _) = self.inputs.size, chip.shape
         if (height, width) != (size, size):
             self.resized.add(f"{width} x {height}")
         if set(self.images.bands) == COLOURS and (chip == chip[:, :, :1]).all():
-            self.grey.add(path)
-        self._remark(path, width, height)
+            self.grey.add(paths[0])
+        self._remark(paths[0].rpartition("/")[2], width, height)
         return as_network_input(resize_chip(chip, size), columns_of(self.recipe, self.images))
 
-    def _remark(self, path: Path, width: int, height: int) -> None:
+    def _read(self, paths: Paths, scratch: Path | None) -> NDArray[Any]:
+        """Decode a chip, which is fetched before where it is elsewhere."""
+        if isinstance(self.where, Place):
+            return self._fetched(paths, self.where, scratch or Path())
+        files = tuple(self.where / path for path in paths)
+        return read_chip(files if self.images.is_split else files[0], self.images)
+
+    def _fetched(self, paths: Paths, place: Place, scratch: Path) -> NDArray[Any]:
+        near = tuple(scratch / f"{uuid4().hex}{Path(path).suffix}" for path in paths)
+        try:
+            for path, copy in zip(paths, near, strict=True):
+                if reason := place.fetch(path, copy, LARGEST_FILE):
+                    raise BrokenChipError(f"Broken chip {_shown(place, path)}: {reason}.", reason)
+            return read_chip(near if self.images.is_split else near[0], self.images)
+        except BrokenChipError as error:
+            text = str(error)
+            for path, copy in zip(paths, near, strict=True):
+                text = text.replace(str(copy), _shown(place, path))
+            raise BrokenChipError(text, error.reason) from error
+        finally:
+            for copy in near:
+                copy.unlink(missing_ok=True)
+
+    def _remark(self, name: str, width: int, height: int) -> None:
         """Note an image that is resized to what the model takes and yet shows something else than a chip."""
         size, (short, long) = self.inputs.size, sorted((width, height))
         if long > SLIVER * short:
@@ -190,4 +285,4 @@ class ChipFiles:
             )
         else:
             return
-        self.odd.setdefault(what, set()).add(f"{path.name} ({width} x {height})")
+        self.odd.setdefault(what, set()).add(f"{name} ({width} x {height})")

@@ -21,6 +21,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
 from competition.common.errors import UserError
+from competition.index.chip_index import ChipFile
 from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.devices import batch_size_for
@@ -79,10 +80,10 @@ class Occlusion:
         trained = Trained.of(self.workspace, store, model)
         recipe, images = trained.recipe, self.workspace.competition.image_set(trained.recipe.images)
         paths, fold = self.workspace.layout.files(images, "train"), _held_out_by(store, trained)
-        wanted = {name: paths[name] for name in names if name in paths and name in fold}
+        wanted = {name: _as_text(paths[name]) for name in names if name in paths and name in fold}
         if not wanted:
             raise UserError(f"None of the chips has a file and was held out by a finished fold of '{model}'.")
-        files = ChipFiles(wanted, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken=True)
+        files = ChipFiles(Path(), wanted, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken=True)
         # All at once, lest a damaged file be found out after half of the chips.
         scorers = _scorers(trained, sorted({fold[name] for name in wanted}), files.sample(), self.workspace.cache)
         for batch in files.batches(READ_AT_ONCE):
@@ -91,6 +92,10 @@ class Occlusion:
                 said = _scores(scorers[fold[name]], np.concatenate([chip[None], turned, without_places(chip)]))
                 as_it_is, by_view, hidden = np.split(trained.task.spread(said), [1, 1 + len(turned)])
                 yield Hidden(name, as_it_is[0], by_view, places(), hidden)
+
+
+def _as_text(file: ChipFile) -> tuple[str, ...]:
+    return tuple(map(str, [file] if isinstance(file, Path) else file))
 
 
 def places() -> NDArray[np.float64]:

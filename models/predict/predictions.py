@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.progress import reporter
-from competition.common.text import counted, first
+from competition.common.text import counted
 from competition.spec.competition import Competition
-from competition.spec.metric import SCORES
 from competition.task import Task
 from folds.scores import Scores
 from models.backend.devices import batch_size_for
@@ -30,38 +29,20 @@ class Predictions:
         scores: of the chips; NaN for labels that the model does not score.
         competition: whose labels they are.
         left_out: a line for each chip left out as broken.
-        cuts: float array (num_labels,) that came with the model; None where they are kept in its workspace.
     """
 
     scores: Scores
     competition: Competition
     left_out: tuple[str, ...] = ()
-    cuts: NDArray[np.float64] | None = None
 
     def write(self, path: Path, tags: Sequence[str] | None = None) -> None:
         """Write the scores as CSV: ids, one column for each label scored, and perhaps the tags decided."""
         self.scores.write_table(path, self.competition, tags)
 
-    def text(self, path: Path) -> str:
+    def text(self, path: Path | str) -> str:
         """Return which chips were left out, and how many were written to `path`."""
         left_out = [f"Left out: {line}" for line in self.left_out]
         return "\n".join([*left_out, f"Wrote {path}: {counted(len(self.scores.names), 'chip')}."])
-
-    def decided_by(self, cuts: NDArray[np.float64]) -> str:
-        """Return the line that says from which scores on labels are decided.
-
-        Args:
-            cuts: float array (num_labels,), NaN for labels that are not scored.
-        """
-        competition, scored = self.competition, self.scores.scored
-        if scored.all() and competition.is_multi_class:
-            return "Tags: the one label of the highest score."
-        low, high = f"{cuts[scored].min():.3g}", f"{cuts[scored].max():.3g}"
-        line = f"Tags: every label from a score of {low if low == high else f'its own, {low} to {high}'}"
-        line += ", one of every exclusive group" if scored.all() and competition.exclusive else ""
-        if competition.metric.judges == SCORES:
-            line += f". {competition.metric.title} judges scores, for which no cut is right: this one is a mere half"
-        return f"{line}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as values for JSON."""
@@ -88,8 +69,7 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
     with reporter.bar(len(files.files), "predicting") as bar:
         for batch in files.batches(batch_size_for(files.recipe.input_size)):
             if files.resized and not said_resized:
-                sizes, size = first(sorted(files.resized)), files.inputs.size
-                reporter.say(f"Chips of {sizes} pixels are resized to {size} x {size}, what the model was trained on.")
+                reporter.say(files.resizing())
                 said_resized = True
             names += batch.names
             left_out += batch.broken
@@ -99,5 +79,5 @@ def predict_files(scorer: Scorer, files: ChipFiles, views: Sequence[str], task: 
             bar.update(len(batch.chips) + len(batch.broken))
     for line in files.remarks():
         reporter.say(line)
-    values = task.spread(np.concatenate(scores))
+    values = task.spread(np.concatenate(scores) if scores else np.empty((0, len(task.labels)), dtype=np.float32))
     return Predictions(Scores(tuple(names), values), task.competition, tuple(left_out))

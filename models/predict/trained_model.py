@@ -6,17 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
-from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.provenance import Provenance
+from folds.provenance import MARKER, Provenance
 from folds.score_store import ScoreStore
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from models.backend.kept import Kept
     from models.networks.input_spec import Inputs
     from models.predict.predictions import Predictions
+    from models.predict.predictor import Predictor
+    from models.predict.scorer import Scorer
 
 
 @dataclass(frozen=True)
@@ -96,24 +97,52 @@ class Trained:
         return kept_extractor(cache, extractor_key(self.recipe, self.inputs, digest_file(path)))
 
 
+def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predictor:
+    """Return what scores chips with the complete folds of a model.
+
+    Raises:
+        UserError: if it is not trained.
+    """
+    from models.predict.predictor import Predictor
+
+    trained = Trained.of(workspace, store, model)
+    recipe, folders = trained.recipe, list(trained.folders.values())
+    views = counted(len(recipe.test_views), "view")
+
+    def scorer(sample: NDArray[Any]) -> Scorer:
+        return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.kept_in(workspace.cache))
+
+    return Predictor(
+        said=f"{counted(len(folders), 'fold')} of '{model}', {views}",
+        key={"model": model, "folds": {str(k): digest_file(path / MARKER) for k, path in trained.folders.items()}},
+        task=trained.task,
+        images=workspace.competition.image_set(recipe.images),
+        ids=workspace.competition.tables.ids,
+        recipe=recipe,
+        inputs=trained.inputs,
+        dtype=trained.dtype,
+        views=recipe.test_views,
+        scorer=scorer,
+    )
+
+
+def predictor_in(workspace: Workspace, model: str) -> Predictor:
+    """Return what scores chips with the complete folds of a model of a workspace, on any machine that shares it.
+
+    Raises:
+        UserError: if it is not trained.
+    """
+    return predictor_of(workspace, ScoreStore.of(workspace), model)
+
+
 def predict_folder(
-    workspace: Workspace, store: ScoreStore, model: str, folder: Path, *, skip_broken: bool = False
+    workspace: Workspace, store: ScoreStore, model: str, images: str | Path, *, skip_broken: bool = False
 ) -> Predictions:
-    """Return the scores of every chip in a folder, averaged over the model's complete folds and views.
+    """Return the scores of every chip in a folder or at a URL, averaged over the model's complete folds and views.
 
     Raises:
         UserError: if the model is not trained, or the folder holds no chips it can take.
     """
-    from models.predict.chip_files import ChipFiles, chip_files
-    from models.predict.predictions import predict_files
+    from models.predict.predictor import predict_chips
 
-    trained = Trained.of(workspace, store, model)
-    recipe, folders = trained.recipe, list(trained.folders.values())
-    images, views = workspace.competition.image_set(recipe.images), recipe.test_views
-    found = chip_files(folder, images, workspace.competition.tables.ids)
-    files = ChipFiles(found, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken)
-    by = f"{counted(len(folders), 'fold')} of '{model}', {counted(len(views), 'view')}"
-    reporter.say(f"Scoring {counted(len(found), 'chip')} with {by}.")
-    kept = trained.kept_in(workspace.cache)
-    scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample(), kept)
-    return predict_files(scorer, files, views, trained.task)
+    return predict_chips(predictor_of(workspace, store, model), images, skip_broken=skip_broken)

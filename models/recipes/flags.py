@@ -147,15 +147,29 @@ def model_flags(verb: Callable[..., None]) -> Callable[..., None]:
 
 def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb the flags of training that are no values of a recipe."""
+
+    @functools.wraps(verb)
+    def wrapped(*arguments: Any, threads: int | None, **options: Any) -> None:
+        if threads:
+            from competition.cluster.threads import limit_threads
+
+            limit_threads(threads)
+        verb(*arguments, **options)
+
     for option in (
         click.option("--skip-broken", is_flag=True, help="leave broken chips out and list them, instead of stopping"),
         click.option("--no-test", is_flag=True, help="score held-out chips only; without it the test chips follow"),
         click.option("--restart", is_flag=True, help="begin again; what was made stays until the new is complete"),
         click.option("--recipes", type=FILE, help="your own recipe file, merged in"),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            help="to compute with; networks that learn from pixels differ by it; default: as many as there are cores",
+        ),
         track_flag,
     ):
-        verb = option(verb)
-    return verb
+        wrapped = option(wrapped)
+    return wrapped
 
 
 def _flag_type(kind: Any) -> Any:

@@ -19,7 +19,6 @@ Layout of a model's folder:
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
-from competition.common.locks import locked
 from competition.common.records import read_record
+from folds.alone import alone, model_and_fold
 from models.backend.made import MADE
 from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe
@@ -74,22 +73,6 @@ def clear(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from a job's folder, or from that of one of its further seeds.
-
-    Raises:
-        BusyError: if another process is at it.
-    """
-    model, fold = model_and_fold(folder)
-    seed = folder.name.removeprefix("seed") if folder.name.startswith("seed") else ""
-    busy, name = (f" seed {seed}", f"fold{fold}-seed{seed}") if seed else ("", f"fold{fold}")
-    job = folder.parent if seed else folder
-    # Beside the job's folder, so that removing the folder does not remove the lock that guards it.
-    with locked(job.with_name(f".{name}.lock"), busy=f"'{model}' fold {fold}{busy}"):
-        yield
-
-
-@contextmanager
 def alone_at_seed(folder: Path) -> Iterator[None]:
     """Keep other processes from the folder of a further seed, which is made.
 
@@ -123,12 +106,6 @@ def attempt(folder: Path) -> Iterator[None]:
 def begun(folder: Path) -> set[int]:
     """Return the folds of the model in `folder` that were begun."""
     return {int(job.name[4:]) for job in folder.glob("fold*") if job.name[4:].isdigit()}
-
-
-def model_and_fold(path: Path) -> tuple[str, int]:
-    """Return model and fold of the job in whose folder `path` lies, or which is that folder; "" and -1 if none is."""
-    job = next((folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name)), None)
-    return (job.parent.name, int(job.name[4:])) if job else ("", -1)
 
 
 def restart_command(path: Path) -> str:

@@ -23,11 +23,12 @@ from competition.common.locks import BusyError, locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.workspace import Workspace
+from folds.alone import alone_with_seeds
 from folds.provenance import MARKER
 from folds.score_store import ScoreStore
 from folds.swaps import swap
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, RECIPE, alone, begun
+from models.runs.folders import EXTRACTOR, RECIPE, begun
 from models.runs.model_recipe import read_recipe, record_recipe
 
 FORMAT = 1
@@ -169,6 +170,4 @@ class Restart:
 def _keep_others_from(folder: Path, folds: Collection[int], held: ExitStack) -> None:
     """Hold the locks of folds in a model's folder."""
     for fold in sorted(begun(folder) & set(folds)):
-        job = folder / f"fold{fold}"
-        for one in (job, *sorted(job.glob("seed*"))):
-            held.enter_context(alone(one))
+        held.enter_context(alone_with_seeds(folder / f"fold{fold}"))

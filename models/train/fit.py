@@ -11,13 +11,14 @@ import numpy as np
 
 from competition.common.interrupts import check, deferred
 from competition.common.progress import reporter
+from folds.alone import model_and_fold
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples
 from models.networks.monitor import KEY
 from models.networks.optimizers import averaged
 from models.recipes.recipe import Recipe
 from models.runs.event_log import log_epochs
-from models.runs.folders import load_weights, model_and_fold
+from models.runs.folders import load_weights
 from models.runs.training_state import DivergedError, Epoch, TrainingState, checkpoints
 from models.train.checkpoints import BEST, resume, write_checkpoint
 

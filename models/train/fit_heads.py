@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.progress import reporter
+from folds.alone import model_and_fold
 from models.heads.checkpoints import Keeper
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
@@ -20,7 +21,7 @@ from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.linear.fit import fit_linear
 from models.recipes.recipe import Recipe
-from models.runs.folders import HISTORY, NETWORK, model_and_fold, seed_folders
+from models.runs.folders import HISTORY, NETWORK, seed_folders
 from models.runs.training_state import Epoch, TrainingState
 from models.train.checkpoints import write_network
 from models.train.keras_heads import best_head

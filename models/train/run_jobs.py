@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from competition.common.interrupts import heeded
@@ -85,7 +86,8 @@ def _run(jobs: Sequence[Job]) -> None:
         for job in jobs:
             numbers = range(job.recipe.seeds) if job.only is None else [job.only]
             seeds = [job.recipe.seed + number for number in numbers]
-            notes.enter_context(noted(job.place, job.recipe.precision, seeds))
+            is_lost = partial(has_diverged, job.folder)
+            notes.enter_context(noted(job.place, job.recipe.precision, seeds, is_lost))
         _train_and_score(jobs, every, sources)
 
 

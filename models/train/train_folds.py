@@ -109,6 +109,20 @@ def jobs_of(
             yield [Job(here, made, model, recipe, number, skip_broken, with_test=not no_test) for number in some]
 
 
+def jobs_to_come(workspace: Workspace, request: ModelRequest, **options: bool) -> list[list[Job]]:
+    """Return the jobs that `jobs_of` yields while none of them is done, and behind them those that wait for these.
+
+    Where all that there is of a model is made again, its other folds wait, and then have the recipe of that.
+    """
+    found = [job for some in jobs_of(workspace, request, **options) for job in some]
+    store, again = ScoreStore.of(workspace), Restart(workspace, request.model)
+    anew = again.folds(store)
+    if not (found and again.holds_up_others(store) and begun(again.old) <= anew):
+        return [found]
+    others = [number for number in range(store.table.num_folds) if number not in anew]
+    return [found, [dataclasses.replace(found[0], workspace=workspace, store=store, fold=fold) for fold in others]]
+
+
 def _check_seed(job: Job) -> None:
     """Refuse a seed that a model does not have, or that is not trained by itself."""
     if job.recipe.on_bank:

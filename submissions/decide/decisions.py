@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from competition.spec.competition import Competition
-from folds.scores import scored_labels
+from folds.scores import Scores, scored_labels
 
 if TYPE_CHECKING:
     from submissions.measure.cross_fit import Rule
@@ -42,6 +42,13 @@ def decide(
         Bool array (num_chips, num_labels).
     """
     return obey(at_or_above(scores, cuts), scores, competition, exclusive=exclusive, alone=alone, cuts=cuts)
+
+
+def tags_of(scores: Scores, cuts: ArrayLike, competition: Competition) -> list[str]:
+    """Return the tags of chips, decided by cuts (num_labels,), as text."""
+    from competition.tables.write import to_tags
+
+    return to_tags(decide(scores.values, cuts, competition), competition)
 
 
 def obey(

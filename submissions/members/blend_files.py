@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_folder, versions_of
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import now, short
 from competition.spec.load import describe
@@ -142,7 +142,7 @@ def write_blend(folder: Path, oof: Scores, test: Scores, provenance: dict[str, A
         All that `blend.json` says, without what makes it a record.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.parent / f".{folder.name}.lock"), replace_folder(folder) as temporary:
+    with locked(lock_of(folder)), replace_folder(folder) as temporary:
         oof.write(temporary / "oof.npz")
         test.write(temporary / "test.npz")
         content = {

@@ -12,7 +12,7 @@ from competition.common.errors import UserError
 from competition.common.files import replace_folder, temporary_folder
 from competition.common.folders import check_room
 from competition.common.interrupts import heeded
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.remote.copies import OnBytes, fetch
 from competition.remote.places import Place
@@ -23,7 +23,6 @@ from submissions.share.moved import Moved
 from submissions.share.pushed import Files, at_once, read_pushed
 from submissions.share.sides import alone, check_same_folds, differing_of, fold_digest_of
 
-STAGE = ".pulled"  # folder of a workspace for what is not whole yet
 _placing = Lock()  # one of these threads at a time, lest one be told to wait for its own process
 
 
@@ -49,7 +48,7 @@ def pull(workspace: Workspace, url: str, choice: Choice, *, force: bool = False)
     check_same_folds(fold_digest_of(workspace), pushed, place)
     root, files = workspace.root, pushed.artefacts
     chosen = list(_unsurpassed(choice.of(_known(files)), files, root))
-    with locked(root / f"{STAGE}.lock"), heeded():
+    with locked(lock_of(workspace.pulled)), heeded():
         with reporter.busy("looking at what there is"):
             states = at_once(lambda artefact: _differs(root, artefact, files[artefact.key]), chosen)
         state = dict(zip(chosen, states, strict=True))
@@ -61,7 +60,7 @@ def pull(workspace: Workspace, url: str, choice: Choice, *, force: bool = False)
             for kind in dict.fromkeys(artefact.kind for artefact in new):  # recipes before the folds made with them
                 some = [artefact for artefact in new if artefact.kind is kind]
                 at_once(lambda artefact: _bring(place, workspace, artefact, files[artefact.key], bar.update), some)
-        shutil.rmtree(root / STAGE, ignore_errors=True)
+        shutil.rmtree(workspace.pulled, ignore_errors=True)
     moved = tuple(artefact.key for artefact in new)
     return Moved("pull", place.url, moved, len(chosen) - len(new) - len(left), tuple(left), size)
 
@@ -80,8 +79,8 @@ def _unsurpassed(chosen: Iterable[Artefact], files: Iterable[str], root: Path) -
 
 def _differs(root: Path, artefact: Artefact, files: Files) -> bool | None:
     """Return whether what a workspace has of an artefact differs from some files; None where it lacks some of them."""
-    if artefact.kind is OF_FOLDS and (root / artefact.path(artefact.kind.marker)).is_file():
-        return False  # their digests were compared
+    if artefact.kind is OF_FOLDS:  # their digests were compared; without the table, the file beside it binds to nothing
+        return False if (root / artefact.path(artefact.kind.marker)).is_file() else None
     held = {name: content.is_in(root / artefact.path(name)) for name, content in files.items()}
     if all(held.values()):
         return False
@@ -93,7 +92,7 @@ def _differs(root: Path, artefact: Artefact, files: Files) -> bool | None:
 
 def _bring(place: Place, workspace: Workspace, artefact: Artefact, files: Files, on_bytes: OnBytes) -> None:
     """Fetch an artefact beside its place, and put it there once all of it has come."""
-    root, stage = workspace.root, workspace.root / STAGE / artefact.key
+    root, stage = workspace.root, workspace.pulled / artefact.key
     for name, content in files.items():
         if content.is_in(stage / name):
             on_bytes(content.size)

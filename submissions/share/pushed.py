@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from competition.common.errors import UserError
-from competition.common.files import digest_json, scratch_folder
-from competition.common.records import read_record, write_record
+from competition.common.files import digest_json
+from competition.common.records import DamagedError
 from competition.common.text import first, now, short
 from competition.remote.copies import Content
+from competition.remote.notes import read_note, write_note
 from competition.remote.places import Place
 from competition.spec.competition import Competition
 from submissions.share.artefacts import Artefact
@@ -30,7 +31,6 @@ FORMAT = 1
 FOLDER = "pushes"
 RECORD = r"(\d{6})-[0-9a-f]{8}\.json"
 AT_ONCE = 8  # transfers: a store answers each after a while
-LARGEST = 2**26  # bytes of a record
 DIGEST = r"[0-9a-f]{64}"
 
 Files = dict[str, Content]  # by name within the artefact's folder
@@ -109,10 +109,8 @@ def write_pushed(
             key: {name: asdict(content) for name, content in files.items()} for key, files in artefacts.items()
         },
     }
-    with scratch_folder() as folder:
-        path = folder / f"{number:06}-{uuid4().hex[:8]}.json"
-        write_record(path, content, version=FORMAT)
-        place.send(path, f"{FOLDER}/{path.name}")
+    name = f"{FOLDER}/{number:06}-{uuid4().hex[:8]}.json"
+    write_note(place, name, content, version=FORMAT)
 
 
 def _digest(competition: Competition) -> str:
@@ -120,20 +118,10 @@ def _digest(competition: Competition) -> str:
 
 
 def _read(place: Place, name: str) -> dict[str, Any]:
-    shown = f"{place.url}/{FOLDER}/{name}"
-    with scratch_folder() as folder:
-        path, size = folder / name, 0
-        with path.open("wb") as file:
-            for chunk in place.chunks(f"{FOLDER}/{name}"):
-                size += len(chunk)
-                if size > LARGEST:
-                    raise UserError(f"{shown} is too large to be the record of a push. Take it away.")
-                file.write(chunk)
-        try:
-            return read_record(path, _parse, version=FORMAT)
-        except UserError as error:
-            text = str(error).replace(str(path), shown)
-            raise UserError(f"{text} Take it away, and push again what it brought.") from error
+    try:
+        return read_note(place, f"{FOLDER}/{name}", _parse, version=FORMAT)
+    except DamagedError as error:
+        raise UserError(f"{error} Take it away, and push again what it brought.") from error
 
 
 def _parse(content: dict[str, Any]) -> dict[str, Any]:

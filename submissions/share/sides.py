@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from competition.common.errors import UserError
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.text import short
 from competition.remote.places import Place
 from competition.workspace import Workspace
+from folds.alone import alone_with_seeds
 from folds.kept import KeptFolds
 from submissions.share.artefacts import Artefact
 from submissions.share.pushed import Pushed
@@ -20,10 +21,10 @@ def fold_digest_of(workspace: Workspace) -> str | None:
     """Return the digest of a workspace's fold table; None if it has none.
 
     Raises:
-        UserError: if it is damaged.
+        UserError: if it is damaged, or lost.
     """
     folds = KeptFolds(workspace)
-    return folds.read().digest if folds.is_known else None
+    return folds.read().digest if folds.is_bound else None
 
 
 def check_same_folds(digest: str | None, pushed: Pushed, place: Place) -> None:
@@ -55,13 +56,12 @@ def differing_of(chosen: Sequence[Artefact], differs: Callable[[Artefact], bool]
 
 @contextmanager
 def alone(root: Path, artefact: Artefact) -> Iterator[None]:
-    """Keep other processes from an artefact that is a folder: the lock is the one that training and blending take.
+    """Keep other processes from an artefact that is a folder: the locks are those that training and blending take.
 
     Raises:
         BusyError: if another process is at it.
     """
     folder = root / artefact.folder
-    is_bank = artefact.kind.what == "banks"
-    path = folder.with_suffix(".lock") if is_bank else folder.with_name(f".{folder.name}.lock")
-    with locked(path, busy=artefact.folder):
+    is_fold = artefact.kind.what == "runs"
+    with alone_with_seeds(folder) if is_fold else locked(lock_of(folder), busy=artefact.folder):
         yield

@@ -1,17 +1,52 @@
-"""An entry of the ledger, and the row that keeps it."""
+"""An entry of the ledger, the row that keeps it, and the copy of all rows."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from competition.common.records import read_record, write_record
+
 # Fields that are called otherwise where they are kept: in ledgers and lists since before they had their names.
 COLUMNS = {"provenance": "recipe"}
 AS_JSON = ("members", "provenance")
+FORMAT = 1  # of the copy
+SCHEMA = """
+CREATE TABLE submissions (
+    id INTEGER PRIMARY KEY,
+    competition TEXT NOT NULL,
+    name TEXT NOT NULL,
+    stage TEXT NOT NULL CHECK (stage IN ('uploading', 'unconfirmed', 'confirmed', 'ended')),
+    ref INTEGER,
+    marker TEXT,
+    digest TEXT,
+    size INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    metric TEXT,
+    cross_fitted REAL,
+    low REAL,
+    high REAL,
+    members TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    begun TEXT,
+    sent TEXT,
+    confirmed TEXT,
+    scored TEXT,
+    status TEXT,
+    public REAL,
+    private REAL,
+    error TEXT NOT NULL DEFAULT '',
+    UNIQUE (competition, ref),
+    CHECK ((stage = 'confirmed') = (ref IS NOT NULL))
+);
+"""
 
 
 @dataclass(frozen=True)
@@ -87,6 +122,9 @@ class Entry:
         return {COLUMNS.get(name, name): value for name, value in values.items()}
 
 
+ROW = tuple(COLUMNS.get(field.name, field.name) for field in fields(Entry))  # the columns of the ledger
+
+
 @dataclass(frozen=True)
 class Synced:
     """What Kaggle's list has brought.
@@ -111,6 +149,29 @@ def row_of(entry: Entry) -> dict[str, Any]:
     values = {field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "id"}
     values |= {name: json.dumps(values[name]) for name in AS_JSON}
     return {COLUMNS.get(name, name): value for name, value in values.items()}
+
+
+def write_copy(path: Path, rows: Iterable[sqlite3.Row]) -> None:
+    """Write the copy of a ledger, from which it is made again where it is lost.
+
+    The ledger itself is what counts: where the disk does not take the copy, or a row is damaged, the last one stays.
+    """
+    with suppress(OSError, TypeError):
+        write_record(path, {"rows": [{name: row[name] for name in ROW} for row in rows]}, version=FORMAT)
+
+
+def read_copy(path: Path) -> list[tuple[Any, ...]]:
+    """Return the rows in the copy of a ledger, each with the values of `ROW`.
+
+    Raises:
+        DamagedError: if there are none, or it is damaged.
+    """
+
+    def parse(content: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return [tuple(row[name] for name in ROW) for row in content["rows"]]
+
+    otherwise = "restore it from a copy, or move it away: what Kaggle lists is found without it"
+    return read_record(path, parse, version=FORMAT, otherwise=otherwise)
 
 
 def entry_of(row: sqlite3.Row) -> Entry:

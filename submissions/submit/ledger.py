@@ -7,7 +7,8 @@ A row goes through these stages; each is on the disk before the step it announce
     confirmed     Kaggle has given it a number, its ref
     ended         it was not submitted, and `error` says why
 
-So a process that is killed leaves a row that says truly how far it came.
+So a process that is killed leaves a row that says truly how far it came. Beside it, `ledger.json` is a copy of all
+rows, from which a ledger that is lost is made again.
 """
 
 from __future__ import annotations
@@ -23,51 +24,23 @@ from typing import Any, Literal
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
-from competition.common.locks import locked
+from competition.common.locks import BusyError, lock_of, locked
+from competition.common.progress import reporter
 from competition.common.text import first, now
 from competition.kaggle.answers import LONGEST_MESSAGE, RemoteSubmission
 from competition.kaggle.errors import clean
 from competition.studies import check_schema
 from competition.workspace import Workspace
-from submissions.submit.entry import Entry, Synced, entry_of, row_of
+from submissions.submit.entry import ROW, SCHEMA, Entry, Synced, entry_of, read_copy, row_of, write_copy
 from submissions.submit.provenance import known_submissions
 
 VERSION = 1
 SHOWN = 3
-AGAIN = {"to make a new one of what Kaggle lists": "submissions sync"}
+FROM_KAGGLE = "to make a new one of what Kaggle lists (attempts that failed, and when each was begun, are lost)"
 BUSY = 30.0  # seconds to wait for another process that is writing
 CLOCKS = 3600  # seconds that Kaggle's clock and ours may differ by
 LATEST = 86400  # seconds after an entry was noted as sent that Kaggle may have got it; a computer may have slept
 MARKER = re.compile(r"-([0-9a-f]{16})\.csv")  # in the name of a file that was uploaded from a workspace
-SCHEMA = """
-CREATE TABLE submissions (
-    id INTEGER PRIMARY KEY,
-    competition TEXT NOT NULL,
-    name TEXT NOT NULL,
-    stage TEXT NOT NULL CHECK (stage IN ('uploading', 'unconfirmed', 'confirmed', 'ended')),
-    ref INTEGER,
-    marker TEXT,
-    digest TEXT,
-    size INTEGER NOT NULL,
-    message TEXT NOT NULL,
-    metric TEXT,
-    cross_fitted REAL,
-    low REAL,
-    high REAL,
-    members TEXT NOT NULL,
-    recipe TEXT NOT NULL,
-    begun TEXT,
-    sent TEXT,
-    confirmed TEXT,
-    scored TEXT,
-    status TEXT,
-    public REAL,
-    private REAL,
-    error TEXT NOT NULL DEFAULT '',
-    UNIQUE (competition, ref),
-    CHECK ((stage = 'confirmed') = (ref IS NOT NULL))
-);
-"""
 
 
 class Ledger:
@@ -85,7 +58,7 @@ class Ledger:
         self.path = path
         self.competition = competition
         self._submissions = submissions
-        self._made = path.with_name(f".{path.name}.made.lock")
+        self.copy = path.with_suffix(".json")
 
     @classmethod
     def of(cls, workspace: Workspace) -> Ledger:
@@ -228,6 +201,8 @@ class Ledger:
                 try:
                     self._check_version(database)
                     yield database
+                    if kind == "IMMEDIATE":  # others wait until it is written, or an older one would come last
+                        write_copy(self.copy, database.execute("SELECT * FROM submissions").fetchall())
                     database.execute("COMMIT")
                 except BaseException:
                     if database.in_transaction:
@@ -235,36 +210,47 @@ class Ledger:
                     raise
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                raise UserError(
+                raise BusyError(
                     f"The ledger {self.path} is in use by another process for over {BUSY:.0f} s. Run the same command "
                     "again when it has ended."
                 ) from error
             raise UserError(
                 f"The ledger {self.path} cannot be used: {error}. If it is damaged, move it away.",
-                command=AGAIN,
+                command=self._again,
             ) from error
 
     def _make(self) -> None:
         """Make the file, unless it is there: whole or not at all, so that one without a table has lost it."""
         if self.path.exists():
             return
-        with locked(self._made):
+        with locked(lock_of(self.copy)):
             if self.path.exists():  # by now
                 return
+            rows = read_copy(self.copy) if self.was_made else []
             with replace_atomically(self.path) as temporary, closing(sqlite3.connect(temporary)) as database:
                 database.execute(SCHEMA)
                 database.execute(f"PRAGMA user_version = {VERSION}")
+                places = ", ".join("?" * len(ROW))
+                database.executemany(f"INSERT INTO submissions ({', '.join(ROW)}) VALUES ({places})", rows)
                 database.commit()
+        if rows:
+            reporter.say(f"{self.path} was gone: it is made again from {self.copy.name}.")
 
     @property
     def was_made(self) -> bool:
-        """Whether there was one, be it gone: the lock that it was made under stays."""
-        return self._made.exists()
+        """Whether there was one, be it gone: its copy is there."""
+        return self.copy.exists()
+
+    @property
+    def _again(self) -> dict[str, str]:
+        """What makes a ledger again that is not there."""
+        from_copy = f"to make it again from {self.copy.name} and of what Kaggle lists"
+        return {from_copy if self.was_made else FROM_KAGGLE: "submissions sync"}
 
     def _lost(self, what: str, advice: str = "") -> UserError:
         names = sorted(fields["name"] for fields in self._known_files().values())
         known = f" Submissions were written here: {first(names, shown=SHOWN)}." if names else ""
-        return UserError(f"The ledger {self.path} {what}.{known}{advice}", command=AGAIN)
+        return UserError(f"The ledger {self.path} {what}.{known}{advice}", command=self._again)
 
     def _check_version(self, database: sqlite3.Connection) -> None:
         version = _version(database)
@@ -274,7 +260,7 @@ class Ledger:
             raise UserError(
                 f"The ledger {self.path} is of version {version}, expected {VERSION}. Use the toolkit that wrote it, "
                 "or move it away.",
-                command=AGAIN,
+                command=self._again,
             )
 
 

@@ -45,7 +45,7 @@ from competition.workspace import Workspace
 from folds.score_store import ScoreStore
 from models.backend.runners import Runner
 from models.inputs.views import apply_view
-from models.predict.chip_files import ChipFiles, chip_files
+from models.predict.chip_files import ChipFiles, chips_in
 from models.predict.load_networks import scorer_of
 from models.predict.trained_model import Trained
 
@@ -72,8 +72,8 @@ def parts_of(workspace: Workspace, model: str, folder: Path) -> tuple[Runner, Ru
     """Return the extractor of a model, its heads, and the chips of a folder under all of its views."""
     trained = Trained.of(workspace, ScoreStore.of(workspace), model)
     images = workspace.competition.image_set(trained.recipe.images)
-    found = chip_files(folder, images, workspace.competition.tables.ids)
-    files = ChipFiles(found, images, trained.recipe, trained.inputs, np.dtype(trained.dtype))
+    found = dict(chips_in(folder, images, workspace.competition.tables.ids))
+    files = ChipFiles(folder, found, images, trained.recipe, trained.inputs, np.dtype(trained.dtype))
     folders, kept = list(trained.folders.values()), trained.kept_in(workspace.cache)
     scorer = scorer_of(trained.recipe, trained.task, trained.inputs, folders, files.sample(), kept)
     if scorer.extractor is None or len(scorer.networks) > 1:

@@ -108,6 +108,19 @@ def test_what_another_machine_is_writing_goes_after_a_week_without_a_word_from_i
     assert (file.exists(), folder.exists()) == (False, False)
 
 
+def test_what_an_interrupted_pull_has_brought_stays_for_a_week(workspace: Workspace) -> None:
+    brought = workspace.pulled / "runs/m/fold0/test.npz"
+    brought.parent.mkdir(parents=True)
+    brought.touch()
+    sweep(workspace)
+    assert brought.exists()
+    week = time.time() - files.SAFE_SECONDS - 60
+    for path in (brought, *list(brought.parents)[:4]):
+        os.utime(path, (week, week))
+    sweep(workspace)
+    assert not workspace.pulled.exists()
+
+
 def test_names_of_others_and_what_links_lead_to_are_left_alone(workspace: Workspace, tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 from tests import kaggle_server
 
@@ -113,7 +114,7 @@ def load_all() -> None:
 
     from tests.models import samples
 
-    keras.applications.TinyNet = samples.TinyNet  # type: ignore[attr-defined]
+    vars(keras.applications)["TinyNet"] = samples.TinyNet
 
 
 def verb(*arguments: object, as_nobody: bool = False) -> Shown:
@@ -150,8 +151,8 @@ def _interrupted(*arguments: object) -> None:
         if state.epochs == 2:
             raise KeyboardInterrupt
 
-    checkpoints.Keeper.after_epoch = stop  # type: ignore[method-assign]
-    fit.write_checkpoint = stop_keras
+    mock.patch.object(checkpoints.Keeper, "after_epoch", stop).start()
+    mock.patch.object(fit, "write_checkpoint", stop_keras).start()
     done = run(*arguments)
     if done.code != 130:
         raise RuntimeError(f"{arguments} was not interrupted: {done}")

@@ -1,8 +1,11 @@
+import click
 import pytest
 
 from competition.cluster.tasks import Call, Room, Surroundings, run_tasks
-from competition.common.errors import UserError
+from competition.common.errors import GIVEN, UserError, given_command
 from tests.cluster_in_process import InProcess
+
+CALL = Surroundings.call
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,15 @@ def test_whoever_stops_listening_cancels_what_is_left() -> None:
     with pytest.raises(KeyboardInterrupt):
         listened.throw(KeyboardInterrupt)
     assert ray.cancelled == [2, 3]
+
+
+def test_a_call_knows_the_command_that_it_is_made_for(monkeypatch) -> None:
+    monkeypatch.setattr("competition.cluster.tasks.limit_threads", lambda _: None)
+    with click.Context(click.Command("train")) as context:
+        context.meta[GIVEN] = ["train", "--on", "ray"]
+        around = Surroundings()
+    assert given_command() == ""
+    assert CALL(around, given_command, ()) == "python run.py train --on ray"
 
 
 def test_a_task_keeps_as_much_as_the_largest_machine_has_and_a_gpu_where_it_gains_by_one(monkeypatch) -> None:

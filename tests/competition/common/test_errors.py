@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from competition.common.errors import FLAGS, UserError, spelled, unknown_name
+from competition.common.errors import (
+    FLAGS,
+    GIVEN,
+    UserError,
+    as_command,
+    command_at_work,
+    given_command,
+    spelled,
+    unknown_name,
+)
 
 
 @pytest.fixture
@@ -43,6 +52,19 @@ def test_several_commands_say_what_each_is_for() -> None:
 def test_commands_repeat_the_flags_of_the_workspace() -> None:
     assert spelled("folds") == "python run.py folds --workspace 'my work'"
     assert str(UserError("It broke.", command="folds")).endswith("""Run "python run.py folds --workspace 'my work'".""")
+
+
+def test_a_command_is_repeated_and_recorded_on_other_machines_as_here() -> None:
+    context = click.Context(click.Command("train"))
+    context.meta[FLAGS] = ["--workspace", "my work"]
+    context.meta[GIVEN] = ["train", "--on", "ray", "--workspace", "my work"]
+    with context:
+        called = command_at_work()
+        here = given_command(), spelled("folds")
+    with as_command(called):
+        assert (given_command(), spelled("folds")) == here
+    with as_command(command_at_work()):
+        assert (given_command(), spelled("folds")) == ("", "python run.py folds")
 
 
 def test_an_unknown_name_is_followed_by_the_known_ones() -> None:

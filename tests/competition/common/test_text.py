@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from competition.common.text import counted, day, first, now, readable, short
+from competition.common.text import counted, day, first, hiding, now, readable, short, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,13 @@ def test_digests_and_days_are_cut() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", day(now()))
     assert day("2017-07-20T23:59:01+00:00") == "2017-07-20 23:59"
     assert day("") == "an unknown day"
+
+
+def test_secrets_of_the_environment_and_of_addresses_are_hidden(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "abcdef/123")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "parallel")
+    monkeypatch.setenv("MONKEY", "gibbons")
+    monkeypatch.setenv("A_TOKEN", "x")
+    said = "abcdef/123 was refused by s3://me:pw@host/x?sig=1 for parallel gibbons x"
+    assert without_secrets(said) == "*** was refused by s3://host/x for parallel gibbons x"
+    assert hiding("a longer one, longer, one", ["a longer one", "longer", "one"]) == "***, ***, one"

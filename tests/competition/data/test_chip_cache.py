@@ -22,6 +22,7 @@ from competition.common.files import digest_json
 from competition.data import chip_cache, decode
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import BrokenChipError, holds_turned, read_chip, resize_chip
+from competition.index.contents import note_contents
 from competition.spec.images import ImageSet
 from competition.spec.load import load
 
@@ -261,6 +262,16 @@ def test_a_broken_chip_stops_with_a_line_that_names_it_and_the_way_on(tmp_path, 
         with pytest.raises(BrokenChipError, match=r"chip_04\.png.*Mend it, or add --skip-broken") as caught:
             opened(tmp_path / "cache", files)
         assert "\n" not in str(caught.value)
+
+
+def test_an_unpacked_chip_that_is_another_one_now_is_broken_though_it_can_be_decoded(tmp_path, files):
+    note_contents(files[0].parent)
+    shutil.copyfile(files[1], files[0])
+    with pytest.raises(BrokenChipError, match=r"not what was unpacked\. Run .*data prepare --reread\S*, or add --skip"):
+        opened(tmp_path / "cache", files)
+    shutil.rmtree(files[0].parent)
+    write_chips(files[0].parent, 10)
+    assert np.array_equal(everything(opened(tmp_path / "cache", files)), expected(files))
 
 
 def test_more_broken_chips_are_counted(tmp_path, files):

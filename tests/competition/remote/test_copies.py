@@ -42,3 +42,38 @@ def test_what_is_not_what_it_should_be_leaves_nothing(place: Place, tmp_path: Pa
         with pytest.raises(UserError, match="is damaged"):
             fetch(place, "a.json", content, tmp_path / "new" / "a.json", silent)
         assert not list((tmp_path / "new").iterdir())
+
+
+def test_what_changes_on_the_way_is_refused_and_not_left_there(place: Place, tmp_path: Path, monkeypatch) -> None:
+    source = tmp_path / "scores.npz"
+    source.write_text("trained")
+    content, send = Content.of(source), Place.send
+
+    def late(*arguments) -> None:
+        source.write_text("renewed")
+        send(*arguments)
+
+    monkeypatch.setattr(Place, "send", late)
+    with pytest.raises(UserError, match=r"scores\.npz was changed while it was sent"):
+        put(place, source, "m/scores.npz", content, silent)
+    assert place.names_in("m") == []
+
+
+def test_what_is_there_is_not_taken_for_a_file_that_has_changed(place: Place, tmp_path: Path) -> None:
+    source = tmp_path / "scores.npz"
+    source.write_text("trained")
+    content = Content.of(source)
+    put(place, source, "m/scores.npz", content, silent)
+    source.write_text("renewed")
+    with pytest.raises(UserError, match="was changed"):
+        put(place, source, "m/scores.npz", content, silent)
+    assert place.names_in("m") == [content.stored_as("scores.npz")]
+
+
+def test_what_does_not_arrive_whole_is_said(place: Place, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "source").write_text("whole")
+    (tmp_path / "half").write_text("who")
+    send = Place.send
+    monkeypatch.setattr(Place, "send", lambda self, _, *more: send(self, tmp_path / "half", *more))
+    with pytest.raises(UserError, match="did not arrive whole: expected 5 bytes, received 3"):
+        put(place, tmp_path / "source", "m/a.json", Content.of(tmp_path / "source"), silent)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from competition.common.errors import UserError
 from competition.remote.places import Place
@@ -44,3 +46,50 @@ def test_what_a_protocol_needs_is_named(monkeypatch) -> None:
     monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
     with pytest.raises(UserError, match=r"s3://b/p needs s3fs, which is not installed: pip install"):
         Place.of("s3://b/p")
+
+
+class Machine(MemoryFileSystem):
+    """A file system that renames, and onto no file that is there; a line that breaks leaves half a file."""
+
+    store: ClassVar[dict[str, Any]] = {}
+    breaks = False
+
+    def put_file(self, lpath: str, rpath: str, **options: Any) -> None:
+        super().put_file(lpath, rpath, **options)
+        if self.breaks:
+            self.pipe(rpath, self.cat(rpath)[:3])
+            raise TimeoutError("no answer")
+
+    def mv(self, path1: str, path2: str, **options: Any) -> None:
+        assert not self.exists(path2)
+        super().mv(path1, path2, **options)
+
+
+def test_a_file_of_another_machine_has_its_name_once_it_is_whole(tmp_path: Path) -> None:
+    fs = Machine(skip_instance_cache=True)
+    place = Place("sftp://host/team", fs, "/team")
+    (tmp_path / "source").write_text("whole")
+    for _ in range(2):
+        place.send(tmp_path / "source", "m/a.json")
+        assert fs.find("/team") == ["/team/m/a.json"]
+    fs.breaks = True
+    for name in ("m/a.json", "m/b.json"):
+        with pytest.raises(UserError, match="no answer"):
+            place.send(tmp_path / "source", name)
+    assert {path: fs.cat(path) for path in fs.find("/team")} == {"/team/m/a.json": b"whole"}
+
+
+def test_files_are_found_fetched_within_a_limit_and_removed(place: Place, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(2000))
+    for name in ("two", "one", "in/three"):
+        place.send(source, name)
+    assert place.walk() == ["in/three", "one", "two"]
+    assert (place.fetch("in/three", target, 2000), target.stat().st_size) == ("", 2000)
+    assert place.fetch("one", target, 1999) == "it holds more than 2 kB"
+    assert place.fetch("none", target, 2000) == "it is not there"
+    place.remove("one", "in/three")
+    assert place.walk() == ["two"]
+    for _ in range(2):
+        place.remove("two")
+    assert place.names_in("") == []

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from competition.common.errors import UserError
-from competition.remote.reaching import is_url, reaching, without_secrets
+from competition.common.text import without_secrets
+from competition.remote.reaching import is_url, reaching
 
 
 @pytest.mark.parametrize("url", ["sftp://me:secret@host/x", "https://host/x?X-Amz-Signature=secret&b=c"])

@@ -15,7 +15,7 @@ def test_a_listing_shows_the_lines_and_cuts_long_ones() -> None:
     stands = Lines(("a", "b", "a"), (2, 4, 5), f"id\na,1\n\n{'b' * 99}\r\na,2\n")
     assert list(stands.repeated()) == [2]
     (problem,) = stands.problems_of("repeated ids", [1, 2])
-    assert problem.examples == (f"line 4: '{'b' * 60}...'", "line 5: 'a,2'")
+    assert problem.examples == (f"line 4: '{'b' * 59}…'", "line 5: 'a,2'")
     assert stands.problems_of("repeated ids", []) == []
 
 

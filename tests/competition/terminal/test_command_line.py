@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 import weakref
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from competition.common.errors import FLAGS, UserError
+from competition.common.locks import BusyError
 from competition.terminal.command_line import INTERRUPTED, Verbs, Words, as_flags, shown
 from competition.terminal.output import show_next
 
@@ -43,6 +45,11 @@ def failing(error: BaseException) -> Callable[[], None]:
 def test_a_mistake_is_one_line_with_the_flags_of_the_workspace() -> None:
     result = run(failing(UserError("No folds.", command="folds")))
     assert (result.exit_code, result.output) == (2, 'Error: No folds. Run "python run.py folds --workspace w".\n')
+
+
+def test_that_another_process_is_at_it_has_an_exit_code_of_its_own() -> None:
+    result = run(failing(BusyError("Another process is at 'm' fold 0.")))
+    assert (result.exit_code, result.output) == (os.EX_TEMPFAIL, "Error: Another process is at 'm' fold 0.\n")
 
 
 def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:

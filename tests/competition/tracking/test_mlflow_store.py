@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.text import without_secrets
 from competition.tracking import mlflow_store
 from competition.tracking.entry import Entry, Figure
-from competition.tracking.mlflow_store import MlflowStore, named, without_secrets
+from competition.tracking.mlflow_store import MlflowStore, named
 
 PASSWORD = "s3cret-word"
 
@@ -158,7 +159,7 @@ def test_a_deleted_experiment_is_named(store: MlflowStore, tmp_path: Path) -> No
 
 def test_secrets_of_addresses_and_of_the_environment_are_taken_out(monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", PASSWORD)
-    assert without_secrets(f"refused {PASSWORD}") == "refused ..."
+    assert without_secrets(f"refused {PASSWORD}") == "refused ***"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,8 +23,8 @@ GOOD = {"names": np.array(NAMES), "scores": np.full((3, len(LABELS)), 0.5, np.fl
 class Evil:
     """What a pickle of it does, it does when it is read."""
 
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return open, ("pickle-was-loaded", "w")  # type: ignore[return-value]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, ("pickle-was-loaded", "w")
 
 
 def npy(array: ArrayLike) -> bytes:
@@ -45,13 +46,13 @@ def long_head(size: int) -> bytes:
     return b"\x93NUMPY\x02\x00" + struct.pack("<I", len(text)) + text
 
 
-def npz(how: int = zipfile.ZIP_STORED, **members: object) -> bytes:
+def npz(how: int = zipfile.ZIP_STORED, **members: Any) -> bytes:
     """Return an archive of arrays: those of good scores, with some replaced, by what `npy` or other bytes are."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", how) as archive:
         for name, content in {**GOOD, **members}.items():
             if content is not None:
-                archive.writestr(f"{name}.npy", content if isinstance(content, bytes) else npy(content))  # type: ignore[arg-type]
+                archive.writestr(f"{name}.npy", content if isinstance(content, bytes) else npy(content))
     return file.getvalue()
 
 

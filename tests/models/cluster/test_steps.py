@@ -1,10 +1,12 @@
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from competition.workspace import Workspace
 from models.cluster.steps import Training, lines_of
 from models.runs.model_recipe import ModelRequest
+from models.train.train_folds import train_folds
 from tests.conftest import K
 from tests.models import samples
 from tests.models.cluster.samples import training_of
@@ -56,3 +58,24 @@ def test_showing_lines_begins_nothing(trained: Workspace) -> None:
     before = {path: path.stat().st_mtime_ns for path in trained.root.rglob("*")}
     assert len(list(lines_of(Training(trained, (ModelRequest("tiny"),), restart=True)))) == 2 + 1 + K
     assert {path: path.stat().st_mtime_ns for path in trained.root.rglob("*")} == before
+
+
+def test_folds_that_a_restart_holds_up_come_after_it(trained: Workspace, monkeypatch) -> None:
+    for fold in (1, 2):
+        shutil.rmtree(trained.runs / f"tiny/fold{fold}")
+    with monkeypatch.context() as killed:
+        killed.setattr("models.train.train_folds.run_jobs", lambda *_, **__: None)
+        train_folds(trained, ModelRequest("tiny", overrides={"epochs": 1, "seeds": 2}), 0, restart=True)
+    training, seeds = Training(trained, (ModelRequest("tiny"),)), (0, 1)
+    assert shape_of(training) == [
+        [
+            ["tiny prepare"],
+            [f"tiny fold 0 seed {seed}" for seed in seeds],
+            ["tiny fold 0"],
+            [f"tiny fold {fold} seed {seed}" for fold in (1, 2) for seed in seeds],
+            ["tiny fold 1", "tiny fold 2"],
+        ]
+    ]
+    assert sum(line.startswith("# Stage") for line in lines_of(training)) == 5
+    train_folds(trained, ModelRequest("tiny"), 0)
+    assert shape_of(training)[0][2:] == [["tiny fold 1", "tiny fold 2"]]

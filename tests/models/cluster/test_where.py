@@ -1,5 +1,6 @@
 import pytest
 
+from competition.cluster.threads import threads_here
 from competition.common.errors import UserError
 from models.cluster.where import train_where
 from tests.conftest import K
@@ -11,6 +12,20 @@ def test_flags_of_slurm_elsewhere_are_refused(workspace) -> None:
         train_where(training_of(workspace, "one"), slurm="time=60")
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"print_jobs": True, "on": "ray"}, "--print-jobs, --on ray"),
+        ({"prepare": True, "on": "slurm"}, "--prepare, --on slurm"),
+        ({"print_jobs": True, "prepare": True}, "--print-jobs, --prepare"),
+    ],
+)
+def test_of_flags_that_say_where_one_is_given(workspace, flags, named: str) -> None:
+    with pytest.raises(UserError, match=f"give one of {named}"):
+        train_where(training_of(workspace, "one"), **flags)
+    assert not workspace.runs.exists()
+
+
 def test_commands_alone_are_shown_and_nothing_is_made(workspace, capsys) -> None:
     assert train_where(training_of(workspace, "one"), print_jobs=True) is None
     lines = capsys.readouterr().out.splitlines()
@@ -18,6 +33,7 @@ def test_commands_alone_are_shown_and_nothing_is_made(workspace, capsys) -> None
         ["python", "run.py", "train", "--models"],
         *[["python", "run.py", "fold", "--model"]] * K,
     ]
+    assert all(f" --threads {threads_here()} " in line for line in lines if not line.startswith("#"))
     assert not workspace.runs.exists()
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from competition.common.locks import BusyError
 from competition.workspace import Workspace
+from folds.alone import alone
 from models.cluster import work
 from models.cluster.work import do_step
-from models.runs.folders import alone
 from tests.models.cluster.samples import training_of
 
 

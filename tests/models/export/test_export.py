@@ -86,11 +86,11 @@ def test_the_suffix_says_the_format():
 @pytest.mark.parametrize(
     ("verb", "name", "works"),
     [
-        (("predict", "--model", "tiny", "--images", "."), "scores.csv", "models.predict.trained_model.predict_folder"),
+        (("predict", "--model", "tiny", "--images", "."), "scores.csv", "models.predict.trained_model.predictor_in"),
         (
             ("predict", "--model", "tiny.keras", "--images", "."),
             "scores.csv",
-            "models.export.predict_with_file.predict_with_file",
+            "models.export.predict_with_file.predictor_of_file",
         ),
         (("export", "--model", "tiny"), "x.keras", "models.export.export.export"),
     ],

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from models.backend.seals import MANIFEST
 from models.export import export as export_module
 from models.export.formats import read
-from models.export.manifest import MANIFEST, Manifest
+from models.export.manifest import Manifest
 from models.predict.trained_model import Trained
 from tests.conftest import store_of
 from tests.models import samples

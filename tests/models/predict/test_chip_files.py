@@ -14,7 +14,7 @@ from competition.common.errors import UserError
 from competition.spec.images import ImageSet
 from models.networks.input_spec import Inputs
 from models.predict import chip_files as chip_files_module
-from models.predict.chip_files import SAMPLED, ChipFiles, chip_files
+from models.predict.chip_files import SAMPLED, ChipFiles, chips_in
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
 
 JPG = PLANET.image_set("jpg")
@@ -22,7 +22,8 @@ JPG = PLANET.image_set("jpg")
 
 def files_of(folder: Path, **options) -> ChipFiles:
     recipe = tiny_recipe(input_size=12)
-    return ChipFiles(chip_files(folder, JPG), JPG, recipe, inputs_of(recipe), np.dtype("uint8"), **options)
+    found = dict(chips_in(folder, JPG))
+    return ChipFiles(folder, found, JPG, recipe, inputs_of(recipe), np.dtype("uint8"), **options)
 
 
 def test_chips_come_in_slices_in_the_order_of_their_names_without_the_broken_ones(folder):
@@ -75,13 +76,13 @@ def test_chips_that_are_all_broken_are_refused_before_anything_is_run(folder):
 
 def test_folders_without_chips_or_with_one_id_twice_are_refused(tmp_path, folder):
     with pytest.raises(UserError, match="No folder"):
-        chip_files(tmp_path / "none", JPG)
+        list(chips_in(tmp_path / "none", JPG))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"No chips in .*empty: expected files ending in \.bmp, \.jp2, \.jpeg, \.jpg"):
-        chip_files(tmp_path / "empty", JPG)
+        list(chips_in(tmp_path / "empty", JPG))
     (folder / "chip_2.jpg").write_bytes(b"")
     with pytest.raises(UserError, match=r"Two files carry the id chip_2: .*chip_2\.(png|jpg) and .*chip_2\.(png|jpg)"):
-        chip_files(folder, JPG)
+        list(chips_in(folder, JPG))
 
 
 def test_chips_of_a_file_per_band_and_in_folders_are_found_as_in_the_competition(tmp_path):
@@ -89,23 +90,23 @@ def test_chips_of_a_file_per_band_and_in_folders_are_found_as_in_the_competition
     for band, size in (("B2", 12), ("B8A", 6)):
         (tmp_path / "a").mkdir(exist_ok=True)
         tifffile.imwrite(tmp_path / "a" / f"a_{band}.tif", np.full((size, size), 77, np.uint16))
-    found = chip_files(tmp_path, images)
-    assert found == {"a": (tmp_path / "a" / "a_B2.tif", tmp_path / "a" / "a_B8A.tif")}
+    found = dict(chips_in(tmp_path, images))
+    assert found == {"a": ("a/a_B2.tif", "a/a_B8A.tif")}
     recipe = tiny_recipe(input_size=12, bands="B8A,")
     inputs = Inputs(12, ("B8A",), (0.0,), (100.0,))
-    (batch,) = ChipFiles(found, images, recipe, inputs, np.dtype("uint16")).batches(4)
+    (batch,) = ChipFiles(tmp_path, found, images, recipe, inputs, np.dtype("uint16")).batches(4)
     assert batch.names == ["a"]
     np.testing.assert_array_equal(batch.chips[0], np.full((12, 12, 1), 77.0))
     (tmp_path / "a" / "a_B8A.tif").unlink()
     with pytest.raises(UserError, match=r"1 chip in .* lack files of bands, called {id}/{id}_{band}: a lacks B8A\."):
-        chip_files(tmp_path, images)
+        list(chips_in(tmp_path, images))
 
 
 def test_ids_are_as_in_the_competition(folder):
     (folder / "more").mkdir()
     (folder / "chip_2.png").rename(folder / "more" / "chip_2.PNG")
-    assert list(chip_files(folder, JPG, "path")) == ["chip_10.png", "chip_33.png", "more/chip_2.PNG"]
-    assert list(chip_files(folder, JPG, "name")) == ["chip_10.png", "chip_33.png"]
+    assert [name for name, _ in chips_in(folder, JPG, "path")] == ["chip_10.png", "chip_33.png", "more/chip_2.PNG"]
+    assert [name for name, _ in chips_in(folder, JPG, "name")] == ["chip_10.png", "chip_33.png"]
 
 
 def test_scenes_and_slivers_are_named(folder):
@@ -134,10 +135,10 @@ def test_grey_pictures_are_read_as_in_training_and_counted(folder, mode):
 
 
 def test_a_line_says_in_which_folders_chips_were_found_if_these_are_several(folder, lines):
-    chip_files(folder, JPG)
+    list(chips_in(folder, JPG))
     assert lines == []
     for name, number in (("train", 10), ("test", 2), ("test", 33)):
         (folder / name).mkdir(exist_ok=True)
         (folder / f"chip_{number}.png").rename(folder / name / f"chip_{number}.png")
-    chip_files(folder, JPG)
+    list(chips_in(folder, JPG))
     assert lines == [f"Found 3 chips in 2 folders within {folder}: test (2), train (1)."]

@@ -14,11 +14,9 @@ from PIL import Image
 
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError
-from competition.spec.competition import Competition
-from competition.spec.load import load
 from competition.task import Task
 from folds.scores import Scores
-from models.predict.chip_files import ChipFiles, chip_files
+from models.predict.chip_files import ChipFiles, chips_in
 from models.predict.predictions import Predictions, predict_files
 from models.predict.scorer import Scorer
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
@@ -31,10 +29,11 @@ def first_pixel(chips: np.ndarray) -> np.ndarray:
     return (chips[:, 0, 0, :3] / 255).astype(np.float32)
 
 
-def scored(files: dict[str, Path], dtype: str = "uint8", *, skip_broken: bool = False, **values) -> Predictions:
+def scored(folder: Path, dtype: str = "uint8", *, skip_broken: bool = False, **values) -> Predictions:
     recipe = tiny_recipe(input_size=12, **values)
     images = PLANET.image_set(recipe.images)
-    given = ChipFiles(files, images, recipe, inputs_of(recipe), np.dtype(dtype), skip_broken)
+    found = dict(chips_in(folder, images))
+    given = ChipFiles(folder, found, images, recipe, inputs_of(recipe), np.dtype(dtype), skip_broken)
     sample = given.sample()
     assert sample.shape[1:] == (12, 12, 3)
     assert sample.dtype == (np.uint8 if dtype == "uint8" else np.float32)
@@ -44,11 +43,9 @@ def scored(files: dict[str, Path], dtype: str = "uint8", *, skip_broken: bool = 
 def test_a_folders_chips_are_scored_by_their_names(folder):
     (folder / "notes.txt").write_text("no chip")
     (folder / "._chip_2.png").write_bytes(b"what macOS leaves")
-    files = chip_files(folder, PLANET.image_set("jpg"))
-    assert [path.name for path in files.values()] == ["chip_10.png", "chip_2.png", "chip_33.png"]
-    predictions = scored(files)
+    predictions = scored(folder)
     assert (predictions.scores.names, predictions.left_out) == (("chip_10", "chip_2", "chip_33"), ())
-    expected = [np.asarray(Image.open(path))[0, 0] / 255 for path in files.values()]
+    expected = [np.asarray(Image.open(folder / f"chip_{number}.png"))[0, 0] / 255 for number in (10, 2, 33)]
     np.testing.assert_allclose(predictions.scores.values[:, :3], expected, atol=1e-6)
     assert np.isnan(predictions.scores.values[:, 3:]).all()
 
@@ -56,10 +53,9 @@ def test_a_folders_chips_are_scored_by_their_names(folder):
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_scores_and_those_left_out_are_the_same_whatever_is_read_at_once(folder, monkeypatch, size):
     (folder / "chip_2.png").write_bytes(b"half")
-    files = chip_files(folder, PLANET.image_set("jpg"))
-    expected = scored(files, skip_broken=True)
+    expected = scored(folder, skip_broken=True)
     monkeypatch.setattr("models.predict.predictions.batch_size_for", lambda pixels: size)
-    found = scored(files, skip_broken=True)
+    found = scored(folder, skip_broken=True)
     assert (found.scores.names, found.left_out) == (expected.scores.names, expected.left_out)
     np.testing.assert_array_equal(found.scores.values, expected.scores.values)
 
@@ -71,7 +67,8 @@ def test_an_interrupt_ends_it_at_once_and_its_readers_too(folder, monkeypatch):
     monkeypatch.setattr("models.predict.predictions.batch_size_for", lambda pixels: 1)
     before, recipe = threading.active_count(), tiny_recipe(input_size=12)
     images = PLANET.image_set("jpg")
-    files = ChipFiles(chip_files(folder, images), images, recipe, inputs_of(recipe), np.dtype("uint8"))
+    found = dict(chips_in(folder, images))
+    files = ChipFiles(folder, found, images, recipe, inputs_of(recipe), np.dtype("uint8"))
     with pytest.raises(KeyboardInterrupt):
         predict_files(Scorer([pressed]), files, ("identity",), FEW)
     assert threading.active_count() == before
@@ -91,8 +88,8 @@ def test_the_text_names_what_was_left_out_and_the_table_has_the_labels_scored(tm
 def test_a_broken_chip_stops_or_is_left_out_and_named(folder):
     (folder / "chip_2.png").write_bytes(b"half")
     with pytest.raises(BrokenChipError, match=r"chip_2\.png.*Mend it, or add --skip-broken\.$"):
-        scored(chip_files(folder, PLANET.image_set("jpg")))
-    predictions = scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
+        scored(folder)
+    predictions = scored(folder, skip_broken=True)
     assert predictions.scores.names == ("chip_10", "chip_33")
     assert len(predictions.left_out) == 1
     assert "chip_2.png" in predictions.left_out[0]
@@ -101,49 +98,29 @@ def test_a_broken_chip_stops_or_is_left_out_and_named(folder):
 def test_chips_of_another_data_type_than_the_model_was_trained_on_are_refused(tmp_path):
     chip = np.random.default_rng(0).integers(1, 9000, (12, 12, 4)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "chip.tif", chip, photometric="rgb", extrasamples=["unassalpha"])
-    predictions = scored(chip_files(tmp_path, PLANET.image_set("tif")), "uint16", images="tif", skip_broken=True)
+    predictions = scored(tmp_path, "uint16", images="tif", skip_broken=True)
     assert predictions.scores.names == ("chip",)
     with pytest.raises(UserError, match=r"chip\.tif has uint16 values; the model takes uint8\. Give a folder"):
-        scored(chip_files(tmp_path, PLANET.image_set("tif")), "uint8", images="tif", skip_broken=True)
+        scored(tmp_path, "uint8", images="tif", skip_broken=True)
 
 
 def test_grey_pictures_are_scored_and_one_line_says_so(folder, lines):
     for path in folder.iterdir():
         Image.open(path).convert("L").save(path)
-    assert len(scored(chip_files(folder, PLANET.image_set("jpg"))).scores.names) == 3
+    assert len(scored(folder).scores.names) == 3
     assert lines == ["Grey pictures, which are read as colours, as in training: 3 of 3 chips."]
 
 
 def test_pictures_of_another_depth_are_refused(folder):
     (folder / "chip_2.png").write_bytes(imagecodecs.png_encode(np.full((12, 12, 3), 9000, dtype=np.uint16)))
     with pytest.raises(UserError, match=r"chip_2\.png has uint16 values; the model takes uint8\. Give a folder"):
-        scored(chip_files(folder, PLANET.image_set("jpg")), skip_broken=True)
+        scored(folder, skip_broken=True)
 
 
 def test_chips_of_another_size_are_resized_and_one_line_says_so(folder, lines):
-    scored(chip_files(folder, PLANET.image_set("jpg")))
+    scored(folder)
     assert lines == []
     Image.new("RGB", (20, 30), "red").save(folder / "chip_4.png")
     Image.new("RGB", (6, 6), "red").save(folder / "chip_5.png")
-    scored(chip_files(folder, PLANET.image_set("jpg")))
+    scored(folder)
     assert lines == ["Chips of 20 x 30, 6 x 6 pixels are resized to 12 x 12, what the model was trained on."]
-
-
-def decided_by(competition: Competition, cuts: list[float]) -> str:
-    shape = (1, len(competition.labels))
-    values = np.broadcast_to(np.where(np.isnan(cuts), np.nan, 0.5), shape).astype(np.float32)
-    return Predictions(Scores(("a",), values), competition).decided_by(np.array(cuts))
-
-
-def test_one_line_says_how_tags_are_decided():
-    cuts = [0.2] * 17
-    whole = "Tags: every label from a score of 0.2, one of every exclusive group."
-    assert decided_by(PLANET, cuts) == whole
-    of_their_own = "Tags: every label from a score of its own, 0.125 to 0.2, one of every exclusive group."
-    assert decided_by(PLANET, [0.125, *cuts[1:]]) == of_their_own
-    few = [0.3, *[np.nan] * 16]
-    assert decided_by(PLANET, few) == "Tags: every label from a score of 0.3."
-    assert decided_by(load("eurosat"), [0.5] * 10) == "Tags: the one label of the highest score."
-    of_scores = "ROC AUC judges scores, for which no cut is right: this one is a mere half."
-    line = f"Tags: every label from a score of 0.5. {of_scores}"
-    assert decided_by(load("ranzcr-clip"), [0.5] * 11) == line

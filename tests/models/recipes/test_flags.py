@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from competition.common.errors import UserError
 from competition.terminal.command_line import Words, as_flags
 from competition.terminal.output import output_flags
-from models.recipes.flags import SEVERAL, model_flags, recipe_flags, recipe_lists
+from models.recipes.flags import SEVERAL, job_flags, model_flags, recipe_flags, recipe_lists
 from models.recipes.values import FLAGS
 
 
@@ -106,6 +106,21 @@ def test_where_words_are_needed_none_is_refused():
     words = click.Option(["--models"], type=Words(needed=True))
     with pytest.raises(UserError, match=r"^--models: expected words joined by commas; received 'none'\.$"):
         words.type.convert("none", words, None)
+
+
+def test_the_number_of_threads_is_set_before_anything_is_done(monkeypatch):
+    done: list[object] = []
+    monkeypatch.setattr("competition.cluster.threads.limit_threads", done.append)
+
+    @click.command(cls=click.RichCommand)
+    @job_flags
+    def verb(**options: Any) -> None:
+        done.append(sorted(options))
+
+    for given in ("--threads 3", ""):
+        assert CliRunner().invoke(verb, given).exit_code == 0
+    options = ["no_test", "recipes", "restart", "skip_broken", "track"]
+    assert done == [3, options, options]
 
 
 def test_one_name_is_not_given_to_several_models():

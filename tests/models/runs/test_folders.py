@@ -9,7 +9,8 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, alone, read_job, restart_command
+from folds.alone import alone
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, read_job, restart_command
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
 from models.runs.training_state import state_of
 from models.train.run_jobs import run_jobs

@@ -8,9 +8,10 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
+from folds.alone import alone
 from folds.assign import assign_folds
 from folds.score_store import ScoreStore
-from models.runs.folders import EXTRACTOR, RECIPE, alone
+from models.runs.folders import EXTRACTOR, RECIPE
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.status import status_of

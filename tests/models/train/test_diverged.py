@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 import run
 from competition.task import Task
 from competition.workspace import Workspace
+from models.backend.made import read_made
 from models.heads.group import HeadGroup
 from models.heads.training import Training
 from models.inputs.examples import Examples
@@ -154,3 +155,8 @@ def test_heads_that_have_learnt_are_kept_though_one_beside_them_has_diverged(
             run_jobs(jobs)
         assert [store_of(workspace).is_complete("tiny", fold) for fold in range(3)] == [True, False, True]
     assert (jobs[1].folder / DIVERGED).is_file()
+    assert [[run.ended for run in read_made(job.folder) or []] for job in jobs] == [
+        ["finished"],
+        ["diverged"],
+        ["finished"],
+    ]

@@ -29,6 +29,7 @@ from competition.spec.metric import Metric
 from competition.tables.csv_files import read_table
 from competition.task import Task
 from competition.workspace import Workspace
+from folds.alone import alone
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
 from models.backend.made import MADE
@@ -38,7 +39,7 @@ from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, alone
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of

@@ -20,13 +20,14 @@ from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.spec.load import load
 from competition.workspace import Workspace
+from folds.alone import alone
 from folds.dealing.table import FoldTable
 from models.backend.made import MADE
 from models.heads.group import HeadGroup
 from models.inputs.sources import Sources
 from models.runs.curves import LEARNT
 from models.runs.event_log import LOGS, PREFIX
-from models.runs.folders import HISTORY, LOG, NETWORK, alone
+from models.runs.folders import HISTORY, LOG, NETWORK
 from models.runs.status import reached
 from models.runs.training_state import checkpoints, state_of
 from models.train.job import Job

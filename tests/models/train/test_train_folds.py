@@ -10,8 +10,9 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
+from folds.alone import alone
 from folds.assign import assign_folds
-from models.runs.folders import RECIPE, alone
+from models.runs.folders import RECIPE
 from models.runs.model_recipe import ModelRequest
 from models.train.job import Job
 from models.train.train_folds import train_folds, train_models

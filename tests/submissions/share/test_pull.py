@@ -9,7 +9,9 @@ import pytest
 
 import submissions.share.pull as pulling
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.workspace import Workspace
+from folds.kept import KeptFolds
 from folds.score_store import ScoreStore
 from submissions.share.artefacts import Choice
 from submissions.share.pull import pull
@@ -69,7 +71,7 @@ def test_two_people_share_their_models_and_blend_them_all(ours: Workspace, their
     for model in "abc":
         here, there = (ScoreStore.of(workspace).join(model) for workspace in (ours, theirs))
         assert (here.oof.values == there.oof.values).all()
-    assert not (theirs.root / pulling.STAGE).exists()
+    assert not theirs.pulled.exists()
 
 
 def test_an_object_store_serves_as_well_and_its_secrets_are_not_shown(
@@ -90,6 +92,18 @@ def test_a_new_workspace_gets_the_fold_table_too(ours: Workspace, tmp_path: Path
     fresh = Workspace(tmp_path / "fresh", ours.competition)
     pull(fresh, URL, Choice())
     assert fresh.fold_table.read_bytes() == ours.fold_table.read_bytes()
+
+
+@pytest.mark.parametrize("killed", ["pull", "folds"])
+def test_a_pull_goes_on_where_the_fold_table_was_not_written(killed: str, ours: Workspace, tmp_path: Path) -> None:
+    digest, fresh = KeptFolds(ours).read().digest, Workspace(tmp_path / "fresh", ours.competition)
+    for workspace, noted in ((ours, digest), (fresh, digest if killed == "pull" else "8" * 64)):
+        content = {"fold_digest": noted, "settings": {"k": 3, "seed": 0}}
+        write_record(workspace.root / "folds.json", content, version=1)
+    push(ours, URL, Choice())
+    pull(fresh, URL, Choice())
+    assert files_of(fresh.runs) == files_of(ours.runs)
+    assert KeptFolds(fresh).read().digest == digest
 
 
 def test_what_is_there_and_differs_stays_unless_forced(ours: Workspace, theirs: Workspace) -> None:

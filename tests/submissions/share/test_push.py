@@ -8,10 +8,13 @@ from click.testing import CliRunner
 
 import submissions.share.push as pushing
 from competition.common.errors import UserError
+from competition.common.locks import BusyError
 from competition.workspace import Workspace
+from folds.alone import alone
 from run import main
-from submissions.share.artefacts import Choice
+from submissions.share.artefacts import Artefact, Choice
 from submissions.share.push import push
+from submissions.share.pushed import Files
 from tests.submissions.samples import make_workspace
 
 URL = "memory://team"
@@ -65,6 +68,31 @@ def test_what_is_there_and_differs_stays_unless_forced(workspace: Workspace) -> 
         moved.check()
     assert "runs/a/fold1" in push(workspace, URL, Choice(), force=True).moved
     assert push(workspace, URL, Choice()).there == 4
+
+
+def test_an_unfinished_fold_that_is_at_work_is_not_sent(workspace: Workspace) -> None:
+    fold = workspace.runs / "new/fold0"
+    (fold / "seed1").mkdir(parents=True)
+    (fold / "job.json").write_text("begun")
+    for folder in (fold, fold / "seed1"):
+        with alone(folder), pytest.raises(BusyError, match="Another process is at 'new' fold 0"):
+            push(workspace, URL, Choice(unfinished=True))
+    assert "runs/new/fold0/unfinished" in push(workspace, URL, Choice(unfinished=True)).moved
+
+
+def test_a_fold_that_is_replaced_while_it_is_looked_at_is_not_mixed(workspace: Workspace, monkeypatch) -> None:
+    read = pushing.contents
+
+    def late(root: Path, artefact: Artefact) -> Files:
+        found = read(root, artefact)
+        if artefact.key == "runs/a/fold1":
+            (root / "runs/a/fold1/heldout.npz").write_bytes(b"trained again")
+        return found
+
+    monkeypatch.setattr(pushing, "contents", late)
+    with pytest.raises(UserError, match=r"heldout\.npz was changed while it was sent"):
+        push(workspace, URL, Choice())
+    assert not fsspec.filesystem("memory").glob("/team/pushes/*")
 
 
 def test_the_verbs_say_what_was_moved(workspace: Workspace, tmp_path: Path) -> None:

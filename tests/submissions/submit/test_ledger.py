@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.locks import BusyError
+from competition.common.records import write_record
 from competition.kaggle.answers import RemoteSubmission
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
@@ -104,7 +106,43 @@ def test_a_lost_ledger_is_not_taken_for_one_without_entries(ledger: Ledger, cont
         ledger.entries()
     ledger.path.unlink(missing_ok=True)
     assert ledger.record([REMOTE]).new == 1
-    assert len(ledger.entries()) == 1
+    assert len(ledger.entries()) == 2
+
+
+def test_a_lost_ledger_is_made_again_from_its_copy_with_all_that_kaggle_does_not_know(ledger: Ledger) -> None:
+    sent, failed, other = (ledger.begin(replace(ENTRY, message=message)) for message in "abc")
+    Ledger(ledger.path, "other").begin(replace(ENTRY, competition="other"))
+    ledger.send(sent)
+    ledger.confirm(sent, 7)
+    ledger.end(failed, "the deadline has passed")
+    before = ledger.entries()
+    ledger.path.unlink()
+    ledger.record([])
+    assert ledger.entries() == before
+    assert len(Ledger(ledger.path, "other").entries()) == 1
+    ledger.send(other)
+    ledger.path.unlink()
+    assert ledger.record([replace(REMOTE, ref=8)]).confirmed[0].id == other.id
+
+
+def test_without_a_copy_a_new_ledger_is_made_of_what_kaggle_lists(ledger: Ledger) -> None:
+    ledger.begin(ENTRY)
+    ledger.path.with_suffix(".json").unlink()
+    ledger.path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"To make a new one of what Kaggle lists \(attempts that failed, .* lost\)"):
+        ledger.entries()
+    ledger.path.unlink()
+    assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("rows", [[{}], [{"id); DROP TABLE submissions; --": 1}], [[]], 5])
+def test_a_copy_of_something_else_is_refused(rows: object, ledger: Ledger) -> None:
+    ledger.begin(ENTRY)
+    ledger.path.unlink()
+    write_record(ledger.path.with_suffix(".json"), {"rows": rows}, version=1)
+    with pytest.raises(UserError, match=r"ledger\.json is damaged: .* or move it away"):
+        ledger.record([])
+    assert not ledger.path.exists()
 
 
 def test_a_ledger_in_use_is_said_to_be(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +150,7 @@ def test_a_ledger_in_use_is_said_to_be(ledger: Ledger, monkeypatch: pytest.Monke
     monkeypatch.setattr("submissions.submit.ledger.BUSY", 0.1)
     other = sqlite3.connect(ledger.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(UserError, match="is in use by another process"):
+    with pytest.raises(BusyError, match="is in use by another process"):
         ledger.begin(ENTRY)
     other.close()
 

@@ -322,7 +322,7 @@ def test_a_file_that_another_machine_submitted_is_known(kaggle: KaggleServer, su
     send(submittable, "--gzip")
     submittable.ledger.unlink()
     assert "submissions sync" in send(submittable, code=2)  # it is known that there was one
-    submittable.ledger.with_name(f".{submittable.ledger.name}.made.lock").unlink()
+    submittable.ledger.with_suffix(".json").unlink()
     assert "first.csv was submitted already, on" in send(submittable, code=2)
     (entry,) = Ledger.of(submittable).entries()  # the provenance tells what it was
     provenance = read_provenance(submittable.submissions / "first.csv")

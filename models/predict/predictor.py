@@ -1,0 +1,92 @@
+"""What scores chips, whatever it was read from: a model of a workspace, or an exported file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.progress import reporter
+from competition.common.text import counted
+from competition.index.chip_index import Ids
+from competition.spec.images import ImageSet
+from competition.spec.metric import SCORES
+from competition.task import Task
+from models.networks.input_spec import Inputs
+from models.predict.chip_files import ChipFiles, Paths, Where, chips_in, where_of
+from models.predict.predictions import Predictions, predict_files
+from models.predict.scorer import Scorer
+from models.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What scores chips.
+
+    Attributes:
+        said: what it is, as "5 folds of 'resnet50', 8 views".
+        key: everything that its scores depend on besides the chips, of values that JSON knows.
+        task: the labels that it scores.
+        images: the rendering of its chips.
+        ids: what the id of a chip is.
+        recipe: of its networks.
+        inputs: what these are given.
+        dtype: data type of the chips' files.
+        views: that its scores are averaged over.
+        scorer: makes what computes, given some chips as the networks take them.
+        cuts: float array (num_labels,) that came with it; None where they are kept in its workspace.
+    """
+
+    said: str
+    key: Mapping[str, Any]
+    task: Task
+    images: ImageSet
+    ids: Ids
+    recipe: Recipe
+    inputs: Inputs
+    dtype: str
+    views: Sequence[str]
+    scorer: Callable[[NDArray[Any]], Scorer]
+    cuts: NDArray[np.float64] | None = None
+
+    def chips_in(self, where: Where) -> Iterator[tuple[str, Paths]]:
+        """Yield the chips in a folder or a place by id, sorted, see `chips_in`."""
+        return chips_in(where, self.images, self.ids)
+
+    def files(self, where: Where, found: Mapping[str, Paths], *, skip_broken: bool) -> ChipFiles:
+        """Return files of chips in a folder or a place, to be decoded as the networks take them."""
+        dtype = np.dtype(self.dtype)
+        return ChipFiles(where, found, self.images, self.recipe, self.inputs, dtype, skip_broken)
+
+    def decided_by(self, cuts: NDArray[np.float64]) -> str:
+        """Return the line that says from which scores on labels are decided.
+
+        Args:
+            cuts: float array (num_labels,), NaN for labels that are not scored.
+        """
+        competition, task = self.task.competition, self.task
+        used = cuts[list(task.columns)]
+        if task.is_whole and competition.is_multi_class:
+            return "Tags: the one label of the highest score."
+        low, high = f"{used.min():.3g}", f"{used.max():.3g}"
+        line = f"Tags: every label from a score of {low if low == high else f'its own, {low} to {high}'}"
+        line += ", one of every exclusive group" if task.is_whole and competition.exclusive else ""
+        if competition.metric.judges == SCORES:
+            line += f". {competition.metric.title} judges scores, for which no cut is right: this one is a mere half"
+        return f"{line}."
+
+
+def predict_chips(predictor: Predictor, images: str | Path, *, skip_broken: bool = False) -> Predictions:
+    """Return the scores of every chip in a folder or at a URL.
+
+    Raises:
+        UserError: if it holds no chips that the predictor can take.
+    """
+    where = where_of(images)
+    files = predictor.files(where, dict(predictor.chips_in(where)), skip_broken=skip_broken)
+    reporter.say(f"Scoring {counted(len(files.files), 'chip')} with {predictor.said}.")
+    return predict_files(predictor.scorer(files.sample()), files, predictor.views, predictor.task)
