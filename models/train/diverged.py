@@ -30,10 +30,11 @@ LEAST = 0.05  # of the way from the metric of the shares to a perfect one, which
 def check_learnt(folder: Path, recipe: Recipe, examples: Examples) -> None:
     """Refuse networks of a job that have not learnt but diverged.
 
-    They have if, in the epoch that is kept, the loss of the chips learnt and that of those held out are both far above
-    what the labels' shares alone give, and the metric is hardly better than theirs. A weak network is none of that: it
-    begins at the shares. Few epochs, few chips or rare labels leave it near them, and one that has learnt its chips by
-    heart has a low loss on those. A soft F-beta alone has no loss above 1, by which it could be told.
+    They have if, in the epoch that is kept and in the last one, the loss of the chips learnt and that of those held out
+    are both far above what the labels' shares alone give, and the metric is hardly better than theirs. A weak network
+    is none of that: it begins at the shares. Few epochs, few chips or rare labels leave it near them, one that has
+    learnt its chips by heart has a low loss on those, and one that began far off comes down, whichever epoch the metric
+    prefers. A soft F-beta alone has no loss above 1, by which it could be told.
 
     Args:
         folder: of the job, whose networks are trained.
@@ -46,10 +47,12 @@ def check_learnt(folder: Path, recipe: Recipe, examples: Examples) -> None:
     expected, enough = _by_shares(recipe, examples)
     for number, network in enumerate(seed_folders(folder, recipe)):
         state = state_of(network)
-        kept = state.history[state.best]
-        least = min(kept.loss, kept.heldout_loss) if np.isfinite(kept.loss + kept.heldout_loss) else np.inf
-        is_far = least > max(TIMES * expected, expected + APART)
-        sign = examples.task.metric.sign
+        kept, sign = state.history[state.best], examples.task.metric.sign
+        least, in_the_end = (
+            min(epoch.loss, epoch.heldout_loss) if np.isfinite(epoch.loss + epoch.heldout_loss) else np.inf
+            for epoch in (kept, state.history[-1])
+        )
+        is_far = min(least, in_the_end) > max(TIMES * expected, expected + APART)
         if least > BEYOND_DOUBT * expected or (is_far and sign * kept.heldout_metric < sign * enough):
             which = f" of seed {number + 1}" if number else ""
             what = (

@@ -97,6 +97,18 @@ def test_rates_at_which_nothing_is_learnt_are_seen_though_the_loss_is_a_number(t
         check_learnt(folder, recipe, examples)
 
 
+def test_a_network_that_began_far_off_and_comes_down_has_not_diverged(tmp_path) -> None:
+    examples = examples_of(300, 0.5)
+    folder, recipe = trained(tmp_path / "m" / "fold1", examples, learning_rate=30.0, epochs=2)
+    state = TrainingState.read(folder / HISTORY)
+    last = 1 - state.best
+    state.history[last] = dataclasses.replace(state.history[last], loss=0.3, heldout_loss=0.4)
+    state.history.sort(key=lambda epoch: epoch.loss == 0.3)
+    state.best = 0
+    state.write(folder / HISTORY)
+    check_learnt(folder, recipe, examples)
+
+
 def test_scores_and_losses_that_are_no_numbers_are_refused(tmp_path) -> None:
     recipe, examples = tiny_recipe(**frozen("x", solver="ridge", dense=())), examples_of(30, 0.5)
     scores = np.zeros((4, 17), np.float32)
