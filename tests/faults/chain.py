@@ -28,6 +28,7 @@ train = "full"
 backbone = "TinyNet"
 weights = "{weights}"
 train = "finetune"
+learning_rate = 0.0001
 {pixels}
 """
 
