@@ -24,7 +24,7 @@ TIMES = re.compile(
     r"\d{4}-\d\d-\d\d@[0-9:]+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?|\d+(\.\d+)? s\b|shared_object_id\W+\d+"
 )
 LOCKS = (".lock",)
-UNCOMPARED = ("train.log", "rows.npy", "sums.npy", "stamps.json", "layout.json")  # they hold dates of files, or lines
+UNCOMPARED = ("train.log", "made.json", "rows.npy", "sums.npy", "stamps.json", "layout.json")  # of dates, lines or runs
 MARKED = ("heldout.npz", "test.npz", "network.weights.h5", "history.json")  # of a fold, complete with its marker
 RANDOM = re.compile(r"^\.[a-z0-9_]{8}\.|(?<=\.new\.)[a-z0-9_]{8}|\d{9,}")
 
