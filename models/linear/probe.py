@@ -58,7 +58,8 @@ class Probe:
         """Return what was found, a line each."""
         found = (
             f"Sanity probe on {counted(self.chips, 'chip')} and {counted(self.labels, 'label')}: mean average "
-            f"precision {self.features:.3f} by the features, {self.colours:.3f} by mean colours (difference ± {self.error:.3f})."
+            f"precision {self.features:.3f} by the features, {self.colours:.3f} by mean colours (difference ± "
+            f"{self.error:.3f})."
         )
         worse = [] if self.is_better else [f"The features are no better than mean colours. {DOUBT}"]
         return "\n".join([found, *worse, *self.doubts])
@@ -168,5 +169,6 @@ def of_order(sources: Sources, chips: NDArray[Any], truth: NDArray[np.bool_], sc
     order = ",".join(sources.recipe.band_names[::-1])
     return [
         f"With its bands in the opposite order the network does better, by {difference:.3f} ± {error:.3f}: it may "
-        f"expect --bands {order.replace(',', '') if len(order) == 5 else order}, with --mean and --deviation in that order."
+        f"expect --bands {order.replace(',', '') if len(order) == 5 else order}, with --mean and --deviation in that "
+        "order."
     ]

@@ -38,8 +38,6 @@ def striped(tmp_path_factory) -> Path:
         along = number % 2
         chip[..., 0] += wave[:, None] if along else wave[None]
         chip[..., 1:] += wave[:, None, None] if random.random() < 0.5 else wave[None, :, None]
-            wave[:, None, None] if random.random() < 0.5 else wave[None, :, None]
-        )
         Image.fromarray(chip.clip(0, 255).astype(np.uint8)).save(
             root / "kaggle/train-jpg" / f"train_{number}.jpg", quality=100, subsampling=0
         )
