@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from competition.common.progress import reporter
 from competition.common.text import counted
@@ -84,7 +85,8 @@ def probe_features(workspace: Workspace, recipe: Recipe, *, skip_broken: bool = 
     truth = truth[:, (carried >= CARRIED) & (len(truth) - carried >= CARRIED)]
     if len(truth) < FEWEST or not truth.shape[1]:
         return None
-    with reporter.busy("probing the features"):
+    # Matrices as small as these are no work for several threads, which on a busy machine wait for each other.
+    with reporter.busy("probing the features"), threadpool_limits(1, user_api="blas"):
         seen = chips.read(positions)
         by_features = probed(sources.bank("train", ("identity",)).read(positions), truth)
         by_colours = probed(colours_of(seen), truth)
