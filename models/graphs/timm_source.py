@@ -103,16 +103,13 @@ def _ends(network: Any) -> Any:
     """Return a network of torch with the outputs `OUTPUTS`."""
     torch = importlib.import_module("torch")
 
-    class Ends(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
+    def forward(ends: Any, pixels: Any) -> Any:
+        features = ends.network.forward_features(pixels)
+        return features, ends.network.forward_head(features, pre_logits=True)
 
-        def forward(self, pixels: Any) -> Any:
-            features = self.network.forward_features(pixels)
-            return features, self.network.forward_head(features, pre_logits=True)
-
-    return Ends().eval()
+    ends = type("Ends", (torch.nn.Module,), {"forward": forward})()
+    ends.network = network
+    return ends.eval()
 
 
 def _built(name: str, recipe: Recipe, num_bands: int) -> Any:
