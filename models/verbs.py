@@ -126,7 +126,9 @@ def features(
     **cluster: Any,
 ) -> None:
     """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
+    from competition.common.progress import reporter
     from models.inputs.fill_banks import bank_recipe, fill_banks
+    from models.linear.probe import probe_features
     from models.runs.model_recipe import ModelRequest
 
     elsewhere, options = None, {"skip_broken": skip_broken, "no_test": no_test}
@@ -138,6 +140,8 @@ def features(
     requests = [ModelRequest(model, name, overrides, recipes, verb="features --models") for model in models]
     for recipe in [bank_recipe(workspace, request) for request in requests]:  # all are checked before the first
         fill_banks(workspace, recipe, elsewhere, **options)
+        if found := probe_features(workspace, recipe, skip_broken=skip_broken):
+            reporter.say(found.text())
     flags = as_flags({"name": name, "recipes": recipes, **overrides, **options})
     show_next(f"train --models {','.join(models)}{flags}")
 

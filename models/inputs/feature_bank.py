@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,8 +30,8 @@ from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import write_record
 from competition.common.text import counted, readable, short
-from models.backend.kept import Kept
-from models.backend.runners import Runner, runner_of
+from models.backend.runners import Runner
+from models.graphs.extractor import Extractor
 from models.inputs.bank_files import FORMAT, rows_in, sums_in
 from models.inputs.batches import HEADS_AT_ONCE, Chips, slices
 from models.inputs.extractors import extractor_key
@@ -135,11 +134,10 @@ def bank_key(recipe: Recipe, inputs: Inputs, chips: Chips) -> dict[str, Any]:
 
 def open_bank(
     root: Path,
-    extractor: Callable[[], keras.Model],
+    extractor: Callable[[], Extractor],
     key: dict[str, Any],
     chips: Chips,
     views: Sequence[str],
-    kept: Kept | None = None,
     elsewhere: Maker | None = None,
 ) -> FeatureBank:
     """Open the bank of some chips, computing the features that are not in it yet.
@@ -149,11 +147,10 @@ def open_bank(
 
     Args:
         root: folder of all banks.
-        extractor: builds the network from chips to features; called if there is something to compute.
+        extractor: returns what makes features of chips; called if there is something to compute.
         key: see `bank_key`.
         chips: the chips.
         views: the views asked for.
-        kept: where the conversion of the network is kept; None: nowhere.
         elsewhere: makes the features; None: this process does.
 
     Raises:
@@ -164,12 +161,12 @@ def open_bank(
     with locked(lock_of(folder)):
         write_record(folder / "bank.json", key, version=FORMAT)
         mixed = key.get("precision") == MIXED
-        return _Builder(folder, extractor, chips, kept, elsewhere, mixed=mixed).open(sorted(set(views)))
+        return _Builder(folder, extractor, chips, elsewhere, mixed=mixed).open(sorted(set(views)))
 
 
-def bank_runner(network: keras.Model, chips: Chips, kept: Kept | None, *, mixed: bool) -> Runner:
-    """Return what runs the network from chips to features, see `runner_of`."""
-    return runner_of(network, chips.read(np.arange(min(8, len(chips.cache)))), kept=kept, mixed=mixed)
+def bank_runner(extractor: Extractor, chips: Chips, *, mixed: bool) -> Runner:
+    """Return what makes features of chips, held against what makes them plainly on some of them."""
+    return extractor.runner(chips.read(np.arange(min(8, len(chips.cache)))), mixed=mixed)
 
 
 def made_by(runner: Runner, chips: Chips, asked: Sequence[Asked]) -> Generator[NDArray[np.float16]]:
@@ -185,7 +182,7 @@ def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]
 
 
 def _folder_of(root: Path, key: dict[str, Any]) -> Path:
-    return root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
+    return root / f"{key['backbone'].lower().replace('/', '-')}-{key['input_size']}px-{short(digest_json(key))}"
 
 
 class _Builder:
@@ -194,14 +191,13 @@ class _Builder:
     def __init__(
         self,
         folder: Path,
-        extractor: Callable[[], keras.Model],
+        extractor: Callable[[], Extractor],
         chips: Chips,
-        kept: Kept | None,
         elsewhere: Maker | None,
         *,
         mixed: bool,
     ) -> None:
-        self.folder, self.build, self.chips, self.kept, self.mixed = folder, extractor, chips, kept, mixed
+        self.folder, self.build, self.chips, self.mixed = folder, extractor, chips, mixed
         self.elsewhere = elsewhere
 
     def open(self, views: Sequence[str]) -> FeatureBank:
@@ -234,14 +230,14 @@ class _Builder:
 
     def _compute(self, views: list[str], done: dict[str, int]) -> None:
         cache, extractor, block = self.chips.cache, self.build(), self.chips.batch_size
-        maps = self._open_maps(views, done, extractor.output_shape[-1])
+        maps = self._open_maps(views, done, extractor.num_features)
         positions = np.arange(min(done.get(view, 0) for view in views), len(cache))
         asked = [(rows, [v for v in views if done.get(v, 0) <= rows[-1]]) for _, rows in slices(positions, block)]
         behind = iter([views for _, views in asked])
         if self.elsewhere:
             made = self.elsewhere(asked)
         else:
-            made = made_by(bank_runner(extractor, self.chips, self.kept, mixed=self.mixed), self.chips, asked)
+            made = made_by(bank_runner(extractor, self.chips, mixed=self.mixed), self.chips, asked)
 
         def compute(rows: NDArray[np.int64]) -> Iterator[int]:
             for view in next(behind):

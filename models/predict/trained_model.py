@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
     from models.backend.kept import Kept
+    from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
     from models.predict.predictions import Predictions
     from models.predict.predictor import Predictor
@@ -75,18 +76,27 @@ class Trained:
         job, task = read_job(folders[folds[0]]), recipe.task(workspace.competition)
         return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, every[0])
 
-    def kept_in(self, cache: Path) -> Kept | None:
-        """Return where the conversion of its frozen backbone is kept; None if it has none.
-
-        It is that of the feature bank, where the weights are those that it was trained with still.
+    def extractor(self, cache: Path) -> Extractor | None:
+        """Return its frozen backbone; None if it has none.
 
         Args:
             cache: the workspace's folder of what can be made again.
         """
-        from models.inputs.extractors import extractor_key, kept_extractor
+        from models.graphs.extractor import extractor_in
 
         if self.recipe.train != "head":
             return None
+        folder, recipe = next(iter(self.folders.values())).parent, replace(self.recipe, precision="float32")
+        kept = None if recipe.of_graph else self._kept_in(cache)
+        return extractor_in(folder, recipe, self.inputs, cache, kept)
+
+    def _kept_in(self, cache: Path) -> Kept | None:
+        """Return where the conversion of its frozen backbone, a network of Keras, is kept; None if nowhere.
+
+        It is that of the feature bank, where the weights are those that it was trained with still.
+        """
+        from models.inputs.extractors import extractor_key, kept_extractor
+
         with suppress(UserError):  # no weights file, for one
             same_keras = self.provenance.versions.get("keras") == version("keras")
             if self.recipe.digest() == self.provenance.recipe_digest and same_keras:
@@ -110,7 +120,7 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
     views = counted(len(recipe.test_views), "view")
 
     def scorer(sample: NDArray[Any]) -> Scorer:
-        return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.kept_in(workspace.cache))
+        return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.extractor(workspace.cache))
 
     return Predictor(
         said=f"{counted(len(folders), 'fold')} of '{model}', {views}",

@@ -92,7 +92,7 @@ class Making:
                 f"The chips of {self.workspace.root} on {socket.gethostname()} are not those of where it began."
             )
         mixed = self.recipe.precision == MIXED
-        runner = bank_runner(sources.extractor, chips, sources.kept(self.recipe), mixed=mixed)
+        runner = bank_runner(sources.extractor, chips, mixed=mixed)
         return lambda job: b"".join(made.tobytes() for made in made_by(runner, chips, of_job(job)))
 
 
