@@ -21,8 +21,9 @@ from competition.common.text import first
 from competition.workspace import Workspace
 from models.backend.kept import RECORD, files_fit
 from models.backend.seals import check_onnx, check_seal
+from models.graphs.extractor import RECORD as GRAPH
 from models.inputs.bank_files import rows_in, sums_in
-from models.runs.folders import restart_command
+from models.runs.folders import GRAPHS, restart_command
 
 RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
 AGAIN = "Whatever reads it next makes it again."
@@ -39,6 +40,11 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         yield from (look_at_record(path, "features") for path in sorted(folder.glob("*.json")))
     for record in sorted((workspace.cache / "networks").glob(f"*/{RECORD}")):
         yield look(record.parent, "converted networks", partial(_converted, record.parent))
+    for record in sorted((workspace.cache / "graphs").glob(f"*/{GRAPH}")):
+        yield look_at_record(record, "graphs")
+        for path in sorted(record.parent.glob("extractor.*")):
+            yield look(path, "graphs", partial(_graph, path))
+    yield from (look_at_record(path, "trials") for path in sorted((workspace.cache / "trials").glob("*.json")))
     for path in sorted(workspace.auto.glob("[!.]*/*.json")):
         yield look_at_record(path, "auto", f"auto --name {path.parent.name} --minutes M")
     for path in sorted(workspace.root.iterdir() if workspace.root.is_dir() else []):
@@ -52,6 +58,8 @@ def _of_model(folder: Path) -> Iterator[Looked]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         if path.name.endswith(".weights.h5"):
             yield look(path, "weights", partial(_weights, path), restart_command(path))
+        elif path.name in GRAPHS:
+            yield look(path, "weights", partial(_graph, path), restart_command(path))
         elif path.name == "weights.npy":
             yield look(path, "weights", partial(_unfinished, path), restart_command(path))
         elif RECORDS.fullmatch(path.name):
@@ -65,6 +73,11 @@ def _weights(path: Path) -> bool:
         raise
     except Exception as error:  # h5py raises whatever it likes on a damaged file
         raise UserError(f"{path} is damaged.", command=restart_command(path)) from error
+
+
+def _graph(path: Path) -> None:
+    if not _exported(path):
+        raise UserError(f"{path} is damaged: its end is missing.", command=restart_command(path))
 
 
 def _unfinished(path: Path) -> bool:

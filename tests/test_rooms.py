@@ -25,7 +25,8 @@ TABLES = {"competition.spec", *BASE}
 FACE = {"competition", "competition.index", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
 RECIPES = {"models.recipes", "models.backend"}
-INPUTS = {"models.networks", "models.runs", *RECIPES}
+NETWORKS = {"models.networks", "models.runs", *RECIPES}
+INPUTS = {"models.graphs", *NETWORKS}
 HEADS = {"models.inputs", *INPUTS}
 PREDICT = {"models.heads", *HEADS}
 TRAINED = {"models.predict", *PREDICT}
@@ -70,6 +71,7 @@ PLACES = {
     "models.backend": set(),
     "models.runs": RECIPES,
     "models.networks": RECIPES,
+    "models.graphs": NETWORKS,
     "models.inputs": INPUTS,
     "models.predict": PREDICT,
     "models.heads": HEADS,
@@ -140,6 +142,12 @@ TESTED_IN: dict[str, str] = {
     "models.auto.chooser": "models/auto/test_auto.py",
     "models.auto.command": "test_auto.py",
     "models.backend.openvino": "models/backend/test_runners.py",
+    "models.backend.onnx_graph": "models/export/test_formats.py",
+    "models.graphs.compose": "models/graphs/test_made.py",
+    "models.graphs.outputs": "models/graphs/test_made.py",
+    "models.graphs.pixels": "models/graphs/test_made.py",
+    "models.graphs.source": "models/graphs/test_made.py",
+    "models.export.whole": "models/graphs/test_extractor.py",
     "models.export.keras_file": "models/export/test_formats.py",
     "models.export.onnx_file": "models/export/test_formats.py",
     "models.export.openvino_file": "models/export/test_formats.py",

@@ -6,6 +6,7 @@ import errno
 import io
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -90,21 +91,23 @@ class Words(click.ParamType):
     Args:
         kind: what each word is read as.
         needed: refuse "none".
+        alone: words that stand for something by themselves, and are returned as they are.
     """
 
     name = "a,b"
 
-    def __init__(self, kind: type = str, *, needed: bool = False) -> None:
+    def __init__(self, kind: type = str, *, needed: bool = False, alone: Collection[str] = ()) -> None:
         self.kind = kind
         self.needed = needed
+        self.alone = alone
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the words as a tuple.
 
         Raises:
             UserError: if there is none.
         """
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) or value in self.alone:
             return value
         words = [word.strip() for word in value.split(",") if word.strip()]
         if not words or (self.needed and words == ["none"]):

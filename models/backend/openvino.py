@@ -109,6 +109,11 @@ def read_model(xml: bytes, weights: bytes) -> Any:
     return _core().read_model(model=xml, weights=weights)
 
 
+def read_graph(content: bytes) -> Any:
+    """Return an ONNX graph as a network of OpenVINO."""
+    return _core().read_model(model=content)
+
+
 def has_bfloat16() -> bool:
     """Return whether OpenVINO computes in bfloat16 on this processor."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

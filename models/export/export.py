@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
     from models.export.manifest import Manifest
+    from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
 
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "openvino": ".zip"}
@@ -105,6 +106,7 @@ def export(workspace: Workspace, store: ScoreStore, model: str, path: Path, cuts
     """
     load_backend()
     from models.export.formats import require, write
+    from models.export.whole import joined
 
     require("write", path)
     require("read", path)
@@ -112,7 +114,7 @@ def export(workspace: Workspace, store: ScoreStore, model: str, path: Path, cuts
     networks, extractor = networks_of(trained.recipe, trained.task, trained.inputs, list(trained.folders.values()))
     chips = _made_up_chips(trained.inputs, trained.dtype)
     with replace_atomically(path) as temporary:
-        write(join(networks, extractor), _manifest(trained, cuts), temporary)
+        write(joined(networks, extractor), _manifest(trained, cuts), temporary)
         difference = _difference(temporary, chips, networks, extractor)
         if not difference <= TOLERANCE:  # NaN is not either
             raise UserError(
@@ -121,29 +123,6 @@ def export(workspace: Workspace, store: ScoreStore, model: str, path: Path, cuts
             )
     averaged, num_folds = len(trained.folders), store.table.num_folds
     return ExportReport(path, path.stat().st_size, averaged, num_folds, len(chips), difference)
-
-
-def join(networks: Sequence[keras.Model], extractor: keras.Model | None) -> keras.Model:
-    """Return one network from chips to the mean of the scores of several.
-
-    Args:
-        networks: from chips, or from what the extractor makes of them, to scores.
-        extractor: the part that all of them share; None if they share none. It is in the network once.
-    """
-    import keras
-
-    first = extractor or networks[0]
-    features = chips = keras.Input(first.input_shape[1:], name="chips")
-    if extractor:
-        features = extractor(chips)
-    # Under names of their own, as a network cannot have two parts of one name.
-    members = [
-        keras.Model(network.inputs[0], network.outputs[0], name=f"network{number}")
-        for number, network in enumerate(networks)
-    ]
-    scores = [member(features) for member in members]
-    mean = keras.layers.Average(dtype="float32", name="mean")(scores) if len(scores) > 1 else scores[0]
-    return keras.Model(chips, mean, name="model")
 
 
 def _manifest(trained: Trained, cuts: NDArray[np.float64]) -> Manifest:
@@ -170,9 +149,7 @@ def _manifest(trained: Trained, cuts: NDArray[np.float64]) -> Manifest:
     )
 
 
-def _difference(
-    path: Path, chips: NDArray[Any], networks: Sequence[keras.Model], extractor: keras.Model | None
-) -> float:
+def _difference(path: Path, chips: NDArray[Any], networks: Sequence[keras.Model], extractor: Extractor | None) -> float:
     """Return the largest difference between the scores of a file and those of the networks it was made of."""
     from models.backend.runners import KerasRunner
     from models.export.formats import read
@@ -180,7 +157,7 @@ def _difference(
 
     with reporter.silent():
         by_file = read(path, accelerated=False).runner_for(chips)
-    by_networks = Scorer([KerasRunner(network) for network in networks], extractor and KerasRunner(extractor))
+    by_networks = Scorer([KerasRunner(network) for network in networks], extractor.exact() if extractor else None)
     return float(np.abs(by_file(chips) - by_networks([chips])).max())
 
 

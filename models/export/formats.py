@@ -26,6 +26,7 @@ from models.export.keras_file import OF_KERAS, read_keras, write_keras
 from models.export.manifest import Exported, Manifest
 from models.export.onnx_file import read_onnx, write_onnx
 from models.export.openvino_file import OF_OPENVINO, read_openvino, write_openvino
+from models.export.whole import Whole
 
 NEEDED = {  # package by package, and the extra of the project that brings it
     ("write", ".onnx"): (("onnx", "tf2onnx"), "onnx"),
@@ -58,14 +59,14 @@ def require(action: str, path: Path) -> None:
         )
 
 
-def write(network: keras.Model, manifest: Manifest, path: Path) -> None:
+def write(network: Whole, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest in the format that the suffix of `path` names.
 
     Raises:
         UserError: if the format does not take the network, or the disk has no room for it.
     """
     room = "Make room, or give an --output on another disk."
-    check_room(4 * network.count_params(), path.parent, "The exported model", room)
+    check_room(network.size, path.parent, "The exported model", room)
     writer = {".keras": write_keras, ".onnx": write_onnx, ".zip": write_openvino}[path.suffix]
     try:
         with turned_aside(1, 2), warnings.catch_warnings():  # TensorFlow's, which Keras may load only now

@@ -11,13 +11,14 @@ import models.networks.layers  # noqa: F401 - registers the layers that a .keras
 from competition.common.errors import UserError
 from models.backend.runners import runner_of
 from models.export.manifest import MANIFEST, Exported, Manifest, manifest_in, stored_members
+from models.export.whole import Whole
 
 OF_KERAS = {"metadata.json", "config.json", "model.weights.h5", MANIFEST}
 
 
-def write_keras(network: keras.Model, manifest: Manifest, path: Path) -> None:
+def write_keras(network: Whole, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest as a `.keras` file."""
-    network.save(path)
+    network.keras(path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(MANIFEST, manifest.text())
 

@@ -6,25 +6,24 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import keras
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import scratch_folder
 from competition.common.progress import reporter
-from models.backend.openvino import OpenVinoRunner, import_openvino, read_model
+from models.backend.openvino import OpenVinoRunner, read_model
 from models.backend.runners import Runner
 from models.export.manifest import MANIFEST, Exported, Manifest, manifest_in, stored_members
+from models.export.whole import Whole
 
 XML, BIN = "network.xml", "network.bin"
 OF_OPENVINO = {XML, BIN, MANIFEST}
 
 
-def write_openvino(network: keras.Model, manifest: Manifest, path: Path) -> None:
+def write_openvino(network: Whole, manifest: Manifest, path: Path) -> None:
     """Write a network and its manifest as a `.zip` of OpenVINO's two files."""
     with scratch_folder() as folder:
-        import_openvino()
-        network.export(str(folder / XML), format="openvino", verbose=False)
+        network.openvino(folder / XML)
         with zipfile.ZipFile(path, "w") as archive:
             archive.write(folder / XML, XML)
             archive.write(folder / BIN, BIN)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from competition.common.files import digest_file
 from models.backend.kept import Kept
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
+from models.recipes.values import TIMM
 
 FORMAT = 1  # raise it, and that of the feature bank, when the same values make another network
 VALUES = ("backbone", "input_size", "pooling", "levels", "indices", "new_bands")
+OF_GRAPHS = ("mean", "deviation", "outputs", "prefix_tokens")  # values that count where the backbone is one
 
 
 def extractor_key(recipe: Recipe, inputs: Inputs, weights: str = "") -> dict[str, Any]:
@@ -28,7 +28,7 @@ def extractor_key(recipe: Recipe, inputs: Inputs, weights: str = "") -> dict[str
         UserError: if a weights file that it names cannot be read.
     """
     parts = [{"weights": weights or _weights_of(part), **_values_of(part)} for part in recipe.of_parts]
-    return {"format": FORMAT, **({"parts": parts} if recipe.parts else parts[0]), "inputs": asdict(inputs)}
+    return {"format": FORMAT, **({"parts": parts} if recipe.parts else parts[0]), "inputs": inputs.as_dict()}
 
 
 def kept_extractor(cache: Path, key: dict[str, Any]) -> Kept:
@@ -42,9 +42,11 @@ def kept_extractor(cache: Path, key: dict[str, Any]) -> Kept:
 
 
 def _values_of(recipe: Recipe) -> dict[str, Any]:
-    return {name: getattr(recipe, name) for name in VALUES}
+    return {name: getattr(recipe, name) for name in (*VALUES, *(OF_GRAPHS if recipe.of_graph else ()))}
 
 
 def _weights_of(recipe: Recipe) -> str:
-    # Of ImageNet's weights the version of Keras tells, which fetches them by their digest.
-    return f"Keras {version('keras')}" if recipe.weights == "imagenet" else digest_file(recipe.weights_path())
+    if recipe.weights != "imagenet":
+        return recipe.weights_digest()
+    # The version tells of whoever fetches them, Keras by their digest.
+    return f"timm {version('timm')}" if recipe.backbone.startswith(TIMM) else f"Keras {version('keras')}"

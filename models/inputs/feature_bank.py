@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +29,7 @@ from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.records import write_record
 from competition.common.text import counted, readable, short
-from models.backend.kept import Kept
-from models.backend.runners import runner_of
+from models.graphs.extractor import Extractor
 from models.inputs.bank_files import FORMAT, rows_in, sums_in
 from models.inputs.batches import HEADS_AT_ONCE, Chips
 from models.inputs.extractors import extractor_key
@@ -130,11 +128,10 @@ def bank_key(recipe: Recipe, inputs: Inputs, chips: Chips) -> dict[str, Any]:
 
 def open_bank(
     root: Path,
-    extractor: Callable[[], keras.Model],
+    extractor: Callable[[], Extractor],
     key: dict[str, Any],
     chips: Chips,
     views: Sequence[str],
-    kept: Kept | None = None,
 ) -> FeatureBank:
     """Open the bank of some chips, computing the features that are not in it yet.
 
@@ -143,11 +140,10 @@ def open_bank(
 
     Args:
         root: folder of all banks.
-        extractor: builds the network from chips to features; called if there is something to compute.
+        extractor: returns what makes features of chips; called if there is something to compute.
         key: see `bank_key`.
         chips: the chips.
         views: the views asked for.
-        kept: where the conversion of the network is kept; None: nowhere.
 
     Raises:
         UserError: if the disk is too small.
@@ -156,7 +152,7 @@ def open_bank(
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
         write_record(folder / "bank.json", key, version=FORMAT)
-        return _Builder(folder, extractor, chips, kept, mixed=key.get("precision") == MIXED).open(sorted(set(views)))
+        return _Builder(folder, extractor, chips, mixed=key.get("precision") == MIXED).open(sorted(set(views)))
 
 
 def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]:
@@ -165,16 +161,14 @@ def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]
 
 
 def _folder_of(root: Path, key: dict[str, Any]) -> Path:
-    return root / f"{key['backbone'].lower()}-{key['input_size']}px-{short(digest_json(key))}"
+    return root / f"{key['backbone'].lower().replace('/', '-')}-{key['input_size']}px-{short(digest_json(key))}"
 
 
 class _Builder:
     """Fills one bank's folder."""
 
-    def __init__(
-        self, folder: Path, extractor: Callable[[], keras.Model], chips: Chips, kept: Kept | None, *, mixed: bool
-    ) -> None:
-        self.folder, self.build, self.chips, self.kept, self.mixed = folder, extractor, chips, kept, mixed
+    def __init__(self, folder: Path, extractor: Callable[[], Extractor], chips: Chips, *, mixed: bool) -> None:
+        self.folder, self.build, self.chips, self.mixed = folder, extractor, chips, mixed
 
     def open(self, views: Sequence[str]) -> FeatureBank:
         done = rows_in(self.folder, len(self.chips.cache), reporter.say)
@@ -206,9 +200,9 @@ class _Builder:
 
     def _compute(self, views: list[str], done: dict[str, int]) -> None:
         cache, extractor = self.chips.cache, self.build()
-        maps = self._open_maps(views, done, extractor.output_shape[-1])
+        maps = self._open_maps(views, done, extractor.num_features)
         sample = self.chips.read(np.arange(min(8, len(cache))))
-        runner = runner_of(extractor, sample, kept=self.kept, mixed=self.mixed)
+        runner = extractor.runner(sample, mixed=self.mixed)
 
         def compute(rows: NDArray[np.int64]) -> Iterator[int]:
             behind = [view for view in views if done.get(view, 0) <= rows[-1]]

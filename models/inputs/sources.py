@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import keras
+import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.interrupts import check
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import probe
 from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
+from models.graphs.extractor import Extractor, KerasExtractor
+from models.graphs.made import made_graph
 from models.inputs.augment import Span
 from models.inputs.batches import Chips
 from models.inputs.extractors import extractor_key, kept_extractor
@@ -23,6 +26,8 @@ from models.networks.backbones import build_extractor
 from models.networks.input_spec import Inputs, columns_of
 from models.recipes.recipe import Recipe
 
+SAMPLED = 8  # chips on which a graph is held against what it was made of
+MOMENTS_OF = 2000  # chips at most, spread evenly, whose mean and deviation are the training chips' own
 LARGER = 4  # times as large as the largest part takes them are chips of which parts of several sizes make their own
 
 
@@ -49,7 +54,15 @@ class Sources:
 
     @functools.cached_property
     def inputs(self) -> Inputs:
-        """What the network is given. Chips are kept no larger than they are: networks enlarge them.
+        """What the network is given."""
+        if not self.recipe.by_own_moments:
+            return self._of_files
+        mean, deviation = moments(self.chips("train"), self._of_files)
+        return replace(self._of_files, mean=mean, deviation=deviation)
+
+    @functools.cached_property
+    def _of_files(self) -> Inputs:
+        """What one file tells of it. Chips are kept no larger than they are: networks enlarge them.
 
         Parts that take chips of several sizes shrink the same chips, which are larger: shrunk twice they would not be
         those whose features a part's bank holds.
@@ -74,20 +87,20 @@ class Sources:
         """Return the decoded chips of a split, decoding what is missing; those of the part that takes the largest."""
         if self.parts:
             return max(self.parts, key=lambda part: part.inputs.size).cache(split)
-        key = split, self.inputs.size
+        key = split, self._of_files.size
         if key not in self._caches:
             self._caches[key] = self._open(split)
         return self._caches[key]
 
     def _open(self, split: str) -> ChipCache:
-        names, files, size = self.names(split), self._files(split), self.inputs.size
+        names, files, size = self.names(split), self._files(split), self._of_files.size
         root, skip = self.workspace.cache, self.skip_broken
         return open_cache(root, split, names, files, self.images, size, skip_broken=skip)
 
     def chips(self, split: str) -> Chips:
         """Return the chips of a split as a source of batches."""
         cache, size = self.cache(split), batch_size_for(self.recipe.input_size)
-        span = Span.of(cache.dtype, self.inputs.low, self.inputs.high)
+        span = Span.of(cache.dtype, self._of_files.low, self._of_files.high)
         return Chips(cache, columns_of(self.recipe, self.images), size, span)
 
     @functools.cached_property
@@ -108,9 +121,17 @@ class Sources:
         return FeatureBank.beside([part.bank(split, views) for part in self.parts])
 
     @functools.cached_property
-    def extractor(self) -> keras.Model:
+    def extractor(self) -> Extractor:
         """The recipe's frozen backbone with its pooling."""
-        return build_extractor(self.recipe, self.inputs)
+        return self._extractor_of(self.recipe)
+
+    def _extractor_of(self, recipe: Recipe) -> Extractor:
+        key = extractor_key(recipe, self.inputs)
+        if recipe.of_graph:
+            chips = self.chips("train")
+            sample = chips.read(np.arange(min(SAMPLED, len(chips.cache))))
+            return made_graph(recipe, self.inputs, key, self.workspace.cache, sample)
+        return KerasExtractor(lambda: build_extractor(recipe, self.inputs), kept_extractor(self.workspace.cache, key))
 
     def bank(self, split: str, views: Sequence[str], recipe: Recipe | None = None) -> FeatureBank:
         """Return the features of a split's chips under some views, computing what is missing.
@@ -129,14 +150,35 @@ class Sources:
         chips, made_by = self.chips(split), recipe or self.recipe
         root, key = self.workspace.cache / "features", bank_key(made_by, self.inputs, chips)
 
-        def extractor() -> keras.Model:
-            return self.extractor if recipe is None else build_extractor(made_by, self.inputs)
+        def extractor() -> Extractor:
+            return self.extractor if recipe is None else self._extractor_of(recipe)
 
-        kept = kept_extractor(self.workspace.cache, extractor_key(made_by, self.inputs))
-        return open_bank(root, extractor, key, chips, views, kept)
+        return open_bank(root, extractor, key, chips, views)
 
     def rows_made(self, split: str) -> dict[str, int]:
         """Return by view how many chips of a split have features already, by a recipe that is not joint."""
         chips = self.chips(split)
         key = bank_key(self.recipe, self.inputs, chips)
         return rows_made(self.workspace.cache / "features", key, len(chips.cache))
+
+
+def moments(chips: Chips, inputs: Inputs) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each band over chips, in 0 to 1 from the band's `low` to its `high`.
+
+    Raises:
+        UserError: if a band has one value everywhere.
+    """
+    count = len(chips.cache)
+    positions = np.unique(np.linspace(0, count - 1, min(count, MOMENTS_OF)).astype(np.int64))
+    low = np.array(inputs.low)
+    span = np.array(inputs.high) - low
+    sums = np.zeros((2, len(low)))
+    for start in range(0, len(positions), chips.batch_size):
+        check()
+        block = (chips.read(positions[start : start + chips.batch_size]) - low) / span
+        sums += [(block**power).mean(axis=(1, 2)).sum(axis=0) for power in (1, 2)]
+    mean, square = sums / len(positions)
+    deviation = np.sqrt(np.maximum(square - mean**2, 0))
+    if not (deviation > 1e-6).all():
+        raise UserError("A band of the training chips has one value everywhere: it has no deviation of its own.")
+    return tuple(mean.round(6).tolist()), tuple(deviation.round(6).tolist())

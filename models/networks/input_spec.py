@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,16 @@ class Inputs:
         bands: bands in the network's order: a letter each, or their names.
         low: value of each band that stands for 0.
         high: value of each band that stands for 255.
+        mean: of each band over the training chips, in 0 to 1 from `low` to `high`; None where nothing asks for it.
+        deviation: the same of the standard deviation.
     """
 
     size: int
     bands: str | tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, images: ImageSet, dtype: np.dtype[Any], size: int) -> Inputs:
@@ -49,9 +53,15 @@ class Inputs:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Inputs:
-        """Return the inputs that `dataclasses.asdict` has written as JSON."""
-        bands = values["bands"] if isinstance(values["bands"], str) else tuple(values["bands"])
-        return cls(values["size"], bands, tuple(values["low"]), tuple(values["high"]))
+        """Return the inputs that `as_dict` has given, also where they have been JSON since."""
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**known)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the values by name, as records have them; what nothing asks for is not there."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def as_colours(bands: str | tuple[str, ...]) -> str | tuple[str, ...]:

@@ -23,10 +23,8 @@ from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
-from models.backend.runners import runner_of
 from models.inputs.augment import Span
 from models.inputs.batches import Chips
-from models.inputs.extractors import extractor_key, kept_extractor
 from models.inputs.sources import Sources
 from models.networks.build import build_network, compile_network
 from models.networks.input_spec import columns_of
@@ -92,11 +90,10 @@ class Meter:
     def _of_features(self, candidate: Candidate) -> None:
         started, recipe = time.monotonic(), candidate.recipe
         chips, sources = self._sample(candidate)
-        kept = kept_extractor(self.workspace.cache, extractor_key(recipe, sources.inputs))
-        runner = runner_of(sources.extractor, chips[:8], kept=kept, mixed=recipe.precision == "mixed")
+        runner = sources.extractor.runner(chips[:8], mixed=recipe.precision == "mixed")
         ready = time.monotonic() - started
         seconds = _repeated(lambda many: runner(np.resize(chips, (many, *chips.shape[1:]))))
-        self._add(candidate, seconds, ready, sources.extractor.output_shape[-1])
+        self._add(candidate, seconds, ready, sources.extractor.num_features)
 
     def _of_training(self, candidate: Candidate) -> None:
         started, recipe = time.monotonic(), candidate.recipe

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from competition.task import Task
 from models.backend.load import load_backend
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, NETWORK, seed_folders
+from models.runs.folders import NETWORK, seed_folders
 
 if TYPE_CHECKING:
     import keras
 
-    from models.backend.kept import Kept
     from models.backend.runners import Runner
+    from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
     from models.predict.head_scorer import HeadScorer
     from models.predict.scorer import Scorer
@@ -38,7 +38,7 @@ def heads_of(recipe: Recipe, task: Task, num_features: int, folders: Sequence[Pa
 
 def networks_of(
     recipe: Recipe, task: Task, inputs: Inputs, folders: Sequence[Path]
-) -> tuple[list[keras.Model], keras.Model | None]:
+) -> tuple[list[keras.Model], Extractor | None]:
     """Return the networks that were trained in some jobs' folders of one model, and the extractor that they share.
 
     Args:
@@ -48,20 +48,19 @@ def networks_of(
         folders: the jobs' folders.
 
     Returns:
-        Networks from chips to scores, and None; of a frozen backbone the heads, and the network from chips to features.
+        Networks from chips to scores, and None; of a frozen backbone the heads, and what makes features of chips.
 
     Raises:
         UserError: if a file of weights is missing or damaged.
     """
-    from models.networks.backbones import build_extractor
+    from models.graphs.extractor import extractor_in
     from models.networks.build import build_network
     from models.runs.folders import load_weights
 
     recipe = replace(recipe, precision="float32")  # whatever the machine that they were trained on computed in
     if recipe.train == "head":
-        extractor = build_extractor(recipe, inputs, pretrained=False)
-        load_weights(extractor, folders[0].parent / EXTRACTOR)
-        return heads_of(recipe, task, extractor.output_shape[-1], folders), extractor
+        extractor = extractor_in(folders[0].parent, recipe, inputs)
+        return heads_of(recipe, task, extractor.num_features, folders), extractor
     networks = []
     for folder in (path for job in folders for path in seed_folders(job, recipe)):
         networks.append(build_network(recipe, task, inputs, pretrained=False))
@@ -75,7 +74,7 @@ def scorer_of(
     inputs: Inputs,
     folders: Sequence[Path],
     sample: NDArray[Any],
-    kept: Kept | None = None,
+    extractor: Extractor | None = None,
 ) -> Scorer:
     """Return what scores chips with the networks that were trained in some jobs' folders of one model.
 
@@ -87,23 +86,25 @@ def scorer_of(
         inputs: what the networks are given.
         folders: the jobs' folders.
         sample: some chips as the networks take them, to check a faster way of running them.
-        kept: where the conversion of a frozen backbone is kept; None: nowhere.
+        extractor: the frozen backbone that they share; default: as it lies beside the jobs' folders.
 
     Raises:
         UserError: if a file of weights is missing or damaged.
     """
-    from models.backend.runners import kept_runner, runner_of
+    from models.backend.runners import runner_of
+    from models.graphs.extractor import extractor_in
     from models.predict.scorer import Scorer
 
-    heads = stored_heads(recipe, task, folders) if recipe.train == "head" else None
-    mixed = recipe.precision == "mixed"
-    if heads and kept and (extractor := kept_runner(kept, "extractor", mixed=mixed)):
-        return Scorer([heads], extractor)
+    if recipe.train != "head":
+        load_backend()
+        networks, _ = networks_of(recipe, task, inputs, folders)
+        return Scorer([runner_of(network, sample) for network in networks])
+    extractor = extractor or extractor_in(folders[0].parent, replace(recipe, precision="float32"), inputs)
+    runner = extractor.runner(sample, mixed=recipe.precision == "mixed")
+    if heads := stored_heads(recipe, task, folders):
+        return Scorer([heads], runner)
     load_backend()
-    networks, network = networks_of(recipe, task, inputs, folders)
-    if network:
-        return Scorer([heads] if heads else _by_keras(networks), runner_of(network, sample, kept=kept, mixed=mixed))
-    return Scorer([runner_of(network, sample) for network in networks])
+    return Scorer(_by_keras(heads_of(recipe, task, extractor.num_features, folders)), runner)
 
 
 def head_runners(recipe: Recipe, task: Task, num_features: int, folders: Sequence[Path]) -> list[Runner]:

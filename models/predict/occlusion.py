@@ -162,6 +162,6 @@ def _scorers(trained: Trained, folds: Sequence[int], sample: NDArray[Any], cache
             heads = head_runners(trained.recipe, trained.task, num_features, folders)
             found[fold] = replace(other, networks=heads)
         else:
-            kept = trained.kept_in(cache)
-            found[fold] = scorer_of(trained.recipe, trained.task, trained.inputs, folders, sample, kept)
+            extractor = trained.extractor(cache)
+            found[fold] = scorer_of(trained.recipe, trained.task, trained.inputs, folders, sample, extractor)
     return found

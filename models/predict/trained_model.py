@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
     from models.backend.kept import Kept
+    from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
     from models.predict.predictions import Predictions
 
@@ -74,18 +75,27 @@ class Trained:
         job, task = read_job(folders[folds[0]]), recipe.task(workspace.competition)
         return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, every[0])
 
-    def kept_in(self, cache: Path) -> Kept | None:
-        """Return where the conversion of its frozen backbone is kept; None if it has none.
-
-        It is that of the feature bank, where the weights are those that it was trained with still.
+    def extractor(self, cache: Path) -> Extractor | None:
+        """Return its frozen backbone; None if it has none.
 
         Args:
             cache: the workspace's folder of what can be made again.
         """
-        from models.inputs.extractors import extractor_key, kept_extractor
+        from models.graphs.extractor import extractor_in
 
         if self.recipe.train != "head":
             return None
+        folder, recipe = next(iter(self.folders.values())).parent, replace(self.recipe, precision="float32")
+        kept = None if recipe.of_graph else self._kept_in(cache)
+        return extractor_in(folder, recipe, self.inputs, cache, kept)
+
+    def _kept_in(self, cache: Path) -> Kept | None:
+        """Return where the conversion of its frozen backbone, a network of Keras, is kept; None if nowhere.
+
+        It is that of the feature bank, where the weights are those that it was trained with still.
+        """
+        from models.inputs.extractors import extractor_key, kept_extractor
+
         with suppress(UserError):  # no weights file, for one
             same_keras = self.provenance.versions.get("keras") == version("keras")
             if self.recipe.digest() == self.provenance.recipe_digest and same_keras:
@@ -114,6 +124,6 @@ def predict_folder(
     files = ChipFiles(found, images, recipe, trained.inputs, np.dtype(trained.dtype), skip_broken)
     by = f"{counted(len(folders), 'fold')} of '{model}', {counted(len(views), 'view')}"
     reporter.say(f"Scoring {counted(len(found), 'chip')} with {by}.")
-    kept = trained.kept_in(workspace.cache)
-    scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample(), kept)
+    extractor = trained.extractor(workspace.cache)
+    scorer = scorer_of(recipe, trained.task, trained.inputs, folders, files.sample(), extractor)
     return predict_files(scorer, files, views, trained.task)

@@ -7,7 +7,7 @@ import functools
 import itertools
 from collections.abc import Callable, Collection, Iterable
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import rich_click as click
 from click.types import convert_type
@@ -161,6 +161,9 @@ def job_flags(verb: Callable[..., None]) -> Callable[..., None]:
 def _flag_type(kind: Any) -> Any:
     if NoneType in get_args(kind):
         (kind,) = set(get_args(kind)) - {NoneType}
+    if get_origin(kind) is Union:  # numbers, or a word that stands for them
+        words, of_words = sorted(get_args(kind), key=lambda one: get_origin(one) is tuple)
+        return Words(get_args(of_words)[0], alone=get_args(words))
     if get_origin(kind) is tuple:
         one = get_args(kind)[0]
         return Words(str if get_args(one) else one)  # of known words, the recipe's own check names them

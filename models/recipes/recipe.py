@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_file, digest_json
 from competition.common.text import counted
 from models.recipes.checks import check_each, check_joint, check_together
-from models.recipes.values import Values
+from models.recipes.foreign import check_foreign, companions
+from models.recipes.values import FILE, Values
 
 if TYPE_CHECKING:
     from competition.spec.competition import Competition
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 Columns = tuple[tuple[int, ...], ...]
 # Values that recipes had not at first, and what they were without them.
-LATER = {"members": 1, "parts": (), "input_dropout": None}
+LATER: dict[str, Any] = {"members": 1, "parts": (), "input_dropout": None}
+LATER |= {"mean": (), "deviation": (), "outputs": (), "prefix_tokens": None}
 KEPT = ("imagenet", "none")  # weights that are no file
 
 
@@ -30,6 +32,7 @@ class Recipe(Values):
     def __post_init__(self) -> None:
         check_each(self)
         check_together(self)
+        check_foreign(self)
         if self.parts or "," in self.backbone:
             check_joint(self, self.of_parts)
 
@@ -44,7 +47,8 @@ class Recipe(Values):
         """Return what is trained and for how long, in one line."""
         kinds = {"head": "frozen", "finetune": "fine-tuned", "full": "pretrained"}
         weights, parts = "from scratch" if self.weights == "none" else kinds[self.train], self.of_parts
-        backbones = " + ".join(part.backbone for part in parts)
+        names = (Path(part.weights).name if part.backbone == FILE else part.backbone for part in parts)
+        backbones = " + ".join(names)
         bands = " + ".join([self.bands, *dict.fromkeys(index for part in parts for index in part.indices)])
         sizes = ", ".join(dict.fromkeys(str(size) for part in parts for size, _ in part.stages))
         how = f"at most {counted(self.epochs, 'epoch')}" if self.solver == "gradient" else f"solved by {self.solver}"
@@ -103,9 +107,7 @@ class Recipe(Values):
                 f"No weights file {missing[0]}. Give --weights with one for each of {self.backbone}, joined by commas: "
                 "imagenet, or a path that exists."
             )
-        contents = [
-            part.weights if part.weights in KEPT else digest_file(part.weights_path()) for part in self.of_parts
-        ]
+        contents = [part.weights if part.weights in KEPT else part.weights_digest() for part in self.of_parts]
         values = {name: value for name, value in self.to_dict().items() if value != LATER.get(name)}
         values["weights"] = ",".join(contents)
         if self.parts:
@@ -122,6 +124,16 @@ class Recipe(Values):
         if not path.is_file():
             raise UserError(f"No weights file {path}. Give --weights imagenet, --weights none, or a path that exists.")
         return path
+
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the weights file, and of the files that hold a part of it.
+
+        Raises:
+            UserError: if there is no such file.
+        """
+        path = self.weights_path()
+        digests = [digest_file(each) for each in (path, *companions(path))]
+        return digest_json(digests) if digests[1:] else digests[0]
 
     def without_paths(self) -> Recipe:
         """Return the recipe with the names of weights files alone: where they lay is nobody else's business."""

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from models.recipes.view_sets import VIEW_SETS, drawn_views
 
+FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
+OWN = "own"  # mean or deviation: those of the training chips
+
 
 def _value(help_text: str, default: Any) -> Any:
     return field(default=default, metadata={"help": help_text})
@@ -45,12 +48,13 @@ class Values:
     # The network.
     backbone: str = field(
         metadata={
-            "help": "two_convolutions, residual, a network of keras.applications, or recipes joined by commas, whose "
-            "features stand side by side"
+            "help": "two_convolutions, residual, a network of keras.applications, timm/NAME, file (any network, by "
+            "--weights), or recipes joined by commas, whose features stand side by side"
         }
     )
     weights: str = _value(
-        "imagenet, none, or the path of a .weights.h5 file; of several recipes one for each, joined by commas",
+        "imagenet, none, or the path of a file: .weights.h5, of timm .safetensors, of file .onnx, .xml or .zip; of "
+        "several recipes one for each, joined by commas",
         "imagenet",
     )
     train: Literal["head", "finetune", "full"] = _value(
@@ -61,6 +65,18 @@ class Values:
     bands: str = _value("bands given to the network: letters, such as RGBN, or names with commas: B04,B8A", "RGB")
     indices: tuple[Literal["ndvi", "ndwi"], ...] = _value("indices of the bands added as further bands", ())
     new_bands: Literal["mean", "zero"] = _value("pretrained filters of bands other than R, G and B start from", "mean")
+    mean: tuple[float, ...] | Literal["own"] = _value(
+        "timm, file: mean of each band, in 0 to 1, that the network takes off; own: that of the training chips", ()
+    )
+    deviation: tuple[float, ...] | Literal["own"] = _value(
+        "timm, file: standard deviation of each band, in 0 to 1, that it divides by; own: that of the training chips",
+        (),
+    )
+    outputs: tuple[str, ...] = _value(
+        "timm, file: what of it is taken, side by side: map, vector, cls, patches, or such as NAME:cls of one output",
+        (),
+    )
+    prefix_tokens: int | None = _value("file: tokens before those of the patches: class token and registers", None)
     input_size: int = _value("pixels along each side of what the backbone is given", 224)
     pooling: tuple[Literal["avg", "max", "flatten"], ...] = _value(
         "pooling of the last feature map, side by side", ("avg",)
@@ -133,6 +149,16 @@ class Values:
     def band_names(self) -> tuple[str, ...]:
         """The bands one by one: with a comma anywhere they are names, otherwise letters."""
         return tuple(filter(None, map(str.strip, self.bands.split(",") if "," in self.bands else self.bands)))
+
+    @property
+    def of_graph(self) -> bool:
+        """Whether the backbone is run as a graph that others made: a file's, or a frozen one of timm."""
+        return self.backbone == FILE or (self.backbone.startswith(TIMM) and self.train == "head")
+
+    @property
+    def by_own_moments(self) -> bool:
+        """Whether the network is given bands that are standardised by the training chips' own mean and deviation."""
+        return OWN in (self.mean, self.deviation)
 
     @property
     def on_bank(self) -> bool:

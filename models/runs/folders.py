@@ -3,7 +3,7 @@
 Layout of a model's folder:
 
     recipe.json                    the recipe, with every value; written before any long work
-    extractor.weights.h5           the backbone, where it is frozen: the folds share it
+    extractor.weights.h5           the backbone, where it is frozen: the folds share it; also extractor.onnx or .zip
     fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
     fold<k>/made.json              see models/backend/made.py
     fold<k>/train.log              what was shown
@@ -52,6 +52,7 @@ BEGUN_WITH = {
     "inputs": "the chips",
 }
 EXTRACTOR = "extractor.weights.h5"
+GRAPHS = ("extractor.onnx", "extractor.zip")  # the same, where it is a graph that others made
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -133,7 +134,7 @@ def model_and_fold(path: Path) -> tuple[str, int]:
 
 def restart_command(path: Path) -> str:
     """Return the command that makes a damaged file in a model's folder, or in a job's, again; "" for other files."""
-    if path.name == EXTRACTOR:  # the folds share it
+    if path.name in (EXTRACTOR, *GRAPHS):  # the folds share it
         return f"train --models {path.parent.name} --restart"
     model, fold = model_and_fold(path)
     return f"fold --model {model} --fold {fold} --restart" if model else ""

@@ -27,7 +27,7 @@ from folds.provenance import MARKER
 from folds.score_store import ScoreStore
 from folds.swaps import swap
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, RECIPE, alone, begun
+from models.runs.folders import EXTRACTOR, GRAPHS, RECIPE, alone, begun
 from models.runs.model_recipe import read_recipe, record_recipe
 
 FORMAT = 1
@@ -132,9 +132,9 @@ class Restart:
         return bool(self.folds(store)) and not self._is_of_the_same_recipe()
 
     def _settle_each(self, done: Collection[int], folds: set[int], store: ScoreStore) -> None:
-        kept = self.new / EXTRACTOR
-        if kept.is_file() and not (self.old / EXTRACTOR).exists():
-            kept.rename(self.old / EXTRACTOR)
+        for name in (EXTRACTOR, *GRAPHS):
+            if (self.new / name).is_file() and not (self.old / name).exists():
+                (self.new / name).rename(self.old / name)
         for fold in done:
             swap(self.workspace, self.new / f"fold{fold}", self.old / f"fold{fold}")
             folds.discard(fold)

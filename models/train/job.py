@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,6 @@ from models.backend.load import versions
 from models.recipes.recipe import Recipe
 from models.runs.curves import write_learnt
 from models.runs.folders import (
-    EXTRACTOR,
     FORMAT,
     HISTORY,
     JOB,
@@ -182,15 +181,15 @@ class Job:
 
     def _keep_extractor(self, sources: Sources) -> None:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
+        from models.graphs.extractor import is_kept
         from models.networks.build import build_network
-        from models.train.checkpoints import write_network
 
-        kept = self.folder.parent / EXTRACTOR
+        model = self.folder.parent
         if self.recipe.train != "head":
             if not has_begun(self.folder):
                 build_network(self.recipe, self.task, sources.inputs)
-        elif not (kept.is_file() and any(map(has_begun, self.folder.parent.glob("fold*")))):
-            write_network(sources.extractor, kept)
+        elif not (is_kept(model) and any(map(has_begun, model.glob("fold*")))):
+            sources.extractor.write(model)
 
     def _test_cache(self, sources: Sources) -> ChipCache | None:
         return sources.cache("test") if self.with_test and sources.names("test") else None
@@ -263,7 +262,7 @@ class Job:
             "labels": self.workspace.labelled.digest,
             "training chips": train.digest,
             "dtype": str(train.dtype),
-            "inputs": asdict(inputs),
+            "inputs": inputs.as_dict(),
         }
         if any(map(has_begun, seed_folders(self.folder, self.recipe))):
             check_job(self.folder, job)

@@ -49,7 +49,7 @@ class Kind:
 
 OF_FOLDS = Kind("folds", "folds", r"folds\.(?:json|csv)", "folds.csv", beside=True)
 OF_CORRECTIONS = Kind("corrections", "data/corrections", re.escape(CORRECTIONS), CORRECTIONS, beside=True)
-OF_MODEL = Kind("runs", rf"runs/({NAME})", r"recipe\.json|extractor\.weights\.h5", "recipe.json")
+OF_MODEL = Kind("runs", rf"runs/({NAME})", r"recipe\.json|extractor\.(?:weights\.h5|onnx|zip)", "recipe.json")
 OF_FOLD = Kind("runs", rf"runs/({NAME})/fold\d{{1,4}}", IN_FOLD, SCORES, is_folder=True)
 BEGUN = Kind("runs", rf"{OF_FOLD.key}/{UNFINISHED}", IN_FOLD, "job.json", beside=True, is_folder=True)
 KINDS = (

@@ -74,8 +74,8 @@ def parts_of(workspace: Workspace, model: str, folder: Path) -> tuple[Runner, Ru
     images = workspace.competition.image_set(trained.recipe.images)
     found = chip_files(folder, images, workspace.competition.tables.ids)
     files = ChipFiles(found, images, trained.recipe, trained.inputs, np.dtype(trained.dtype))
-    folders, kept = list(trained.folders.values()), trained.kept_in(workspace.cache)
-    scorer = scorer_of(trained.recipe, trained.task, trained.inputs, folders, files.sample(), kept)
+    folders, extractor = list(trained.folders.values()), trained.extractor(workspace.cache)
+    scorer = scorer_of(trained.recipe, trained.task, trained.inputs, folders, files.sample(), extractor)
     if scorer.extractor is None or len(scorer.networks) > 1:
         raise click.ClickException(f"{model} has no frozen backbone with heads that run as one.")
     chips = np.concatenate([np.stack(batch.chips) for batch in files.batches(1024)])

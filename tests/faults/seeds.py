@@ -109,8 +109,8 @@ def _in_a_process_of_its_own(make: Callable[[], dict[str, bytes]]) -> dict[str, 
 def _exports() -> dict[str, bytes]:
     import tempfile
 
-    from models.export.export import join
     from models.export.formats import write
+    from models.export.whole import KerasWhole, join
     from tests.models.export import files
 
     found = {}
@@ -118,7 +118,7 @@ def _exports() -> dict[str, bytes]:
         for suffix in (".keras", ".onnx", ".zip"):
             path = Path(folder) / f"model{suffix}"
             networks, extractor, inputs, dtype = files.parts_of(files.FROM_SCRATCH, 16)
-            write(join(networks, extractor), files.manifest_of(files.FROM_SCRATCH, inputs, dtype), path)
+            write(KerasWhole(join(networks, extractor)), files.manifest_of(files.FROM_SCRATCH, inputs, dtype), path)
             found[path.name] = path.read_bytes()
     return found
 

@@ -43,13 +43,13 @@ LINKS: dict[str, Callable[[Any, str, Path], None]] = {
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What a `.keras` file holds, by the names of its members."""
-    from models.export.export import join
     from models.export.keras_file import write_keras
+    from models.export.whole import KerasWhole, join
     from tests.models.export import files
 
     path = tmp_path_factory.mktemp("good") / "model.keras"
     networks, extractor, inputs, dtype = files.parts_of(files.FROM_SCRATCH, 16)
-    write_keras(join(networks, extractor), files.manifest_of(files.FROM_SCRATCH, inputs, dtype), path)
+    write_keras(KerasWhole(join(networks, extractor)), files.manifest_of(files.FROM_SCRATCH, inputs, dtype), path)
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

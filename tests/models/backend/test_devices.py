@@ -17,7 +17,7 @@ BACKENDS = re.compile(r"\b(tensorflow|jax|torch)\b")
 NAMED_IN = {
     *(f"backend/{name}.py" for name in ("devices", "load", "made", "runners")),
     "export/formats.py",
-    "export/onnx_file.py",
+    "backend/onnx_graph.py",
 }
 
 

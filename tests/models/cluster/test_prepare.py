@@ -3,7 +3,6 @@ import pytest
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from models.cluster.prepare import prepare_folds
-from models.inputs import feature_bank
 from models.runs.model_recipe import ModelRequest
 from models.train.train_folds import train_folds
 from tests.models import samples
@@ -19,7 +18,7 @@ def test_folds_find_the_features_made_and_bind_to_nothing_before(
     assert not workspace.runs.exists()
     made = {path: path.stat().st_mtime_ns for path in workspace.cache.rglob("*.npy")}
     assert any("features" in str(path) for path in made)
-    monkeypatch.setattr(feature_bank, "runner_of", None)  # nothing is left to run
+    monkeypatch.setattr("models.graphs.extractor.runner_of", None)  # nothing is left to run
     if train == "head":
         train_folds(workspace, request, 0)
     else:

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from models.export import export as export_module
-from models.export.export import ExportReport, _made_up_chips, export, is_file, join, path_for
+from models.export import whole
+from models.export.export import ExportReport, _made_up_chips, export, is_file, path_for
+from models.export.whole import KerasWhole, join
 from models.networks.input_spec import Inputs
 from tests.conftest import store_of
 from tests.models.export.files import FROZEN, PLANET, command, parts_of
@@ -49,9 +50,9 @@ def test_a_report_is_also_data(tmp_path):
 
 def test_an_export_that_scores_otherwise_is_not_left_behind(trained, tmp_path, monkeypatch):
     def other(networks, extractor):
-        return join(networks[:1], extractor)
+        return KerasWhole(join(networks[:1]))
 
-    monkeypatch.setattr(export_module, "join", other)
+    monkeypatch.setattr(whole, "joined", other)
     cuts = np.full(len(PLANET.labels), 0.2)
     with pytest.raises(UserError, match=r"x\.keras was not written: as \.keras the network's scores differ by up to"):
         export(trained, store_of(trained), "tiny", tmp_path / "x.keras", cuts)

@@ -11,8 +11,9 @@ import pytest
 
 from competition.common.errors import UserError
 from models.backend.runners import KerasRunner
-from models.export.export import export, is_file, join
+from models.export.export import export, is_file
 from models.export.formats import read, write
+from models.export.whole import KerasWhole, join
 from models.networks.input_spec import Inputs
 from models.predict.scorer import Scorer
 from tests.conftest import store_of
@@ -35,7 +36,8 @@ def test_a_file_scores_as_the_mean_of_its_networks(tiny_net, tmp_path, kind, suf
     networks, extractor, inputs, dtype = parts_of(recipe, 24 if recipe is FROM_SCRATCH else 16)
     chips = chips_for(inputs, dtype)
     expected = Scorer([KerasRunner(network) for network in networks], extractor and KerasRunner(extractor))([chips])
-    write(join(networks, extractor), manifest_of(recipe, inputs, dtype), path := tmp_path / f"model{suffix}")
+    path = tmp_path / f"model{suffix}"
+    write(KerasWhole(join(networks, extractor)), manifest_of(recipe, inputs, dtype), path)
     exported = read(path)
     np.testing.assert_allclose(exported.runner_for(chips)(chips), expected, atol=1e-5)
     assert np.ptp(expected, axis=0).max() > 1e-3  # it is the chips that decide
@@ -46,8 +48,8 @@ def test_a_file_scores_as_the_mean_of_its_networks(tiny_net, tmp_path, kind, suf
 def test_any_number_of_chips_is_scored_in_order(tmp_path, suffix, monkeypatch):
     recipe = FROM_SCRATCH
     networks, _, inputs, dtype = parts_of(recipe, 16)
-    monkeypatch.setattr("models.export.onnx_file.batch_size_for", lambda size: 3)
-    write(join(networks, None), manifest_of(recipe, inputs, dtype), path := tmp_path / f"model{suffix}")
+    monkeypatch.setattr("models.graphs.running.batch_size_for", lambda size: 3)
+    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs, dtype), path := tmp_path / f"model{suffix}")
     chips = np.tile(chips_for(inputs, dtype), (2, 1, 1, 1))[:7]
     runner = read(path).runner_for(chips)
     np.testing.assert_allclose(runner(chips), np.concatenate([runner(chips[i : i + 1]) for i in range(7)]), atol=1e-5)
@@ -80,7 +82,7 @@ def test_a_package_that_is_missing_is_named_with_its_command(trained, tmp_path, 
 def test_a_renamed_file_is_named_for_what_it_is(tmp_path, suffix, name):
     recipe = recipe_of("two_convolutions")
     networks, _, inputs, _ = parts_of(recipe, 16)
-    write(join(networks, None), manifest_of(recipe, inputs), path := tmp_path / f"model{suffix}")
+    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs), path := tmp_path / f"model{suffix}")
     renamed = path.rename(tmp_path / name)
     if renamed.suffix == suffix:
         assert read(renamed).manifest.model == "tiny"
@@ -106,7 +108,7 @@ def test_a_network_that_brings_code_is_refused(tmp_path):
 def test_damaged_and_foreign_files_give_one_line(tmp_path, suffix):
     recipe = recipe_of("two_convolutions")
     networks, _, inputs, _ = parts_of(recipe, 16)
-    write(join(networks, None), manifest_of(recipe, inputs), path := tmp_path / f"x{suffix}")
+    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs), path := tmp_path / f"x{suffix}")
     whole = path.read_bytes()
     for content in (b"", b"not a network", whole[: len(whole) // 2], whole[: -len(whole) // 3]):
         path.write_bytes(content)
@@ -125,5 +127,5 @@ def test_without_room_on_the_disk_nothing_is_written(tmp_path, monkeypatch):
     with pytest.raises(
         UserError, match=r"^The exported model needs .* has 23 bytes free\. Make room, or give an --out"
     ):
-        write(join(networks, None), manifest_of(FROM_SCRATCH, inputs, dtype), tmp_path / "model.keras")
+        write(KerasWhole(join(networks, None)), manifest_of(FROM_SCRATCH, inputs, dtype), tmp_path / "model.keras")
     assert list(tmp_path.iterdir()) == []

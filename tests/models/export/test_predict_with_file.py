@@ -17,9 +17,9 @@ from PIL import Image
 
 import run
 from competition.common.errors import UserError
-from models.export.export import join
 from models.export.formats import write
 from models.export.predict_with_file import predict_with_file
+from models.export.whole import KerasWhole, join
 from models.predict.trained_model import predict_folder
 from tests.conftest import CHIP_SIZE, store_of
 from tests.models.export.files import FORMATS, FROM_SCRATCH, PLANET, command, manifest_of, parts_of, recipe_of
@@ -85,7 +85,7 @@ def test_a_specialists_file_scores_and_decides_its_labels_alone(tmp_path, chip_f
     recipe = recipe_of("two_convolutions", only_labels=("road", "water"))
     networks, _, inputs, dtype = parts_of(recipe, 16)
     path, table = tmp_path / "roads.keras", tmp_path / "scores.csv"
-    write(join(networks, None), manifest_of(recipe, inputs, dtype, cuts={"road": 0.0, "water": 1.0}), path)
+    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs, dtype, cuts={"road": 0.0, "water": 1.0}), path)
     command("predict", "--model", path, "--images", chip_folder, "--output", table, "--tags")
     predictions = pd.read_csv(table)
     assert sorted(predictions.columns[1:-1]) == ["road", "water"]
@@ -97,7 +97,7 @@ def test_chips_of_other_bands_or_another_data_type_are_refused(tiny_file, simula
     with pytest.raises(UserError, match=r"expected 3 bands, received shape \(32, 32, 4\)"):
         predict_with_file(tiny_file, simulated / "test-tif-v2")
     networks, _, inputs, _ = parts_of(FROM_SCRATCH, CHIP_SIZE)
-    write(join(networks, None), manifest_of(FROM_SCRATCH, inputs, "uint8"), path := tmp_path / "x.keras")
+    write(KerasWhole(join(networks, None)), manifest_of(FROM_SCRATCH, inputs, "uint8"), path := tmp_path / "x.keras")
     with pytest.raises(UserError, match=r"has uint16 values; the model takes uint8\. Give a folder of such chips"):
         predict_with_file(path, simulated / "test-tif-v2")
 

@@ -46,17 +46,21 @@ def extractor() -> keras.Model:
 
 
 class Bank:
-    """Opens banks in one folder, and remembers what was asked of the extractor."""
+    """Opens banks in one folder, and stands in for their extractor, of which it remembers what was asked."""
 
-    def __init__(self, root: Path, extractor: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path, extractor: keras.Model) -> None:
         self.root, self.extractor = root, extractor
         self.built = 0
         self.run: list[int] = []
         self.fail_after = 10**9
-        monkeypatch.setattr(features, "runner_of", self.runner_of)
 
-    def runner_of(self, network: keras.Model, sample: np.ndarray, kept: Any, mixed: bool) -> Any:
+    @property
+    def num_features(self) -> int:
+        return self.extractor.output_shape[-1]
+
+    def runner(self, sample: np.ndarray, *, mixed: bool = False) -> Any:
         assert 0 < len(sample) <= 8
+        network = self.extractor
 
         def run(chips: np.ndarray) -> np.ndarray:
             if len(self.run) == self.fail_after:
@@ -66,9 +70,9 @@ class Bank:
 
         return run
 
-    def build(self) -> keras.Model:
+    def build(self) -> Bank:
         self.built += 1
-        return self.extractor
+        return self
 
     def open(self, chips: Chips, views: tuple[str, ...] = VIEWS, key: dict[str, Any] | None = None) -> FeatureBank:
         return open_bank(self.root, self.build, key or {**KEY, "chips": "chips"}, chips, views)
@@ -83,8 +87,8 @@ KEY = {"backbone": "TinyNet", "input_size": 16}
 
 
 @pytest.fixture
-def bank(tmp_path, extractor, monkeypatch) -> Bank:
-    return Bank(tmp_path / "features", extractor, monkeypatch)
+def bank(tmp_path, extractor) -> Bank:
+    return Bank(tmp_path / "features", extractor)
 
 
 def expected(extractor: keras.Model, chips: Chips, view: str) -> np.ndarray:

@@ -50,7 +50,7 @@ def test_a_bank_holds_the_extractors_features_of_a_splits_chips(workspace, tiny_
     for split, count in (("train", NUM_TRAIN), ("test", NUM_TEST)):
         bank, chips = sources.bank(split, ("identity",)), sources.chips(split)
         positions = np.arange(count)
-        expected = output_of(sources.extractor, chips.read(positions).astype(np.float32))
+        expected = output_of(sources.extractor.network, chips.read(positions).astype(np.float32))
         np.testing.assert_allclose(bank.read(positions), expected, rtol=2e-3, atol=2e-3)
 
 
@@ -118,7 +118,7 @@ def test_a_joint_bank_fills_the_banks_of_its_parts(workspace, tiny_net, tiny_wei
 def test_a_joint_extractor_makes_of_chips_what_the_bank_holds(workspace, tiny_net, tiny_weights):
     one, other = (tiny_recipe(**frozen(tiny_weights, levels=levels)) for levels in (1, 2))
     sources, positions = Sources(workspace, joint_of(one, other)), np.arange(9)
-    expected = output_of(sources.extractor, sources.chips("train").read(positions).astype(np.float32))
+    expected = output_of(sources.extractor.network, sources.chips("train").read(positions).astype(np.float32))
     np.testing.assert_allclose(sources.bank("train", ("identity",)).read(positions), expected, rtol=2e-3, atol=2e-3)
 
 
@@ -128,12 +128,13 @@ def test_parts_of_several_sizes_make_their_own_chips_of_larger_ones(workspace, t
     sources, plain = Sources(workspace, joint_of(one, other)), sources_of(workspace, input_size=CHIP_SIZE)
     assert (sources.inputs.size, sources.cache("train").chip_shape[0]) == (CHIP_SIZE, 24)
     positions = np.arange(NUM_TRAIN)
-    made = output_of(sources.extractor, plain.chips("train").read(positions).astype(np.float32))
+    made = output_of(sources.extractor.network, plain.chips("train").read(positions).astype(np.float32))
     off = np.abs(made - sources.bank("train", ("identity",)).read(positions))
     assert np.median(off) < 1e-3
     assert off.max() < 0.02  # a pixel that lies between two values
     for part in sources.parts:
-        seen = output_of(_up_to(sources.extractor, part), plain.chips("train").read(positions).astype(np.float32))
+        chips = plain.chips("train").read(positions).astype(np.float32)
+        seen = output_of(_up_to(sources.extractor.network, part), chips)
         differs = seen != part.chips("train").read(positions)
         assert differs.mean() < 0.01
 

@@ -1,0 +1,65 @@
+"""A network of Keras as an ONNX graph, made with tf2onnx."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+
+OPSET = 17  # of 2022: read by everything that is kept up; from 18 on operators take what tf2onnx leaves as attributes
+
+
+def as_onnx(network: keras.Model, opset: int = OPSET) -> Any:
+    """Return a network as an `onnx.ModelProto`, from "chips" (num_chips, ...) to "scores" (num_chips, num_labels).
+
+    Not by `network.export`: with TensorFlow 2.21 it leaves constants, such as those of a Normalization layer, as
+    further inputs of the graph, and functions that XLA is to compile, such as ConvNeXt's convolutions, as calls.
+
+    Raises:
+        Exception: of any kind, if ONNX does not take the network.
+    """
+    onnx, tf2onnx = importlib.import_module("onnx"), importlib.import_module("tf2onnx")
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    frozen = _frozen(network)
+    (chips,), (scores,) = frozen.inputs, frozen.outputs
+    graph, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(add_shapes=True),
+        name=network.name,
+        input_names=[chips.name],
+        output_names=[scores.name],
+        tensors_to_rename={chips.name: "chips", scores.name: "scores"},
+        custom_op_handlers={"Erfc": (_erfc, [])},
+        opset=opset,
+    )
+    for end in (*graph.graph.input, *graph.graph.output):
+        end.type.tensor_type.shape.dim[0].dim_param = "num_chips"
+    onnx.checker.check_model(graph)  # tf2onnx leaves in the graph what it does not know
+    return graph
+
+
+def _frozen(network: keras.Model) -> Any:
+    """Return TensorFlow's graph of a network with its weights as constants."""
+    tensorflow = importlib.import_module("tensorflow")
+    freezing = importlib.import_module("tensorflow.python.framework.convert_to_constants")
+    chips = tensorflow.TensorSpec(network.input_shape, tensorflow.float32, name="chips")
+    function = tensorflow.function(lambda chips: network(chips, training=False))
+    # It is traced all the same; functions within it become part of its graph instead of calls.
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        traced = function.get_concrete_function(chips)
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
+    return freezing.convert_variables_to_constants_v2(traced, lower_control_flow=False, aggressive_inlining=True)
+
+
+def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Write erfc(x), of which ONNX has no operator, as 1 - erf(x): GELU, and so ConvNeXt, has it."""
+    utils = importlib.import_module("tf2onnx.utils")
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    one = context.make_const(utils.make_name("one"), np.array(1, dtype=np.float32))
+    erf = context.make_node("Erf", node.input, shapes=shapes, dtypes=dtypes)
+    context.remove_node(node.name)
+    context.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes)

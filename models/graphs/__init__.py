@@ -1,0 +1,1 @@
+"""Frozen backbones behind one interface: networks of Keras, and graphs made of what others trained."""

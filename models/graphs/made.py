@@ -1,0 +1,150 @@
+"""Graphs made once of what others trained, held against it on chips, and kept in the cache.
+
+cache/graphs/<digest>/extractor.onnx    from chips to features, everything done to pixels inside
+cache/graphs/<digest>/graph.json        what it was made of, and how far its features are from the source's
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.files import digest_json, replace_folder
+from competition.common.folders import check_room
+from competition.common.locks import locked
+from competition.common.progress import reporter
+from competition.common.records import read_record, write_record
+from competition.common.text import short
+from models.backend.kept import TOLERANCE, largest_difference
+from models.backend.seals import onnx_seal
+from models.graphs.compose import composed
+from models.graphs.extractor import RECORD, GraphExtractor
+from models.graphs.outputs import Taken, taken_of
+from models.graphs.pixels import Pixels
+from models.graphs.running import reference
+from models.graphs.source import Source, read_source
+from models.networks.input_spec import Inputs
+from models.recipes.recipe import Recipe
+
+FORMAT = 1
+
+
+def made_graph(
+    recipe: Recipe, inputs: Inputs, key: dict[str, Any], cache: Path, sample: NDArray[Any]
+) -> GraphExtractor:
+    """Return the graph of a recipe's frozen backbone, made of what its weights name or as it was made before.
+
+    Args:
+        recipe: the recipe.
+        inputs: what it is given.
+        key: everything that its features depend on, besides the chips.
+        cache: the workspace's folder of what can be made again.
+        sample: some chips (num_chips, size, size, num_bands), on which graph and source must agree.
+
+    Raises:
+        UserError: if the source cannot be read or does not fit the recipe or the chips, or the graph's features are
+            not those of the source.
+    """
+    digest = digest_json(key)
+    folder = cache / "graphs" / short(digest)
+    with locked(folder.with_suffix(".lock")):
+        found = _kept(folder, digest, recipe, cache)
+        if found is None:
+            name = _make(recipe, inputs, digest, folder, sample)
+            found = GraphExtractor(folder / name, recipe.input_size**2, cache)
+    return found
+
+
+def _kept(folder: Path, digest: str, recipe: Recipe, cache: Path) -> GraphExtractor | None:
+    """Return what was made of the same before; None if there is none, or it is damaged."""
+    with suppress(UserError):
+        record = read_record(folder / RECORD, dict, version=FORMAT)
+        found = GraphExtractor(folder / str(record.get("file")), recipe.input_size**2, cache)
+        if record.get("of") == digest and found.content:
+            return found
+    return None
+
+
+def _make(recipe: Recipe, inputs: Inputs, digest: str, folder: Path, sample: NDArray[Any]) -> str:
+    pixels = Pixels.of(recipe, inputs, *_moments(recipe, inputs))
+    with reporter.busy("making a graph of the network"):
+        source = read_source(recipe.weights_path(), pixels.num_bands, recipe.input_size)
+        content, difference = _of_source(source, recipe, pixels, sample)
+    check_room(len(content), folder.parent, "The network")
+    name = "extractor.onnx"
+    with replace_folder(folder) as temporary:
+        (temporary / name).write_bytes(content)
+        write_record(temporary / RECORD, {"of": digest, "file": name, "difference": difference}, version=FORMAT)
+    reporter.say(f"Made a graph of {source.name}; on {len(sample)} chips its features equal those to {difference:.0e}.")
+    return name
+
+
+def _moments(recipe: Recipe, inputs: Inputs) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if inputs.mean is not None and inputs.deviation is not None:
+        return inputs.mean, inputs.deviation
+    assert not isinstance(recipe.mean, str)
+    assert not isinstance(recipe.deviation, str)
+    return recipe.mean, recipe.deviation
+
+
+def _of_source(source: Source, recipe: Recipe, pixels: Pixels, sample: NDArray[Any]) -> tuple[bytes, float]:
+    """Return a graph, and how far its features are from the source's on some chips."""
+    outputs = source(pixels(sample))
+    taken = taken_of(
+        recipe,
+        {name: array.shape for name, array in outputs.items()},
+        source.name,
+        channels_first=source.channels_first,
+    )
+    expected = np.concatenate([each(outputs[each.name]) for each in taken], axis=1)
+    _check(expected, source.name)
+    failed: UserError | None = None
+    for batch in dict.fromkeys((None, source.batch)):
+        content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
+        try:
+            made = reference(content, recipe.input_size**2)(sample)
+        except Exception as error:  # a network whose own shapes know how many chips it takes
+            failed = UserError(f"{source.name} does not take chips as it says: {' '.join(str(error).split())[:200]}")
+            continue
+        difference = largest_difference(made, expected)
+        if difference <= TOLERANCE:
+            return content, difference
+        failed = UserError(
+            f"The features of the graph made of {source.name} differ from its own by {difference:.0e}, more than "
+            f"{TOLERANCE:.0e}."
+        )
+    assert failed
+    raise failed
+
+
+def _serialized(source: Source, pixels: Pixels, taken: Sequence[Taken], num_features: int) -> bytes:
+    model = importlib.import_module("onnx").ModelProto()
+    model.CopyFrom(source.model)  # which is used up
+    content: bytes = composed(replace(source, model=model), pixels, taken, num_features).SerializeToString()
+    return content + onnx_seal(content)
+
+
+def _check(features: NDArray[np.float32], source: str) -> None:
+    """Refuse features that say nothing.
+
+    Raises:
+        UserError: if some are no numbers, or all chips have the same.
+    """
+    if not np.isfinite(features).all():
+        raise UserError(
+            f"{source} makes features of these chips that are no numbers. Look at --mean and --deviation; a network in "
+            "float16 may not hold what it computes: export it in float32."
+        )
+    if len(features) > 1 and np.allclose(features, features[0], rtol=1e-5, atol=1e-7):
+        raise UserError(
+            f"{source} makes the same features of every chip. Look at --mean and --deviation, which are in 0 to 1, and "
+            "at --outputs."
+        )
