@@ -27,7 +27,7 @@ from models.backend.kept import TOLERANCE, largest_difference
 from models.backend.seals import onnx_seal
 from models.graphs.compose import composed
 from models.graphs.extractor import RECORD, GraphExtractor
-from models.graphs.outputs import Taken, taken_of
+from models.foreign.outputs import Taken, taken_of
 from models.graphs.pixels import Pixels
 from models.graphs.running import reference
 from models.graphs.source import Source, read_source

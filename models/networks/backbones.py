@@ -10,10 +10,15 @@ import numpy as np
 from keras import layers
 
 from competition.common.errors import UserError, unknown_name
+from models.foreign.backbone import TimmBackbone
+from models.foreign.modules import bands_last, moments_of, prefix_of
+from models.foreign.outputs import taken_of
+from models.foreign.weights import timm_module
 from models.networks.applications import application, applications
 from models.networks.input_spec import Inputs, as_colours
 from models.networks.layers import Resize, SpectralIndices
 from models.recipes.recipe import Recipe
+from models.recipes.values import TIMM
 
 OWN = ("two_convolutions", "residual")
 SMALLEST = 8  # pixels: what is left after every halving of our own backbones must be something
@@ -65,11 +70,33 @@ def _features(chips: Any, recipe: Recipe, inputs: Inputs, pretrained: bool, pref
         hidden = Resize(recipe.input_size, dtype="float32", name=f"{prefix}resize")(hidden)
     if recipe.backbone in OWN:
         return _pooled([_own_backbone(hidden, recipe)], recipe, prefix)
+    if recipe.backbone.startswith(TIMM):
+        return _of_timm(hidden, recipe, inputs, pretrained)
     network = application(recipe, (*named, *recipe.indices), pretrained=pretrained)
     preprocess, whole = network.get_layer("preprocess").get_config(), network.layers[-1]
     backbone = keras.Model(whole.inputs, _levels(whole, recipe.levels), name=f"{prefix}backbone")
     scaled = layers.Rescaling.from_config({**preprocess, "name": f"{prefix}preprocess"})(hidden)
     return _pooled(_as_list(backbone(scaled)), recipe, prefix)
+
+
+def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> Any:
+    """Return the features that a network of timm makes of chips in 0 to 255: the same that its graph makes of them."""
+    bands = as_colours(inputs.bands)
+    module = timm_module(recipe, bands, pretrained=pretrained)
+    mean, deviation = (
+        (inputs.mean, inputs.deviation)
+        if inputs.mean is not None and inputs.deviation is not None
+        else moments_of(module, recipe, bands)
+    )
+    scales = [1 / (255 * each) for each in deviation]
+    offsets = [-each / by for each, by in zip(mean, deviation, strict=True)]
+    scaled = layers.Rescaling(scales, offsets, dtype="float32", name="preprocess")(hidden)
+    output = TimmBackbone(module, bands_last=bands_last(module), name="backbone")(scaled)
+    taken = taken_of(
+        recipe, {"features": (1, *output.shape[1:])}, recipe.backbone, channels_first=False, prefix=prefix_of(module)
+    )
+    features = [part for each in taken for part in each.of_keras(output)]
+    return layers.Concatenate(name="features", dtype="float32")(features) if len(features) > 1 else features[0]
 
 
 def check_backbone(recipe: Recipe) -> None:
@@ -83,6 +110,8 @@ def check_backbone(recipe: Recipe) -> None:
 
 
 def _check_one(recipe: Recipe) -> None:
+    if recipe.backbone.startswith(TIMM):
+        return
     if recipe.backbone not in (known := [*OWN, *applications()]):
         raise unknown_name("backbone", recipe.backbone, known)
     if recipe.backbone not in OWN:
