@@ -1,26 +1,34 @@
-"""A network of Keras as an ONNX graph, made with tf2onnx."""
+"""A network of Keras as an ONNX graph: made with tf2onnx of what TensorFlow computes, by torch itself of what it does."""
 
 from __future__ import annotations
 
 import importlib
+import io
 import logging
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
+from models.backend.devices import backend_name
+
+OF_TORCH = 18  # the opset that torch writes; it brings graphs to no older one without fail
 OPSET = 17  # of 2022: read by everything that is kept up; from 18 on operators take what tf2onnx leaves as attributes
 
 
 def as_onnx(network: keras.Model, opset: int = OPSET) -> Any:
     """Return a network as an `onnx.ModelProto`, from "chips" (num_chips, ...) to "scores" (num_chips, num_labels).
 
-    Not by `network.export`: with TensorFlow 2.21 it leaves constants, such as those of a Normalization layer, as
+    Of TensorFlow's not by `network.export`: with TensorFlow 2.21 it leaves constants, such as those of a Normalization layer, as
     further inputs of the graph, and functions that XLA is to compile, such as ConvNeXt's convolutions, as calls.
 
     Raises:
         Exception: of any kind, if ONNX does not take the network.
     """
+    if backend_name() == "torch":
+        return torch_onnx(network, np.zeros((2, *network.input_shape[1:]), np.float32), "chips", "scores", opset)
     onnx, tf2onnx = importlib.import_module("onnx"), importlib.import_module("tf2onnx")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     frozen = _frozen(network)
@@ -63,3 +71,47 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     erf = context.make_node("Erf", node.input, shapes=shapes, dtypes=dtypes)
     context.remove_node(node.name)
     context.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes)
+
+
+def torch_onnx(module: Any, sample: NDArray[np.float32], given: str, made: str, opset: int = OF_TORCH) -> Any:
+    """Return a `torch.nn.Module` of one input and one output, Keras' on its backend torch too, as `onnx.ModelProto`.
+
+    Args:
+        module: the network, which is run as at rest.
+        sample: some chips as it takes them, two or more: the graph takes any number.
+        given: name of the graph's input.
+        made: name of its output.
+        opset: of the graph.
+
+    Raises:
+        Exception: of any kind, if ONNX does not take the network.
+    """
+    onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
+
+    class AtRest(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = module
+
+        def forward(self, chips: Any) -> Any:
+            is_keras = isinstance(module, keras.Layer)
+            return self.network(chips, training=False) if is_keras else self.network(chips)
+
+    logging.getLogger("torch.onnx").setLevel(logging.CRITICAL)
+    chips, file = torch.from_numpy(sample).to(next(module.parameters()).device), io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            AtRest().eval(),
+            (chips,),
+            file,
+            input_names=[given],
+            output_names=[made],
+            opset_version=OF_TORCH,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            dynamic_shapes=({0: torch.export.Dim("num_chips")},),
+        )
+    graph = onnx.load_model_from_string(file.getvalue())
+    return graph if opset >= OF_TORCH else onnx.version_converter.convert_version(graph, opset)

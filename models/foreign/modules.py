@@ -10,6 +10,7 @@ from textwrap import shorten
 from typing import Any
 
 from competition.common.errors import UserError
+from models.backend.devices import backend_name
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 
@@ -17,22 +18,30 @@ RGB = ("R", "G", "B")
 PROPOSED = 5  # names that are like one that timm does not know
 
 
-def require_timm(backbone: str) -> None:
-    """Refuse a network of timm where torch or timm is not installed.
+def check_timm(recipe: Recipe) -> None:
+    """Refuse a network of timm that learns where it cannot: by another backend, or at sizes that it does not take.
 
     Raises:
-        UserError: with the command that installs them.
+        UserError: with what mends it.
+    """
+    require_timm(recipe.backbone)
+    if (backend := backend_name()) != "torch":
+        raise UserError(
+            f"{recipe.backbone} learns, and is a network of the backend torch alone: received {backend}. Set "
+            "KERAS_BACKEND=torch for this command; models of other backbones go by it, too."
+        )
+    if recipe.progressive and takes_one_size(recipe.backbone):
+        raise UserError(f"The weights of {recipe.backbone} are for chips of one size. Give --progressive none.")
+
+
+def require_timm(backbone: str) -> None:
+    """Refuse a network that timm does not know, or any where torch or timm is not installed.
+
+    Raises:
+        UserError: with the command that installs them, or names that are like it.
     """
     if missing := [name for name in ("torch", "timm", "safetensors") if importlib.util.find_spec(name) is None]:
-        raise UserError(f"Backbone {backbone} needs {' and '.join(missing)}. Run 'pip install -e \".[timm]\"'.")
-
-
-def check_name(backbone: str) -> None:
-    """Refuse a name that timm does not know.
-
-    Raises:
-        UserError: with names that are like it.
-    """
+        raise UserError(f"{backbone} needs {' and '.join(missing)}. Run 'pip install -e \".[timm]\"'.")
     timm, name = importlib.import_module("timm"), backbone.removeprefix(TIMM)
     base, _, tag = name.partition(".")
     if not timm.is_model(base):

@@ -10,10 +10,9 @@ from textwrap import shorten
 from typing import Any
 
 from competition.common.errors import UserError
-from models.recipes.recipe import KEPT, Recipe
-from models.foreign.modules import RGB, build_module, check_name, require_timm
-
-SAFE = ".safetensors"
+from models.foreign.modules import RGB, build_module, require_timm
+from models.recipes.foreign import SAFE
+from models.recipes.recipe import Recipe
 
 
 def timm_module(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True) -> Any:
@@ -32,25 +31,17 @@ def timm_module(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True
             do not fit.
     """
     require_timm(recipe.backbone)
-    check_name(recipe.backbone)
     backbone, size = recipe.backbone, recipe.input_size
     if not pretrained or recipe.weights == "none":
         return build_module(backbone, len(bands), size)
     if recipe.weights == "imagenet":
         three = build_module(backbone, len(RGB), size, pretrained=True)
         return three if tuple(bands) == RGB else _with_bands(three, recipe, bands)
-    if recipe.weights not in KEPT and recipe.weights_path().suffix != SAFE:
-        raise UserError(
-            f"Weights of {backbone} come from timm or from a {SAFE} file, as nothing in such a file can be run: "
-            f"received {recipe.weights_path().name}. Write it anew by safetensors.torch.save_file."
-        )
-    path = recipe.weights_path()
-    module = build_module(backbone, len(bands), size)
+    path, own = recipe.weights_path(), build_module(backbone, len(bands), size)
     state = read_safe(path)
-    stem = state.get(f"{_stem(module, backbone)}.weight") if tuple(bands) != RGB else None
-    if stem is None or tuple(stem.shape) == tuple(module.get_submodule(_stem(module, backbone)).weight.shape):
-        _load(module, state, path, backbone)
-        return module
+    if tuple(bands) == RGB or (len(bands) != len(RGB) and _is_for(own, state, backbone)):
+        _load(own, state, path, backbone)
+        return own
     three = build_module(backbone, len(RGB), size)
     _load(three, state, path, backbone)
     return _with_bands(three, recipe, bands)
@@ -81,6 +72,12 @@ def _load(module: Any, state: dict[str, Any], path: Path, backbone: str) -> None
             f"{path} does not hold the weights of {backbone}: {fault.rstrip('.')}. Give --weights with a file of it, "
             "or the --backbone that this file is of."
         )
+
+
+def _is_for(module: Any, state: dict[str, Any], backbone: str) -> bool:
+    """Whether the first filters among some tensors are of as many bands as a network is given."""
+    name = _stem(module, backbone)
+    return f"{name}.weight" in state and state[f"{name}.weight"].shape == module.get_submodule(name).weight.shape
 
 
 def _stem(module: Any, backbone: str) -> str:

@@ -11,7 +11,7 @@ from keras import layers
 
 from competition.common.errors import UserError, unknown_name
 from models.foreign.backbone import TimmBackbone
-from models.foreign.modules import bands_last, moments_of, prefix_of
+from models.foreign.modules import bands_last, check_timm, moments_of, prefix_of
 from models.foreign.outputs import taken_of
 from models.foreign.weights import timm_module
 from models.networks.applications import application, applications
@@ -111,6 +111,7 @@ def check_backbone(recipe: Recipe) -> None:
 
 def _check_one(recipe: Recipe) -> None:
     if recipe.backbone.startswith(TIMM):
+        check_timm(recipe)
         return
     if recipe.backbone not in (known := [*OWN, *applications()]):
         raise unknown_name("backbone", recipe.backbone, known)
