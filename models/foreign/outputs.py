@@ -2,6 +2,8 @@
 
 Outputs are named by words `KIND` or `NAME:KIND`, NAME being one of several outputs:
 
+Without a name it is the first output that has the axes of the kind:
+
     vector    an output (num_chips, num_values), as it is
     map       one of (num_chips, num_values, height, width), or with the values last, pooled over its places
     cls       the first token of (num_chips, num_tokens, num_values)
@@ -131,7 +133,8 @@ def _name_and_kind(word: str, shapes: Mapping[str, tuple[int, ...]], source: str
             raise UserError(f"--outputs {name} does not say what is taken of it. Give {_fitting(shapes[name], name)}.")
         if ":" in word and word not in shapes and word.rpartition(":")[0] in shapes:
             raise unknown_name("kind of output", word.rpartition(":")[2], list(RANKS))
-    name = name or next(iter(shapes))
+    fitting = (other for other, shape in shapes.items() if len(shape) == RANKS.get(kind))
+    name = name or next(fitting, next(iter(shapes)))
     if name not in shapes:
         raise unknown_name(f"output of {source}", name, [*shapes, *RANKS])
     return name, kind

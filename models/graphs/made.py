@@ -7,7 +7,7 @@ cache/graphs/<digest>/graph.json        what it was made of, and how far its fea
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +31,10 @@ from models.foreign.outputs import Taken, taken_of
 from models.graphs.pixels import Pixels
 from models.graphs.running import reference
 from models.graphs.source import Source, read_source
+from models.graphs.timm_source import TimmNetwork
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
+from models.recipes.values import TIMM
 
 FORMAT = 1
 
@@ -74,43 +76,64 @@ def _kept(folder: Path, digest: str, recipe: Recipe, cache: Path) -> GraphExtrac
 
 
 def _make(recipe: Recipe, inputs: Inputs, digest: str, folder: Path, sample: NDArray[Any]) -> str:
-    pixels = Pixels.of(recipe, inputs, *_moments(recipe, inputs))
     with reporter.busy("making a graph of the network"):
-        source = read_source(recipe.weights_path(), pixels.num_bands, recipe.input_size)
-        content, difference = _of_source(source, recipe, pixels, sample)
+        source, content, difference = (_of_timm if recipe.backbone.startswith(TIMM) else _of_onnx)(
+            recipe, inputs, sample
+        )
     check_room(len(content), folder.parent, "The network")
     name = "extractor.onnx"
     with replace_folder(folder) as temporary:
         (temporary / name).write_bytes(content)
         write_record(temporary / RECORD, {"of": digest, "file": name, "difference": difference}, version=FORMAT)
-    reporter.say(f"Made a graph of {source.name}; on {len(sample)} chips its features equal those to {difference:.0e}.")
+    reporter.say(f"Made a graph of {source}; on {len(sample)} chips its features equal those to {difference:.0e}.")
     return name
 
 
-def _moments(recipe: Recipe, inputs: Inputs) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if inputs.mean is not None and inputs.deviation is not None:
-        return inputs.mean, inputs.deviation
-    assert not isinstance(recipe.mean, str)
-    assert not isinstance(recipe.deviation, str)
-    return recipe.mean, recipe.deviation
-
-
-def _of_source(source: Source, recipe: Recipe, pixels: Pixels, sample: NDArray[Any]) -> tuple[bytes, float]:
-    """Return a graph, and how far its features are from the source's on some chips."""
+def _of_onnx(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str, bytes, float]:
+    pixels = _pixels(recipe, inputs)
+    source = read_source(recipe.weights_path(), pixels.num_bands, recipe.input_size)
     outputs = source(pixels(sample))
-    taken = taken_of(
-        recipe,
-        {name: array.shape for name, array in outputs.items()},
-        source.name,
-        channels_first=source.channels_first,
-    )
+    taken = taken_of(recipe, _shapes(outputs), source.name, channels_first=source.channels_first)
+    return source.name, *_of_source(source, outputs, taken, pixels, sample)
+
+
+def _of_timm(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str, bytes, float]:
+    network = TimmNetwork(recipe, len(inputs.bands))
+    pixels = _pixels(recipe, inputs, network.mean, network.deviation)
+    seen = pixels(sample)
+    outputs = network.outputs(seen)
+    taken = taken_of(recipe, _shapes(outputs), recipe.backbone, prefix=network.prefix)
+    return recipe.backbone, *_of_source(network.source(seen), outputs, taken, pixels, sample)
+
+
+def _pixels(recipe: Recipe, inputs: Inputs, mean: tuple[float, ...] = (), deviation: tuple[float, ...] = ()) -> Pixels:
+    """Return what is done to pixels, by the network's own moments where neither chips nor recipe give any."""
+    given = inputs.mean or (recipe.mean if isinstance(recipe.mean, tuple) else ()) or mean
+    spread = inputs.deviation or (recipe.deviation if isinstance(recipe.deviation, tuple) else ()) or deviation
+    for name, numbers in (("mean", given), ("deviation", spread)):
+        if len(numbers) not in (1, len(inputs.bands)):
+            raise UserError(
+                f"{recipe.backbone} has a {name} of {len(numbers)} bands, and is given {recipe.bands}. Give --{name} "
+                "of each, or own."
+            )
+    return Pixels.of(recipe, inputs, given, spread)
+
+
+def _shapes(outputs: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in outputs.items()}
+
+
+def _of_source(
+    source: Source, outputs: Mapping[str, NDArray[Any]], taken: Sequence[Taken], pixels: Pixels, sample: NDArray[Any]
+) -> tuple[bytes, float]:
+    """Return a graph, and how far its features are from those of the outputs that the source gave of some chips."""
     expected = np.concatenate([each(outputs[each.name]) for each in taken], axis=1)
     _check(expected, source.name)
     failed: UserError | None = None
     for batch in dict.fromkeys((None, source.batch)):
         content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
         try:
-            made = reference(content, recipe.input_size**2)(sample)
+            made = reference(content, pixels.size**2)(sample)
         except Exception as error:  # a network whose own shapes know how many chips it takes
             failed = UserError(f"{source.name} does not take chips as it says: {' '.join(str(error).split())[:200]}")
             continue
