@@ -1,4 +1,4 @@
-"""A network of Keras as an ONNX graph: made with tf2onnx of what TensorFlow computes, by torch itself of what it does."""
+"""A network of Keras as an ONNX graph: made with tf2onnx of what TensorFlow computes, by torch of what that does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 import io
 import logging
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,22 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backend.devices import backend_name
+from models.backend.load import turned_aside
 
-OF_TORCH = 18  # the opset that torch writes; it brings graphs to no older one without fail
 OPSET = 17  # of 2022: read by everything that is kept up; from 18 on operators take what tf2onnx leaves as attributes
 
 
 def as_onnx(network: keras.Model, opset: int = OPSET) -> Any:
     """Return a network as an `onnx.ModelProto`, from "chips" (num_chips, ...) to "scores" (num_chips, num_labels).
 
-    Of TensorFlow's not by `network.export`: with TensorFlow 2.21 it leaves constants, such as those of a Normalization layer, as
-    further inputs of the graph, and functions that XLA is to compile, such as ConvNeXt's convolutions, as calls.
+    Of TensorFlow's not by `network.export`: with TensorFlow 2.21 it leaves constants, such as those of a Normalization
+    layer, as further inputs of the graph, and functions that XLA is to compile, such as ConvNeXt's convolutions, as
+    calls.
 
     Raises:
         Exception: of any kind, if ONNX does not take the network.
     """
     if backend_name() == "torch":
-        return torch_onnx(network, np.zeros((2, *network.input_shape[1:]), np.float32), "chips", "scores", opset)
+        return _of_torch(network, opset)
     onnx, tf2onnx = importlib.import_module("onnx"), importlib.import_module("tf2onnx")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     frozen = _frozen(network)
@@ -73,14 +75,32 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     context.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
-def torch_onnx(module: Any, sample: NDArray[np.float32], given: str, made: str, opset: int = OF_TORCH) -> Any:
-    """Return a `torch.nn.Module` of one input and one output, Keras' on its backend torch too, as `onnx.ModelProto`.
+def _of_torch(network: keras.Model, opset: int) -> Any:
+    sample = np.zeros((2, *network.input_shape[1:]), np.float32)
+    return torch_onnx(
+        network, lambda chips: [network(chips, training=False)], sample, "chips", ("scores",), opset=opset
+    )
+
+
+def torch_onnx(
+    module: Any,
+    run: Callable[[Any], Sequence[Any]],
+    sample: NDArray[np.float32],
+    given: str,
+    names: Sequence[str],
+    *,
+    opset: int = OPSET,
+) -> Any:
+    """Return what a module of torch makes of any number of chips as an `onnx.ModelProto`.
+
+    It is traced: torch's newer exporter takes four times as long, and gives the same.
 
     Args:
-        module: the network, which is run as at rest.
-        sample: some chips as it takes them, two or more: the graph takes any number.
+        module: the `torch.nn.Module` whose weights take part, at rest.
+        run: returns its outputs for a tensor of chips.
+        sample: two chips as it takes them.
         given: name of the graph's input.
-        made: name of its output.
+        names: of its outputs.
         opset: of the graph.
 
     Raises:
@@ -88,30 +108,32 @@ def torch_onnx(module: Any, sample: NDArray[np.float32], given: str, made: str, 
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    class AtRest(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Traced(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
-            self.network = module
+            self.module = module
 
         def forward(self, chips: Any) -> Any:
-            is_keras = isinstance(module, keras.Layer)
-            return self.network(chips, training=False) if is_keras else self.network(chips)
+            return tuple(run(chips))
 
-    logging.getLogger("torch.onnx").setLevel(logging.CRITICAL)
-    chips, file = torch.from_numpy(sample).to(next(module.parameters()).device), io.BytesIO()
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            AtRest().eval(),
-            (chips,),
-            file,
-            input_names=[given],
-            output_names=[made],
-            opset_version=OF_TORCH,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-            dynamic_shapes=({0: torch.export.Dim("num_chips")},),
-        )
-    graph = onnx.load_model_from_string(file.getvalue())
-    return graph if opset >= OF_TORCH else onnx.version_converter.convert_version(graph, opset)
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    chips, content = torch.from_numpy(sample).to(next(module.parameters()).device), io.BytesIO()
+    for parameter in learning:
+        parameter.requires_grad = False  # else a parameter that no module names could be no constant
+    try:
+        with turned_aside(1, 2), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                Traced().eval(),
+                (chips,),
+                content,
+                dynamo=False,
+                input_names=[given],
+                output_names=list(names),
+                dynamic_axes={name: {0: "num_chips"} for name in (given, *names)},
+                opset_version=opset,
+            )
+    finally:
+        for parameter in learning:
+            parameter.requires_grad = True
+    return onnx.load_model_from_string(content.getvalue())

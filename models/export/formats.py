@@ -50,7 +50,7 @@ def require(action: str, path: Path) -> None:
     packages, extra = NEEDED.get((action, path.suffix), ((), ""))
     backend = keras.backend.backend()
     if (action, path.suffix, backend) == ("write", ".onnx", "torch"):
-        packages, extra = ("onnx", "onnxscript"), "timm"
+        packages = ("onnx",)
     if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
         raise UserError(
             f"{'Writing' if action == 'write' else 'Reading'} {path.name} needs {' and '.join(missing)}. "

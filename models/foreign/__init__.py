@@ -1,1 +1,1 @@
-"""Networks that others made: what is taken of their outputs; and those of timm, by name, which learn as a layer of Keras."""
+"""Networks that others made: what is taken of their outputs, and those of timm, which learn as a layer of Keras."""

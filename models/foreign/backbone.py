@@ -3,48 +3,75 @@
 from __future__ import annotations
 
 import importlib
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
 
 from competition.common.errors import UserError
+from models.foreign.modules import OUTPUTS, outputs_of
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def shapes_of(module: Any, chip: tuple[int, int, int]) -> Shapes:
+    """Return the shapes of a network's outputs for one chip of a shape (num_bands, size, size), by name."""
+    torch = importlib.import_module("torch")
+    with torch.no_grad():
+        made = outputs_of(module.eval(), torch.zeros((1, *chip)))
+    return {name: tuple(each.shape) for name, each in zip(OUTPUTS, made, strict=True)}
 
 
 class TimmBackbone(keras.layers.TorchModuleWrapper):
-    """A network of timm without its classifier, from chips to its last map or tokens.
+    """A network of timm without its classifier, from chips to its outputs.
 
     Its parameters are variables of Keras, in one memory with torch's, named so that the optimiser knows kernels from
     what does not decay. Running statistics are no variables, but are saved with the weights. What it drops depends on
     its seed generator alone, which training sets before each epoch, as of every layer that drops.
 
     Args:
-        module: of `models.foreign.modules.build_module`.
-        bands_last: whether its maps have their values last.
+        module: of `models.foreign.weights.timm_module`.
+        chip: shape of what it is given, (num_bands, size, size).
+        shapes: of its outputs, of `shapes_of`.
+        names: of the outputs that it returns, which is one tensor where it is one.
         options: those of every layer.
     """
 
-    def __init__(self, module: Any, *, bands_last: bool = False, **options: Any) -> None:
-        self.bands_last = bands_last
-        self._shapes = dict[tuple[Any, ...], tuple[int, ...]]()
+    def __init__(
+        self,
+        module: Any,
+        chip: tuple[int, int, int],
+        shapes: Shapes,
+        names: Sequence[str] = OUTPUTS[:1],
+        **options: Any,
+    ) -> None:
+        self.chip, self.shapes, self.names = chip, dict(shapes), tuple(names)
         self.at_rest: list[Any] = []  # batch normalisations whose statistics stay while others learn
         super().__init__(module, **options)
-        drops = ("drop_prob", "p", "drop_rate", "prob")
-        self.is_random = any(
-            "drop" in type(part).__name__.lower() and any(getattr(part, name, 0) for name in drops)
-            for part in module.modules()
-        )
-        self.seed_generator = keras.random.SeedGenerator(0) if self.is_random else None
+        self.seed_generator = keras.random.SeedGenerator(0) if _drops(module) else None
 
     def _track_module_parameters(self) -> None:
-        """Make variables of the parameters, by names that say which are kernels."""
+        """Make variables of the parameters, by names that say which are kernels; what plays no part does not learn."""
         undecayed = set(getattr(self.module, "no_weight_decay", set)())
+        unused = self._unused()
         with keras.name_scope(self.name):
             for name, parameter in self.module.named_parameters():
                 is_kernel = parameter.ndim > 1 and name.endswith("weight") and name not in undecayed
                 called = (name.removesuffix("weight") + "kernel" if is_kernel else name).replace(".", "-")
+                parameter.requires_grad = parameter.requires_grad and name not in unused
                 self._track_variable(keras.Variable(parameter, trainable=parameter.requires_grad, name=called))
         self.built = True
+
+    def _unused(self) -> set[str]:
+        """Return the names of parameters that no output depends on, such as those of the norm of a head left out."""
+        torch = importlib.import_module("torch")
+        learning = {name: each for name, each in self.module.named_parameters() if each.requires_grad}
+        first = next(iter(learning.values()))
+        chip = torch.zeros((1, *self.chip), device=first.device)
+        made = outputs_of(self.module.eval(), chip, self.names)
+        found = torch.autograd.grad([each.sum() for each in made], list(learning.values()), allow_unused=True)
+        return {name for name, gradient in zip(learning, found, strict=True) if gradient is None}
 
     def freeze(self, learning: float, *, norms: bool) -> None:
         """Keep the first parts of the network, and its batch normalisations, as they are.
@@ -65,46 +92,29 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
         self.at_rest = [part for part in still if isinstance(part, norm)]
 
     def call(self, chips: Any, training: bool = False) -> Any:
-        """Return what the network makes of chips before any head, a map with its values last, tokens or vectors."""
+        """Return the outputs for chips (num_chips, size, size, num_bands)."""
         torch = importlib.import_module("torch")
         self.module.train(bool(training))
         for norm in self.at_rest:
             norm.eval()
         mixed = torch.autocast(chips.device.type, torch.bfloat16, enabled=self.compute_dtype == "bfloat16")
-        with self._seeded(chips) if training else nullcontext(), mixed:
-            made = self.module.forward_features(chips.permute(0, 3, 1, 2))
-        return made.permute(0, 2, 3, 1) if made.ndim == 4 and not self.bands_last else made
+        with self._seeded(chips.device) if training and self.seed_generator else nullcontext(), mixed:
+            made = outputs_of(self.module, chips.permute(0, 3, 1, 2), self.names)
+        return made[0] if len(made) == 1 else made
 
-    def _seeded(self, chips: Any) -> Any:
-        """Return the context in which what is dropped depends on the layer's own seed."""
-        if self.seed_generator is None:
-            return nullcontext()
+    @contextmanager
+    def _seeded(self, device: Any) -> Iterator[None]:
+        """Let what is dropped depend on the layer's own seed, and torch's generators be as before after it."""
         torch = importlib.import_module("torch")
         high, low = keras.ops.convert_to_numpy(self.seed_generator.next()).tolist()
-        context = torch.random.fork_rng([chips.device] if chips.device.type == "cuda" else [])
-        return _Seeded(context, (int(high) << 31) ^ int(low))
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed((int(high) << 31) ^ int(low))
+            yield
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of what it returns, found by one chip; weights that play no part in it do not learn."""
-        key = tuple(input_shape[1:])
-        if key not in self._shapes:
-            torch = importlib.import_module("torch")
-            device = next(self.module.parameters()).device
-            with torch.enable_grad():
-                made = self.call(torch.zeros((1, *key), device=device))
-                self._leave_out_unused(made)
-            self._shapes[key] = tuple(made.shape[1:])
-        return (input_shape[0], *self._shapes[key])
-
-    def _leave_out_unused(self, made: Any) -> None:
-        """Let those weights stand still that what is made does not depend on, such as the norm of a head left out."""
-        torch = importlib.import_module("torch")
-        learning = [variable for variable in self.variables if variable.trainable]
-        values = [variable.value for variable in learning]
-        found = torch.autograd.grad(made.float().sum(), values, allow_unused=True)
-        for variable, gradient in zip(learning, found, strict=True):
-            if gradient is None:
-                variable.trainable = False
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Return the shapes of what it returns."""
+        found = [(input_shape[0], *self.shapes[name][1:]) for name in self.names]
+        return found[0] if len(found) == 1 else found
 
     def get_config(self) -> dict[str, Any]:
         """Refuse: Keras' wrapper would pickle the module.
@@ -118,15 +128,8 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
         )
 
 
-class _Seeded:
-    """A context of torch in which its generators begin at a seed, and are as before after it."""
-
-    def __init__(self, context: Any, seed: int) -> None:
-        self.context, self.seed = context, seed
-
-    def __enter__(self) -> None:
-        self.context.__enter__()
-        importlib.import_module("torch").manual_seed(self.seed)
-
-    def __exit__(self, *error: Any) -> None:
-        self.context.__exit__(*error)
+def _drops(module: Any) -> bool:
+    """Whether a network leaves anything to chance while it learns: units, paths or patches."""
+    shares = ("drop_prob", "p", "prob", "rate")
+    parts = (part for part in module.modules() if "drop" in type(part).__name__.lower())
+    return any(isinstance(value := getattr(part, name, 0), float) and value > 0 for part in parts for name in shares)

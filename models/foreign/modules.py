@@ -5,17 +5,19 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import warnings
 from collections.abc import Sequence
 from textwrap import shorten
 from typing import Any
 
 from competition.common.errors import UserError
+from competition.common.text import first
 from models.backend.devices import backend_name
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 
 RGB = ("R", "G", "B")
-PROPOSED = 5  # names that are like one that timm does not know
+OUTPUTS = ("features", "vector")  # what timm's forward_features gives, and what its own pooling makes of that
 
 
 def check_timm(recipe: Recipe) -> None:
@@ -34,19 +36,20 @@ def check_timm(recipe: Recipe) -> None:
         raise UserError(f"The weights of {recipe.backbone} are for chips of one size. Give --progressive none.")
 
 
-def require_timm(backbone: str) -> None:
-    """Refuse a network that timm does not know, or any where torch or timm is not installed.
+def require_timm(backbone: str, more: Sequence[str] = ()) -> None:
+    """Refuse a network that timm does not know, or any where torch, timm or what else is needed is not installed.
 
     Raises:
         UserError: with the command that installs them, or names that are like it.
     """
-    if missing := [name for name in ("torch", "timm", "safetensors") if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in ("torch", "timm", "safetensors", *more) if importlib.util.find_spec(name) is None]:
         raise UserError(f"{backbone} needs {' and '.join(missing)}. Run 'pip install -e \".[timm]\"'.")
     timm, name = importlib.import_module("timm"), backbone.removeprefix(TIMM)
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
-        alike = difflib.get_close_matches(base, timm.list_models(), PROPOSED, cutoff=0.0)
-        raise UserError(f"timm {timm.__version__} has no network {base!r}. Alike: {', '.join(alike)}.")
+        close = difflib.get_close_matches(base, timm.list_models(), 3) or timm.list_models(f"*{base[:6]}*")
+        alike = f" Alike: {first(close)}." if close else ""
+        raise UserError(f"timm {timm.__version__} knows no network {base!r}.{alike} timm.list_models() has them all.")
     tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
         known = ", ".join(f"{TIMM}{base}.{each}" for each in tags) or "none"
@@ -66,17 +69,19 @@ def build_module(backbone: str, num_bands: int, size: int, *, pretrained: bool =
         UserError: if it cannot be built or its weights cannot be had.
     """
     timm, name = importlib.import_module("timm"), backbone.removeprefix(TIMM)
-    config = timm.models.get_pretrained_cfg(name)
-    sized = {"img_size": size} if config is not None and config.fixed_input_size else {}
+    options = {"pretrained": pretrained, "num_classes": 0, "in_chans": num_bands}
     try:
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, in_chans=num_bands, **sized)
-    except Exception as error:  # timm and the hub raise whatever they like
-        text = shorten(str(error), 300)
-        if not pretrained:
-            raise UserError(f"Cannot build {backbone} for {num_bands} bands at {size} px: {text}.") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:  # networks whose positions are fixed take the size, others know no such argument
+                return timm.create_model(name, img_size=size, **options)
+            except TypeError:
+                return timm.create_model(name, **options)
+    except Exception as error:  # timm, torch and the hub raise whatever they like
+        what = "Cannot get the weights of" if pretrained else "Cannot build"
+        hint = " Accept its licence where it is gated, or give --weights with a .safetensors file of them."
         raise UserError(
-            f"Cannot have the weights of {backbone} from timm: {text}. Look at the network's name and at the "
-            "connection, or give --weights with the path of a .safetensors file."
+            f"{what} timm's {name} at {size} px: {shorten(str(error), 200)}.{hint if pretrained else ''}"
         ) from error
 
 
@@ -86,7 +91,7 @@ def takes_one_size(backbone: str) -> bool:
     return bool(config is not None and config.fixed_input_size)
 
 
-def moments_of(module: Any, recipe: Recipe, bands: Sequence[str]) -> tuple[list[float], list[float]]:
+def moments_of(module: Any, recipe: Recipe, bands: Sequence[str]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of each band, in 0 to 1, by which chips are standardised.
 
     They are the recipe's, or else those that the network was trained with; bands other than R, G and B take the mean
@@ -97,22 +102,27 @@ def moments_of(module: Any, recipe: Recipe, bands: Sequence[str]) -> tuple[list[
         recipe: gives them, unless they are the training chips' own.
         bands: one name per band.
     """
-    found = []
-    for name, given in (("mean", recipe.mean), ("std", recipe.deviation)):
-        own = [float(value) for value in given] if given and not isinstance(given, str) else module.pretrained_cfg[name]
-        if len(own) == 1:
-            own = list(own) * len(bands)
-        if len(own) != len(bands) or own is module.pretrained_cfg[name]:
-            own = [own[RGB.index(band)] if band in RGB else sum(own) / len(own) for band in bands]
-        found.append(list(own))
-    return found[0], found[1]
+    mean, deviation = (
+        _of_bands(given if isinstance(given, tuple) else (), tuple(map(float, module.pretrained_cfg[name])), bands)
+        for name, given in (("mean", recipe.mean), ("std", recipe.deviation))
+    )
+    return mean, deviation
 
 
-def prefix_of(module: Any) -> int:
-    """Return the number of a transformer's tokens before those of patches: class token and registers."""
-    return int(getattr(module, "num_prefix_tokens", 0))
+def _of_bands(given: tuple[float, ...], trained: tuple[float, ...], bands: Sequence[str]) -> tuple[float, ...]:
+    if given:
+        return given * len(bands) if len(given) == 1 else given
+    if len(trained) != len(RGB):
+        return (sum(trained) / len(trained),) * len(bands)
+    return tuple(trained[RGB.index(band)] if band in RGB else sum(trained) / len(trained) for band in bands)
 
 
-def bands_last(module: Any) -> bool:
-    """Whether the network's maps have their values last."""
-    return bool(getattr(module, "output_fmt", "NCHW") == "NHWC")
+def prefix_of(module: Any) -> int | None:
+    """Return the number of a network's tokens before those of patches, such as registers; None if it has no tokens."""
+    return getattr(module, "num_prefix_tokens", None)
+
+
+def outputs_of(module: Any, chips: Any, names: Sequence[str] = OUTPUTS) -> list[Any]:
+    """Return some of the outputs `OUTPUTS` of a network for what it is given, (num_chips, num_bands, size, size)."""
+    features = module.forward_features(chips)
+    return [features if name == OUTPUTS[0] else module.forward_head(features, pre_logits=True) for name in names]

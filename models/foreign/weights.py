@@ -13,6 +13,7 @@ from competition.common.errors import UserError
 from models.foreign.modules import RGB, build_module, require_timm
 from models.recipes.foreign import SAFE
 from models.recipes.recipe import Recipe
+from models.recipes.values import TIMM
 
 
 def timm_module(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True) -> Any:
@@ -38,7 +39,7 @@ def timm_module(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True
         three = build_module(backbone, len(RGB), size, pretrained=True)
         return three if tuple(bands) == RGB else _with_bands(three, recipe, bands)
     path, own = recipe.weights_path(), build_module(backbone, len(bands), size)
-    state = read_safe(path)
+    state = _read(path, backbone)
     if tuple(bands) == RGB or (len(bands) != len(RGB) and _is_for(own, state, backbone)):
         _load(own, state, path, backbone)
         return own
@@ -47,31 +48,32 @@ def timm_module(recipe: Recipe, bands: Sequence[str], *, pretrained: bool = True
     return _with_bands(three, recipe, bands)
 
 
-def read_safe(path: Path) -> dict[str, Any]:
-    """Return the tensors in a .safetensors file by name.
-
-    Raises:
-        UserError: if it is none.
-    """
+def _read(path: Path, backbone: str) -> dict[str, Any]:
     try:
         return dict(importlib.import_module("safetensors.torch").load_file(path))
     except Exception as error:  # safetensors has errors of its own
-        raise UserError(f"{path} is no {SAFE} file: {shorten(str(error), 200)}.") from error
+        raise _unfit(path, backbone, f"it is no {SAFE} file ({shorten(str(error), 100)})") from error
 
 
 def _load(module: Any, state: dict[str, Any], path: Path, backbone: str) -> None:
     """Load tensors into a network, and make sure that they gave every weight; a classifier's are left out."""
-    fit = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)  # timm's name for it everywhere
+    adapt = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)  # timm's name for it
+    held = module.state_dict()
     try:
-        missing = module.load_state_dict(fit(state, module) if fit else state, strict=False).missing_keys
-        fault = f"{len(missing)} of {len(module.state_dict())} are missing, such as {missing[0]}" if missing else ""
-    except Exception as error:  # timm's filters raise whatever they like on tensors of something else
-        fault = " ".join(str(error).split())[:300]
-    if fault:
-        raise UserError(
-            f"{path} does not hold the weights of {backbone}: {fault.rstrip('.')}. Give --weights with a file of it, "
-            "or the --backbone that this file is of."
-        )
+        state = adapt(state, module) if adapt else state
+        missing = module.load_state_dict({key: state[key] for key in held if key in state}, strict=False).missing_keys
+    except Exception as error:  # timm and torch raise whatever they like on tensors of something else
+        raise _unfit(path, backbone, " ".join(str(error).split())[:200]) from error
+    if missing:
+        raise _unfit(path, backbone, f"{len(missing)} of {len(held)} are missing, such as {missing[0]}")
+
+
+def _unfit(path: Path, backbone: str, fault: str) -> UserError:
+    name = backbone.removeprefix(TIMM)
+    return UserError(
+        f"{path} does not hold the weights of timm's {name}: {fault.rstrip('.')}. Give --weights with a file of "
+        f"{name}, or the --backbone that this file is of."
+    )
 
 
 def _is_for(module: Any, state: dict[str, Any], backbone: str) -> bool:

@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers
 
 from competition.common.errors import UserError, unknown_name
-from models.foreign.backbone import TimmBackbone
-from models.foreign.modules import bands_last, check_timm, moments_of, prefix_of
+from models.foreign.backbone import TimmBackbone, shapes_of
+from models.foreign.modules import check_timm, moments_of, prefix_of
 from models.foreign.outputs import taken_of
 from models.foreign.weights import timm_module
 from models.networks.applications import application, applications
@@ -83,19 +83,18 @@ def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> A
     """Return the features that a network of timm makes of chips in 0 to 255: the same that its graph makes of them."""
     bands = as_colours(inputs.bands)
     module = timm_module(recipe, bands, pretrained=pretrained)
-    mean, deviation = (
-        (inputs.mean, inputs.deviation)
-        if inputs.mean is not None and inputs.deviation is not None
-        else moments_of(module, recipe, bands)
-    )
+    mean, deviation = moments_of(module, recipe, bands)
+    mean, deviation = inputs.mean or mean, inputs.deviation or deviation
     scales = [1 / (255 * each) for each in deviation]
     offsets = [-each / by for each, by in zip(mean, deviation, strict=True)]
     scaled = layers.Rescaling(scales, offsets, dtype="float32", name="preprocess")(hidden)
-    output = TimmBackbone(module, bands_last=bands_last(module), name="backbone")(scaled)
-    taken = taken_of(
-        recipe, {"features": (1, *output.shape[1:])}, recipe.backbone, channels_first=False, prefix=prefix_of(module)
-    )
-    features = [part for each in taken for part in each.of_keras(output)]
+    chip = (len(bands), recipe.input_size, recipe.input_size)
+    shapes = shapes_of(module, chip)
+    taken = taken_of(recipe, shapes, recipe.backbone, prefix=prefix_of(module))
+    names = tuple(dict.fromkeys(each.name for each in taken))
+    backbone = TimmBackbone(module, chip, shapes, names, name="backbone")
+    made = dict(zip(backbone.names, _as_list(backbone(scaled)), strict=True))
+    features = [part for each in taken for part in each.of_keras(made[each.name])]
     return layers.Concatenate(name="features", dtype="float32")(features) if len(features) > 1 else features[0]
 
 

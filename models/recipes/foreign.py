@@ -52,8 +52,8 @@ def check_foreign(values: Values) -> None:
         _check_file(values)
     elif values.weights not in ("imagenet", "none") and Path(values.weights).suffix != SAFE:
         raise UserError(
-            f"Weights of {values.backbone} come from timm (imagenet) or from a {SAFE} file, as nothing in such a file "
-            f"can be run: received {Path(values.weights).name}. Write them anew by safetensors.torch.save_file."
+            f"{Path(values.weights).name} is no {SAFE} file, and others may run code where they are read. Write it as "
+            "one, from what you trust: safetensors.torch.save_file(torch.load(OLD, weights_only=True), NEW)."
         )
     _check_whole(values)
 
