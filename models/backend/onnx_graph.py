@@ -6,7 +6,8 @@ import importlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -77,13 +78,25 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
 
 def _of_torch(network: keras.Model, opset: int) -> Any:
     sample = np.zeros((2, *network.input_shape[1:]), np.float32)
-    return torch_onnx(
-        network, lambda chips: [network(chips, training=False)], sample, "chips", ("scores",), opset=opset
-    )
+    with without_gradients(network):
+        return torch_onnx(lambda chips: [network(chips, training=False)], sample, "chips", ("scores",), opset=opset)
+
+
+@contextmanager
+def without_gradients(network: keras.Model) -> Iterator[None]:
+    """Let no weight of a network of torch ask for gradients: what torch exports of Keras has them as constants."""
+    values = [variable.value for variable in network.variables] if backend_name() == "torch" else []
+    learning = [value for value in values if value.requires_grad]
+    for value in learning:
+        value.requires_grad = False
+    try:
+        yield
+    finally:
+        for value in learning:
+            value.requires_grad = True
 
 
 def torch_onnx(
-    module: Any,
     run: Callable[[Any], Sequence[Any]],
     sample: NDArray[np.float32],
     given: str,
@@ -91,13 +104,12 @@ def torch_onnx(
     *,
     opset: int = OPSET,
 ) -> Any:
-    """Return what a module of torch makes of any number of chips as an `onnx.ModelProto`.
+    """Return what torch makes of any number of chips as an `onnx.ModelProto`.
 
     It is traced: torch's newer exporter takes four times as long, and gives the same.
 
     Args:
-        module: the `torch.nn.Module` whose weights take part, at rest.
-        run: returns its outputs for a tensor of chips.
+        run: returns the outputs for a tensor of chips, by weights at rest that ask for no gradients.
         sample: two chips as it takes them.
         given: name of the graph's input.
         names: of its outputs.
@@ -108,32 +120,21 @@ def torch_onnx(
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    class Traced(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-
+    class Traced(torch.nn.Module):
         def forward(self, chips: Any) -> Any:
             return tuple(run(chips))
 
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    chips, content = torch.from_numpy(sample).to(next(module.parameters()).device), io.BytesIO()
-    for parameter in learning:
-        parameter.requires_grad = False  # else a parameter that no module names could be no constant
-    try:
-        with turned_aside(1, 2), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                Traced().eval(),
-                (chips,),
-                content,
-                dynamo=False,
-                input_names=[given],
-                output_names=list(names),
-                dynamic_axes={name: {0: "num_chips"} for name in (given, *names)},
-                opset_version=opset,
-            )
-    finally:
-        for parameter in learning:
-            parameter.requires_grad = True
+    content = io.BytesIO()
+    with torch.no_grad(), turned_aside(1, 2), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Traced().eval(),
+            (torch.from_numpy(sample),),
+            content,
+            dynamo=False,
+            input_names=[given],
+            output_names=list(names),
+            dynamic_axes={name: {0: "num_chips"} for name in (given, *names)},
+            opset_version=opset,
+        )
     return onnx.load_model_from_string(content.getvalue())

@@ -106,6 +106,7 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
     def _seeded(self, device: Any) -> Iterator[None]:
         """Let what is dropped depend on the layer's own seed, and torch's generators be as before after it."""
         torch = importlib.import_module("torch")
+        assert self.seed_generator is not None
         high, low = keras.ops.convert_to_numpy(self.seed_generator.next()).tolist()
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed((int(high) << 31) ^ int(low))

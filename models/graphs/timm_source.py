@@ -41,7 +41,10 @@ class TimmNetwork:
 
     def __init__(self, recipe: Recipe, bands: Sequence[str]) -> None:
         require_timm(recipe.backbone, ("onnx", "onnxruntime"))
-        self.name, self._network = recipe.backbone.removeprefix(TIMM), timm_module(recipe, bands).eval()
+        self.name, self._network = (
+            recipe.backbone.removeprefix(TIMM),
+            timm_module(recipe, bands).eval().requires_grad_(False),
+        )
         self.mean, self.deviation = moments_of(self._network, recipe, bands)
         self.prefix = prefix_of(self._network)
 
@@ -60,7 +63,7 @@ class TimmNetwork:
         """
         onnx = importlib.import_module("onnx")
         try:
-            model = torch_onnx(self._network, partial(outputs_of, self._network), seen[:2], "pixels", OUTPUTS)
+            model = torch_onnx(partial(outputs_of, self._network), seen[:2], "pixels", OUTPUTS)
         except Exception as error:  # torch raises whatever it likes on what it does not know
             raise UserError(f"timm's {self.name} cannot be exported to ONNX: {shorten(str(error), 300)}") from error
         return Source(self.name, model, OPSET, "pixels", onnx.TensorProto.FLOAT, True, None)

@@ -36,7 +36,10 @@ def stub(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("backbone", "line"),
     [
-        ("timm/resnet49", r"timm 1.0 knows no network 'resnet49'. Alike: resnet50, .*timm.list_models\(\) has them all"),
+        (
+            "timm/resnet49",
+            r"timm 1.0 knows no network 'resnet49'. Alike: resnet50, .*timm.list_models\(\) has them all",
+        ),
         ("timm/resnet18.c", r"knows no weights 'c' of resnet18. Known: timm/resnet18.a1_in1k, timm/resnet18.b_in22k"),
     ],
 )
