@@ -122,12 +122,16 @@ def features(
     **options: bool,
 ) -> None:
     """Fill the feature banks of frozen backbones, which all folds, heads and seeds share."""
+    from competition.common.progress import reporter
     from models.inputs.fill_banks import bank_recipe, fill_banks
+    from models.linear.probe import probe_features
     from models.runs.model_recipe import ModelRequest
 
     requests = [ModelRequest(model, name, overrides, recipes, verb="features --models") for model in models]
     for recipe in [bank_recipe(workspace, request) for request in requests]:  # all are checked before the first
         fill_banks(workspace, recipe, **options)
+        if found := probe_features(workspace, recipe, skip_broken=options["skip_broken"]):
+            reporter.say(found.text())
     flags = as_flags({"name": name, "recipes": recipes, **overrides, **options})
     show_next(f"train --models {','.join(models)}{flags}")
 

@@ -85,7 +85,7 @@ PLACES = {
     "models.how": {"models.runs", *RECIPES},
     "models.artefacts": INPUTS | {"models.inputs"},
     "models.cluster": {"models.train", *TRAINED},
-    "models.verbs": {"models.cluster", "models.tune", "models.train", *TRAINED},
+    "models.verbs": {"models.cluster", "models.tune", "models.train", "models.linear", *TRAINED},
     "submissions.names": set(),
     "submissions.flags": NAMES,
     "submissions.measure": NAMES,

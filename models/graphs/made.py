@@ -1,13 +1,13 @@
 """Graphs made once of what others trained, held against it on chips, and kept in the cache.
 
-cache/graphs/<digest>/extractor.onnx    from chips to features, everything done to pixels inside
+cache/graphs/<digest>/extractor.onnx    from chips to features, everything done to pixels inside; .zip of OpenVINO
 cache/graphs/<digest>/graph.json        what it was made of, and how far its features are from the source's
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from models.backend.seals import onnx_seal
 from models.foreign.outputs import Taken, taken_of
 from models.graphs.compose import composed
 from models.graphs.extractor import RECORD, GraphExtractor
+from models.graphs.openvino_source import OpenVinoSource
 from models.graphs.pixels import Pixels
 from models.graphs.running import reference
 from models.graphs.source import Source, read_source
@@ -37,6 +38,7 @@ from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 
 FORMAT = 1
+Maker = Callable[[Recipe, Inputs, NDArray[Any]], tuple[str, bytes, float]]
 
 
 def made_graph(
@@ -77,16 +79,44 @@ def _kept(folder: Path, digest: str, recipe: Recipe, cache: Path) -> GraphExtrac
 
 def _make(recipe: Recipe, inputs: Inputs, digest: str, folder: Path, sample: NDArray[Any]) -> str:
     with reporter.busy("making a graph of the network"):
-        source, content, difference = (_of_timm if recipe.backbone.startswith(TIMM) else _of_onnx)(
-            recipe, inputs, sample
-        )
+        of = _of_timm if recipe.backbone.startswith(TIMM) else _kind_of(recipe.weights_path())
+        source, content, difference = of(recipe, inputs, sample)
     check_room(len(content), folder.parent, "The network")
-    name = "extractor.onnx"
+    name = "extractor.zip" if of is _of_openvino else "extractor.onnx"
     with replace_folder(folder) as temporary:
         (temporary / name).write_bytes(content)
         write_record(temporary / RECORD, {"of": digest, "file": name, "difference": difference}, version=FORMAT)
     reporter.say(f"Made a graph of {source}; on {len(sample)} chips its features equal those to {difference:.0e}.")
     return name
+
+
+def _kind_of(path: Path) -> Maker:
+    """Return what makes a graph of a file of that suffix.
+
+    Raises:
+        UserError: if it is none that is read.
+    """
+    if path.suffix in KINDS:
+        return KINDS[path.suffix]
+    if path.suffix in (".pt", ".pth", ".pt2", ".ckpt", ".bin"):
+        raise UserError(
+            f"{path.name} may run code where it is read. Write what you trust as ONNX: torch.onnx.export(NETWORK, "
+            "(CHIPS,), 'NET.onnx', dynamo=True)."
+        )
+    raise UserError(f"backbone file takes {', '.join(KINDS)}; received {path.name}.")
+
+
+def _of_openvino(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str, bytes, float]:
+    pixels = _pixels(recipe, inputs)
+    source = OpenVinoSource(recipe.weights_path(), pixels.num_bands, recipe.input_size)
+    outputs = source(pixels(sample))
+    taken = taken_of(recipe, _shapes(outputs), source.name, channels_first=source.channels_first)
+    expected = _expected(outputs, taken, source.name)
+    content = source.composed(pixels, taken)
+    difference = largest_difference(reference(content, pixels.size**2)(sample), expected)
+    if not difference <= TOLERANCE:
+        raise _differs(source.name, difference)
+    return source.name, content, difference
 
 
 def _of_onnx(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str, bytes, float]:
@@ -127,8 +157,7 @@ def _of_source(
     source: Source, outputs: Mapping[str, NDArray[Any]], taken: Sequence[Taken], pixels: Pixels, sample: NDArray[Any]
 ) -> tuple[bytes, float]:
     """Return a graph, and how far its features are from those of the outputs that the source gave of some chips."""
-    expected = np.concatenate([each(outputs[each.name]) for each in taken], axis=1)
-    _check(expected, source.name)
+    expected = _expected(outputs, taken, source.name)
     failed: UserError | None = None
     for batch in dict.fromkeys((None, source.batch)):
         content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
@@ -140,10 +169,7 @@ def _of_source(
         difference = largest_difference(made, expected)
         if difference <= TOLERANCE:
             return content, difference
-        failed = UserError(
-            f"The features of the graph made of {source.name} differ from its own by {difference:.0e}, more than "
-            f"{TOLERANCE:.0e}."
-        )
+        failed = _differs(source.name, difference)
     assert failed
     raise failed
 
@@ -155,19 +181,31 @@ def _serialized(source: Source, pixels: Pixels, taken: Sequence[Taken], num_feat
     return content + onnx_seal(content)
 
 
-def _check(features: NDArray[np.float32], source: str) -> None:
-    """Refuse features that say nothing.
+def _differs(source: str, difference: float) -> UserError:
+    return UserError(
+        f"The features of the graph made of {source} differ from its own by {difference:.0e}, more than "
+        f"{TOLERANCE:.0e}."
+    )
+
+
+def _expected(outputs: Mapping[str, NDArray[Any]], taken: Sequence[Taken], source: str) -> NDArray[np.float32]:
+    """Return the features that are taken of outputs.
 
     Raises:
         UserError: if some are no numbers, or all chips have the same.
     """
+    features = np.concatenate([each(outputs[each.name]) for each in taken], axis=1)
     if not np.isfinite(features).all():
         raise UserError(
             f"{source} makes features of these chips that are no numbers. Look at --mean and --deviation; a network in "
             "float16 may not hold what it computes: export it in float32."
         )
-    if len(features) > 1 and np.allclose(features, features[0], rtol=1e-5, atol=1e-7):
+    if len(features) > 1 and np.ptp(features, axis=0).max() <= 1e-5 * np.abs(features).max():
         raise UserError(
             f"{source} makes the same features of every chip. Look at --mean and --deviation, which are in 0 to 1, and "
             "at --outputs."
         )
+    return features
+
+
+KINDS: dict[str, Maker] = {".onnx": _of_onnx, ".xml": _of_openvino, ".zip": _of_openvino}

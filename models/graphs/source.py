@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -127,19 +127,31 @@ def _of_model(model: Any, name: str, opset: int, num_bands: int, size: int) -> S
     shape = [each.dim_value or None for each in tensor.shape.dim]
     if len(shape) != 4:
         raise UserError(f"{name} takes an input of {len(shape)} axes: expected 4, (chips, bands, height, width).")
-    channels_first = _channels_first(shape, num_bands, name)
-    sides = shape[2:] if channels_first else shape[1:3]
+    channels_first = bands_come_first(shape, num_bands, name)
+    check_size(shape[2:] if channels_first else shape[1:3], size, name)
+    return Source(name, model, opset, inputs[0].name, tensor.elem_type, channels_first, shape[0])
+
+
+def check_size(sides: Sequence[int | None], size: int, name: str) -> None:
+    """Refuse a network that takes chips of other sides alone; None is any.
+
+    Raises:
+        UserError: with the size that it takes.
+    """
     if any(side not in (None, size) for side in sides):
         own = sides[0] if sides[0] == sides[1] else f"{sides[0]} x {sides[1]}"
         raise UserError(
             f"{name} takes chips of {own} px and no others, received --input-size {size}. Give --input-size {own}, or "
             "export it for any size."
         )
-    return Source(name, model, opset, inputs[0].name, tensor.elem_type, channels_first, shape[0])
 
 
-def _channels_first(shape: list[int | None], num_bands: int, name: str) -> bool:
-    """Return where the bands are; where the shape leaves it open they come first, as most have them."""
+def bands_come_first(shape: Sequence[int | None], num_bands: int, name: str) -> bool:
+    """Return whether bands are the second axis of an input, and not the last; where it is open, as most have them.
+
+    Raises:
+        UserError: if it takes another number of bands.
+    """
     places = [axis for axis in (1, 3) if shape[axis] == num_bands]
     if places or shape[1] is None is shape[3]:
         return 1 in places or not places

@@ -41,7 +41,8 @@ class TimmNetwork:
 
     def __init__(self, recipe: Recipe, bands: Sequence[str]) -> None:
         require_timm(recipe.backbone, ("onnx", "onnxruntime"))
-        self.name, self._network = (
+        self.name = recipe.backbone.removeprefix(TIMM)
+        self._network = timm_module(recipe, bands).eval().requires_grad_(False)
             recipe.backbone.removeprefix(TIMM),
             timm_module(recipe, bands).eval().requires_grad_(False),
         )

@@ -124,7 +124,8 @@ def _weight(recipe: Recipe, known: Sequence[str]) -> float:
 
 
 def _is_frozen(recipe: Recipe) -> bool:
-    return recipe.on_bank and not recipe.parts and recipe.members == 1 and not recipe.only_labels
+    whole = not recipe.parts and recipe.members == 1 and not recipe.only_labels
+    return recipe.on_bank and whole and not recipe.of_graph
 
 
 def _is_scratch(recipe: Recipe) -> bool:

@@ -31,12 +31,20 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
     for path in (BUILT_IN, extra) if extra else (BUILT_IN,):
         for name, values in _read(path).items():
             base = values.pop("base", name if name in recipes else None)
+            values.pop("licence", None)  # see `licences`
             if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
                 raise unknown_name("base recipe", base, list(recipes))
             if "parts" in values:  # `backbone` names them
                 raise unknown_name(f"value of recipe {name!r}", "parts", list(FLAGS))
             recipes[name] = over(recipes[base] if base else {}, values, f"recipe {name!r}")
     return recipes
+
+
+def licences(extra: Path | None = None) -> dict[str, str]:
+    """Return the licence of the weights of each named recipe that says one; it is no part of the recipe."""
+    paths = (BUILT_IN, extra) if extra else (BUILT_IN,)
+    every = [(name, values) for path in paths for name, values in _read(path).items()]
+    return {name: str(values["licence"]) for name, values in every if "licence" in values}
 
 
 def resolve(name: str, overrides: Mapping[str, Any], extra: Path | None = None) -> Recipe:
@@ -59,11 +67,12 @@ def resolve(name: str, overrides: Mapping[str, Any], extra: Path | None = None) 
 
 def listing(extra: Path | None = None) -> str:
     """Return one line per recipe: the values in which it differs from the defaults."""
-    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    defaults, of = {field.name: field.default for field in dataclasses.fields(Recipe)}, licences(extra)
 
     def line(name: str) -> str:
         values = resolve(name, {}, extra).to_dict()
         own = {key: values[key] for key in FLAGS if values[key] != defaults[key]}
+        own |= {"licence": of[name]} if name in of else {}
         return f"{name:<20} " + "  ".join(f"{key}={shown(value)}" for key, value in own.items())
 
     return "\n".join(line(name) for name in load_recipes(extra))

@@ -64,7 +64,7 @@ def test_layers_of_newer_backbones_are_taken_by_every_format(tmp_path, suffix):
         hidden = layer(hidden)
     network = keras.Model(chips, layers.Dense(17)(layers.GlobalMaxPooling2D()(hidden)))
     inputs = Inputs(8, "RGB", (0, 0, 0), (255, 255, 255))
-    write(network, manifest_of(recipe_of("two_convolutions"), inputs), path := tmp_path / f"model{suffix}")
+    write(KerasWhole(network), manifest_of(recipe_of("two_convolutions"), inputs), path := tmp_path / f"model{suffix}")
     given = chips_for(inputs, "uint8")
     np.testing.assert_allclose(read(path).runner_for(given)(given), network.predict(given, verbose=0), atol=1e-4)
 
@@ -99,7 +99,7 @@ def test_a_network_that_brings_code_is_refused(tmp_path):
     given = keras.Input((16, 16, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(given)
     network = keras.Model(given, keras.layers.Lambda(lambda x: x * 2)(keras.layers.Dense(17)(pooled)))
-    write(network, manifest_of(recipe, inputs), path := tmp_path / "x.keras")
+    write(KerasWhole(network), manifest_of(recipe, inputs), path := tmp_path / "x.keras")
     with pytest.raises(UserError, match=r"x\.keras is damaged, or was not written by .*"):
         read(path)
 

@@ -31,7 +31,7 @@ def test_bands_keep_the_filters_of_their_own_and_new_ones_take_the_mean_or_nothi
 def test_a_file_for_as_many_bands_as_are_asked_for_is_taken_as_it_is(tmp_path):
     recipe = learning("test_resnet", timm_weights(tmp_path / "net.safetensors", "test_resnet", in_chans=4))
     assert np.ptp(filters_of(recipe, "RGBN"), axis=1).min() > 0
-    with pytest.raises(UserError, match="does not hold the weights of timm's test_resnet: .*size mismatch"):
+    with pytest.raises(UserError, match=r"does not hold the weights of timm's test_resnet: .*size mismatch"):
         filters_of(recipe, "RGB")
 
 

@@ -10,6 +10,7 @@ import pytest
 from models.networks.build import backbone_variables, part_to_keep, save_weights
 from models.recipes.named import load_recipes, resolve
 from models.recipes.recipe import Recipe
+from models.recipes.values import TIMM
 from tests.models.samples import (
     NUM_LABELS,
     built,
@@ -28,6 +29,7 @@ JOINT = ("densenet121_vgg16_levels",)
 
 # Heads whose members share kernels, and those on several backbones, are no networks by themselves.
 WHOLE = [name for name, values in load_recipes().items() if not values.get("members") and name not in JOINT]
+WHOLE = [name for name in WHOLE if not resolve(name, {}).backbone.startswith(TIMM)]  # which takes torch
 
 
 @pytest.mark.parametrize(

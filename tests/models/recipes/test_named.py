@@ -28,6 +28,13 @@ def test_every_built_in_recipe_is_valid():
         assert isinstance(resolve(name, {}), Recipe)
 
 
+def test_a_licence_is_shown_and_is_no_part_of_the_recipe(tmp_path):
+    assert "licence=Apache-2.0" in next(line for line in listing().splitlines() if line.startswith("convnext_tiny_in"))
+    path = saved(tmp_path, '[mine]\nbase = "resnet50"\nlicence = "CC0"')
+    assert resolve("mine", {}, path) == resolve("resnet50", {})
+    assert "licence=CC0" in listing(path)
+
+
 def test_the_papers_head_loss_and_optimiser_are_the_defaults():
     recipe = resolve("resnet50", {})
     assert (recipe.backbone, recipe.weights, recipe.train) == ("ResNet50", "imagenet", "head")
