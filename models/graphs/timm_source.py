@@ -43,9 +43,6 @@ class TimmNetwork:
         require_timm(recipe.backbone, ("onnx", "onnxruntime"))
         self.name = recipe.backbone.removeprefix(TIMM)
         self._network = timm_module(recipe, bands).eval().requires_grad_(False)
-            recipe.backbone.removeprefix(TIMM),
-            timm_module(recipe, bands).eval().requires_grad_(False),
-        )
         self.mean, self.deviation = moments_of(self._network, recipe, bands)
         self.prefix = prefix_of(self._network)
 
