@@ -120,7 +120,7 @@ def torch_onnx(
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    class Traced(torch.nn.Module):
+    class Traced(torch.nn.Module):  # type: ignore[name-defined]
         def forward(self, chips: Any) -> Any:
             return tuple(run(chips))
 
