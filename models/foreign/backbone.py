@@ -1,10 +1,9 @@
-"""A network of timm as a layer of Keras on the backend torch, which learns, is saved and drops units as others do."""
+"""A network of timm as a layer of Keras on the backend torch, which learns and is saved as others are."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,8 +26,8 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
     """A network of timm without its classifier, from chips to its outputs.
 
     Its parameters are variables of Keras, in one memory with torch's, named so that the optimiser knows kernels from
-    what does not decay. Running statistics are no variables, but are saved with the weights. What it drops depends on
-    its seed generator alone, which training sets before each epoch, as of every layer that drops.
+    what does not decay. Running statistics are no variables, but are saved with the weights. What it drops is drawn by
+    torch's own generator.
 
     Args:
         module: of `models.foreign.weights.timm_module`.
@@ -49,7 +48,6 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
         self.chip, self.shapes, self.names = chip, dict(shapes), tuple(names)
         self.at_rest: list[Any] = []  # batch normalisations whose statistics stay while others learn
         super().__init__(module, **options)
-        self.seed_generator = keras.random.SeedGenerator(0) if _drops(module) else None
 
     def _track_module_parameters(self) -> None:
         """Make variables of the parameters, by names that say which are kernels; what plays no part does not learn."""
@@ -97,20 +95,9 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
         self.module.train(bool(training))
         for norm in self.at_rest:
             norm.eval()
-        mixed = torch.autocast(chips.device.type, torch.bfloat16, enabled=self.compute_dtype == "bfloat16")
-        with self._seeded(chips.device) if training and self.seed_generator else nullcontext(), mixed:
+        with torch.autocast(chips.device.type, torch.bfloat16, enabled=self.compute_dtype == "bfloat16"):
             made = outputs_of(self.module, chips.permute(0, 3, 1, 2), self.names)
         return made[0] if len(made) == 1 else made
-
-    @contextmanager
-    def _seeded(self, device: Any) -> Iterator[None]:
-        """Let what is dropped depend on the layer's own seed, and torch's generators be as before after it."""
-        torch = importlib.import_module("torch")
-        assert self.seed_generator is not None
-        high, low = keras.ops.convert_to_numpy(self.seed_generator.next()).tolist()
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed((int(high) << 31) ^ int(low))
-            yield
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
         """Return the shapes of what it returns."""
@@ -127,10 +114,3 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
             "A network of timm has no layers of Keras, as a .keras file needs them. Give an --output that ends in "
             ".onnx or .zip."
         )
-
-
-def _drops(module: Any) -> bool:
-    """Whether a network leaves anything to chance while it learns: units, paths or patches."""
-    shares = ("drop_prob", "p", "prob", "rate")
-    parts = (part for part in module.modules() if "drop" in type(part).__name__.lower())
-    return any(isinstance(value := getattr(part, name, 0), float) and value > 0 for part in parts for name in shares)
