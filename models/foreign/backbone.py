@@ -67,7 +67,8 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
         learning = {name: each for name, each in self.module.named_parameters() if each.requires_grad}
         first = next(iter(learning.values()))
         chip = torch.zeros((1, *self.chip), device=first.device)
-        made = outputs_of(self.module.eval(), chip, self.names)
+        with torch.enable_grad():
+            made = outputs_of(self.module.eval(), chip, self.names)
         found = torch.autograd.grad([each.sum() for each in made], list(learning.values()), allow_unused=True)
         return {name for name, gradient in zip(learning, found, strict=True) if gradient is None}
 
