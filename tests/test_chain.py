@@ -139,7 +139,7 @@ def test_frozen_features_serve_heads_specialists_and_predictions(
     assert "60 labelled chips holds 4 features per view" in made
     assert "24 chips to predict is complete" in made
     assert "Next: python run.py train --models tiny" in made
-    monkeypatch.setattr("models.inputs.feature_bank.runner_of", None)  # nothing is left to compute
+    monkeypatch.setattr("models.graphs.extractor.runner_of", None)  # nothing is left to compute
     for fold in (0, 1):
         shown = run("fold", "--model", "tiny", "--fold", fold, "--recipes", recipes, *QUICK, *here)
         assert "TinyNet frozen, RGB at 16 px" in shown

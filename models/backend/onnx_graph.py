@@ -120,15 +120,12 @@ def torch_onnx(
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    class Traced(torch.nn.Module):  # type: ignore[name-defined]
-        def forward(self, chips: Any) -> Any:
-            return tuple(run(chips))
-
+    traced = type("Traced", (torch.nn.Module,), {"forward": lambda _, chips: tuple(run(chips))})()
     content = io.BytesIO()
     with torch.no_grad(), turned_aside(1, 2), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Traced().eval(),
+            traced.eval(),
             (torch.from_numpy(sample),),
             content,
             dynamo=False,

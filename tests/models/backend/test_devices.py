@@ -18,6 +18,7 @@ NAMED_IN = {
     *(f"backend/{name}.py" for name in ("devices", "load", "made", "runners")),
     "export/formats.py",
     "backend/onnx_graph.py",
+    "graphs/timm_source.py",
 }
 
 
