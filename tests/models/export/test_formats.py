@@ -129,3 +129,14 @@ def test_without_room_on_the_disk_nothing_is_written(tmp_path, monkeypatch):
     ):
         write(KerasWhole(join(networks, None)), manifest_of(FROM_SCRATCH, inputs, dtype), tmp_path / "model.keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backend_that_writes_keras_files_alone_is_refused_for_others(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    for backend in ("tensorflow", "torch"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        require("write", Path("net.onnx"))
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    require("write", Path("net.keras"))
+    with pytest.raises(UserError, match="by the backends tensorflow and torch alone, received jax"):
+        require("write", Path("net.onnx"))
