@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -12,7 +13,7 @@ import pytest
 from competition.common.errors import UserError
 from models.backend.runners import KerasRunner
 from models.export.export import export, is_file
-from models.export.formats import read, write
+from models.export.formats import read, require, write
 from models.export.whole import KerasWhole, join
 from models.networks.input_spec import Inputs
 from models.predict.scorer import Scorer
