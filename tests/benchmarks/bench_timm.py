@@ -5,7 +5,8 @@
 Both learn by AdamW with clipped gradients and averaged weights (timm's `ModelEmaV3`), and have the same head; inference
 is the project's own way of running a network, against timm's in eager mode. Weights are random, and rounds take turns.
 
-MEASURED
+Measured once so far, on two cores that many others were at work on (a load of 10), so that only ratios say anything:
+training .59 (resnet18) and .70 (convnext_atto) of timm's chips a second, inference by OpenVINO 1.1 and 10.9 times.
 """
 
 from __future__ import annotations
