@@ -30,7 +30,12 @@ from models.backend.load import versions
 
 MADE = "made.json"
 FORMAT = 1
-ALSO = ("scipy", "openvino", "h5py")  # packages whose numbers may be in the scores, besides those of `versions`
+ALSO = (
+    "scipy",
+    "openvino",
+    "onnxruntime",
+    "h5py",
+)  # packages whose numbers may be in the scores, besides those of `versions`
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "XLA_FLAGS")
 FINISHED, STOPPED = "finished", "stopped"
 

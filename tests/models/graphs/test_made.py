@@ -51,7 +51,7 @@ def by_hand(recipe: Recipe, chip_size: int) -> dict[str, np.ndarray]:
 
 
 @ONLY_TENSORFLOW
-@pytest.mark.parametrize("input_size", [32, 40])
+@pytest.mark.parametrize("input_size", [40, pytest.param(32, marks=pytest.mark.slow)])
 def test_a_network_of_keras_through_the_door_gives_the_bank_of_its_recipe(
     workspace, tiny_net, tiny_weights, tmp_path, input_size
 ):

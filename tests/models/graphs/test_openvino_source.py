@@ -45,8 +45,7 @@ def features_of(recipe: Recipe, cache: Path) -> np.ndarray:
     return made.exact()(chips_of(20))
 
 
-@pytest.mark.parametrize("archive", [False, True])
-@pytest.mark.parametrize("channels_first", [True, False])
+@pytest.mark.parametrize(("archive", "channels_first"), [(False, True), (True, False)])
 def test_its_features_are_those_of_the_same_network_in_onnx(tmp_path, archive, channels_first):
     outputs = {"outputs": ("map", "vector:vector", "tokens:cls", "tokens:patches"), "prefix_tokens": PREFIX}
     values = {**outputs, "pooling": ("avg", "max")}
@@ -57,6 +56,7 @@ def test_its_features_are_those_of_the_same_network_in_onnx(tmp_path, archive, c
     np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @ONLY_TENSORFLOW
 def test_a_model_on_it_is_trained_and_exported_as_openvino_alone(workspace, tmp_path):
     recipe = graph_recipe(converted(tmp_path / "net"), epochs=1)
