@@ -25,7 +25,7 @@ TABLES = {"competition.spec", *BASE}
 FACE = {"competition", "competition.index", "competition.remote", "competition.tables", "competition.metrics", *TABLES}
 CHIPS = {"competition.data", *FACE}
 RECIPES = {"models.recipes", "models.backend"}
-NETWORKS = {"models.networks", "models.runs", *RECIPES}
+NETWORKS = {"models.networks", "models.foreign", "models.runs", *RECIPES}
 INPUTS = {"models.graphs", *NETWORKS}
 HEADS = {"models.inputs", *INPUTS}
 PREDICT = {"models.heads", *HEADS}
@@ -70,7 +70,8 @@ PLACES = {
     "models.recipes": set(),
     "models.backend": set(),
     "models.runs": RECIPES,
-    "models.networks": RECIPES,
+    "models.foreign": RECIPES,
+    "models.networks": {"models.foreign", *RECIPES},
     "models.graphs": NETWORKS,
     "models.inputs": INPUTS,
     "models.predict": PREDICT,
@@ -145,7 +146,7 @@ TESTED_IN: dict[str, str] = {
     "models.backend.openvino": "models/backend/test_runners.py",
     "models.backend.onnx_graph": "models/export/test_formats.py",
     "models.graphs.compose": "models/graphs/test_made.py",
-    "models.graphs.outputs": "models/graphs/test_made.py",
+    "models.foreign.outputs": "models/graphs/test_made.py",
     "models.graphs.pixels": "models/graphs/test_made.py",
     "models.graphs.source": "models/graphs/test_made.py",
     "models.export.whole": "models/graphs/test_extractor.py",

@@ -127,4 +127,5 @@ def versions() -> dict[str, str]:
 
     backend = keras.backend.backend()
     # Asked of the module: its distribution may have another name, such as tensorflow-cpu.
-    return {**versions_of("planet-toolkit", "keras", "numpy"), backend: str(sys.modules[backend].__version__)}
+    packages = ["planet-toolkit", "keras", "numpy", *(name for name in ("timm",) if name in sys.modules)]
+    return {**versions_of(*packages), backend: str(sys.modules[backend].__version__)}

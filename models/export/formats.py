@@ -28,6 +28,7 @@ from models.export.onnx_file import read_onnx, write_onnx
 from models.export.openvino_file import OF_OPENVINO, read_openvino, write_openvino
 from models.export.whole import Whole
 
+WRITERS = ("tensorflow", "torch")  # backends that write formats other than Keras' own
 NEEDED = {  # package by package, and the extra of the project that brings it
     ("write", ".onnx"): (("onnx", "tf2onnx"), "onnx"),
     ("read", ".onnx"): (("onnxruntime",), "onnx"),
@@ -47,14 +48,17 @@ def require(action: str, path: Path) -> None:
         UserError: with the command that mends it.
     """
     packages, extra = NEEDED.get((action, path.suffix), ((), ""))
+    backend = keras.backend.backend()
+    if (action, path.suffix, backend) == ("write", ".onnx", "torch"):
+        packages = ("onnx",)
     if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
         raise UserError(
             f"{'Writing' if action == 'write' else 'Reading'} {path.name} needs {' and '.join(missing)}. "
             f"Run 'pip install -e \".[{extra}]\"', or use a .keras file."
         )
-    if action == "write" and packages and keras.backend.backend() != "tensorflow":
+    if action == "write" and packages and backend not in WRITERS:
         raise UserError(
-            f"{path.name} is written by the backend tensorflow alone, received {keras.backend.backend()}. Set "
+            f"{path.name} is written by the backends {' and '.join(WRITERS)} alone, received {backend}. Set "
             "KERAS_BACKEND=tensorflow for this one command (models of any backend will do), or give a .keras file."
         )
 

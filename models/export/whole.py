@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
-from models.backend.onnx_graph import OPSET, as_onnx
+from models.backend.onnx_graph import OPSET, as_onnx, without_gradients
 from models.backend.openvino import converted, import_openvino, read_graph
 from models.graphs.compose import FEATURES
 from models.graphs.extractor import Extractor, GraphExtractor, KerasExtractor
@@ -43,7 +43,8 @@ class KerasWhole:
     def openvino(self, xml: Path) -> None:
         """Write OpenVINO's two files."""
         import_openvino()
-        self.network.export(str(xml), format="openvino", verbose=False)
+        with without_gradients(self.network):
+            self.network.export(str(xml), format="openvino", verbose=False)
 
 
 @dataclass(frozen=True)

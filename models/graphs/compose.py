@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.graphs.outputs import Taken
+from models.foreign.outputs import Taken
 from models.graphs.pixels import Pixels
 from models.graphs.source import Source
 

@@ -25,15 +25,15 @@ from competition.common.records import read_record, write_record
 from competition.common.text import short
 from models.backend.kept import TOLERANCE, largest_difference
 from models.backend.seals import onnx_seal
+from models.foreign.outputs import Taken, taken_of
 from models.graphs.compose import composed
 from models.graphs.extractor import RECORD, GraphExtractor
 from models.graphs.openvino_source import OpenVinoSource
-from models.graphs.outputs import Taken, taken_of
 from models.graphs.pixels import Pixels
 from models.graphs.running import reference
 from models.graphs.source import Source, read_source
 from models.graphs.timm_source import TimmNetwork
-from models.networks.input_spec import Inputs
+from models.networks.input_spec import Inputs, as_colours
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 
@@ -128,7 +128,7 @@ def _of_onnx(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str,
 
 
 def _of_timm(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str, bytes, float]:
-    network = TimmNetwork(recipe, len(inputs.bands))
+    network = TimmNetwork(recipe, as_colours(inputs.bands))
     pixels = _pixels(recipe, inputs, network.mean, network.deviation)
     seen = pixels(sample)
     outputs = network.outputs(seen)

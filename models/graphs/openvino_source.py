@@ -18,7 +18,7 @@ from competition.common.errors import UserError
 from competition.common.files import scratch_folder
 from competition.common.text import first, readable
 from models.backend.openvino import import_openvino, read_model
-from models.graphs.outputs import Taken
+from models.foreign.outputs import Taken
 from models.graphs.pixels import Pixels
 from models.graphs.running import BIN, XML
 from models.graphs.source import LARGEST, bands_come_first, check_size

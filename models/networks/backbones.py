@@ -10,10 +10,15 @@ import numpy as np
 from keras import layers
 
 from competition.common.errors import UserError, unknown_name
+from models.foreign.backbone import TimmBackbone, shapes_of
+from models.foreign.modules import check_timm, moments_of, prefix_of
+from models.foreign.outputs import taken_of
+from models.foreign.weights import timm_module
 from models.networks.applications import application, applications
 from models.networks.input_spec import Inputs, as_colours
 from models.networks.layers import Resize, SpectralIndices
 from models.recipes.recipe import Recipe
+from models.recipes.values import TIMM
 
 OWN = ("two_convolutions", "residual")
 SMALLEST = 8  # pixels: what is left after every halving of our own backbones must be something
@@ -65,11 +70,32 @@ def _features(chips: Any, recipe: Recipe, inputs: Inputs, pretrained: bool, pref
         hidden = Resize(recipe.input_size, dtype="float32", name=f"{prefix}resize")(hidden)
     if recipe.backbone in OWN:
         return _pooled([_own_backbone(hidden, recipe)], recipe, prefix)
+    if recipe.backbone.startswith(TIMM):
+        return _of_timm(hidden, recipe, inputs, pretrained)
     network = application(recipe, (*named, *recipe.indices), pretrained=pretrained)
     preprocess, whole = network.get_layer("preprocess").get_config(), network.layers[-1]
     backbone = keras.Model(whole.inputs, _levels(whole, recipe.levels), name=f"{prefix}backbone")
     scaled = layers.Rescaling.from_config({**preprocess, "name": f"{prefix}preprocess"})(hidden)
     return _pooled(_as_list(backbone(scaled)), recipe, prefix)
+
+
+def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> Any:
+    """Return the features that a network of timm makes of chips in 0 to 255: the same that its graph makes of them."""
+    bands = as_colours(inputs.bands)
+    module = timm_module(recipe, bands, pretrained=pretrained)
+    mean, deviation = moments_of(module, recipe, bands)
+    mean, deviation = inputs.mean or mean, inputs.deviation or deviation
+    scales = [1 / (255 * each) for each in deviation]
+    offsets = [-each / by for each, by in zip(mean, deviation, strict=True)]
+    scaled = layers.Rescaling(scales, offsets, dtype="float32", name="preprocess")(hidden)
+    chip = (len(bands), recipe.input_size, recipe.input_size)
+    shapes = shapes_of(module, chip)
+    taken = taken_of(recipe, shapes, recipe.backbone, prefix=prefix_of(module))
+    names = tuple(dict.fromkeys(each.name for each in taken))
+    backbone = TimmBackbone(module, chip, shapes, names, name="backbone")
+    made = dict(zip(backbone.names, _as_list(backbone(scaled)), strict=True))
+    features = [part for each in taken for part in each.of_keras(made[each.name])]
+    return layers.Concatenate(name="features", dtype="float32")(features) if len(features) > 1 else features[0]
 
 
 def check_backbone(recipe: Recipe) -> None:
@@ -83,6 +109,9 @@ def check_backbone(recipe: Recipe) -> None:
 
 
 def _check_one(recipe: Recipe) -> None:
+    if recipe.backbone.startswith(TIMM):
+        check_timm(recipe)
+        return
     if recipe.backbone not in (known := [*OWN, *applications()]):
         raise unknown_name("backbone", recipe.backbone, known)
     if recipe.backbone not in OWN:

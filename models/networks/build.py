@@ -16,6 +16,7 @@ from competition.task import Task
 from models.backend.devices import jit_compile, precision
 from models.backend.load import set_seed
 from models.backend.seals import write_sealed
+from models.foreign.backbone import TimmBackbone
 from models.networks.backbones import OWN, build_extractor
 from models.networks.heads import build_head
 from models.networks.input_spec import Inputs
@@ -58,8 +59,11 @@ def build_network(
     return keras.Model(extractor.input, head(extractor.output), name="network")
 
 
-def _freeze(backbone: keras.Model, recipe: Recipe) -> None:
+def _freeze(backbone: keras.Model | TimmBackbone, recipe: Recipe) -> None:
     """Keep the first layers of a backbone, and its batch normalisations if the recipe says so, as they are."""
+    if isinstance(backbone, TimmBackbone):
+        backbone.freeze(recipe.unfrozen, norms=recipe.batch_norm == "frozen")
+        return
     inner = [layer for layer in backbone._flatten_layers(include_self=False) if layer.weights]
     learning = max(1, round(recipe.unfrozen * len(inner)))
     for layer in inner[: len(inner) - learning]:

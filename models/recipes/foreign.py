@@ -13,6 +13,7 @@ from models.recipes.values import FILE, TIMM, Values
 
 OF_FOREIGN = ("mean", "deviation", "outputs", "prefix_tokens")
 MOST_TOKENS = 10_000
+SAFE = ".safetensors"
 
 
 def companions(path: Path) -> list[Path]:
@@ -49,8 +50,12 @@ def check_foreign(values: Values) -> None:
         raise UserError(f"prefix_tokens must be 0 to {MOST_TOKENS:,}, received {values.prefix_tokens}.")
     if values.backbone == FILE:
         _check_file(values)
-    if values.of_graph:
-        _check_graph(values)
+    elif values.weights not in ("imagenet", "none") and Path(values.weights).suffix != SAFE:
+        raise UserError(
+            f"{Path(values.weights).name} is no {SAFE} file, and others may run code where they are read. Write it as "
+            "one, from what you trust: safetensors.torch.save_file(torch.load(OLD, weights_only=True), NEW)."
+        )
+    _check_whole(values)
 
 
 def _check_file(values: Values) -> None:
@@ -72,19 +77,18 @@ def _check_file(values: Values) -> None:
         )
 
 
-def _check_graph(values: Values) -> None:
-    """Refuse what a graph does not do: it makes features of whole chips, once."""
-    wanted: dict[str, Any] = {"cutmix": 0.0, "levels": 1, "indices": ()}
+def _check_whole(values: Values) -> None:
+    """Refuse what is not done to a network that others made: it is run whole, a frozen one once for each view."""
+    wanted: dict[str, Any] = {"levels": 1, "indices": ()} | ({"cutmix": 0.0} if values.of_graph else {})
     wanted = {name: value for name, value in wanted.items() if getattr(values, name) != value}
-    if not values.augments_by_views:
+    if values.of_graph and not values.augments_by_views:
         wanted["augment"] = ("d4",)
     if "flatten" in values.pooling:
         wanted["pooling"] = ("avg",)
     if wanted:
-        raise UserError(
-            f"A frozen network that others made is run once over each view of a chip, and takes its bands alone. "
-            f"Give{as_flags(wanted)}."
-        )
+        once = "A frozen network that others made is run once over each view of a chip, and"
+        which = once if values.of_graph else "A network that others made is run as a whole, and"
+        raise UserError(f"{which} takes its bands alone. Give{as_flags(wanted)}.")
 
 
 def _check_moments(values: Values) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -12,7 +13,7 @@ import pytest
 from competition.common.errors import UserError
 from models.backend.runners import KerasRunner
 from models.export.export import export, is_file
-from models.export.formats import read, write
+from models.export.formats import read, require, write
 from models.export.whole import KerasWhole, join
 from models.networks.input_spec import Inputs
 from models.predict.scorer import Scorer
@@ -129,3 +130,14 @@ def test_without_room_on_the_disk_nothing_is_written(tmp_path, monkeypatch):
     ):
         write(KerasWhole(join(networks, None)), manifest_of(FROM_SCRATCH, inputs, dtype), tmp_path / "model.keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backend_that_writes_keras_files_alone_is_refused_for_others(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    for backend in ("tensorflow", "torch"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        require("write", Path("net.onnx"))
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    require("write", Path("net.keras"))
+    with pytest.raises(UserError, match="by the backends tensorflow and torch alone, received jax"):
+        require("write", Path("net.onnx"))

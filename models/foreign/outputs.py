@@ -12,6 +12,7 @@ Without a name it is the first output that has the axes of the kind:
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,18 @@ class Taken:
         values = values[:, self.prefix :] if self.kind == "patches" else values
         pooled = [values.mean(axis=self.axes) if how == "avg" else values.max(axis=self.axes) for how in self.pooling]
         return np.concatenate(pooled, axis=1)
+
+    def of_keras(self, output: Any) -> list[Any]:
+        """Return the same of an output within a network of Keras, part by part."""
+        ops = importlib.import_module("keras").ops
+        values = ops.cast(output, "float32")
+        if self.kind == "cls":
+            return [values[:, 0]]
+        if self.kind == "vector":
+            return [values]
+        values = values[:, self.prefix :] if self.kind == "patches" else values
+        pool = {"avg": ops.mean, "max": ops.max}
+        return [pool[how](values, axis=self.axes) for how in self.pooling]
 
 
 def taken_of(
