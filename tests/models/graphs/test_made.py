@@ -92,7 +92,7 @@ def test_maps_vectors_and_tokens_are_taken_side_by_side(tmp_path, channels_first
         {"kind": TensorProto.FLOAT16},
         {"batch": 2, "size": 16, "channels_first": False},
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None) or str(value),
 )
 def test_fixed_shapes_and_other_types_make_no_difference(tmp_path, options):
     plain = features_of(graph_recipe(saved(tmp_path / "plain.onnx")), tmp_path)
@@ -220,7 +220,7 @@ def of_an_unknown_operator() -> onnx.ModelProto:
         (lambda: elsewhere("weights.bin"), {}, r"^net.onnx keeps weights in weights.bin: expected them in the file"),
         (lambda: elsewhere("net.onnx.data"), {}, r"^net.onnx keeps weights in net.onnx.data, which is missing"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None) or str(value),
 )
 def test_what_does_not_fit_is_refused_in_one_line(tmp_path, model, values, line):
     recipe = graph_recipe(saved(tmp_path / "net.onnx", model()), **values)
