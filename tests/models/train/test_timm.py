@@ -23,9 +23,18 @@ pytestmark = BY_TORCH
 ROOT = Path(__file__).parents[3]
 # A file is read by who has neither torch nor timm.
 ELSEWHERE = """
+import importlib.util
 import sys
 
-sys.modules.update(dict.fromkeys(("torch", "timm", "torchvision", "safetensors")))  # to import these is an error now
+NAMES, found = ("torch", "timm", "torchvision", "safetensors"), importlib.util.find_spec
+
+class Missing:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] in NAMES:
+            raise ModuleNotFoundError(f"{name} is not there", name=name)
+
+sys.meta_path.insert(0, Missing())
+importlib.util.find_spec = lambda name, *package: None if name.split(".")[0] in NAMES else found(name, *package)
 import pathlib
 import numpy as np
 from models.export.predict_with_file import predict_with_file
