@@ -94,7 +94,7 @@ def check(workspace: Workspace, sample: int | None, artefacts: bool) -> None:
     show(report)
     if not report.ok:
         sys.exit(1)
-    show_next("folds")
+    show_next("status" if workspace.fold_table.is_file() else "folds")
 
 
 @data.command()

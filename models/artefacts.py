@@ -18,13 +18,15 @@ import numpy as np
 from competition.artefacts.looked import Looked, look, look_at_record
 from competition.checksums import checksum, sum_fits
 from competition.common.errors import UserError
+from competition.common.records import is_signed
 from competition.common.text import first
 from competition.workspace import Workspace
 from models.backend.kept import RECORD, files_fit
 from models.backend.seals import MANIFEST, MANIFEST_KEY, SEAL, check_onnx, check_seal
 from models.graphs.extractor import RECORD as GRAPH
 from models.inputs.bank_files import rows_in, sums_in
-from models.runs.folders import GRAPHS, restart_command
+from models.runs.folders import GRAPHS, RECIPE, restart_command
+from models.runs.model_recipe import check_recipe
 
 RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
 AGAIN = "Whatever reads it next makes it again."
@@ -63,6 +65,8 @@ def _of_model(folder: Path) -> Iterator[Looked]:
             yield look(path, "weights", partial(_graph, path), restart_command(path))
         elif path.name == "weights.npy":
             yield look(path, "weights", partial(_unfinished, path), restart_command(path))
+        elif path.name == RECIPE:
+            yield look(path, "records of training", partial(_recipe, path), f"train --models {folder.name}")
         elif RECORDS.fullmatch(path.name):
             yield look_at_record(path, "records of training", restart_command(path) or f"train --models {folder.name}")
 
@@ -110,6 +114,12 @@ def _is_of_others(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return MANIFEST not in archive.namelist()
     return False
+
+
+def _recipe(path: Path) -> bool:
+    signed = is_signed(path)
+    check_recipe(path)
+    return signed
 
 
 def _exported(path: Path) -> bool:

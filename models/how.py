@@ -53,9 +53,9 @@ class How:
             if run.how not in ways:
                 ways.append(run.how)
         rows = [row for fold in self.folds for row in _rows(fold, ways)]
-        parts = [table(["fold", "began (UTC)", "took", "and", "way", "network"], rows, "rllllll")]
+        parts = [table(["fold", "began (UTC)", "took", "ended", "made by", "network"], rows, "rllllll")]
         for number, way in enumerate(ways, start=1):
-            parts.append(table([f"way {number}", ""], [(name, _shown(value)) for name, value in way.items()], "ll"))
+            parts.append(table([f"made by {number}", ""], [(name, _shown(value)) for name, value in way.items()], "ll"))
         digests = [(name, {short(fold.made_with.get(name, "")): None for fold in self.folds}) for name in WITH]
         made_with = [(name, ", ".join(found).strip(", ") or UNKNOWN) for name, found in digests]
         return "\n\n".join([*parts, table(["made with", "digest"], made_with, "ll")])

@@ -78,7 +78,10 @@ def check_together(values: Values) -> None:
     if values.progressive and values.train == "head":
         raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
     if values.weights == "none" and values.train != "full":
-        raise UserError("A backbone without weights has nothing to keep or tune. Give --weights, or --train full.")
+        raise UserError(
+            "A backbone without weights has nothing to keep or tune: with --weights none, expected --train full, "
+            f"received --train {values.train}. Give --weights imagenet or a file, or --train full."
+        )
     if values.warmup >= values.epochs and values.warmup > 0:
         raise UserError(
             f"A warm-up of {values.warmup:g} epochs leaves none of {values.epochs} at the peak learning rate. "

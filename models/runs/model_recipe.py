@@ -176,16 +176,33 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
             raise UserError(f"'{model}' is not trained yet.", command=f"train --models {model}{flag}")
         raise unknown_name("model", model, [recipe.parent.name for recipe in workspace.runs.glob(f"*/{RECIPE}")])
 
+    try:
+        return check_recipe(path)
+    except DamagedError as error:
+        return _had_back(path, error)
+
+
+def check_recipe(path: Path) -> Recipe:
+    """Return the recipe in a model's file.
+
+    Raises:
+        DamagedError: if it is damaged, or another one than that which the model's folds were made with.
+    """
+
     def parse(content: dict[str, Any]) -> Recipe:
         try:
             return recipe_from(content, str(path))
         except UserError as error:  # a value that no recipe has was never written
             raise ValueError(str(error)) from error
 
-    try:
-        return read_record(path, parse, version=FORMAT)
-    except DamagedError as error:
-        return _had_back(path, error)
+    recipe = read_record(path, parse, version=FORMAT)
+    made_with = None
+    with suppress(UserError):  # a recipe of another version
+        values = values_of(path.parent)
+        made_with = recipe_from(values, str(path)) if values is not None else None
+    if made_with and made_with.without_paths() != recipe.without_paths():
+        raise DamagedError(f"{path} is not the recipe that the folds of '{path.parent.name}' were made with.")
+    return recipe
 
 
 def _had_back(path: Path, error: DamagedError) -> Recipe:

@@ -122,6 +122,7 @@ class Restart:
                         _keep_others_from(folder, folds, held)
                     swap(self.workspace, self.new, self.old)
                     self.record.unlink(missing_ok=True)
+                    reporter.say(f"'{self.model}' made again is in {self.old} now.")
             elif done and self._is_of_the_same_recipe():
                 for folder in (self.old, self.new):
                     _keep_others_from(folder, done, held)
@@ -141,6 +142,7 @@ class Restart:
             folds.discard(fold)
             content = {"folds": sorted(folds), "made_with": self._made_with(store)}
             write_record(self.record, content, version=FORMAT)
+            reporter.say(f"'{self.model}' fold {fold} made again is in {self.old} now.")
         if not folds:
             shutil.rmtree(self.new, ignore_errors=True)
 

@@ -199,6 +199,8 @@ def check_files(folder: Path) -> dict[str, Any]:
     """
     mended = again(folder)
     content = read_record(folder / MARKER, _whole, version=FORMAT, command=mended)
+    if (name := content.get("name", folder.name)) != folder.name:  # older ones do not say it
+        raise UserError(f"{folder} holds the blend '{name}', copied or renamed.", command=mended)
     for name in FILES:
         if not (folder / name).is_file() or digest_file(folder / name) != content["files"][name]:
             raise UserError(f"{folder / name} is missing or was changed after it was written.", command=mended)
@@ -214,7 +216,10 @@ def again(folder: Path) -> dict[str, str]:
     name = folder.name
     for record in (folder / MARKER, folder.parent.parent / "submissions" / f"{name}.json"):
         with suppress(UserError):
-            if read_record(record, lambda content: str(content["method"]), version=FORMAT) == IMPORTED:
+            content = read_record(record, dict, version=FORMAT)
+            if content.get("name", name) != name:  # another blend's
+                continue
+            if content.get("method") == IMPORTED:
                 return {"to import it again": f"scores import FILES --name {name}"}
             return {"to make it again": read_record(record, _Asked.model_validate, version=FORMAT).command(name)}
     return {

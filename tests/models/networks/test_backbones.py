@@ -85,7 +85,10 @@ def test_a_joint_extractor_is_those_of_its_parts_side_by_side(tiny_net, tiny_wei
         ),
         ({"input_size": 7}, "'two_convolutions' needs 8 px or more. Give a larger --input-size"),
         ({"backbone": "ResNet5"}, "Unknown backbone 'ResNet5'. Known: .*ResNet50.*two_convolutions"),
-        ({"backbone": "MobileNetV2", "train": "head"}, "without weights has nothing to keep or tune. Give --weights"),
+        (
+            {"backbone": "MobileNetV2", "train": "head"},
+            "without weights has nothing to keep or tune: with --weights none, expected --train full",
+        ),
         ({"backbone": "InceptionV3"}, "Cannot build InceptionV3 at 16 px: .*at least 75"),
     ],
 )

@@ -52,7 +52,10 @@ def flags_in(line, last):
             {"train": "head", "pooling": ("avg",), "progressive": (8,)},
             r"A frozen backbone sees one input size\. Give --progr",
         ),
-        ({"train": "finetune", "pooling": ("avg",)}, r"without weights has nothing to keep or tune\. Give --weights"),
+        (
+            {"train": "finetune", "pooling": ("avg",)},
+            r"without weights has nothing to keep or tune: with --weights none, expected --train full",
+        ),
         ({"warmup": 20}, r"warm-up of 20 epochs leaves none of 20 at the peak .*--warmup below 20"),
         ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
         ({"bands": "RGR"}, r"bands names a band twice: 'RGR'\.$"),

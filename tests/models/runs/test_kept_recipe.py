@@ -8,7 +8,9 @@ import shutil
 import pytest
 
 from competition.common.errors import UserError
-from models.runs.folders import JOB, RECIPE, VALUES
+from competition.common.records import write_record
+from models.artefacts import artefacts_of
+from models.runs.folders import FORMAT, JOB, RECIPE, VALUES
 from models.runs.kept_recipe import digests_of, values_of
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
 from tests.conftest import K
@@ -59,6 +61,16 @@ def test_where_no_fold_has_its_values_only_the_same_recipe_takes_its_place(train
         assert "--restart" not in str(error.value)
     assert recipe_of(trained, SAME, restarted) == tiny_recipe()
     assert path.read_bytes() == before
+
+
+def test_the_recipe_of_another_run_makes_room_for_its_own(trained, capsys):
+    path = trained.runs / "tiny" / RECIPE
+    before = path.read_bytes()
+    write_record(path, tiny_recipe(epochs=99).to_dict(), version=FORMAT)
+    assert [looked.state for looked in artefacts_of(trained) if looked.path == path] == ["damaged"]
+    assert read_recipe(trained, "tiny") == tiny_recipe()
+    assert path.read_bytes() == before
+    assert "is not the recipe that the folds of 'tiny' were made with. It is written again" in capsys.readouterr().out
 
 
 def test_a_recipe_with_which_nothing_was_made_is_begun_anew(trained):

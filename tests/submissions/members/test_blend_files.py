@@ -1,6 +1,7 @@
 """Blends on disk: whole or not at all, and refused where they do not fit."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,14 @@ def test_how_a_blend_is_made_again_is_known_from_its_own_record_or_its_submissio
     )
     write_record(folder / MARKER, {"method": "imported"}, version=2)
     assert again(folder) == {"to import it again": "scores import FILES --name ab"}
+
+
+def test_another_blend_under_its_name_is_not_taken_for_it_nor_made_in_its_place(folder: Path) -> None:
+    other = folder.with_name("cd")
+    shutil.copytree(folder, other)
+    with pytest.raises(UserError, match=r"cd holds the blend 'ab', copied or renamed\. .*--members MEMBERS --name cd"):
+        read(other)
+    read(folder)
 
 
 def test_a_change_by_hand_is_noticed(folder: Path) -> None:
