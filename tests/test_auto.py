@@ -41,6 +41,7 @@ def test_from_a_prepared_workspace_to_a_checked_submission(tiny: tuple[object, .
     assert "was begun with no --no-test; received --no-test" in run(*tiny, "--minutes", 0.4, "--no-test", code=2)
 
 
+@pytest.mark.slow
 def test_without_chips_to_predict_there_are_figures_alone(tiny: tuple[object, ...], tmp_path: Path) -> None:
     shown = run_json(*tiny, "--minutes", 0.15, "--name", "mine", "--no-test")
     assert shown["metric"] == "F2"

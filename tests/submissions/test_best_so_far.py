@@ -98,6 +98,7 @@ def test_the_figure_is_that_of_choosing(workspace: Workspace) -> None:
     assert chosen.value == comparison.choosing()[0]
 
 
+@pytest.mark.slow
 def test_little_time_means_little_effort(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     compared = best_so_far._compare

@@ -31,7 +31,8 @@ def copied(workspace: Workspace, root: Path) -> Workspace:
     return Workspace(root, workspace.competition)
 
 
-@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [1, 2])
 def test_tasks_make_the_scores_of_one_process(
     workspace: Workspace, tmp_path: Path, monkeypatch, capsys, seeds: int
 ) -> None:

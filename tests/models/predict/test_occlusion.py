@@ -93,6 +93,7 @@ def test_what_is_missing_is_said_in_a_line(trained, tmp_path):
         list(Occlusion(trained)("tiny", ["nobody"]))
 
 
+@pytest.mark.slow
 def test_a_report_shows_where_the_networks_looked(trained, monkeypatch):
     monkeypatch.setattr("submissions.report.pictures._svg", lambda *_: "<svg role='img'></svg>")
     result = CliRunner().invoke(run.main, ["report", "--overlays", "--workspace", str(trained.root)])

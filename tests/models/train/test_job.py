@@ -182,7 +182,10 @@ def test_the_history_holds_the_best_held_out_metric(trained):
     assert state.best_metric == max(epoch.heldout_metric for epoch in state.history) > 0
 
 
-@pytest.mark.parametrize("name", ["log_loss", "roc_auc", "label_ranking", "accuracy"])
+@pytest.mark.parametrize(
+    "name",
+    ["log_loss", "roc_auc", *(pytest.param(name, marks=pytest.mark.slow) for name in ("label_ranking", "accuracy"))],
+)
 def test_whatever_judges_chooses_the_best_epoch_and_is_what_is_shown(workspace, name):
     """Of a loss the lowest is the best."""
     labels = workspace.competition.labels
@@ -583,6 +586,7 @@ def wait_for_epoch(process: subprocess.Popen[str], log: Path, epoch: int) -> Non
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_killed_in_mid_epoch_a_fold_goes_on_and_completes(workspace):
     folder = workspace.runs / "baseline/fold0"
     process = started(workspace)

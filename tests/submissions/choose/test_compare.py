@@ -191,7 +191,11 @@ JUDGING_SCORES = [
 ]
 
 
-@pytest.mark.parametrize("metric", JUDGING_SCORES, ids=lambda metric: metric.title)
+@pytest.mark.parametrize(
+    "metric",
+    [*JUDGING_SCORES[:2], *(pytest.param(metric, marks=pytest.mark.slow) for metric in JUDGING_SCORES[2:])],
+    ids=lambda metric: metric.title,
+)
 def test_where_scores_are_judged_they_are_compared_by_the_metric_and_nothing_is_decided(metric: Metric) -> None:
     competition = Competition.model_validate({**planet().model_dump(), "metric": metric})
     truth = draw_truth(competition, 240)

@@ -62,7 +62,7 @@ def opened(browser: webdriver.Chrome, path: Path, width: int, theme: str = "ligh
     )
 
 
-@pytest.fixture(scope="module", params=["reported", "hostile"])
+@pytest.fixture(scope="module", params=[pytest.param("reported", marks=pytest.mark.slow), "hostile"])
 def page(request) -> Path:
     made = request.getfixturevalue(request.param)
     return made if isinstance(made, Path) else made.root / FILE
