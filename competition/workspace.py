@@ -138,6 +138,11 @@ class Workspace:
         """Database of every submission."""
         return self.root / "ledger.db"
 
+    @property
+    def has_data(self) -> bool:
+        """Whether data were prepared, as far as a look at the folder says."""
+        return (self.data / "layout.json").is_file()
+
     @cached_property
     def layout(self) -> Layout:
         """Where the chips and tables are.

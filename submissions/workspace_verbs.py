@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from competition.workspace import Workspace
     from submissions.share.artefacts import Choice
 
+PREPARE = "data prepare --from DIR"
+
 
 @click.group(name="workspace", cls=Verbs)
 def workspace_group() -> None:
@@ -37,9 +39,11 @@ def _choosing(verb: Callable[..., None]) -> Callable[..., None]:
     @as_json
     @functools.wraps(verb)
     def wrapped(workspace: Workspace, models: Any, blends: Any, what: Any, **options: Any) -> None:
-        from competition.common.errors import unknown_name
+        from competition.common.errors import UserError, unknown_name
         from submissions.share.artefacts import Choice
 
+        if options["url"].split("::")[-1].startswith("memory://"):
+            raise UserError("memory:// ends with this process, so nobody could pull from there. Give another URL.")
         for kind in what:
             if kind not in SHARED:
                 raise unknown_name("kind", kind, list(SHARED))
@@ -63,6 +67,7 @@ def push(workspace: Workspace, url: str, choice: Choice, force: bool) -> None:
     show(moved)
     moved.check()
     show_next(f"workspace pull {shlex.quote(moved.url)}", what="On another machine", anywhere=True)
+    show_next(PREPARE, what="There, if it has no data yet", anywhere=True)
 
 
 @workspace_group.command()
@@ -78,7 +83,11 @@ def pull(workspace: Workspace, url: str, choice: Choice, force: bool) -> None:
     moved = pull_from(workspace, url, choice, force=force)
     show(moved)
     moved.check()
-    show_next("status")
+    if workspace.has_data:
+        show_next("status")
+    else:
+        show_next(PREPARE)
+        show_next("data download", what="Or")
 
 
 VERBS = (workspace_group,)

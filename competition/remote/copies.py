@@ -15,6 +15,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_atomically
 from competition.common.interrupts import check
 from competition.remote.places import Place
+from competition.remote.reaching import MissingError
 
 IN_NAME = 16  # hex digits of the digest in a file's name
 
@@ -83,15 +84,18 @@ def fetch(place: Place, name: str, content: Content, target: Path, on_bytes: OnB
     stored = content.stored_as(name)
     digest, size = hashlib.sha256(), 0
     with replace_atomically(target) as temporary:
-        with temporary.open("wb") as file:
-            for chunk in place.chunks(stored):
-                check()
-                size += len(chunk)
-                if size > content.size:  # whoever wrote it may mean to fill the disk
-                    break
-                digest.update(chunk)
-                file.write(chunk)
-                on_bytes(len(chunk))
+        try:
+            with temporary.open("wb") as file:
+                for chunk in place.chunks(stored):
+                    check()
+                    size += len(chunk)
+                    if size > content.size:  # whoever wrote it may mean to fill the disk
+                        break
+                    digest.update(chunk)
+                    file.write(chunk)
+                    on_bytes(len(chunk))
+        except MissingError as error:
+            raise UserError(f"{error} Push it again from a workspace that has it.") from error
         if size != content.size or digest.hexdigest() != content.sha256:
             raise UserError(
                 f"{place.url}/{stored} is damaged: it is not what was pushed. Push it again, with --force, from a "

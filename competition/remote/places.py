@@ -8,6 +8,7 @@ cloud's files), and no line shows any.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -46,8 +47,10 @@ class Place:
         """Return the place of a URL or of a folder of this machine; it need not exist.
 
         Raises:
-            UserError: if the protocol is unknown, what it needs is not installed, or it cannot be reached.
+            UserError: if it is empty, the protocol is unknown, what it needs is not installed, or it cannot be reached.
         """
+        if not url.strip():  # which would be the current folder
+            raise UserError("The place is empty, as a variable is that was not set. Give a URL or a folder.")
         try:
             import fsspec
         except ImportError as error:
@@ -84,12 +87,22 @@ class Place:
             return int(found["size"]) if found["type"] == "file" else None
         return None
 
-    def names_in(self, folder: str) -> list[str]:
-        """Return the names of the files in a folder of the place, sorted; none if there is no such folder."""
+    def sizes_in(self, folder: str) -> dict[str, int]:
+        """Return the sizes in bytes of what is no folder in a folder of the place, by name; none without the folder.
+
+        Raises:
+            UserError: if it is a file, or the place cannot be reached.
+        """
         with suppress(FileNotFoundError), reaching(self.url, missing_ok=True):
-            found = self.fs.ls(self.path(folder), detail=True)
-            return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "file")
-        return []
+            if self.is_local:
+                os.scandir(self.path(folder)).close()  # as fsspec lists a file as if it were in itself
+            found = (entry for entry in self.fs.ls(self.path(folder), detail=True) if entry["type"] != "directory")
+            return {entry["name"].rstrip("/").rpartition("/")[2]: int(entry["size"] or 0) for entry in found}
+        return {}
+
+    def names_in(self, folder: str) -> list[str]:
+        """Return the names of what `sizes_in` finds, sorted."""
+        return sorted(self.sizes_in(folder))
 
     def walk(self) -> list[str]:
         """Return the paths within the place of all files in it, sorted, with "/" between folders.
@@ -108,7 +121,7 @@ class Place:
             UserError: if it is not there, or the place fails.
         """
         with reaching(f"{self.url}/{name}"):
-            file = self.fs.open(self.path(name), "rb")
+            file = self._open(name)
         with file:
             while True:
                 with reaching(f"{self.url}/{name}"):
@@ -131,7 +144,7 @@ class Place:
         try:
             with (
                 reaching(f"{self.url}/{name}", missing_ok=True),
-                self.fs.open(self.path(name), "rb") as file,
+                self._open(name) as file,
                 target.open("wb") as copy,
             ):
                 while chunk := file.read(CHUNK):
@@ -141,6 +154,13 @@ class Place:
         except FileNotFoundError:
             return "it is not there"
         return ""
+
+    def _open(self, name: str) -> Any:
+        """Open a file for reading; nothing else that this machine may have under its name, as a pipe never ends."""
+        path = self.path(name)
+        if self.is_local and os.path.exists(path) and not os.path.isfile(path):
+            raise UserError(f"{self.url}/{name} is no ordinary file. Move it away.")
+        return self.fs.open(path, "rb")
 
     def remove(self, *names: str) -> None:
         """Remove files, those that are there, and the place itself where it is a folder that is empty then."""

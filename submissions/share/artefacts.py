@@ -15,7 +15,7 @@ from competition.common.errors import unknown_name
 from competition.corrections import FILE as CORRECTIONS
 from folds.provenance import MARKER as SCORES
 from submissions.choose.cuts import FILE as CUTS
-from submissions.members.blend_files import FILES as OF_BLEND
+from submissions.members.blend_files import FILES as SCORES_OF_BLEND
 from submissions.members.blend_files import MARKER as BLEND
 from submissions.names import SHARED, What
 
@@ -51,6 +51,9 @@ OF_FOLDS = Kind("folds", "folds", r"folds\.(?:json|csv)", "folds.csv", beside=Tr
 OF_CORRECTIONS = Kind("corrections", "data/corrections", re.escape(CORRECTIONS), CORRECTIONS, beside=True)
 OF_MODEL = Kind("runs", rf"runs/({NAME})", r"recipe\.json|extractor\.(?:weights\.h5|onnx|zip)", "recipe.json")
 OF_FOLD = Kind("runs", rf"runs/({NAME})/fold\d{{1,4}}", IN_FOLD, SCORES, is_folder=True)
+OF_BLEND = Kind(
+    "blends", rf"blends/({NAME})", "|".join(map(re.escape, (*SCORES_OF_BLEND, BLEND))), BLEND, is_folder=True
+)
 BEGUN = Kind("runs", rf"{OF_FOLD.key}/{UNFINISHED}", IN_FOLD, "job.json", beside=True, is_folder=True)
 KINDS = (
     OF_FOLDS,
@@ -59,7 +62,7 @@ KINDS = (
     OF_FOLD,
     BEGUN,
     Kind("runs", rf"runs/({NAME})/cuts", re.escape(CUTS), CUTS, beside=True),
-    Kind("blends", rf"blends/({NAME})", "|".join(map(re.escape, (*OF_BLEND, BLEND))), BLEND, is_folder=True),
+    OF_BLEND,
     Kind("blends", rf"blends/({NAME})/cuts", re.escape(CUTS), CUTS, beside=True),
     Kind("submissions", rf"submissions/({NAME})", rf"{NAME}\.(?:csv|json)", beside=True),
     Kind("banks", rf"cache/features/({NAME})", rf"(?:done|bank|sums)\.json|{NAME}\.npy", "done.json", is_folder=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from competition.common.errors import UserError
 from competition.common.text import counted, first, readable
 
 SHOWN = 8
+NAMED_BY = {"runs": "--models", "blends": "--blends"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Moved:
         there: how many were there already.
         differing: keys of those that are there and hold something else.
         size: bytes that were moved.
+        damaged: keys of those that differ because they are damaged here.
     """
 
     verb: str
@@ -30,6 +33,7 @@ class Moved:
     there: int
     differing: tuple[str, ...]
     size: int
+    damaged: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return it for people."""
@@ -42,7 +46,7 @@ class Moved:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as values for JSON."""
-        named = {"moved": list(self.moved), "differing": list(self.differing)}
+        named = {"moved": list(self.moved), "differing": list(self.differing), "damaged": list(self.damaged)}
         return {"url": self.url, **named, "there": self.there, "bytes": self.size}
 
     def check(self) -> None:
@@ -51,6 +55,9 @@ class Moved:
         Raises:
             UserError: if so; the line says what.
         """
+        if self.damaged:
+            what = f"{first(self.damaged, SHOWN)}, in this workspace: what is there differs, and was left alone"
+            raise UserError(f"Damaged: {what}.", command=self._bringing_back(), otherwise="make it again")
         if self.differing:
             where, other = ("there", "here") if self.verb == "push" else ("here", "there")
             as_is = "it is" if len(self.differing) == 1 else "they are"
@@ -58,3 +65,10 @@ class Moved:
                 f"Left as {as_is} {where}, as {where} and {other} differ: "
                 f"{first(self.differing, SHOWN)}. Keep what is {where}, or replace it by adding --force."
             )
+
+    def _bringing_back(self) -> str:
+        """Return the command that replaces the models and blends that are damaged here, and nothing else."""
+        named = {what: {key.split("/")[1] for key in self.damaged if key.startswith(what)} for what in NAMED_BY}
+        given = {what: ",".join(sorted(names)) for what, names in named.items() if names}
+        flags = " ".join(f"{NAMED_BY[what]} {names}" for what, names in given.items())
+        return f"workspace pull {shlex.quote(self.url)} --what {','.join(given)} {flags} --force"

@@ -21,7 +21,7 @@ from folds.swaps import swap
 from submissions.share.artefacts import BEGUN, OF_FOLDS, UNFINISHED, Artefact, Choice
 from submissions.share.moved import Moved
 from submissions.share.pushed import Files, at_once, read_pushed
-from submissions.share.sides import alone, check_same_folds, differing_of, fold_digest_of
+from submissions.share.sides import alone, check_same_folds, damaged_of, differing_of, fold_digest_of
 
 _placing = Lock()  # one of these threads at a time, lest one be told to wait for its own process
 
@@ -62,7 +62,8 @@ def pull(workspace: Workspace, url: str, choice: Choice, *, force: bool = False)
                 at_once(lambda artefact: _bring(place, workspace, artefact, files[artefact.key], bar.update), some)
         shutil.rmtree(workspace.pulled, ignore_errors=True)
     moved = tuple(artefact.key for artefact in new)
-    return Moved("pull", place.url, moved, len(chosen) - len(new) - len(left), tuple(left), size)
+    num_there = len(chosen) - len(new) - len(left)
+    return Moved("pull", place.url, moved, num_there, tuple(left), size, damaged_of(root, left))
 
 
 def _known(keys: Iterable[str]) -> Iterable[Artefact]:

@@ -12,8 +12,8 @@ from competition.remote.places import Place
 from competition.workspace import Workspace
 from submissions.share.artefacts import BEGUN, OF_FOLDS, Artefact, Choice, artefacts_in
 from submissions.share.moved import Moved
-from submissions.share.pushed import Files, at_once, read_pushed, write_pushed
-from submissions.share.sides import alone, check_same_folds, differing_of, fold_digest_of
+from submissions.share.pushed import Files, at_once, lacking_in, read_pushed, write_pushed
+from submissions.share.sides import alone, check_apart, check_same_folds, damaged_of, differing_of, fold_digest_of
 
 
 def push(workspace: Workspace, url: str, choice: Choice, *, force: bool = False) -> Moved:
@@ -28,9 +28,10 @@ def push(workspace: Workspace, url: str, choice: Choice, *, force: bool = False)
         force: replace what is there and differs, and send again what is there.
 
     Raises:
-        UserError: if the place cannot be used, or is of another competition or fold table.
+        UserError: if the place cannot be used, is a workspace, or is of another competition or fold table.
     """
     place = Place.of(url)
+    check_apart(workspace, place)
     chosen, fold_digest = choice.of(artefacts_in(workspace.root)), fold_digest_of(workspace)
     pushed = read_pushed(place, workspace.competition)
     check_same_folds(fold_digest, pushed, place)
@@ -40,19 +41,20 @@ def push(workspace: Workspace, url: str, choice: Choice, *, force: bool = False)
                 locks.enter_context(alone(workspace.root, artefact))
         with reporter.busy("looking at what there is"):
             files = dict(zip(chosen, at_once(lambda artefact: contents(workspace.root, artefact), chosen), strict=True))
+            lacking = lacking_in(place, pushed, chosen)
         there = {artefact: pushed.artefacts.get(artefact.key) for artefact in chosen}
         there |= {a: files[a] for a in chosen if a.kind is OF_FOLDS and there[a]}  # their digests were compared
         differing = differing_of(chosen, lambda artefact: there[artefact] not in (None, files[artefact]))
         left = [] if force else differing
-        new = [a for a in chosen if a.key not in left and (force or there[a] != files[a])]
+        new = [a for a in chosen if a.key not in left and (force or a in lacking or there[a] != files[a])]
         size = sum(content.size for artefact in new for content in files[artefact].values())
         with reporter.bar(size, "pushing", "B") as bar:
             at_once(lambda a: _send(place, workspace.root, a, files[a], bar.update, again=force), new)
         if new:
             brought = {artefact.key: files[artefact] for artefact in new}
             write_pushed(place, workspace.competition, brought, fold_digest, pushed.number + 1)
-    moved = tuple(artefact.key for artefact in new)
-    return Moved("push", place.url, moved, len(chosen) - len(new) - len(left), tuple(left), size)
+    moved, num_there = tuple(artefact.key for artefact in new), len(chosen) - len(new) - len(left)
+    return Moved("push", place.url, moved, num_there, tuple(left), size, damaged_of(workspace.root, left))
 
 
 def contents(root: Path, artefact: Artefact) -> Files:

@@ -88,6 +88,22 @@ def read_pushed(place: Place, competition: Competition) -> Pushed:
     return Pushed(artefacts, next(iter(digests), None), int(names[-1][:6]) if names else 0)
 
 
+def lacking_in(place: Place, pushed: Pushed, chosen: Iterable[Artefact]) -> set[Artefact]:
+    """Return those of some artefacts that were pushed and of which a file is not there with its size.
+
+    Each folder is listed once.
+    """
+    sizes = {
+        artefact: {content.stored_as(artefact.path(name)): content.size for name, content in files.items()}
+        for artefact in chosen
+        if (files := pushed.artefacts.get(artefact.key))
+    }
+    folders = sorted({path.rpartition("/")[0] for expected in sizes.values() for path in expected})
+    listed = zip(folders, at_once(place.sizes_in, folders), strict=True)
+    found = {f"{folder}/{name}".lstrip("/"): size for folder, held in listed for name, size in held.items()}
+    return {artefact for artefact, expected in sizes.items() if not expected.items() <= found.items()}
+
+
 def write_pushed(
     place: Place, competition: Competition, artefacts: Mapping[str, Files], fold_digest: str | None, number: int
 ) -> None:

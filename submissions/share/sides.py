@@ -1,20 +1,39 @@
-"""How the two sides, a workspace and a place, compare: the same folds, and what differs."""
+"""How the two sides, a workspace and a place, compare: apart, of the same folds, what differs, and what is damaged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from competition.common.errors import UserError
+from competition.common.errors import UnreadableError, UserError
+from competition.common.files import digest_file
 from competition.common.locks import lock_of, locked
 from competition.common.text import short
 from competition.remote.places import Place
 from competition.workspace import Workspace
 from folds.alone import alone_with_seeds
 from folds.kept import KeptFolds
-from submissions.share.artefacts import Artefact
+from folds.provenance import MARKER, read_marker
+from submissions.members.blend_files import check_files
+from submissions.share.artefacts import OF_BLEND, OF_FOLD, Artefact, artefacts_in
 from submissions.share.pushed import Pushed
+
+
+def check_apart(workspace: Workspace, place: Place) -> None:
+    """Refuse to push into a workspace, where what is pushed would count as its own.
+
+    Raises:
+        UserError: if the place is this workspace, a folder in it, or another workspace.
+    """
+    if not place.is_local:
+        return
+    folder, own = Path(place.root).resolve(), workspace.root.resolve()
+    has_data = (folder / "data/layout.json").is_file()
+    # What was pushed has digests in its names, those that say that something is whole too.
+    if folder.is_relative_to(own) or has_data or any(found.kind.marker for found in artefacts_in(folder)):
+        which = "lies in this workspace" if folder.is_relative_to(own) else "is a workspace"
+        raise UserError(f"{place.url} {which}: what is pushed there would count as its own. Give another folder.")
 
 
 def fold_digest_of(workspace: Workspace) -> str | None:
@@ -52,6 +71,32 @@ def differing_of(chosen: Sequence[Artefact], differs: Callable[[Artefact], bool]
     """Return the keys of the artefacts that differ, or that are part of a model whose recipe does."""
     keys = {artefact.key for artefact in chosen if differs(artefact)}
     return [artefact.key for artefact in chosen if artefact.key in keys or artefact.model in keys]
+
+
+def damaged_of(root: Path, keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys of the folds and blends whose scores in the workspace at `root` are not those that were written.
+
+    Raises:
+        UnreadableError: if a file is there and cannot be read.
+    """
+    return tuple(key for key in keys if (artefact := Artefact.of(key)) and _is_damaged(root, artefact))
+
+
+def _is_damaged(root: Path, artefact: Artefact) -> bool:
+    folder, kind = root / artefact.folder, artefact.kind
+    if not (folder / kind.marker).is_file():  # nothing says that it was whole
+        return False
+    try:
+        if kind is OF_FOLD:
+            files = read_marker(folder / MARKER, "").files
+            return any(not (folder / n).is_file() or digest_file(folder / n) != files[n] for n in files)
+        if kind is OF_BLEND:
+            check_files(folder)
+    except UnreadableError:
+        raise
+    except UserError:
+        return True
+    return False
 
 
 @contextmanager

@@ -77,3 +77,9 @@ def test_what_does_not_arrive_whole_is_said(place: Place, tmp_path: Path, monkey
     monkeypatch.setattr(Place, "send", lambda self, _, *more: send(self, tmp_path / "half", *more))
     with pytest.raises(UserError, match="did not arrive whole: expected 5 bytes, received 3"):
         put(place, tmp_path / "source", "m/a.json", Content.of(tmp_path / "source"), silent)
+
+
+def test_what_is_not_there_any_more_is_to_be_pushed_again(place: Place, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is not there\. Push it again from a workspace that has it\."):
+        fetch(place, "a.json", Content("a" * 64, 3), tmp_path / "a.json", silent)
+    assert not list(tmp_path.iterdir())

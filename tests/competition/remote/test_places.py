@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,3 +94,28 @@ def test_files_are_found_fetched_within_a_limit_and_removed(place: Place, tmp_pa
     for _ in range(2):
         place.remove("two")
     assert place.names_in("") == []
+
+
+def test_an_empty_text_is_no_place() -> None:
+    for url in ("", " "):
+        with pytest.raises(UserError, match="The place is empty, as a variable is that was not set"):
+            Place.of(url)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.npz")
+    place = Place.of(str(tmp_path))
+    assert place.names_in("") == ["a.npz"]
+    for read in (lambda: list(place.chunks("a.npz")), lambda: place.fetch("a.npz", tmp_path / "target", 1)):
+        with pytest.raises(UserError, match=r"a\.npz is no ordinary file\. Move it away"):
+            read()
+
+
+def test_sizes_are_listed_and_a_file_is_no_folder(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(7))
+    for name in ("a/b.npz", "a/deep/c.npz"):
+        place.send(tmp_path / "source", name)
+    assert (place.sizes_in("a"), place.sizes_in("none")) == ({"b.npz": 7}, {})
+    if place.is_local:
+        with pytest.raises(UserError, match=r"b\.npz is a file, where a folder is needed"):
+            place.sizes_in("a/b.npz")

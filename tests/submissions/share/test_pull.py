@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from click.testing import CliRunner
 
 import submissions.share.pull as pulling
 from competition.common.errors import UserError
@@ -13,6 +14,7 @@ from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.kept import KeptFolds
 from folds.score_store import ScoreStore
+from run import main
 from submissions.share.artefacts import Choice
 from submissions.share.pull import pull
 from submissions.share.push import push
@@ -211,3 +213,27 @@ def test_an_unfinished_fold_goes_on_elsewhere_where_that_is_asked_for(ours: Work
     assert not (theirs.runs / "new").exists()
     pull(theirs, URL, Choice(unfinished=True))
     assert files_of(theirs.runs / "new") == files_of(ours.runs / "new")
+
+
+def test_what_is_damaged_here_is_named_and_can_be_had_back_alone(ours: Workspace, theirs: Workspace) -> None:
+    blend_of("mean", ["a", "b"], ours)
+    push(ours, URL, Choice())
+    pull(theirs, URL, Choice())
+    for name in ("runs/a/fold1/heldout.npz", "blends/mean/oof.npz"):
+        (theirs.root / name).write_bytes(b"?")
+    train(theirs, "b", 9, folds=[2])
+    moved = pull(theirs, URL, Choice())
+    assert (moved.damaged, len(moved.differing)) == (("runs/a/fold1", "blends/mean"), 3)
+    with pytest.raises(UserError, match=r"Damaged: runs/a/fold1, blends/mean, in this workspace.*--force") as said:
+        moved.check()
+    assert "--what runs,blends --models a --blends mean --force" in str(said.value)
+    pull(theirs, URL, Choice(("runs", "blends"), ("a",), ("mean",)), force=True)
+    assert pull(theirs, URL, Choice()).differing == ("runs/b/fold2",)
+
+
+def test_what_comes_next_is_the_data_where_there_are_none(ours: Workspace, tmp_path: Path) -> None:
+    push(ours, str(tmp_path / "place"), Choice())
+    for root, following in ((tmp_path / "fresh", "data prepare --from DIR"), (ours.root, "status")):
+        flags = ["--workspace", str(root)]
+        said = CliRunner().invoke(main, ["workspace", "pull", str(tmp_path / "place"), *flags]).output
+        assert f"Next: python run.py {following} --workspace {root}" in said

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 import submissions.share.push as pushing
 from competition.common.errors import UserError
 from competition.common.locks import BusyError
+from competition.remote.places import Place
 from competition.workspace import Workspace
 from folds.alone import alone
 from run import main
@@ -101,6 +102,50 @@ def test_the_verbs_say_what_was_moved(workspace: Workspace, tmp_path: Path) -> N
     assert said.exit_code == 0
     assert "Pushed 4 artefacts" in said.output
     assert f"python run.py workspace pull {tmp_path / 'place'}" in said.output
+    assert "There, if it has no data yet: python run.py data prepare --from DIR" in said.output
     said = CliRunner().invoke(main, ["workspace", "pull", str(tmp_path / "place"), "--what", "tokens", *flags])
     assert said.exit_code == 2
     assert "Unknown kind 'tokens'" in said.output
+    said = CliRunner().invoke(main, ["workspace", "push", "memory://x", *flags])
+    assert said.exit_code == 2
+    assert "memory:// ends with this process" in said.output
+
+
+def test_what_is_lost_there_is_sent_again(workspace: Workspace, tmp_path: Path) -> None:
+    for url in (URL, str(tmp_path / "place")):
+        push(workspace, url, Choice())
+        place = Place.of(url)
+        for part in ("folds.", "runs/a/fold1/test."):
+            before = place.walk()
+            place.remove(*(name for name in before if name.startswith(part)))
+            assert len(push(workspace, url, Choice()).moved) == 1
+            assert {*before} < {*place.walk()}  # and one record more
+        assert push(workspace, url, Choice()).there == 4
+
+
+def test_no_workspace_is_pushed_to(workspace: Workspace, tmp_path: Path) -> None:
+    other = make_workspace(tmp_path / "other", models=("b",))
+    for url in (workspace.root, workspace.root / "runs/new", other.root, f"file://{other.root}"):
+        with pytest.raises(UserError, match=r"(is a workspace|lies in this workspace): .* Give another folder"):
+            push(workspace, str(url), Choice())
+    assert not (workspace.root / "pushes").exists()
+    workspace.submissions.mkdir()
+    (workspace.submissions / "a.csv").write_text("")
+    (workspace.root / "runs/a/recipe.json").write_text("{}")
+    for there in (0, 6):  # what was pushed is no workspace
+        assert push(workspace, str(tmp_path / "place"), Choice()).there == there
+
+
+def test_a_file_in_place_of_the_records_is_named_before_anything_is_sent(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place/pushes").write_text("")
+    with pytest.raises(UserError, match=r"place/pushes is a file, where a folder is needed: move it away"):
+        push(workspace, str(tmp_path / "place"), Choice())
+    assert [path.name for path in (tmp_path / "place").iterdir()] == ["pushes"]
+
+
+def test_what_is_damaged_here_does_not_replace_what_is_there(workspace: Workspace) -> None:
+    push(workspace, URL, Choice())
+    (workspace.runs / "a/fold1/heldout.npz").write_bytes(b"?")
+    with pytest.raises(UserError, match=r"Damaged: runs/a/fold1, in this workspace.*pull.*--models a --force"):
+        push(workspace, URL, Choice()).check()

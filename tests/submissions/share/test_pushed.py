@@ -11,7 +11,7 @@ from competition.common.files import digest_json
 from competition.remote.copies import Content
 from competition.remote.places import Place
 from submissions.share.artefacts import Artefact
-from submissions.share.pushed import read_pushed, write_pushed
+from submissions.share.pushed import Pushed, lacking_in, read_pushed, write_pushed
 from tests.submissions.samples import one_hot, planet
 
 FOLD = {name: Content("a" * 64, 3) for name in ("heldout.npz", "test.npz", "scores.json")}
@@ -114,3 +114,17 @@ def test_every_artefact_knows_its_folder() -> None:
         "cache/features/net-1": "cache/features/net-1",
     }
     assert {key: getattr(Artefact.of(key), "folder", None) for key in folders} == folders
+
+
+def test_what_is_not_there_with_its_size_is_lacking(place: Place) -> None:
+    one, other = (Artefact.of(key) for key in ("runs/m/fold0", "runs/m/fold1"))
+    assert one is not None
+    assert other is not None
+    pushed = Pushed({artefact.key: FOLD for artefact in (one, other)})
+    store = fsspec.filesystem("memory")
+    for artefact in (one, other):
+        for name, content in FOLD.items():
+            store.pipe(place.path(content.stored_as(artefact.path(name))), b"abc")
+    assert lacking_in(place, pushed, [one, other]) == set()
+    store.pipe(place.path(FOLD["test.npz"].stored_as(other.path("test.npz"))), b"ab")
+    assert lacking_in(place, pushed, [one, other]) == {other}
