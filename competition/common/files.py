@@ -49,9 +49,9 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     Raises:
         UserError: if it is a folder, a device or a pipe.
     """
+    _check_ordinary(path)
     path = _followed(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _check_ordinary(path)
     # The end of the name comes last, as some writers look at more than one suffix (.weights.h5).
     descriptor, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name[-ENDING:]}", dir=path.parent)
     os.close(descriptor)
@@ -100,7 +100,7 @@ def _check_ordinary(path: Path) -> None:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
-            raise UserError(f"Cannot write {path}: it is {what}. Give the path of a file, or move it away.")
+            raise UserError(f"Cannot write {path}: it is {what}. Give the path of a file.")
 
 
 @contextmanager

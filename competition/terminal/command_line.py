@@ -92,10 +92,6 @@ def _complain_of(error: OSError) -> None:
     named = f": {error.filename}" if error.filename else ""
     advice = " Make room, and run the same command again." if error.errno in FULL else ""
     _complain(f"{error.strerror or error}{named}.{advice}")
-    try:
-        sys.stdout.flush()
-    except OSError:  # or else Python would try again at the end, and complain in words of its own
-        sys.stdout = io.StringIO()
 
 
 class Words(click.ParamType):

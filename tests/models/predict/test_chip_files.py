@@ -144,10 +144,10 @@ def test_what_is_called_like_a_chip_and_cannot_be_one_is_broken(folder):
     assert batch.names == ["chip_10", "chip_2", "chip_33"]
     assert [line.split(": ", 1)[0] for line in batch.broken] == [f"Broken chip {folder / f'{n}.jpg'}" for n in "abc"]
     for path in folder.glob("chip_*"):
-        (folder / "a.jpg").joinpath(path.name).symlink_to(path)
-        path.rename(folder.with_name(path.name))
-    with pytest.raises(UserError, match=r"Broken chip .*a\.jpg/chip_10\.png"):  # chips in a folder of such a name
-        list(files_of(folder).batches(10))
+        path.rename(folder / "a.jpg" / path.name)
+    (batch,) = files_of(folder, skip_broken=True).batches(10)  # a folder of such a name may be one of chips
+    assert batch.names == ["chip_10", "chip_2", "chip_33"]
+    assert [line.split(": ", 1)[0] for line in batch.broken] == [f"Broken chip {folder / f'{n}.jpg'}" for n in "bc"]
 
 
 def test_a_name_that_is_no_text_is_refused_before_anything_is_run(folder):
