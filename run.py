@@ -117,14 +117,13 @@ def _tagging_of(workspace: Workspace, model: str, predictor: Predictor) -> Taggi
 )
 def export(workspace: Workspace, model: str, output: Path, file_format: str | None) -> None:
     """Put a trained model into one file, with its cuts, that `predict` takes without the workspace."""
-    from competition.common.files import check_writable
     from folds.score_store import ScoreStore
     from models.export.export import export as export_model
     from models.export.export import path_for
     from submissions.choose.cuts import better_cuts, cuts_of
 
     path = path_for(output, file_format)
-    check_writable(path)
+    workspace.check_output(path)
     report = export_model(workspace, ScoreStore.of(workspace), model, path, cuts_of(model, workspace))
     click.echo(report.text())
     if better := better_cuts(model, workspace):

@@ -23,13 +23,18 @@ Layout of a workspace:
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from competition.common.errors import UserError
+from competition.common.files import check_writable
 from competition.corrections import FILE as CORRECTIONS
 from competition.corrections import corrected
+from competition.index.causes import OTHER_SUFFIXES
 from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
@@ -39,6 +44,8 @@ from competition.tables.sample import SampleSubmission
 
 MADE_UP = "simulated_test_labels.csv"  # which `data simulate` leaves beside the tables
 RUNS, RESTARTED = "runs", "restarted"
+FOLDERS = ("data", "cache", RUNS, RESTARTED, "blends", "auto", "submissions", "mlruns", "downloads", "slurm")
+FILES = ("folds.csv", "folds.json", "optuna.db", "ledger.db", "ledger.json")
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,47 @@ class Workspace:
         """Whether data were prepared, as far as a look at the folder says."""
         return (self.data / "layout.json").is_file()
 
+    def check_output(self, path: Path, *given: Path) -> None:
+        """Refuse a file that a user names to be written, before the work, where it would cost another or cannot be.
+
+        Args:
+            path: of the file.
+            given: files, and folders of chips, that the verb reads or writes besides.
+
+        Raises:
+            UserError: as of `check_writable` and `check_not_kept`.
+        """
+        check_writable(path)
+        self.check_not_kept(path, *given)
+
+    def check_not_kept(self, path: Path, *given: Path) -> None:
+        """Refuse a file or folder to write that the workspace keeps, that is given, or that is a chip of a folder.
+
+        Args:
+            path: of it.
+            given: as of `check_output`; the data that were prepared are looked at too.
+
+        Raises:
+            UserError: if it is one of these, or a link to or in them.
+        """
+        root = _real(self.root)
+        for place in {_real(path), _real(path.parent) / path.name}:  # what a link leads to, and itself
+            top = place.relative_to(root).parts[:1] if place.is_relative_to(root) else ()
+            if any(name in (*FOLDERS, *FILES) or name.startswith(".") for name in top):
+                raise UserError(f"Cannot write {path}: the workspace keeps files of its own there. Give another path.")
+            is_picture = place.suffix.lower() in OTHER_SUFFIXES and os.path.lexists(place)
+            for one in map(_real, (*given, *self._delivered_files())):
+                if place == one or (is_picture and place.is_relative_to(one)):
+                    what = "the command is given it for something else" if place == one else f"it is a chip of {one}"
+                    raise UserError(f"Cannot write {path}: {what}. Give another path.")
+
+    def _delivered_files(self) -> Iterator[Path]:
+        """Yield the tables and the folders of chips that were prepared, wherever they lie; none if none were."""
+        with suppress(UserError):
+            yield from self.layout.tables.values()
+            for folders in self.layout.folders.values():
+                yield from folders
+
     @cached_property
     def layout(self) -> Layout:
         """Where the chips and tables are.
@@ -222,3 +270,8 @@ class Workspace:
         labelled = frozenset(self.labelled.image_names if shared else ())
         names = [chip for chip in self.layout.index(images, "test", labelled).chips if chip not in labelled]
         return SampleSubmission.of(names, self.competition)
+
+
+def _real(path: Path) -> Path:
+    """Return the absolute path without links; unlike `Path.resolve`, also of a link to itself."""
+    return Path(os.path.realpath(path))

@@ -82,7 +82,9 @@ def export_scores(workspace: Workspace, name: str, output: Path, test: Path | No
     """Write a model's or blend's out-of-fold and test scores to a file for `scores import`."""
     from submissions.members import exchange
 
+    workspace.check_output(output)
     if test is not None:
+        workspace.check_output(test, output)
         written = exchange.export_scores(name, test, workspace, split="test")
         click.echo(f"Wrote {test}: scores of {len(written.names):,} chips to predict.")
     written = exchange.export_scores(name, output, workspace, split="both" if test is None else "train")

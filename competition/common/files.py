@@ -32,7 +32,8 @@ LEFT = re.compile(rf"{re.escape(TEMPORARY)}([0-9a-f]{{8}})-(\d+)-\w+\.(.+)", re.
 # the week, the rest is for a machine that was asleep.
 SAFE_SECONDS = 7 * 24 * 3600
 LARGEST_TEXT = 1 << 24  # bytes of a file that a person writes
-LONGEST = 100  # characters of a name; most file systems take 255, and temporary names add some
+LONGEST = 100  # characters of a name; most file systems take 255 bytes, and temporary names add some
+ENDING = 50  # characters of a name that its temporary one ends in
 
 
 @contextmanager
@@ -40,19 +41,19 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it over `path` if the block succeeds.
 
     A reader sees the old file or the new one, never half of one. The temporary file is removed
-    when the block raises.
+    when the block raises. Of a link, the file that it leads to is replaced.
 
     Args:
         path: the final path; its folder is created.
 
     Raises:
-        UserError: if it is a folder.
+        UserError: if it is a folder, a device or a pipe.
     """
+    _check_ordinary(path)
+    path = _followed(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, where a file is written. Move it away, and run the same command again.")
-    # The whole name comes last, as some writers look at more than one suffix (.weights.h5).
-    descriptor, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent)
+    # The end of the name comes last, as some writers look at more than one suffix (.weights.h5).
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(), suffix=f".{path.name[-ENDING:]}", dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -72,17 +73,34 @@ def check_writable(path: Path) -> None:
     What dead processes left of the same file is removed.
 
     Raises:
-        UserError: if it is a folder, or its folder cannot be made or written to.
+        UserError: if it is none that a file can have: of a folder, a device or a pipe, too long, or out of reach.
     """
-    if path.is_dir():
-        raise UserError(f"Cannot write {path}: it is a folder. Give the path of a file.")
+    target = _followed(path).absolute()
     try:
-        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        _check_ordinary(path)
+        folder = next(folder for folder in target.parents if os.path.exists(folder))
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for name in target.relative_to(folder).parts:  # the system looks no further than a folder that is not there
+            with suppress(FileNotFoundError):
+                (folder / name).lstat()
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}. Give a path in a folder of yours.") from error
-    remove_leftovers(path.absolute().parent, path.name)
+    remove_leftovers(target.parent, target.name)
+
+
+def _followed(path: Path) -> Path:
+    """Return the path that a link leads to; any other as it is."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
+def _check_ordinary(path: Path) -> None:
+    """Refuse what is there and is no file."""
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+            raise UserError(f"Cannot write {path}: it is {what}. Give the path of a file.")
 
 
 @contextmanager
@@ -120,7 +138,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 def temporary_folder(path: Path) -> Path:
     """Make and return an empty folder beside `path`, of a name that says whose it is."""
-    return Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name}", dir=path.parent))
+    return Path(tempfile.mkdtemp(prefix=_prefix(), suffix=f".{path.name[-ENDING:]}", dir=path.parent))
 
 
 @contextmanager
@@ -143,7 +161,7 @@ def remove_leftovers(folder: Path, name: str = "") -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = LEFT.fullmatch(entry.name)
-            if found and name in ("", found[3]):
+            if found and name[-ENDING:] in ("", found[3]):
                 dead, path = is_dead(found[1], int(found[2])), Path(entry.path)
                 with suppress(OSError):
                     if dead or (dead is None and _idle_seconds(path) > SAFE_SECONDS):

@@ -32,11 +32,14 @@ class Naming:
         images: the rendering: suffixes, and the pattern of the names.
         ids: what an id is, as in `Tables`.
         suffixes: further ones that are taken.
+        with_odd: take also what is called like a chip and cannot be one, such as a link to nowhere, so that it is
+            found broken; beside chips also a folder.
     """
 
     images: ImageSet
     ids: Ids = "stem"
     suffixes: tuple[str, ...] = ()
+    with_odd: bool = False
 
     @property
     def is_deep(self) -> bool:
@@ -83,14 +86,20 @@ class Naming:
 
         The folders within are searched too where they are part of the names, or where no chip lies in `folder` itself.
         """
-        flat = 0
+        flat, odd = 0, list[tuple[str, str]]()
         if not self.is_deep:
-            for found in _files(folder):
-                if self.read(found[0]) is not None:
-                    flat += 1
-                    yield found
-        if not flat:
-            yield from (found for found in _walk(folder) if self.read(found[0]) is not None)
+            for entry in entries_of(folder):
+                if self.read(entry.name) is not None:
+                    if is_file(entry):
+                        flat += 1
+                        yield entry.name, entry.path
+                    elif self.with_odd:
+                        odd.append((entry.name, entry.path))
+        if flat:
+            yield from odd
+        else:
+            found = _walk(folder, with_odd=self.with_odd)
+            yield from (each for each in found if self.read(each[0]) is not None)
 
     def among(self, paths: Iterable[str]) -> list[str]:
         """Return those of the paths in a place, such as an object store, that `files_in` would yield of a folder."""
@@ -191,14 +200,7 @@ def _renamed(path: str, right_names: Mapping[str, str], suffixes: tuple[str, ...
     return folders + slash + (right if right.lower().endswith(suffixes) else right + os.path.splitext(name)[1])
 
 
-def _files(folder: Path | str) -> Iterator[tuple[str, str]]:
-    """Yield name and path of the files in a folder; what it holds is asked once, which knows the kind of each."""
-    for entry in entries_of(folder):
-        if is_file(entry):
-            yield entry.name, entry.path
-
-
-def _walk(folder: Path, inside: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+def _walk(folder: Path, inside: str = "", depth: int = 0, *, with_odd: bool = False) -> Iterator[tuple[str, str]]:
     """Yield the path within `folder`, and the whole path, of the files in it and in the folders within."""
     deeper = []
     for entry in entries_of(folder / inside if inside else folder):
@@ -206,5 +208,7 @@ def _walk(folder: Path, inside: str = "", depth: int = 0) -> Iterator[tuple[str,
             yield inside + entry.name, entry.path
         elif depth < DEEPEST and is_folder(entry):
             deeper.append(f"{inside}{entry.name}/")
+        elif with_odd and not is_folder(entry):
+            yield inside + entry.name, entry.path
     for each in deeper:
-        yield from _walk(folder, each, depth + 1)
+        yield from _walk(folder, each, depth + 1, with_odd=with_odd)

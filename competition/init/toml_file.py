@@ -66,6 +66,8 @@ def init(source: Path, output: Path | None, wishes: Wishes, *, force: bool = Fal
         raise UserError(f"No folder {source}. Give --from the folder that holds Kaggle's files.")
     if output is not None and output.suffix != ".toml":
         raise UserError(f"--output {output}: expected the name of a .toml file.")
+    if output is not None:
+        check_writable(output)
     with Listing.of(source) as listing:
         found = draft(listing, replace(wishes, output=output.stem) if output else wishes)
     path = output or Path(f"{found.called.name}.toml")

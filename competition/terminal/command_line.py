@@ -36,7 +36,13 @@ class Verbs(RichGroup):
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         """Return the context of a command, which knows the arguments as they were given."""
         given = list(args)
-        context = super().make_context(info_name, args, *more, **extra)
+        try:
+            context = super().make_context(info_name, args, *more, **extra)
+        except OSError as error:  # of --help or --version, before `invoke`
+            if isinstance(error, BrokenPipeError):
+                raise
+            _complain_of(error)
+            raise click.exceptions.Exit(1) from error
         context.meta.setdefault(GIVEN, given)  # the groups within share it
         return context
 
@@ -53,9 +59,7 @@ class Verbs(RichGroup):
         except OSError as error:  # a disk that is full, read-only or not ours
             if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise
-            named = f": {error.filename}" if error.filename else ""
-            advice = " Make room, and run the same command again." if error.errno in FULL else ""
-            _complain(f"{error.strerror or error}{named}.{advice}")
+            _complain_of(error)
             ctx.exit(1)
         except KeyboardInterrupt as stopped:
             said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."
@@ -82,6 +86,12 @@ class Verbs(RichGroup):
 
 def _complain(text: str) -> None:
     click.echo(f"{click.style('Error:', fg='red', bold=True)} {text}", err=True)
+
+
+def _complain_of(error: OSError) -> None:
+    named = f": {error.filename}" if error.filename else ""
+    advice = " Make room, and run the same command again." if error.errno in FULL else ""
+    _complain(f"{error.strerror or error}{named}.{advice}")
 
 
 class Words(click.ParamType):

@@ -78,13 +78,15 @@ def chips_in(where: Where, images: ImageSet, ids: Ids = "stem") -> Iterator[tupl
         An id, and the paths within `where` of its file, or of those of its bands in their order.
 
     Raises:
-        UserError: if there is no such folder, two files are of one id, or, at the end, no chip was in it, or one lacks
-            bands.
+        UserError: if there is no such folder, two files are of one id, a name is no text, or, at the end, no chip was
+            in it, or one lacks bands.
     """
-    naming = Naming(images, ids, SUFFIXES)
+    naming = Naming(images, ids, SUFFIXES, with_odd=True)
     num_chips, num_lacking, lacks, within = 0, 0, "", Counter[str]()
     for name, files in listed(_paths_in(where, naming), naming, _shown(where)):
         paths = tuple(path for path in files if path is not None)
+        if any(map(_is_no_text, paths)):  # and could not be written beside its scores
+            raise UserError(f"A chip in {_shown(where)} has a name that is no text: {paths[0]!a}. Rename it.")
         if len(paths) == len(files):
             yield name, paths
             num_chips += 1
@@ -106,6 +108,11 @@ def chips_in(where: Where, images: ImageSet, ids: Ids = "stem") -> Iterator[tupl
     if within.keys() != {"."} and "/" not in images.file:
         found = f"{counted(num_chips, 'chip')} in {counted(len(within), 'folder')} within {_shown(where)}"
         reporter.say(f"Found {found}: {first((f'{name} ({number:,})' for name, number in sorted(within.items())))}.")
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether the bytes of a name on a disk are none of UTF-8."""
+    return any("\ud800" <= mark <= "\udfff" for mark in name)
 
 
 def _paths_in(where: Where, naming: Naming) -> Iterable[str]:

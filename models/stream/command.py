@@ -66,7 +66,7 @@ def run_predict(
         on: where the work is done.
         cluster: the values of `Cluster`.
     """
-    _check_output(output, on)
+    _check_output(workspace, output, on, model, images)
     make = _predictor(workspace, model)
     predictor = make()
     tagging = tagging_of(predictor) if tagging_of else None
@@ -98,15 +98,17 @@ def _predictor(workspace: Workspace, model: str) -> Callable[[], Predictor]:
     return partial(predictor_in, replace(workspace, root=workspace.root.absolute()), model)
 
 
-def _check_output(output: str, on: str) -> None:
-    from competition.common.files import check_writable
+def _check_output(workspace: Workspace, output: str, on: str, model: str, images: str) -> None:
     from competition.remote.reaching import is_url
+    from models.export.export import is_file
     from models.stream.predict_on_ray import is_csv
 
-    if on == RAY and not is_csv(output):
+    is_folder, path = on == RAY and not is_csv(output), output.removeprefix("file://")
+    if not is_url(path):
+        given = [*([Path(model)] if is_file(model) else []), *([] if is_url(images) else [Path(images)])]
+        (workspace.check_not_kept if is_folder else workspace.check_output)(Path(path), *given)
+    elif is_folder:
         return
-    if not is_url(output):
-        check_writable(Path(output))
     elif output.count("/") < 3 or output.endswith("/"):  # a bucket, or a folder
         raise UserError(
             f"--output {output} names no file. Give the URL of one, such as {output.rstrip('/')}/scores.csv."

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, spelled
-from competition.common.files import check_writable, write_text
+from competition.common.files import write_text
 from competition.common.text import counted, day, now, readable
 from competition.workspace import Workspace
 from submissions.evidence import chips as worst
@@ -74,7 +74,7 @@ def write_report(
     """
     path = workspace.root / FILE if output is None else output
     for file in filter(None, (path, suspects)):
-        check_writable(file)
+        workspace.check_output(file)
     if suspects is not None and suspects.resolve() == path.resolve():
         raise UserError(f"--suspects is the file of the report, {path}. Give another one.")
     with threadpool_limits(1):  # threads of BLAS would wait for each other on small products

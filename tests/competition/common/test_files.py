@@ -62,6 +62,32 @@ def test_a_path_that_cannot_be_written_is_refused_and_nothing_is_made_of_one_tha
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_devices_and_pipes_are_no_files_to_write_and_what_a_link_leads_to_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for path in (tmp_path / "pipe", tmp_path / "null", Path("/dev/null")):
+        for refused in (check_writable, lambda path: write_text(path, "x")):
+            with pytest.raises(UserError, match=rf"Cannot write {path}: it is no ordinary file\."):
+                refused(path)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    (tmp_path / "link").symlink_to("store/file")
+    for text in ("one", "other"):  # it need not be there
+        check_writable(tmp_path / "link")
+        write_text(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "store/file").read_text() == text
+
+
+def test_the_longest_name_is_written_and_a_longer_one_refused_before(tmp_path: Path) -> None:
+    longest = tmp_path / f"{'ä' * 125}.csv"  # 254 bytes
+    check_writable(longest)
+    write_text(longest, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [longest.name]
+    for path in (tmp_path / f"{'a' * 300}.csv", tmp_path / "new" / f"{'a' * 300}.csv", tmp_path / ("a" * 300) / "b"):
+        with pytest.raises(UserError, match=r"Cannot write .*: File name too long\."):
+            check_writable(path)
+
+
 @pytest.mark.parametrize(("mask", "expected"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_files_get_the_permissions_of_an_ordinary_open(tmp_path: Path, mask: int, expected: int) -> None:
     before = os.umask(mask)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -133,3 +136,18 @@ def test_a_verb_of_a_group_is_named_where_it_is_given_without_it() -> None:
         assert result.exit_code == 2
         assert f"No such command '{words[0]}'. Did you mean {meant}?" in result.output
     assert "Did you mean" not in CliRunner().invoke(main, ["nothing"]).output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["completion", "bash"]])
+def test_a_full_disk_takes_no_help_and_one_line_says_so(words: list[str]) -> None:
+    from run import __file__ as script
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, script, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: No space left on device. Make room, and run the same command again.\n",
+    )

@@ -106,6 +106,34 @@ def test_an_output_that_cannot_be_written_is_named_before_the_work(prepared, tmp
     assert done.output.startswith(f"Error: Cannot write {output}: Not a directory.")
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("predict", "--model", "m.keras", "--images", ".", "--output"),
+        ("predict", "--model", "m.keras", "--images", ".", "--on", "ray", "--output"),
+        ("report", "--output"),
+        ("report", "--suspects"),
+        ("export", "--model", "tiny", "--output"),
+        ("scores", "export", "tiny", "--output"),
+        ("scores", "export", "tiny", "--output", "x.csv", "--test"),
+    ],
+)
+def test_no_verb_writes_what_it_is_given_or_what_the_workspace_keeps(prepared, tmp_path, monkeypatch, verb):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.keras").write_text("network")
+    (tmp_path / "c.jpg").write_text("chip")
+    outputs = {"runs/m/x.keras": "the workspace keeps files of its own there"}
+    outputs = {str(prepared / name): why for name, why in outputs.items()}
+    if verb[0] == "predict":
+        outputs |= {"m.keras": "the command is given it", "c.jpg": "it is a chip of", "file://./m.keras": "the command"}
+    for output, why in outputs.items():
+        done = CliRunner().invoke(run.main, [*verb, output, "--workspace", str(prepared)], catch_exceptions=False)
+        assert (done.exit_code, done.output.count("\n")) == (2, 1)
+        assert done.output.startswith(f"Error: Cannot write {output.removeprefix('file://./')}: {why}")
+    assert (tmp_path / "m.keras").read_text() + (tmp_path / "c.jpg").read_text() == "networkchip"
+    assert not (prepared / "runs/m").exists()
+
+
 @pytest.mark.parametrize(("dtype", "least"), [("uint8", 0), ("uint16", 0), ("int16", -32768), ("float32", -np.inf)])
 def test_chips_are_made_up_within_the_range_of_their_bands_and_of_their_type(dtype, least):
     inputs = Inputs(8, ("VV", "VH"), (-40_000.0, 0.0), (0.0, 200.0))

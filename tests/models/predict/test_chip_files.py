@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Event
 
@@ -132,6 +133,27 @@ def test_grey_pictures_are_read_as_in_training_and_counted(folder, mode):
     (batch,) = files.batches(8)
     np.testing.assert_array_equal(batch.chips[1], np.repeat(np.asarray(grey)[:, :, None], 3, axis=2))
     assert files.remarks() == ["Grey pictures, which are read as colours, as in training: 1 of 3 chips."]
+
+
+def test_what_is_called_like_a_chip_and_cannot_be_one_is_broken(folder):
+    (folder / "a.jpg").mkdir()
+    (folder / "b.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(folder / "c.jpg")
+    (folder / "notes.txt").symlink_to("nowhere.txt")
+    (batch,) = files_of(folder, skip_broken=True).batches(10)
+    assert batch.names == ["chip_10", "chip_2", "chip_33"]
+    assert [line.split(": ", 1)[0] for line in batch.broken] == [f"Broken chip {folder / f'{n}.jpg'}" for n in "abc"]
+    for path in folder.glob("chip_*"):
+        path.rename(folder / "a.jpg" / path.name)
+    (batch,) = files_of(folder, skip_broken=True).batches(10)  # a folder of such a name may be one of chips
+    assert batch.names == ["chip_10", "chip_2", "chip_33"]
+    assert [line.split(": ", 1)[0] for line in batch.broken] == [f"Broken chip {folder / f'{n}.jpg'}" for n in "bc"]
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_run(folder):
+    (folder / "chip_2.png").rename(folder / os.fsdecode(b"\xff\xfe.png"))
+    with pytest.raises(UserError, match=r"has a name that is no text: '\\udcff\\udcfe\.png'\. Rename it\.$"):
+        list(chips_in(folder, JPG))
 
 
 def test_a_line_says_in_which_folders_chips_were_found_if_these_are_several(folder, lines):
