@@ -83,6 +83,14 @@ def set_seed(seed: int) -> None:
         keras.utils.set_random_seed(seed)
 
 
+def seed_backend(seed: int) -> None:
+    """Seed the backend's own generator, if it has one: dropout goes by torch's, in Keras' layers too."""
+    import keras
+
+    if keras.backend.backend() == "torch":
+        importlib.import_module("torch").manual_seed(seed)
+
+
 def _is_open(descriptor: int) -> bool:
     try:
         os.fstat(descriptor)

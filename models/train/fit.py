@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from competition.common.interrupts import check, deferred
 from competition.common.progress import reporter
 from folds.alone import model_and_fold
-from models.backend.devices import backend_name
+from models.backend.load import seed_backend
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples
 from models.networks.monitor import KEY
@@ -126,8 +125,7 @@ def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     for number, layer in enumerate(layers):
         state = np.random.SeedSequence([seed, number, epoch]).generate_state(2).astype(np.int64)
         layer.seed_generator.state.assign(state % 2**31)
-    if backend_name() == "torch":  # where dropout goes by torch's own generator, in Keras' layers too
-        importlib.import_module("torch").manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+    seed_backend(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
 def _line(epoch: Epoch, epochs: int, metric: str, better: bool) -> str:

@@ -16,7 +16,7 @@ BACKENDS = re.compile(r"\b(tensorflow|jax|torch)\b")
 # What runs networks elsewhere, or writes them for elsewhere, knows which backend it can take them from.
 NAMED_IN = {
     *(f"backend/{name}.py" for name in ("devices", "load", "made", "runners")),
-    "export/formats.py",
+    *(f"foreign/{name}.py" for name in ("backbone", "modules", "weights")),
     "backend/onnx_graph.py",
     "graphs/timm_source.py",
 }

@@ -70,7 +70,8 @@ def test_the_recipe_of_another_run_makes_room_for_its_own(trained, capsys):
     assert [looked.state for looked in artefacts_of(trained) if looked.path == path] == ["damaged"]
     assert read_recipe(trained, "tiny") == tiny_recipe()
     assert path.read_bytes() == before
-    assert "is not the recipe that the folds of 'tiny' were made with. It is written again" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "is not the recipe that the folds of 'tiny' were made with. It is written again" in said.out + said.err
 
 
 def test_a_recipe_with_which_nothing_was_made_is_begun_anew(trained):

@@ -7,11 +7,12 @@ import shutil
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.alone import alone
 from folds.assign import assign_folds
 from folds.score_store import ScoreStore
-from models.runs.folders import EXTRACTOR, RECIPE
+from models.runs.folders import EXTRACTOR, FORMAT, JOB, RECIPE, VALUES, read_job
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.status import status_of
@@ -35,9 +36,12 @@ def finish(again: Restart, *folds: int, text: str = "new") -> None:
     source = again.workspace.root / "finished"
     if not source.exists():
         shutil.copytree(again.old, source)
+    values = read_recipe(again.beside, again.model).to_dict()
     for fold in folds:
         shutil.copytree(source / f"fold{fold}", again.new / f"fold{fold}", dirs_exist_ok=True)
         (again.new / f"fold{fold}" / "mark").write_text(text)
+        job = again.new / f"fold{fold}" / JOB
+        write_record(job, {**read_job(job.parent), VALUES: values}, version=FORMAT)
 
 
 def marked(again: Restart) -> list[int]:
