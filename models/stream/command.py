@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -52,7 +52,7 @@ def run_predict(
     output: str,
     skip_broken: bool = False,
     on: str = HERE,
-    **cluster: str | int | None,
+    **cluster: Any,
 ) -> None:
     """Score chips, here or on a Ray cluster, and show what was written.
 
@@ -74,7 +74,7 @@ def run_predict(
         from models.stream.deal import Cluster
         from models.stream.predict_on_ray import predict_on_ray
 
-        reached = Cluster(**cluster)  # type: ignore[arg-type]
+        reached = Cluster(**cluster)
         click.echo(predict_on_ray(make, images, output, reached, skip_broken=skip_broken, tagging=tagging).text())
         return
     from models.predict.predictor import predict_chips
