@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from competition.landscape.plane import TILE, Points, Tile, Waves, meets, stream
+from competition.landscape.plane import TILE, Points, Tile, Waves, stream
 from competition.landscape.rivers import CREEK, RIVER, Course, Rivers
 from competition.landscape.roads import Roads
 from competition.landscape.sites import Sites
@@ -19,6 +19,9 @@ from competition.simulator.render import grow_forest
 from competition.simulator.scene import pick, shade
 from competition.simulator.scenery import PAINTERS, lay_fields
 
+# In which one covers the other: as in chips, but that rivers run through bare ground too.
+UNDER_WATER = ("cultivation", "slash_burn", "bare_ground")
+ORDER = sorted(PAINTERS, key=lambda label: label not in UNDER_WATER)
 FAR = 0.6  # chip widths from a river at which it no longer shows
 VALLEY = (0.155, 0.215, 0.140, 0.40)
 MARSH = np.array((1.04, 1.10, 1.08, 1.12), np.float32)
@@ -58,7 +61,7 @@ def draw_ground(land: Land, column: int, row: int) -> Tile:
     water = _distance_to_water(tile, courses)
     _grow(tile, courses, water)
     _till(land, tile, water)
-    for label in PAINTERS:
+    for label in ORDER:
         if label == "water":
             _pour(land, tile, [course for course in courses if course.order != CREEK])
         elif label == "road":
@@ -106,8 +109,8 @@ def _till(land: Land, tile: Tile, water: Floats) -> None:
     layer, any_field = Layer(TILE), False
     for _, fields in land.sites.fields(tile.box, land.later):
         for field in fields:
-            if meets(field.corners, tile.box):
-                layer.polygon(tile.on_sheet(field.corners), field.colour)
+            if field.meets(tile.box):
+                layer.polygon(tile.on_sheet(field.points), field.colour)
                 any_field = True
     if any_field:
         lay_fields(tile, layer, stream(tile.seed, "fields"), np.clip((water - 0.045) / 0.015, 0, 1))
@@ -115,18 +118,24 @@ def _till(land: Land, tile: Tile, water: Floats) -> None:
 
 def _pour(land: Land, tile: Tile, courses: list[Course]) -> None:
     """Pour the water, with bars of sand on the inner side of the bends of rivers."""
-    near = [course for course in courses if meets(course.points, tile.box, 0.3)]
+    near = [course for course in courses if course.meets(tile.box, 0.3)]
     if not near:
         return
     layer, rng = Layer(TILE), stream(tile.seed, "water")
     sand = pick((SAND,), rng)
-    colours = {course.key: pick(WATERS, stream(tile.seed, "colour", course.key[0]), 0.06) for course in near}
+    colours = {course.key: _colour(tile.seed, course) for course in near}
     for course in near:
         if course.order == RIVER:
             _lay_bars(tile, layer, course, sand)
-    for course in near:
+    for course in sorted(near, key=lambda course: -course.order):
         ribbon(tile, layer, course.points, course.half, colours[course.key])
     tile.forest *= 1 - layer.lay_onto(tile.image, shade(tile.noise("broad", rng), 0.03))
+
+
+def _colour(seed: int, course: Course) -> Colour:
+    """Return the colour of a river's water; many a tributary brings its own."""
+    own = course.order != RIVER and stream(seed, "own colour", *course.key).random() < 0.4
+    return pick(WATERS, stream(seed, "colour", *(course.key if own else course.key[:1])), 0.06)
 
 
 def _lay_bars(tile: Tile, layer: Layer, course: Course, sand: Colour) -> None:
@@ -134,8 +143,8 @@ def _lay_bars(tile: Tile, layer: Layer, course: Course, sand: Colour) -> None:
     way = np.gradient(course.points, axis=0)
     turn = np.gradient(np.unwrap(np.arctan2(way[:, 1], way[:, 0]))) / np.hypot(*way.T)
     inwards = np.stack((-way[:, 1], way[:, 0]), axis=1) / np.hypot(*way.T)[:, None] * np.sign(turn)[:, None]
-    sharp = np.clip((np.abs(turn) - 1.1) / 1.5, 0, 1)
-    ribbon(tile, layer, course.points + inwards * (0.55 * course.half)[:, None], 0.62 * course.half * sharp, sand)
+    sharp = np.clip((np.abs(turn) - 0.7) / 1.5, 0, 1)
+    ribbon(tile, layer, course.points + inwards * (0.6 * course.half)[:, None], 0.75 * course.half * sharp, sand)
 
 
 def ribbon(tile: Tile, layer: Layer, points: Points, half: Points, colour: Colour) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
@@ -30,6 +30,24 @@ def stream(seed: int, what: str, *place: int) -> Rng:
     return np.random.default_rng((seed, zlib.crc32(what.encode()), *(2 * k if k >= 0 else -2 * k - 1 for k in place)))
 
 
+class Line:
+    """Something that lies along points (num_points, 2)."""
+
+    points: Points
+
+    @cached_property
+    def bounds(self) -> tuple[float, ...]:
+        """Its left, upper, right and lower end."""
+        return (*self.points.min(axis=0).tolist(), *self.points.max(axis=0).tolist())
+
+    def meets(self, box: Box, margin: float = 0.0) -> bool:
+        """Return whether the rectangle around it, with a margin, meets a box."""
+        left, top, right, bottom = self.bounds
+        return (
+            left - margin < box[2] and right + margin > box[0] and top - margin < box[3] and bottom + margin > box[1]
+        )
+
+
 class Waves:
     """A value that changes slowly along a line or over the plane, mean 0 and standard deviation 1: a sum of sines.
 
@@ -48,9 +66,9 @@ class Waves:
 
     def __call__(self, x: ArrayLike, y: ArrayLike = 0.0) -> NDArray[np.float64]:
         """Return the values at places, broadcast against each other."""
-        x, y = np.asarray(x, float), np.asarray(y, float)
-        total = sum(np.sin(right * x + down * y + phase) for right, down, phase in self._waves.T)
-        return np.asarray(total * np.sqrt(2 / self._waves.shape[1]))
+        right, down, phase = self._waves
+        x, y = np.asarray(x, float)[..., None], np.asarray(y, float)[..., None]
+        return np.asarray(np.sin(right * x + down * y + phase).sum(axis=-1) * np.sqrt(2 / len(phase)))
 
 
 def _corner_weights() -> Floats:
@@ -64,7 +82,7 @@ def _corner_weights() -> Floats:
 
 
 _CORNERS = _corner_weights()
-_SPREAD = np.maximum(0, 1 - np.abs((np.arange(TILE)[:, None] + 0.5) / MESH - np.arange(TILE // MESH + 1)))
+_SHARES = ((np.arange(MESH) + 0.5) / MESH).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -107,16 +125,17 @@ class Square:
     def hills(self, rng: Rng) -> tuple[Floats, Floats, float]:
         """Return hills, as a texture, how steeply they rise towards the light, and the standard deviation of that."""
         salt, step = int(rng.integers(2**31)), max(1, self.size // 64)
-        slope = self._texture("fractal", salt) - self._texture("fractal", salt, shift=step)
-        return self._texture("fractal", salt), slope, _spread_of_slopes(self.size, step)
+        hills = self._texture("fractal", salt)
+        return hills, hills - self._texture("fractal", salt, shift=step), _spread_of_slopes(self.size, step)
 
     def _texture(self, kind: str, salt: int, shift: int = 0) -> Floats:
         """Mix the textures that hang on the four corners; each square at a corner shows its part of the same one."""
-        total = np.zeros((TILE, TILE), np.float32)
+        total, part = np.zeros((TILE, TILE), np.float32), np.empty((TILE, TILE), np.float32)
         for down, right in product((0, 1), repeat=2):
             rng = stream(self.seed, kind, salt, self.column + right, self.row + down)
             field = noise(kind, TILE, rng, self.size)
-            total += _CORNERS[down, right] * (np.roll(field, (shift, shift), axis=(0, 1)) if shift else field)
+            field = np.roll(field, (shift, shift), axis=(0, 1)) if shift else field
+            total += np.multiply(_CORNERS[down, right], field, out=part)
         return total
 
     def mesh(self) -> tuple[Points, Points]:
@@ -126,7 +145,9 @@ class Square:
 
     def spread(self, values: NDArray[np.floating]) -> Floats:
         """Return values of the mesh (n, n) at each pixel (TILE, TILE)."""
-        return np.asarray(_SPREAD @ values @ _SPREAD.T, np.float32)
+        mesh = values.astype(np.float32)
+        wide = (mesh[:, :-1, None] + np.diff(mesh, axis=1)[..., None] * _SHARES).reshape(len(mesh), TILE)
+        return (wide[:-1, None] + np.diff(wide, axis=0)[:, None] * _SHARES[:, None]).reshape(TILE, TILE)
 
     def on_sheet(self, points: Points) -> Points:
         """Return places as a `Layer` of the square takes them, which spans 0 to 1."""
@@ -147,10 +168,3 @@ class Tile(Square, Ground):
 def box_of(left: int, top: int, width: int, height: int, scale: float) -> Box:
     """Return the rims of a window that is given in pixels."""
     return left / scale, top / scale, (left + width) / scale, (top + height) / scale
-
-
-def meets(points: Points, box: Box, margin: float = 0.0) -> bool:
-    """Return whether the rectangle around points, with a margin, meets a box."""
-    left, top = points.min(axis=0) - margin
-    right, bottom = points.max(axis=0) + margin
-    return bool(left < box[2] and right > box[0] and top < box[3] and bottom > box[1])

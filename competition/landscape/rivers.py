@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competition.landscape.plane import Box, Points, Waves, meets, stream
+from competition.landscape.plane import Box, Line, Points, Waves, stream
 
 Floats64 = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ RIVER, TRIBUTARY, CREEK = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class Course(Line):
     """The course of running water, or a piece of it.
 
     Attributes:
@@ -90,10 +90,14 @@ class Rivers:
         """Return points (..., 2) of the plane from the frame of the rivers."""
         return (np.stack(np.broadcast_arrays(t, c), axis=-1) - self._origin) @ self._turn
 
+    def frame(self, points: Points) -> Points:
+        """Return t and c (..., 2) of points of the plane."""
+        return points @ self._turn.T + self._origin
+
     def span(self, box: Box, margin: float) -> Box:
         """Return the least and greatest t and c, as (t, c, t, c), of a box with a margin."""
         left, top, right, bottom = box
-        corners = np.array(((left, top), (left, bottom), (right, top), (right, bottom))) @ self._turn.T + self._origin
+        corners = self.frame(np.array(((left, top), (left, bottom), (right, top), (right, bottom))))
         low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
         return low[0], low[1], high[0], high[1]
 
@@ -139,7 +143,7 @@ class Rivers:
             first, last = math.floor((low_t - 1) / JOINING), math.ceil((high_t + LONGEST) / JOINING)
             for side in (-1, 1):
                 for k in range(first, last + 1):
-                    yield from (course for course in self.joining(n, side, k) if meets(course.points, box, margin))
+                    yield from (course for course in self.joining(n, side, k) if course.meets(box, margin))
 
     def between(self, low_t: float, low_c: float, high_t: float, high_c: float) -> range:
         """Return the numbers of the rivers whose course may lie in a range of the frame."""
@@ -174,7 +178,7 @@ def _branch(
     aside = grown * (0.2 * (wander(way) - wander(0.0)) + 0.17 * bend * np.sin(phase))
     along = way - 0.07 * bend * grown * np.sin(2 * phase)
     points = start + along[:, None] * ahead + aside[:, None] * np.array((-ahead[1], ahead[0]))
-    return Course(key, order, points, half * (1 - 0.7 * way / length))
+    return Course(key, order, points, half * (1 - 0.93 * (way / length) ** 1.5))
 
 
 def _creeks(tributary: Course, rng: np.random.Generator) -> Iterator[Course]:

@@ -14,19 +14,19 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competition.landscape.plane import Box, Points, Waves, meets, stream
+from competition.landscape.plane import Box, Line, Points, Waves, stream
 from competition.landscape.rivers import Floats64, Rivers
 
 BETWEEN_HIGHWAYS = 10.0
 BETWEEN_SIDE_ROADS = 1.7
-BETWEEN_VILLAGES = 4.0  # along a river
+BETWEEN_VILLAGES = 3.6  # along a river
 STEP = 0.075  # between points, as far apart as those of a chip's roads
 LONGEST = 4.4  # side road
 WIDE, MIDDLE, NARROW = 0.0085, 0.006, 0.0045  # half the width of a highway, a road to a village, a side road
 
 
 @dataclass(frozen=True, eq=False)
-class Road:
+class Road(Line):
     """A road, or a piece of it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Roads:
 
     def settled(self, place: Points) -> float:
         """Return how settled the land is at a place (x, y), in (0, 1)."""
-        return float(1 / (1 + np.exp(-0.8 - 1.1 * self._settled(*place))))
+        return float(1 / (1 + np.exp(-1.3 - 1.1 * self._settled(*place))))
 
     def _make_highway(self, m: int) -> tuple[float, Waves, float]:
         rng = stream(self.seed, "highway", m)
@@ -98,15 +98,15 @@ class Roads:
         low_t, low_c, high_t, high_c = self.rivers.span(box, margin)
         for m in self.highways(low_t - LONGEST, high_t + LONGEST):
             c = np.arange(math.floor(low_c / STEP), math.ceil(high_c / STEP) + 1) * STEP
-            points = self.rivers.place(self.highway_at(m, c), c)
-            if meets(points, box, margin):
-                yield Road((HIGHWAY, m), points, WIDE, len(points))
+            highway = Road((HIGHWAY, m), self.rivers.place(self.highway_at(m, c), c), WIDE, len(c))
+            if highway.meets(box, margin):
+                yield highway
             for k in self.junctions(low_c - 1, high_c + 1):
                 for side in (-1, 1):
-                    if (road := self.side_road(m, side, k)) and meets(road.points, box, margin):
+                    if (road := self.side_road(m, side, k)) and road.meets(box, margin):
                         yield road
         for village in self.villages(box, margin + BETWEEN_HIGHWAYS):
-            if meets(village.road.points, box, margin):
+            if village.road.meets(box, margin):
                 yield village.road
 
     def highways(self, low_t: float, high_t: float) -> range:
@@ -147,7 +147,7 @@ class Roads:
         """Return the village in stretch `k` of a river, at a bend that comes close to the land of its side."""
         rng = stream(self.seed, "village", n, k)
         bends = list(self.rivers.apexes(n, k * BETWEEN_VILLAGES, (k + 1) * BETWEEN_VILLAGES))
-        if not bends or rng.random() < 0.3:
+        if not bends or rng.random() < 0.15:
             return None
         river = self.rivers.river(n)
         _, t, side = max(bends, key=lambda bend: float(river.strength(bend[1])))

@@ -14,7 +14,7 @@ from itertools import chain, product
 
 import numpy as np
 
-from competition.landscape.plane import Box, Points, meets, stream
+from competition.landscape.plane import Box, Line, Points, stream
 from competition.landscape.rivers import TRIBUTARY, Course, Rivers
 from competition.landscape.roads import HIGHWAY, SIDE, VILLAGE, Road, Roads, Village
 from competition.simulator.palette import FIELDS
@@ -31,22 +31,27 @@ AT_ENDS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Site:
+class Site(Line):
     """A place where a painter of chips paints; see `competition.simulator.scenery`.
 
     Attributes:
         label: what is painted.
         key: which one it is; its numbers are the painter's chance.
-        place: its middle (x, y).
+        points: its middle, (1, 2).
         line: points (num_points, 2) of the road that houses stand on, or of the river that is dug up.
         late: there at the later date only; None is at the earlier only.
     """
 
     label: str
     key: tuple[int, ...]
-    place: Points
+    points: Points
     line: Points
     late: bool | None = False
+
+    @property
+    def place(self) -> Points:
+        """Its middle (x, y)."""
+        return self.points[0]
 
     def there(self, later: bool) -> bool:
         """Return whether it is there at a date."""
@@ -54,10 +59,10 @@ class Site:
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
-    """A field or pasture along a road: its corners (4, 2), its colour, and whether it is there at the later date only."""
+class Field(Line):
+    """A field or pasture along a road: its corners, its colour, and whether it is there at the later date only."""
 
-    corners: Points
+    points: Points
     colour: Points
     late: bool
 
@@ -84,7 +89,7 @@ class Sites:
     def near(self, box: Box, later: bool) -> Iterator[Site]:
         """Yield what is there at a date and may reach into a box, in an order that is the same from everywhere."""
         found = chain.from_iterable(self._parents(box))
-        there = (site for site in found if site.there(later) and meets(site.place[None], box, 0.5))
+        there = (site for site in found if site.there(later) and site.meets(box, 0.5))
         yield from sorted(there, key=lambda site: (site.label, site.key))
 
     def fields(self, box: Box, later: bool) -> Iterator[tuple[Road, list[Field]]]:
@@ -116,7 +121,7 @@ class Sites:
         rng, key, line = stream(self.seed, "at road", *road.key), road.key, road.points
         found = []
         if rng.random() < 0.22:
-            found.append(Site("habitation", key, line[min(4, len(line) - 2)], line))
+            found.append(Site("habitation", key, line[min(4, len(line) - 2)][None], line))
         for number, (label, chance, ahead, aside) in enumerate(AT_ENDS):
             # What is burnt is a field later, and the fire has gone on to where the road ends then.
             for late in (None, True) if label in SEASONAL else (bool(rng.random() < 0.25),):
@@ -125,19 +130,19 @@ class Sites:
                 way = way / np.hypot(*way)
                 place = line[end] + ahead * way + aside * np.array((-way[1], way[0])) + rng.normal(0, 0.07, 2)
                 if rng.random() < chance:
-                    found.append(Site(label, (*key, number, int(bool(late))), place, line, late))
+                    found.append(Site(label, (*key, number, int(bool(late))), place[None], line, late))
         return tuple(found)
 
     def _at_village(self, village: Village) -> tuple[Site, ...]:
         """Houses along the road, a trodden place, and plots of shifting cultivation around."""
         rng, key, line = stream(self.seed, "at village", *village.key), village.key, village.road.points
         at = min(3, len(line) - 2)
-        found = [Site("habitation", key, line[at], line)]
+        found = [Site("habitation", key, line[[at]], line)]
         if rng.random() < 0.6:
-            found.append(Site("bare_ground", key, line[at] + rng.normal(0, 0.25, 2), line))
+            found.append(Site("bare_ground", key, line[[at]] + rng.normal(0, 0.25, 2), line))
         for number in range(int(rng.integers(2, 5))):
             angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.2)
-            place = line[0] + far * np.array((np.cos(angle), np.sin(angle)))
+            place = line[[0]] + far * np.array((np.cos(angle), np.sin(angle)))
             found.append(Site("cultivation", (*key, number), place, line, bool(rng.random() < 0.3)))
             if rng.random() < 0.5:
                 late = True if rng.random() < 0.5 else None
@@ -153,7 +158,7 @@ class Sites:
         line = self.rivers.place(self.roads.highway_at(m, c), c)
         size = int(rng.integers(1, 5))
         return tuple(
-            Site("habitation", (m, n, number), line[20 + 4 * number], line, number > 2) for number in range(size)
+            Site("habitation", (m, n, number), line[[20 + 4 * number]], line, number > 2) for number in range(size)
         )
 
     def _at_tributary(self, course: Course) -> tuple[Site, ...]:
@@ -161,13 +166,17 @@ class Sites:
         rng = stream(self.seed, "at tributary", *course.key)
         if rng.random() > 0.34 or len(course.points) < 60:
             return ()
-        step = 22  # between pits, in points of the course
-        first = int(rng.integers(15, max(16, len(course.points) // 2)))
-        count = min(int(rng.integers(2, 6)), (len(course.points) - first) // step)
-        old, late = int(rng.integers(1, 4)), rng.random() < 0.35
+        step = 15  # between pits, in points of the course
+        first = int(rng.integers(24, max(25, len(course.points) // 2)))
+        pits = np.arange(first, len(course.points) - 5, step)[: int(rng.integers(3, 9))]
+        t = self.rivers.frame(course.points[pits])
+        # Nobody digs up the highway, or the town on it.
+        free = np.min([np.abs(t[:, 0] - self.roads.highway_at(m, t[:, 1])) for m in self.roads.highways(*t[[0, 0], 0])], 0)
+        old, late = int(rng.integers(2, 6)), bool(rng.random() < 0.35)
         return tuple(
-            Site("artisinal_mine", (*course.key, k), course.points[first + k * step], course.points, late or k >= old)
-            for k in range(count)
+            Site("artisinal_mine", (*course.key, k), course.points[[pit]], course.points, late or k >= old)
+            for k, pit in enumerate(pits.tolist())
+            if free[k] > 1.1
         )
 
     def _in_square(self, column: int, row: int) -> tuple[Site, ...]:
@@ -176,9 +185,9 @@ class Sites:
         for label, chance in (("blow_down", 0.3), ("blooming", 0.4), ("selective_logging", 0.12)):
             for late in (None, True) if label in SEASONAL else (False,):
                 rng = stream(self.seed, label, column, row, int(bool(late)))
-                place = (np.array((column, row)) + rng.uniform(0, 1, 2)) * SQUARE
+                place = (np.array(((column, row),)) + rng.uniform(0, 1, 2)) * SQUARE
                 if rng.random() < chance:
-                    found.append(Site(label, (column, row, int(bool(late))), place, place[None], late))
+                    found.append(Site(label, (column, row, int(bool(late))), place, place, late))
         return tuple(found)
 
     def _fields_of(self, road: Road) -> tuple[Field, ...]:
@@ -191,7 +200,7 @@ class Sites:
             at = int(rng.integers(0, 3))
             while (end := at + int(rng.integers(3, 7))) < len(road.points):
                 depths, chance = rng.uniform(0.25, 0.8, 2), rng.random()
-                share = 0.45 + 0.5 * settled - 0.35 * at / len(road.points)
+                share = 0.55 + 0.45 * settled - 0.4 * at / len(road.points)
                 late = chance > share or end > road.old
                 if chance < share + 0.2:
                     found += _plots(road.points[[at, end]], side * normal[[at, end]], depths, rng, late)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import gaussian_filter
 
-from competition.landscape.ground import Land
+from competition.landscape.ground import UNDER_WATER, Land
 from competition.landscape.plane import MESH, TILE, Box, box_of
 from competition.landscape.rivers import CREEK, Course
 from competition.landscape.sites import Site
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 SHEET = 8  # tiles of a side of what is described at once; polygons end at its rims
 CELLS = TILE // MESH  # of a tile's side, in which forest and sky are described
-COVERED, SCATTERED, VEILED = 0.9, 0.02, 0.35  # share of cloud, of cloud, and of haze from which a label is given
-AROUND = 7  # cells of a side over which the share of cloud is taken
+COVERED, SCATTERED, VEILED = 0.8, 0.02, 0.35  # share of cloud, of cloud, and of haze from which a label is given
+AROUND = 2.5  # cells: standard deviation of the surroundings over which the share of cloud is taken
 # How far, in chip widths, what lies apart belongs to one thing, such as the houses of a village.
 JOINED = {
-    "artisinal_mine": 0.05, "blooming": 0.08, "habitation": 0.05, "selective_logging": 0.06, "blow_down": 0.03,
+    "artisinal_mine": 0.05, "habitation": 0.05, "blow_down": 0.03,
 }  # fmt: skip
+SLIVER = 0.002
+STREWN = ("blooming", "selective_logging")  # single trees or tracks, of which the forest between is a part
 
 
 class Overview:
@@ -44,7 +46,7 @@ class Overview:
     def labels(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Yield the labels of forest and sky, and the cells that carry each; of the sky's, each cell has one."""
         forest, cloud, haze = self.seen
-        share = uniform_filter(cloud, AROUND, mode="nearest")
+        share = gaussian_filter(cloud, AROUND, mode="nearest")
         cloudy, partly = share > COVERED, share > SCATTERED
         veiled = haze > VEILED
         yield "primary", forest > 0.5
@@ -88,21 +90,26 @@ def _parts(shape: Geometry) -> Iterator[Geometry]:
 
 
 def _shapes(land: Land, box: Box) -> Iterator[tuple[str, Geometry]]:
-    """Yield what was drawn from lines, corners and stamps, whole."""
+    """Yield what was drawn from lines, corners and stamps, whole, and all of a label as one."""
     import shapely
 
     courses = (course for course in land.rivers.near(box) if course.order != CREEK)
     water = shapely.union_all([piece for course in courses for piece in _ribbon(course)])
     yield "water", water
-    for road, fields in land.sites.fields(box, land.later):
-        if fields:
-            cleared = shapely.union_all([shapely.convex_hull(shapely.multipoints(field.corners)) for field in fields])
-            yield "agriculture", shapely.difference(cleared, water)
+    fields = [field for _, found in land.sites.fields(box, land.later) for field in found]
+    cleared = [shapely.convex_hull(shapely.multipoints(field.points)) for field in fields]
+    # Neighbours that were measured one by one leave slivers between them.
+    joined = shapely.buffer(shapely.union_all(shapely.buffer(cleared, SLIVER, join_style="mitre")), -SLIVER)
+    yield "agriculture", shapely.difference(joined, water)
     roads = [road for road in land.roads.near(box) if len(road.at(land.later)) > 1]
     lines = [shapely.buffer(shapely.linestrings(road.at(land.later)), road.half) for road in roads]
     yield "road", shapely.union_all(lines)
+    found: dict[str, list[Geometry]] = {}
     for site in land.sites.near(box, land.later):
-        yield site.label, outline(land, site)
+        found.setdefault(site.label, []).append(outline(land, site))
+    for label, outlines_of in found.items():
+        shape = shapely.union_all(outlines_of)
+        yield label, shapely.difference(shape, water) if label in UNDER_WATER else shape
 
 
 def _ribbon(course: Course) -> Iterator[Geometry]:
@@ -120,9 +127,11 @@ def outline(land: Land, site: Site) -> Geometry:
 
     stamp, reach = land.stamps.of(site), JOINED.get(site.label, 0.015)
     origin, scale = np.array((stamp.left, stamp.top)), land.scale
-    covered = [shapely.transform(shape, lambda xy: (xy + origin) / scale) for shape in outlines(stamp.opacity > 0.2)]
-    closed = shapely.buffer(shapely.buffer(shapely.union_all(covered), reach, quad_segs=4), 0.005 - reach, quad_segs=4)
-    return shapely.simplify(closed, 0.004)
+    steps = [shapely.transform(shape, lambda xy: (xy + origin) / scale) for shape in outlines(stamp.opacity > 0.2)]
+    covered = shapely.simplify(shapely.union_all(steps), 1.2 / scale)
+    if site.label in STREWN:
+        return shapely.concave_hull(covered, ratio=0.5)
+    return shapely.buffer(shapely.buffer(covered, reach, quad_segs=2), 0.003 - reach, quad_segs=2)
 
 
 def outlines(cells: NDArray[np.bool_]) -> list[Geometry]:
