@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from competition.common.errors import UserError
-from competition.scenes.imports import import_map
+from competition.gdal.imports import import_map
 from competition.spec.images import ImageSet, image_key
 
 SPAN = 50.0  # pixels to either side of the centre over which a pixel's size is measured

@@ -21,8 +21,8 @@ from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_json
 from competition.scenes.grid import Grid
 from competition.scenes.ground import Affine, metres_of_pixels
-from competition.scenes.imports import import_map
-from competition.scenes.sources import Source, opened, unreadable
+from competition.gdal.imports import import_map
+from competition.gdal.sources import opened, unreadable
 from competition.spec.base import Frozen, Text
 from competition.spec.load import describe
 
@@ -202,9 +202,7 @@ class ScoreRaster:
 
 def _scored_in(text: str, path: Path) -> Scored:
     if not text or len(text) > LARGEST_TAG:
-        raise UserError(
-            f"{path} is no score raster of this toolkit.", command="scene predict --scene SCENE --output DIR"
-        )
+        raise UserError(f"{path} is no score raster.", command="scene predict --scene SCENE --output DIR")
     try:
         content = json.loads(text)
         if content.pop("format", None) != FORMAT:

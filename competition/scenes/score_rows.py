@@ -34,7 +34,7 @@ from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 from competition.common.text import first
 from competition.scenes.grid import mean_over_cells
-from competition.scenes.imports import gdal
+from competition.gdal.imports import gdal
 from competition.scenes.scene import Scene
 from competition.scenes.score_raster import BLOCK, FILE, FORMAT, RECORD, TAG, Scored
 

@@ -39,7 +39,7 @@ def import_map(package: str) -> Any:
         return importlib.import_module(package)
     except ImportError as error:
         raise UserError(
-            f"Scenes and maps need {package.split('.')[0]}, which does not load: {error}. "
+            f"Scenes and maps need {package.partition('.')[0]}, which does not load: {error}. "
             "Install it by 'pip install -e \".[map]\"'."
         ) from error
 
@@ -65,7 +65,7 @@ def gdal(*, remote: bool = False) -> Iterator[Any]:
 
 @contextmanager
 def unwarned() -> Iterator[None]:
-    """Keep rasterio from warning in the block of what is said where it matters: that an image has no place on the ground.
+    """Keep rasterio from warning of what is said where it matters: that an image has no place on the ground.
 
     One thread at a time, as Python keeps one list of what is warned of for all of them.
     """

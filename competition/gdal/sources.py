@@ -19,8 +19,8 @@ from competition.common.files import open_ordinary
 from competition.common.text import REASON, cut, readable, without_secrets
 from competition.data.decode import TIFF
 from competition.remote.reaching import is_url
-from competition.scenes.imports import gdal, import_map, unwarned
-from competition.scenes.vrt import TYPES, Tile, mosaic, read_vrt
+from competition.gdal.imports import gdal, import_map, unwarned
+from competition.gdal.vrt import TYPES, Tile, mosaic, read_vrt
 
 JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 SUFFIXES = (".tif", ".tiff", ".jp2")  # of the tiles in a folder
