@@ -46,6 +46,8 @@ PLACES = {
     "competition.copies": CHIPS,
     "competition.checks": {"competition.copies", *CHIPS},
     "competition.simulator": CHIPS,
+    "competition.gdal": {"competition.data", "competition.remote", *BASE},
+    "competition.scenes": {"competition.gdal", *CHIPS},
     "competition.layouts": {"competition.tables", *TABLES},
     "competition.remote": BASE,
     "competition.tracking": FACE,

@@ -18,9 +18,9 @@ from competition.common.errors import UserError
 from competition.common.files import open_ordinary
 from competition.common.text import REASON, cut, readable, without_secrets
 from competition.data.decode import TIFF
-from competition.remote.reaching import is_url
 from competition.gdal.imports import gdal, import_map, unwarned
 from competition.gdal.vrt import TYPES, Tile, mosaic, read_vrt
+from competition.remote.reaching import is_url
 
 JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 SUFFIXES = (".tif", ".tiff", ".jp2")  # of the tiles in a folder
@@ -138,8 +138,8 @@ def _check(dataset: Any, shown: str) -> None:
     size = height * width * max(map(_bytes_of, dataset.dtypes)) * dataset.count
     if size > LARGEST_BLOCK:
         raise UserError(
-            f"{shown} lies in blocks of {width:,} x {height:,} pixels, {readable(size)} each, and {readable(LARGEST_BLOCK)} "
-            "is the most that is read at once. Write it anew: gdal_translate -of COG OLD.tif NEW.tif."
+            f"{shown} lies in blocks of {width:,} x {height:,} pixels, {readable(size)} each, and at most "
+            f"{readable(LARGEST_BLOCK)} are read at once. Write it anew (gdal_translate -of COG OLD.tif NEW.tif)."
         )
 
 

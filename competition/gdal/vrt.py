@@ -1,4 +1,4 @@
-"""Virtual rasters (VRT): those that are given, looked through before GDAL sees them, and those made of a folder's tiles.
+"""Virtual rasters (VRT): those that are given, looked through before GDAL sees them, and those made of tiles.
 
 A VRT is a text that names files. In a stranger's it may name any file of this machine, an address, or a program that
 makes pixels; so only plain mosaics are taken, of files in the VRT's folder or below, and what GDAL is given is written

@@ -19,10 +19,10 @@ from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.common.text import cut, first, printable
 from competition.data.chips import resize_chip
-from competition.scenes.grid import Window
-from competition.scenes.ground import Affine, metres_of_pixels
 from competition.gdal.imports import gdal, import_map
 from competition.gdal.sources import ALPHA, Source, unreadable
+from competition.scenes.grid import Window
+from competition.scenes.ground import Affine, metres_of_pixels
 
 # What files call bands that letters stand for; a band is found by its name in any case.
 LETTERS = {"red": "r", "green": "g", "blue": "b", "nir": "n", "near infrared": "n", "near-infrared": "n"}

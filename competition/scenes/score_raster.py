@@ -19,10 +19,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_json
-from competition.scenes.grid import Grid
-from competition.scenes.ground import Affine, metres_of_pixels
 from competition.gdal.imports import import_map
 from competition.gdal.sources import opened, unreadable
+from competition.scenes.grid import Grid
+from competition.scenes.ground import Affine, metres_of_pixels
 from competition.spec.base import Frozen, Text
 from competition.spec.load import describe
 

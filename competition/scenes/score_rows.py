@@ -7,8 +7,8 @@ Layout of the folder that `scene predict` fills:
     scores.tif        the score raster
     scene.json        what it is of; written last, and `rows/` is removed then
 
-A row that a killed process has not finished, or that the disk has damaged, has the wrong checksum and is made again. All
-others are as they were, so that a raster that was interrupted has the same bytes as one that was not.
+A row that a killed process has not finished, or that the disk has damaged, has the wrong checksum and is made again.
+All others are as they were, so that a raster that was interrupted has the same bytes as one that was not.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 from competition.common.text import first
+from competition.gdal.imports import gdal, import_map
 from competition.scenes.grid import mean_over_cells
-from competition.gdal.imports import gdal
 from competition.scenes.scene import Scene
 from competition.scenes.score_raster import BLOCK, FILE, FORMAT, RECORD, TAG, Scored
 
@@ -237,10 +237,8 @@ def _describe(dataset: Any, scored: Scored) -> None:
 
 
 def _to_cog(plain: Path, target: Path) -> None:
-    with gdal() as rasterio:
-        from rasterio.shutil import copy
-
-        copy(
+    with gdal():
+        import_map("rasterio.shutil").copy(
             plain, target, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=str(TILE),
             OVERVIEW_RESAMPLING="AVERAGE", BIGTIFF="IF_SAFER",
         )  # fmt: skip
