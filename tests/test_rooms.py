@@ -54,6 +54,7 @@ PLACES = {
     "competition.artefacts": CHIPS,
     "competition.survey": CHIPS,
     "competition.init": {"competition.survey", *CHIPS},
+    "competition.scene_chips": {"competition.gdal", "competition.scenes", *CHIPS},
     "competition.kaggle": CHIPS,
     "competition.verbs": {
         "competition.artefacts",

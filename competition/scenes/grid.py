@@ -59,7 +59,7 @@ class Grid:
 
     @classmethod
     def over(cls, size: tuple[int, int], metres: tuple[float, float], chip_metres: float, *, steps: int = 2) -> Grid:
-        """Return the grid of windows of a chip's ground size, to the nearest pixel.
+        """Return the grid of windows of a chip's ground size.
 
         Args:
             size: width and height of the scene in pixels.
@@ -68,22 +68,12 @@ class Grid:
             steps: into which a window's side is divided: 1 is no overlap, 2 half of a window.
 
         Raises:
-            UserError: if the scene is smaller than a chip, its pixels are larger, or there are more steps than pixels.
+            UserError: as `window_of`, or if there are more steps than pixels in a window.
         """
-        window = tuple(round(chip_metres / each) for each in metres)
-        if min(window) < max(steps, 1):
-            raise UserError(
-                f"A chip of {chip_metres:,.0f} m is {window[0]} x {window[1]} pixels of this scene, too few for "
-                f"{steps} steps. Give a finer scene, or larger --chip-metres."
-            )
-        if any(side < each for side, each in zip(size, window, strict=True)):
-            ground = " x ".join(f"{side * each:,.0f}" for side, each in zip(size, metres, strict=True))
-            raise UserError(
-                f"The scene is smaller than a chip: it is {ground} m, and a chip {chip_metres:,.0f} m. "
-                "Give a larger scene, or smaller --chip-metres."
-            )
-        stride = tuple(-(-each // max(steps, 1)) for each in window)
-        return cls(*size, (window[0], window[1]), (stride[0], stride[1]))
+        window = window_of(size, metres, chip_metres)
+        if not 0 < steps <= min(window):
+            raise UserError(f"A window of {window[0]} x {window[1]} pixels cannot be divided into {steps:,} steps.")
+        return cls(*size, window, (-(-window[0] // steps), -(-window[1] // steps)))
 
     @property
     def columns(self) -> int:
@@ -140,6 +130,29 @@ class Grid:
     def _along(self, axis: Axis) -> tuple[int, int, int]:
         place = 0 if axis == "x" else 1
         return (self.width, self.height)[place], self.window[place], self.stride[place]
+
+
+def window_of(size: tuple[int, int], metres: tuple[float, float], chip_metres: float) -> tuple[int, int]:
+    """Return the width and height of a chip in a scene's pixels, to the nearest pixel.
+
+    Args:
+        size: width and height of the scene in pixels.
+        metres: a pixel's width and height on the ground.
+        chip_metres: a chip's side on the ground.
+
+    Raises:
+        UserError: if the scene is smaller than a chip, or a chip smaller than a pixel.
+    """
+    width, height = (round(chip_metres / each) for each in metres)
+    if min(width, height) < 1:
+        raise UserError(f"A chip of {chip_metres:,g} m is less than a pixel of this scene. Give larger --chip-metres.")
+    if size[0] < width or size[1] < height:
+        ground = " x ".join(f"{side * each:,.0f}" for side, each in zip(size, metres, strict=True))
+        raise UserError(
+            f"The scene is smaller than a chip: it is {ground} m, and a chip's side is {chip_metres:,.0f} m. "
+            "Give a larger scene, or smaller --chip-metres."
+        )
+    return width, height
 
 
 def mean_over_cells(grid: Grid, rows: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
