@@ -190,7 +190,7 @@ def demo(workspace: Path) -> None:
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
-for verb in (competition.scene_chips.verbs.chips,):
+for verb in (competition.verbs.scene_simulate, competition.scene_chips.verbs.chips):
     scene.add_command(verb)
 
 for heading, verbs in {

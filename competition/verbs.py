@@ -150,6 +150,23 @@ def simulate(folder: Path, competition: str, **options: Any) -> None:
     show_next(f"data prepare --from {shlex.quote(str(folder))}")
 
 
+@click.command(name="simulate")
+@click.option("--output", "path", type=FILE, required=True, help="GeoTIFF to write; its truth lies beside it, .geojson")
+@click.option("--size", type=int, default=4096, show_default=True, help="pixels along each side")
+@click.option("--seed", type=int, default=0, show_default=True, help="the same seed gives the same place")
+@click.option("--metres-per-pixel", type=float, default=3.0, show_default=True, help="of ground")
+@click.option("--later", is_flag=True, help="the place a year later: more fields, roads and mines, and another sky")
+@output_flags
+def scene_simulate(path: Path, **options: Any) -> None:
+    """Make a scene up: rivers, roads, fields, villages and mines of the Amazon, with the truth as polygons."""
+    from competition.landscape.simulate import simulate_scene
+
+    truth = simulate_scene(path, **options)
+    size = f"{options['size']:,} x {options['size']:,} pixels"
+    click.echo(f"Wrote a scene of {size} to {path}, and its truth to {truth}.")
+    show_next(f"scene chips --scene {shlex.quote(str(path))} --polygons {shlex.quote(str(truth))} --output DIR")
+
+
 @click.group(name="competition", cls=Verbs)
 def competition() -> None:
     """Begin a competition of your own, or see what a competition's file says."""

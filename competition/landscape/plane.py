@@ -43,9 +43,7 @@ class Line:
     def meets(self, box: Box, margin: float = 0.0) -> bool:
         """Return whether the rectangle around it, with a margin, meets a box."""
         left, top, right, bottom = self.bounds
-        return (
-            left - margin < box[2] and right + margin > box[0] and top - margin < box[3] and bottom + margin > box[1]
-        )
+        return left - margin < box[2] and right + margin > box[0] and top - margin < box[3] and bottom + margin > box[1]
 
 
 class Waves:

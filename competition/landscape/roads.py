@@ -1,7 +1,7 @@
 """Roads: highways across the rivers, side roads into the forest as the bones of a fish, and roads to the villages.
 
-All lie in the frame of the rivers: highways run across the flow, side roads with it, away from the highway, and roads to
-villages follow the river at a distance.
+All lie in the frame of the rivers: highways run across the flow, side roads with it, away from the highway, and roads
+to villages follow the river at a distance.
 """
 
 from __future__ import annotations

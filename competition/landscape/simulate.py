@@ -15,23 +15,30 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.files import check_writable, replace_atomically
 from competition.common.progress import reporter
+from competition.gdal.imports import gdal, import_map
 from competition.landscape.ground import Land, draw_ground
 from competition.landscape.plane import TILE
 from competition.landscape.sky import Sky
 from competition.landscape.truth import Overview, box_in_scene, features, sheets
 from competition.simulator.canvas import Floats
 from competition.simulator.simulate import raw_values
+from competition.spec import load as spec
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
     from shapely import Geometry
 
-CHIP_METRES = 947.2  # of ground that a chip shows: 256 pixels of 3.7 m
+CHIP_PIXELS = 256  # of Planet's chips; how many metres of ground each is, the competition's file says
 CRS = "EPSG:32721"  # UTM zone 21 south: the middle of the Amazon basin
 CORNER = (400_000.0, 9_350_000.0)  # of every scene, on the Tapajos, where miners are
 DATES = ("2016-07-02", "2017-08-11")
 BANDS = ("blue", "green", "red", "nir")
 LEAST, MOST = 256, 200_000
+
+
+def chip_metres() -> float:
+    """Return how many metres of ground a chip is wide, by which the painters of chips measure."""
+    return CHIP_PIXELS * (spec.load("planet").image_set("tif").metres_per_pixel or 3.0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Landscape:
     @cached_property
     def land(self) -> Land:
         """What lies on the ground."""
-        return Land.of(self.seed, CHIP_METRES / self.metres_per_pixel, later=self.later)
+        return Land.of(self.seed, chip_metres() / self.metres_per_pixel, later=self.later)
 
     @cached_property
     def sky(self) -> Sky:
@@ -130,8 +137,9 @@ def simulate_scene(
 
 
 def _write(landscape: Landscape, size: int, picture: Path, polygons: Path) -> None:
-    land, total = landscape.land, -(-size // TILE) ** 2
+    land, total = landscape.land, -((-size // TILE) ** 2)
     with (
+        gdal(),
         _created(landscape, size, picture) as scene,
         polygons.open("w", encoding="utf-8") as file,
         reporter.bar(total, "drawing", unit="tile") as bar,
@@ -153,14 +161,12 @@ def _write(landscape: Landscape, size: int, picture: Path, polygons: Path) -> No
 
 def _created(landscape: Landscape, size: int, path: Path) -> DatasetWriter:
     """Create the GeoTIFF, and say in it what its bands are and when it was taken."""
-    import rasterio
-    from rasterio.transform import from_origin
-
+    rasterio = import_map("rasterio")
     scale = landscape.metres_per_pixel
     scene = rasterio.open(
         path, "w", driver="GTiff", width=size, height=size, count=4, dtype="uint16", nodata=0, crs=CRS,
-        transform=from_origin(*CORNER, scale, scale), tiled=True, blockxsize=TILE, blockysize=TILE,
-        interleave="pixel", compress="deflate", zlevel=1, predictor=2, bigtiff="if_safer", alpha="no",
+        transform=rasterio.Affine(scale, 0, CORNER[0], 0, -scale, CORNER[1]), interleave="pixel", alpha="no",
+        tiled=True, blockxsize=TILE, blockysize=TILE, compress="deflate", zlevel=1, predictor=2, bigtiff="if_safer",
     )  # fmt: skip
     scene.descriptions = BANDS
     scene.update_tags(TIFFTAG_DATETIME=f"{landscape.date.replace('-', ':')} 13:30:00", TIFFTAG_SOFTWARE="simulated")
@@ -169,10 +175,8 @@ def _created(landscape: Landscape, size: int, path: Path) -> DatasetWriter:
 
 def _put(scene: DatasetWriter, raw: NDArray[np.uint16], left: int, top: int) -> None:
     """Write a tile, as far as it lies in the scene."""
-    from rasterio.windows import Window
-
     height, width = min(TILE, scene.height - top), min(TILE, scene.width - left)
-    scene.write(raw[:height, :width].transpose(2, 0, 1), window=Window(left, top, width, height))
+    scene.write(raw[:height, :width].transpose(2, 0, 1), window=((top, top + height), (left, left + width)))
 
 
 class Collection:
@@ -184,16 +188,13 @@ class Collection:
     """
 
     def __init__(self, file: IO[str], landscape: Landscape) -> None:
-        from pyproj import Transformer
-
         self._file, self._landscape, self._any = file, landscape, False
-        self._transformer = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+        self._transformer = import_map("pyproj").Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
         file.write('{"type": "FeatureCollection", "features": [')
 
     def add(self, label: str, polygon: Geometry) -> None:
         """Write a polygon that is given in chip widths."""
-        import shapely
-
+        shapely = import_map("shapely")
         world = shapely.orient_polygons(shapely.transform(polygon, self._degrees))
         feature = {
             "type": "Feature",
@@ -204,7 +205,7 @@ class Collection:
         self._any = True
 
     def _degrees(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        east, north = CORNER[0] + places[:, 0] * CHIP_METRES, CORNER[1] - places[:, 1] * CHIP_METRES
+        east, north = CORNER[0] + places[:, 0] * chip_metres(), CORNER[1] - places[:, 1] * chip_metres()
         return np.stack(self._transformer.transform(east, north), axis=1)
 
     def close(self) -> None:

@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, product
+from itertools import chain, pairwise, product
 
 import numpy as np
 
 from competition.landscape.plane import Box, Line, Points, stream
 from competition.landscape.rivers import TRIBUTARY, Course, Rivers
-from competition.landscape.roads import HIGHWAY, SIDE, VILLAGE, Road, Roads, Village
+from competition.landscape.roads import SIDE, Road, Roads, Village
 from competition.simulator.palette import FIELDS
 from competition.simulator.scene import Rng, pick
 
@@ -78,13 +78,9 @@ class Sites:
     def __init__(self, rivers: Rivers, roads: Roads) -> None:
         self.rivers, self.roads, self.seed = rivers, roads, rivers.seed
         self.fields_of = lru_cache(1024)(self._fields_of)
-        self._by = {
-            kind: lru_cache(512)(find)
-            for kind, find in {
-                "road": self._at_road, "village": self._at_village, "crossing": self._at_crossing,
-                "river": self._at_tributary, "square": self._in_square,
-            }.items()
-        }  # fmt: skip
+        self._by_road, self._by_village = lru_cache(512)(self._at_road), lru_cache(512)(self._at_village)
+        self._by_crossing, self._by_river = lru_cache(128)(self._at_crossing), lru_cache(512)(self._at_tributary)
+        self._by_square = lru_cache(512)(self._in_square)
 
     def near(self, box: Box, later: bool) -> Iterator[Site]:
         """Yield what is there at a date and may reach into a box, in an order that is the same from everywhere."""
@@ -102,19 +98,19 @@ class Sites:
         """Yield the sites of everything that sites near a box may belong to."""
         for road in self.roads.near(box, REACH):
             if road.key[0] == SIDE:
-                yield self._by["road"](road)
+                yield self._by_road(road)
         for village in self.roads.villages(box, REACH):
-            yield self._by["village"](village)
+            yield self._by_village(village)
         low_t, low_c, high_t, high_c = self.rivers.span(box, REACH)
         for m in self.roads.highways(low_t, high_t):
             for n in self.rivers.between(low_t, low_c, high_t, high_c):
-                yield self._by["crossing"](m, n)
+                yield self._by_crossing(m, n)
         for course in self.rivers.near(box, 0.6):
             if course.order == TRIBUTARY:
-                yield self._by["river"](course)
+                yield self._by_river(course)
         left, top, right, bottom = (math.floor(side / SQUARE) for side in box)
         for column, row in product(range(left - 1, right + 2), range(top - 1, bottom + 2)):
-            yield self._by["square"](column, row)
+            yield self._by_square(column, row)
 
     def _at_road(self, road: Road) -> tuple[Site, ...]:
         """Houses on a side road, and what becomes of the forest at its end."""
@@ -169,9 +165,9 @@ class Sites:
         step = 15  # between pits, in points of the course
         first = int(rng.integers(24, max(25, len(course.points) // 2)))
         pits = np.arange(first, len(course.points) - 5, step)[: int(rng.integers(3, 9))]
-        t = self.rivers.frame(course.points[pits])
+        t, c = self.rivers.frame(course.points[pits]).T
         # Nobody digs up the highway, or the town on it.
-        free = np.min([np.abs(t[:, 0] - self.roads.highway_at(m, t[:, 1])) for m in self.roads.highways(*t[[0, 0], 0])], 0)
+        free = np.min([np.abs(t - self.roads.highway_at(m, c)) for m in self.roads.highways(t[0], t[0])], axis=0)
         old, late = int(rng.integers(2, 6)), bool(rng.random() < 0.35)
         return tuple(
             Site("artisinal_mine", (*course.key, k), course.points[[pit]], course.points, late or k >= old)
@@ -195,7 +191,8 @@ class Sites:
         rng = stream(self.seed, "fields", *road.key)
         course = np.gradient(road.points, axis=0)
         normal = np.stack((-course[:, 1], course[:, 0]), axis=1) / np.hypot(*course.T)[:, None]
-        settled, found = self.roads.settled(road.points[0]), []
+        settled = self.roads.settled(road.points[0])
+        found: list[Field] = []
         for side in (-1, 1):
             at = int(rng.integers(0, 3))
             while (end := at + int(rng.integers(3, 7))) < len(road.points):
@@ -213,6 +210,6 @@ def _plots(front: Points, aside: Points, depths: Points, rng: Rng, late: bool) -
     near = front + 0.012 * aside
     back = near + aside * depths.mean() + rng.normal(0, 0.02, (2, 2))
     cuts = (0.0, rng.uniform(0.35, 0.65), 1.0) if rng.random() < 0.45 else (0.0, 1.0)
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         (a, b), (c, d) = near + (back - near) * start, near + (back - near) * end
         yield Field(np.stack((a, b, d, c)), pick(FIELDS, rng), late)

@@ -68,16 +68,15 @@ class Sky:
     def _depth(self, kind: Kind, x: Points, y: Points) -> Points:
         """Return how deep places lie within the patches of a kind: 1 in the middle, 0 on the rim, negative outside."""
         depth = np.full(np.broadcast_shapes(x.shape, y.shape), -1.0)
-        columns, rows = (range(math.floor(a.min() / kind.apart) - 1, math.floor(a.max() / kind.apart) + 2) for a in (x, y))
-        for column, row in product(columns, rows):
+        for column, row in product(*(_steps(axis, kind.apart) for axis in (x, y))):
             rng = stream(self.seed, kind.name, self.date, column, row)
             middle = (np.array((column, row)) + rng.uniform(0.2, 0.8, 2)) * kind.apart
             angle, there = rng.uniform(0, np.pi), rng.random() < kind.chance
             long, short = rng.uniform(*kind.longest), rng.uniform(*kind.shortest)
             if there:
-                right, down = x - middle[0], y - middle[1]
-                along, across = right * np.cos(angle) + down * np.sin(angle), down * np.cos(angle) - right * np.sin(angle)
-                depth = np.maximum(depth, 1 - np.hypot(along / long, across / short))
+                right, down, cos, sin = x - middle[0], y - middle[1], np.cos(angle), np.sin(angle)
+                radius = np.hypot((right * cos + down * sin) / long, (down * cos - right * sin) / short)
+                depth = np.maximum(depth, 1 - radius)
         return depth
 
     def _haze(self, tile: Tile) -> Floats:
@@ -87,7 +86,7 @@ class Sky:
         return tile.spread(np.clip(3 * depth, 0, 1))
 
     def _clouds_of(self, column: int, row: int) -> tuple[Floats, Floats] | None:
-        """Return how far the billows of a tile rise above where cloud begins, and how opaque they are; None if clear."""
+        """Return how far a tile's billows rise above where cloud begins, and how opaque they are; None if clear."""
         square = Square(self.seed, column, row, self.scale)
         x, y = square.mesh()
         edge = 0.16 * self._edge(x, y)
@@ -115,6 +114,11 @@ class Sky:
         return shadow
 
 
+def _steps(axis: Points, apart: float) -> range:
+    """Return which squares of a width, and their neighbours, lie along an axis."""
+    return range(math.floor(axis.min() / apart) - 1, math.floor(axis.max() / apart) + 2)
+
+
 def _overlap(start: int) -> tuple[slice, slice]:
-    """Return which part of a tile another one covers that starts so many pixels after it, and which of its own parts."""
+    """Return which part of a tile one covers that starts so many pixels after it, and with which part of its own."""
     return slice(max(0, start), min(TILE, start + TILE)), slice(max(0, -start), min(TILE, TILE - start))

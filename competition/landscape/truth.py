@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from competition.gdal.imports import import_map
 from competition.landscape.ground import UNDER_WATER, Land
 from competition.landscape.plane import MESH, TILE, Box, box_of
 from competition.landscape.rivers import CREEK, Course
@@ -66,8 +67,7 @@ def features(land: Land, overview: Overview, left: int, top: int, box: Box) -> I
         top: pixels of the plane above it.
         box: what of the sheet is in the scene.
     """
-    import shapely
-
+    shapely = import_map("shapely")
     inside, cell = shapely.box(*box), MESH / land.scale
     for label, shape in _shapes(land, box):
         if not (clipped := shapely.intersection(shape, inside)).is_empty:
@@ -82,8 +82,7 @@ def features(land: Land, overview: Overview, left: int, top: int, box: Box) -> I
 
 def _parts(shape: Geometry) -> Iterator[Geometry]:
     """Yield the polygons of a shape, outer rings anticlockwise when y is up, as GeoJSON wants them."""
-    import shapely
-
+    shapely = import_map("shapely")
     for part in shapely.get_parts(shape):
         if part.geom_type == "Polygon" and part.area > 1e-5:
             yield part
@@ -91,8 +90,7 @@ def _parts(shape: Geometry) -> Iterator[Geometry]:
 
 def _shapes(land: Land, box: Box) -> Iterator[tuple[str, Geometry]]:
     """Yield what was drawn from lines, corners and stamps, whole, and all of a label as one."""
-    import shapely
-
+    shapely = import_map("shapely")
     courses = (course for course in land.rivers.near(box) if course.order != CREEK)
     water = shapely.union_all([piece for course in courses for piece in _ribbon(course)])
     yield "water", water
@@ -114,8 +112,7 @@ def _shapes(land: Land, box: Box) -> Iterator[tuple[str, Geometry]]:
 
 def _ribbon(course: Course) -> Iterator[Geometry]:
     """Yield the pieces of a course, each as wide as it is there."""
-    import shapely
-
+    shapely = import_map("shapely")
     for start in range(0, len(course.points) - 1, 5):
         piece = slice(start, start + 6)
         yield shapely.buffer(shapely.linestrings(course.points[piece]), float(course.half[piece].mean()), quad_segs=4)
@@ -123,8 +120,7 @@ def _ribbon(course: Course) -> Iterator[Geometry]:
 
 def outline(land: Land, site: Site) -> Geometry:
     """Return the polygon around what a stamp covers; what lies a little apart is one."""
-    import shapely
-
+    shapely = import_map("shapely")
     stamp, reach = land.stamps.of(site), JOINED.get(site.label, 0.015)
     origin, scale = np.array((stamp.left, stamp.top)), land.scale
     steps = [shapely.transform(shape, lambda xy: (xy + origin) / scale) for shape in outlines(stamp.opacity > 0.2)]
@@ -136,11 +132,9 @@ def outline(land: Land, site: Site) -> Geometry:
 
 def outlines(cells: NDArray[np.bool_]) -> list[Geometry]:
     """Return the polygons around connected cells, in cells from the left and the top."""
-    import shapely.geometry
-    from rasterio.features import shapes
-
-    found: Any = shapes(cells.astype(np.uint8), mask=cells)
-    return [shapely.geometry.shape(shape) for shape, _ in found]
+    shape_of = import_map("shapely.geometry").shape
+    found = import_map("rasterio.features").shapes(cells.astype(np.uint8), mask=cells)
+    return [shape_of(shape) for shape, _ in found]
 
 
 def sheets(size: int) -> Iterator[tuple[int, int, int, int]]:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from competition.simulator.canvas import Floats, Layer, inside, spot
-from competition.simulator.palette import (
-    BARE, BLOSSOMS, CHARCOAL, FIELDS, PLOTS, PONDS, ROADS, ROOFS, SAND, WATERS,
-)  # fmt: skip
+from competition.simulator.palette import BARE, BLOSSOMS, CHARCOAL, FIELDS, PLOTS, PONDS, ROADS, ROOFS, SAND, WATERS
 from competition.simulator.scene import Ground, Rng, Scene, path, pick, shade
 
 
@@ -37,8 +35,8 @@ def lay_fields(ground: Ground, layer: Layer, rng: Rng, where: Floats | float = 1
     patches = ground.noise("patch", rng)
     texture = shade(ground.noise("mottle", rng), 0.035) + 0.05 * patches
     clumps = patches + ground.noise("mottle", rng)
-    where = where * np.clip(3.6 - 1.4 * clumps, 0.3, 1)
-    ground.forest *= 1 - layer.lay_onto(ground.image, texture, where=where)
+    shown = where * np.clip(3.6 - 1.4 * clumps, 0.3, 1)
+    ground.forest *= 1 - layer.lay_onto(ground.image, texture, where=shown)
 
 
 def _paint_cultivation(scene: Scene, rng: Rng) -> None:

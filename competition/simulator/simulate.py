@@ -134,7 +134,9 @@ def _misname(num_chips: int, seed: int) -> dict[str, str]:
 
 
 def _write_tiff(path: Path, chip: Floats) -> None:
-    tifffile.imwrite(path, raw_values(chip), photometric="rgb", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
+    tifffile.imwrite(
+        path, raw_values(chip), photometric="rgb", planarconfig="contig", extrasamples=["unassalpha"], metadata=None
+    )
 
 
 def raw_values(picture: Floats) -> NDArray[np.uint16]:
