@@ -56,7 +56,7 @@ class Land:
 def draw_ground(land: Land, column: int, row: int) -> Tile:
     """Draw the ground of a tile as it is seen without air."""
     tile = Tile.blank(land.seed, column, row, land.scale)
-    courses = list(land.rivers.near(tile.box, FAR))
+    courses = list(land.rivers.near(tile.box, FAR, creeks=True))
     sites = list(land.sites.near(tile.box, land.later))
     water = _distance_to_water(tile, courses)
     _grow(tile, courses, water)

@@ -84,7 +84,7 @@ class Rivers:
         self._turn = np.array(((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
         self._common, self._origin = Waves(rng, 40, 160), rng.uniform(0, SPACING, 2)
         self.river = lru_cache(256)(self._river)
-        self.joining = lru_cache(512)(self._joining)
+        self.joining, self.creeks = lru_cache(1024)(self._joining), lru_cache(256)(self._creeks)
 
     def place(self, t: ArrayLike, c: ArrayLike) -> Points:
         """Return points (..., 2) of the plane from the frame of the rivers."""
@@ -131,8 +131,8 @@ class Rivers:
             if start <= t < end:
                 yield number, t, 1 if number % 2 == 0 else -1
 
-    def near(self, box: Box, margin: float = 0.3) -> Iterator[Course]:
-        """Yield the pieces of rivers, and whole tributaries and creeks, that may meet a box with a margin."""
+    def near(self, box: Box, margin: float = 0.3, *, creeks: bool = False) -> Iterator[Course]:
+        """Yield the pieces of rivers, and whole tributaries, that may meet a box with a margin; creeks if wanted."""
         low_t, low_c, high_t, high_c = self.span(box, margin)
         for n in self.between(low_t, low_c - LONGEST, high_t, high_c + LONGEST):
             t = np.arange(math.floor((low_t - 1.2) / STEP), math.ceil((high_t + 1.2) / STEP) + 1) * STEP
@@ -142,8 +142,11 @@ class Rivers:
                 yield Course((n,), RIVER, self.middle(n, t), half)
             first, last = math.floor((low_t - 1) / JOINING), math.ceil((high_t + LONGEST) / JOINING)
             for side in (-1, 1):
-                for k in range(first, last + 1):
-                    yield from (course for course in self.joining(n, side, k) if course.meets(box, margin))
+                for tributary in (self.joining(n, side, k) for k in range(first, last + 1)):
+                    if tributary and tributary.meets(box, margin):
+                        yield tributary
+                    if tributary and creeks and tributary.meets(box, margin + 1):
+                        yield from (creek for creek in self.creeks(tributary) if creek.meets(box, margin))
 
     def between(self, low_t: float, low_c: float, high_t: float, high_c: float) -> range:
         """Return the numbers of the rivers whose course may lie in a range of the frame."""
@@ -151,20 +154,31 @@ class Rivers:
         low, high = low_c - stray.max() - STRAY, high_c - stray.min() + STRAY
         return range(math.floor(low / SPACING), math.ceil(high / SPACING) + 1)
 
-    def _joining(self, n: int, side: int, k: int) -> tuple[Course, ...]:
-        """Return the tributary `k` of one side of a river, and its creeks; nothing where none joins."""
+    def _joining(self, n: int, side: int, k: int) -> Course | None:
+        """Return the tributary `k` of one side of a river; None where none joins."""
         rng = stream(self.seed, "tributary", n, side, k)
         t, lean = (k + rng.uniform(0.2, 0.8)) * JOINING, rng.uniform(0.9, 1.3)
         long = k % 2 == 0
         if rng.random() < (0.1 if long else 0.45):
-            return ()
+            return None
         gap = abs(float(self.course(n + side, t) - self.course(n, t)))
         length = min(0.46 * gap / math.sin(lean), LONGEST - 1) * rng.uniform(0.75, 1.0) * (1 if long else 0.4)
         start = self.middle(n, t)
         ahead = self.place(-math.cos(lean), side * math.sin(lean)) - self.place(0, 0)
         half = rng.uniform(0.02, 0.042) * (1 if long else 0.6)
-        tributary = _branch((n, side, k), TRIBUTARY, start, ahead, length, half, rng)
-        return tributary, *_creeks(tributary, rng)
+        return _branch((n, side, k), TRIBUTARY, start, ahead, length, half, rng)
+
+    def _creeks(self, tributary: Course) -> tuple[Course, ...]:
+        """Return the creeks along a tributary, to its left and right in turn."""
+        rng, points = stream(self.seed, "creeks", *tributary.key), tributary.points
+        at, side, found = int(rng.integers(12, 25)), int(rng.choice((-1, 1))), list[Course]()
+        while at < len(points) - 8:
+            course = points[at + 6] - points[at - 6]
+            turn = math.atan2(course[1], course[0]) + side * rng.uniform(0.7, 1.2)
+            ahead, length = np.array((math.cos(turn), math.sin(turn))), rng.uniform(0.3, 0.95)
+            found.append(_branch((*tributary.key, at), CREEK, points[at], ahead, length, 0.006, rng))
+            at, side = at + int(rng.integers(9, 20)), -side
+        return tuple(found)
 
 
 def _branch(
@@ -179,15 +193,3 @@ def _branch(
     along = way - 0.07 * bend * grown * np.sin(2 * phase)
     points = start + along[:, None] * ahead + aside[:, None] * np.array((-ahead[1], ahead[0]))
     return Course(key, order, points, half * (1 - 0.93 * (way / length) ** 1.5))
-
-
-def _creeks(tributary: Course, rng: np.random.Generator) -> Iterator[Course]:
-    """Yield the creeks along a tributary, to its left and right in turn."""
-    at, side = int(rng.integers(12, 25)), int(rng.choice((-1, 1)))
-    while at < len(tributary.points) - 8:
-        course = tributary.points[at + 6] - tributary.points[at - 6]
-        turn = math.atan2(course[1], course[0]) + side * rng.uniform(0.7, 1.2)
-        ahead = np.array((math.cos(turn), math.sin(turn)))
-        length = rng.uniform(0.3, 0.95)
-        yield _branch((*tributary.key, at), CREEK, tributary.points[at], ahead, length, 0.006, rng)
-        at, side = at + int(rng.integers(9, 20)), -side

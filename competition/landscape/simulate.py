@@ -116,7 +116,7 @@ def simulate_scene(
         The path of the truth: polygons in longitude and latitude, with the property `label`.
 
     Raises:
-        UserError: if an argument is out of range, or the path cannot be written.
+        UserError: if an argument is out of range, the path cannot be written, or the extra `map` is missing.
     """
     for name, value, least, most in (
         ("size", size, LEAST, MOST), ("seed", seed, 0, np.inf), ("metres-per-pixel", metres_per_pixel, 0.5, 30)
@@ -126,6 +126,8 @@ def simulate_scene(
             raise UserError(f"Cannot simulate a scene with --{name} {value}: it must be {expected}.")
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"Cannot write a scene to {path}: expected a name that ends in .tif.")
+    for package in ("rasterio", "shapely", "pyproj"):
+        import_map(package)  # missing ones are named before the first tile is drawn
     truth = path.with_suffix(".geojson")
     for file in (path, truth):
         check_writable(file)

@@ -57,7 +57,7 @@ class Stamps:
         size = round(scale)
         across = np.abs((np.arange(size) + 0.5) / size * 2 - 1) ** 4
         # What a painter paints beyond the rim of a chip would end in a straight line.
-        self._fade = np.clip(6 * (1 - across[:, None] - across), 0, 1).astype(np.float32)
+        self._fade = np.clip(6 * (0.93 - across[:, None] - across), 0, 1).astype(np.float32)
 
     def _of(self, site: Site) -> Stamp:
         """Paint a site on black and on white: what differs is the ground that shines through."""

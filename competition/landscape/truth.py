@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from competition.gdal.imports import import_map
 from competition.landscape.ground import UNDER_WATER, Land
 from competition.landscape.plane import MESH, TILE, Box, box_of
-from competition.landscape.rivers import CREEK, Course
+from competition.landscape.rivers import Course
 from competition.landscape.sites import Site
 from competition.simulator.canvas import Floats
 
@@ -91,8 +91,7 @@ def _parts(shape: Geometry) -> Iterator[Geometry]:
 def _shapes(land: Land, box: Box) -> Iterator[tuple[str, Geometry]]:
     """Yield what was drawn from lines, corners and stamps, whole, and all of a label as one."""
     shapely = import_map("shapely")
-    courses = (course for course in land.rivers.near(box) if course.order != CREEK)
-    water = shapely.union_all([piece for course in courses for piece in _ribbon(course)])
+    water = shapely.union_all([piece for course in land.rivers.near(box) for piece in _ribbon(course)])
     yield "water", water
     fields = [field for _, found in land.sites.fields(box, land.later) for field in found]
     cleared = [shapely.convex_hull(shapely.multipoints(field.points)) for field in fields]
