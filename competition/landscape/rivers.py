@@ -19,7 +19,7 @@ from competition.landscape.plane import Box, Line, Points, Waves, stream
 Floats64 = NDArray[np.float64]
 
 SPACING = 9.0  # between rivers
-JOINING = 1.3  # between tributaries of one side
+JOINING = 1.8  # between tributaries of one side
 STEP = 0.03  # between points
 LONGEST = 6.0  # reach of a tributary
 STRAY = 2.6  # of a river's course from where all of them wander

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,7 +140,7 @@ def simulate_scene(
 
 
 def _write(landscape: Landscape, size: int, picture: Path, polygons: Path) -> None:
-    land, total = landscape.land, -((-size // TILE) ** 2)
+    land, total = landscape.land, math.ceil(size / TILE) ** 2
     with (
         gdal(),
         _created(landscape, size, picture) as scene,

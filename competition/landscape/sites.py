@@ -160,7 +160,7 @@ class Sites:
     def _at_tributary(self, course: Course) -> tuple[Site, ...]:
         """Mines that eat their way up a tributary; each date finds them farther."""
         rng = stream(self.seed, "at tributary", *course.key)
-        if rng.random() > 0.34 or len(course.points) < 60:
+        if rng.random() > 0.42 or len(course.points) < 60:
             return ()
         step = 15  # between pits, in points of the course
         first = int(rng.integers(24, max(25, len(course.points) // 2)))

@@ -13,8 +13,8 @@ from competition.landscape.plane import TILE, Points, Square, Tile, Waves, strea
 from competition.simulator.canvas import Floats
 from competition.simulator.render import cover_haze, lay_clouds, tone
 
-KEPT = 256  # tiles whose clouds are remembered for the shadows that they throw on their neighbours: 1 MB where any are
-CUMULUS = 0.30  # how deep scattered clouds get; banks reach 1, and cover everything from .7 on
+KEPT = 32  # tiles of 2 MB whose clouds are remembered for the shadows that they throw: a sheet's three rows
+CUMULUS = 0.25  # how deep scattered clouds get; banks reach 1, and cover everything from .6 on
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Kind:
     shortest: tuple[float, float]
 
 
-BANKS = Kind("bank", 12, 0.8, (2.6, 3.8), (1.2, 2.0))
+BANKS = Kind("bank", 13, 0.8, (3.2, 4.6), (1.9, 2.7))
 SCATTERED = Kind("scattered", 9, 0.6, (1.5, 3.2), (1.2, 2.4))
 VEILS = Kind("veil", 10, 0.7, (2.0, 3.4), (1.3, 2.4))
 
@@ -95,7 +95,7 @@ class Sky:
             return None
         rng = self._stream("clouds")
         billows = square.noise("fractal", rng) + 0.1 * square.noise("patch", rng) + 0.05 * square.noise("mottle", rng)
-        rise = billows - square.spread(2.2 - 5.5 * depth)
+        rise = billows - square.spread(2.2 - 6.5 * depth)
         cloud = np.clip(1.7 * rise, 0, 1)
         if not cloud.any():
             return None

@@ -14,9 +14,9 @@ from competition.landscape.sites import SEASONAL, Site, Sites
 BOX = (-7.0, -7.0, 11.0, 11.0)
 
 
-@pytest.fixture(scope="module", params=[0, 3])
-def sites(request) -> Sites:
-    rivers = Rivers(request.param)
+@pytest.fixture(scope="module")
+def sites() -> Sites:
+    rivers = Rivers(0)
     return Sites(rivers, Roads(rivers))
 
 

@@ -18,14 +18,14 @@ rasterio_features = pytest.importorskip("rasterio.features")
 @pytest.fixture(scope="module")
 def sheet() -> tuple[np.ndarray, dict[str, list]]:
     """The picture of one tile at 12 m, and its polygons by label, in pixels."""
-    landscape = Landscape(3, 12.0)
-    image, *seen = landscape.tile(0, 0)
+    landscape = Landscape(0, 12.0)
+    image, *seen = landscape.tile(1, 0)
     overview = Overview(1, 1)
     overview.note(0, 0, *seen)
     found: dict[str, list] = {}
     scale = landscape.land.scale
-    for label, polygon in features(landscape.land, overview, 0, 0, box_in_scene(0, 0, 1, 1, TILE, scale)):
-        found.setdefault(label, []).append(shapely.transform(polygon, lambda xy: xy * scale))
+    for label, polygon in features(landscape.land, overview, TILE, 0, box_in_scene(1, 0, 1, 1, 2 * TILE, scale)):
+        found.setdefault(label, []).append(shapely.transform(polygon, lambda xy: xy * scale - (TILE, 0)))
     return image, found
 
 
@@ -66,8 +66,8 @@ def test_polygons_hold_what_their_label_looks_like(sheet):
 
 def test_the_later_date_holds_the_earlier():
     def ground(later: bool) -> dict[str, shapely.Geometry]:
-        land, found = Land.of(3, 32.0, later=later), {}
-        for label, polygon in features(land, Overview(1, 1), 0, 0, (0.0, 0.0, 9.0, 9.0)):
+        land, found = Land.of(0, 32.0, later=later), {}
+        for label, polygon in features(land, Overview(1, 1), 0, 0, (8.0, 0.0, 16.0, 8.0)):
             found.setdefault(label, []).append(polygon)
         return {label: shapely.union_all(polygons) for label, polygons in found.items()}
 
