@@ -170,9 +170,10 @@ def auto(workspace: Workspace, name: str, **options: Any) -> None:
 @click.command()
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
-    """See the whole chain run on made-up chips: two models, their blend, a checked submission."""
-    from submissions.demo import chain, demo_text
+    """See the whole chain run on made-up chips, in some minutes: two models, their blend, a checked submission."""
+    from submissions.demo import BEGINS, chain, demo_text
 
+    click.echo(BEGINS)
     kaggle = workspace / "kaggle"
     for arguments in chain(workspace, kaggle):
         click.secho(f"\n$ {spelled(shlex.join(arguments))}", bold=True)
@@ -183,6 +184,7 @@ def demo(workspace: Path) -> None:
 
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
+submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),

@@ -11,7 +11,7 @@ import rich_click as click
 from click import get_current_context
 
 from competition.common.errors import FLAGS
-from competition.terminal.command_line import FOLDER
+from competition.terminal.command_line import FOLDER, as_flags
 from competition.terminal.completion import names_in
 from competition.terminal.output import SHARED, output_flags
 
@@ -56,6 +56,12 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
         verb(opened, **options)
 
     return wrapped
+
+
+def competition_flag() -> str:
+    """Return `--competition`, after a blank, as the verb at work was given it; "" where it was not."""
+    given = get_current_context().meta.get(FLAGS, [])
+    return as_flags({"competition": given[given.index("--competition") + 1]}) if "--competition" in given else ""
 
 
 def as_bands(bands: Sequence[str]) -> str:

@@ -59,16 +59,28 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
 def _of_model(folder: Path) -> Iterator[Looked]:
     """Yield what lies in a model's folder, but for scores."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if path.name.endswith(".weights.h5"):
-            yield look(path, "weights", partial(_weights, path), restart_command(path))
-        elif path.name in GRAPHS:
-            yield look(path, "weights", partial(_graph, path), restart_command(path))
-        elif path.name == "weights.npy":
-            yield look(path, "weights", partial(_unfinished, path), restart_command(path))
-        elif path.name == RECIPE:
-            yield look(path, "records of training", partial(_recipe, path), f"train --models {folder.name}")
-        elif RECORDS.fullmatch(path.name):
-            yield look_at_record(path, "records of training", restart_command(path) or f"train --models {folder.name}")
+        if looked := look_at(path, folder.name):
+            yield looked
+
+
+def look_at(path: Path, model: str) -> Looked | None:
+    """Return what is seen of a file in a model's folder; None of one that this room does not look at.
+
+    Args:
+        path: of the file.
+        model: its name.
+    """
+    if path.name.endswith(".weights.h5"):
+        return look(path, "weights", partial(_weights, path), restart_command(path))
+    if path.name in GRAPHS:
+        return look(path, "weights", partial(_graph, path), restart_command(path))
+    if path.name == "weights.npy":
+        return look(path, "weights", partial(_unfinished, path), restart_command(path))
+    if path.name == RECIPE:
+        return look(path, "records of training", partial(_recipe, path), f"train --models {model}")
+    if RECORDS.fullmatch(path.name):
+        return look_at_record(path, "records of training", restart_command(path) or f"train --models {model}")
+    return None
 
 
 def _weights(path: Path) -> bool:

@@ -7,15 +7,18 @@ import importlib
 import importlib.util
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from textwrap import shorten
 from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.text import first
+from models.backend.downloads import bounded
 from models.backend.devices import backend_name
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 
+HUB = "https://huggingface.co"
 RGB = ("R", "G", "B")
 OUTPUTS = ("features", "vector")  # what timm's forward_features gives, and what its own pooling makes of that
 
@@ -71,7 +74,7 @@ def build_module(backbone: str, num_bands: int, size: int, *, pretrained: bool =
     timm, name = importlib.import_module("timm"), backbone.removeprefix(TIMM)
     options = {"pretrained": pretrained, "num_classes": 0, "in_chans": num_bands}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), bounded(with_hub=True) if pretrained else nullcontext():
             warnings.simplefilter("ignore")
             try:  # networks whose positions are fixed take the size, others know no such argument
                 return timm.create_model(name, img_size=size, **options)
@@ -79,7 +82,9 @@ def build_module(backbone: str, num_bands: int, size: int, *, pretrained: bool =
                 return timm.create_model(name, **options)
     except Exception as error:  # timm, torch and the hub raise whatever they like
         what = "Cannot get the weights of" if pretrained else "Cannot build"
-        hint = " Accept its licence where it is gated, or give --weights with a .safetensors file of them."
+        config = timm.models.get_pretrained_cfg(name) if pretrained else None
+        source = f", such as {HUB}/{config.hf_hub_id} has" if getattr(config, "hf_hub_id", None) else ""
+        hint = f" Accept its licence where it is gated, or give --weights with a .safetensors file of them{source}."
         raise UserError(
             f"{what} timm's {name} at {size} px: {shorten(str(error), 200)}.{hint if pretrained else ''}"
         ) from error

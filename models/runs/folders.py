@@ -40,7 +40,7 @@ FORMAT = 1  # of recipe.json, job.json and the training state
 PARTS = "parts"  # scores made so far
 CHECKPOINTS = "checkpoints"
 HEAD = "head"  # folder of the training of the head that comes before fine-tuning
-VALUES = "values"  # in job.json: those of the recipe
+VALUES, FOLD = "values", "fold"  # in job.json: those of the recipe, and the number of the fold; older ones lack both
 # What a job is made with, and what of it can be restored from a copy.
 BEGUN_WITH = {
     "fold table": "folds.csv",
@@ -140,9 +140,14 @@ def check_job(folder: Path, job: Mapping[str, Any]) -> None:
     Raises:
         UserError: if that is something else, or what it was begun with is missing or damaged.
     """
-    before = read_job(folder)
+    before, (model, fold) = read_job(folder), model_and_fold(folder)
+    if (owner := before.get(FOLD, fold)) != fold:  # it would go on from what has learnt the chips that this one holds out
+        raise UserError(
+            f"{folder} holds the training of fold {owner}, as its {JOB} says: it was renamed, swapped or copied. Rename "
+            f"it back to fold{owner}.",
+            command={"to begin this fold again": restart_command(folder)},
+        )
     if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
-        model, fold = model_and_fold(folder)
         had = " and ".join(dict.fromkeys(BEGUN_WITH[name] for name in changed))
         raise UserError(
             f"'{model}' fold {fold} was begun with another {', '.join(changed)}. To go on, restore {had}.",

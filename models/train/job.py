@@ -27,6 +27,7 @@ from models.backend.load import versions
 from models.recipes.recipe import Recipe
 from models.runs.curves import write_learnt
 from models.runs.folders import (
+    FOLD,
     FORMAT,
     HISTORY,
     JOB,
@@ -268,7 +269,7 @@ class Job:
             check_job(self.folder, job)
         else:
             # The values too, from which recipe.json is written again where it is lost.
-            write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict()}, version=FORMAT)
+            write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict(), FOLD: self.fold}, version=FORMAT)
 
     def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
         return Provenance(

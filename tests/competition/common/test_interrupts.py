@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from competition.common.interrupts import SOON, check, deferred, heeded, watched
+from competition.common.interrupts import SOON, check, deferred, exit_code, heeded, watched
 from competition.common.progress import reporter
 from models.predict.scorer import Scorer
 from models.train.fit import Watch
@@ -187,3 +187,41 @@ def test_a_watch_looks_at_every_check_and_may_end_the_work() -> None:
             check()
     check()  # the block is over
     assert looks == [0, 1, 2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_scheduler_and_a_terminal_that_was_closed_are_heard_as_ctrl_c_is(reported, number):
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(number)
+    assert exit_code() == 128 + number
+    with pytest.raises(KeyboardInterrupt), heeded():
+        Dying(lambda: signal.raise_signal(number))
+        check()
+    assert (signal.getsignal(number), reported) == (signal.SIG_DFL, [])
+    came_to: list[str] = []
+    with pytest.raises(KeyboardInterrupt), heeded(), deferred():
+        signal.raise_signal(number)
+        came_to.append("what is left of the native code")
+    assert came_to
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(signal.SIGINT)
+    assert exit_code() == 130
+
+
+def test_a_hangup_that_is_ignored_as_under_nohup_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with heeded():
+            signal.raise_signal(signal.SIGHUP)
+            check()
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_where_ctrl_c_is_ignored_as_in_the_background_a_scheduler_is_heard(reported) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pytest.raises(KeyboardInterrupt), heeded():
+        Dying(lambda: signal.raise_signal(signal.SIGTERM))
+        time.sleep(10 * SOON)  # it was lost, and is sent again
+    assert (exit_code(), reported) == (143, [])

@@ -149,3 +149,45 @@ def test_what_is_damaged_here_does_not_replace_what_is_there(workspace: Workspac
     (workspace.runs / "a/fold1/heldout.npz").write_bytes(b"?")
     with pytest.raises(UserError, match=r"Damaged: runs/a/fold1, in this workspace.*pull.*--models a --force"):
         push(workspace, URL, Choice()).check()
+
+
+def test_what_is_damaged_here_is_not_sent_and_what_mends_it_is_said(workspace: Workspace, tmp_path: Path) -> None:
+    (workspace.runs / "a/recipe.json").write_text("{}")
+    (workspace.runs / "a/fold1/test.npz").write_bytes(b"?")
+    (workspace.runs / "a/fold2").rename(workspace.runs / "a/fold0.1")
+    shutil.copytree(workspace.runs / "a/fold0", workspace.runs / "a/fold2")
+    flags = ["--workspace", str(workspace.root)]
+    for force in ([], ["--force"]):
+        said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *force, *flags])
+        assert (said.exit_code, "Traceback" in said.output) == (2, False)
+        line = said.output.splitlines()[-1]
+        assert "Not sent, as it is damaged in this workspace: runs/a/fold1, runs/a/fold2." in line
+        assert f"fold1/test.npz is missing or was changed after it was written. Run \"python run.py fold --model a " in line
+        assert f"--fold 1 --restart --workspace {workspace.root}\"" in line  # though threads have looked
+        assert "holds 'a' fold 0, as its scores.json says: it is a copy" in line
+    assert not [name for name in Place.of(str(tmp_path / "place")).walk() if "fold1" in name or "fold2" in name]
+    assert "runs/a/fold0" in push(workspace, URL, Choice()).moved
+
+
+def test_a_model_whose_recipe_is_damaged_is_not_sent(workspace: Workspace) -> None:
+    def look(path: Path, model: str) -> Looked | None:
+        assert model == "a"
+        return Looked(path, "records", "damaged", "The recipe is damaged.") if path.name == "recipe.json" else None
+
+    (workspace.runs / "a/recipe.json").write_text("{}")
+    moved = push(workspace, URL, Choice(), look=look)
+    assert moved.moved == ("folds",)
+    assert set(moved.unsent) == {"runs/a", "runs/a/fold0", "runs/a/fold1", "runs/a/fold2"}
+    with pytest.raises(UserError, match=r"^Not sent, .*: runs/a, runs/a/fold0, .*\. The recipe is damaged\.$"):
+        moved.check()
+
+
+def test_the_command_names_the_competition(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, competition=one_hot())
+    file = tmp_path / "mine.toml"
+    file.write_text(OTHER)
+    flags = ["--workspace", str(workspace.root), "--competition", str(file)]
+    said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *flags])
+    assert said.exit_code == 0, said.output
+    assert f"workspace pull {tmp_path / 'place'} --competition {file}\n" in said.output
+    assert f"data prepare --from DIR --competition {file}\n" in said.output
