@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import fsspec
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import submissions.share.push as pushing
+from competition.artefacts.looked import Looked
 from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.remote.places import Place
@@ -16,7 +18,7 @@ from run import main
 from submissions.share.artefacts import Artefact, Choice
 from submissions.share.push import push
 from submissions.share.pushed import Files
-from tests.submissions.samples import make_workspace
+from tests.submissions.samples import make_workspace, one_hot
 
 URL = "memory://team"
 
@@ -183,9 +185,7 @@ def test_a_model_whose_recipe_is_damaged_is_not_sent(workspace: Workspace) -> No
 
 
 def test_the_command_names_the_competition(tmp_path: Path) -> None:
-    workspace = make_workspace(tmp_path, competition=one_hot())
-    file = tmp_path / "mine.toml"
-    file.write_text(OTHER)
+    workspace, file = make_workspace(tmp_path, competition=one_hot(tmp_path)), tmp_path / "seabed.toml"
     flags = ["--workspace", str(workspace.root), "--competition", str(file)]
     said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *flags])
     assert said.exit_code == 0, said.output
