@@ -2,7 +2,7 @@
 
 TensorFlow runs so many of them that 4 of 80 KeyboardInterrupts at random moments of training were lost, and it went on.
 
-What asks a process to end (SIGTERM, as schedulers and `kill` do) and a terminal that was closed (SIGHUP) are taken alike.
+What asks a process to end (SIGTERM, of schedulers and `kill`) and a terminal that was closed (SIGHUP) are taken alike.
 """
 
 from __future__ import annotations

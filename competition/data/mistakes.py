@@ -74,7 +74,9 @@ def check_complete(
         held = first(entry.name for entry in sorted_entries(source)) or "nothing"
         text = f"{source} holds none of the files of {competition.title}. {wanted}; found {held}{perhaps}."
         text = f"{other if is_ours else ''}{text}"
-    alone = {"without chips, for scores that others have made": f"data prepare --from {quote(str(source))} --tables-only"}
+    alone = {
+        "without chips, for scores that others have made": f"data prepare --from {quote(str(source))} --tables-only"
+    }
     raise IncompleteError(text, command=alone if found and not missing else "")
 
 

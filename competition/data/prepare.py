@@ -77,9 +77,7 @@ class PreparedReport:
         )
 
 
-def prepare(
-    workspace: Workspace, source: Path, *, reread: bool = False, tables_only: bool = False
-) -> PreparedReport:
+def prepare(workspace: Workspace, source: Path, *, reread: bool = False, tables_only: bool = False) -> PreparedReport:
     """Find the competition's chips and tables in `source` and write down where they are.
 
     What is unpacked already is used where it lies and never copied or changed; archives are unpacked to the

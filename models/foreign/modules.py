@@ -13,8 +13,8 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.text import first
-from models.backend.downloads import bounded
 from models.backend.devices import backend_name
+from models.backend.downloads import bounded
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 

@@ -141,7 +141,7 @@ def check_job(folder: Path, job: Mapping[str, Any]) -> None:
         UserError: if that is something else, or what it was begun with is missing or damaged.
     """
     before, (model, fold) = read_job(folder), model_and_fold(folder)
-    if (owner := before.get(FOLD, fold)) != fold:  # it would go on from what has learnt the chips that this one holds out
+    if (owner := before.get(FOLD, fold)) != fold:  # it has learnt what this one holds out
         raise UserError(
             f"{folder} holds the training of fold {owner}, as its {JOB} says: it was renamed, swapped or copied. Rename "
             f"it back to fold{owner}.",

@@ -85,7 +85,7 @@ def damaged_of(root: Path, keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def damage_of(root: Path, artefact: Artefact, look: Look = lambda path, model: None) -> str:
-    """Return what is damaged of an artefact of the workspace at `root`, and what mends it; "" if nothing is known to be.
+    """Return what is damaged of an artefact of a workspace, and what mends it; "" if nothing is known to be.
 
     Args:
         root: of the workspace.

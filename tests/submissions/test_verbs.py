@@ -187,7 +187,7 @@ def test_tables_alone_are_enough_for_scores_that_others_have_made(small: Workspa
         others.append(tmp_path / f"{name}.csv")
     mine = Workspace(tmp_path / "mine", planet())
     refused = run(mine, f"data prepare --from {theirs}", code=2)
-    assert f"without chips, for scores that others have made, run \"python run.py data prepare --from {theirs}" in refused.replace("Without", "without")
+    assert f'that others have made, run "python run.py data prepare --from {theirs} --tables-only' in refused
     run(mine, f"data prepare --from {theirs} --tables-only")
     assert "Next: python run.py scores import" in run(mine, "folds --k 3")
     for path in others:

@@ -37,9 +37,9 @@ def reported(monkeypatch):
     signal.signal(signal.SIGINT, before)
 
 
-def unheard(then: Callable[[], object]) -> None:
-    """Press Ctrl-C where Python drops the exception, and go on."""
-    Dying(lambda: signal.raise_signal(signal.SIGINT))
+def unheard(number: int = signal.SIGINT, *, then: Callable[[], object]) -> None:
+    """Press Ctrl-C, or send another signal, where Python drops the exception, and go on."""
+    Dying(lambda: signal.raise_signal(number))
     then()
 
 
@@ -121,11 +121,13 @@ def test_training_and_prediction_look_for_it_at_every_batch():
         unheard(then=lambda: watch.on_test_batch_end(0))
 
 
-def press(times: int, came_to: list[str], then: Callable[[], object] = lambda: None) -> None:
-    """Press Ctrl-C within native code, and note how far it goes on."""
+def press(
+    times: int, came_to: list[str], then: Callable[[], object] = lambda: None, *, number: int = signal.SIGINT
+) -> None:
+    """Press Ctrl-C within native code, or send another signal, and note how far it goes on."""
     with deferred():
         for _ in range(times):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         came_to.append("what is left of the native code")
         then()
     came_to.append("what follows")
@@ -195,14 +197,12 @@ def test_a_scheduler_and_a_terminal_that_was_closed_are_heard_as_ctrl_c_is(repor
         signal.raise_signal(number)
     assert exit_code() == 128 + number
     with pytest.raises(KeyboardInterrupt), heeded():
-        Dying(lambda: signal.raise_signal(number))
-        check()
+        unheard(number, then=check)
     assert (signal.getsignal(number), reported) == (signal.SIG_DFL, [])
     came_to: list[str] = []
-    with pytest.raises(KeyboardInterrupt), heeded(), deferred():
-        signal.raise_signal(number)
-        came_to.append("what is left of the native code")
-    assert came_to
+    with pytest.raises(KeyboardInterrupt), heeded():
+        press(1, came_to, number=number)
+    assert came_to == ["what is left of the native code"]
     with pytest.raises(KeyboardInterrupt), heeded():
         signal.raise_signal(signal.SIGINT)
     assert exit_code() == 130
@@ -222,6 +222,5 @@ def test_a_hangup_that_is_ignored_as_under_nohup_stays_so() -> None:
 def test_where_ctrl_c_is_ignored_as_in_the_background_a_scheduler_is_heard(reported) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with pytest.raises(KeyboardInterrupt), heeded():
-        Dying(lambda: signal.raise_signal(signal.SIGTERM))
-        time.sleep(10 * SOON)  # it was lost, and is sent again
+        unheard(signal.SIGTERM, then=lambda: time.sleep(10 * SOON))  # it was lost, and is sent again
     assert (exit_code(), reported) == (143, [])

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from models.backend.downloads import bounded, is_reached
 
 
 @pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """No name is found, and nobody says so until the test is over."""
     over = threading.Event()
 
@@ -33,7 +34,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     over.set()
 
 
-def test_a_server_is_reached_where_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_is_reached_where_somebody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = "127.0.0.1:{1}".format(*server.getsockname())
         assert is_reached(host)
@@ -42,7 +43,10 @@ def test_a_server_is_reached_where_somebody_listens(monkeypatch: pytest.MonkeyPa
 
 def test_a_download_by_keras_fails_soon_and_names_the_file(away: threading.Event, tmp_path: Path) -> None:
     started = time.monotonic()
-    with bounded(), pytest.raises(Exception, match=r"URL fetch failure on https://nowhere\.example/a\.h5: .*not answer"):
+    with (
+        bounded(),
+        pytest.raises(Exception, match=r"URL fetch failure on https://nowhere\.example/a\.h5: .*not answer"),
+    ):
         keras.utils.get_file("a.h5", "https://nowhere.example/a.h5", cache_dir=tmp_path)
     assert time.monotonic() - started < 5
     assert not list(tmp_path.rglob("*.h5"))

@@ -104,7 +104,9 @@ def test_the_training_of_another_fold_is_not_gone_on_with(trained, tmp_path):
     write_record(folder / JOB, {**job, FOLD: 0}, version=FORMAT)
     check_job(folder, job)
     moved = folder.rename(folder.with_name("fold1"))
-    with pytest.raises(UserError, match=r"fold1 holds the training of fold 0, .* back to fold0\. To begin this .*--restart"):
+    with pytest.raises(
+        UserError, match=r"fold1 holds the training of fold 0, .* back to fold0\. To begin this .*--restart"
+    ):
         check_job(moved, job)
     write_record(moved / JOB, job, version=FORMAT)  # of an earlier version
     check_job(moved, job)

@@ -164,8 +164,10 @@ def test_what_is_damaged_here_is_not_sent_and_what_mends_it_is_said(workspace: W
         assert (said.exit_code, "Traceback" in said.output) == (2, False)
         line = said.output.splitlines()[-1]
         assert "Not sent, as it is damaged in this workspace: runs/a/fold1, runs/a/fold2." in line
-        assert f"fold1/test.npz is missing or was changed after it was written. Run \"python run.py fold --model a " in line
-        assert f"--fold 1 --restart --workspace {workspace.root}\"" in line  # though threads have looked
+        assert (
+            'fold1/test.npz is missing or was changed after it was written. Run "python run.py fold --model a ' in line
+        )
+        assert f'--fold 1 --restart --workspace {workspace.root}"' in line  # though threads have looked
         assert "holds 'a' fold 0, as its scores.json says: it is a copy" in line
     assert not [name for name in Place.of(str(tmp_path / "place")).walk() if "fold1" in name or "fold2" in name]
     assert "runs/a/fold0" in push(workspace, URL, Choice()).moved
