@@ -141,7 +141,8 @@ def check_job(folder: Path, job: Mapping[str, Any]) -> None:
         UserError: if that is something else, or what it was begun with is missing or damaged.
     """
     before, (model, fold) = read_job(folder), model_and_fold(folder)
-    if (owner := before.get(FOLD, fold)) != fold:  # it has learnt what this one holds out
+    # Its network may have learnt the chips that this fold holds out.
+    if (owner := before.get(FOLD, fold)) != fold:
         raise UserError(
             f"{folder} holds the training of fold {owner}, as its {JOB} says: it was renamed, swapped or copied. Rename "
             f"it back to fold{owner}.",

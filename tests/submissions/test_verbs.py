@@ -196,6 +196,3 @@ def test_tables_alone_are_enough_for_scores_that_others_have_made(small: Workspa
     assert "blend --auto --members a,b" in run(mine, "compare --methods mean --rule fixed,uniform")
     run(mine, "blend --members a,b --name ours --rule fixed")
     assert "valid" in run(mine, "validate ours")
-    run(mine, "report")
-    assert (mine.root / "report.html").is_file()
-    assert "No train chips" in run(mine, "train --models baseline", code=2)

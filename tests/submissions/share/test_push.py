@@ -85,15 +85,16 @@ def test_an_unfinished_fold_that_is_at_work_is_not_sent(workspace: Workspace) ->
 
 def test_a_fold_that_is_replaced_while_it_is_looked_at_is_not_mixed(workspace: Workspace, monkeypatch) -> None:
     read = pushing.contents
+    (workspace.runs / "a/fold1/train.log").write_text("trained")
 
     def late(root: Path, artefact: Artefact) -> Files:
         found = read(root, artefact)
         if artefact.key == "runs/a/fold1":
-            (root / "runs/a/fold1/heldout.npz").write_bytes(b"trained again")
+            (root / "runs/a/fold1/train.log").write_bytes(b"trained again")
         return found
 
     monkeypatch.setattr(pushing, "contents", late)
-    with pytest.raises(UserError, match=r"heldout\.npz was changed while it was sent"):
+    with pytest.raises(UserError, match=r"train\.log was changed while it was sent"):
         push(workspace, URL, Choice())
     assert not fsspec.filesystem("memory").glob("/team/pushes/*")
 
@@ -154,7 +155,6 @@ def test_what_is_damaged_here_does_not_replace_what_is_there(workspace: Workspac
 
 
 def test_what_is_damaged_here_is_not_sent_and_what_mends_it_is_said(workspace: Workspace, tmp_path: Path) -> None:
-    (workspace.runs / "a/recipe.json").write_text("{}")
     (workspace.runs / "a/fold1/test.npz").write_bytes(b"?")
     (workspace.runs / "a/fold2").rename(workspace.runs / "a/fold0.1")
     shutil.copytree(workspace.runs / "a/fold0", workspace.runs / "a/fold2")
@@ -171,6 +171,10 @@ def test_what_is_damaged_here_is_not_sent_and_what_mends_it_is_said(workspace: W
         assert "holds 'a' fold 0, as its scores.json says: it is a copy" in line
     assert not [name for name in Place.of(str(tmp_path / "place")).walk() if "fold1" in name or "fold2" in name]
     assert "runs/a/fold0" in push(workspace, URL, Choice()).moved
+    (workspace.runs / "a/recipe.json").write_text("{}")  # which this room does not know
+    said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *flags])
+    assert "this workspace: runs/a, runs/a/fold1, runs/a/fold2. " in said.output
+    assert "recipe.json is damaged" in said.output
 
 
 def test_a_model_whose_recipe_is_damaged_is_not_sent(workspace: Workspace) -> None:
