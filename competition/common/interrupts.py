@@ -24,7 +24,7 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
 
 _pressed = threading.Event()
 _lost = threading.Event()  # the last one was dropped, and nothing has raised it since
-_numbers: list[int] = []  # of the signals, the first of which counts
+_numbers: list[signal.Signals] = []  # of the signals, the first of which counts
 _within: list[None] = []  # one entry for each `deferred` block that is being run
 _watches: list[Callable[[], None]] = []  # one for each `watched` block that is being run
 
@@ -40,7 +40,7 @@ def heeded() -> Iterator[None]:
 
     def remember(number: int, frame: FrameType | None) -> None:
         again = _pressed.is_set() and not _lost.is_set()
-        _numbers.append(number)
+        _numbers.append(signal.Signals(number))
         _pressed.set()
         _lost.clear()
         if again or not _within:

@@ -83,7 +83,8 @@ def build_module(backbone: str, num_bands: int, size: int, *, pretrained: bool =
     except Exception as error:  # timm, torch and the hub raise whatever they like
         what = "Cannot get the weights of" if pretrained else "Cannot build"
         config = timm.models.get_pretrained_cfg(name) if pretrained else None
-        source = f", such as {HUB}/{config.hf_hub_id} has" if getattr(config, "hf_hub_id", None) else ""
+        hub_id = getattr(config, "hf_hub_id", None)
+        source = f", such as {HUB}/{hub_id} has" if hub_id else ""
         hint = f" Accept its licence where it is gated, or give --weights with a .safetensors file of them{source}."
         raise UserError(
             f"{what} timm's {name} at {size} px: {shorten(str(error), 200)}.{hint if pretrained else ''}"

@@ -144,8 +144,8 @@ def check_job(folder: Path, job: Mapping[str, Any]) -> None:
     # Its network may have learnt the chips that this fold holds out.
     if (owner := before.get(FOLD, fold)) != fold:
         raise UserError(
-            f"{folder} holds the training of fold {owner}, as its {JOB} says: it was renamed, swapped or copied. Rename "
-            f"it back to fold{owner}.",
+            f"{folder} holds the training of fold {owner}, as its {JOB} says: it was renamed, swapped or copied. "
+            f"Rename it back to fold{owner}.",
             command={"to begin this fold again": restart_command(folder)},
         )
     if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
