@@ -61,7 +61,7 @@ class TimmNetwork:
         """
         onnx = importlib.import_module("onnx")
         try:
-            model = torch_onnx(partial(outputs_of, self._network), seen[:2], "pixels", OUTPUTS)
+            model = torch_onnx(self._network, partial(outputs_of, self._network), seen[:2], "pixels", OUTPUTS)
         except Exception as error:  # torch raises whatever it likes on what it does not know
             raise UserError(f"timm's {self.name} cannot be exported to ONNX: {shorten(str(error), 300)}") from error
         return Source(self.name, model, OPSET, "pixels", onnx.TensorProto.FLOAT, True, None)
