@@ -112,7 +112,7 @@ def torch_onnx(
     It is traced: torch's newer exporter takes four times as long, and gives the same.
 
     Args:
-        network: the module whose weights they are; of what it does not know, ONNX would hold a weight once for each use.
+        network: the module whose weights they are: without it the graph would hold a weight once for each use.
         run: returns the outputs for a tensor of chips, by weights at rest that ask for no gradients.
         sample: two chips as it takes them.
         given: name of the graph's input.
