@@ -19,7 +19,7 @@ from competition.common.folders import check_room
 from models.backend.load import load_backend
 from models.backend.runners import KerasRunner, Runner, kept_runner, runner_of
 from models.backend.seals import check_onnx
-from models.graphs.running import fastest, reference
+from models.graphs.running import check_archive, fastest, reference
 from models.runs.folders import EXTRACTOR, GRAPHS, load_weights, restart_command
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class GraphExtractor:
             content = self.path.read_bytes()
             if self.path.suffix == ".onnx" and not check_onnx(content):
                 raise ValueError("its end is missing")
+            if self.path.suffix == ".zip":
+                check_archive(content)
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path} is missing or damaged.", command=restart_command(self.path)) from error
         return content

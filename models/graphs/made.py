@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_folder
 from competition.common.folders import check_room
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 from competition.common.text import short
 from models.backend.kept import TOLERANCE, largest_difference
 from models.backend.seals import onnx_seal
-from models.foreign.outputs import Taken, taken_of
+from models.foreign.outputs import Layout, Taken, taken_of
 from models.graphs.compose import composed
 from models.graphs.extractor import RECORD, GraphExtractor
 from models.graphs.openvino_source import OpenVinoSource
@@ -59,7 +59,7 @@ def made_graph(
     """
     digest = digest_json(key)
     folder = cache / "graphs" / short(digest)
-    with locked(folder.with_suffix(".lock")):
+    with locked(lock_of(folder)):
         found = _kept(folder, digest, recipe, cache)
         if found is None:
             name = _make(recipe, inputs, digest, folder, sample)
@@ -110,7 +110,7 @@ def _of_openvino(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[
     pixels = _pixels(recipe, inputs)
     source = OpenVinoSource(recipe.weights_path(), pixels.num_bands, recipe.input_size)
     outputs = source(pixels(sample))
-    taken = taken_of(recipe, _shapes(outputs), source.name, channels_first=source.channels_first)
+    taken = taken_of(recipe, _shapes(outputs), source.name, Layout(source.channels_first))
     expected = _expected(outputs, taken, source.name)
     content = source.composed(pixels, taken)
     difference = largest_difference(reference(content, pixels.size**2)(sample), expected)
@@ -123,7 +123,7 @@ def _of_onnx(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str,
     pixels = _pixels(recipe, inputs)
     source = read_source(recipe.weights_path(), pixels.num_bands, recipe.input_size)
     outputs = source(pixels(sample))
-    taken = taken_of(recipe, _shapes(outputs), source.name, channels_first=source.channels_first)
+    taken = taken_of(recipe, _shapes(outputs), source.name, Layout(source.channels_first))
     return source.name, *_of_source(source, outputs, taken, pixels, sample)
 
 
@@ -132,8 +132,9 @@ def _of_timm(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str,
     pixels = _pixels(recipe, inputs, network.mean, network.deviation)
     seen = pixels(sample)
     outputs = network.outputs(seen)
-    taken = taken_of(recipe, _shapes(outputs), recipe.backbone, prefix=network.prefix)
-    return recipe.backbone, *_of_source(network.source(seen), outputs, taken, pixels, sample)
+    taken = taken_of(recipe, _shapes(outputs), recipe.backbone, network.layout)
+    names = tuple(dict.fromkeys(each.name for each in taken))
+    return recipe.backbone, *_of_source(network.source(seen, names), outputs, taken, pixels, sample)
 
 
 def _pixels(recipe: Recipe, inputs: Inputs, mean: tuple[float, ...] = (), deviation: tuple[float, ...] = ()) -> Pixels:

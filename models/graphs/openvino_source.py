@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.files import scratch_folder
 from competition.common.text import first, readable
-from models.backend.openvino import import_openvino, read_model
+from models.backend.openvino import compiled, import_openvino, read_model
 from models.foreign.outputs import Taken
 from models.graphs.pixels import Pixels
 from models.graphs.running import BIN, XML
@@ -73,11 +73,9 @@ class OpenVinoSource:
 
     def __call__(self, seen: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Return its outputs by name for what it is given, (num_chips, num_bands, size, size)."""
-        openvino = import_openvino()
         given = seen if self.channels_first else np.moveaxis(seen, 1, -1)
         kind = self._model.input(0).element_type.to_dtype()
-        compiled = openvino.compile_model(self._model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        made = compiled(np.ascontiguousarray(given, dtype=kind))
+        made = compiled(self._model)(np.ascontiguousarray(given, dtype=kind))
         return {name: np.array(made[place]) for place, name in enumerate(self._names)}
 
     def composed(self, pixels: Pixels, taken: Sequence[Taken]) -> bytes:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first, readable
+from models.graphs.running import onnx_session
 from models.recipes.foreign import companions, is_companion
 
 LARGEST = 2**31 - 2**24  # bytes of an ONNX file: its format takes 2 GB at most
@@ -49,16 +50,12 @@ class Source:
         Raises:
             UserError: if ONNX Runtime does not take it.
         """
-        onnx, onnxruntime = importlib.import_module("onnx"), importlib.import_module("onnxruntime")
+        onnx = importlib.import_module("onnx")
         given = (seen if self.channels_first else np.moveaxis(seen, 1, -1)).astype(
             onnx.helper.tensor_dtype_to_np_dtype(self.kind)
         )
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
         try:
-            session = onnxruntime.InferenceSession(
-                self.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
+            session = onnx_session(self.model.SerializeToString())
             names = [output.name for output in session.get_outputs()]
             step = self.batch or len(given)
             if len(given) % step:

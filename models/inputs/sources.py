@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.interrupts import check
@@ -28,7 +29,7 @@ from models.recipes.recipe import Recipe
 
 # Given a recipe, a split and the digest of its chips, returns what makes their features.
 Elsewhere = Callable[[Recipe, str, str], Maker]
-SAMPLED = 8  # chips on which a graph is held against what it was made of
+SAMPLED = 8  # chips, spread evenly, on which a graph is held against what it was made of: the first may be alike
 MOMENTS_OF = 2000  # chips at most, spread evenly, whose mean and deviation are the training chips' own
 LARGER = 4  # times as large as the largest part takes them are chips of which parts of several sizes make their own
 
@@ -133,7 +134,7 @@ class Sources:
         key = extractor_key(recipe, self.inputs)
         if recipe.of_graph:
             chips = self.chips("train")
-            sample = chips.read(np.arange(min(SAMPLED, len(chips.cache))))
+            sample = chips.read(_spread(SAMPLED, len(chips.cache)))
             return made_graph(recipe, self.inputs, key, self.workspace.cache, sample)
         return KerasExtractor(lambda: build_extractor(recipe, self.inputs), kept_extractor(self.workspace.cache, key))
 
@@ -174,7 +175,7 @@ def moments(chips: Chips, inputs: Inputs) -> tuple[tuple[float, ...], tuple[floa
         UserError: if a band has one value everywhere.
     """
     count = len(chips.cache)
-    positions = np.unique(np.linspace(0, count - 1, min(count, MOMENTS_OF)).astype(np.int64))
+    positions = _spread(MOMENTS_OF, count)
     low = np.array(inputs.low)
     span = np.array(inputs.high) - low
     sums = np.zeros((2, len(low)))
@@ -187,3 +188,8 @@ def moments(chips: Chips, inputs: Inputs) -> tuple[tuple[float, ...], tuple[floa
     if not (deviation > 1e-6).all():
         raise UserError("A band of the training chips has one value everywhere: it has no deviation of its own.")
     return tuple(mean.round(6).tolist()), tuple(deviation.round(6).tolist())
+
+
+def _spread(most: int, count: int) -> NDArray[np.int64]:
+    """Return the positions of some among `count` chips, spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

@@ -11,7 +11,7 @@ from keras import layers
 
 from competition.common.errors import UserError, unknown_name
 from models.foreign.backbone import TimmBackbone, shapes_of
-from models.foreign.modules import check_timm, moments_of, prefix_of
+from models.foreign.modules import check_timm, layout_of, moments_of
 from models.foreign.outputs import taken_of
 from models.foreign.weights import timm_module
 from models.networks.applications import application, applications
@@ -90,7 +90,7 @@ def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> A
     scaled = layers.Rescaling(scales, offsets, dtype="float32", name="preprocess")(hidden)
     chip = (len(bands), recipe.input_size, recipe.input_size)
     shapes = shapes_of(module, chip)
-    taken = taken_of(recipe, shapes, recipe.backbone, prefix=prefix_of(module))
+    taken = taken_of(recipe, shapes, recipe.backbone, layout_of(module))
     names = tuple(dict.fromkeys(each.name for each in taken))
     backbone = TimmBackbone(module, chip, shapes, names, name="backbone")
     made = dict(zip(backbone.names, _as_list(backbone(scaled)), strict=True))

@@ -151,3 +151,18 @@ def test_parts_of_other_chips_are_not_put_side_by_side(workspace, tiny_net, tiny
     sources._caches["train", 16] = dataclasses.replace(sources.parts[0].cache("train"), names=("x",))
     with pytest.raises(UserError, match=r"^The chips of train changed while those of the parts of part0,part1 were"):
         sources.bank("train", ("identity",))
+
+
+def test_a_graph_is_held_against_chips_of_the_whole_set(workspace, monkeypatch):
+    """The first of a set may all be alike, such as black ones."""
+    given = []
+    monkeypatch.setattr("models.inputs.sources.made_graph", lambda *args: given.append(args[-1]))
+    (workspace.root / "net.onnx").write_bytes(b"any")
+    sources = sources_of(
+        workspace, backbone="file", weights=str(workspace.root / "net.onnx"), mean=(0.5,), deviation=(0.5,),
+        train="head", pooling=("avg",), augment=("d4",),
+    )  # fmt: skip
+    assert sources.extractor is None
+    chips = sources.chips("train").read(np.arange(NUM_TRAIN))
+    np.testing.assert_array_equal(given[0][[0, -1]], chips[[0, -1]])
+    assert len(given[0]) == 8
