@@ -103,6 +103,7 @@ def torch_onnx(
     names: Sequence[str],
     *,
     opset: int = OPSET,
+    within: Any = None,
 ) -> Any:
     """Return what torch makes of any number of chips as an `onnx.ModelProto`.
 
@@ -114,6 +115,7 @@ def torch_onnx(
         given: name of the graph's input.
         names: of its outputs.
         opset: of the graph.
+        within: a scripted module that `run` calls, if it does, as torch must know whose it is.
 
     Raises:
         Exception: of any kind, if ONNX does not take the network.
@@ -121,6 +123,7 @@ def torch_onnx(
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
     traced = type("Traced", (torch.nn.Module,), {"forward": lambda _, chips: tuple(run(chips))})()
+    traced.within = within
     content = io.BytesIO()
     with torch.no_grad(), turned_aside(1, 2), warnings.catch_warnings():
         warnings.simplefilter("ignore")
