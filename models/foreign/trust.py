@@ -37,9 +37,7 @@ def trust_flag(verb: Callable[..., None]) -> Callable[..., None]:
         help="open what may run code: .pt and .pt2 files in --weights, of people whom you trust",
     )
     @functools.wraps(verb)
-    def wrapped(
-        *arguments: Any, overrides: Mapping[str, Any], trust_weights: bool = False, **options: Any
-    ) -> None:
+    def wrapped(*arguments: Any, overrides: Mapping[str, Any], trust_weights: bool = False, **options: Any) -> None:
         if trust_weights:
             (workspace,) = arguments
             trust(workspace.cache, str(overrides.get("weights", "")))

@@ -56,7 +56,9 @@ class TorchNetwork:
         content = path.read_bytes()
         check_trusted(cache, self.name, content, kind)
         if missing := [name for name in ("torch", "onnx", "onnxruntime") if importlib.util.find_spec(name) is None]:
-            raise UserError(f"Reading {self.name} needs {' and '.join(missing)}. Run 'pip install -e \".[torch,onnx]\"'.")
+            raise UserError(
+                f"Reading {self.name} needs {' and '.join(missing)}. Run 'pip install -e \".[torch,onnx]\"'."
+            )
         self._network, shape = _opened(kind, content, path)
         if len(shape) != 4:
             raise UserError(
@@ -70,7 +72,7 @@ class TorchNetwork:
     def outputs(self, seen: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return what torch makes of what it is given, (num_chips, num_bands, size, size), for each chip.
 
-        Outputs without a name are known by their place; those that are no tensors, or not of each chip, are passed over.
+        Outputs without a name are known by their place; what is no tensor, or not of each chip, is passed over.
 
         Raises:
             UserError: if it takes something else, or makes something else of a chip the next time or beside others.
@@ -84,10 +86,10 @@ class TorchNetwork:
             made = self._run(seen)
         alone = self._run(np.repeat(seen[:1], 2, axis=0))
         for name, whole in made.items():
-            if not largest_difference(alone[name].reshape(2, -1)[:1], whole.reshape(len(whole), -1)[:1]) <= TOLERANCE:
+            if largest_difference(alone[name].reshape(2, -1)[:1], whole.reshape(len(whole), -1)[:1]) > TOLERANCE:
                 raise UserError(
-                    f"{self.name} does not give the same of a chip twice, as networks that learn do not. Write it again "
-                    "from NETWORK.eval()."
+                    f"{self.name} does not give the same of a chip twice, as networks that learn do not. Write it "
+                    "again from NETWORK.eval()."
                 )
         self._names = list(made)
         return made
@@ -127,8 +129,8 @@ class TorchNetwork:
                     parts.append(_named(self._network(torch.from_numpy(self._given(given[at : at + step]))), step))
             except Exception as error:  # torch raises whatever it likes
                 raise UserError(
-                    f"{self.name} does not take these chips: {_line(error)}. Give --bands and --input-size as it expects "
-                    "them."
+                    f"{self.name} does not take these chips: {_line(error)}. Give --bands and --input-size as it "
+                    "expects them."
                 ) from error
         if not parts[0]:
             raise UserError(f"{self.name} gives no tensor that has values of each chip: expected features.")
@@ -138,10 +140,10 @@ class TorchNetwork:
 def of_pickle(name: str) -> UserError:
     """Return the error that says what to do with a pickle, which is not opened."""
     return UserError(
-        f"{name} is a pickle, which runs code where it is read, and is not opened. Where you trust it, write the network "
-        "as ONNX, torch.onnx.export(NETWORK.eval(), (CHIPS,), 'NET.onnx', dynamo=True), or by torch.export.save("
-        "torch.export.export(NETWORK.eval(), (CHIPS,)), 'NET.pt2'); weights of a network of timm for --backbone timm/NAME "
-        f"by safetensors.torch.save_file(torch.load('{name}', weights_only=True), 'NET.safetensors')."
+        f"{name} is a pickle, which runs code where it is read, and is not opened. Where you trust it, write the "
+        "network as ONNX, torch.onnx.export(NETWORK.eval(), (CHIPS,), 'NET.onnx', dynamo=True), or by torch.export.save("
+        "torch.export.export(NETWORK.eval(), (CHIPS,)), 'NET.pt2'); weights of a network of timm, for --backbone "
+        f"timm/NAME, by safetensors.torch.save_file(torch.load('{name}', weights_only=True), 'NET.safetensors')."
     )
 
 
@@ -217,8 +219,10 @@ def _check_inputs(names: Sequence[str], name: str) -> None:
 def _check_kinds(kinds: Iterable[Any], name: str) -> None:
     for kind in kinds:
         if kind != importlib.import_module("torch").float32:
-            raise UserError(f"{name} computes in {str(kind).removeprefix('torch.')}: expected float32. Write it again "
-                            "from NETWORK.float().")
+            raise UserError(
+                f"{name} computes in {str(kind).removeprefix('torch.')}: expected float32. Write it again "
+                "from NETWORK.float()."
+            )
 
 
 def _named(made: Any, num_chips: int) -> dict[str, Any]:

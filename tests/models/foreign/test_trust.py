@@ -47,7 +47,9 @@ def test_a_damaged_note_trusts_nothing(tmp_path, damage):
     ("weights", "received"), [("", "none"), ("imagenet", "--weights imagenet"), ("net.onnx", "--weights net.onnx")]
 )
 def test_there_must_be_what_needs_it(tmp_path, weights, received):
-    with pytest.raises(UserError, match=rf"^--trust-weights is about a .pt or .pt2 file .*: received {received}\. Leave"):
+    with pytest.raises(
+        UserError, match=rf"^--trust-weights is about a .pt or .pt2 file .*: received {received}\. Leave"
+    ):
         trust(tmp_path, weights)
     assert not (tmp_path / "trusted").exists()
 

@@ -174,7 +174,9 @@ def test_outputs_are_known_by_their_names(tmp_path, how):
         words = ("means", "maps:map")
     made, own = features_of(trusted(path, tmp_path, outputs=words), tmp_path), by_torch(network)
     np.testing.assert_allclose(made, np.concatenate([own["means"]] * 2, axis=1), rtol=1e-3, atol=1e-4)
-    assert "Unknown output of net.pt 'loss'" in refused(trusted(path, tmp_path / "x", outputs=("loss",)), tmp_path / "x")
+    assert "Unknown output of net.pt 'loss'" in refused(
+        trusted(path, tmp_path / "x", outputs=("loss",)), tmp_path / "x"
+    )
 
 
 class Unnamed:
@@ -202,7 +204,11 @@ class Unnamed:
         ("four", "traced", r"net.pt does not take these chips: .*expected .*4 channels, but got 3 .* Give --bands and"),
         ("four", "exported", r"net.pt takes 4 bands, received 3. Give --bands with as many"),
         ("wide", "exported", r"net.pt takes chips of 16 px and no others, received --input-size 20"),
-        ("wide", "traced", r"net.pt does not take these chips: .*shapes cannot be multiplied.* --input-size as it expects"),
+        (
+            "wide",
+            "traced",
+            r"net.pt does not take these chips: .*shapes cannot be multiplied.* --input-size as it expects",
+        ),
         ("two", "traced", r"net.pt has 2 inputs \(chips, mask\): expected one, which takes chips"),
         ("two", "fixed", r"net.pt has 2 inputs \(chips, mask\): expected one, which takes chips"),
         ("random", "traced", r"net.pt does not give the same of a chip twice, as networks that learn do not"),
