@@ -115,7 +115,7 @@ def torch_onnx(
         given: name of the graph's input.
         names: of its outputs.
         opset: of the graph.
-        within: a scripted module that `run` calls, if it does, as torch must know whose it is.
+        within: a module of TorchScript that `run` calls, if it does, which torch takes in a trace of its own alone.
 
     Raises:
         Exception: of any kind, if ONNX does not take the network.
@@ -127,9 +127,10 @@ def torch_onnx(
     content = io.BytesIO()
     with torch.no_grad(), turned_aside(1, 2), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        chips = (torch.from_numpy(sample),)
         torch.onnx.export(
-            traced.eval(),
-            (torch.from_numpy(sample),),
+            torch.jit.trace(traced.eval(), chips, check_trace=False) if within is not None else traced.eval(),
+            chips,
             content,
             dynamo=False,
             input_names=[given],

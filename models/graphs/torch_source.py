@@ -111,7 +111,8 @@ class TorchNetwork:
             model = torch_onnx(run, sample, "pixels", self._names, within=self._network if self._is_script else None)
         except Exception as error:  # torch raises whatever it likes on what it does not know
             raise UserError(f"{self.name} cannot be written as ONNX: {_line(error)}") from error
-        return Source(self.name, model, OPSET, "pixels", onnx.TensorProto.FLOAT, self.channels_first, self._batch)
+        # Of what knows how many chips it was traced with, a graph that takes so many is made.
+        return Source(self.name, model, OPSET, "pixels", onnx.TensorProto.FLOAT, self.channels_first, len(sample))
 
     def _given(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.ascontiguousarray(seen if self.channels_first else np.moveaxis(seen, 1, -1))
@@ -141,9 +142,9 @@ def of_pickle(name: str) -> UserError:
     """Return the error that says what to do with a pickle, which is not opened."""
     return UserError(
         f"{name} is a pickle, which runs code where it is read, and is not opened. Where you trust it, write the "
-        "network as ONNX, torch.onnx.export(NETWORK.eval(), (CHIPS,), 'NET.onnx', dynamo=True), or by torch.export.save("
-        "torch.export.export(NETWORK.eval(), (CHIPS,)), 'NET.pt2'); weights of a network of timm, for --backbone "
-        f"timm/NAME, by safetensors.torch.save_file(torch.load('{name}', weights_only=True), 'NET.safetensors')."
+        "network: torch.onnx.export(NETWORK.eval(), (CHIPS,), 'NET.onnx', dynamo=True), or torch.export.save("
+        "torch.export.export(NETWORK.eval(), (CHIPS,)), 'NET.pt2'); or, for --backbone timm/NAME, its weights: "
+        f"safetensors.torch.save_file(torch.load('{name}', weights_only=True), 'NET.safetensors')."
     )
 
 
@@ -184,7 +185,10 @@ def _opened(kind: str, content: bytes, path: Path) -> tuple[Any, Shape]:
     try:
         with turned_aside(1, 2), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return (_script if kind == SCRIPT else _program)(io.BytesIO(content), path.name)
+            network, shape = (_script if kind == SCRIPT else _program)(io.BytesIO(content), path.name)
+            for weights in network.parameters():  # torch traces none that ask for gradients
+                weights.requires_grad_(False)
+            return network, shape
     except UserError:
         raise
     except Exception as error:  # torch raises whatever it likes on a damaged file
@@ -196,7 +200,7 @@ def _script(file: io.BytesIO, name: str) -> tuple[Any, Shape]:
     needed = [each.name for each in network.forward.schema.arguments[1:] if not each.has_default_value()]
     _check_inputs(needed, name)
     _check_kinds((each.dtype for each in network.parameters() if each.is_floating_point()), name)
-    return network.requires_grad_(False), (None,) * 4
+    return network, (None,) * 4
 
 
 def _program(file: io.BytesIO, name: str) -> tuple[Any, Shape]:
@@ -205,10 +209,20 @@ def _program(file: io.BytesIO, name: str) -> tuple[Any, Shape]:
     _check_inputs(needed, name)
     (value,) = (node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name == needed[0])
     _check_kinds([value.dtype], name)
-    network = program.module()
-    for weights in network.parameters():  # of what it lets ask for gradients torch makes no constants
-        weights.requires_grad_(False)
-    return network, [side if isinstance(side, int) else None for side in value.shape]
+    return _traceable(program.module()), [side if isinstance(side, int) else None for side in value.shape]
+
+
+def _traceable(network: Any) -> Any:
+    """Return a program with sizes of tensors as its trace follows them: as operators of torch.export they are numbers."""
+    size = importlib.import_module("torch").ops.aten.sym_size.int
+    for node in (node for node in network.graph.nodes if node.target is size):
+        node.target = _size
+    network.recompile()
+    return network
+
+
+def _size(tensor: Any, axis: int) -> Any:
+    return tensor.shape[axis]
 
 
 def _check_inputs(names: Sequence[str], name: str) -> None:

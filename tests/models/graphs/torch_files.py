@@ -31,11 +31,13 @@ def networks() -> Any:
             super().__init__()
             self.patches = nn.Conv2d(3, 8, 4, 4)
             self.first = nn.Parameter(torch.randn(1, 2, 8))
-            self.attention = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+            self.into, self.norm = nn.Linear(8, 24), nn.LayerNorm(8)
 
         def forward(self, chips):
             patches = self.patches(chips).flatten(2).transpose(1, 2)
-            return self.attention(torch.cat([self.first.expand(len(patches), -1, -1), patches], dim=1))
+            tokens = torch.cat([self.first.expand(patches.shape[0], -1, -1), patches], dim=1)
+            query, key, value = self.into(tokens).chunk(3, dim=-1)
+            return self.norm(tokens + nn.functional.scaled_dot_product_attention(query, key, value))
 
     class Several(nn.Module):
         def __init__(self) -> None:
