@@ -213,16 +213,14 @@ def _program(file: io.BytesIO, name: str) -> tuple[Any, Shape]:
 
 
 def _traceable(network: Any) -> Any:
-    """Return a program with sizes of tensors as its trace follows them: as operators of torch.export they are numbers."""
-    size = importlib.import_module("torch").ops.aten.sym_size.int
-    for node in (node for node in network.graph.nodes if node.target is size):
-        node.target = _size
+    """Return a program whose sizes a trace follows: those that operators of torch.export give and take are numbers."""
+    aten = importlib.import_module("torch").ops.aten
+    methods = {aten.view.default: "reshape", aten._unsafe_view.default: "reshape", aten.reshape.default: "reshape"}
+    methods |= {aten.expand.default: "expand", aten.repeat.default: "repeat", aten.sym_size.int: "size"}
+    for node in (node for node in network.graph.nodes if node.op == "call_function" and node.target in methods):
+        node.op, node.target = "call_method", methods[node.target]
     network.recompile()
     return network
-
-
-def _size(tensor: Any, axis: int) -> Any:
-    return tensor.shape[axis]
 
 
 def _check_inputs(names: Sequence[str], name: str) -> None:

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import run
@@ -155,6 +156,9 @@ def test_its_features_are_those_of_torch(tmp_path, how, name):
     tokens = {"outputs": ("cls", "patches"), "prefix_tokens": 2}
     recipe = trusted(path, tmp_path, pooling=("avg", "max"), **(tokens if name == "tokens" else {}))
     made, own = features_of(recipe, tmp_path), by_torch(network)
+    if how != "fixed":  # any number of chips at once
+        (graph,) = (tmp_path / "graphs").glob("*/extractor.onnx")
+        assert onnx.load(graph).graph.input[0].type.tensor_type.shape.dim[0].dim_param == "num_chips"
     if name == "maps":
         expected = np.concatenate([own.mean((2, 3)), own.amax((2, 3))], axis=1)
     else:
