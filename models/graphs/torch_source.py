@@ -110,7 +110,8 @@ class TorchNetwork:
         try:
             model = torch_onnx(run, sample, "pixels", self._names, within=self._network if self._is_script else None)
         except Exception as error:  # torch raises whatever it likes on what it does not know
-            raise UserError(f"{self.name} cannot be written as ONNX: {_line(error)}") from error
+            other = f"Give it as {'.pt2, of torch.export, or' if self._is_script else 'an'} .onnx."
+            raise UserError(f"{self.name} cannot be written as ONNX: {_line(error)}. {other}") from error
         # Of what knows how many chips it was traced with, a graph that takes so many is made.
         return Source(self.name, model, OPSET, "pixels", onnx.TensorProto.FLOAT, self.channels_first, len(sample))
 
@@ -254,7 +255,7 @@ def _named(made: Any, num_chips: int) -> dict[str, Any]:
 
 
 def _line(error: Exception) -> str:
-    """Return what an error of torch says in the last of its lines, which are those of a trace."""
+    """Return what an error of torch says in one line: after a trace, where there is one, or first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    said = next((line for line in reversed(lines) if "Error: " in line), lines[-1] if "Trace" in lines[0] else lines[0])
+    said = next((line for line in reversed(lines) if "Error: " in line), lines[0])
     return shorten(said, 240).rstrip(".")
