@@ -47,7 +47,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         yield look_at_record(record, "graphs")
         for path in sorted(record.parent.glob("extractor.*")):
             yield look(path, "graphs", partial(_graph, path))
-    yield from (look_at_record(path, "trials") for path in sorted((workspace.cache / "trials").glob("*.json")))
+    for kind in ("trials", "trusted"):
+        yield from (look_at_record(path, kind) for path in sorted((workspace.cache / kind).glob("*.json")))
     for path in sorted(workspace.auto.glob("[!.]*/*.json")):
         yield look_at_record(path, "auto", f"auto --name {path.parent.name} --minutes M")
     for path in sorted(workspace.root.iterdir() if workspace.root.is_dir() else []):

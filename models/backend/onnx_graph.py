@@ -124,14 +124,18 @@ def torch_onnx(
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    traced = type("Traced", (torch.nn.Module,), {"forward": lambda _, chips: tuple(run(chips))})()
-    traced.network = network
+    # Its weights are at rest already, and programs of torch.export refuse to be told so.
+    ways = {"forward": lambda _, chips: tuple(run(chips)), "train": lambda traced, mode=True: traced}
+    traced = type("Traced", (torch.nn.Module,), ways)()
+    traced.network, traced.training = network, False
+    is_script = isinstance(network, torch.jit.ScriptModule)  # which torch exports as part of a trace alone
     content = io.BytesIO()
     with torch.no_grad(), turned_aside(1, 2), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        chips = (torch.from_numpy(sample),)
         torch.onnx.export(
-            traced.eval(),
-            (torch.from_numpy(sample),),
+            torch.jit.trace(traced, chips, check_trace=False) if is_script else traced,
+            chips,
             content,
             dynamo=False,
             input_names=[given],

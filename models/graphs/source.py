@@ -90,9 +90,7 @@ def read_source(path: Path, num_bands: int, size: int) -> Source:
     """
     require_onnx(f"Reading {path.name}")
     onnx = importlib.import_module("onnx")
-    total = sum(each.stat().st_size for each in (path, *companions(path)))
-    if total > LARGEST:
-        raise UserError(f"{path} holds {readable(total)} with its weights; expected {readable(LARGEST)} at most.")
+    check_total(path, sum(each.stat().st_size for each in (path, *companions(path))))
     try:
         model = onnx.load_model(path, load_external_data=False)
         opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
@@ -107,6 +105,16 @@ def read_source(path: Path, num_bands: int, size: int) -> Source:
         )
     _bring_weights(model, path)
     return _of_model(model, path.name, opset, num_bands, size)
+
+
+def check_total(path: Path, total: int) -> None:
+    """Refuse a file that holds more bytes with its weights than are read.
+
+    Raises:
+        UserError: with both numbers.
+    """
+    if total > LARGEST:
+        raise UserError(f"{path} holds {readable(total)} with its weights; expected {readable(LARGEST)} at most.")
 
 
 def _of_model(model: Any, name: str, opset: int, num_bands: int, size: int) -> Source:

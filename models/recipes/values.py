@@ -53,8 +53,8 @@ class Values:
         }
     )
     weights: str = _value(
-        "imagenet, none, or the path of a file: .weights.h5, of timm .safetensors, of file .onnx, .xml or .zip; of "
-        "several recipes one for each, joined by commas",
+        "imagenet, none, or the path of a file: .weights.h5, of timm .safetensors, of file .onnx, .xml, .zip, .pt or "
+        ".pt2; of several recipes one for each, joined by commas",
         "imagenet",
     )
     train: Literal["head", "finetune", "full"] = _value(
