@@ -25,7 +25,7 @@ from models.backend.kept import RECORD, files_fit
 from models.backend.seals import MANIFEST, MANIFEST_KEY, SEAL, check_onnx, check_seal
 from models.graphs.extractor import RECORD as GRAPH
 from models.inputs.bank_files import rows_in, sums_in
-from models.runs.folders import GRAPHS, RECIPE, restart_command
+from models.runs.folders import RECIPE, is_extractor, restart_command
 from models.runs.model_recipe import check_recipe
 
 RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
@@ -61,7 +61,7 @@ def _of_model(folder: Path) -> Iterator[Looked]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         if path.name.endswith(".weights.h5"):
             yield look(path, "weights", partial(_weights, path), restart_command(path))
-        elif path.name in GRAPHS:
+        elif is_extractor(path):  # a graph
             yield look(path, "weights", partial(_graph, path), restart_command(path))
         elif path.name == "weights.npy":
             yield look(path, "weights", partial(_unfinished, path), restart_command(path))

@@ -6,6 +6,7 @@ Whoever asks for features, keeps what makes them beside a model or passes it on 
 from __future__ import annotations
 
 import functools
+import importlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,18 +18,17 @@ from competition.common.errors import UserError
 from competition.common.files import replace_atomically
 from competition.common.folders import check_room
 from models.backend.load import load_backend
+from models.backend.openvino import converted, read_graph
 from models.backend.runners import KerasRunner, Runner, kept_runner, runner_of
 from models.backend.seals import check_onnx
-from models.graphs.running import fastest, reference
-from models.runs.folders import EXTRACTOR, GRAPHS, load_weights, restart_command
+from models.graphs.running import fastest, read_archive, reference
+from models.graphs.source import opset_of
+from models.runs.folders import EXTRACTOR, WEIGHTS, restart_command
 
 if TYPE_CHECKING:
     import keras
 
     from models.backend.kept import Kept
-    from models.networks.input_spec import Inputs
-    from models.recipes.recipe import Recipe
-
 
 RECORD = "graph.json"  # beside a graph in the cache
 
@@ -49,11 +49,38 @@ class Extractor(Protocol):
     def exact(self) -> Runner:
         """Return what runs it plainly: what others are held against."""
 
-    def write(self, folder: Path) -> None:
-        """Keep it in a model's folder, for `extractor_in`.
+    def write(self, folder: Path, name: str = EXTRACTOR) -> None:
+        """Keep it in a model's folder, for `extractor_in`; of several under numbered names.
 
         Raises:
             UserError: if the disk has no room for it.
+        """
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of its weights."""
+
+    @property
+    def opset(self) -> int | None:
+        """The opset that its ONNX graph is of; None: any.
+
+        Raises:
+            UserError: if it has no ONNX graph, as a network that came as OpenVINO's.
+        """
+
+    def onnx(self, opset: int) -> Any:
+        """Return it as an `onnx.ModelProto`, of an opset if it can be of any.
+
+        Raises:
+            UserError: if it has no ONNX graph.
+            Exception: of any kind, if ONNX does not take it.
+        """
+
+    def openvino(self) -> Any:
+        """Return it as a network of OpenVINO.
+
+        Raises:
+            Exception: of any kind, if OpenVINO does not take it.
         """
 
 
@@ -89,12 +116,32 @@ class KerasExtractor:
         """Return what runs it by Keras."""
         return KerasRunner(self.network)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, name: str = EXTRACTOR) -> None:
         """Write its weights; see `Extractor`."""
         from models.networks.build import save_weights
 
-        check_room(4 * self.network.count_params(), folder, "The network")
-        save_weights(self.network, folder / EXTRACTOR)
+        check_room(self.num_bytes, folder, "The network")
+        save_weights(self.network, folder / f"{name}{WEIGHTS}")
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of its weights."""
+        return int(4 * self.network.count_params())
+
+    @property
+    def opset(self) -> int | None:
+        """It may be of any; see `Extractor`."""
+        return None
+
+    def onnx(self, opset: int) -> Any:
+        """Return it as an `onnx.ModelProto`; see `Extractor`."""
+        from models.backend.onnx_graph import OPSET, as_onnx
+
+        return as_onnx(self.network, min(opset, OPSET))
+
+    def openvino(self) -> Any:
+        """Return it as a network of OpenVINO; see `Extractor`."""
+        return converted(self.network)
 
 
 class GraphExtractor:
@@ -137,39 +184,30 @@ class GraphExtractor:
         """Return what runs it by ONNX Runtime, or what is of OpenVINO by that."""
         return reference(self.content, self.pixels)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, name: str = EXTRACTOR) -> None:
         """Copy the file; see `Extractor`."""
-        check_room(len(self.content), folder, "The network")
-        with replace_atomically(folder / f"extractor{self.path.suffix}") as temporary:
+        check_room(self.num_bytes, folder, "The network")
+        with replace_atomically(folder / f"{name}{self.path.suffix}") as temporary:
             shutil.copyfile(self.path, temporary)
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the file."""
+        return len(self.content)
 
-def is_kept(folder: Path) -> bool:
-    """Return whether a model's folder holds its frozen backbone."""
-    return any((folder / name).is_file() for name in (EXTRACTOR, *GRAPHS))
+    @property
+    def opset(self) -> int | None:
+        """That of the file; see `Extractor`."""
+        return opset_of(self.onnx())
 
+    def onnx(self, opset: int = 0) -> Any:
+        """Return it as an `onnx.ModelProto` of the opset that it is of; see `Extractor`."""
+        if self.path.suffix != ".onnx":
+            raise UserError("a network that came as OpenVINO's is no ONNX. Give an --output that ends in .zip")
+        graph = importlib.import_module("onnx").load_model_from_string(self.content)
+        del graph.metadata_props[:]
+        return graph
 
-def extractor_in(
-    folder: Path, recipe: Recipe, inputs: Inputs, cache: Path | None = None, kept: Kept | None = None
-) -> Extractor:
-    """Return the frozen backbone that a model's folder holds.
-
-    Args:
-        folder: of the model.
-        recipe: of the model.
-        inputs: what the backbone is given.
-        cache: the workspace's folder of what can be made again; None: nothing is noted.
-        kept: where the conversion of a network of Keras is kept; None: nowhere.
-    """
-    if recipe.of_graph:
-        paths = [folder / name for name in GRAPHS]
-        return GraphExtractor(next((path for path in paths if path.is_file()), paths[0]), recipe.input_size**2, cache)
-
-    def build() -> keras.Model:
-        from models.networks.backbones import build_extractor
-
-        network = build_extractor(recipe, inputs, pretrained=False)
-        load_weights(network, folder / EXTRACTOR)
-        return network
-
-    return KerasExtractor(build, kept)
+    def openvino(self) -> Any:
+        """Return it as a network of OpenVINO; see `Extractor`."""
+        return read_graph(self.content) if self.path.suffix == ".onnx" else read_archive(self.content)

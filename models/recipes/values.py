@@ -9,6 +9,7 @@ from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
 OWN = "own"  # mean or deviation: those of the training chips
+Moments = tuple[float, ...] | Literal["own"]
 
 
 def _value(help_text: str, default: Any) -> Any:
@@ -20,13 +21,17 @@ class Part:
     """What the features of one part of a joint recipe depend on, besides the chips and their bands.
 
     Attributes:
-        backbone: a network of keras.applications.
-        weights: imagenet, or the path of a .weights.h5 file.
+        backbone: a network of keras.applications, or one that others made.
+        weights: imagenet, or the path of a file.
         input_size: pixels along each side of what the backbone is given.
         levels: resolutions of the backbone that are pooled side by side.
         pooling: how they are pooled.
         indices: indices of the bands added as further bands.
         new_bands: what the filters of bands other than R, G and B start from.
+        mean: of each band, that a network of others takes off.
+        deviation: of each band, that it divides by.
+        outputs: what is taken of it.
+        prefix_tokens: its tokens before those of the patches.
     """
 
     backbone: str
@@ -36,6 +41,10 @@ class Part:
     pooling: tuple[Literal["avg", "max", "flatten"], ...]
     indices: tuple[Literal["ndvi", "ndwi"], ...]
     new_bands: Literal["mean", "zero"]
+    mean: Moments = ()
+    deviation: Moments = ()
+    outputs: tuple[str, ...] = ()
+    prefix_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +74,10 @@ class Values:
     bands: str = _value("bands given to the network: letters, such as RGBN, or names with commas: B04,B8A", "RGB")
     indices: tuple[Literal["ndvi", "ndwi"], ...] = _value("indices of the bands added as further bands", ())
     new_bands: Literal["mean", "zero"] = _value("pretrained filters of bands other than R, G and B start from", "mean")
-    mean: tuple[float, ...] | Literal["own"] = _value(
+    mean: Moments = _value(
         "timm, file: mean of each band, in 0 to 1, that the network takes off; own: that of the training chips", ()
     )
-    deviation: tuple[float, ...] | Literal["own"] = _value(
+    deviation: Moments = _value(
         "timm, file: standard deviation of each band, in 0 to 1, that it divides by; own: that of the training chips",
         (),
     )
@@ -152,8 +161,9 @@ class Values:
 
     @property
     def of_graph(self) -> bool:
-        """Whether the backbone is run as a graph that others made: a file's, or a frozen one of timm."""
-        return self.backbone == FILE or (self.backbone.startswith(TIMM) and self.train == "head")
+        """Whether the backbone, or one of several, is run as a graph that others made: a file's, or timm's, frozen."""
+        backbones = [part.backbone for part in self.parts] or [self.backbone]
+        return any(each == FILE or (each.startswith(TIMM) and self.train == "head") for each in backbones)
 
     @property
     def by_own_moments(self) -> bool:
