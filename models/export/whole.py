@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from competition.common.errors import UserError
 from models.backend.onnx_graph import OPSET, as_onnx, without_gradients
 from models.backend.openvino import converted, import_openvino
-from models.graphs.compose import FEATURES, brought_to
+from models.export.features import brought_to, features_as_onnx, features_as_openvino
+from models.graphs.compose import FEATURES
 from models.graphs.extractor import Extractor, KerasExtractor
 from models.graphs.source import opset_of
 
@@ -73,7 +74,7 @@ class GraphWhole:
             UserError: if a graph is OpenVINO's.
         """
         onnx = importlib.import_module("onnx")
-        graph = self.extractor.onnx(OPSET)
+        graph = features_as_onnx(self.extractor)
         opset = opset_of(graph)
         heads = brought_to(as_onnx(self.heads, min(opset, OPSET)), opset)
         heads.ir_version = graph.ir_version
@@ -87,7 +88,7 @@ class GraphWhole:
     def openvino(self, xml: Path) -> None:
         """Write OpenVINO's two files."""
         openvino = import_openvino()
-        graph, heads = self.extractor.openvino(), converted(self.heads)
+        graph, heads = features_as_openvino(self.extractor), converted(self.heads)
         features = graph.output(0).get_node().input(0).get_source_output()
         for target in heads.input(0).get_target_inputs():
             target.replace_source_output(features)

@@ -1,7 +1,7 @@
 """One ONNX graph from chips, in the files' values, to features: what is done to pixels, a network, and what is taken.
 
 The network's own operators stay as they are, of the opset that they are of; what comes before and after is written in
-operators of that opset. Of several such graphs side by side, those of older opsets are brought to the newest.
+operators of that opset.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
 from models.foreign.outputs import Taken
-from models.graphs.pixels import Pixels, Shrinking
-from models.graphs.source import Source, opset_of
+from models.graphs.pixels import Pixels
+from models.graphs.source import Source
 
 CHIPS, FEATURES, INNER = "chips", "features", "network/"
 Shapes = Mapping[str, Sequence[int | str]]
 AXES_AS_INPUT = 18  # opset from which the axes of a mean or a maximum are an input
 
 
-class _Graph:
-    """Nodes and constants that are added to a graph."""
+class Graph:
+    """Nodes and constants that are added to a graph, or are one.
+
+    Args:
+        opset: of the operators.
+    """
 
     def __init__(self, opset: int) -> None:
         self.onnx, self.opset = importlib.import_module("onnx"), opset
@@ -32,10 +35,12 @@ class _Graph:
         self.constants: list[Any] = []
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add a constant; return its name."""
         self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add an operator; return the name of its output."""
         self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
@@ -51,6 +56,7 @@ class _Graph:
         return helper.make_model(graph, opset_imports=[opset], ir_version=version, producer_name="planet-toolkit")
 
     def reduced(self, operator: str, hidden: str, axes: tuple[int, ...], output: str) -> str:
+        """Add a mean or a maximum over some axes; return the name of its output."""
         if self.opset < AXES_AS_INPUT:
             return self.add(operator, [hidden], output, axes=list(axes), keepdims=0)
         over = self.constant(f"{output}/axes", np.array(axes, dtype=np.int64))
@@ -68,7 +74,7 @@ def composed(source: Source, pixels: Pixels, taken: Sequence[Taken], num_feature
     """
     onnx = importlib.import_module("onnx")
     model = onnx.compose.add_prefix(source.model, INNER, inplace=True)
-    graph, before, after = model.graph, _Graph(source.opset), _Graph(source.opset)
+    graph, before, after = model.graph, Graph(source.opset), Graph(source.opset)
     _before(before, pixels, source, INNER + source.input)
     _after(after, taken)
     nodes = [*before.nodes, *graph.node, *after.nodes]
@@ -86,76 +92,7 @@ def composed(source: Source, pixels: Pixels, taken: Sequence[Taken], num_feature
     return model
 
 
-def brought_to(model: Any, opset: int) -> Any:
-    """Return a graph with operators of a newer opset.
-
-    Raises:
-        Exception: of any kind, if ONNX cannot convert it.
-    """
-    if opset_of(model) == opset:
-        return model
-    converted = importlib.import_module("onnx.version_converter").convert_version(model, opset)
-    converted.ir_version = max(converted.ir_version, model.ir_version)
-    return converted
-
-
-def beside(models: Sequence[Any], shrinkings: Sequence[Shrinking], num_bands: int) -> Any:
-    """Return one graph from chips to the features of several side by side.
-
-    Args:
-        models: the graphs, `onnx.ModelProto`s from chips to features.
-        shrinkings: what is done to the chips before each.
-        num_bands: of the chips.
-
-    Raises:
-        UserError: if they do not take the same number of chips at once.
-        Exception: of any kind, if ONNX cannot bring them to one opset.
-    """
-    compose = importlib.import_module("onnx").compose
-    opset, version = max(map(opset_of, models)), max(model.ir_version for model in models)
-    parts = [compose.add_prefix(brought_to(model, opset), f"part{number}/") for number, model in enumerate(models)]
-    batches = sorted({batch for part in parts if (batch := _axes(part.graph.input[0])[0])})
-    if len(batches) > 1:
-        many = " and ".join(map(str, batches))
-        raise UserError(f"its networks take {many} chips at once. Give an --output that ends in .zip")
-    batch: int | str = batches[0] if batches else "num_chips"
-    before, after, given, made = _Graph(opset), _Graph(opset), dict[str, list[Any]](), dict[str, list[Any]]()
-    for number, (part, shrinking) in enumerate(zip(parts, shrinkings, strict=True)):
-        given[_shrunk(before, shrinking, f"shrunk{number}")] = [batch, shrinking.size, shrinking.size, num_bands]
-        made[f"features{number}"] = [batch, _axes(part.graph.output[0])[1]]
-    chips = [batch, shrinkings[0].chip_size, shrinkings[0].chip_size, num_bands]
-    whole = before.model({CHIPS: chips}, given, version)
-    for name, part in zip(given, parts, strict=True):
-        part.ir_version = version
-        whole = compose.merge_models(whole, part, [(name, part.graph.input[0].name)])
-    after.add("Concat", list(made), FEATURES, axis=1)
-    last = after.model(made, {FEATURES: [batch, sum(width for _, width in made.values())]}, version)
-    ends = [(part.graph.output[0].name, name) for part, name in zip(parts, made, strict=True)]
-    return compose.merge_models(whole, last, ends)
-
-
-def _axes(end: Any) -> list[int]:
-    """Return the lengths of the axes of an input or output of a graph; 0 where any is taken."""
-    return [axis.dim_value for axis in end.type.tensor_type.shape.dim]
-
-
-def _shrunk(graph: _Graph, shrinking: Shrinking, name: str) -> str:
-    """Add what makes chips smaller, the width first; return the name of what it makes."""
-    if (matrix := shrinking.matrix) is None:
-        return graph.add("Identity", [CHIPS], name)
-    weights, hidden = graph.constant(f"{name}/matrix", matrix), CHIPS
-    for side in ("wide", "tall"):
-        hidden = graph.add("MatMul", [weights, hidden], f"{name}/{side}")
-        if shrinking.whole:
-            for operator, number in (("Add", 0.5), ("Floor", None), ("Max", 0.0), ("Min", 255.0)):
-                output = f"{name}/{side}/{operator}"
-                more = [] if number is None else [graph.constant(f"{output}/by", np.float32(number))]
-                hidden = graph.add(operator, [hidden, *more], output)
-        hidden = graph.add("Transpose", [hidden], f"{name}/{side}/turned", perm=[0, 2, 1, 3])
-    return graph.add("Identity", [hidden], name)
-
-
-def _before(graph: _Graph, pixels: Pixels, source: Source, output: str) -> None:
+def _before(graph: Graph, pixels: Pixels, source: Source, output: str) -> None:
     """Add what is done to pixels."""
     floats = graph.onnx.TensorProto.FLOAT
     scaled = graph.add("Mul", [CHIPS, graph.constant("pixels/scale", pixels.scale)], "pixels/scaled")
@@ -173,7 +110,7 @@ def _before(graph: _Graph, pixels: Pixels, source: Source, output: str) -> None:
         graph.add("Cast", [hidden], output, to=source.kind)
 
 
-def _after(graph: _Graph, taken: Sequence[Taken]) -> None:
+def _after(graph: Graph, taken: Sequence[Taken]) -> None:
     """Add what makes features of the outputs."""
     features = []
     for number, each in enumerate(taken):

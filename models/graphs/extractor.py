@@ -1,29 +1,33 @@
-"""What makes features of chips, behind one interface: a frozen network of Keras, or a graph that others made.
+"""What makes features of chips, behind one interface: a frozen network of Keras, a graph that others made, or several.
 
-Whoever asks for features, keeps what makes them beside a model or passes it on does not ask which of the two it is.
+Whoever asks for features, or keeps what makes them beside a model, does not ask which of these it is. A joint recipe of
+networks of Keras alone is one network in one file. Where one of them is a graph, each has a file of its own, and is run
+as its feature bank was made.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
 from competition.common.folders import check_room
 from models.backend.load import load_backend
-from models.backend.openvino import converted, read_graph
 from models.backend.runners import KerasRunner, Runner, kept_runner, runner_of
 from models.backend.seals import check_onnx
-from models.graphs.running import fastest, read_archive, reference
-from models.graphs.source import opset_of
-from models.runs.folders import EXTRACTOR, WEIGHTS, restart_command
+from models.graphs.pixels import Shrinking
+from models.graphs.running import fastest, reference
+from models.networks.input_spec import Inputs
+from models.recipes.recipe import Recipe
+from models.runs.folders import EXTRACTOR, GRAPHS, WEIGHTS, load_weights, restart_command
 
 if TYPE_CHECKING:
     import keras
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from models.backend.kept import Kept
 
 RECORD = "graph.json"  # beside a graph in the cache
+# Given a recipe, what its network is given, and the file of its weights, returns where the conversion of that is kept.
+Keeper = Callable[[Recipe, Inputs, Path], "Kept | None"]
 
 
 class Extractor(Protocol):
@@ -59,29 +65,6 @@ class Extractor(Protocol):
     @property
     def num_bytes(self) -> int:
         """Bytes of its weights."""
-
-    @property
-    def opset(self) -> int | None:
-        """The opset that its ONNX graph is of; None: any.
-
-        Raises:
-            UserError: if it has no ONNX graph, as a network that came as OpenVINO's.
-        """
-
-    def onnx(self, opset: int) -> Any:
-        """Return it as an `onnx.ModelProto`, of an opset if it can be of any.
-
-        Raises:
-            UserError: if it has no ONNX graph.
-            Exception: of any kind, if ONNX does not take it.
-        """
-
-    def openvino(self) -> Any:
-        """Return it as a network of OpenVINO.
-
-        Raises:
-            Exception: of any kind, if OpenVINO does not take it.
-        """
 
 
 class KerasExtractor:
@@ -127,21 +110,6 @@ class KerasExtractor:
     def num_bytes(self) -> int:
         """Bytes of its weights."""
         return int(4 * self.network.count_params())
-
-    @property
-    def opset(self) -> int | None:
-        """It may be of any; see `Extractor`."""
-        return None
-
-    def onnx(self, opset: int) -> Any:
-        """Return it as an `onnx.ModelProto`; see `Extractor`."""
-        from models.backend.onnx_graph import OPSET, as_onnx
-
-        return as_onnx(self.network, min(opset, OPSET))
-
-    def openvino(self) -> Any:
-        """Return it as a network of OpenVINO; see `Extractor`."""
-        return converted(self.network)
 
 
 class GraphExtractor:
@@ -195,19 +163,95 @@ class GraphExtractor:
         """Bytes of the file."""
         return len(self.content)
 
+
+@dataclass(frozen=True)
+class JointExtractor:
+    """Several whose features stand side by side, each given the chips as it takes them by itself; see `Extractor`.
+
+    Attributes:
+        parts: in the order of their features.
+        sizes: pixels along each side of the chips that each takes.
+        inputs: what the whole is given.
+    """
+
+    parts: Sequence[Extractor]
+    sizes: Sequence[int]
+    inputs: Inputs
+
     @property
-    def opset(self) -> int | None:
-        """That of the file; see `Extractor`."""
-        return opset_of(self.onnx())
+    def num_features(self) -> int:
+        """Length of a feature vector."""
+        return sum(part.num_features for part in self.parts)
 
-    def onnx(self, opset: int = 0) -> Any:
-        """Return it as an `onnx.ModelProto` of the opset that it is of; see `Extractor`."""
-        if self.path.suffix != ".onnx":
-            raise UserError("a network that came as OpenVINO's is no ONNX. Give an --output that ends in .zip")
-        graph = importlib.import_module("onnx").load_model_from_string(self.content)
-        del graph.metadata_props[:]
-        return graph
+    @property
+    def shrinkings(self) -> list[Shrinking]:
+        """What is done to the chips before each."""
+        return [Shrinking(self.inputs.size, size, self.inputs.of_8_bits) for size in self.sizes]
 
-    def openvino(self) -> Any:
-        """Return it as a network of OpenVINO; see `Extractor`."""
-        return read_graph(self.content) if self.path.suffix == ".onnx" else read_archive(self.content)
+    def runner(self, sample: NDArray[Any], *, mixed: bool = False) -> Runner:
+        """Return what runs each as fast as may be; see `Extractor`."""
+        pairs = zip(self.parts, self.shrinkings, strict=True)
+        return self._beside([part.runner(shrunk(sample), mixed=mixed) for part, shrunk in pairs])
+
+    def exact(self) -> Runner:
+        """Return what runs each plainly; see `Extractor`."""
+        return self._beside([part.exact() for part in self.parts])
+
+    def _beside(self, runners: Sequence[Runner]) -> Runner:
+        pairs = list(zip(runners, self.shrinkings, strict=True))
+
+        def run(chips: NDArray[Any]) -> NDArray[np.float32]:
+            return np.concatenate([runner(shrunk(chips)) for runner, shrunk in pairs], axis=1)
+
+        return run
+
+    def write(self, folder: Path, name: str = EXTRACTOR) -> None:
+        """Write each to a file of its own; see `Extractor`."""
+        for number, part in enumerate(self.parts):
+            part.write(folder, f"{name}{number}")
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the weights of all."""
+        return sum(part.num_bytes for part in self.parts)
+
+
+def extractor_in(
+    folder: Path,
+    recipe: Recipe,
+    inputs: Inputs,
+    cache: Path | None = None,
+    kept: Keeper | None = None,
+    name: str = EXTRACTOR,
+) -> Extractor:
+    """Return the frozen backbone that a model's folder holds.
+
+    Args:
+        folder: of the model.
+        recipe: of the model.
+        inputs: what the backbone is given.
+        cache: the workspace's folder of what can be made again; None: nothing is noted.
+        kept: says where conversions of networks of Keras are kept; None: nowhere.
+        name: of its file, without its suffix.
+    """
+    if not recipe.of_graph:
+        path = folder / f"{name}{WEIGHTS}"
+        return KerasExtractor(lambda: _network(recipe, inputs, path), kept(recipe, inputs, path) if kept else None)
+    if recipe.parts:
+        sizes = [min(inputs.size, part.input_size) for part in recipe.parts]
+        pairs = enumerate(zip(recipe.of_parts, sizes, strict=True))
+        parts = [
+            extractor_in(folder, part, replace(inputs, size=size), cache, kept, f"{name}{number}")
+            for number, (part, size) in pairs
+        ]
+        return JointExtractor(parts, sizes, inputs)
+    paths = [folder / f"{name}{suffix}" for suffix in GRAPHS]
+    return GraphExtractor(next((path for path in paths if path.is_file()), paths[0]), recipe.input_size**2, cache)
+
+
+def _network(recipe: Recipe, inputs: Inputs, path: Path) -> keras.Model:
+    from models.networks.backbones import build_extractor
+
+    network = build_extractor(recipe, inputs, pretrained=False)
+    load_weights(network, path)
+    return network

@@ -14,7 +14,7 @@ import io
 import platform
 import time
 import zipfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Protocol
@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from competition.cluster.threads import limit, threads_here
 from competition.common.errors import UserError
-from competition.common.files import versions_of
+from competition.common.files import digest_json, versions_of
 from competition.common.interrupts import check
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import short
@@ -139,21 +140,26 @@ def _tried(
     content: bytes, sample: NDArray[Any], pixels: int, cache: Path | None, *, mixed: bool
 ) -> tuple[GraphRunner, str]:
     """Return the faster of the two, by the trial that is kept of this machine or a new one."""
-    path = cache / "trials" / f"{short(hashlib.sha256(content).hexdigest())}.json" if cache else None
     mixed = mixed and has_bfloat16()
     asked = {**_machine(), "chips": list(sample.shape[1:]), "mixed": mixed}
+    of = digest_json({**asked, "graph": hashlib.sha256(content).hexdigest()})  # several machines may share the cache
+    path = cache / "trials" / f"{short(of)}.json" if cache else None
     by_onnx = _made(BY_ONNX, content, pixels)
     expected = by_onnx(sample)
     by_openvino, reason = _agreeing(content, pixels, sample, expected, mixed=mixed)
     if by_openvino is None:
         return by_onnx, f"{BY_ONNX}: {reason}"
-    rates = _kept_rates(path, asked)
-    if rates is None:
-        with reporter.busy("trying what runs the network fastest"):
-            rates = {BY_ONNX: _rate(by_onnx, sample), BY_OPENVINO: _rate(by_openvino, sample)}
+    with ExitStack() as held:
         if path:
-            with suppress(OSError):
-                write_record(path, {"machine": asked, "rates": rates}, version=FORMAT)
+            with suppress(OSError):  # nothing can be noted there
+                held.enter_context(locked(lock_of(path)))  # processes that try at once are in each other's way
+        rates = _kept_rates(path, asked)
+        if rates is None:
+            with reporter.busy("trying what runs the network fastest"):
+                rates = {BY_ONNX: _rate(by_onnx, sample), BY_OPENVINO: _rate(by_openvino, sample)}
+            if path:
+                with suppress(OSError):
+                    write_record(path, {"machine": asked, "rates": rates}, version=FORMAT)
     chosen = BY_ONNX if rates[BY_ONNX] > CLEARLY * rates[BY_OPENVINO] else BY_OPENVINO
     other = BY_OPENVINO if chosen == BY_ONNX else BY_ONNX
     speeds = f"{rates[chosen]:,.3g} chips a second, {rates[other]:,.3g} by {other}; both give the same"

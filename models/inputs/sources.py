@@ -20,8 +20,7 @@ from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
-from models.graphs.extractor import Extractor, KerasExtractor
-from models.graphs.joint import JointExtractor
+from models.graphs.extractor import Extractor, JointExtractor, KerasExtractor
 from models.graphs.made import made_graph
 from models.inputs.augment import Span
 from models.inputs.batches import Chips

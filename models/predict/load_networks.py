@@ -53,7 +53,7 @@ def networks_of(
     Raises:
         UserError: if a file of weights is missing or damaged.
     """
-    from models.graphs.joint import extractor_in
+    from models.graphs.extractor import extractor_in
     from models.networks.build import build_network
     from models.runs.folders import load_weights
 
@@ -92,7 +92,7 @@ def scorer_of(
         UserError: if a file of weights is missing or damaged.
     """
     from models.backend.runners import runner_of
-    from models.graphs.joint import extractor_in
+    from models.graphs.extractor import extractor_in
     from models.predict.scorer import Scorer
 
     if recipe.train != "head":

@@ -83,7 +83,7 @@ class Trained:
         Args:
             cache: the workspace's folder of what can be made again.
         """
-        from models.graphs.joint import extractor_in
+        from models.graphs.extractor import extractor_in
 
         if self.recipe.train != "head":
             return None

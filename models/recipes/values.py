@@ -9,7 +9,6 @@ from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
 OWN = "own"  # mean or deviation: those of the training chips
-Moments = tuple[float, ...] | Literal["own"]
 
 
 def _value(help_text: str, default: Any) -> Any:
@@ -41,8 +40,8 @@ class Part:
     pooling: tuple[Literal["avg", "max", "flatten"], ...]
     indices: tuple[Literal["ndvi", "ndwi"], ...]
     new_bands: Literal["mean", "zero"]
-    mean: Moments = ()
-    deviation: Moments = ()
+    mean: tuple[float, ...] | Literal["own"] = ()
+    deviation: tuple[float, ...] | Literal["own"] = ()
     outputs: tuple[str, ...] = ()
     prefix_tokens: int | None = None
 
@@ -74,10 +73,10 @@ class Values:
     bands: str = _value("bands given to the network: letters, such as RGBN, or names with commas: B04,B8A", "RGB")
     indices: tuple[Literal["ndvi", "ndwi"], ...] = _value("indices of the bands added as further bands", ())
     new_bands: Literal["mean", "zero"] = _value("pretrained filters of bands other than R, G and B start from", "mean")
-    mean: Moments = _value(
+    mean: tuple[float, ...] | Literal["own"] = _value(
         "timm, file: mean of each band, in 0 to 1, that the network takes off; own: that of the training chips", ()
     )
-    deviation: Moments = _value(
+    deviation: tuple[float, ...] | Literal["own"] = _value(
         "timm, file: standard deviation of each band, in 0 to 1, that it divides by; own: that of the training chips",
         (),
     )

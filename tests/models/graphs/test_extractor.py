@@ -18,8 +18,7 @@ from competition.workspace import Workspace
 from models.artefacts import artefacts_of
 from models.export.export import export
 from models.export.predict_with_file import predict_with_file
-from models.graphs.extractor import GraphExtractor
-from models.graphs.joint import extractor_in
+from models.graphs.extractor import GraphExtractor, extractor_in
 from models.inputs.sources import Sources
 from models.predict.occlusion import Occlusion
 from models.predict.trained_model import predict_folder

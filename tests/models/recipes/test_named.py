@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 
 import pytest
 
@@ -31,16 +30,9 @@ def test_every_built_in_recipe_is_valid():
 
 def test_a_licence_is_shown_and_is_no_part_of_the_recipe(tmp_path):
     assert "licence=Apache-2.0" in next(line for line in listing().splitlines() if line.startswith("convnext_tiny_in"))
-
     path = saved(tmp_path, '[mine]\nbase = "resnet50"\nlicence = "CC0"')
     assert resolve("mine", {}, path) == resolve("resnet50", {})
     assert "licence=CC0" in listing(path)
-
-
-def test_the_table_has_room_in_80_columns_and_says_what_a_recipe_starts_from(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    assert max(map(len, listing().splitlines())) <= 80
-    assert re.search(r"^densenet121_levels +as vgg16_levels:  backbone=DenseNet121  levels=4$", listing(), re.M)
 
 
 def test_the_papers_head_loss_and_optimiser_are_the_defaults():
@@ -121,10 +113,14 @@ def test_an_unknown_recipe_lists_the_known_ones():
     assert all(name in str(caught.value) for name in BUILT_IN)
 
 
-def test_the_list_shows_of_each_recipe_what_differs_from_the_defaults():
-    shown = {line.split()[0]: line.split()[1:] for line in listing().splitlines()}
+def test_the_list_shows_of_each_recipe_what_differs_from_what_it_starts_from(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    shown = {line.split()[0]: line.split()[1:] for line in listing().splitlines()[2:]}
     assert shown.keys() == load_recipes().keys()
     assert shown["vgg16"] == ["backbone=VGG16"]
+    assert shown["densenet121_levels"] == ["as", "vgg16_levels:", "backbone=DenseNet121", "levels=4"]
     assert {"weights=none", "train=full", "dense=256", "augment=d4"} & set(shown["baseline"]) == {
         "weights=none", "train=full", "dense=256",
     }  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, listing().splitlines())) <= 80

@@ -10,7 +10,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.alone import alone
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, read_job, restart_command
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, WEIGHTS, read_job, restart_command
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
 from models.runs.training_state import state_of
 from models.train.run_jobs import run_jobs
@@ -66,7 +66,8 @@ def test_what_is_damaged_is_named_with_the_command_that_mends_it(trained):
     for name, command in {
         f"fold1/{JOB}": "fold --model tiny --fold 1 --restart",
         "fold1/seed2/network.weights.h5": "fold --model tiny --fold 1 --restart",
-        EXTRACTOR: "train --models tiny --restart",
+        f"{EXTRACTOR}{WEIGHTS}": "train --models tiny --restart",
+        f"{EXTRACTOR}1.onnx": "train --models tiny --restart",
     }.items():
         assert restart_command(trained.runs / "tiny" / name) == command
     (trained.runs / "tiny/fold1" / JOB).write_text("{")

@@ -14,8 +14,9 @@ from competition.common.errors import UserError
 from competition.workspace import Workspace
 from models.artefacts import artefacts_of
 from models.export.export import export
+from models.export.features import features_as_onnx, features_as_openvino, side_by_side
 from models.export.predict_with_file import predict_with_file
-from models.graphs.joint import JointExtractor
+from models.graphs.extractor import JointExtractor
 from models.inputs.sources import Sources
 from models.predict.occlusion import Occlusion
 from models.predict.trained_model import predict_folder
@@ -48,6 +49,11 @@ def beside(folder: Path, tiny: str, *names: str, **values) -> Recipe:
     """Return a recipe of some of them side by side."""
     recipes = recipes_in(folder, tiny)
     return joint_of(*(recipes[name] for name in names), **values)
+
+
+@pytest.fixture(autouse=True)
+def _quick_trial(monkeypatch) -> None:
+    monkeypatch.setattr("models.graphs.running.SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +95,9 @@ def test_each_part_lies_beside_the_folds_in_a_file_of_its_own(trained):
 
 
 def test_it_predicts_what_its_folds_have_scored_by_the_bank_without_what_it_came_from(trained):
-    scored = np.mean([store_of(trained).read("both", fold).test.values for fold in (0, 1)], axis=0)
+    folds = [store_of(trained).read("both", fold).test for fold in (0, 1)]
+    rows = [folds[0].names.index(path.stem) for path in sorted(chips_in(trained).iterdir())]
+    scored = np.mean([fold.values[rows] for fold in folds], axis=0)
     assert np.ptp(scored, axis=0).max() > 1e-4
     np.testing.assert_allclose(scores_of(trained), scored, atol=1e-3)
     shutil.rmtree(trained.cache)
@@ -158,17 +166,16 @@ def test_as_one_graph_it_makes_the_same_of_chips_of_several_sizes(workspace, tmp
     sources = Sources(workspace, beside(tmp_path, tiny_weights, "own", "larger", "keras"))
     extractor, chips = sources.extractor, sources.sample(9)
     expected = extractor.exact()(chips)
-    by_onnx = OnnxRunner(extractor.onnx(17).SerializeToString())
+    by_onnx = OnnxRunner(features_as_onnx(extractor).SerializeToString())
     np.testing.assert_allclose(by_onnx(chips), expected, rtol=1e-4, atol=1e-4)
-    by_openvino = OpenVinoRunner(extractor.openvino(), chips.shape[1:])
+    by_openvino = OpenVinoRunner(features_as_openvino(extractor), chips.shape[1:])
     np.testing.assert_allclose(by_openvino(chips), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_networks_that_take_other_numbers_of_chips_at_once_are_no_one_onnx(workspace, tmp_path, tiny_weights):
-    joint = beside(tmp_path, tiny_weights, "net", "own")
-    saved(tmp_path / "net.onnx", network(batch=4))
-    saved(tmp_path / "own.onnx", network(("map", "vector"), batch=2))
-    extractor = Sources(workspace, joint).extractor
-    assert extractor.exact()(Sources(workspace, joint).sample(5)).shape == (5, 3 * MAPS)
-    with pytest.raises(UserError, match=r"take 2 and 4 chips at once. Give an --output that ends in .zip"):
-        extractor.onnx(17)
+    extractor = Sources(workspace, beside(tmp_path, tiny_weights, "net", "own")).extractor
+    models = [features_as_onnx(part) for part in extractor.parts]
+    for number, model in enumerate(models, 2):
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = number
+    with pytest.raises(UserError, match=r"take 2 and 3 chips at once. Give an --output that ends in .zip"):
+        side_by_side(models, extractor.shrinkings, 3)
