@@ -77,7 +77,7 @@ def side_by_side(models: Sequence[Any], shrinkings: Sequence[Shrinking], num_ban
     compose = importlib.import_module("onnx").compose
     opset, version = max(map(opset_of, models)), max(model.ir_version for model in models)
     parts = [compose.add_prefix(brought_to(model, opset), f"part{number}/") for number, model in enumerate(models)]
-    batches = sorted({batch for part in parts if (batch := _axes(part.graph.input[0])[0])})
+    batches = sorted({_axes(part.graph.input[0])[0] for part in parts} - {0})
     if len(batches) > 1:
         many = " and ".join(map(str, batches))
         raise UserError(f"its networks take {many} chips at once. Give an --output that ends in .zip")
@@ -112,7 +112,7 @@ def _shrunk(graph: Graph, shrinking: Shrinking, name: str) -> str:
         if shrinking.whole:
             for operator, number in (("Add", 0.5), ("Floor", None), ("Max", 0.0), ("Min", 255.0)):
                 output = f"{name}/{side}/{operator}"
-                more = [] if number is None else [graph.constant(f"{output}/by", np.float32(number))]
+                more = [] if number is None else [graph.constant(f"{output}/by", np.array(number, dtype=np.float32))]
                 hidden = graph.add(operator, [hidden, *more], output)
         hidden = graph.add("Transpose", [hidden], f"{name}/{side}/turned", perm=[0, 2, 1, 3])
     return graph.add("Identity", [hidden], name)

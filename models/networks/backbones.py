@@ -97,11 +97,14 @@ def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> A
 def check_backbone(recipe: Recipe) -> None:
     """Refuse a backbone that is unknown, or one of our own with weights to begin with or too small an input.
 
+    Those that are run as graphs are looked at where these are made.
+
     Raises:
         UserError: with the flag that mends it.
     """
     for part in recipe.of_parts:
-        _check_one(part)
+        if not part.of_graph:
+            _check_one(part)
 
 
 def _check_one(recipe: Recipe) -> None:
