@@ -25,7 +25,7 @@ from models.backend.kept import RECORD, files_fit
 from models.backend.seals import MANIFEST, MANIFEST_KEY, SEAL, check_onnx, check_seal
 from models.graphs.extractor import RECORD as GRAPH
 from models.inputs.bank_files import rows_in, sums_in
-from models.runs.folders import GRAPHS, RECIPE, restart_command
+from models.runs.folders import RECIPE, is_extractor, restart_command
 from models.runs.model_recipe import check_recipe
 
 RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
@@ -73,7 +73,7 @@ def look_at(path: Path, model: str) -> Looked | None:
     """
     if path.name.endswith(".weights.h5"):
         return look(path, "weights", partial(_weights, path), restart_command(path))
-    if path.name in GRAPHS:
+    if is_extractor(path):  # a graph
         return look(path, "weights", partial(_graph, path), restart_command(path))
     if path.name == "weights.npy":
         return look(path, "weights", partial(_unfinished, path), restart_command(path))

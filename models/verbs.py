@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from competition.cluster.flags import HEADING, RAY, SLURM, place_flags
-from competition.flags import in_workspace
+from competition.flags import bands_flag, in_workspace
 from competition.terminal.command_line import FILE, as_flags
-from competition.terminal.output import as_json, output_flags, show, show_next
+from competition.terminal.output import as_json, show, show_next
 from models.foreign.trust import trust_flag
 from models.recipes.flags import job_flags, model_flags, of_recipes, recipe_flags, recipe_lists
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@output_flags
+@in_workspace
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
-def recipes(recipes: Path | None) -> None:
+def recipes(workspace: Workspace, recipes: Path | None) -> None:
     """List the recipes and what each sets."""
     from models.recipes.named import listing
 
     click.echo(listing(recipes))
+    bands = bands_flag(workspace.competition)
+    show_next(f"train --models NAME{as_flags({'recipes': recipes})}{bands}")
 
 
 @click.command()

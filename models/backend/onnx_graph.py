@@ -124,8 +124,10 @@ def torch_onnx(
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    # Its weights are at rest already, and programs of torch.export refuse to be told so.
-    ways = {"forward": lambda _, chips: tuple(run(chips)), "train": lambda traced, mode=True: traced}
+    def stay(traced: Any, mode: bool = True) -> Any:  # at rest, which programs of torch.export refuse to be told
+        return traced
+
+    ways = {"forward": lambda _, chips: tuple(run(chips)), "train": stay}
     traced = type("Traced", (torch.nn.Module,), ways)()
     traced.network, traced.training = network, False
     is_script = isinstance(network, torch.jit.ScriptModule)  # which torch exports as part of a trace alone

@@ -15,7 +15,7 @@ import platform
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Protocol
@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from competition.cluster.threads import limit, threads_here
 from competition.common.errors import UserError
-from competition.common.files import versions_of
+from competition.common.files import digest_json, versions_of
 from competition.common.interrupts import check
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import short
@@ -173,9 +174,10 @@ def _tried(
     content: bytes, sample: NDArray[Any], pixels: int, cache: Path | None, *, mixed: bool
 ) -> tuple[GraphRunner, str]:
     """Return the faster of the two, by the trial that is kept of this machine or a new one."""
-    path = cache / "trials" / f"{short(hashlib.sha256(content).hexdigest())}.json" if cache else None
     mixed = mixed and has_bfloat16()
     asked = {**_machine(), "chips": list(sample.shape[1:]), "mixed": mixed}
+    of = digest_json({**asked, "graph": hashlib.sha256(content).hexdigest()})  # several machines may share the cache
+    path = cache / "trials" / f"{short(of)}.json" if cache else None
     by_onnx, rates = _made(BY_ONNX, content, pixels), _kept_rates(path, asked)
     if rates and _is_faster(rates):  # OpenVINO need not be made ready to be left alone
         return by_onnx, _chosen(rates)
@@ -183,12 +185,17 @@ def _tried(
     by_openvino, reason = _agreeing(content, pixels, sample, expected, mixed=mixed)
     if by_openvino is None:
         return by_onnx, f"{BY_ONNX}: {reason}"
-    if rates is None:
-        with reporter.busy("trying what runs the network fastest"):
-            rates = {BY_ONNX: _rate(by_onnx, sample), BY_OPENVINO: _rate(by_openvino, sample)}
+    with ExitStack() as held:
         if path:
-            with suppress(OSError):
-                write_record(path, {"machine": asked, "rates": rates}, version=FORMAT)
+            with suppress(OSError):  # nothing can be noted there
+                held.enter_context(locked(lock_of(path)))  # processes that try at once are in each other's way
+        rates = _kept_rates(path, asked)
+        if rates is None:
+            with reporter.busy("trying what runs the network fastest"):
+                rates = {BY_ONNX: _rate(by_onnx, sample), BY_OPENVINO: _rate(by_openvino, sample)}
+            if path:
+                with suppress(OSError):
+                    write_record(path, {"machine": asked, "rates": rates}, version=FORMAT)
     return (by_onnx if _is_faster(rates) else by_openvino), _chosen(rates)
 
 
@@ -269,21 +276,6 @@ def read_archive(content: bytes) -> Any:
     """Return the network of OpenVINO in an archive of its two files."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return read_model(archive.read(XML), archive.read(BIN))
-
-
-def check_archive(content: bytes) -> None:
-    """Look whether an archive holds what was written into it.
-
-    Raises:
-        ValueError: if it does not.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, RuntimeError) as error:  # the latter where a bit says that it is encrypted
-        raise ValueError("it is no archive of its kind") from error
-    if damaged:
-        raise ValueError("its network is not the one that was written")
 
 
 def _is_onnx(content: bytes) -> bool:

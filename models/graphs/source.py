@@ -76,6 +76,11 @@ def require_onnx(what: str) -> None:
         raise UserError(f"{what} needs {' and '.join(missing)}. Run 'pip install -e \".[onnx]\"'.")
 
 
+def opset_of(model: Any) -> int:
+    """Return the opset of ONNX' own operators in an `onnx.ModelProto`; 0 if it has none."""
+    return max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+
+
 def read_source(path: Path, num_bands: int, size: int) -> Source:
     """Return the network in an ONNX file; nothing of it is run.
 
@@ -93,7 +98,7 @@ def read_source(path: Path, num_bands: int, size: int) -> Source:
     check_total(path, sum(each.stat().st_size for each in (path, *companions(path))))
     try:
         model = onnx.load_model(path, load_external_data=False)
-        opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+        opset = opset_of(model)
         if not model.graph.node or not model.graph.output or not opset:
             raise ValueError("it holds no graph")
     except Exception as error:  # protobuf raises whatever it likes

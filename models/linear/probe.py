@@ -93,12 +93,22 @@ def probe_features(workspace: Workspace, recipe: Recipe, *, skip_broken: bool = 
         features = sources.bank("train", ("identity",)).read(positions)
         by_features = probed(features, truth)
         by_colours = probed(colours_of(seen), truth)
-        doubts = of_pixels(sources, seen)
-        if recipe.of_graph:
-            doubts += of_others(sources, seen, truth, features)
+        doubts = _doubts(sources, positions, truth)
     difference, error = compared(truth, by_features, by_colours)
     colours = macro(average_precision(truth, by_colours))
     return Probe(len(truth), truth.shape[1], colours + difference, colours, error, doubts)
+
+
+def _doubts(sources: Sources, positions: NDArray[np.int64], truth: NDArray[np.bool_]) -> list[str]:
+    """Return the signs that a network that others made is given something else; of several each says whose it is."""
+    names = sources.recipe.backbone.split(",") if sources.parts else [""]
+    found = []
+    for name, each in zip(names, sources.parts or [sources], strict=True):
+        if each.recipe.of_graph:
+            seen, features = each.chips("train").read(positions), each.bank("train", ("identity",)).read(positions)
+            lines = [*of_pixels(each, seen), *of_others(each, seen, truth, features)]
+            found += [f"{name}: {line}" if name else line for line in lines]
+    return found
 
 
 def colours_of(chips: NDArray[Any]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from folds.provenance import MARKER, Provenance
 from folds.score_store import ScoreStore
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, read_job
+from models.runs.folders import read_job
 from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -87,11 +88,10 @@ class Trained:
         if self.recipe.train != "head":
             return None
         folder, recipe = next(iter(self.folders.values())).parent, replace(self.recipe, precision="float32")
-        kept = None if recipe.of_graph else self._kept_in(cache)
-        return extractor_in(folder, recipe, self.inputs, cache, kept)
+        return extractor_in(folder, recipe, self.inputs, cache, partial(self._kept_in, cache))
 
-    def _kept_in(self, cache: Path) -> Kept | None:
-        """Return where the conversion of its frozen backbone, a network of Keras, is kept; None if nowhere.
+    def _kept_in(self, cache: Path, recipe: Recipe, inputs: Inputs, path: Path) -> Kept | None:
+        """Return where the conversion of a network of Keras that it has in a file is kept; None if nowhere.
 
         It is that of the feature bank, where the weights are those that it was trained with still.
         """
@@ -100,11 +100,10 @@ class Trained:
         with suppress(UserError):  # no weights file, for one
             same_keras = self.provenance.versions.get("keras") == version("keras")
             if self.recipe.digest() == self.provenance.recipe_digest and same_keras:
-                return kept_extractor(cache, extractor_key(self.recipe, self.inputs))
-        path = next(iter(self.folders.values())).parent / EXTRACTOR
+                return kept_extractor(cache, extractor_key(recipe, inputs))
         if not path.is_file():
             return None
-        return kept_extractor(cache, extractor_key(self.recipe, self.inputs, digest_file(path)))
+        return kept_extractor(cache, extractor_key(recipe, inputs, digest_file(path)))
 
 
 def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predictor:

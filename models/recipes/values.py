@@ -20,13 +20,17 @@ class Part:
     """What the features of one part of a joint recipe depend on, besides the chips and their bands.
 
     Attributes:
-        backbone: a network of keras.applications.
-        weights: imagenet, or the path of a .weights.h5 file.
+        backbone: a network of keras.applications, or one that others made.
+        weights: imagenet, or the path of a file.
         input_size: pixels along each side of what the backbone is given.
         levels: resolutions of the backbone that are pooled side by side.
         pooling: how they are pooled.
         indices: indices of the bands added as further bands.
         new_bands: what the filters of bands other than R, G and B start from.
+        mean: of each band, that a network of others takes off.
+        deviation: of each band, that it divides by.
+        outputs: what is taken of it.
+        prefix_tokens: its tokens before those of the patches.
     """
 
     backbone: str
@@ -36,6 +40,10 @@ class Part:
     pooling: tuple[Literal["avg", "max", "flatten"], ...]
     indices: tuple[Literal["ndvi", "ndwi"], ...]
     new_bands: Literal["mean", "zero"]
+    mean: tuple[float, ...] | Literal["own"] = ()
+    deviation: tuple[float, ...] | Literal["own"] = ()
+    outputs: tuple[str, ...] = ()
+    prefix_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -152,8 +160,9 @@ class Values:
 
     @property
     def of_graph(self) -> bool:
-        """Whether the backbone is run as a graph that others made: a file's, or a frozen one of timm."""
-        return self.backbone == FILE or (self.backbone.startswith(TIMM) and self.train == "head")
+        """Whether the backbone, or one of several, is run as a graph that others made: a file's, or timm's, frozen."""
+        backbones = [part.backbone for part in self.parts] or [self.backbone]
+        return any(each == FILE or (each.startswith(TIMM) and self.train == "head") for each in backbones)
 
     @property
     def by_own_moments(self) -> bool:

@@ -3,7 +3,8 @@
 Layout of a model's folder:
 
     recipe.json                    the recipe, with every value; written before any long work
-    extractor.weights.h5           the backbone, where it is frozen: the folds share it; also extractor.onnx or .zip
+    extractor.weights.h5           the backbone, where it is frozen: the folds share it; also .onnx or .zip, and
+                                   extractor0.onnx and so on, where several stand side by side
     fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
     fold<k>/made.json              see models/backend/made.py
     fold<k>/train.log              what was shown
@@ -19,6 +20,7 @@ Layout of a model's folder:
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,8 +52,18 @@ BEGUN_WITH = {
     "dtype": "the chips",
     "inputs": "the chips",
 }
-EXTRACTOR = "extractor.weights.h5"
-GRAPHS = ("extractor.onnx", "extractor.zip")  # the same, where it is a graph that others made
+EXTRACTOR = "extractor"  # name of what keeps the frozen backbone; of several that stand side by side a number follows
+WEIGHTS, GRAPHS = ".weights.h5", (".onnx", ".zip")  # its suffix, and where it is a graph that others made
+
+
+def extractors_in(folder: Path) -> list[Path]:
+    """Return the files that keep the frozen backbone, or backbones, in a model's folder."""
+    return sorted(path for path in folder.glob(f"{EXTRACTOR}*") if is_extractor(path))
+
+
+def is_extractor(path: Path) -> bool:
+    """Whether a file is called as what keeps a frozen backbone is."""
+    return re.fullmatch(rf"{EXTRACTOR}\d*({'|'.join(map(re.escape, (WEIGHTS, *GRAPHS)))})", path.name) is not None
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -111,7 +123,7 @@ def begun(folder: Path) -> set[int]:
 
 def restart_command(path: Path) -> str:
     """Return the command that makes a damaged file in a model's folder, or in a job's, again; "" for other files."""
-    if path.name in (EXTRACTOR, *GRAPHS):  # the folds share it
+    if is_extractor(path):  # the folds share it
         return f"train --models {path.parent.name} --restart"
     model, fold = model_and_fold(path)
     return f"fold --model {model} --fold {fold} --restart" if model else ""

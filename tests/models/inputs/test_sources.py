@@ -12,10 +12,8 @@ import pytest
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from models.inputs.sources import Sources
-from models.recipes.recipe import Recipe
-from models.recipes.values import Part
 from tests.conftest import CHIP_SIZE, NUM_TEST, NUM_TRAIN
-from tests.models.samples import frozen, output_of, tiny_recipe
+from tests.models.samples import frozen, joint_of, output_of, tiny_recipe
 
 
 def sources_of(workspace: Workspace, **values: Any) -> Sources:
@@ -76,15 +74,6 @@ def test_a_variant_of_the_recipe_has_a_bank_of_the_same_chips(workspace, tiny_ne
 
 
 # Joint recipes
-
-
-def joint_of(*parts: Recipe, **values: Any) -> Recipe:
-    """Return a recipe whose parts bring what those recipes do."""
-    names = [field.name for field in dataclasses.fields(Part)]
-    brought = tuple(Part(**{name: getattr(part, name) for name in names}) for part in parts)
-    largest = max(part.input_size for part in parts)
-    named = ",".join(f"part{number}" for number in range(len(parts)))
-    return dataclasses.replace(parts[0], backbone=named, input_size=largest, parts=brought, **values)
 
 
 def test_a_joint_bank_is_the_banks_that_its_parts_have_anyhow(workspace, tiny_net, tiny_weights, monkeypatch, lines):

@@ -17,6 +17,7 @@ from models.linear.probe import Probe, compared, probe_features, probed
 from models.recipes.recipe import Recipe
 from tests.conftest import prepared_in
 from tests.models.graphs.samples import graph_recipe
+from tests.models.samples import joint_of
 
 COUNT, SIZE = 200, 8
 
@@ -126,6 +127,15 @@ def test_bands_in_the_wrong_order_are_noticed(striped, tmp_path):
     assert not wrong.is_better
     assert any("it may expect --bands RGB" in line for line in wrong.doubts)
     assert "The features are no better than mean colours. Look at --mean" in wrong.text()
+
+
+def test_beside_others_it_says_whose_bands_are_wrong(striped, tmp_path):
+    path = tmp_path / "net.onnx"
+    one, other = (recipe_of(path, mean=mean) for mean in ((0.49,), (0.0,)))
+    joint = found_of(striped, joint_of(one, other))
+    assert joint.is_better
+    (line,) = joint.doubts
+    assert line.startswith("part1: The network is given bands of mean 4.1, 4")
 
 
 def test_a_probe_learns_what_can_be_learnt_and_nothing_else():

@@ -19,6 +19,7 @@ from models.runs.folders import (
     JOB,
     NETWORK,
     RECIPE,
+    WEIGHTS,
     check_job,
     read_job,
     restart_command,
@@ -78,7 +79,8 @@ def test_what_is_damaged_is_named_with_the_command_that_mends_it(trained):
     for name, command in {
         f"fold1/{JOB}": "fold --model tiny --fold 1 --restart",
         "fold1/seed2/network.weights.h5": "fold --model tiny --fold 1 --restart",
-        EXTRACTOR: "train --models tiny --restart",
+        f"{EXTRACTOR}{WEIGHTS}": "train --models tiny --restart",
+        f"{EXTRACTOR}1.onnx": "train --models tiny --restart",
     }.items():
         assert restart_command(trained.runs / "tiny" / name) == command
     (trained.runs / "tiny/fold1" / JOB).write_text("{")

@@ -39,7 +39,7 @@ from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, WEIGHTS
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of
@@ -444,7 +444,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
     heldout = store.read("tiny", 0).heldout
     # The job's scores come from a bank, whose features are float16.
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=2e-3)
-    with h5py.File(job.folder / NETWORK) as head, h5py.File(job.folder.parent / EXTRACTOR) as extractor:
+    with h5py.File(job.folder / NETWORK) as head, h5py.File(job.folder.parent / f"{EXTRACTOR}{WEIGHTS}") as extractor:
         found: dict[str, list[str]] = {"head": [], "extractor": []}
         head.visit(found["head"].append)
         extractor.visit(found["extractor"].append)
