@@ -139,6 +139,7 @@ TESTED_IN: dict[str, str] = {
     "competition.kaggle.errors": "submissions/submit/test_upload.py",
     "competition.kaggle.transfer": "competition/kaggle/test_download.py",
     "competition.layouts.delivery": "competition/layouts/test_simulate.py",
+    "competition.scene_chips.verbs": "competition/scene_chips/test_cut.py",
     "competition.simulator.canvas": "competition/simulator/test_render.py",
     "competition.simulator.scenery": "competition/simulator/test_render.py",
     "competition.tracking.flag": "competition/tracking/test_tracker.py",

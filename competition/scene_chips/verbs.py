@@ -60,14 +60,15 @@ def chips(
     from competition.scenes.scene import Scene
     from competition.spec.load import load
 
-    if (points is None) == (polygons is None):
+    features = points or polygons
+    if features is None or (points and polygons):
         raise UserError("Give --points FILE, or --polygons FILE.")
     competition = None if like is None else load(like)
     scene = Scene.open(where, bands or (), named=scene_bands or ())
     metres = chip_metres or size * usual_metres(competition, scene)
     window = window_of(scene.size, scene.metres, metres)
     blocks = Blocks.of(scene, window, block_metres or SIDES * metres)
-    ground = Ground(scene, read_features(points or polygons, scene.wkt, column), window, blocks)
+    ground = Ground(scene, read_features(features, scene.wkt, column), window, blocks)
     places = sample_places(ground, negatives, seed)
     show(cut_chips(scene, places, size, output, like=competition, always=always))
     folder = shlex.quote(str(output))

@@ -25,7 +25,7 @@ SAMPLED = 200  # windows, and chips
 LARGEST = 256  # pixels along each side to which a larger window is brought
 SIZE = 32  # pixels along each side of them that are taken
 FLAT = 0.01  # of the chips' range: a scene that spans less holds nothing, or other units
-CLOSE = 0.5  # mean distance of quantiles, over the chips' range, of values that may be the same
+CLOSE = 0.25  # mean distance of quantiles, over the chips' range, of values that may be the same
 # What suppliers do to values: factor and offset that undo it, and what it is called.
 CAUSES: tuple[tuple[float, float, str], ...] = (
     (1e4, 0, "reflectances of 0 to 1 where the chips have 0 to 10,000"),
@@ -114,11 +114,15 @@ class Values:
         dtype = np.dtype(self.dtype)
         if pixels.dtype == dtype and {*self.scale} == {1.0} and {*self.offset} == {0.0}:
             return pixels
-        values = pixels.astype(np.float64) * self.scale + self.offset
+        values = self.unrounded(pixels)
         if dtype.kind == "f":
             return values.astype(dtype)
         limits = np.iinfo(dtype)
         return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+
+    def unrounded(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the same before it is brought to the data type of the chips, in which reflectances may all be 0."""
+        return pixels.astype(np.float64) * self.scale + self.offset
 
 
 def values_of(
@@ -182,7 +186,7 @@ class Probe:
 
     Attributes:
         bands: names.
-        found: of the scene, as it is given to the network: float array (len(AT), num_bands); None if it has no data.
+        found: of the scene, as the network would be given it: float array (len(AT), num_bands); None if it has no data.
         chips: what the network has learnt from.
         problem: one line of why these cannot be what it has learnt, and which flag mends it; "" if they can.
     """
@@ -235,7 +239,7 @@ def sampled(scene: Scene, window: tuple[int, int], values: Values | None = None)
     for each in scene.sample(window, SAMPLED):
         array, valid = map(_thinned, scene.read(each, min(LARGEST, each.width, each.height)))
         if valid.any():
-            pixels.append((array if values is None else values(array))[valid])
+            pixels.append((array if values is None else values.unrounded(array))[valid])
     return quantiles_of(pixels) if pixels else None
 
 
