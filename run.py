@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+import competition.scene_chips.verbs
 import competition.verbs
 import folds.verbs
 import models.verbs
@@ -167,6 +168,11 @@ def auto(workspace: Workspace, name: str, **options: Any) -> None:
     run_auto(workspace, name, make_chooser, **options)
 
 
+@click.group(cls=Verbs)
+def scene() -> None:
+    """Images of any size with a place on the ground: chips from them, their scores, and where labels are."""
+
+
 @click.command()
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
@@ -184,10 +190,14 @@ def demo(workspace: Path) -> None:
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
+for verb in (competition.scene_chips.verbs.chips,):
+    scene.add_command(verb)
+
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),
     "The scores": (*submissions.verbs.VERBS, report),
+    "Scenes": (scene,),
     "With others": submissions.workspace_verbs.VERBS,
     "All at once": (auto, demo),
     "The command line": (completion,),
