@@ -7,6 +7,7 @@ learnt 0 to 10,000 are black to it. So the values of sampled windows are compare
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.data.chips import read_chip
+from competition.data.chips import BrokenChipError, read_chip
 from competition.index.chip_index import ChipFile
 from competition.scenes.scene import Scene
 from competition.spec.images import ImageSet
@@ -70,12 +71,16 @@ class ChipValues:
             seed: of the sample.
 
         Raises:
-            BrokenChipError: if one of them is broken.
+            UserError: if all of them are broken.
         """
         some = np.random.default_rng(seed).permutation(len(files))[:SAMPLED]
-        columns = [images.bands.index(band) for band in bands]
-        chips = [read_chip(files[place], images)[..., columns] for place in sorted(some)]
-        return cls(str(chips[0].dtype), tuple(bands), quantiles_of(map(_thinned, chips)), sampled=True)
+        columns, chips = [images.bands.index(band) for band in bands], []
+        for place in sorted(some):
+            with suppress(BrokenChipError):  # which training may have left out
+                chips.append(_thinned(read_chip(files[place], images)[..., columns]))
+        if not chips:
+            raise UserError("No chip can be read that says what values a model has learnt from.")
+        return cls(str(chips[0].dtype), tuple(bands), quantiles_of(chips), sampled=True)
 
     @classmethod
     def of_range(cls, dtype: str, bands: Sequence[str], low: Sequence[float], high: Sequence[float]) -> ChipValues:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,36 @@ from models.predict.predictions import Predictions, predict_files
 from models.predict.scorer import Scorer
 from models.recipes.recipe import Recipe
 
+if TYPE_CHECKING:
+    from competition.scenes.values import ChipValues
+
+
+@dataclass(frozen=True)
+class LearntFrom:
+    """The chips that a model has learnt from, as far as what is cut from scenes must be like them.
+
+    Attributes:
+        pixels: along the longer side of their files; None where nobody knows.
+        values: of their bands, as the networks take them.
+    """
+
+    pixels: int | None
+    values: ChipValues
+
+    @classmethod
+    def known_by(cls, inputs: Inputs, dtype: str) -> LearntFrom:
+        """Return what is known where the chips are gone: what stands for 0 and for 255."""
+        from competition.scenes.values import ChipValues
+
+        return cls(None, ChipValues.of_range(dtype, tuple(inputs.bands), inputs.low, inputs.high))
+
 
 @dataclass(frozen=True)
 class Predictor:
     """What scores chips.
 
     Attributes:
+        model: its name.
         said: what it is, as "5 folds of 'resnet50', 8 views".
         key: everything that its scores depend on besides the chips, of values that JSON knows.
         task: the labels that it scores.
@@ -38,9 +62,11 @@ class Predictor:
         dtype: data type of the chips' files.
         views: that its scores are averaged over.
         scorer: makes what computes, given some chips as the networks take them.
+        learnt_from: looks what the chips were that it has learnt from.
         cuts: float array (num_labels,) that came with it; None where they are kept in its workspace.
     """
 
+    model: str
     said: str
     key: Mapping[str, Any]
     task: Task
@@ -51,6 +77,7 @@ class Predictor:
     dtype: str
     views: Sequence[str]
     scorer: Callable[[NDArray[Any]], Scorer]
+    learnt_from: Callable[[], LearntFrom]
     cuts: NDArray[np.float64] | None = None
 
     def chips_in(self, where: Where) -> Iterator[tuple[str, Paths]]:
