@@ -150,8 +150,6 @@ class Scene:
         pixels, valid = self._pixels(window, shape)
         if not valid.all():
             pixels = _filled(pixels, valid)
-        if pixels.dtype == np.float64:
-            pixels = pixels.astype(np.float32)
         return resize_chip(pixels, size), _nearest(valid, size)
 
     def sample(self, window: tuple[int, int], count: int, seed: int = 0) -> list[Window]:
@@ -186,6 +184,9 @@ class Scene:
             raise unreadable(self.source.shown, error) from error
         if self.nodata is not None and not math.isnan(self.nodata):
             valid &= (pixels != self.nodata).all(axis=0)
+        if pixels.dtype == np.float64:
+            with np.errstate(over="ignore"):  # what is infinite then is no data
+                pixels = pixels.astype(np.float32)
         if pixels.dtype.kind == "f":
             valid &= np.isfinite(pixels).all(axis=0)
         return np.moveaxis(pixels, 0, -1), valid

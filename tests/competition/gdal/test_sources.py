@@ -113,6 +113,16 @@ def test_overviews_in_another_file_are_refused(tmp_path, band) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["a.tif.ovr", "a.tif.msk", "a.tif.ovr.msk", "a.aux", "a.tif.aux"])
+def test_what_lies_beside_a_file_opens_no_door(tmp_path, name) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(1))
+    write_scene(tmp_path / "a.tif.ovr", noise(1))
+    vrt = '<VRTDataset rasterXSize="4" rasterYSize="4"></VRTDataset>'
+    (tmp_path / name).write_text("EHFA_HEADER_TAG" if name.endswith("aux") else vrt)
+    with pytest.raises(UserError, match=rf"{name} (is no scene|lies beside the scene)"), opened(path, "a.tif"):
+        pass
+
+
 def test_overviews_beside_the_file_are_read(tmp_path) -> None:
     path = write_scene(tmp_path / "a.tif", noise(1, 512, 512))
     with rasterio.Env(TIFF_USE_OVR=True), rasterio.open(path, "r+") as dataset:
