@@ -26,9 +26,13 @@ from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
+from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from competition.workspace import Workspace
     from models.predict.predictor import Predictor
     from models.runs.status import Status
@@ -190,7 +194,13 @@ def demo(workspace: Path) -> None:
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
-for verb in (competition.scene_chips.verbs.chips,):
+def _cuts_of(workspace: Workspace, predictor: Predictor) -> NDArray[np.float64]:
+    from submissions.choose.cuts import cuts_of
+
+    return cuts_of(predictor.model, workspace)
+
+
+for verb in (competition.scene_chips.verbs.chips, scene_predict(_cuts_of)):
     scene.add_command(verb)
 
 for heading, verbs in {

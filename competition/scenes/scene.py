@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_json
-from competition.common.text import cut, first, printable
 from competition.data.chips import resize_chip
 from competition.gdal.imports import gdal, import_map
 from competition.gdal.sources import ALPHA, Source, unreadable
+from competition.scenes.bands import names_in, numbers_of
 from competition.scenes.grid import Window
 from competition.scenes.ground import Affine, metres_of_pixels
 
-# What files call bands that letters stand for; a band is found by its name in any case.
-LETTERS = {"red": "r", "green": "g", "blue": "b", "nir": "n", "near infrared": "n", "near-infrared": "n"}
 TIMES = (("IMAGERY", "ACQUISITIONDATETIME"), (None, "ACQUISITIONDATETIME"), (None, "TIFFTAG_DATETIME"))
 LONGEST_SIDE = 1 << 26  # pixels
 SAMPLES, SAMPLE = 32, 128  # windows that the digest of a scene is of, and their pixels along each side
@@ -94,8 +92,8 @@ class Scene:
         """
         source = Source.of(where, alpha_is_data=bool(named))
         with source.open() as dataset:
-            names = _names(dataset, named, source.shown)
-            indexes = _found(bands or [name for name in names if name.lower() != ALPHA], names, source.shown)
+            names = names_in(dataset, named, source.shown)
+            indexes = numbers_of(bands or [name for name in names if name.lower() != ALPHA], names, source.shown)
             dtypes = {dataset.dtypes[index - 1] for index in indexes}
             if len(dtypes) > 1:
                 raise UserError(f"The bands of {source.shown} have several data types: {', '.join(sorted(dtypes))}.")
@@ -145,12 +143,34 @@ class Scene:
         Raises:
             UserError: if the file is damaged or gone.
         """
-        shrink = 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / size))))
+        shrink = _shrink(window, size)
         shape = -(-window.height // shrink), -(-window.width // shrink)
-        pixels, valid = self._pixels(window, shape)
-        if not valid.all():
-            pixels = _filled(pixels, valid)
-        return resize_chip(pixels, size), _nearest(valid, size)
+        return _as_chip(*self._pixels(window, shape), size)
+
+    def read_all(self, windows: Sequence[Window], size: int) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+        """Yield what `read` returns of windows of one size that lie close together, reading what they share once.
+
+        Threads share no blocks that GDAL has decoded, so that windows that overlap by half, one thread each, would
+        have each block decoded four times and more. All that lies between the windows is held meanwhile.
+
+        Args:
+            windows: within the scene; one at least.
+            size: pixels along each side of what is yielded.
+
+        Raises:
+            UserError: as of `read`.
+        """
+        if _shrink(windows[0], size) > 1:
+            yield from (self.read(window, size) for window in windows)
+            return
+        left, top = min(window.x for window in windows), min(window.y for window in windows)
+        right = max(window.x + window.width for window in windows)
+        bottom = max(window.y + window.height for window in windows)
+        around = Window(left, top, right - left, bottom - top)
+        pixels, valid = self._pixels(around, (around.height, around.width))
+        for x, y, width, height in windows:
+            place = slice(y - top, y - top + height), slice(x - left, x - left + width)
+            yield _as_chip(pixels[place], valid[place], size)
 
     def sample(self, window: tuple[int, int], count: int, seed: int = 0) -> list[Window]:
         """Return windows of a size that lie anywhere in the scene, the same for a seed."""
@@ -205,38 +225,6 @@ class _Handles:
         return dataset
 
 
-def _names(dataset: Any, named: Sequence[str], shown: str) -> list[str]:
-    """Return the names of a file's bands: those given, or its descriptions, or its colours."""
-    if named:
-        if len(named) != dataset.count:
-            raise UserError(
-                f"--scene-bands names {len(named)} bands, and {shown} has {dataset.count}. Name each of them, in order."
-            )
-        return list(named)
-    described = [printable(text or "").strip() for text in dataset.descriptions]
-    colours = [colour.name for colour in dataset.colorinterp]
-    return [
-        text or (colour if colour in (*LETTERS, ALPHA) else f"band {number}")
-        for number, (text, colour) in enumerate(zip(described, colours, strict=True), start=1)
-    ]
-
-
-def _found(wanted: Sequence[str], names: Sequence[str], shown: str) -> tuple[int, ...]:
-    """Return the numbers of bands in a file, from 1."""
-    known = [_plain(name) for name in names]
-    if missing := [name for name in wanted if known.count(_plain(name)) != 1]:
-        how = "several of" if _plain(missing[0]) in known else "no"
-        raise UserError(
-            f"{shown} has {how} band {missing[0]!r}; its bands are {first([cut(name) for name in names], 12)}. "
-            f"Name all of them in their order, such as --scene-bands B,G,R,N."
-        )
-    return tuple(known.index(_plain(name)) + 1 for name in wanted)
-
-
-def _plain(name: str) -> str:
-    return LETTERS.get(name.lower(), name.lower())
-
-
 def _placed(dataset: Any, given: float | None, shown: str) -> tuple[str, Affine, tuple[float, float]]:
     """Return a scene's coordinate system, its map from pixels to coordinates, and the size of its pixels."""
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
@@ -269,10 +257,24 @@ def _day(text: str, flag: str) -> str:
         raise UserError(f"{flag} takes a day such as 2026-11-28, received {text!r}.") from error
 
 
+def _shrink(window: Window, size: int) -> int:
+    """Return by which power of 2 a window is made smaller as it is read, that is to be brought to `size` pixels."""
+    return 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / size))))
+
+
+def _as_chip(pixels: NDArray[Any], valid: NDArray[np.bool_], size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return what was read of a window, and where there are data, as `Scene.read` does."""
+    if not valid.any():
+        return np.zeros((size, size, pixels.shape[2]), pixels.dtype), np.zeros((size, size), dtype=bool)
+    if not valid.all():
+        pixels = _filled(pixels, valid)
+    return resize_chip(pixels, size), _nearest(valid, size)
+
+
 def _filled(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return pixels (height, width, num_bands) with the least valid value of a band where there are none; 0 of none."""
+    """Return pixels (height, width, num_bands) with the least valid value of a band where there are none."""
     filled = pixels.copy()
-    filled[~valid] = pixels[valid].min(axis=0) if valid.any() else 0
+    filled[~valid] = pixels[valid].min(axis=0)
     return filled
 
 

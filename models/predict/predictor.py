@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,12 @@ class Predictor:
         if competition.metric.judges == SCORES:
             line += f". {competition.metric.title} judges scores, for which no cut is right: this one is a mere half"
         return f"{line}."
+
+
+def under(predictor: Predictor, views: Sequence[str]) -> Predictor:
+    """Return a predictor whose scores are averaged over other views."""
+    said = f"{predictor.said.rpartition(', ')[0]}, {counted(len(views), 'view')}"
+    return replace(predictor, views=views, said=said)
 
 
 def predict_chips(predictor: Predictor, images: str | Path, *, skip_broken: bool = False) -> Predictions:
