@@ -30,9 +30,6 @@ from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from competition.workspace import Workspace
     from models.predict.predictor import Predictor
     from models.runs.status import Status
@@ -194,10 +191,10 @@ def demo(workspace: Path) -> None:
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
-def _cuts_of(workspace: Workspace, predictor: Predictor) -> NDArray[np.float64]:
+def _cuts_of(model: str, workspace: Workspace) -> Any:
     from submissions.choose.cuts import cuts_of
 
-    return cuts_of(predictor.model, workspace)
+    return cuts_of(model, workspace)
 
 
 for verb in (competition.scene_chips.verbs.chips, scene_predict(_cuts_of)):

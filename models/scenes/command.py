@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from competition.workspace import Workspace
-    from models.predict.predictor import Predictor
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
 _FLAGS = (
@@ -53,7 +53,7 @@ _OF_SCENE = (
 )
 
 
-def scene_predict(cuts_of: Callable[[Workspace, Predictor], NDArray[Any]]) -> click.Command:
+def scene_predict(cuts_of: Callable[[str, Workspace], NDArray[Any]]) -> click.Command:
     """Return the verb.
 
     Args:
@@ -76,6 +76,7 @@ def scene_predict(cuts_of: Callable[[Workspace, Predictor], NDArray[Any]]) -> cl
         from models.scenes.predict_scene import Wanted, predict_scene
         from models.stream.command import predictor_maker
 
+        _check_finite({"overlap": overlap, **options})
         workspace.check_not_kept(output)
         rest = {name: options.pop(name) for name in ("hides", "threads")}
         asked = Asked(
@@ -87,7 +88,7 @@ def scene_predict(cuts_of: Callable[[Workspace, Predictor], NDArray[Any]]) -> cl
         predictor = predictor_maker(workspace, model)()
         if views:
             predictor = under(predictor, VIEW_SETS[views])
-        cuts = cuts_of(workspace, predictor) if predictor.cuts is None else predictor.cuts
+        cuts = cuts_of(model, workspace) if predictor.cuts is None else predictor.cuts
         of_label = dict(zip(predictor.task.competition.labels, cuts.tolist(), strict=True))
         wanted = Wanted(of_label, rest["hides"], 16 if bits == "16" else 8)
         show(predict_scene(predictor, asked, output, wanted, threads=rest["threads"]))
@@ -100,6 +101,13 @@ def _flagged(verb: Callable[..., None]) -> Callable[..., None]:
     for flag in reversed((*_FLAGS, *_OF_SCENE)):
         verb = flag(verb)
     return verb
+
+
+def _check_finite(options: dict[str, Any]) -> None:
+    """Refuse "nan" and "inf", which are numbers to click."""
+    for name, value in options.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise UserError(f"--{name.replace('_', '-')} takes a finite number, received {value}.")
 
 
 def _steps(overlap: float) -> int:
