@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class Wanted:
 
     cuts: Mapping[str, float]
     hides: Collection[str] | None = None
-    bits: int = 8
+    bits: Literal[8, 16] = 8
 
 
 def predict_scene(
