@@ -168,6 +168,8 @@ class Scene:
         bottom = max(window.y + window.height for window in windows)
         around = Window(left, top, right - left, bottom - top)
         pixels, valid = self._pixels(around, (around.height, around.width))
+        if pixels.dtype == np.uint8:  # brought into the order in which Pillow takes them, once for all windows
+            pixels = np.ascontiguousarray(pixels)
         for x, y, width, height in windows:
             place = slice(y - top, y - top + height), slice(x - left, x - left + width)
             yield _as_chip(pixels[place], valid[place], size)
@@ -279,5 +281,7 @@ def _filled(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
 
 
 def _nearest(valid: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    if valid.shape == (size, size):
+        return valid
     rows, columns = (np.arange(size) * side // size for side in valid.shape)
     return valid[rows[:, None], columns]

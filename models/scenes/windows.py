@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,10 @@ from competition.scenes.scene import Scene
 from models.scenes.cutting import Cutting
 from models.scenes.tiles import Tile, Tiling
 
+# Seconds for which a thread of Python runs before others may. By default it is 5 ms, in which OpenVINO is done with what
+# it has and waits for the thread that feeds it: measured with MobileNetV2 at 64 px on two cores, 590 windows a second
+# become 820, and two threads read 1,630 instead of 950.
+TURN = 0.0005
 AHEAD = 2  # tiles that are read while one is scored
 REMOTE = 16  # threads that read from an address, which answers each after a while
 SAMPLED, TRIED = 4, 64  # chips of a sample, and windows that are looked at for them
@@ -52,6 +57,8 @@ class Windows:
         """
         pool = ThreadPoolExecutor(self.threads or (REMOTE if self.scene.source.is_remote else cpu_count()))
         with ExitStack() as ending:
+            ending.callback(sys.setswitchinterval, sys.getswitchinterval())
+            sys.setswitchinterval(TURN)
             # Of what was to be read, where somebody else stops before the end.
             ending.callback(pool.shutdown, cancel_futures=True)
             reading: deque[tuple[Tile, list[tuple[Tile, Future[Read]]]]] = deque()

@@ -1,5 +1,7 @@
 """Windows are read in order, whoever reads them."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -39,14 +41,16 @@ def test_chips_come_row_by_row_however_many_threads_read(tmp_path, threads):
     assert 0 < read < windows.cutting.grid.window_rows * windows.cutting.grid.window_columns
 
 
-def test_no_more_is_read_ahead_than_is_used(tmp_path, monkeypatch):
+def test_no_more_is_read_ahead_than_is_used_and_turns_are_as_long_as_before_then(tmp_path, monkeypatch):
     windows = windows_of(scene_in(tmp_path), (1, 2, 2), threads=8)
     read = []
     chips = Cutting.chips
     monkeypatch.setattr(Cutting, "chips", lambda self, *given: read.append(1) or chips(self, *given))
-    tiles = windows.read(windows.tiling.groups(range(8)))
+    tiles, before = windows.read(windows.tiling.groups(range(8))), sys.getswitchinterval()
     next(tiles)
+    assert sys.getswitchinterval() < before
     tiles.close()
+    assert sys.getswitchinterval() == before
     assert len(read) == 3
 
 
