@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.files import digest_json
 from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.index.chip_index import Ids
@@ -79,6 +80,11 @@ class Predictor:
     scorer: Callable[[NDArray[Any]], Scorer]
     learnt_from: Callable[[], LearntFrom]
     cuts: NDArray[np.float64] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Digest of `key`."""
+        return digest_json(dict(self.key))
 
     def chips_in(self, where: Where) -> Iterator[tuple[str, Paths]]:
         """Yield the chips in a folder or a place by id, sorted, see `chips_in`."""

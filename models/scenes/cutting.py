@@ -27,7 +27,7 @@ class Asked:
     """What a user says of a scene, and of how it is cut.
 
     Attributes:
-        where: it lies, see `Scene.open`.
+        where: it lies, see `Scene.open`; for other machines a whole path, or an address.
         named: names of all its bands, in order; () for what the file says.
         taken: when it was taken, as "2026-11-28"; None for what the file says.
         metres_per_pixel: of the scene; None for what the file says.

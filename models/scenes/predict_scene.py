@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from models.scenes.cutting import Asked, Cutting
 from models.scenes.rows import Group, RowScorer
 from models.scenes.tiles import Tiling
 from models.scenes.windows import Windows
+
+if TYPE_CHECKING:
+    from models.scenes.on_ray import Elsewhere
 
 ScoreGroups = Callable[[Iterable[range]], Iterator[Group]]
 
@@ -85,7 +88,13 @@ class Wanted:
 
 
 def predict_scene(
-    predictor: Predictor, asked: Asked, output: Path, wanted: Wanted, *, threads: int | None = None
+    predictor: Predictor,
+    asked: Asked,
+    output: Path,
+    wanted: Wanted,
+    *,
+    threads: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> SceneScores:
     """Score the windows of a scene, and write the score raster.
 
@@ -97,6 +106,7 @@ def predict_scene(
         output: folder to fill.
         wanted: what the raster is to hold.
         threads: that read; None: as many as there are cores.
+        elsewhere: whose processes score; None: this one does.
 
     Raises:
         UserError: if the scene cannot be read, or not be what the model takes, or the folder holds something else.
@@ -107,6 +117,8 @@ def predict_scene(
     tiling = tiling_of(predictor, scene, cutting)
 
     def score(groups: Iterable[range]) -> Iterator[Group]:
+        if elsewhere:
+            return elsewhere.groups(asked, cutting, tiling, scored, groups)
         return RowScorer(Windows(scene, cutting, tiling, threads), predictor, scored)(groups)
 
     with score_rows(output, scored, scene) as rows:
@@ -154,7 +166,7 @@ def scored_of(predictor: Predictor, scene: Scene, cutting: Cutting, wanted: Want
         cuts={label: float(wanted.cuts[label]) for label in labels},
         model=predictor.model,
         digests={
-            "model": digest_json(dict(predictor.key)),
+            "model": predictor.digest,
             "scene": scene.digest(),
             "windows": digest_json({**as_chips, "values": values}),
         },

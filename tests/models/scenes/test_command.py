@@ -91,7 +91,7 @@ def test_what_cannot_be_is_refused_in_one_line(exported, given, tmp_path):
         (("--chip-metres", 5000), "smaller than a chip"),
         (("--values", "match", "--scale", 2), "finds scale and offset by itself"),
         (("--date", "yesterday"), "--date takes a day"),
-        (("--scale", "nan"), "--scale takes a finite number"),
+        (("--scale", "nan"), "'nan' is not a finite number"),
     ):
         shown = command(*where, *flags, code=2)
         assert line in shown

@@ -51,7 +51,7 @@ def test_no_more_is_read_ahead_than_is_used_and_turns_are_as_long_as_before_then
     assert sys.getswitchinterval() < before
     tiles.close()
     assert sys.getswitchinterval() == before
-    assert len(read) == 3
+    assert 1 <= len(read) <= 3
 
 
 def test_a_sample_has_data_and_is_the_same_each_time(tmp_path):
