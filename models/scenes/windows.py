@@ -18,9 +18,9 @@ from competition.scenes.scene import Scene
 from models.scenes.cutting import Cutting
 from models.scenes.tiles import Tile, Tiling
 
-# Seconds for which a thread of Python runs before others may. In the 5 ms of Python itself, OpenVINO is done with what it
-# has and waits for the thread that feeds it: measured with MobileNetV2 at 64 px on two cores, 590 windows a second
-# become 820, and two threads read 1,630 instead of 950.
+# Seconds for which a thread of Python runs before others may. In Python's own 5 ms OpenVINO is done with what it has
+# and waits for the thread that feeds it: measured with MobileNetV2 at 64 px on two cores, 590 windows a second become
+# 820, and two threads read 1,630 instead of 950.
 TURN = 0.0005
 AHEAD = 2  # tiles that are read while one is scored
 REMOTE = 16  # threads that read from an address, which answers each after a while

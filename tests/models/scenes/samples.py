@@ -5,16 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner
 from numpy.typing import NDArray
+from PIL import Image
 
+import run
 from competition.scenes.grid import Window
 from competition.scenes.values import ChipValues, quantiles_of
 from models.predict.predictor import LearntFrom, Predictor
 from models.predict.scorer import Scorer
 from tests.competition.scenes.samples import write_scene
+from tests.conftest import CHIP_SIZE
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
 
 SIDE = 32  # pixels of a chip's file, and of a window in scenes of 3 m
+ROWS, COLUMNS = 4, 6  # of chips in a scene
 SIZE = 16  # pixels of what the network takes
 
 
@@ -74,3 +79,21 @@ def cut_as_files(values: NDArray[Any], windows: list[Window], folder: Path) -> N
         tifffile.imwrite(
             folder / f"{number:05}.tif", np.ascontiguousarray(chip), photometric="minisblack", planarconfig="contig"
         )
+
+
+def scene_of_chips(source: Path, folder: Path) -> None:
+    """Write some chips as files, and a scene put together of them, whose bands have another order."""
+    (folder / "chips").mkdir()
+    chips = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(source.iterdir())[: ROWS * COLUMNS]]
+    for number, chip in enumerate(chips):
+        Image.fromarray(chip).save(folder / "chips" / f"{number:02}.png")
+    tiled = np.stack(chips).reshape(ROWS, COLUMNS, CHIP_SIZE, CHIP_SIZE, 3).transpose(0, 2, 1, 3, 4)
+    values = tiled.reshape(ROWS * CHIP_SIZE, COLUMNS * CHIP_SIZE, 3)[..., ::-1].transpose(2, 0, 1)
+    write_scene(folder / "scene.tif", values, names=("blue", "green", "red"))
+
+
+def command(*arguments: object, code: int = 0) -> str:
+    """Return what a command shows; with --json its result alone."""
+    done = CliRunner().invoke(run.main, [str(argument) for argument in arguments])
+    assert done.exit_code == code, done.output
+    return done.stdout if "--json" in arguments else done.output
