@@ -65,11 +65,12 @@ class Tiling:
             at_once: windows that the network takes at a time.
             pixel_bytes: of a pixel of the scene, all bands.
         """
-        rows = min(ROWS, grid.window_rows, max(1, isqrt(at_once) // 2))
-        columns = min(grid.window_columns, max(1, at_once // rows))
         (width, height), (across, down) = grid.window, grid.stride
-        fits = STRIP // (((rows - 1) * down + height) * pixel_bytes)
-        return cls(grid, rows, columns, max(1, min(columns, (fits - width) // across + 1)))
+        fits = (STRIP // (width * pixel_bytes) - height) // down + 1
+        rows = max(1, min(ROWS, grid.window_rows, isqrt(at_once) // 2, fits))
+        columns = min(grid.window_columns, max(1, at_once // rows))
+        fits = (STRIP // (((rows - 1) * down + height) * pixel_bytes) - width) // across + 1
+        return cls(grid, rows, columns, max(1, min(columns, fits)))
 
     def groups(self, left: Collection[int]) -> list[range]:
         """Return the groups of which a row is left to score, in order."""

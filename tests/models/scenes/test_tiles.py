@@ -44,4 +44,5 @@ def test_what_a_thread_reads_is_bounded():
         height = windows[-1].y + windows[-1].height - windows[0].y
         assert width * height * 8 <= tiles.STRIP
     assert tiling.strip > 1
-    assert Tiling.of(grid, 512, 10_000).strip == 1
+    large = Tiling.of(Grid(100_000, 100_000, (4096, 4096), (2048, 2048)), 512, 8)
+    assert (large.rows, large.strip) == (1, 1)
