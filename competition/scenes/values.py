@@ -234,7 +234,7 @@ def probe(scene: Scene, window: tuple[int, int], values: Values, chips: ChipValu
     """
     found = sampled(scene, window, values)
     if found is None:
-        return Probe(chips.bands, None, chips, f"No window of {scene.source.shown} holds any data.")
+        return Probe(chips.bands, None, chips, f"None of {SAMPLED} windows of {scene.source.shown} holds data.")
     return Probe(chips.bands, found, chips, _problem(found, chips.quantiles))
 
 

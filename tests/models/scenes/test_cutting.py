@@ -96,7 +96,7 @@ def test_a_model_that_does_not_know_its_chips_asks_for_their_side(tmp_path):
 def test_an_empty_scene_is_no_reason_to_stop(tmp_path, lines):
     path = write_scene(tmp_path / "scene.tif", 0 * landscape(64, 96), names=("B", "G", "R", "N"), nodata=0)
     cut(Asked(str(path)), stand_in())
-    assert lines == [f"No window of {path} holds any data."]
+    assert lines == [f"None of 200 windows of {path} holds data."]
 
 
 def test_what_is_known_of_chips_that_are_gone():
