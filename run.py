@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+import competition.scene_chips.verbs
 import competition.verbs
 import folds.verbs
 import models.verbs
@@ -25,6 +26,7 @@ from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
+from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 
 if TYPE_CHECKING:
@@ -167,6 +169,11 @@ def auto(workspace: Workspace, name: str, **options: Any) -> None:
     run_auto(workspace, name, make_chooser, **options)
 
 
+@click.group(cls=Verbs)
+def scene() -> None:
+    """Images of any size with a place on the ground: chips from them, their scores, and where labels are."""
+
+
 @click.command()
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
@@ -186,10 +193,21 @@ def demo(workspace: Path) -> None:
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
+
+def _cuts_of(model: str, workspace: Workspace) -> Any:
+    from submissions.choose.cuts import cuts_of
+
+    return cuts_of(model, workspace)
+
+
+for verb in (competition.scene_chips.verbs.chips, scene_predict(_cuts_of)):
+    scene.add_command(verb)
+
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),
     "The scores": (*submissions.verbs.VERBS, report),
+    "Scenes": (scene,),
     "With others": submissions.workspace_verbs.VERBS,
     "All at once": (auto, demo),
     "The command line": (completion,),

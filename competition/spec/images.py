@@ -48,6 +48,7 @@ class ImageSet(Frozen):
         range: the values (low, high) a band spans; default: the whole range of the data type.
         nodata: the value of pixels without data; they are read as the least value of their band. NaN is "nan".
         black: whether a chip whose every pixel is 0 is broken, as decoders that fail return such, or valid.
+        metres_per_pixel: how much ground a pixel of a chip's file shows; for scenes, which are cut by it.
     """
 
     suffix: Annotated[tuple[Annotated[str, AfterValidator(_lower)], ...], BeforeValidator(several)] = Field(
@@ -61,6 +62,7 @@ class ImageSet(Frozen):
     range: dict[str, tuple[float, float]] = Field(default={})
     nodata: float | Literal["nan"] | None = None
     black: Literal["broken", "valid"] = "broken"
+    metres_per_pixel: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> ImageSet:

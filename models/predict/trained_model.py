@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
     from models.predict.predictions import Predictions
-    from models.predict.predictor import Predictor
+    from models.predict.predictor import LearntFrom, Predictor
     from models.predict.scorer import Scorer
 
 
@@ -90,6 +90,19 @@ class Trained:
         folder, recipe = next(iter(self.folders.values())).parent, replace(self.recipe, precision="float32")
         return extractor_in(folder, recipe, self.inputs, cache, partial(self._kept_in, cache))
 
+    def learnt_from(self, workspace: Workspace) -> LearntFrom:
+        """Return what the chips were that it has learnt from; of those that are gone, no more than its inputs say."""
+        from competition.data.chips import probe
+        from competition.scenes.values import ChipValues
+        from models.predict.predictor import LearntFrom
+
+        images = workspace.competition.image_set(self.recipe.images)
+        with suppress(UserError):
+            files = list(workspace.layout.files(images, "train").values())
+            values = ChipValues.of_chips(files, images, tuple(self.inputs.bands))
+            return LearntFrom(probe(files, images).size, values)
+        return LearntFrom.known_by(self.inputs, self.dtype)
+
     def _kept_in(self, cache: Path, recipe: Recipe, inputs: Inputs, path: Path) -> Kept | None:
         """Return where the conversion of a network of Keras that it has in a file is kept; None if nowhere.
 
@@ -122,6 +135,7 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
         return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.extractor(workspace.cache))
 
     return Predictor(
+        model=model,
         said=f"{counted(len(folders), 'fold')} of '{model}', {views}",
         key={"model": model, "folds": {str(k): digest_file(path / MARKER) for k, path in trained.folders.items()}},
         task=trained.task,
@@ -132,6 +146,7 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
         dtype=trained.dtype,
         views=recipe.test_views,
         scorer=scorer,
+        learnt_from=lambda: trained.learnt_from(workspace),
     )
 
 

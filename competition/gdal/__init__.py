@@ -1,0 +1,1 @@
+"""GDAL, which reads and writes images of the ground: loaded when needed, and kept to the file that it is given."""

@@ -1,0 +1,179 @@
+"""Where chips are cut: around points, within polygons, and beside and far from them; and which labels they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.progress import reporter
+from competition.common.text import counted
+from competition.gdal.imports import import_map
+from competition.gdal.vectors import Features
+from competition.scene_chips.blocks import Blocks
+from competition.scenes.grid import Window
+from competition.scenes.scene import Scene
+
+JITTER = 0.25  # of a chip's side: so far a point may lie off the middle, or all would be learned to lie there
+MOST_OF_ONE = 20  # chips within one polygon
+SHARED = 0.5  # of a chip: one that shares more with another is left out
+LEAST_OF_CHIP = 0.005  # of a chip that a polygon must cover to label it,
+LEAST_OF_SHAPE = 0.5  # or else of the polygon that must lie in the chip
+NEAR = 3.0  # chips' sides: negatives nearby lie so near to a feature
+TRIES = 200  # random places of which those in a polygon are taken
+BATCH, PATIENCE = 256, 4  # random places looked at together for negatives; so often without finding one
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a chip is cut.
+
+    Attributes:
+        window: of the scene.
+        labels: that the chip carries, sorted; none of a negative.
+        group: the block in which it lies.
+    """
+
+    window: Window
+    labels: tuple[str, ...]
+    group: str
+
+
+class Ground:
+    """Features on a scene, in its pixels, and what chips of them say.
+
+    Args:
+        scene: that they lie on.
+        features: in the scene's coordinate system.
+        window: width and height of a chip in pixels.
+        blocks: that chips stay within.
+    """
+
+    def __init__(self, scene: Scene, features: Features, window: tuple[int, int], blocks: Blocks) -> None:
+        self._shapely = import_map("shapely")
+        self._scene, self._window, self._blocks = scene, window, blocks
+        shapes = self._shapely.transform(features.geometries, lambda xy: _to_pixels(scene, xy))
+        inside = self._shapely.intersects(shapes, self._shapely.box(0, 0, scene.width, scene.height))
+        self.shapes, self.labels = shapes[inside], [features.labels[place] for place in np.flatnonzero(inside)]
+        self.num_outside = int((~inside).sum())
+        self._tree = self._shapely.STRtree(self.shapes)
+        self._taken: dict[tuple[int, int], list[Window]] = {}
+
+    def positives(self, rng: np.random.Generator) -> Iterator[Place]:
+        """Yield chips around points and within polygons, none of which shares half with another."""
+        for shape in self.shapes:
+            for x, y in self._points_in(shape, rng):
+                place = self._placed(x, y)
+                if place is not None and place.labels:
+                    yield place
+
+    def negatives(self, count: int, rng: np.random.Generator) -> Iterator[Place]:
+        """Yield chips that no feature touches: half of them near features, the others anywhere farther away.
+
+        Where there is no room for so many, there are fewer.
+        """
+        near = count // 2 if len(self.shapes) else 0
+        for is_near, wanted in ((True, near), (False, count - near)):
+            yield from islice(self._beside(rng, is_near=is_near), wanted)
+
+    def _beside(self, rng: np.random.Generator, *, is_near: bool) -> Iterator[Place]:
+        """Yield chips that no feature touches, until none is found any more."""
+        fruitless = 0
+        while fruitless < PATIENCE:
+            fruitless += 1
+            placed = [self._blocks.place(x, y, self._window) for x, y in self._somewhere(rng, is_near=is_near)]
+            boxes = [_box(self._shapely, window) for window, _ in placed]
+            touched, _ = self._tree.query(boxes, predicate="intersects")
+            reached, _ = self._tree.query(boxes, predicate="dwithin", distance=NEAR * max(self._window))
+            fits = np.isin(np.arange(BATCH), reached) == is_near
+            fits[touched] = False
+            for place in np.flatnonzero(fits):
+                window, group = placed[place]
+                if self._take(window):
+                    fruitless = 0
+                    yield Place(window, (), group)
+
+    def _somewhere(self, rng: np.random.Generator, *, is_near: bool) -> list[tuple[float, float]]:
+        """Return random pixels: of the scene, or of the surroundings of features."""
+        most = np.array(self._scene.size, dtype=float)
+        if not is_near:
+            return [(x, y) for x, y in rng.uniform(0, most, (BATCH, 2)).tolist()]
+        reach = (NEAR + 1) * max(self._window)
+        bounds = self._shapely.bounds(self.shapes[rng.integers(len(self.shapes), size=BATCH)])
+        found = rng.uniform(bounds[:, :2] - reach, bounds[:, 2:] + reach)
+        return [(x, y) for x, y in np.clip(found, 0, most).tolist()]
+
+    def _points_in(self, shape: Any, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
+        """Yield where chips of a feature lie: of points themselves, a little off; of polygons random places in them."""
+        shapely = self._shapely
+        if not shapely.area(shape):
+            for x, y in shapely.get_coordinates(shape)[:MOST_OF_ONE]:
+                off = rng.uniform(-JITTER, JITTER, 2) * self._window
+                yield float(x + off[0]), float(y + off[1])
+            return
+        shape = shapely.intersection(shape, shapely.box(0, 0, *self._scene.size))
+        wanted = min(MOST_OF_ONE, max(1, round(shapely.area(shape) / (self._window[0] * self._window[1]))))
+        left, top, right, bottom = shapely.bounds(shape)
+        tried = rng.uniform((left, top), (right, bottom), (TRIES, 2))
+        found = tried[shapely.contains_xy(shape, tried[:, 0], tried[:, 1])][:wanted]
+        if not len(found):
+            found = shapely.get_coordinates(shapely.point_on_surface(shape))
+        yield from ((float(x), float(y)) for x, y in found)
+
+    def _placed(self, x: float, y: float) -> Place | None:
+        window, group = self._blocks.place(x, y, self._window)
+        return Place(window, self._labels_in(window), group) if self._take(window) else None
+
+    def _labels_in(self, window: Window) -> tuple[str, ...]:
+        """Return the labels of the features that show in a chip."""
+        shapely, box = self._shapely, _box(self._shapely, window)
+        found = self._tree.query(box, predicate="intersects")
+        whole = shapely.area(self.shapes[found])
+        shared = shapely.area(shapely.intersection(self.shapes[found], box))
+        shows = (whole == 0) | (shared >= np.minimum(LEAST_OF_CHIP * shapely.area(box), LEAST_OF_SHAPE * whole))
+        return tuple(sorted({self.labels[place] for place in found[shows]}))
+
+    def _take(self, window: Window) -> bool:
+        """Take a chip, unless it shares half with one that is taken."""
+        cell = window.x // window.width, window.y // window.height
+        near = [
+            taken
+            for column in range(cell[0] - 1, cell[0] + 2)
+            for row in range(cell[1] - 1, cell[1] + 2)
+            for taken in self._taken.get((column, row), ())
+        ]
+        if any(_shared(window, taken) > SHARED for taken in near):
+            return False
+        self._taken.setdefault(cell, []).append(window)
+        return True
+
+
+def sample_places(ground: Ground, num_negatives: int, seed: int) -> list[Place]:
+    """Return where chips are cut, those with labels first; the same for a seed."""
+    seeds = np.random.SeedSequence(seed).spawn(2)
+    positive = list(ground.positives(np.random.default_rng(seeds[0])))
+    negative = list(ground.negatives(num_negatives, np.random.default_rng(seeds[1])))
+    if len(negative) < num_negatives:
+        reporter.say(f"There is room for {len(negative):,} of {counted(num_negatives, 'negative')}.")
+    return [*positive, *negative]
+
+
+def _to_pixels(scene: Scene, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return coordinates (num_points, 2) of a scene's coordinate system as (column, row)."""
+    a, b, c, d, e, f = scene.transform
+    return np.linalg.solve(np.array([[a, b], [d, e]]), (xy - (c, f)).T).T
+
+
+def _box(shapely: Any, window: Window) -> Any:
+    return shapely.box(window.x, window.y, window.x + window.width, window.y + window.height)
+
+
+def _shared(one: Window, other: Window) -> float:
+    """Return the share of a chip that another one of its size covers."""
+    width = one.width - abs(one.x - other.x)
+    height = one.height - abs(one.y - other.y)
+    return max(0, width) * max(0, height) / (one.width * one.height)

@@ -1,0 +1,287 @@
+"""A scene: what it says of itself, and its pixels by windows, for any number of threads."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.files import digest_json
+from competition.data.chips import resize_chip
+from competition.gdal.imports import gdal, import_map
+from competition.gdal.sources import ALPHA, Source, unreadable
+from competition.scenes.bands import names_in, numbers_of
+from competition.scenes.grid import Window
+from competition.scenes.ground import Affine, metres_of_pixels
+
+TIMES = (("IMAGERY", "ACQUISITIONDATETIME"), (None, "ACQUISITIONDATETIME"), (None, "TIFFTAG_DATETIME"))
+LONGEST_SIDE = 1 << 26  # pixels
+SAMPLES, SAMPLE = 32, 128  # windows that the digest of a scene is of, and their pixels along each side
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image with a place on the ground.
+
+    Attributes:
+        source: what is opened.
+        name: for people and files.
+        width: in pixels.
+        height: in pixels.
+        bands: names of the bands that are read, in the order that was asked for.
+        indexes: their numbers in the file, from 1.
+        dtype: data type of their values.
+        wkt: the coordinate system; "" where only --metres-per-pixel says what a pixel is.
+        transform: from (column, row) to its coordinates.
+        metres: width and height of a pixel on the ground, at the scene's centre.
+        nodata: value of pixels without data; None if there is none.
+        scales: factor of each band's values that the file gives; 1 where it gives none.
+        offsets: what it adds to them after that.
+        date: when it was taken, as "2026-11-28"; "" where nothing says so.
+        masked: whether a mask or a band of opacity says which pixels have data.
+    """
+
+    source: Source
+    name: str
+    width: int
+    height: int
+    bands: tuple[str, ...]
+    indexes: tuple[int, ...]
+    dtype: str
+    wkt: str
+    transform: Affine
+    metres: tuple[float, float]
+    nodata: float | None
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    date: str
+    masked: bool
+    _handles: _Handles = field(repr=False, compare=False)
+
+    @classmethod
+    def open(
+        cls,
+        where: str | Path,
+        bands: Sequence[str] = (),
+        *,
+        named: Sequence[str] = (),
+        metres_per_pixel: float | None = None,
+        taken: str | None = None,
+    ) -> Scene:
+        """Open a GeoTIFF, a folder of tiles, a virtual raster, or an address of a GeoTIFF.
+
+        Args:
+            where: it lies.
+            bands: that are read, by name; default: all but opacity.
+            named: names of all its bands in their order, where the file names none, or wrong ones.
+            metres_per_pixel: overrules what the file says; without a coordinate system it is needed.
+            taken: when it was taken, as "2026-11-28"; overrules what the file says.
+
+        Raises:
+            UserError: if it cannot be read, lacks a band, or nothing says how large its pixels are.
+        """
+        source = Source.of(where, alpha_is_data=bool(named))
+        with source.open() as dataset:
+            names = names_in(dataset, named, source.shown)
+            indexes = numbers_of(bands or [name for name in names if name.lower() != ALPHA], names, source.shown)
+            dtypes = {dataset.dtypes[index - 1] for index in indexes}
+            if len(dtypes) > 1:
+                raise UserError(f"The bands of {source.shown} have several data types: {', '.join(sorted(dtypes))}.")
+            if max(dataset.width, dataset.height) > LONGEST_SIDE:
+                raise UserError(f"{source.shown} is too large: {dataset.width:,} x {dataset.height:,} pixels.")
+            wkt, transform, metres = _placed(dataset, metres_per_pixel, source.shown)
+            flags = {flag.name for index in indexes for flag in dataset.mask_flag_enums[index - 1]}
+            is_opacity = ALPHA in flags and ALPHA in [name.lower() for name in names]
+            return cls(
+                source=source,
+                name=source.name,
+                width=dataset.width,
+                height=dataset.height,
+                bands=tuple(bands) or tuple(names[index - 1] for index in indexes),
+                indexes=indexes,
+                dtype=dtypes.pop(),
+                wkt=wkt,
+                transform=transform,
+                metres=metres,
+                nodata=dataset.nodatavals[indexes[0] - 1],
+                scales=tuple(dataset.scales[index - 1] for index in indexes),
+                offsets=tuple(dataset.offsets[index - 1] for index in indexes),
+                date=_day(taken, "--date") if taken else _date_in(dataset),
+                masked=is_opacity or ("per_dataset" in flags and ALPHA not in flags),
+                _handles=_Handles(source),
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
+
+    def read(self, window: Window, size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return a window's pixels, brought to a square as chips are when they are decoded.
+
+        Each thread has a handle of its own, as GDAL asks for. Of a scene that is finer by two or more, overviews are
+        read where it has them, and means of its pixels where it has not; the rest is done as `resize_chip` does.
+
+        Args:
+            window: within the scene.
+            size: pixels along each side of what is returned.
+
+        Returns:
+            Array (size, size, num_bands) of the scene's values, pixels without data as the least of their band in the
+            window; and bool array (size, size), where there are data in every band.
+
+        Raises:
+            UserError: if the file is damaged or gone.
+        """
+        shrink = _shrink(window, size)
+        shape = -(-window.height // shrink), -(-window.width // shrink)
+        return _as_chip(*self._pixels(window, shape), size)
+
+    def read_all(self, windows: Sequence[Window], size: int) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+        """Yield what `read` returns of windows of one size that lie close together, reading what they share once.
+
+        Threads share no blocks that GDAL has decoded, so that windows that overlap by half, one thread each, would
+        have each block decoded four times and more. All that lies between the windows is held meanwhile.
+
+        Args:
+            windows: within the scene; one at least.
+            size: pixels along each side of what is yielded.
+
+        Raises:
+            UserError: as of `read`.
+        """
+        if _shrink(windows[0], size) > 1:
+            yield from (self.read(window, size) for window in windows)
+            return
+        left, top = min(window.x for window in windows), min(window.y for window in windows)
+        right = max(window.x + window.width for window in windows)
+        bottom = max(window.y + window.height for window in windows)
+        around = Window(left, top, right - left, bottom - top)
+        pixels, valid = self._pixels(around, (around.height, around.width))
+        if pixels.dtype == np.uint8:  # brought into the order in which Pillow takes them, once for all windows
+            pixels = np.ascontiguousarray(pixels)
+        for x, y, width, height in windows:
+            place = slice(y - top, y - top + height), slice(x - left, x - left + width)
+            yield _as_chip(pixels[place], valid[place], size)
+
+    def sample(self, window: tuple[int, int], count: int, seed: int = 0) -> list[Window]:
+        """Return windows of a size that lie anywhere in the scene, the same for a seed."""
+        rng = np.random.default_rng(seed)
+        sides = [min(each, side) for each, side in zip(window, self.size, strict=True)]
+        corners = rng.integers(0, [self.width - sides[0] + 1, self.height - sides[1] + 1], (count, 2))
+        return [Window(int(x), int(y), *sides) for x, y in corners]
+
+    def digest(self) -> str:
+        """Return a digest of what the scene says of itself and of some of its pixels, wherever it lies.
+
+        Of a scene as large as a country, reading it all would take as long as scoring it.
+        """
+        content = hashlib.sha256()
+        for window in self.sample((SAMPLE, SAMPLE), SAMPLES):
+            for array in self.read(window, SAMPLE):
+                content.update(np.ascontiguousarray(array).tobytes())
+        said = [self.size, self.bands, self.dtype, self.wkt, self.transform, self.nodata, self.scales, self.offsets]
+        return digest_json([*map(str, said), content.hexdigest()])
+
+    def _pixels(self, window: Window, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        rows, columns = (window.y, window.y + window.height), (window.x, window.x + window.width)
+        enums, errors = import_map("rasterio.enums"), import_map("rasterio.errors")
+        how = {"window": (rows, columns), "out_shape": shape, "resampling": enums.Resampling.average}
+        dataset = self._handles.of_this_thread()
+        try:
+            with gdal(remote=self.source.is_remote):
+                pixels = dataset.read(list(self.indexes), **how | {"out_shape": (len(self.indexes), *shape)})
+                valid = dataset.dataset_mask(**how) > 0 if self.masked else np.ones(shape, dtype=bool)
+        except (errors.RasterioError, OSError) as error:
+            raise unreadable(self.source.shown, error) from error
+        if self.nodata is not None and not math.isnan(self.nodata):
+            valid &= (pixels != self.nodata).all(axis=0)
+        if pixels.dtype == np.float64:
+            with np.errstate(over="ignore"):  # what is infinite then is no data
+                pixels = pixels.astype(np.float32)
+        if pixels.dtype.kind == "f":
+            valid &= np.isfinite(pixels).all(axis=0)
+        return np.moveaxis(pixels, 0, -1), valid
+
+
+class _Handles:
+    """A data set for each thread, closed as the thread or the scene ends."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._local = source, threading.local()
+
+    def of_this_thread(self) -> Any:
+        dataset = getattr(self._local, "dataset", None)
+        if dataset is None:
+            dataset = self._local.dataset = self._source.handle()
+        return dataset
+
+
+def _placed(dataset: Any, given: float | None, shown: str) -> tuple[str, Affine, tuple[float, float]]:
+    """Return a scene's coordinate system, its map from pixels to coordinates, and the size of its pixels."""
+    a, b, c, d, e, f = tuple(dataset.transform)[:6]
+    wkt = "" if dataset.crs is None else dataset.crs.to_wkt()
+    transform = (a, b, c, d, e, f)
+    is_placed = bool(wkt) and transform != (1, 0, 0, 0, 1, 0)
+    if given is not None:
+        return wkt if is_placed else "", transform, (given, given)
+    if not is_placed:
+        why = "it has control points, and no grid: warp it (gdalwarp)" if dataset.gcps[0] else "give --metres-per-pixel"
+        raise UserError(f"{shown} does not say where on the ground it lies, nor how large its pixels are: {why}.")
+    return wkt, transform, metres_of_pixels(wkt, transform, dataset.width, dataset.height)
+
+
+def _date_in(dataset: Any) -> str:
+    for domain, tag in TIMES:
+        text = dataset.tags(ns=domain).get(tag, "")
+        if match := re.match(r"\s*(\d{4})[:\-/](\d\d)[:\-/](\d\d)", text):
+            try:
+                return date(*map(int, match.groups())).isoformat()
+            except ValueError:
+                continue
+    return ""
+
+
+def _day(text: str, flag: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise UserError(f"{flag} takes a day such as 2026-11-28, received {text!r}.") from error
+
+
+def _shrink(window: Window, size: int) -> int:
+    """Return by which power of 2 a window is made smaller as it is read, that is to be brought to `size` pixels."""
+    return 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / size))))
+
+
+def _as_chip(pixels: NDArray[Any], valid: NDArray[np.bool_], size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return what was read of a window, and where there are data, as `Scene.read` does."""
+    if not valid.any():
+        return np.zeros((size, size, pixels.shape[2]), pixels.dtype), np.zeros((size, size), dtype=bool)
+    if not valid.all():
+        pixels = _filled(pixels, valid)
+    return resize_chip(pixels, size), _nearest(valid, size)
+
+
+def _filled(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return pixels (height, width, num_bands) with the least valid value of a band where there are none."""
+    filled = pixels.copy()
+    filled[~valid] = pixels[valid].min(axis=0)
+    return filled
+
+
+def _nearest(valid: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    if valid.shape == (size, size):
+        return valid
+    rows, columns = (np.arange(size) * side // size for side in valid.shape)
+    return valid[rows[:, None], columns]
