@@ -70,8 +70,10 @@ _OF_SCENE = (
     click.option("--chip-metres", type=POSITIVE, help="a window's side on the ground; default: as the chips'"),
     click.option("--metres-per-pixel", type=POSITIVE, help="of the scene, where it does not say so"),
     click.option("--values", "how", type=click.Choice(["match"]), help="stretch values to those of the chips"),
-    click.option("--scale", type=Finite(), help="factor that brings the scene's values to those of the chips"),
-    click.option("--offset", type=Finite(), help="what is added to them then"),
+    click.option(
+        "--scale", type=Finite(), metavar="NUMBER", help="factor that brings the scene's values to those of the chips"
+    ),
+    click.option("--offset", type=Finite(), metavar="NUMBER", help="what is added to them then"),
     click.option("--date", "taken", help="when the scene was taken, as 2026-11-28; default: what it says"),
 )
 
