@@ -23,6 +23,7 @@ from competition.scenes.ground import Affine
 from competition.scenes.said import date_in, day_of, found, names_of, placed
 
 LONGEST_SIDE = 1 << 26  # pixels
+LARGE = 1024  # pixels along each side of a window that are read of a finer scene, or up to twice as many
 MOST_AT_ONCE = 1 << 22  # pixels of several windows that are read together
 SAMPLES, SAMPLE = 32, 128  # windows that the digest of a scene is of, and their pixels along each side
 
@@ -127,8 +128,8 @@ class Scene:
     def read(self, window: Window, size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return a window's pixels, brought to a square as chips are when they are decoded.
 
-        Each thread has a handle of its own, as GDAL asks for. Of a scene that is finer by two or more, overviews are
-        read where it has them, and means of its pixels where it has not; the rest is done as `resize_chip` does.
+        Each thread has a handle of its own, as GDAL asks for. Of a scene that is much finer, overviews are read where
+        it has them, and means of its pixels where it has not; the rest is done as `resize_chip` does.
 
         Args:
             window: within the scene.
@@ -229,8 +230,13 @@ class _Handles:
 
 
 def _shrink(window: Window, size: int) -> int:
-    """Return by which power of two a window may be shrunk and still has so many pixels along each side."""
-    return 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / size))))
+    """Return by which power of two a window is shrunk as it is read.
+
+    What is left is several times what is wanted, as most chips are, so that all but the last step has no say in how a
+    window looks; and a window as small as a chip is read as it is, and looks as the chip does.
+    """
+    kept = max(size, min(4 * size, LARGE), LARGE // 2)
+    return 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / kept))))
 
 
 def _as_chip(pixels: NDArray[Any], valid: NDArray[np.bool_], size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 
 from competition.common.errors import UserError
 from competition.data.chips import resize_chip
+from competition.scenes import scene as scene_module
 from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
 from tests.competition.scenes.samples import LEFT, METRES, TOP, noise, write_scene
@@ -32,12 +33,13 @@ def test_a_window_is_what_lies_there_in_the_order_of_bands_that_is_asked_for(tmp
 def test_a_window_is_resized_as_chips_are(tmp_path) -> None:
     values = noise()
     scene = Scene.open(write_scene(tmp_path / "a.tif", values))
-    for window, size in ((Window(0, 0, 48, 48), 32), (Window(5, 5, 20, 24), 32)):
+    for window, size in ((Window(0, 0, 48, 48), 32), (Window(5, 5, 20, 24), 32), (Window(0, 0, 96, 96), 8)):
         chip = np.moveaxis(values[:, window.y : window.y + window.height, window.x : window.x + window.width], 0, -1)
         np.testing.assert_array_equal(scene.read(window, size)[0], resize_chip(chip, size))
 
 
-def test_overviews_are_read_where_a_scene_is_finer(tmp_path) -> None:
+def test_overviews_are_read_where_a_scene_is_much_finer(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(scene_module, "LARGE", 64)
     path = write_scene(tmp_path / "a.tif", noise(1, 512, 512), tiled=True, blockxsize=128, blockysize=128)
     fine, _ = Scene.open(path).read(Window(0, 0, 256, 256), 64)
     assert fine.std() < 600  # means of 16 pixels; of single ones it would be 1,440
@@ -115,7 +117,8 @@ def test_threads_read_at_once_each_by_a_handle_of_its_own(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("size", "overviews"), [(32, ()), (20, ()), (8, ()), (8, (4,))])
-def test_neighbours_that_are_read_at_once_are_as_when_read_alone(tmp_path, size, overviews) -> None:
+def test_neighbours_that_are_read_at_once_are_as_when_read_alone(tmp_path, monkeypatch, size, overviews) -> None:
+    monkeypatch.setattr(scene_module, "LARGE", 8)
     values = noise(3, 96, 256)
     values[:, 30:50, 60:100] = 0
     path = write_scene(tmp_path / "a.tif", values, nodata=0, tiled=True, blockxsize=64, blockysize=64)
