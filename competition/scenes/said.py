@@ -48,7 +48,7 @@ def found(wanted: Sequence[str], names: Sequence[str], shown: str) -> tuple[int,
         how = "several of" if _plain(missing[0]) in known else "no"
         raise UserError(
             f"{shown} has {how} band {missing[0]!r}; its bands are {first([cut(name) for name in names], 12)}. "
-            f"Name all of them in their order, such as --scene-bands B,G,R,N."
+            f"Name all of them in their order, such as --scene-bands BGRN."
         )
     return tuple(known.index(_plain(name)) + 1 for name in wanted)
 
