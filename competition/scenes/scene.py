@@ -17,7 +17,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.data.chips import resize_chip
 from competition.gdal.imports import gdal, import_map
-from competition.gdal.sources import ALPHA, Source, unreadable
+from competition.gdal.sources import ALPHA, Source, reading
 from competition.scenes.grid import Window
 from competition.scenes.ground import Affine
 from competition.scenes.said import date_in, day_of, found, names_of, placed
@@ -197,15 +197,12 @@ class Scene:
         """Return the pixels (height, width, num_bands) of a window, by means of `shrink` along each side, and masks."""
         shape = -(-window.height // shrink), -(-window.width // shrink)
         rows, columns = (window.y, window.y + window.height), (window.x, window.x + window.width)
-        enums, errors = import_map("rasterio.enums"), import_map("rasterio.errors")
+        enums = import_map("rasterio.enums")
         how = {"window": (rows, columns), "out_shape": shape, "resampling": enums.Resampling.average}
         dataset = self._handles.of_this_thread()
-        try:
-            with gdal(remote=self.source.is_remote):
-                pixels = dataset.read(list(self.indexes), **how | {"out_shape": (len(self.indexes), *shape)})
-                valid = dataset.dataset_mask(**how) > 0 if self.masked else np.ones(shape, dtype=bool)
-        except (errors.RasterioError, OSError) as error:
-            raise unreadable(self.source.shown, error) from error
+        with reading(self.source.shown), gdal(remote=self.source.is_remote):
+            pixels = dataset.read(list(self.indexes), **how | {"out_shape": (len(self.indexes), *shape)})
+            valid = dataset.dataset_mask(**how) > 0 if self.masked else np.ones(shape, dtype=bool)
         if self.nodata is not None and not math.isnan(self.nodata):
             valid &= (pixels != self.nodata).all(axis=0)
         if pixels.dtype == np.float64:
