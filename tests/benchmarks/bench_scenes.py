@@ -3,10 +3,9 @@
     python -m tests.benchmarks.bench_scenes [SIDE]
 
 The alternative is rasterio alone, one thread and one handle, without masks, resizing or settings. Measured last on two
-busy cores, with SIDE = 10,000 (four bands of uint16, deflated, blocks of 256 px; windows of 256 px by half): 669
-windows a second at 256 px by one thread and 675 by two, 386 and 388 at 64 px, where Pillow's bicubic takes most of the
-time; rasterio alone 867. It took 219 MB above what is imported, of which GDAL keeps 134. On quiet cores two threads
-were 1.4 times as fast as one.
+cores, with SIDE = 10,000 (four bands of uint16, deflated, blocks of 256 px; windows of 256 px by half): 627 windows a
+second at 256 px by one thread and 1,094 by two, 362 and 431 at 64 px, where Pillow's bicubic takes most of the time;
+rasterio alone 766. It took 275 MB above what is imported, of which GDAL keeps 134.
 """
 
 from __future__ import annotations
