@@ -191,6 +191,7 @@ def demo(workspace: Path) -> None:
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
+
 def _cuts_of(model: str, workspace: Workspace) -> Any:
     from submissions.choose.cuts import cuts_of
 
