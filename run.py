@@ -171,7 +171,7 @@ def auto(workspace: Workspace, name: str, **options: Any) -> None:
 
 @click.group(cls=Verbs)
 def scene() -> None:
-    """Images of any size with a place on the ground: chips from them, their scores, and where labels are."""
+    """Images of any size with a place on the ground: chips cut from them, and their scores."""
 
 
 @click.command()
@@ -202,7 +202,6 @@ def _cuts_of(model: str, workspace: Workspace) -> Any:
 
 for verb in (competition.scene_chips.verbs.chips, scene_predict(_cuts_of)):
     scene.add_command(verb)
-
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),

@@ -64,6 +64,24 @@ def competition_flag() -> str:
     return as_flags({"competition": given[given.index("--competition") + 1]}) if "--competition" in given else ""
 
 
+def band_names(text: str) -> tuple[str, ...]:
+    """Return bands one by one: with a comma anywhere they are names, otherwise letters."""
+    return tuple(filter(None, map(str.strip, text.split(",") if "," in text else text)))
+
+
+class Bands(click.ParamType):
+    """Bands as a flag takes them, such as "BGRN" or "B02,B8A"; in Python a tuple of their names."""
+
+    name = "bands"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names of the bands, at least one."""
+        names = value if isinstance(value, tuple) else band_names(value)
+        if not names:
+            self.fail(f"expected bands such as BGRN, or B02,B8A; received {value!r}", param, ctx)
+        return names
+
+
 def as_bands(bands: Sequence[str]) -> str:
     """Return bands as the flag `--bands` takes them: letters as one word, or names with commas."""
     if all(len(band) == 1 for band in bands):

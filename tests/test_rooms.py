@@ -141,7 +141,6 @@ TESTED_IN: dict[str, str] = {
     "competition.kaggle.transfer": "competition/kaggle/test_download.py",
     "competition.layouts.delivery": "competition/layouts/test_simulate.py",
     "competition.scene_chips.verbs": "competition/scene_chips/test_cut.py",
-    "competition.scenes.bands": "competition/scenes/test_scene.py",
     "competition.simulator.canvas": "competition/simulator/test_render.py",
     "competition.simulator.scenery": "competition/simulator/test_render.py",
     "competition.tracking.flag": "competition/tracking/test_tracker.py",

@@ -103,34 +103,46 @@ def opened(target: Path | str, shown: str, *, is_remote: bool = False) -> Iterat
     Raises:
         UserError: if it is nothing that is read.
     """
-    with gdal(remote=is_remote), _open(target, shown, is_remote=is_remote) as dataset:
+    with reading(shown), gdal(remote=is_remote), _open(target, shown, is_remote=is_remote) as dataset:
         yield dataset
 
 
+@contextmanager
+def reading(shown: str) -> Iterator[None]:
+    """Turn whatever GDAL raises in the block, of a file that is damaged or gone, into one line.
+
+    Args:
+        shown: the file or address, for people.
+
+    Raises:
+        UserError: with that line.
+    """
+    raised: tuple[type[Exception], ...] = (OSError, ValueError, *_raised_by_gdal())
+    try:
+        yield
+    except UserError:
+        raise
+    except raised as error:
+        said = cut(without_secrets(" ".join(str(error).split())), REASON)
+        raise UserError(f"Cannot read the scene {shown}: {said.rstrip('.')}.") from error
+
+
+def _raised_by_gdal() -> tuple[type[Exception], ...]:
+    return import_map("rasterio.errors").RasterioError, import_map("rasterio._err").CPLE_BaseError
+
+
 def _open(target: Path | str, shown: str, *, is_remote: bool) -> Any:
-    errors = import_map("rasterio.errors")
     if isinstance(target, Path):
         _check_beside(target)
     driver = "GTiff" if is_remote else _driver_of(target, shown)
-    try:
-        with gdal(remote=is_remote) as rasterio, unwarned():
-            dataset = rasterio.open(target, driver=driver, sharing=False)
-            try:
-                _check(dataset, shown)
-            except BaseException:
-                dataset.close()
-                raise
-            return dataset
-    except (errors.RasterioError, OSError, ValueError) as error:
-        if isinstance(error, UserError):
+    with reading(shown), gdal(remote=is_remote) as rasterio, unwarned():
+        dataset = rasterio.open(target, driver=driver, sharing=False)
+        try:
+            _check(dataset, shown)
+        except BaseException:
+            dataset.close()
             raise
-        raise unreadable(shown, error) from error
-
-
-def unreadable(shown: str, error: Exception) -> UserError:
-    """Return the one line of what GDAL says of a scene that it cannot read."""
-    said = cut(without_secrets(" ".join(str(error).split())), REASON)
-    return UserError(f"Cannot read the scene {shown}: {said.rstrip('.')}.")
+        return dataset
 
 
 def _check_beside(path: Path) -> None:

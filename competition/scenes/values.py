@@ -26,7 +26,7 @@ SAMPLED = 200  # windows, and chips
 LARGEST = 256  # pixels along each side to which a larger window is brought
 SIZE = 32  # pixels along each side of them that are taken
 FLAT = 0.01  # of the chips' range: a scene that spans less holds nothing, or other units
-CLOSE = 0.25  # mean distance of quantiles, over the chips' range, of values that may be the same
+CLOSER = 1 / 3  # of its distance: as near must a shift that is undone bring values to the chips'
 # What suppliers do to values: factor and offset that undo it, and what it is called.
 CAUSES: tuple[tuple[float, float, str], ...] = (
     (1e4, 0, "reflectances of 0 to 1 where the chips have 0 to 10,000"),
@@ -254,21 +254,35 @@ def _problem(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> str:
     A scene may be all forest or all cloud, so that no more is asked than that its middle lies among the chips' values,
     and that it is not flat; and where all of it lies above or below the chips' middle, that nothing known explains it.
     """
-    reach = np.maximum(wanted[MOST] - wanted[LEAST], np.finfo(np.float64).tiny)
-    outside = (found[HALF] < wanted[LEAST]) | (found[HALF] > wanted[MOST])
-    flat = (found[MOST] - found[LEAST]) / reach < FLAT
-    shifted = (found[FIRST] > wanted[HALF]).all() or (found[LAST] < wanted[HALF]).all()
-    distances = [float(np.median(np.abs(found * a + b - wanted) / reach)) for a, b, _ in CAUSES]
+    now, is_off = _distance(found, wanted), _is_off(found, wanted)
+    undone = [found * scale + offset for scale, offset, _ in CAUSES]
+    distances = [np.inf if _is_off(each, wanted) else _distance(each, wanted) for each in undone]
     best = int(np.argmin(distances))
-    now, then = float(np.median(np.abs(found - wanted) / reach)), distances[best]
-    if not ((outside | flat).mean() >= 0.5 or (shifted and then < now / 3)):
+    shifted = (found[FIRST] > wanted[HALF]).all() or (found[LAST] < wanted[HALF]).all()
+    if not (is_off or (shifted and distances[best] < now * CLOSER)):
         return ""
     said = "The scene's values cannot be what the model has learnt"
-    if then < min(CLOSE, now / 2):
+    if distances[best] < now:
         scale, offset, cause = CAUSES[best]
         flags = [f"--scale {scale:.6g}"] * (scale != 1) + [f"--offset {offset:g}"] * (offset != 0)
         return f"{said}: they look like {cause}. Give {' '.join(flags)}, or --values match."
     return f"{said}. Give --values match, which stretches them by their quantiles, or --scale and --offset."
+
+
+def _is_off(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
+    """Whether half of the bands are flat, or have their middle outside of what is wanted."""
+    outside = (found[HALF] < wanted[LEAST]) | (found[HALF] > wanted[MOST])
+    flat = (found[MOST] - found[LEAST]) / _reach(wanted) < FLAT
+    return bool((outside | flat).mean() >= 0.5)
+
+
+def _distance(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+    """Return how far quantiles are from each other, as a share of what is wanted spans: the median of all."""
+    return float(np.median(np.abs(found - wanted) / _reach(wanted)))
+
+
+def _reach(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(wanted[MOST] - wanted[LEAST], np.finfo(np.float64).tiny)
 
 
 def _shown(quantiles: NDArray[np.float64], column: int) -> str:

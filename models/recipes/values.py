@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from competition.flags import band_names
 from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
@@ -155,8 +156,8 @@ class Values:
 
     @property
     def band_names(self) -> tuple[str, ...]:
-        """The bands one by one: with a comma anywhere they are names, otherwise letters."""
-        return tuple(filter(None, map(str.strip, self.bands.split(",") if "," in self.bands else self.bands)))
+        """The bands one by one."""
+        return band_names(self.bands)
 
     @property
     def of_graph(self) -> bool:

@@ -13,7 +13,7 @@ import rich_click as click
 
 from competition.cluster.flags import RAY, place_flags
 from competition.common.errors import UserError
-from competition.flags import in_workspace
+from competition.flags import Bands, in_workspace
 from competition.terminal.command_line import FOLDER, Words
 from competition.terminal.completion import of_models
 from competition.terminal.output import as_json, show, show_next
@@ -64,9 +64,7 @@ _FLAGS = (
     click.option("--threads", type=click.IntRange(1, 256), help="that read; default: as many as there are cores"),
 )
 _OF_SCENE = (
-    click.option(
-        "--scene-bands", "named", type=Words(needed=True), default=(), help="names of all the scene's bands, in order"
-    ),
+    click.option("--scene-bands", "named", type=Bands(), help="names of all the scene's bands, in order: BGRN"),
     click.option("--chip-metres", type=POSITIVE, help="a window's side on the ground; default: as the chips'"),
     click.option("--metres-per-pixel", type=POSITIVE, help="of the scene, where it does not say so"),
     click.option("--values", "how", type=click.Choice(["match"]), help="stretch values to those of the chips"),
@@ -90,7 +88,14 @@ def scene_predict(cuts_of: Callable[[str, Workspace], NDArray[Any]]) -> click.Co
     @as_json
     @_flagged
     def predict(
-        workspace: Workspace, model: str, output: Path, overlap: float, bits: str, views: str | None, **options: Any
+        workspace: Workspace,
+        model: str,
+        output: Path,
+        overlap: float,
+        bits: str,
+        views: str | None,
+        named: tuple[str, ...] | None,
+        **options: Any,
     ) -> None:
         """Score a scene of any size by windows as large on the ground as chips, into one raster of scores.
 
@@ -109,7 +114,7 @@ def scene_predict(cuts_of: Callable[[str, Workspace], NDArray[Any]]) -> click.Co
             from models.stream.deal import Cluster
 
             elsewhere = Elsewhere(make, Cluster(**cluster), threads)
-        asked = Asked(**options, steps=_steps(overlap))
+        asked = Asked(**options, named=named or (), steps=_steps(overlap))
         predictor = make()
         cuts = cuts_of(model, workspace) if predictor.cuts is None else predictor.cuts
         of_label = dict(zip(predictor.task.competition.labels, cuts.tolist(), strict=True))

@@ -111,7 +111,7 @@ class Cutting:
             Bool array (num_windows,), and of each that is true an array (size, size, num_bands).
         """
         shows, chips = np.zeros(len(windows), dtype=bool), []
-        for number, (pixels, valid) in enumerate(scene.read_all(windows, self.pixels)):
+        for number, (pixels, valid) in enumerate(scene.read_batch(windows, self.pixels)):
             shows[number] = shows_ground(valid[None], self.most_missing)[0]
             if shows[number]:
                 chip = self.values(resize_chip(pixels, self.size))

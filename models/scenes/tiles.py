@@ -15,7 +15,7 @@ from math import isqrt
 from competition.scenes.grid import Grid, Window
 
 ROWS = 8  # of a group, at most
-STRIP = 1 << 24  # bytes of pixels that a thread reads at once
+STRIP = 1 << 24  # bytes of pixels that a thread reads at once; of fewer than 4 bytes, a pixel counts as such
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Tiling:
             at_once: windows that the network takes at a time.
             pixel_bytes: of a pixel of the scene, all bands.
         """
-        (width, height), (across, down) = grid.window, grid.stride
+        (width, height), (across, down), pixel_bytes = grid.window, grid.stride, max(4, pixel_bytes)
         fits = (STRIP // (width * pixel_bytes) - height) // down + 1
         rows = max(1, min(ROWS, grid.window_rows, isqrt(at_once) // 2, fits))
         columns = min(grid.window_columns, max(1, at_once // rows))

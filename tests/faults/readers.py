@@ -123,7 +123,7 @@ READERS: dict[str, dict[str, Reader]] = {
         "groups": lambda path: read_groups(path, ["train_0"]),
         "renamed": lambda path: read_table(path, ["old", "new"]),
     },
-    "vectors": {"features": features_in, "raster": ScoreRaster.read},
+    "scenes": {"features": features_in, "raster": ScoreRaster.read, "scene": read_as_scene},
     "archives": {"unpack": unpack, "look": look_into, "list": listed},
     "scores": {"import": lambda path: read_exchanged(path, PLANET, 10**8)},
     "texts": {

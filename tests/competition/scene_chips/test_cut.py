@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, flags) -> None:
         (["--competition", "planet", "--negatives", 3], "Negatives carry no label.*--with clear,primary"),
         (["--competition", "eurosat"], "Unknown label of competition 'eurosat'"),
         (["--chip-metres", 5000], "The scene is smaller than a chip"),
-        (["--bands", "R,X"], "has no band 'X'; its bands are B, G, R, N"),
+        (["--bands", "RX"], "has no band 'X'; its bands are B, G, R, N"),
         (["--block-metres", 50], "smaller than a chip"),
     ],
 )
