@@ -67,12 +67,13 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
 @in_workspace
 @click.option("--from", "source", type=FOLDER, required=True, help="folder of Kaggle's files, packed or unpacked")
 @click.option("--reread", is_flag=True, help="read unpacked chips whose size and time are as they were, too")
-def prepare(workspace: Workspace, source: Path, reread: bool) -> None:
+@click.option("--tables-only", is_flag=True, help="no chips: enough to compare and blend scores that others have made")
+def prepare(workspace: Workspace, source: Path, reread: bool, tables_only: bool) -> None:
     """Find the chips and tables in a folder: unpack archives, use unpacked folders where they lie."""
     from competition.data.prepare import prepare as prepare_data
 
-    click.echo(prepare_data(workspace, source, reread=reread).text())
-    show_next("data check")
+    click.echo(prepare_data(workspace, source, reread=reread, tables_only=tables_only).text())
+    show_next("folds" if tables_only else "data check")
 
 
 @data.command()

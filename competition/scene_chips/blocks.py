@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.common.text import short
 from competition.scenes.grid import Window
@@ -43,6 +44,9 @@ class Blocks:
             scene: whose chips they hold.
             window: width and height of a chip in pixels; no block is smaller.
             side: of a block, in metres of ground.
+
+        Raises:
+            UserError: if a block is smaller than a chip.
         """
         a, b, c, d, e, f = scene.transform
         steps = tuple(side / each for each in scene.metres)
@@ -50,10 +54,9 @@ class Blocks:
         if scene.wkt and b == d == 0:
             unit = METRES_OF_DEGREE if _is_in_degrees(scene) else 1.0
             steps = abs(side / unit / a), abs(side / unit / e)
-            offsets = (
-                c / a,
-                f / e,
-            )  # of the origin of the coordinate system, in pixels to the left of and above the scene
+            offsets, rises = (c / a, f / e), (a > 0, e > 0)  # pixels from the coordinates' origin to the scene's
+        if min(step - least for step, least in zip(steps, window, strict=True)) < 0:
+            raise UserError(f"Blocks of {side:,.0f} m are smaller than a chip. Give larger --block-metres.")
         prefix = short(digest_json(scene.wkt)) if scene.wkt else scene.name
         sides = [
             _borders(size, step, offset, least)

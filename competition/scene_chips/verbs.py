@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from competition.common.errors import UserError
+from competition.flags import Bands
 from competition.terminal.command_line import FILE, FOLDER, Words
 from competition.terminal.output import as_json, output_flags, show, show_next
 
@@ -24,8 +25,8 @@ SIDES = 8  # of a chip along a block of ground
 @click.option("--with", "always", type=Words(), default="none", help="labels that every chip carries, such as clear")
 @click.option("--size", type=click.IntRange(16, 2048), default=256, show_default=True, help="pixels of a chip's side")
 @click.option("--chip-metres", type=click.FloatRange(min=0, min_open=True), help="a chip's side on the ground")
-@click.option("--bands", type=Words(needed=True), help="bands that are cut, by name; default: all but opacity")
-@click.option("--scene-bands", type=Words(needed=True), help="names of all the scene's bands, in their order")
+@click.option("--bands", type=Bands(), help="bands that are cut, such as BGRN; default: all but opacity")
+@click.option("--scene-bands", type=Bands(), help="names of all the scene's bands, in their order, such as BGRN")
 @click.option("--block-metres", type=click.FloatRange(min=0, min_open=True), help="side of a block; default: 8 chips'")
 @click.option("--competition", "like", help="whose labels, rules and metric hold; a known name, or a .toml file")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="the same seed, the same chips")
@@ -60,14 +61,15 @@ def chips(
     from competition.scenes.scene import Scene
     from competition.spec.load import load
 
-    if (points is None) == (polygons is None):
+    features = points or polygons
+    if features is None or (points and polygons):
         raise UserError("Give --points FILE, or --polygons FILE.")
     competition = None if like is None else load(like)
     scene = Scene.open(where, bands or (), named=scene_bands or ())
     metres = chip_metres or size * usual_metres(competition, scene)
     window = window_of(scene.size, scene.metres, metres)
     blocks = Blocks.of(scene, window, block_metres or SIDES * metres)
-    ground = Ground(scene, read_features(points or polygons, scene.wkt, column), window, blocks)
+    ground = Ground(scene, read_features(features, scene.wkt, column), window, blocks)
     places = sample_places(ground, negatives, seed)
     show(cut_chips(scene, places, size, output, like=competition, always=always))
     folder = shlex.quote(str(output))

@@ -58,6 +58,22 @@ def test_its_features_are_those_of_the_same_network_in_onnx(tmp_path, archive, c
     np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("damage", ["cut", "changed", "marked as encrypted"])
+def test_a_damaged_archive_is_made_again_in_the_cache_and_named_elsewhere(tmp_path, damage):
+    recipe = graph_recipe(converted(tmp_path / "net"))
+    expected = features_of(recipe, tmp_path)
+    (kept,) = (tmp_path / "graphs").glob("*/extractor.zip")
+    content = bytearray(kept.read_bytes())
+    if damage == "marked as encrypted":
+        content[content.index(b"PK\x01\x02") + 8] |= 1
+    else:
+        content[len(content) // 2] ^= 1
+    kept.write_bytes(content[:-9] if damage == "cut" else content)
+    with pytest.raises(UserError, match=r"extractor.zip is missing or damaged"):
+        GraphExtractor(kept, 400, None).exact()
+    np.testing.assert_array_equal(features_of(recipe, tmp_path), expected)
+
+
 @pytest.mark.slow
 @ONLY_TENSORFLOW
 def test_a_model_on_it_is_trained_and_exported_as_openvino_alone(workspace, tmp_path):
@@ -108,14 +124,7 @@ def test_archives_of_something_else_are_refused(tmp_path):
         features_of(graph_recipe(tmp_path / "net.zip"), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.pt2"])
-def test_files_that_may_run_code_are_not_opened(tmp_path, name):
-    (tmp_path / name).write_bytes(b"pickle")
-    with pytest.raises(UserError, match=rf"^{name} may run code where it is read. Write what you trust as ONNX"):
-        features_of(graph_recipe(tmp_path / name), tmp_path)
-
-
 def test_other_suffixes_are_refused(tmp_path):
     (tmp_path / "net.h5").write_bytes(b"x")
-    with pytest.raises(UserError, match=r"^backbone file takes .onnx, .xml, .zip; received net.h5"):
+    with pytest.raises(UserError, match=r"^backbone file takes .onnx, .xml, .zip, .pt, .pt2; received net.h5"):
         features_of(graph_recipe(tmp_path / "net.h5"), tmp_path)

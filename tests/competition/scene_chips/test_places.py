@@ -1,0 +1,96 @@
+"""Where chips are cut, and which labels they carry."""
+
+import numpy as np
+import pytest
+import shapely
+
+from competition.gdal.vectors import Features
+from competition.scene_chips.blocks import Blocks
+from competition.scene_chips.places import NEAR, Ground, sample_places
+from competition.scenes.scene import Scene
+from tests.competition.scenes.samples import LEFT, METRES, TOP, noise, write_scene
+
+SIDE = 20
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> Scene:
+    return Scene.open(write_scene(tmp_path_factory.mktemp("places") / "a.tif", noise(1, 600, 800)))
+
+
+def ground_of(scene: Scene, *shapes: tuple[shapely.Geometry, str]) -> Ground:
+    """Return the ground of shapes in the scene's pixels."""
+    placed = [shapely.transform(shape, lambda xy: xy * (METRES, -METRES) + (LEFT, TOP)) for shape, _ in shapes]
+    features = Features(np.array(placed, dtype=object), tuple(label for _, label in shapes))
+    return Ground(scene, features, (SIDE, SIDE), Blocks.of(scene, (SIDE, SIDE), 160 * METRES))
+
+
+def box_of(window) -> shapely.Geometry:
+    return shapely.box(window.x, window.y, window.x + window.width, window.y + window.height)
+
+
+def many(seed: int = 0) -> list[tuple[shapely.Geometry, str]]:
+    rng = np.random.default_rng(seed)
+    points = [(shapely.Point(x, y), "mine") for x, y in rng.uniform((0, 0), (800, 600), (150, 2))]
+    return [*points, (shapely.box(300, 200, 500, 210), "road"), (shapely.box(0, 0, 100, 600), "water")]
+
+
+def test_every_point_lies_in_a_chip_that_carries_its_label(scene) -> None:
+    points = [shapely.Point(x, 100) for x in range(30, 800, 60)]
+    places = list(ground_of(scene, *((point, "mine") for point in points)).positives(np.random.default_rng(0)))
+    assert len(places) == len(points)
+    for point, place in zip(points, places, strict=True):
+        assert shapely.intersects(box_of(place.window), point)
+        assert place.labels == ("mine",)
+    off = [place.window.x + SIDE / 2 - point.x for point, place in zip(points, places, strict=True)]
+    assert np.std(off) > 1  # not always in the middle
+
+
+def test_chips_of_two_groups_share_no_ground_and_none_shares_half(scene) -> None:
+    places = sample_places(ground_of(scene, *many()), 60, seed=3)
+    assert len({place.group for place in places}) > 5
+    boxes = [box_of(place.window) for place in places]
+    for one, other in zip(*np.triu_indices(len(places), 1), strict=True):
+        shared = shapely.area(shapely.intersection(boxes[one], boxes[other])) / SIDE**2
+        assert shared <= 0.5
+        assert not shared or places[one].group == places[other].group
+
+
+def test_labels_are_those_that_show(scene) -> None:
+    field, pond, sliver = shapely.box(0, 0, 400, 400), shapely.box(103, 103, 104, 104), shapely.box(0, 0, 100.05, 600)
+    ground = ground_of(scene, (field, "field"), (pond, "pond"), (sliver, "river"))
+    of = {place.window: place.labels for place in ground.positives(np.random.default_rng(1))}
+    assert {labels for window, labels in of.items() if window.x < 70 and window.y < 370} == {("field", "river")}
+    assert all("pond" in labels for window, labels in of.items() if shapely.contains(box_of(window), pond))
+    assert not any("river" in labels for window, labels in of.items() if window.x == 100)
+    assert any("pond" in labels for labels in of.values())
+
+
+def test_negatives_touch_no_feature_and_lie_near_and_far(scene) -> None:
+    shapes = many()[140:150] + many()[151:]
+    ground = ground_of(scene, *shapes)
+    list(ground.positives(np.random.default_rng(0)))
+    places = list(ground.negatives(40, np.random.default_rng(0)))
+    assert [place.labels for place in places] == [()] * 40
+    distances = [min(shapely.distance(box_of(place.window), shape) for shape, _ in shapes) for place in places]
+    assert min(distances) > 0
+    assert max(distances[:20]) <= NEAR * SIDE < min(distances[20:])
+
+
+def test_a_seed_gives_the_same_places_and_another_gives_others(scene) -> None:
+    made = [sample_places(ground_of(scene, *many()), 20, seed) for seed in (1, 1, 2)]
+    assert made[0] == made[1] != made[2]
+
+
+def test_where_there_is_no_room_there_are_fewer_negatives_and_it_is_said(scene, lines) -> None:
+    places = sample_places(ground_of(scene, (shapely.box(0, 0, 800, 560), "forest")), 500, 0)
+    found = sum(not place.labels for place in places)
+    assert 5 < found < 500
+    assert lines == [f"There is room for {found} of 500 negatives."]
+    everywhere = shapely.box(0, 0, 800, 600), "forest"
+    assert not list(ground_of(scene, everywhere).negatives(3, np.random.default_rng(0)))
+
+
+def test_features_outside_of_the_scene_are_left_out(scene) -> None:
+    ground = ground_of(scene, (shapely.Point(-50, 10), "mine"), (shapely.Point(50, 10), "mine"))
+    assert (len(ground.shapes), ground.num_outside) == (1, 1)
