@@ -126,5 +126,17 @@ def join(networks: Sequence[keras.Model], extractor: keras.Model | None = None) 
         for number, network in enumerate(networks)
     ]
     scores = [member(features) for member in members]
-    mean = keras.layers.Average(dtype="float32", name="mean")(scores) if len(scores) > 1 else scores[0]
-    return keras.Model(chips, mean, name="model")
+    return keras.Model(chips, _mean(scores) if len(scores) > 1 else scores[0], name="model")
+
+
+def _mean(scores: Sequence[Any]) -> Any:
+    """Return the mean of scores (num_chips, num_labels) of several networks.
+
+    Not by the layer Average: OpenVINO 2026.4 ends Python with SIGSEGV where it makes ready the sum of three heads that
+    have a hidden layer on up to 256 features.
+    """
+    import keras
+
+    side_by_side = keras.layers.Concatenate(dtype="float32")(scores)
+    stacked = keras.layers.Reshape((len(scores), scores[0].shape[-1]), dtype="float32")(side_by_side)
+    return keras.layers.GlobalAveragePooling1D(dtype="float32", name="mean")(stacked)
