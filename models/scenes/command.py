@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from functools import partial
 from math import isfinite
@@ -16,7 +15,7 @@ from competition.common.errors import UserError
 from competition.flags import Bands, in_workspace
 from competition.terminal.command_line import FOLDER, Words
 from competition.terminal.completion import of_models
-from competition.terminal.output import as_json, show, show_next
+from competition.terminal.output import as_json, show
 from models.recipes.view_sets import VIEW_SETS
 
 if TYPE_CHECKING:
@@ -120,7 +119,6 @@ def scene_predict(cuts_of: Callable[[str, Workspace], NDArray[Any]]) -> click.Co
         of_label = dict(zip(predictor.task.competition.labels, cuts.tolist(), strict=True))
         wanted = Wanted(of_label, hides, 16 if bits == "16" else 8)
         show(predict_scene(predictor, asked, output, wanted, threads=threads, elsewhere=elsewhere))
-        show_next(f"scene decide --scores {shlex.quote(str(output))} --output detections.gpkg")
 
     return predict
 

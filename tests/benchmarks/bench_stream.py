@@ -20,8 +20,8 @@ chips of 256 px, medians of three rounds:
     one process             419.5                 230.7        10.7      39.4
     Ray                     405.9                 217.0        20.6      53.8
 
-Ray's rate is 95.6 % of one process's by the clock (by pairs 97.6, 93.1 and 95.6 %), and 94.1 % by CPU seconds, Ray's own
-processes included (89.1, 94.1 and 94.5 %). These take their share by the second: a busy machine makes it larger.
+Ray's rate is 95.6 % of one process's by the clock (by pairs 97.6, 93.1 and 95.6 %), and 94.1 % by CPU seconds, Ray's
+own processes included (89.1, 94.1 and 94.5 %). These take their share by the second: a busy machine makes it larger.
 
          chips    deals, MB    scores, MB    Ray, MB
         50,000          136           453        582
