@@ -173,10 +173,10 @@ def _of_source(
     expected = _expected(outputs, taken, source.name)
     failed: UserError | None = None
     for batch in dict.fromkeys((None, source.batch)):
-        content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
         try:
+            content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
             made = reference(content, pixels.size**2)(sample)
-        except Exception as error:  # a network whose own shapes know how many chips it takes
+        except Exception as error:  # its own shapes know how many chips it takes, or it is damaged
             failed = UserError(f"{source.name} does not take chips as it says: {' '.join(str(error).split())[:200]}")
             continue
         difference = largest_difference(made, expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import zipfile
+import zlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,9 @@ from models.graphs.pixels import Pixels
 from models.graphs.running import BIN, XML
 from models.graphs.source import bands_come_first, check_size, check_total
 from models.recipes.foreign import companions
+
+# What zipfile raises of archives that are not as they were written; RuntimeError of those that seem encrypted.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class OpenVinoSource:
@@ -118,7 +122,7 @@ def _contents(path: Path) -> tuple[bytes, bytes]:
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(path))
-        except zipfile.BadZipFile as error:
+        except DAMAGED as error:
             raise UserError(f"{path} is no archive: {error}.") from error
         members = archive.infolist()
         check_total(path, sum(member.file_size for member in members))
@@ -126,7 +130,10 @@ def _contents(path: Path) -> tuple[bytes, bytes]:
         if [len(each) for each in found] != [1, 1]:
             names = first([member.filename for member in members]) or "nothing"
             raise UserError(f"{path} holds {names}: expected one .xml and one .bin, as OpenVINO writes them.")
-        xml, weights = (archive.read(each[0]) for each in found)
+        try:
+            xml, weights = (archive.read(each[0]) for each in found)
+        except DAMAGED as error:
+            raise UserError(f"{path} is damaged: {error}.") from error
         return xml, weights
 
 

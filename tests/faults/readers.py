@@ -161,3 +161,21 @@ def weights(path: Path) -> None:
 
 READERS["exports"] = {"export": exported}
 READERS["weights"] = {"weights": weights}
+
+
+def network(path: Path) -> None:
+    """Take a network that others made in as `features` does: it is read, run, made a graph of and held against that."""
+    import numpy as np
+
+    from competition.common.files import scratch_folder
+    from models.graphs.made import made_graph
+    from tests.models.graphs.samples import graph_recipe
+    from tests.models.samples import inputs_of
+
+    recipe = graph_recipe(path)
+    chips = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3)).astype(np.uint8)
+    with scratch_folder() as cache:
+        made_graph(recipe, inputs_of(recipe, 20), {}, cache, chips)
+
+
+READERS["networks"] = {"network": network}

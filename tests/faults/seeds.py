@@ -91,6 +91,8 @@ def seeds(reader: str) -> dict[str, bytes]:
             return _scenes()
         case "exports":
             return _in_a_process_of_its_own(_exports)
+        case "networks":
+            return _in_a_process_of_its_own(_networks)
         case _:
             return _in_a_process_of_its_own(_weights)
 
@@ -151,6 +153,19 @@ def _exports() -> dict[str, bytes]:
             write(KerasWhole(join(networks, extractor)), files.manifest_of(files.FROM_SCRATCH, inputs, dtype), path)
             found[path.name] = path.read_bytes()
     return found
+
+
+def _networks() -> dict[str, bytes]:
+    import tempfile
+
+    from tests.models.graphs.samples import saved
+    from tests.models.graphs.test_openvino_source import converted
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = [saved(folder / "map.onnx"), saved(folder / "tokens.onnx", outputs=("tokens",), opset=13)]
+        paths.append(converted(folder / "net", archive=True))
+        return {Path(path).name: Path(path).read_bytes() for path in paths}
 
 
 def _weights() -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from models.export.export import export
 from models.export.predict_with_file import predict_with_file
 from models.graphs.extractor import GraphExtractor
 from models.graphs.made import made_graph
+from models.graphs.openvino_source import OpenVinoSource
 from models.predict.trained_model import predict_folder
 from models.recipes.recipe import Recipe
 from models.train.job import Job
@@ -128,3 +130,12 @@ def test_other_suffixes_are_refused(tmp_path):
     (tmp_path / "net.h5").write_bytes(b"x")
     with pytest.raises(UserError, match=r"^backbone file takes .onnx, .xml, .zip, .pt, .pt2; received net.h5"):
         features_of(graph_recipe(tmp_path / "net.h5"), tmp_path)
+
+
+def test_a_damaged_archive_is_said_in_one_line(tmp_path):
+    path = Path(converted(tmp_path / "net", archive=True))
+    content = path.read_bytes()
+    for at in range(len(content) - 200, len(content)):  # the list of its members
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        with suppress(UserError):  # another date is taken
+            OpenVinoSource(path, 3, 20)
