@@ -17,6 +17,7 @@ import competition.scene_chips.verbs
 import competition.verbs
 import folds.verbs
 import models.verbs
+import submissions.map.verbs
 import submissions.verbs
 import submissions.workspace_verbs
 from competition.common.errors import spelled
@@ -190,7 +191,7 @@ def demo(workspace: Path) -> None:
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
 
-for verb in (competition.scene_chips.verbs.chips,):
+for verb in (competition.scene_chips.verbs.chips, *submissions.map.verbs.VERBS):
     scene.add_command(verb)
 
 for heading, verbs in {

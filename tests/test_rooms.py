@@ -106,6 +106,7 @@ PLACES = {
         "submissions.submit",
         *COMBINE,
     },
+    "submissions.map": {"submissions.choose", "submissions.report", *COMBINE},
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},
