@@ -18,12 +18,11 @@ from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.scenes.score_raster import BLOCK, ScoreRaster
 from submissions.map.detections import Detections
-from submissions.map.ground import Ground
-from submissions.map.outlines import outlines
 from submissions.map.rules import MapRule
-from submissions.map.runs import Ints, Runs
+from submissions.regions.ground import Ground
+from submissions.regions.regions import Measured, Regions
+from submissions.regions.runs import Runs
 
-NEAR = 5  # other cells of its label within reach keep one from being isolated
 HECTARES = 100  # in a square kilometre
 
 
@@ -65,10 +64,11 @@ def decide(
         UserError: if the raster lacks a label, or is damaged.
     """
     asked = chosen(raster, labels)
-    ground, every, notes = Ground(raster), [], []
+    ground, most, notes = Ground(raster), raster.scored.unknown - 1, []
+    every: list[tuple[Measured, NDArray[np.bool_]]] = []
     for label, runs in runs_of(raster, rule, asked).items():
-        regions = _Regions(runs, runs.regions(neighbours), ground, raster.scored.unknown - 1)
-        kept = regions.area * HECTARES >= smallest_ha
+        regions = Regions(runs, runs.regions(neighbours), ground, most)
+        kept = regions.area_km2 * HECTARES >= smallest_ha
         if small := int((~kept).sum()):
             notes.append(f"{label}: {counted(small, 'region')} of less than {smallest_ha:g} ha left out.")
         isolated = np.zeros(len(kept), dtype=bool)
@@ -79,9 +79,17 @@ def decide(
             if weak.any():
                 left = counted(int(weak.sum()), "isolated region")
                 notes.append(f"{label}: {left} with a score below {isolation.cut:g} left out.")
-        every.append(regions.detections(np.flatnonzero(kept), isolated, raster.labels.index(label)))
-    label, *columns = (np.concatenate(parts) for parts in zip(*every, strict=True))
-    return Detections(raster, rule, asked, label, *columns, left_out=tuple(notes))
+        order = regions.ranked(kept)
+        every.append((regions.measured(order), isolated[order]))
+    return Detections(
+        raster=raster,
+        rule=rule,
+        asked=asked,
+        label=np.repeat([raster.labels.index(label) for label in asked], [len(part) for _, part in every]),
+        measured=Measured.joined([part for part, _ in every]),
+        isolated=np.concatenate([part for _, part in every]),
+        left_out=tuple(notes),
+    )
 
 
 def chosen(raster: ScoreRaster, labels: Sequence[str] | None) -> tuple[str, ...]:
@@ -110,48 +118,3 @@ def runs_of(raster: ScoreRaster, rule: MapRule, labels: tuple[str, ...]) -> dict
             parts[label].append(Runs.of(decided, codes, first))
             bar.update()
     return {label: Runs.joined(found) for label, found in parts.items()}
-
-
-class _Regions:
-    """Regions of one label, with what is measured of each: arrays (num_regions,).
-
-    Args:
-        runs: of its cells.
-        region: of each run, int array (num_runs,).
-        ground: under the cells.
-        most: the number on disk of the score 1.
-    """
-
-    def __init__(self, runs: Runs, region: Ints, ground: Ground, most: int) -> None:
-        self.runs, self.region, self.ground = runs, region, ground
-        count = region.max() + 1 if len(region) else 0
-        self.cells = np.bincount(region, weights=runs.cells, minlength=count).astype(np.int64)
-        self.mean = np.bincount(region, weights=runs.total, minlength=count) / np.maximum(self.cells, 1) / most
-        self.area = np.bincount(region, weights=ground.km2(runs.row, runs.start, runs.end), minlength=count)
-        highest = np.zeros(count, dtype=np.int64)
-        np.maximum.at(highest, region, runs.highest)
-        self.highest = highest / most
-        self.first = np.unique(region, return_index=True)[1]
-
-    def isolated(self, km: float) -> NDArray[np.bool_]:
-        """Return whether none of a region's cells has `NEAR` others of the label within some kilometres."""
-        from scipy.spatial import KDTree
-
-        if not len(self.runs):
-            return np.zeros(0, dtype=bool)
-        places = self.ground.places(*self.runs.places())
-        apart = KDTree(places).query(places, k=[NEAR + 1], distance_upper_bound=np.nextafter(km, np.inf))[0][:, 0]
-        crowded = np.isfinite(apart)  # a cell is its own nearest
-        region = np.repeat(self.region, self.runs.cells)
-        return np.bincount(region, weights=crowded, minlength=len(self.cells)) == 0
-
-    def detections(self, kept: Ints, isolated: NDArray[np.bool_], label: int) -> tuple[NDArray[np.generic], ...]:
-        """Return label, shape, area, cells, mean, highest score and isolation of some regions, the highest first."""
-        first = self.first[kept]
-        order = kept[np.lexsort((self.runs.start[first], self.runs.row[first], -self.mean[kept], -self.highest[kept]))]
-        rank = np.full(len(self.cells), -1)
-        rank[order] = np.arange(len(order))
-        of_run = rank[self.region]
-        shapes = outlines(self.runs.only(of_run >= 0), of_run[of_run >= 0])
-        measured = (self.area, self.cells, self.mean, self.highest, isolated)
-        return np.full(len(order), label), shapes, *(each[order] for each in measured)

@@ -16,9 +16,10 @@ from competition.common.text import counted
 from competition.gdal.imports import import_map, unwarned
 from competition.scenes.score_raster import ScoreRaster
 from competition.terminal.tables import table
-from submissions.map.ground import Ground
 from submissions.map.rules import MapRule, shown_cut
-from submissions.map.runs import Ints
+from submissions.regions.ground import Ground
+from submissions.regions.regions import Measured
+from submissions.regions.runs import Ints
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 LAYER = "detections"
@@ -35,11 +36,7 @@ class Detections:
         rule: that decided them.
         asked: the labels that were decided.
         label: place of each one's label in `raster.labels`, int64 (num,).
-        shapes: multipolygons of shapely in cells, x to the right and y down, object array (num,).
-        area_km2: float64 (num,).
-        cells: int64 (num,).
-        mean: score of its cells, float64 (num,).
-        highest: score of its cells, float64 (num,).
+        measured: of each, see `Measured`.
         isolated: whether it lies far from others of its label, bool (num,).
         left_out: lines that say what was left out.
     """
@@ -48,11 +45,7 @@ class Detections:
     rule: MapRule
     asked: tuple[str, ...]
     label: Ints
-    shapes: NDArray[np.object_]
-    area_km2: NDArray[np.float64]
-    cells: Ints
-    mean: NDArray[np.float64]
-    highest: NDArray[np.float64]
+    measured: Measured
     isolated: NDArray[np.bool_]
     left_out: tuple[str, ...] = ()
 
@@ -67,12 +60,12 @@ class Detections:
     @cached_property
     def geometries(self) -> NDArray[np.object_]:
         """Multipolygons in the raster's coordinate system, object array (num,)."""
-        return in_coordinates(self.shapes, self.raster)
+        return in_coordinates(self.measured.shapes, self.raster)
 
     @property
     def bounds(self) -> NDArray[np.float64]:
         """First column, first row, last column and last row of each, in cells, float64 (num, 4)."""
-        bounds: NDArray[np.float64] = import_map("shapely").bounds(self.shapes)
+        bounds: NDArray[np.float64] = import_map("shapely").bounds(self.measured.shapes)
         return bounds
 
     def write(self, path: Path) -> None:
@@ -84,10 +77,10 @@ class Detections:
         scored = self.raster.scored
         columns = {
             "label": np.array(self.labels, dtype=object),
-            "area_km2": self.area_km2.round(6),  # to the square metre
-            "cells": self.cells,
-            "mean": self.mean.round(4),
-            "highest": self.highest.round(4),
+            "area_km2": self.measured.area_km2.round(6),  # to the square metre
+            "cells": self.measured.cells,
+            "mean": self.measured.mean.round(4),
+            "highest": self.measured.highest.round(4),
             "isolated": self.isolated,
             "date": np.full(len(self), scored.date, dtype=object),
             "scene": np.full(len(self), scored.scene, dtype=object),
@@ -130,9 +123,9 @@ class Detections:
                     "label": label,
                     "cut": self.rule.cuts.get(label),
                     "regions": int(of_it.sum()),
-                    "cells": int(self.cells[of_it].sum()),
-                    "area_km2": float(self.area_km2[of_it].sum()),
-                    "highest": float(self.highest[of_it].max()) if of_it.any() else None,
+                    "cells": int(self.measured.cells[of_it].sum()),
+                    "area_km2": float(self.measured.area_km2[of_it].sum()),
+                    "highest": float(self.measured.highest[of_it].max()) if of_it.any() else None,
                     "isolated": int(self.isolated[of_it].sum()),
                 }
             )

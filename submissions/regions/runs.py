@@ -48,15 +48,16 @@ class Runs:
         columns = decided.shape[1]
         edges = np.diff(np.pad(decided, ((0, 0), (1, 1))).view(np.int8), axis=1)
         row, start = np.nonzero(edges > 0)
-        end = np.nonzero(edges < 0)[1]
+        _, end = np.nonzero(edges < 0)
         total, highest = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
         if len(row):
             held = np.pad(values, ((0, 0), (0, 1))).ravel()  # so that a run may end with its row
             ends = (np.stack([start, end], axis=1) + (row * (columns + 1))[:, None]).ravel()
             total = np.add.reduceat(held, ends, dtype=np.int64)[::2]
             highest = np.maximum.reduceat(held, ends)[::2].astype(np.int32)
-        row, start, end = ((part + more).astype(np.int32) for part, more in ((row, first), (start, 0), (end, 0)))
-        return cls(columns, row, start, end, total, highest)
+        return cls(
+            columns, (row + first).astype(np.int32), start.astype(np.int32), end.astype(np.int32), total, highest
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[Runs]) -> Runs:
@@ -74,8 +75,8 @@ class Runs:
 
     def only(self, kept: NDArray[np.bool_]) -> Runs:
         """Return those runs that a bool array (num_runs,) marks."""
-        arrays = (self.row, self.start, self.end, self.total, self.highest)
-        return Runs(self.columns, *(each[kept] for each in arrays))
+        row, start, end = self.row[kept], self.start[kept], self.end[kept]
+        return Runs(self.columns, row, start, end, self.total[kept], self.highest[kept])
 
     def places(self) -> tuple[Ints, Ints]:
         """Return row and column of each cell, int64 arrays (num_cells,)."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.gdal.imports import import_map
-from submissions.map.runs import Ints, Runs, counting
+from submissions.regions.runs import Ints, Runs, counting
 
 
 class _Corners(NamedTuple):
