@@ -27,6 +27,7 @@ from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
+from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 
 if TYPE_CHECKING:
@@ -171,15 +172,16 @@ def auto(workspace: Workspace, name: str, **options: Any) -> None:
 
 @click.group(cls=Verbs)
 def scene() -> None:
-    """Images of any size with a place on the ground: chips from them, their scores, and where labels are."""
+    """Images of any size with a place on the ground: chips cut from them, and their scores."""
 
 
 @click.command()
 @click.option("--workspace", type=FOLDER, default="workspace/demo", show_default=True, help="folder of every artefact")
 def demo(workspace: Path) -> None:
-    """See the whole chain run on made-up chips: two models, their blend, a checked submission."""
-    from submissions.demo import chain, demo_text
+    """See the whole chain run on made-up chips, in some minutes: two models, their blend, a checked submission."""
+    from submissions.demo import BEGINS, chain, demo_text
 
+    click.echo(BEGINS)
     kaggle = workspace / "kaggle"
     for arguments in chain(workspace, kaggle):
         click.secho(f"\n$ {spelled(shlex.join(arguments))}", bold=True)
@@ -190,10 +192,21 @@ def demo(workspace: Path) -> None:
 
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
+submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
-for verb in (competition.scene_chips.verbs.chips, *submissions.map.verbs.VERBS):
+def _cuts_of(model: str, workspace: Workspace) -> Any:
+    from submissions.choose.cuts import cuts_of
+
+    return cuts_of(model, workspace)
+
+
+for verb in (
+    competition.verbs.scene_simulate,
+    competition.scene_chips.verbs.chips,
+    scene_predict(_cuts_of),
+    *submissions.map.verbs.VERBS,
+):
     scene.add_command(verb)
-
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),

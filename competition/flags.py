@@ -11,7 +11,7 @@ import rich_click as click
 from click import get_current_context
 
 from competition.common.errors import FLAGS
-from competition.terminal.command_line import FOLDER
+from competition.terminal.command_line import FOLDER, as_flags
 from competition.terminal.completion import names_in
 from competition.terminal.output import SHARED, output_flags
 
@@ -56,6 +56,30 @@ def in_workspace(verb: Callable[..., None]) -> Callable[..., None]:
         verb(opened, **options)
 
     return wrapped
+
+
+def competition_flag() -> str:
+    """Return `--competition`, after a blank, as the verb at work was given it; "" where it was not."""
+    given = get_current_context().meta.get(FLAGS, [])
+    return as_flags({"competition": given[given.index("--competition") + 1]}) if "--competition" in given else ""
+
+
+def band_names(text: str) -> tuple[str, ...]:
+    """Return bands one by one: with a comma anywhere they are names, otherwise letters."""
+    return tuple(filter(None, map(str.strip, text.split(",") if "," in text else text)))
+
+
+class Bands(click.ParamType):
+    """Bands as a flag takes them, such as "BGRN" or "B02,B8A"; in Python a tuple of their names."""
+
+    name = "bands"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names of the bands, at least one."""
+        names = value if isinstance(value, tuple) else band_names(value)
+        if not names:
+            self.fail(f"expected bands such as BGRN, or B02,B8A; received {value!r}", param, ctx)
+        return names
 
 
 def as_bands(bands: Sequence[str]) -> str:

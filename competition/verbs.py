@@ -67,12 +67,13 @@ def download(workspace: Workspace, files: tuple[str, ...] | None, folder: Path |
 @in_workspace
 @click.option("--from", "source", type=FOLDER, required=True, help="folder of Kaggle's files, packed or unpacked")
 @click.option("--reread", is_flag=True, help="read unpacked chips whose size and time are as they were, too")
-def prepare(workspace: Workspace, source: Path, reread: bool) -> None:
+@click.option("--tables-only", is_flag=True, help="no chips: enough to compare and blend scores that others have made")
+def prepare(workspace: Workspace, source: Path, reread: bool, tables_only: bool) -> None:
     """Find the chips and tables in a folder: unpack archives, use unpacked folders where they lie."""
     from competition.data.prepare import prepare as prepare_data
 
-    click.echo(prepare_data(workspace, source, reread=reread).text())
-    show_next("data check")
+    click.echo(prepare_data(workspace, source, reread=reread, tables_only=tables_only).text())
+    show_next("folds" if tables_only else "data check")
 
 
 @data.command()
@@ -148,6 +149,23 @@ def simulate(folder: Path, competition: str, **options: Any) -> None:
         context.meta[FLAGS] = ["--competition", competition]
     click.echo(f"Wrote {options['num_train']:,} labelled chips and {options['num_test']:,} to predict to {folder}.")
     show_next(f"data prepare --from {shlex.quote(str(folder))}")
+
+
+@click.command(name="simulate")
+@click.option("--output", "path", type=FILE, required=True, help="GeoTIFF to write; its truth lies beside it, .geojson")
+@click.option("--size", type=int, default=4096, show_default=True, help="pixels along each side")
+@click.option("--seed", type=int, default=0, show_default=True, help="the same seed gives the same place")
+@click.option("--metres-per-pixel", type=float, default=3.0, show_default=True, help="of ground")
+@click.option("--later", is_flag=True, help="the place a year later: more fields, roads and mines, and another sky")
+@output_flags
+def scene_simulate(path: Path, **options: Any) -> None:
+    """Make a scene up: rivers, roads, fields, villages and mines of the Amazon, with the truth as polygons."""
+    from competition.landscape.simulate import simulate_scene
+
+    truth = simulate_scene(path, **options)
+    size = f"{options['size']:,} x {options['size']:,} pixels"
+    click.echo(f"Wrote a scene of {size} to {path}, and its truth to {truth}.")
+    show_next(f"scene chips --scene {shlex.quote(str(path))} --polygons {shlex.quote(str(truth))} --output DIR")
 
 
 @click.group(name="competition", cls=Verbs)

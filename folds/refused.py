@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from competition.common.errors import UserError
 from competition.common.text import short
+from folds.alone import model_and_fold
 from folds.kept import UNNAMED
-from folds.provenance import Provenance
+from folds.provenance import MARKER, Provenance, read_marker
 
 
 def folds_changed(made: Provenance, expected: str) -> UserError:
@@ -50,3 +54,35 @@ def labels_changed(made: Provenance, labels: str, delivered: str | None) -> User
         "that were last taken back."
     )
     return UserError(text, command=again)
+
+
+def moved(folder: Path, made: Provenance, restart: str) -> UserError:
+    """Return the error for a fold's folder that lies where another's belongs: renamed, swapped, or a copy.
+
+    Args:
+        folder: of the fold.
+        made: what the scores in it were made with, of another fold or model.
+        restart: the command that makes what belongs there.
+    """
+    runs, model = folder.parent.parent, folder.parent
+    place, owners = runs / made.model / f"fold{made.fold}", {_owner_of(each) for each in model.glob("fold*")}
+    if not place.parent.exists() and {owner and owner[0] for owner in owners} <= {made.model, None}:
+        back = f"the model was renamed. Rename {model} back to {place.parent}."
+    elif not place.exists():
+        back = f"it was renamed. Rename it back to {place}."
+    elif (owner := _owner_of(place)) == model_and_fold(folder):
+        back = f"the two were swapped. Swap them back: {place} holds what belongs here."
+    elif owner == (made.model, made.fold):
+        back = f"it is a copy of {place}. Take it away."
+    else:
+        back = f"put it back to {place}, and what lies there to where it belongs."
+    text = f"{folder} holds '{made.model}' fold {made.fold}, as its {MARKER} says: {back}"
+    return UserError(text, command={"to train again what belongs here": restart})
+
+
+def _owner_of(folder: Path) -> tuple[str, int] | None:
+    """Return the model and fold whose scores a folder holds; None if that is not known."""
+    with suppress(UserError):
+        made = read_marker(folder / MARKER, "").provenance
+        return made.model, made.fold
+    return None

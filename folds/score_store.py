@@ -20,10 +20,11 @@ from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, digest_file
 from competition.common.records import write_record
 from competition.workspace import Workspace
+from folds.alone import model_and_fold
 from folds.dealing.table import FoldTable
 from folds.kept import KeptFolds
 from folds.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
-from folds.refused import folds_changed, labels_changed
+from folds.refused import folds_changed, labels_changed, moved
 from folds.scores import Scores
 from folds.swaps import bring_back
 
@@ -142,9 +143,7 @@ class ScoreStore:
                 than the provenance says.
         """
         marker, folder, restart = self._marker(model, fold), self.folder(model, fold), _restart(model, fold)
-        for name in FILES:
-            if not (folder / name).is_file() or digest_file(folder / name) != marker.files.get(name):
-                raise UserError(f"{folder / name} is missing or was changed after it was written.", command=restart)
+        _check_files(folder, marker)
         provenance = marker.provenance
         scores = FoldScores(provenance, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
         if not (provenance.fits(scores.heldout) and provenance.fits(scores.test)):
@@ -161,11 +160,8 @@ class ScoreStore:
             raise UserError(
                 f"Fold {fold} of '{model}' has no scores yet.", command=f"fold --model {model} --fold {fold}"
             )
-        marker = read_marker(path, restart)
+        marker = _own_marker(path.parent)
         provenance = marker.provenance
-        if (provenance.model, provenance.fold) != (model, fold):
-            owner = f"'{provenance.model}' fold {provenance.fold}"
-            raise UserError(f"{path} is that of {owner}, copied or renamed.", command=restart)
         if self.label_digest is not None and self.label_digest != provenance.label_digest:
             raise labels_changed(provenance, self.label_digest, self.delivered_digest)
         if provenance.fold_digest != self.table.digest:
@@ -265,6 +261,30 @@ def _mean(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         total += matrix
     total /= len(matrices)
     return total
+
+
+def check_kept(folder: Path) -> None:
+    """Refuse the scores in the folder of a finished fold, if they are another's, or not as they were written.
+
+    Raises:
+        UserError: if so.
+    """
+    _check_files(folder, _own_marker(folder))
+
+
+def _own_marker(folder: Path) -> Marker:
+    model, fold = model_and_fold(folder)
+    marker = read_marker(folder / MARKER, _restart(model, fold))
+    if (marker.provenance.model, marker.provenance.fold) != (model, fold):
+        raise moved(folder, marker.provenance, _restart(model, fold))
+    return marker
+
+
+def _check_files(folder: Path, marker: Marker) -> None:
+    restart = _restart(*model_and_fold(folder))
+    for name in FILES:
+        if not (folder / name).is_file() or digest_file(folder / name) != marker.files.get(name):
+            raise UserError(f"{folder / name} is missing or was changed after it was written.", command=restart)
 
 
 def _restart(model: str, fold: int) -> str:

@@ -65,6 +65,9 @@ def folds(
         with reporter.busy("assigning folds"):
             assigned = assign_folds(workspace, k=k or 5, seed=seed or 0, repeats=repeats or 1, group=group, force=force)
     show(assigned)
+    if not workspace.layout.folders:
+        show_next("scores import FILES --name NAME")
+        return
     show_next(f"train --models baseline{bands_flag(workspace.competition)}")
 
 

@@ -25,7 +25,7 @@ from models.backend.kept import RECORD, files_fit
 from models.backend.seals import MANIFEST, MANIFEST_KEY, SEAL, check_onnx, check_seal
 from models.graphs.extractor import RECORD as GRAPH
 from models.inputs.bank_files import rows_in, sums_in
-from models.runs.folders import GRAPHS, RECIPE, restart_command
+from models.runs.folders import RECIPE, is_extractor, restart_command
 from models.runs.model_recipe import check_recipe
 
 RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
@@ -47,7 +47,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         yield look_at_record(record, "graphs")
         for path in sorted(record.parent.glob("extractor.*")):
             yield look(path, "graphs", partial(_graph, path))
-    yield from (look_at_record(path, "trials") for path in sorted((workspace.cache / "trials").glob("*.json")))
+    for kind in ("trials", "trusted"):
+        yield from (look_at_record(path, kind) for path in sorted((workspace.cache / kind).glob("*.json")))
     for path in sorted(workspace.auto.glob("[!.]*/*.json")):
         yield look_at_record(path, "auto", f"auto --name {path.parent.name} --minutes M")
     for path in sorted(workspace.root.iterdir() if workspace.root.is_dir() else []):
@@ -59,16 +60,28 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
 def _of_model(folder: Path) -> Iterator[Looked]:
     """Yield what lies in a model's folder, but for scores."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if path.name.endswith(".weights.h5"):
-            yield look(path, "weights", partial(_weights, path), restart_command(path))
-        elif path.name in GRAPHS:
-            yield look(path, "weights", partial(_graph, path), restart_command(path))
-        elif path.name == "weights.npy":
-            yield look(path, "weights", partial(_unfinished, path), restart_command(path))
-        elif path.name == RECIPE:
-            yield look(path, "records of training", partial(_recipe, path), f"train --models {folder.name}")
-        elif RECORDS.fullmatch(path.name):
-            yield look_at_record(path, "records of training", restart_command(path) or f"train --models {folder.name}")
+        if looked := look_at(path, folder.name):
+            yield looked
+
+
+def look_at(path: Path, model: str) -> Looked | None:
+    """Return what is seen of a file in a model's folder; None of one that this room does not look at.
+
+    Args:
+        path: of the file.
+        model: its name.
+    """
+    if path.name.endswith(".weights.h5"):
+        return look(path, "weights", partial(_weights, path), restart_command(path))
+    if is_extractor(path):  # a graph
+        return look(path, "weights", partial(_graph, path), restart_command(path))
+    if path.name == "weights.npy":
+        return look(path, "weights", partial(_unfinished, path), restart_command(path))
+    if path.name == RECIPE:
+        return look(path, "records of training", partial(_recipe, path), f"train --models {model}")
+    if RECORDS.fullmatch(path.name):
+        return look_at_record(path, "records of training", restart_command(path) or f"train --models {model}")
+    return None
 
 
 def _weights(path: Path) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from competition.cluster.flags import HEADING, RAY, SLURM, place_flags
-from competition.flags import in_workspace
+from competition.flags import bands_flag, in_workspace
 from competition.terminal.command_line import FILE, as_flags
-from competition.terminal.output import as_json, output_flags, show, show_next
+from competition.terminal.output import as_json, show, show_next
+from models.foreign.trust import trust_flag
 from models.recipes.flags import job_flags, model_flags, of_recipes, recipe_flags, recipe_lists
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@output_flags
+@in_workspace
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
-def recipes(recipes: Path | None) -> None:
+def recipes(workspace: Workspace, recipes: Path | None) -> None:
     """List the recipes and what each sets."""
     from models.recipes.named import listing
 
     click.echo(listing(recipes))
+    bands = bands_flag(workspace.competition)
+    show_next(f"train --models NAME{as_flags({'recipes': recipes})}{bands}")
 
 
 @click.command()
@@ -45,6 +48,7 @@ def recipes(recipes: Path | None) -> None:
 )
 @job_flags
 @recipe_flags
+@trust_flag
 def fold(
     workspace: Workspace,
     model: str,
@@ -76,6 +80,7 @@ def fold(
 @click.option("--print-jobs", is_flag=True, panel=HEADING, help="show the commands that several processes may share")
 @click.option("--prepare", is_flag=True, panel=HEADING, help="make what the folds share, and train nothing")
 @recipe_flags
+@trust_flag
 def train(
     workspace: Workspace,
     models: tuple[str, ...],
@@ -114,6 +119,7 @@ def train(
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
 @place_flags(RAY)
 @recipe_flags
+@trust_flag
 def features(
     workspace: Workspace,
     models: tuple[str, ...],
@@ -169,6 +175,7 @@ def features(
 @click.option("--recipes", type=FILE, help="your own recipe file, merged in")
 @as_json
 @recipe_lists
+@trust_flag
 def tune(workspace: Workspace, model: str, trials: int, minutes: float | None, **options: Any) -> None:
     """Search settings of a model's head, train a model with the best, and say what that is worth.
 

@@ -13,6 +13,7 @@ from competition.tables.labels import read_label_table
 from competition.terminal.tables import table
 from submissions.members.blend_files import FORMAT, MARKER
 
+BEGINS = "The whole chain on made-up chips. On two cores it takes two and a half to four minutes; Ctrl-C stops it."
 MADE_UP = """These chips are made up: the figures say that the chain works, not how well it would do.
 
 With the real data (accept the competition's rules on Kaggle first):"""

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from competition.flags import in_workspace
+from competition.flags import competition_flag, in_workspace
 from competition.terminal.command_line import Verbs, Words
 from competition.terminal.output import as_json, show, show_next
 from submissions.names import SHARED
 
 if TYPE_CHECKING:
+    from competition.artefacts.looked import Looked
     from competition.workspace import Workspace
     from submissions.share.artefacts import Choice
 
 PREPARE = "data prepare --from DIR"
+# Modules whose `look_at` knows the files of a model, as `damage_of` takes it; who knows the other rooms adds theirs.
+LOOKS: list[str] = []
 
 
 @click.group(name="workspace", cls=Verbs)
@@ -63,11 +68,17 @@ def push(workspace: Workspace, url: str, choice: Choice, force: bool) -> None:
     """
     from submissions.share.push import push as push_to
 
-    moved = push_to(workspace, url, choice, force=force)
+    moved = push_to(workspace, url, choice, force=force, look=_look)
     show(moved)
     moved.check()
-    show_next(f"workspace pull {shlex.quote(moved.url)}", what="On another machine", anywhere=True)
-    show_next(PREPARE, what="There, if it has no data yet", anywhere=True)
+    which = competition_flag()  # there, the workspace may be another
+    show_next(f"workspace pull {shlex.quote(moved.url)}{which}", what="On another machine", anywhere=True)
+    show_next(f"{PREPARE}{which}", what="There, if it has no data yet", anywhere=True)
+
+
+def _look(path: Path, model: str) -> Looked | None:
+    found = (importlib.import_module(name).look_at(path, model) for name in LOOKS)
+    return next((looked for looked in found if looked), None)
 
 
 @workspace_group.command()

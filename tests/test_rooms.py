@@ -46,6 +46,7 @@ PLACES = {
     "competition.copies": CHIPS,
     "competition.checks": {"competition.copies", *CHIPS},
     "competition.simulator": CHIPS,
+    "competition.landscape": {"competition.gdal", "competition.simulator", *CHIPS},
     "competition.gdal": {"competition.data", "competition.remote", *BASE},
     "competition.scenes": {"competition.gdal", *CHIPS},
     "competition.layouts": {"competition.tables", *TABLES},
@@ -61,6 +62,7 @@ PLACES = {
         "competition.copies",
         "competition.checks",
         "competition.simulator",
+        "competition.landscape",
         "competition.layouts",
         "competition.survey",
         "competition.init",
@@ -83,6 +85,7 @@ PLACES = {
     "models.train": {"models.linear", *TRAINED},
     "models.export": TRAINED,
     "models.stream": {"models.export", *TRAINED},
+    "models.scenes": {"models.stream", "models.export", *TRAINED},
     "models.plan": HEADS,
     "models.auto": {"models.plan", "models.train", *TRAINED},
     "models.tune": {"models.train", *TRAINED},
@@ -143,6 +146,8 @@ TESTED_IN: dict[str, str] = {
     "competition.layouts.delivery": "competition/layouts/test_simulate.py",
     "competition.scene_chips.verbs": "competition/scene_chips/test_cut.py",
     "competition.simulator.canvas": "competition/simulator/test_render.py",
+    "competition.simulator.palette": "competition/simulator/test_render.py",
+    "competition.simulator.scene": "competition/simulator/test_render.py",
     "competition.simulator.scenery": "competition/simulator/test_render.py",
     "competition.tracking.flag": "competition/tracking/test_tracker.py",
     "competition.verbs": "test_chain.py",
@@ -323,7 +328,7 @@ def test_the_readme_shows_the_rooms_by_their_captions() -> None:
 
 
 def map_of_files() -> str:
-    """Return every file by the first line of its docstring, as the README shows them."""
+    """Return every file by the first line of its docstring, as CONTRIBUTING.md shows them."""
     lines = []
     for folder in dict.fromkeys(path.parent for path in modules().values()):
         lines.append(f"{folder.relative_to(ROOT)}/")
@@ -334,15 +339,15 @@ def map_of_files() -> str:
     return "\n".join(lines)
 
 
-def test_the_readme_shows_every_file_by_what_it_says_of_itself() -> None:
-    shown = re.search(r"<!-- map -->\n```\n(.*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+def test_every_file_is_shown_by_what_it_says_of_itself() -> None:
+    shown = re.search(r"<!-- map -->\n```\n(.*?)\n```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)
     assert shown
     assert shown[1] == map_of_files(), "python -m tests.test_rooms writes it anew"
 
 
 def write_map() -> None:
-    """Write the map of files into the README."""
-    path = ROOT / "README.md"
+    """Write the map of files into CONTRIBUTING.md."""
+    path = ROOT / "CONTRIBUTING.md"
     text = path.read_text(encoding="utf-8")
     new = f"<!-- map -->\n```\n{map_of_files()}\n```"
     path.write_text(re.sub(r"<!-- map -->\n```\n.*?\n```", lambda _: new, text, flags=re.S), encoding="utf-8")

@@ -45,7 +45,6 @@ def connected(address: str | None = None) -> Iterator[Any]:
     Args:
         address: "auto" for the cluster that this machine is part of, "host:port" for another one; None: this machine's
             cores, as a cluster of their own.
-        cpus: how many of these; None: all that this process may use.
 
     Yields:
         The package ray. Where it is connected already, that connection is used, and left as it is.

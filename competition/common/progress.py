@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 SECONDS_PER_LINE = 60.0
+LEAST_RATE = 0.1  # units a second; of less, the time that each takes says more
 SECONDS_TO_BAR = 1.0  # before a bar appears: what is done sooner needs none
 
 
@@ -72,11 +73,12 @@ class Bar:
     def _line(self, seconds: float) -> str:
         rate, title = self._done / seconds, f"{self._title}: " if self._title else ""
         speed = f"{rate:.1f} {self._unit}s" if self._unit != "B" and rate < 10 else self._shown(rate)
+        speed = f"{speed} a second" if rate >= LEAST_RATE else f"{lasting(1 / rate)} a {self._unit}"
         if self._total is None:
-            return f"{title}{self._shown(self._done)}, {speed} a second."
+            return f"{title}{self._shown(self._done)}, {speed}."
         done = self._shown(self._done).removesuffix(f" {self._unit}s").removesuffix(f" {self._unit}")
         left = lasting((self._total - self._done) / rate)
-        return f"{title}{done} of {self._shown(self._total)}, {speed} a second; about {left} to go."
+        return f"{title}{done} of {self._shown(self._total)}, {speed}; about {left} to go."
 
     def _shown(self, number: float) -> str:
         return readable(round(number)) if self._unit == "B" else counted(round(number), self._unit)

@@ -122,7 +122,7 @@ def check_unpacked(file: ChipFile, unpacked: Unpacked) -> None:
     """
     for path in [file] if isinstance(file, Path) else file:
         if unpacked.is_changed(path):
-            raise BrokenChipError.of(path, "it is not what was unpacked", command="data prepare --reread")
+            raise BrokenChipError.of(path, "it is not what was unpacked", command="data prepare --from DIR --reread")
 
 
 def holds_turned(file: ChipFile) -> bool:

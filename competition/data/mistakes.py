@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from competition.common.errors import UserError
 from competition.common.folders import is_file, is_folder, sorted_entries
@@ -33,7 +34,9 @@ class IncompleteError(UserError):
     """The table of labels or the labelled chips are not to be found."""
 
 
-def check_complete(found: set[str], earlier: Layout, source: Path, competition: Competition) -> None:
+def check_complete(
+    found: set[str], earlier: Layout, source: Path, competition: Competition, *, tables_only: bool = False
+) -> None:
     """Refuse a folder without the table of labels or the labelled chips.
 
     Args:
@@ -41,17 +44,22 @@ def check_complete(found: set[str], earlier: Layout, source: Path, competition: 
         earlier: what was found before.
         source: the folder.
         competition: names what is needed.
+        tables_only: the sample submission is needed instead of the chips: it says which are to be predicted.
 
     Raises:
         IncompleteError: if something is missing; the line says what was looked for, and what is likely to be wrong.
     """
     images = competition.image_set(competition.default_images)
-    missing = [table for table in competition.tables.train if not {table} & (found | earlier.tables.keys())]
-    lacks_chips = not set(images.train) & (found | earlier.folders.keys())
+    needed = competition.tables.train
+    if tables_only and (sample := competition.tables.sample_submission):
+        needed = (*needed, sample)
+    missing = [table for table in needed if not {table} & (found | earlier.tables.keys())]
+    lacks_chips = not tables_only and not set(images.train) & (found | earlier.folders.keys())
     if not missing and not lacks_chips:
         return
-    tables, folders = first(competition.tables.train, SHOWN), first(images.train, SHOWN)
-    wanted = f"Looked for the table {tables} and the chips {folders}, unpacked or as archives"
+    tables, folders = first(needed, SHOWN), first(images.train, SHOWN)
+    chips = "" if tables_only else f" and the chips {folders}"
+    wanted = f"Looked for the table {tables}{chips}, unpacked or as archives"
     lacking = [*missing[:SHOWN], *([" or ".join(images.train[:SHOWN])] if lacks_chips else [])]
     is_ours = load_if_shipped(competition.name) == competition  # nobody is to edit its file
     mistakes = _mistakes(source, missing, competition, lacks_chips=lacks_chips)
@@ -66,7 +74,10 @@ def check_complete(found: set[str], earlier: Layout, source: Path, competition: 
         held = first(entry.name for entry in sorted_entries(source)) or "nothing"
         text = f"{source} holds none of the files of {competition.title}. {wanted}; found {held}{perhaps}."
         text = f"{other if is_ours else ''}{text}"
-    raise IncompleteError(text)
+    alone = {
+        "without chips, for scores that others have made": f"data prepare --from {quote(str(source))} --tables-only"
+    }
+    raise IncompleteError(text, command=alone if found and not missing else "")
 
 
 def _mistakes(source: Path, missing: Sequence[str], competition: Competition, *, lacks_chips: bool) -> list[Mistake]:

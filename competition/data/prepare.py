@@ -77,7 +77,7 @@ class PreparedReport:
         )
 
 
-def prepare(workspace: Workspace, source: Path, *, reread: bool = False) -> PreparedReport:
+def prepare(workspace: Workspace, source: Path, *, reread: bool = False, tables_only: bool = False) -> PreparedReport:
     """Find the competition's chips and tables in `source` and write down where they are.
 
     What is unpacked already is used where it lies and never copied or changed; archives are unpacked to the
@@ -88,6 +88,7 @@ def prepare(workspace: Workspace, source: Path, *, reread: bool = False) -> Prep
         workspace: receives `data/layout.json`, written last, and what is unpacked.
         source: the folder with Kaggle's files, possibly in folders up to four deep; may be read-only.
         reread: read all that was unpacked, also files whose size and time are as they were.
+        tables_only: look for no chips, which scores that others have made do not need.
 
     Raises:
         IncompleteError: if the table of labels or the labelled chips are not to be found.
@@ -97,21 +98,22 @@ def prepare(workspace: Workspace, source: Path, *, reread: bool = False) -> Prep
     earlier = Layout.read_what_is_left(layout_path, competition)
     if not source.is_dir():
         raise UserError(f"No folder {source}. Give --from the folder that holds Kaggle's files.")
-    wanted = Wanted.of(competition)
+    everything = Wanted.of(competition)
+    wanted = Wanted.of(competition, ()) if tables_only else everything
     content = search(source, wanted)
     within = {name for names in content.bundles(wanted).values() for name in names}
-    check_complete(content.names | within, earlier, source, competition)
+    check_complete(content.names | within, earlier, source, competition, tables_only=tables_only)
     workspace.data.mkdir(parents=True, exist_ok=True)
     with locked(workspace.data / ".lock"):
-        unpacker = Unpacker(workspace.data, source, (*wanted.folders, *wanted.tables), by_reading=reread)
+        unpacker = Unpacker(workspace.data, source, (*everything.folders, *everything.tables), by_reading=reread)
         # What `prepare` itself unpacked from an archive that is here too: the archive decides.
         content.forget(unpacker.made_from(content.archive_names))
         _open_bundles(content, wanted, unpacker)
         # Another process may just have written it; and what an archive of this name held may be gone.
         earlier = Layout.read_what_is_left(layout_path, competition)
-        check_complete(content.names, earlier, source, competition)
+        check_complete(content.names, earlier, source, competition, tables_only=tables_only)
         tables = [_place_table(name, content, earlier, unpacker) for name in wanted.tables]
-        folders = [_place_folder(name, content, earlier, unpacker, wanted) for name in wanted.folders]
+        folders = [_place_folder(name, content, earlier, unpacker, everything) for name in everything.folders]
         Layout(
             competition.name,
             {item.name: item.paths for item in folders if item.paths},

@@ -24,6 +24,13 @@ from competition.remote.reaching import is_url
 
 JP2 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 SUFFIXES = (".tif", ".tiff", ".jp2")  # of the tiles in a folder
+SIDECARS = (
+    ".ovr",
+    ".OVR",
+    ".msk",
+    ".MSK",
+)  # beside a file: its overviews and its mask, which GDAL would read as anything
+OLD = b"EHFA_HEADER_TAG"  # how a file begins of which GDAL takes overviews, and which names others
 PROTOCOLS = ("http", "https", "s3", "gs", "az")
 LARGEST_BLOCK = 1 << 28  # bytes that GDAL must decode at once
 LARGEST_FILE = 1 << 62
@@ -96,32 +103,57 @@ def opened(target: Path | str, shown: str, *, is_remote: bool = False) -> Iterat
     Raises:
         UserError: if it is nothing that is read.
     """
-    with gdal(remote=is_remote), _open(target, shown, is_remote=is_remote) as dataset:
+    with reading(shown), gdal(remote=is_remote), _open(target, shown, is_remote=is_remote) as dataset:
         yield dataset
 
 
-def _open(target: Path | str, shown: str, *, is_remote: bool) -> Any:
-    errors = import_map("rasterio.errors")
-    driver = "GTiff" if is_remote else _driver_of(target, shown)
+@contextmanager
+def reading(shown: str) -> Iterator[None]:
+    """Turn whatever GDAL raises in the block, of a file that is damaged or gone, into one line.
+
+    Args:
+        shown: the file or address, for people.
+
+    Raises:
+        UserError: with that line.
+    """
+    raised: tuple[type[Exception], ...] = (OSError, ValueError, *_raised_by_gdal())
     try:
-        with gdal(remote=is_remote) as rasterio, unwarned():
-            dataset = rasterio.open(target, driver=driver, sharing=False)
-            try:
-                _check(dataset, shown)
-            except BaseException:
-                dataset.close()
-                raise
-            return dataset
-    except (errors.RasterioError, OSError, ValueError) as error:
-        if isinstance(error, UserError):
+        yield
+    except UserError:
+        raise
+    except raised as error:
+        said = cut(without_secrets(" ".join(str(error).split())), REASON)
+        raise UserError(f"Cannot read the scene {shown}: {said.rstrip('.')}.") from error
+
+
+def _raised_by_gdal() -> tuple[type[Exception], ...]:
+    return import_map("rasterio.errors").RasterioError, import_map("rasterio._err").CPLE_BaseError
+
+
+def _open(target: Path | str, shown: str, *, is_remote: bool) -> Any:
+    if isinstance(target, Path):
+        _check_beside(target)
+    driver = "GTiff" if is_remote else _driver_of(target, shown)
+    with reading(shown), gdal(remote=is_remote) as rasterio, unwarned():
+        dataset = rasterio.open(target, driver=driver, sharing=False)
+        try:
+            _check(dataset, shown)
+        except BaseException:
+            dataset.close()
             raise
-        raise unreadable(shown, error) from error
+        return dataset
 
 
-def unreadable(shown: str, error: Exception) -> UserError:
-    """Return the one line of what GDAL says of a scene that it cannot read."""
-    said = cut(without_secrets(" ".join(str(error).split())), REASON)
-    return UserError(f"Cannot read the scene {shown}: {said.rstrip('.')}.")
+def _check_beside(path: Path) -> None:
+    """Refuse a file beside which lies something that GDAL reads with it, and that is no image of its own."""
+    for beside in (path.with_name(path.name + suffix) for suffix in SIDECARS):
+        if os.path.lexists(beside):
+            with opened(beside, str(beside)):  # it may have such files, too
+                pass
+    for beside in (path.with_suffix(".aux"), path.with_name(f"{path.name}.aux")):
+        if os.path.isfile(beside) and _begins(beside).startswith(OLD):
+            raise UserError(f"{beside} lies beside the scene and could name other files. Move it away.")
 
 
 def _check(dataset: Any, shown: str) -> None:
@@ -129,7 +161,7 @@ def _check(dataset: Any, shown: str) -> None:
     if not 0 < dataset.count <= MOST_BANDS:
         raise UserError(f"{shown} has {dataset.count:,} bands: expected 1 to {MOST_BANDS:,}.")
     for band in (0, *dataset.indexes):
-        if _stranger(dataset.tags(band, ns="OVERVIEWS").get("OVERVIEW_FILE", "")):
+        if "OVERVIEW_FILE" in dataset.tags(band, ns="OVERVIEWS"):
             raise UserError(f"{shown} names another file as its overviews. Write them into the file (gdaladdo).")
     for dtype in dataset.dtypes:
         if dtype not in TYPES:
@@ -141,10 +173,6 @@ def _check(dataset: Any, shown: str) -> None:
             f"{shown} lies in blocks of {width:,} x {height:,} pixels, {readable(size)} each, and at most "
             f"{readable(LARGEST_BLOCK)} are read at once. Write it anew (gdal_translate -of COG OLD.tif NEW.tif)."
         )
-
-
-def _stranger(overviews: str) -> bool:
-    return bool(overviews) and not overviews.startswith(":::BASE:::")
 
 
 def _bytes_of(dtype: str) -> int:

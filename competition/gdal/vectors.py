@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.files import open_ordinary
 from competition.common.text import REASON, cut, first
-from competition.gdal.imports import SETTINGS, import_map
+from competition.gdal.imports import SETTINGS, import_map, unwarned
 
 # How files begin that are read, whatever they are called; other formats name files and addresses of their own.
 BEGINNINGS = {
     ".geojson": (b"{",), ".json": (b"{",), ".gpkg": (b"SQLite format 3\0",), ".fgb": (b"fgb",),
     ".shp": (b"\0\0\x27\x0a",),
 }  # fmt: skip
-LARGEST = 1 << 31  # bytes
+LARGEST, LARGEST_TEXT = 1 << 31, 1 << 27  # bytes of a file, and of one of text, which takes several times as many
 MOST = 5_000_000  # features
+MOST_CROSSINGS = 4_000_000  # squares of the corners of shapes that cross themselves, which takes seconds to mend
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +52,9 @@ def read_features(path: Path, wkt: str, column: str = "label") -> Features:
     pyogrio, shapely = import_map("pyogrio"), import_map("shapely")
     try:
         pyogrio.set_gdal_config_options({name: value for name, value in SETTINGS.items() if name.startswith("CPL")})
-        meta, _, geometries, fields = pyogrio.raw.read(path, force_2d=True, max_features=MOST + 1)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, RuntimeError) as error:
+        with unwarned():
+            meta, _, geometries, fields = pyogrio.raw.read(path, force_2d=True, max_features=MOST + 1)
+    except Exception as error:  # it raises whatever it likes on a damaged file
         raise _refused(path, cut(" ".join(str(error).split()), REASON)) from error
     names = list(meta["fields"])
     if column not in names:
@@ -65,8 +67,19 @@ def read_features(path: Path, wkt: str, column: str = "label") -> Features:
     if unnamed := [number for number, label in enumerate(labels, start=1) if has_shape[number - 1] and not label]:
         raise _refused(path, f"features without a label in column {column!r}: {first(unnamed)}", "fill these cells")
     kept = np.flatnonzero(has_shape)
-    moved = _moved(shapely.make_valid(shapes[kept]), meta["crs"], wkt, path)
+    moved = _moved(_mended(shapes[kept], path), meta["crs"], wkt, path)
     return Features(moved, tuple(labels[place] for place in kept))
+
+
+def _mended(shapes: NDArray[np.object_], path: Path) -> NDArray[np.object_]:
+    """Return geometries of which none crosses itself."""
+    shapely = import_map("shapely")
+    crossed = ~shapely.is_valid(shapes)
+    if (shapely.get_num_coordinates(shapes[crossed]).astype(float) ** 2).sum() > MOST_CROSSINGS:
+        raise _refused(path, "shapes of many corners cross themselves", "mend them (ogr2ogr -makevalid)")
+    mended = shapes.copy()
+    mended[crossed] = shapely.make_valid(shapes[crossed])
+    return mended
 
 
 def _moved(shapes: NDArray[np.object_], crs: str | None, wkt: str, path: Path) -> NDArray[np.object_]:
@@ -88,7 +101,7 @@ def _check(path: Path) -> None:
     if begins is None:
         raise _refused(path, f"expected a file with {', '.join(BEGINNINGS)}")
     try:
-        with open_ordinary(path, LARGEST) as file:
+        with open_ordinary(path, LARGEST_TEXT if begins == (b"{",) else LARGEST) as file:
             content = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError as error:
         raise _refused(path, error.strerror or "it is not there") from error

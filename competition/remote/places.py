@@ -9,22 +9,26 @@ cloud's files), and no line shows any.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from competition.common.errors import UserError
-from competition.common.files import replace_atomically
+from competition.common.files import SAFE_SECONDS, remove_leftovers, replace_atomically
+from competition.common.locks import is_dead, own_mark
 from competition.common.text import readable, without_secrets
 from competition.remote.reaching import is_url, reaching
 
 CHUNK = 2**20  # bytes read at once
 NEEDS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 WITHOUT_FOLDERS = {*NEEDS, "abfs", "abfss", "az"}  # asked for a folder, some would make a bucket
+PART = re.compile(r".+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part", re.DOTALL)  # with the mark of the process that sends it
 EXTRA = "pip install -e '.[cluster]'"
 
 
@@ -171,6 +175,25 @@ class Place:
             with suppress(OSError):
                 self.fs.rmdir(self.root)
 
+    def remove_parts(self, folder: str) -> None:
+        """Remove from a folder of the place what dead processes left of what they were sending.
+
+        Those of this machine are known to be dead; what others have not touched for `SAFE_SECONDS` is taken for left.
+        """
+        if self.is_local:
+            remove_leftovers(Path(self.path(folder)))
+        elif not WITHOUT_FOLDERS & set(_protocols(self.fs)):
+            for name in self.names_in(folder):
+                path = f"{folder}/{name}".lstrip("/")
+                if (found := PART.fullmatch(name)) and self._is_left(path, is_dead(found[1], int(found[2]))):
+                    self.remove(path)
+
+    def _is_left(self, name: str, dead: bool | None) -> bool:
+        with suppress(Exception):  # of a file system that does not know when a file was written
+            seconds = (datetime.now(UTC) - self.fs.modified(self.path(name))).total_seconds()
+            return dead is True or (dead is None and seconds > SAFE_SECONDS)
+        return dead is True
+
     def send(self, source: Path, name: str, on_bytes: Callable[[int], None] = lambda number: None) -> None:
         """Write a file of this machine to the place, whole or not at all.
 
@@ -198,7 +221,7 @@ class Place:
         if type(self.fs).mv is AbstractFileSystem.mv:  # which would copy it
             self.fs.put_file(str(source), path)
             return
-        part = f"{path}.{uuid4().hex[:8]}.part"
+        part = f"{path}.{own_mark()}-{uuid4().hex[:8]}.part"
         try:
             self.fs.put_file(str(source), part)
             if self.fs.exists(path):  # many move onto nothing that is there

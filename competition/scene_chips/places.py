@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.progress import reporter
+from competition.common.text import counted
 from competition.gdal.imports import import_map
 from competition.gdal.vectors import Features
 from competition.scene_chips.blocks import Blocks
@@ -22,7 +24,8 @@ SHARED = 0.5  # of a chip: one that shares more with another is left out
 LEAST_OF_CHIP = 0.005  # of a chip that a polygon must cover to label it,
 LEAST_OF_SHAPE = 0.5  # or else of the polygon that must lie in the chip
 NEAR = 3.0  # chips' sides: negatives nearby lie so near to a feature
-TRIES = 200  # random places for each negative that is wanted
+TRIES = 200  # random places of which those in a polygon are taken
+BATCH, PATIENCE = 256, 4  # random places looked at together for negatives; so often without finding one
 
 
 @dataclass(frozen=True)
@@ -75,30 +78,34 @@ class Ground:
         """
         near = count // 2 if len(self.shapes) else 0
         for is_near, wanted in ((True, near), (False, count - near)):
-            tried = (
-                self._negative(*self._somewhere(rng, is_near=is_near), is_near=is_near) for _ in range(TRIES * wanted)
-            )
-            yield from islice((place for place in tried if place is not None), wanted)
+            yield from islice(self._beside(rng, is_near=is_near), wanted)
 
-    def _negative(self, x: float, y: float, *, is_near: bool) -> Place | None:
-        window, group = self._blocks.place(x, y, self._window)
-        box = _box(self._shapely, window)
-        reach = NEAR * max(self._window)
-        if len(self._tree.query(box, predicate="intersects")):
-            return None
-        if is_near != bool(len(self._tree.query(box, predicate="dwithin", distance=reach))):
-            return None
-        return Place(window, (), group) if self._take(window) else None
+    def _beside(self, rng: np.random.Generator, *, is_near: bool) -> Iterator[Place]:
+        """Yield chips that no feature touches, until none is found any more."""
+        fruitless = 0
+        while fruitless < PATIENCE:
+            fruitless += 1
+            placed = [self._blocks.place(x, y, self._window) for x, y in self._somewhere(rng, is_near=is_near)]
+            boxes = [_box(self._shapely, window) for window, _ in placed]
+            touched, _ = self._tree.query(boxes, predicate="intersects")
+            reached, _ = self._tree.query(boxes, predicate="dwithin", distance=NEAR * max(self._window))
+            fits = np.isin(np.arange(BATCH), reached) == is_near
+            fits[touched] = False
+            for place in np.flatnonzero(fits):
+                window, group = placed[place]
+                if self._take(window):
+                    fruitless = 0
+                    yield Place(window, (), group)
 
-    def _somewhere(self, rng: np.random.Generator, *, is_near: bool) -> tuple[float, float]:
-        """Return a random pixel: of the scene, or of the surroundings of a feature."""
-        width, height = self._scene.size
+    def _somewhere(self, rng: np.random.Generator, *, is_near: bool) -> list[tuple[float, float]]:
+        """Return random pixels: of the scene, or of the surroundings of features."""
+        most = np.array(self._scene.size, dtype=float)
         if not is_near:
-            return float(rng.uniform(0, width)), float(rng.uniform(0, height))
+            return [(x, y) for x, y in rng.uniform(0, most, (BATCH, 2)).tolist()]
         reach = (NEAR + 1) * max(self._window)
-        left, top, right, bottom = self._shapely.bounds(self.shapes[rng.integers(len(self.shapes))])
-        x, y = rng.uniform(left - reach, right + reach), rng.uniform(top - reach, bottom + reach)
-        return float(np.clip(x, 0, width)), float(np.clip(y, 0, height))
+        bounds = self._shapely.bounds(self.shapes[rng.integers(len(self.shapes), size=BATCH)])
+        found = rng.uniform(bounds[:, :2] - reach, bounds[:, 2:] + reach)
+        return [(x, y) for x, y in np.clip(found, 0, most).tolist()]
 
     def _points_in(self, shape: Any, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
         """Yield where chips of a feature lie: of points themselves, a little off; of polygons random places in them."""
@@ -149,7 +156,10 @@ def sample_places(ground: Ground, num_negatives: int, seed: int) -> list[Place]:
     """Return where chips are cut, those with labels first; the same for a seed."""
     seeds = np.random.SeedSequence(seed).spawn(2)
     positive = list(ground.positives(np.random.default_rng(seeds[0])))
-    return [*positive, *ground.negatives(num_negatives, np.random.default_rng(seeds[1]))]
+    negative = list(ground.negatives(num_negatives, np.random.default_rng(seeds[1])))
+    if len(negative) < num_negatives:
+        reporter.say(f"There is room for {len(negative):,} of {counted(num_negatives, 'negative')}.")
+    return [*positive, *negative]
 
 
 def _to_pixels(scene: Scene, xy: NDArray[np.float64]) -> NDArray[np.float64]:

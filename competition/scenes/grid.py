@@ -101,10 +101,10 @@ class Grid:
         """Number of rows of windows."""
         return len(self.starts("y"))
 
-    def row_of_windows(self, row: int) -> list[Window]:
-        """Return the windows of a row, from left to right."""
-        y = int(self.starts("y")[row])
-        return [Window(int(x), y, *self.window) for x in self.starts("x")]
+    def row_of_windows(self, row: int, columns: range | None = None) -> list[Window]:
+        """Return the windows of a row, from left to right; or of these those with some numbers."""
+        y, starts = int(self.starts("y")[row]), self.starts("x")
+        return [Window(int(x), y, *self.window) for x in (starts if columns is None else starts[list(columns)])]
 
     def weights(self, axis: Axis) -> csr_array:
         """Return by how many pixels windows and cells overlap along an axis: float64 (num_windows, num_cells), sparse.

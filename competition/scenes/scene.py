@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,16 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_json
-from competition.common.text import cut, first, printable
 from competition.data.chips import resize_chip
 from competition.gdal.imports import gdal, import_map
-from competition.gdal.sources import ALPHA, Source, unreadable
+from competition.gdal.sources import ALPHA, Source, reading
 from competition.scenes.grid import Window
-from competition.scenes.ground import Affine, metres_of_pixels
+from competition.scenes.ground import Affine
+from competition.scenes.said import date_in, day_of, found, names_of, placed
 
-# What files call bands that letters stand for; a band is found by its name in any case.
-LETTERS = {"red": "r", "green": "g", "blue": "b", "nir": "n", "near infrared": "n", "near-infrared": "n"}
-TIMES = (("IMAGERY", "ACQUISITIONDATETIME"), (None, "ACQUISITIONDATETIME"), (None, "TIFFTAG_DATETIME"))
 LONGEST_SIDE = 1 << 26  # pixels
+LARGE = 1024  # pixels along each side of a window that are read of a finer scene, or up to twice as many
+MOST_AT_ONCE = 1 << 22  # pixels of several windows that are read together
 SAMPLES, SAMPLE = 32, 128  # windows that the digest of a scene is of, and their pixels along each side
 
 
@@ -94,14 +91,14 @@ class Scene:
         """
         source = Source.of(where, alpha_is_data=bool(named))
         with source.open() as dataset:
-            names = _names(dataset, named, source.shown)
-            indexes = _found(bands or [name for name in names if name.lower() != ALPHA], names, source.shown)
+            names = names_of(dataset, named, source.shown)
+            indexes = found(bands or [name for name in names if name.lower() != ALPHA], names, source.shown)
             dtypes = {dataset.dtypes[index - 1] for index in indexes}
             if len(dtypes) > 1:
                 raise UserError(f"The bands of {source.shown} have several data types: {', '.join(sorted(dtypes))}.")
             if max(dataset.width, dataset.height) > LONGEST_SIDE:
                 raise UserError(f"{source.shown} is too large: {dataset.width:,} x {dataset.height:,} pixels.")
-            wkt, transform, metres = _placed(dataset, metres_per_pixel, source.shown)
+            wkt, transform, metres = placed(dataset, metres_per_pixel, source.shown)
             flags = {flag.name for index in indexes for flag in dataset.mask_flag_enums[index - 1]}
             is_opacity = ALPHA in flags and ALPHA in [name.lower() for name in names]
             return cls(
@@ -118,7 +115,7 @@ class Scene:
                 nodata=dataset.nodatavals[indexes[0] - 1],
                 scales=tuple(dataset.scales[index - 1] for index in indexes),
                 offsets=tuple(dataset.offsets[index - 1] for index in indexes),
-                date=_day(taken, "--date") if taken else _date_in(dataset),
+                date=day_of(taken, "--date") if taken else date_in(dataset),
                 masked=is_opacity or ("per_dataset" in flags and ALPHA not in flags),
                 _handles=_Handles(source),
             )
@@ -131,8 +128,8 @@ class Scene:
     def read(self, window: Window, size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return a window's pixels, brought to a square as chips are when they are decoded.
 
-        Each thread has a handle of its own, as GDAL asks for. Of a scene that is finer by two or more, overviews are
-        read where it has them, and means of its pixels where it has not; the rest is done as `resize_chip` does.
+        Each thread has a handle of its own, as GDAL asks for. Of a scene that is much finer, overviews are read where
+        it has them, and means of its pixels where it has not; the rest is done as `resize_chip` does.
 
         Args:
             window: within the scene.
@@ -145,14 +142,38 @@ class Scene:
         Raises:
             UserError: if the file is damaged or gone.
         """
-        shrink = 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / size))))
-        shape = -(-window.height // shrink), -(-window.width // shrink)
-        pixels, valid = self._pixels(window, shape)
-        if not valid.all():
-            pixels = _filled(pixels, valid)
-        if pixels.dtype == np.float64:
-            pixels = pixels.astype(np.float32)
-        return resize_chip(pixels, size), _nearest(valid, size)
+        shrink = _shrink(window, size)
+        pixels, valid = self._pixels(window, shrink)
+        return _as_chip(pixels, valid, size)
+
+    def read_batch(self, windows: Sequence[Window], size: int) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+        """Yield what `read` returns of several windows: those that lie close together are read at once.
+
+        Neighbouring windows overlap, and threads share no blocks that GDAL has decoded, so that they do better to take
+        several neighbours each than one in turn. All that lies between the windows is held meanwhile.
+
+        Args:
+            windows: within the scene, of one size; at least one.
+            size: pixels along each side of what is returned of each.
+
+        Raises:
+            UserError: as `read`.
+        """
+        shrink, (width, height) = _shrink(windows[0], size), windows[0][2:]
+        left, right = min(each.x for each in windows), max(each.x for each in windows) + width
+        top, bottom = min(each.y for each in windows), max(each.y for each in windows) + height
+        whole = Window(left, top, right - left, bottom - top)
+        steps = {width, height, *(each.x - left for each in windows), *(each.y - top for each in windows)}
+        if any(step % shrink for step in steps) or whole.width * whole.height // shrink**2 > MOST_AT_ONCE:
+            yield from (self.read(window, size) for window in windows)
+            return
+        pixels, valid = self._pixels(whole, shrink)
+        if pixels.dtype == np.uint8:  # brought into the order in which Pillow takes them, once for all windows
+            pixels = np.ascontiguousarray(pixels)
+        for x, y, *_ in windows:
+            row, column = (y - top) // shrink, (x - left) // shrink
+            place = slice(row, row + height // shrink), slice(column, column + width // shrink)
+            yield _as_chip(pixels[place], valid[place], size)
 
     def sample(self, window: tuple[int, int], count: int, seed: int = 0) -> list[Window]:
         """Return windows of a size that lie anywhere in the scene, the same for a seed."""
@@ -173,19 +194,21 @@ class Scene:
         said = [self.size, self.bands, self.dtype, self.wkt, self.transform, self.nodata, self.scales, self.offsets]
         return digest_json([*map(str, said), content.hexdigest()])
 
-    def _pixels(self, window: Window, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def _pixels(self, window: Window, shrink: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return the pixels (height, width, num_bands) of a window, by means of `shrink` along each side, and masks."""
+        shape = -(-window.height // shrink), -(-window.width // shrink)
         rows, columns = (window.y, window.y + window.height), (window.x, window.x + window.width)
-        enums, errors = import_map("rasterio.enums"), import_map("rasterio.errors")
+        enums = import_map("rasterio.enums")
         how = {"window": (rows, columns), "out_shape": shape, "resampling": enums.Resampling.average}
         dataset = self._handles.of_this_thread()
-        try:
-            with gdal(remote=self.source.is_remote):
-                pixels = dataset.read(list(self.indexes), **how | {"out_shape": (len(self.indexes), *shape)})
-                valid = dataset.dataset_mask(**how) > 0 if self.masked else np.ones(shape, dtype=bool)
-        except (errors.RasterioError, OSError) as error:
-            raise unreadable(self.source.shown, error) from error
+        with reading(self.source.shown), gdal(remote=self.source.is_remote):
+            pixels = dataset.read(list(self.indexes), **how | {"out_shape": (len(self.indexes), *shape)})
+            valid = dataset.dataset_mask(**how) > 0 if self.masked else np.ones(shape, dtype=bool)
         if self.nodata is not None and not math.isnan(self.nodata):
             valid &= (pixels != self.nodata).all(axis=0)
+        if pixels.dtype == np.float64:
+            with np.errstate(over="ignore"):  # what is infinite then is no data
+                pixels = pixels.astype(np.float32)
         if pixels.dtype.kind == "f":
             valid &= np.isfinite(pixels).all(axis=0)
         return np.moveaxis(pixels, 0, -1), valid
@@ -204,77 +227,33 @@ class _Handles:
         return dataset
 
 
-def _names(dataset: Any, named: Sequence[str], shown: str) -> list[str]:
-    """Return the names of a file's bands: those given, or its descriptions, or its colours."""
-    if named:
-        if len(named) != dataset.count:
-            raise UserError(
-                f"--scene-bands names {len(named)} bands, and {shown} has {dataset.count}. Name each of them, in order."
-            )
-        return list(named)
-    described = [printable(text or "").strip() for text in dataset.descriptions]
-    colours = [colour.name for colour in dataset.colorinterp]
-    return [
-        text or (colour if colour in (*LETTERS, ALPHA) else f"band {number}")
-        for number, (text, colour) in enumerate(zip(described, colours, strict=True), start=1)
-    ]
+def _shrink(window: Window, size: int) -> int:
+    """Return by which power of two a window is shrunk as it is read.
+
+    What is left is several times what is wanted, as most chips are, so that all but the last step has no say in how a
+    window looks; and a window as small as a chip is read as it is, and looks as the chip does.
+    """
+    kept = max(size, min(4 * size, LARGE), LARGE // 2)
+    return 1 << max(0, int(math.log2(max(1, min(window.width, window.height) / kept))))
 
 
-def _found(wanted: Sequence[str], names: Sequence[str], shown: str) -> tuple[int, ...]:
-    """Return the numbers of bands in a file, from 1."""
-    known = [_plain(name) for name in names]
-    if missing := [name for name in wanted if known.count(_plain(name)) != 1]:
-        how = "several of" if _plain(missing[0]) in known else "no"
-        raise UserError(
-            f"{shown} has {how} band {missing[0]!r}; its bands are {first([cut(name) for name in names], 12)}. "
-            f"Name all of them in their order, such as --scene-bands B,G,R,N."
-        )
-    return tuple(known.index(_plain(name)) + 1 for name in wanted)
-
-
-def _plain(name: str) -> str:
-    return LETTERS.get(name.lower(), name.lower())
-
-
-def _placed(dataset: Any, given: float | None, shown: str) -> tuple[str, Affine, tuple[float, float]]:
-    """Return a scene's coordinate system, its map from pixels to coordinates, and the size of its pixels."""
-    a, b, c, d, e, f = tuple(dataset.transform)[:6]
-    wkt = "" if dataset.crs is None else dataset.crs.to_wkt()
-    transform = (a, b, c, d, e, f)
-    is_placed = bool(wkt) and transform != (1, 0, 0, 0, 1, 0)
-    if given is not None:
-        return wkt if is_placed else "", transform, (given, given)
-    if not is_placed:
-        why = "it has control points, and no grid: warp it (gdalwarp)" if dataset.gcps[0] else "give --metres-per-pixel"
-        raise UserError(f"{shown} does not say where on the ground it lies, nor how large its pixels are: {why}.")
-    return wkt, transform, metres_of_pixels(wkt, transform, dataset.width, dataset.height)
-
-
-def _date_in(dataset: Any) -> str:
-    for domain, tag in TIMES:
-        text = dataset.tags(ns=domain).get(tag, "")
-        if match := re.match(r"\s*(\d{4})[:\-/](\d\d)[:\-/](\d\d)", text):
-            try:
-                return date(*map(int, match.groups())).isoformat()
-            except ValueError:
-                continue
-    return ""
-
-
-def _day(text: str, flag: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise UserError(f"{flag} takes a day such as 2026-11-28, received {text!r}.") from error
+def _as_chip(pixels: NDArray[Any], valid: NDArray[np.bool_], size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    if not valid.any():
+        return np.zeros((size, size, pixels.shape[2]), pixels.dtype), np.zeros((size, size), dtype=bool)
+    if not valid.all():
+        pixels = _filled(pixels, valid)
+    return resize_chip(pixels, size), _nearest(valid, size)
 
 
 def _filled(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return pixels (height, width, num_bands) with the least valid value of a band where there are none; 0 of none."""
+    """Return pixels (height, width, num_bands) with the least valid value of a band where there are none."""
     filled = pixels.copy()
-    filled[~valid] = pixels[valid].min(axis=0) if valid.any() else 0
+    filled[~valid] = pixels[valid].min(axis=0)
     return filled
 
 
 def _nearest(valid: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    if valid.shape == (size, size):
+        return valid
     rows, columns = (np.arange(size) * side // size for side in valid.shape)
     return valid[rows[:, None], columns]

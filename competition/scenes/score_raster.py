@@ -19,8 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_json
-from competition.gdal.imports import import_map
-from competition.gdal.sources import opened, unreadable
+from competition.gdal.sources import opened
 from competition.scenes.grid import Grid
 from competition.scenes.ground import Affine, metres_of_pixels
 from competition.spec.base import Frozen, Text
@@ -191,13 +190,9 @@ class ScoreRaster:
             yield first, self.scored.as_scores(np.moveaxis(codes, 0, -1))
 
     def _read(self, bands: list[int], first: int, last: int | None) -> NDArray[Any]:
-        errors = import_map("rasterio.errors")
         window = (first, min(self.rows, self.rows if last is None else last)), (0, self.columns)
         with opened(self.path, str(self.path)) as dataset:
-            try:
-                return dataset.read(bands, window=window)
-            except errors.RasterioError as error:
-                raise unreadable(str(self.path), error) from error
+            return dataset.read(bands, window=window)
 
 
 def _scored_in(text: str, path: Path) -> Scored:

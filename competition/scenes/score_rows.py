@@ -215,8 +215,8 @@ def _check_same(folder: Path, scored: Scored) -> None:
     else:
         return
     if found.digest != scored.digest:
-        given, kept = scored.as_dict(), found.as_dict()
-        others = [name for name in given if name != "versions" and given[name] != kept[name]]
+        given, kept = ({**each.as_dict(), "digests": {}, "versions": {}, **each.digests} for each in (scored, found))
+        others = [name for name in given if given[name] != kept.get(name)]
         raise UserError(f"{folder} holds scores of another {' and '.join(others)}.", otherwise=OTHERWISE)
 
 

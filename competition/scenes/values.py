@@ -7,6 +7,7 @@ learnt 0 to 10,000 are black to it. So the values of sampled windows are compare
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.data.chips import read_chip
+from competition.data.chips import BrokenChipError, read_chip
 from competition.index.chip_index import ChipFile
 from competition.scenes.scene import Scene
 from competition.spec.images import ImageSet
@@ -25,7 +26,7 @@ SAMPLED = 200  # windows, and chips
 LARGEST = 256  # pixels along each side to which a larger window is brought
 SIZE = 32  # pixels along each side of them that are taken
 FLAT = 0.01  # of the chips' range: a scene that spans less holds nothing, or other units
-CLOSE = 0.25  # mean distance of quantiles, over the chips' range, of values that may be the same
+CLOSER = 1 / 3  # of its distance: as near must a shift that is undone bring values to the chips'
 # What suppliers do to values: factor and offset that undo it, and what it is called.
 CAUSES: tuple[tuple[float, float, str], ...] = (
     (1e4, 0, "reflectances of 0 to 1 where the chips have 0 to 10,000"),
@@ -70,12 +71,16 @@ class ChipValues:
             seed: of the sample.
 
         Raises:
-            BrokenChipError: if one of them is broken.
+            UserError: if all of them are broken.
         """
         some = np.random.default_rng(seed).permutation(len(files))[:SAMPLED]
-        columns = [images.bands.index(band) for band in bands]
-        chips = [read_chip(files[place], images)[..., columns] for place in sorted(some)]
-        return cls(str(chips[0].dtype), tuple(bands), quantiles_of(map(_thinned, chips)), sampled=True)
+        columns, chips = [images.bands.index(band) for band in bands], []
+        for place in sorted(some):
+            with suppress(BrokenChipError):  # which training may have left out
+                chips.append(_thinned(read_chip(files[place], images)[..., columns]))
+        if not chips:
+            raise UserError("No chip can be read that says what values a model has learnt from.")
+        return cls(str(chips[0].dtype), tuple(bands), quantiles_of(chips), sampled=True)
 
     @classmethod
     def of_range(cls, dtype: str, bands: Sequence[str], low: Sequence[float], high: Sequence[float]) -> ChipValues:
@@ -229,7 +234,7 @@ def probe(scene: Scene, window: tuple[int, int], values: Values, chips: ChipValu
     """
     found = sampled(scene, window, values)
     if found is None:
-        return Probe(chips.bands, None, chips, f"No window of {scene.source.shown} holds any data.")
+        return Probe(chips.bands, None, chips, f"None of {SAMPLED} windows of {scene.source.shown} holds data.")
     return Probe(chips.bands, found, chips, _problem(found, chips.quantiles))
 
 
@@ -249,21 +254,35 @@ def _problem(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> str:
     A scene may be all forest or all cloud, so that no more is asked than that its middle lies among the chips' values,
     and that it is not flat; and where all of it lies above or below the chips' middle, that nothing known explains it.
     """
-    reach = np.maximum(wanted[MOST] - wanted[LEAST], np.finfo(np.float64).tiny)
-    outside = (found[HALF] < wanted[LEAST]) | (found[HALF] > wanted[MOST])
-    flat = (found[MOST] - found[LEAST]) / reach < FLAT
-    shifted = (found[FIRST] > wanted[HALF]).all() or (found[LAST] < wanted[HALF]).all()
-    distances = [float(np.median(np.abs(found * a + b - wanted) / reach)) for a, b, _ in CAUSES]
+    now, is_off = _distance(found, wanted), _is_off(found, wanted)
+    undone = [found * scale + offset for scale, offset, _ in CAUSES]
+    distances = [np.inf if _is_off(each, wanted) else _distance(each, wanted) for each in undone]
     best = int(np.argmin(distances))
-    now, then = float(np.median(np.abs(found - wanted) / reach)), distances[best]
-    if not ((outside | flat).mean() >= 0.5 or (shifted and then < now / 3)):
+    shifted = (found[FIRST] > wanted[HALF]).all() or (found[LAST] < wanted[HALF]).all()
+    if not (is_off or (shifted and distances[best] < now * CLOSER)):
         return ""
     said = "The scene's values cannot be what the model has learnt"
-    if then < min(CLOSE, now / 2):
+    if distances[best] < now:
         scale, offset, cause = CAUSES[best]
         flags = [f"--scale {scale:.6g}"] * (scale != 1) + [f"--offset {offset:g}"] * (offset != 0)
         return f"{said}: they look like {cause}. Give {' '.join(flags)}, or --values match."
     return f"{said}. Give --values match, which stretches them by their quantiles, or --scale and --offset."
+
+
+def _is_off(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
+    """Whether half of the bands are flat, or have their middle outside of what is wanted."""
+    outside = (found[HALF] < wanted[LEAST]) | (found[HALF] > wanted[MOST])
+    flat = (found[MOST] - found[LEAST]) / _reach(wanted) < FLAT
+    return bool((outside | flat).mean() >= 0.5)
+
+
+def _distance(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+    """Return how far quantiles are from each other, as a share of what is wanted spans: the median of all."""
+    return float(np.median(np.abs(found - wanted) / _reach(wanted)))
+
+
+def _reach(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(wanted[MOST] - wanted[LEAST], np.finfo(np.float64).tiny)
 
 
 def _shown(quantiles: NDArray[np.float64], column: int) -> str:

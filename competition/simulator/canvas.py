@@ -22,33 +22,37 @@ NOISE_KINDS = (*NOISE_BANDS, "fractal")
 NOISE_VARIANTS = 6
 
 
-@lru_cache(maxsize=2)
-def _noise_bank(size: int) -> dict[str, Floats]:
+@lru_cache(maxsize=4)
+def _noise_bank(size: int, chip: int) -> dict[str, Floats]:
     """Return textures (variants, size, size) by kind: tileable, mean 0, standard deviation 1.
 
     They are made once for each size and then only rolled and flipped: filtering fresh noise for every chip would take
     most of the time. Their own fixed seed keeps chips apart from the number of chips made before.
+
+    Args:
+        size: width of the textures in pixels.
+        chip: width of a chip in pixels.
     """
     rng = np.random.default_rng(20170420)
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :]) * size
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :]) * chip
     bank = {}
     for kind in NOISE_KINDS:
         spectrum = np.fft.rfft2(rng.standard_normal((NOISE_VARIANTS, size, size)))
-        field = np.fft.irfft2(spectrum * _gain(kind, frequency, size), s=(size, size))
+        field = np.fft.irfft2(spectrum * _gain(kind, frequency, chip), s=(size, size))
         if kind == "canopy":
             # Crowns are lit from one side and cast small deep shadows: a relief, darker than bright.
-            field += 0.8 * (field - np.roll(field, (max(1, size // 128), max(1, size // 128)), axis=(1, 2)))
+            field += 0.8 * (field - np.roll(field, (max(1, chip // 128), max(1, chip // 128)), axis=(1, 2)))
             field -= 0.15 * field * field / field.std()
         field -= field.mean(axis=(1, 2), keepdims=True)
         bank[kind] = (field / field.std(axis=(1, 2), keepdims=True)).astype(np.float32)
     return bank
 
 
-def _gain(kind: str, frequency: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def _gain(kind: str, frequency: NDArray[np.float64], chip: int) -> NDArray[np.float64]:
     if kind == "fractal":
         return np.where(frequency > 0, np.maximum(frequency, 1.0) ** -1.9, 0.0)
     # Small chips cannot hold the finest scales: bands are cut at what the pixels carry.
-    low, high = (min(limit, size * share) for limit, share in zip(NOISE_BANDS[kind], (0.25, 0.5), strict=True))
+    low, high = (min(limit, chip * share) for limit, share in zip(NOISE_BANDS[kind], (0.25, 0.5), strict=True))
     return np.exp(-0.5 * ((frequency - (low + high) / 2) / max((high - low) / 2, 0.5)) ** 2) * (frequency > 0)
 
 
@@ -58,10 +62,17 @@ def _pixel_centres(size: int) -> tuple[Floats, Floats]:
     return centres[None, :], centres[:, None]
 
 
-def noise(kind: str, size: int, rng: np.random.Generator) -> Floats:
-    """Return one random texture (size, size), mean 0 and standard deviation 1, whose opposite edges fit."""
+def noise(kind: str, size: int, rng: np.random.Generator, chip: int | None = None) -> Floats:
+    """Return one random texture (size, size), mean 0 and standard deviation 1, whose opposite edges fit.
+
+    Args:
+        kind: one of `NOISE_KINDS`.
+        size: width of the texture in pixels.
+        rng: source of four draws.
+        chip: width of a chip in pixels, by which the kinds are coarse or fine; default: `size`.
+    """
     variant, down, right, flips = rng.integers((NOISE_VARIANTS, size, size, 8)).tolist()
-    field = np.roll(_noise_bank(size)[kind][variant], (down, right), axis=(0, 1))
+    field = np.roll(_noise_bank(size, chip or size)[kind][variant], (down, right), axis=(0, 1))
     field = field[:: -1 if flips & 1 else 1, :: -1 if flips & 2 else 1]
     return field.T if flips & 4 else field
 

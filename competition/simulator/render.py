@@ -12,17 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.simulator.canvas import Floats, blend
-from competition.simulator.scenery import PAINTERS, Rng, Scene, path, pick
+from competition.simulator.palette import FOREST, GRASSLANDS
+from competition.simulator.scene import Ground, Rng, Scene, path, pick
+from competition.simulator.scenery import PAINTERS
 
 LABELS = (
     "agriculture", "artisinal_mine", "bare_ground", "blooming", "blow_down", "clear",
     "cloudy", "conventional_mine", "cultivation", "habitation", "haze", "partly_cloudy",
     "primary", "road", "selective_logging", "slash_burn", "water",
 )  # fmt: skip
-
-# As (B, G, R, NIR); see scenery.py.
-FOREST = (0.185, 0.235, 0.165, 0.47)
-GRASSLANDS = ((0.26, 0.37, 0.38, 0.52), (0.24, 0.38, 0.30, 0.60), (0.31, 0.40, 0.46, 0.46))
 
 
 def render_chip(labels_row: NDArray[np.bool_] | Sequence[bool], size: int, rng: Rng) -> Floats:
@@ -39,13 +37,13 @@ def render_chip(labels_row: NDArray[np.bool_] | Sequence[bool], size: int, rng: 
     streams = rng.integers(0, 2**63, size=len(LABELS) + 3).tolist()
     labels = frozenset(label for label, present in zip(LABELS, labels_row, strict=True) if present)
     scene = _survey(labels, size, np.random.default_rng(streams[-1]))
-    (_grow_forest if "primary" in labels or "cloudy" in labels else _grow_grass)(
+    (grow_forest if "primary" in labels or "cloudy" in labels else _grow_grass)(
         scene, np.random.default_rng(streams[-2])
     )
     for label, paint in PAINTERS.items():
         if label in labels:
             paint(scene, np.random.default_rng(streams[LABELS.index(label)]))
-    _tone(scene, np.random.default_rng(streams[-3]))
+    tone(scene, np.random.default_rng(streams[-3]))
     for label, paint in WEATHERS.items():
         if label in labels:
             paint(scene, np.random.default_rng(streams[LABELS.index(label)]))
@@ -67,20 +65,20 @@ def _survey(labels: frozenset[str], size: int, rng: Rng) -> Scene:
     return Scene(image, np.ones((size, size), np.float32), labels, angle, site, river, roads[: rng.integers(1, 3)])
 
 
-def _grow_forest(scene: Scene, rng: Rng) -> None:
-    """Fill the chip with crowns, hills and stands of trees."""
-    canopy, hills = scene.noise("canopy", rng), scene.noise("fractal", rng)
+def grow_forest(ground: Ground, rng: Rng) -> None:
+    """Fill the picture with crowns, hills and stands of trees."""
+    canopy = ground.noise("canopy", rng)
+    hills, slope, spread = ground.hills(rng)
     # Crowns shade one another less where several share a pixel.
-    strength = 0.10 + 0.11 * min(1.0, scene.size / 256)
-    light = 1 + np.float32(strength) * np.clip(canopy, -2, 2.5) + 0.04 * scene.noise("mottle", rng)
+    strength = 0.10 + 0.11 * min(1.0, ground.size / 256)
+    light = 1 + np.float32(strength) * np.clip(canopy, -2, 2.5) + 0.04 * ground.noise("mottle", rng)
     if rng.random() < 0.3:
-        slope = hills - np.roll(hills, (max(1, scene.size // 64), max(1, scene.size // 64)), axis=(0, 1))
-        light += np.float32(rng.uniform(0.05, 0.12) / slope.std()) * slope
+        light += np.float32(rng.uniform(0.05, 0.12) / spread) * slope
     else:
         light += 0.04 * hills
     # Kinds of trees: some stands are yellower and brighter in the near infrared.
-    stands = 0.04 * scene.noise("broad", rng)[..., None] * np.array((0.2, 0.8, 1.2, 1.5), np.float32)
-    scene.image[:] = light[..., None] * pick((FOREST,), rng, 0.12).astype(np.float32) * (1 + stands)
+    stands = 0.04 * ground.noise("broad", rng)[..., None] * np.array((0.2, 0.8, 1.2, 1.5), np.float32)
+    ground.image[:] = light[..., None] * pick((FOREST,), rng, 0.12).astype(np.float32) * (1 + stands)
 
 
 def _grow_grass(scene: Scene, rng: Rng) -> None:
@@ -91,12 +89,12 @@ def _grow_grass(scene: Scene, rng: Rng) -> None:
     scene.image[:] = light[..., None] * pick(GRASSLANDS, rng, 0.1).astype(np.float32)
 
 
-def _tone(scene: Scene, rng: Rng) -> None:
-    """Give the chip a sun, an air and a camera of its own."""
+def tone(ground: Ground, rng: Rng) -> None:
+    """Give the picture a sun, an air and a camera of its own."""
     gain = rng.normal(1, 0.09) * rng.normal(1, 0.035, 4)
     air = rng.uniform(0, 0.05) * np.array((1.2, 1.0, 0.8, 0.4)) + rng.normal(0, 0.008, 4)
-    scene.image *= np.clip(gain, 0.7, 1.3).astype(np.float32)
-    scene.image += air.astype(np.float32)
+    ground.image *= np.clip(gain, 0.7, 1.3).astype(np.float32)
+    ground.image += air.astype(np.float32)
 
 
 def _cover_partly(scene: Scene, rng: Rng) -> None:
@@ -106,17 +104,29 @@ def _cover_partly(scene: Scene, rng: Rng) -> None:
     cloud = np.clip((billows - cut) * np.float32(rng.uniform(1.2, 2.2)), 0, 1).astype(np.float32)
     offset = (rng.uniform(0.06, 0.14, 2) * rng.choice((-1, 1), 2) * scene.size).astype(int)
     # The noise is tileable, so a cloud may leave on one side and its shadow enter on the other.
-    scene.image *= 1 - np.float32(0.5) * np.roll(cloud, tuple(offset.tolist()), axis=(0, 1))[..., None]
-    white = 0.80 + 0.07 * np.clip(billows - np.float32(cut), 0, 2.5)
-    blend(scene.image, 0.97 * cloud, white[..., None] * np.array((1.0, 0.99, 0.98, 0.85), np.float32))
+    lay_clouds(scene.image, billows - np.float32(cut), cloud, np.roll(cloud, tuple(offset.tolist()), axis=(0, 1)))
 
 
-def _cover_haze(scene: Scene, rng: Rng) -> None:
-    """A whitish-blue veil that takes the contrast away, less so in the near infrared."""
+def lay_clouds(image: Floats, rise: Floats, cloud: Floats, shadow: Floats) -> None:
+    """Lay clouds and their shadows onto an image in place, whiter the higher they `rise`.
+
+    Args:
+        image: (height, width, 4).
+        rise: height of the billows, (height, width), above that at which cloud begins.
+        cloud: opacity of the clouds, (height, width) in [0, 1].
+        shadow: opacity of the clouds that stand between the sun and each place.
+    """
+    image *= 1 - np.float32(0.5) * shadow[..., None]
+    white = 0.80 + 0.07 * np.clip(rise, 0, 2.5)
+    blend(image, 0.97 * cloud, white[..., None] * np.array((1.0, 0.99, 0.98, 0.85), np.float32))
+
+
+def cover_haze(ground: Ground, rng: Rng, extent: Floats | float = 1.0) -> None:
+    """A whitish-blue veil that takes the contrast away, less so in the near infrared; as thick as its `extent` says."""
     veil = rng.uniform(0.42, 0.62) * np.array((1.06, 1.02, 0.95, 0.95)) * rng.normal(1, 0.02, 4)
-    thickness = np.clip(rng.uniform(0.55, 0.75) + 0.05 * scene.noise("broad", rng), 0.4, 0.85)
-    scene.image += (thickness[..., None] * np.array((1.05, 1, 0.95, 0.55), np.float32)) * (
-        veil.astype(np.float32) - scene.image
+    thickness = extent * np.clip(rng.uniform(0.55, 0.75) + 0.05 * ground.noise("broad", rng), 0.4, 0.85)
+    ground.image += (thickness[..., None] * np.array((1.05, 1, 0.95, 0.55), np.float32)) * (
+        veil.astype(np.float32) - ground.image
     )
 
 
@@ -131,6 +141,6 @@ def _cover_fully(scene: Scene, rng: Rng) -> None:
 
 WEATHERS: dict[str, Callable[[Scene, Rng], None]] = {
     "partly_cloudy": _cover_partly,
-    "haze": _cover_haze,
+    "haze": cover_haze,
     "cloudy": _cover_fully,
 }

@@ -1,95 +1,14 @@
-"""What lies on the ground of a simulated chip, and what each label looks like there."""
+"""What each label looks like on the ground of a simulated chip."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from competition.simulator.canvas import Colour, Floats, Layer, blend, inside, noise, spot
-
-Rng = np.random.Generator
-
-_ALONG = np.linspace(-1, 1, 40)
-
-# Colours as (B, G, R, NIR), seen through a little air as the real JPEGs are; NIR as (raw value - 1000) / 12000.
-FIELDS = (
-    (0.255, 0.385, 0.300, 0.74), (0.30, 0.43, 0.37, 0.70), (0.25, 0.37, 0.35, 0.62), (0.35, 0.46, 0.50, 0.55),
-    (0.29, 0.36, 0.43, 0.45), (0.23, 0.40, 0.27, 0.80), (0.33, 0.39, 0.40, 0.52),
-)  # fmt: skip
-PLOTS = ((0.24, 0.37, 0.30, 0.68), (0.29, 0.42, 0.41, 0.62), (0.28, 0.35, 0.40, 0.48), (0.22, 0.40, 0.27, 0.78))
-ROADS = ((0.47, 0.62, 0.74, 0.55), (0.38, 0.52, 0.70, 0.52), (0.56, 0.62, 0.66, 0.50))
-ROOFS = ((0.84, 0.86, 0.88, 0.66), (0.36, 0.46, 0.74, 0.56), (0.66, 0.66, 0.66, 0.55), (0.70, 0.76, 0.82, 0.62))
-WATERS = ((0.37, 0.50, 0.58, 0.10), (0.31, 0.41, 0.47, 0.08), (0.17, 0.17, 0.10, 0.03), (0.30, 0.29, 0.20, 0.05))
-PONDS = ((0.60, 0.66, 0.42, 0.10), (0.52, 0.62, 0.52, 0.10), (0.42, 0.55, 0.62, 0.12), (0.64, 0.62, 0.32, 0.08))
-SAND = (0.60, 0.75, 0.86, 0.66)
-BARE = ((0.42, 0.50, 0.58, 0.46), (0.50, 0.60, 0.70, 0.54), (0.40, 0.44, 0.52, 0.42))
-CHARCOAL = (0.115, 0.110, 0.125, 0.11)
-BLOSSOMS = ((0.20, 0.78, 0.88, 0.72), (0.72, 0.52, 0.86, 0.72), (0.86, 0.88, 0.90, 0.75))
-
-
-@dataclass
-class Scene:
-    """A chip in the making.
-
-    Attributes:
-        image: float32 (size, size, 4), the picture so far.
-        forest: float32 (size, size) in [0, 1], where the forest still stands.
-        labels: names of the labels of the chip.
-        angle: direction of roads, fields and houses, in radians.
-        site: where people settle, (x, y); roads pass here.
-        river: points (num_points, 2) along the river, or along its valley where there is no water.
-        roads: points (num_points, 2) along each road.
-    """
-
-    image: Floats
-    forest: Floats
-    labels: frozenset[str]
-    angle: float
-    site: NDArray[np.float64]
-    river: NDArray[np.float64]
-    roads: list[NDArray[np.float64]]
-
-    @property
-    def size(self) -> int:
-        """Width of the chip in pixels."""
-        return len(self.image)
-
-    def noise(self, kind: str, rng: Rng) -> Floats:
-        """Return a texture of this chip's size; see `canvas.noise`."""
-        return noise(kind, self.size, rng)
-
-    def cover(self, coverage: Floats, colour: Colour | Floats) -> None:
-        """Blend `colour` in and take the forest away under it."""
-        blend(self.image, coverage, colour)
-        self.forest *= 1 - coverage
-
-    def forest_place(self, rng: Rng) -> NDArray[np.float64]:
-        """Return a place (x, y) away from the rim where forest stands, if any does."""
-        places = rng.uniform(0.2, 0.8, (12, 2))
-        column, row = (places * self.size).astype(int).T
-        return places[int(np.argmax(self.forest[row, column]))]
-
-
-def path(through: Colour, angle: float, bends: float, rng: Rng, reach: float = 1.5) -> NDArray[np.float64]:
-    """Return points (40, 2) of a winding line across the chip."""
-    along = reach * _ALONG
-    waves, phases = rng.uniform((2, 5, 9), (5, 9, 16)), rng.uniform(0, 2 * np.pi, 3)
-    shape = np.sin(along[:, None] * waves + phases) - np.sin(phases)
-    aside = bends * shape @ np.array((1.0, 0.5, 0.25))
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.asarray(through) + np.stack((cos * along - sin * aside, sin * along + cos * aside), axis=1)
-
-
-def pick(colours: Sequence[Colour], rng: Rng, spread: float = 0.07) -> NDArray[np.float64]:
-    """Return one of `colours`, a little brighter or darker and off its hue."""
-    return np.asarray(colours[int(rng.integers(len(colours)))]) * rng.normal(1, spread) * rng.normal(1, spread / 3, 4)
-
-
-def _shade(texture: Floats, strength: float) -> Floats:
-    return 1 + np.float32(strength) * texture
+from competition.simulator.canvas import Floats, Layer, inside, spot
+from competition.simulator.palette import BARE, BLOSSOMS, CHARCOAL, FIELDS, PLOTS, PONDS, ROADS, ROOFS, SAND, WATERS
+from competition.simulator.scene import Ground, Rng, Scene, path, pick, shade
 
 
 def _paint_agriculture(scene: Scene, rng: Rng) -> None:
@@ -108,11 +27,16 @@ def _paint_agriculture(scene: Scene, rng: Rng) -> None:
     layer, main = Layer(scene.size), pick(FIELDS, rng)
     for square in squares[seen & (stray <= np.quantile(stray[seen], cover))]:
         layer.polygon(square, main * rng.normal(1, 0.04) if rng.random() < 0.5 else pick(FIELDS, rng))
-    patches = scene.noise("patch", rng)
-    texture = _shade(scene.noise("mottle", rng), 0.035) + 0.05 * patches
-    # Clumps of trees and regrowth are left standing here and there.
-    clumps = patches + scene.noise("mottle", rng)
-    scene.forest *= 1 - layer.lay_onto(scene.image, texture, where=np.clip(3.6 - 1.4 * clumps, 0.3, 1))
+    lay_fields(scene, layer, rng)
+
+
+def lay_fields(ground: Ground, layer: Layer, rng: Rng, where: Floats | float = 1.0) -> None:
+    """Lay a sheet of fields onto the ground; clumps of trees and regrowth are left standing here and there."""
+    patches = ground.noise("patch", rng)
+    texture = shade(ground.noise("mottle", rng), 0.035) + 0.05 * patches
+    clumps = patches + ground.noise("mottle", rng)
+    shown = where * np.clip(3.6 - 1.4 * clumps, 0.3, 1)
+    ground.forest *= 1 - layer.lay_onto(ground.image, texture, where=shown)
 
 
 def _paint_cultivation(scene: Scene, rng: Rng) -> None:
@@ -123,7 +47,7 @@ def _paint_cultivation(scene: Scene, rng: Rng) -> None:
         angles = np.sort(rng.uniform(0, 2 * np.pi, 7))
         rim = np.stack((np.cos(angles), np.sin(angles)), axis=1) * rng.uniform(0.035, 0.075) * rng.uniform(0.7, 1.3, 2)
         layer.polygon(np.clip(place, 0.04, 0.96) + rim, pick(PLOTS, rng, 0.1))
-    scene.forest *= 1 - layer.lay_onto(scene.image, _shade(scene.noise("mottle", rng), 0.08))
+    scene.forest *= 1 - layer.lay_onto(scene.image, shade(scene.noise("mottle", rng), 0.08))
 
 
 def _paint_slash_burn(scene: Scene, rng: Rng) -> None:
@@ -135,14 +59,14 @@ def _paint_slash_burn(scene: Scene, rng: Rng) -> None:
         rim = scene.noise("patch", rng) + 0.4 * scene.noise("mottle", rng)
         depth = spot(place, radius, rim, 0.2, rng.uniform(1, 1.4), angle)
         scene.cover(inside(depth + 0.15, radius, 0.05 * scene.size), scorched)
-        ash = _shade(scene.noise("mottle", rng), 0.16)[..., None] * np.asarray(CHARCOAL, np.float32)
+        ash = shade(scene.noise("mottle", rng), 0.16)[..., None] * np.asarray(CHARCOAL, np.float32)
         scene.cover(inside(depth, radius, 0.03 * scene.size), ash)
 
 
 def _paint_water(scene: Scene, rng: Rng) -> None:
     """A creek or river, or water from rim to rim where there is nothing but water; dark in the near infrared."""
     colour = pick(WATERS, rng, 0.06)
-    shine = _shade(scene.noise("broad", rng), 0.03)
+    shine = shade(scene.noise("broad", rng), 0.03)
     land = scene.labels - {"water", "clear", "partly_cloudy", "haze"}
     if not land and rng.random() < 0.7:
         scene.cover(np.ones_like(scene.forest), shine[..., None] * colour.astype(np.float32))
@@ -165,7 +89,7 @@ def _paint_bare_ground(scene: Scene, rng: Rng) -> None:
     place = scene.site + rng.normal(0, 0.12, 2)
     rim = scene.noise("patch", rng) + 0.5 * scene.noise("mottle", rng)
     depth = spot(place, radius, rim, 0.2, rng.uniform(1, 1.5), rng.uniform(0, np.pi))
-    light = _shade(scene.noise("fractal", rng), 0.06) + 0.03 * scene.noise("mottle", rng)
+    light = shade(scene.noise("fractal", rng), 0.06) + 0.03 * scene.noise("mottle", rng)
     scene.cover(inside(depth, radius, 0.03 * scene.size), light[..., None] * pick(BARE, rng).astype(np.float32))
 
 
@@ -177,7 +101,7 @@ def _paint_artisinal_mine(scene: Scene, rng: Rng) -> None:
     places = stretch[start : start + 9 : 2]
     for place in places + rng.normal(0, 0.03, places.shape):
         radius = rng.uniform(0.08, 0.13)
-        sand = _shade(scene.noise("mottle", rng), 0.08)[..., None] * pick((SAND,), rng, 0.05).astype(np.float32)
+        sand = shade(scene.noise("mottle", rng), 0.08)[..., None] * pick((SAND,), rng, 0.05).astype(np.float32)
         scene.cover(inside(spot(place, radius, scene.noise("patch", rng), 0.35), radius, 1.5), sand)
     layer = Layer(scene.size)
     for place in np.repeat(places, 3, axis=0):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from competition.common.errors import UserError
@@ -133,9 +134,15 @@ def _misname(num_chips: int, seed: int) -> dict[str, str]:
 
 
 def _write_tiff(path: Path, chip: Floats) -> None:
+    tifffile.imwrite(
+        path, raw_values(chip), photometric="rgb", planarconfig="contig", extrasamples=["unassalpha"], metadata=None
+    )
+
+
+def raw_values(picture: Floats) -> NDArray[np.uint16]:
+    """Return a picture (height, width, 4) in [0, 1] in the values of Planet's GeoTIFFs."""
     low, high = _raw_range()
-    raw = (low + chip * (high - low) + np.float32(0.5)).astype(np.uint16)
-    tifffile.imwrite(path, raw, photometric="rgb", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
+    return (low + picture * (high - low) + np.float32(0.5)).astype(np.uint16)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ import io
 import shlex
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ import click
 from rich_click import RichGroup
 
 from competition.common.errors import GIVEN, UserError
-from competition.common.interrupts import heeded
+from competition.common.interrupts import exit_code, heeded
 from competition.terminal.output import DEBUG
 
-INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -47,7 +47,7 @@ class Verbs(RichGroup):
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; its exit code is 2 for bad input, 75 where another is at it, 1 of a disk, 130 of a Ctrl-C."""
+        """Run the verb; its exit code is 2 for bad input, 75 where another is at it, 1 of a disk, else `exit_code`."""
         try:
             with heeded():
                 return super().invoke(ctx)
@@ -63,8 +63,9 @@ class Verbs(RichGroup):
             ctx.exit(1)
         except KeyboardInterrupt as stopped:
             said = str(stopped) or "Stopped. What was finished is kept; run the same command to go on."
-            click.echo(f"\n{said}", err=True)
-            ctx.exit(INTERRUPTED)
+            with suppress(OSError):  # of a terminal that was closed
+                click.echo(f"\n{said}", err=True)
+            ctx.exit(exit_code())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

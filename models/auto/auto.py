@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -177,7 +176,7 @@ class Run:
         self.costs = Costs(facts, self.record.speeds, {each.source: each for each in known})
         self.costs.corrections.update(self.record.corrections)
         decoded = work.decoded()
-        for size, candidate in itertools.product(sizes, known):
+        for candidate, size in ((each, size) for each in known for size in each.sizes(sizes)):
             if min(size, facts.chip_size) in decoded:
                 self._look_up(Bank(candidate.source, candidate.label, size, VIEWS[0]))
         return known

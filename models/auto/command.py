@@ -18,7 +18,7 @@ _FLAGS = (
     click.option("--minutes", type=float, required=True, help="that it may take, over all its starts"),
     click.option("--name", default="best", show_default=True, help="of the run, its blend and its submission"),
     click.option("--plan-only", is_flag=True, help="measure and show the plan; nothing is trained"),
-    click.option("--weights", type=FOLDER, help="folder with ImageNet weights, as densenet121_notop.weights.h5"),
+    click.option("--weights", type=FOLDER, help="folder with weights, as densenet121_notop.weights.h5"),
     click.option("--models", type=Words(needed=True), default=(), help="recipes to choose from; default: all at hand"),
     click.option("--images", help="rendering of the chips, by its name in the competition file"),
     click.option("--bands", help="bands given to the networks: letters, or names with commas"),

@@ -79,7 +79,9 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
 def _of_torch(network: keras.Model, opset: int) -> Any:
     sample = np.zeros((2, *network.input_shape[1:]), np.float32)
     with without_gradients(network):
-        return torch_onnx(lambda chips: [network(chips, training=False)], sample, "chips", ("scores",), opset=opset)
+        return torch_onnx(
+            network, lambda chips: [network(chips, training=False)], sample, "chips", ("scores",), opset=opset
+        )
 
 
 @contextmanager
@@ -97,6 +99,7 @@ def without_gradients(network: keras.Model) -> Iterator[None]:
 
 
 def torch_onnx(
+    network: Any,
     run: Callable[[Any], Sequence[Any]],
     sample: NDArray[np.float32],
     given: str,
@@ -109,6 +112,7 @@ def torch_onnx(
     It is traced: torch's newer exporter takes four times as long, and gives the same.
 
     Args:
+        network: the module whose weights they are: without it the graph would hold a weight once for each use.
         run: returns the outputs for a tensor of chips, by weights at rest that ask for no gradients.
         sample: two chips as it takes them.
         given: name of the graph's input.
@@ -120,13 +124,20 @@ def torch_onnx(
     """
     onnx, torch = importlib.import_module("onnx"), importlib.import_module("torch")
 
-    traced = type("Traced", (torch.nn.Module,), {"forward": lambda _, chips: tuple(run(chips))})()
+    def stay(traced: Any, mode: bool = True) -> Any:  # at rest, which programs of torch.export refuse to be told
+        return traced
+
+    ways = {"forward": lambda _, chips: tuple(run(chips)), "train": stay}
+    traced = type("Traced", (torch.nn.Module,), ways)()
+    traced.network, traced.training = network, False
+    is_script = isinstance(network, torch.jit.ScriptModule)  # which torch exports as part of a trace alone
     content = io.BytesIO()
     with torch.no_grad(), turned_aside(1, 2), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        chips = (torch.from_numpy(sample),)
         torch.onnx.export(
-            traced.eval(),
-            (torch.from_numpy(sample),),
+            torch.jit.trace(traced, chips, check_trace=False) if is_script else traced,
+            chips,
             content,
             dynamo=False,
             input_names=[given],

@@ -48,14 +48,10 @@ class OpenVinoRunner:
         self._chips_per_request = max(1, PIXELS_PER_REQUEST // (pixels or chip_shape[0] * chip_shape[1]))
         self._chip_shape = tuple(chip_shape)
         model.reshape([self._chips_per_request, *chip_shape])  # a batch of a known size is up to a tenth faster
-        # Without the hint of precision it would compute in bfloat16 on processors that have it.
-        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "bf16" if mixed else "f32"}
-        if threads := limit():  # which it does not read from the environment, as others do
-            hints["INFERENCE_NUM_THREADS"] = str(threads)
-        compiled = _core().compile_model(model, "CPU", hints)
-        self.output_shape = tuple(compiled.output(0).shape)[1:]
-        num_requests = 2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests = [compiled.create_infer_request() for _ in range(num_requests)]
+        ready = compiled(model, mixed=mixed, PERFORMANCE_HINT="THROUGHPUT")
+        self.output_shape = tuple(ready.output(0).shape)[1:]
+        num_requests = 2 * ready.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests = [ready.create_infer_request() for _ in range(num_requests)]
 
     def __call__(self, chips: NDArray[Any]) -> NDArray[np.float32]:
         """Return the network's output for chips (num_chips, size, size, num_bands)."""
@@ -80,6 +76,19 @@ class OpenVinoRunner:
             for request in self._requests:  # one that runs still would refuse the next chips
                 request.wait()
         return outputs
+
+
+def compiled(model: Any, *, mixed: bool = False, **hints: str) -> Any:
+    """Return a network made ready to run on the CPU, in float32 or, mixed, in bfloat16.
+
+    Raises:
+        Exception: of any kind, if OpenVINO does not take it.
+    """
+    # Without the hint of precision it would compute in bfloat16 on processors that have it.
+    hints["INFERENCE_PRECISION_HINT"] = "bf16" if mixed else "f32"
+    if threads := limit():  # which it does not read from the environment, as others do
+        hints["INFERENCE_NUM_THREADS"] = str(threads)
+    return _core().compile_model(model, "CPU", hints)
 
 
 def nhwc_pixels(network: keras.Model) -> int:

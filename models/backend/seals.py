@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,18 @@ def _digest(file: Any) -> str:
         content.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
         content.update(values.tobytes() if values.dtype.hasobject else values.reshape(-1).view(np.uint8).data)
     return content.hexdigest()
+
+
+def check_archive(content: bytes) -> None:
+    """Look whether an archive holds what was written into it.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, RuntimeError) as error:  # the latter where a bit says that it is encrypted
+        raise ValueError("it is no archive of its kind") from error
+    if damaged:
+        raise ValueError("its network is not the one that was written")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from competition.cluster.connect import connected
@@ -49,7 +49,7 @@ def train_on_ray(
         with connected(address) as ray, shared_word(training.workspace.root) as word:
             tasks, steps = _tasks_of(training, left, Room.of(ray), cpus)
             total = sum(len(step.folds) for step in steps.values())
-            reporter.say(f"{counted(total, 'fold')} in {counted(len(tasks), 'task')} on {_machines(ray)}.")
+            reporter.say(f"{counted(total, 'fold')} on {_machines(ray)}: {_in_words(steps.values())}.")
             with reporter.bar(total, "training", "fold") as bar:
                 for ended in run_tasks(ray, tasks, Surroundings(word=word)):
                     step = steps[ended.name]
@@ -76,6 +76,12 @@ def _tasks_of(
                 steps[str(step)] = step
             before = stage
     return tasks, steps
+
+
+def _in_words(steps: Collection[Step]) -> str:
+    """Return which tasks there are: those that make what folds share train none of them."""
+    prepare, train = (counted(sum(step.prepares is way for step in steps), "task") for way in (True, False))
+    return f"{prepare} to prepare what they share, then {train} to train and score"
 
 
 def _waits_for(step: Step, before: list[Step]) -> tuple[str, ...]:

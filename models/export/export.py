@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from models.export.manifest import Manifest
     from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
+    from models.predict.predictor import LearntFrom
 
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "openvino": ".zip"}
 TOLERANCE = 1e-4  # between scores in [0, 1] of the file and of the networks it was made of
@@ -114,7 +115,7 @@ def export(workspace: Workspace, store: ScoreStore, model: str, path: Path, cuts
     networks, extractor = networks_of(trained.recipe, trained.task, trained.inputs, list(trained.folders.values()))
     chips = _made_up_chips(trained.inputs, trained.dtype)
     with replace_atomically(path) as temporary:
-        write(joined(networks, extractor), _manifest(trained, cuts), temporary)
+        write(joined(networks, extractor), _manifest(trained, cuts, trained.learnt_from(workspace)), temporary)
         difference = _difference(temporary, chips, networks, extractor)
         if not difference <= TOLERANCE:  # NaN is not either
             raise UserError(
@@ -125,9 +126,9 @@ def export(workspace: Workspace, store: ScoreStore, model: str, path: Path, cuts
     return ExportReport(path, path.stat().st_size, averaged, num_folds, len(chips), difference)
 
 
-def _manifest(trained: Trained, cuts: NDArray[np.float64]) -> Manifest:
+def _manifest(trained: Trained, cuts: NDArray[np.float64], chips: LearntFrom) -> Manifest:
     from models.backend.load import versions
-    from models.export.manifest import Manifest
+    from models.export.manifest import Manifest, TrainingChips
 
     recipe, provenance, task = trained.recipe, trained.provenance, trained.task
     return Manifest(
@@ -146,6 +147,7 @@ def _manifest(trained: Trained, cuts: NDArray[np.float64]) -> Manifest:
             "label table": provenance.label_digest,
         },
         versions=versions(),
+        chips=TrainingChips(pixels=chips.pixels, quantiles=chips.values.quantiles.tolist()) if chips.pixels else None,
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from competition.common.errors import UserError
+from competition.scenes.values import AT, ChipValues
 from competition.spec.competition import Competition
 from competition.spec.images import ImageSet
 from competition.spec.load import describe
@@ -20,12 +21,27 @@ from competition.task import Task
 from models.backend.runners import Runner
 from models.backend.seals import MANIFEST
 from models.networks.input_spec import Inputs
+from models.predict.predictor import LearntFrom
 from models.recipes.recipe import Recipe
 from models.recipes.view_sets import D4
 
 FORMAT: Literal[1] = 1
 LARGEST = 2**20  # bytes of the JSON; it takes a few thousand
 LARGEST_CHIP = 8192  # pixels along each side
+
+
+class TrainingChips(BaseModel):
+    """The chips that a model has learnt from, see `LearntFrom`.
+
+    Attributes:
+        pixels: along the longer side of their files.
+        quantiles: of the values of their bands (len(AT), num_bands), see `ChipValues`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pixels: Annotated[int, Field(gt=0, le=LARGEST_CHIP)]
+    quantiles: tuple[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], ...]
 
 
 class Manifest(BaseModel):
@@ -44,6 +60,7 @@ class Manifest(BaseModel):
         folds: the folds whose networks are averaged.
         digests: of recipe, fold table and label table.
         versions: of what made the file, by package.
+        chips: that the model has learnt from; None where they were gone, or of a file that is older.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +77,7 @@ class Manifest(BaseModel):
     folds: tuple[int, ...] = Field(min_length=1)
     digests: dict[str, str]
     versions: dict[str, str]
+    chips: TrainingChips | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
@@ -75,6 +93,10 @@ class Manifest(BaseModel):
         if not len(self.inputs.bands) == len(self.inputs.low) == len(self.inputs.high) > 0:
             raise ValueError("each band needs one value for 0 and one for 255")
         self.competition.image_set(self.recipe.images)
+        if self.chips and {*map(len, self.chips.quantiles)} != {len(self.inputs.bands)}:
+            raise ValueError("each band needs its quantiles")
+        if self.chips and len(self.chips.quantiles) != len(AT):
+            raise ValueError(f"expected {len(AT)} quantiles, received {len(self.chips.quantiles)}")
         return self
 
     @property
@@ -91,6 +113,14 @@ class Manifest(BaseModel):
     def cuts_of_all(self) -> NDArray[np.float64]:
         """The cuts (num_labels,) in the competition's order; NaN for a label that is not scored."""
         return np.array([self.cuts.get(label, np.nan) for label in self.competition.labels])
+
+    @property
+    def learnt_from(self) -> LearntFrom:
+        """What is known of the chips that the model has learnt from."""
+        if self.chips is None:
+            return LearntFrom.known_by(self.inputs, self.dtype)
+        quantiles = np.array(self.chips.quantiles)
+        return LearntFrom(self.chips.pixels, ChipValues(self.dtype, tuple(self.inputs.bands), quantiles, sampled=True))
 
     def text(self) -> str:
         """Return the manifest as JSON."""

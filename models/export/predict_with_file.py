@@ -29,6 +29,7 @@ def predictor_of_file(path: Path) -> Predictor:
     manifest = exported.manifest
     by = f"{counted(len(manifest.folds), 'fold')} of '{manifest.model}' ({manifest.competition.title})"
     return Predictor(
+        model=manifest.model,
         said=f"{path.name}: {by}, {counted(len(manifest.views), 'view')}",
         key={"file": digest_file(path)},
         task=manifest.task,
@@ -39,6 +40,7 @@ def predictor_of_file(path: Path) -> Predictor:
         dtype=manifest.dtype,
         views=manifest.views,
         scorer=lambda sample: Scorer([exported.runner_for(sample)]),
+        learnt_from=lambda: manifest.learnt_from,
         cuts=manifest.cuts_of_all,
     )
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
 from models.backend.onnx_graph import OPSET, as_onnx, without_gradients
-from models.backend.openvino import converted, import_openvino, read_graph
+from models.backend.openvino import converted, import_openvino
+from models.export.features import brought_to, features_as_onnx, features_as_openvino
 from models.graphs.compose import FEATURES
-from models.graphs.extractor import Extractor, GraphExtractor, KerasExtractor
-from models.graphs.running import read_archive
+from models.graphs.extractor import Extractor, KerasExtractor
+from models.graphs.source import opset_of
 
 if TYPE_CHECKING:
     import keras
@@ -49,15 +50,15 @@ class KerasWhole:
 
 @dataclass(frozen=True)
 class GraphWhole:
-    """A graph that others made, and a network of Keras from its features to scores."""
+    """A graph that others made, or one with such in it, and a network of Keras from its features to scores."""
 
-    extractor: GraphExtractor
+    extractor: Extractor
     heads: keras.Model
 
     @property
     def size(self) -> int:
         """Bytes of its weights."""
-        return int(len(self.extractor.content) + 4 * self.heads.count_params())
+        return self.extractor.num_bytes + int(4 * self.heads.count_params())
 
     def keras(self, path: Path) -> None:
         """Refuse what Keras has no layers for."""
@@ -70,17 +71,12 @@ class GraphWhole:
         """Return it as an `onnx.ModelProto`: the graph with the heads' operators behind its own.
 
         Raises:
-            UserError: if the graph is OpenVINO's.
+            UserError: if a graph is OpenVINO's.
         """
         onnx = importlib.import_module("onnx")
-        if self.extractor.path.suffix != ".onnx":
-            raise UserError("a network that came as OpenVINO's is no ONNX. Give an --output that ends in .zip")
-        graph = onnx.load_model_from_string(self.extractor.content)
-        del graph.metadata_props[:]
-        opset = max(one.version for one in graph.opset_import if one.domain in ("", "ai.onnx"))
-        heads = as_onnx(self.heads, min(opset, OPSET))
-        if opset > OPSET:
-            heads = onnx.version_converter.convert_version(heads, opset)
+        graph = features_as_onnx(self.extractor)
+        opset = opset_of(graph)
+        heads = brought_to(as_onnx(self.heads, min(opset, OPSET)), opset)
         heads.ir_version = graph.ir_version
         heads = onnx.compose.add_prefix(heads, "heads/")
         whole = onnx.compose.merge_models(graph, heads, io_map=[(FEATURES, heads.graph.input[0].name)])
@@ -92,9 +88,7 @@ class GraphWhole:
     def openvino(self, xml: Path) -> None:
         """Write OpenVINO's two files."""
         openvino = import_openvino()
-        content = self.extractor.content
-        graph = read_graph(content) if self.extractor.path.suffix == ".onnx" else read_archive(content)
-        heads = converted(self.heads)
+        graph, heads = features_as_openvino(self.extractor), converted(self.heads)
         features = graph.output(0).get_node().input(0).get_source_output()
         for target in heads.input(0).get_target_inputs():
             target.replace_source_output(features)
@@ -113,9 +107,9 @@ def joined(networks: Sequence[keras.Model], extractor: Extractor | None) -> Whol
         networks: from chips, or from what the extractor makes of them, to scores.
         extractor: the part that all of them share; None if they share none. It is in the network once.
     """
-    if isinstance(extractor, GraphExtractor):
-        return GraphWhole(extractor, join(networks))
-    return KerasWhole(join(networks, extractor.network if isinstance(extractor, KerasExtractor) else None))
+    if extractor is None or isinstance(extractor, KerasExtractor):
+        return KerasWhole(join(networks, extractor.network if extractor else None))
+    return GraphWhole(extractor, join(networks))
 
 
 def join(networks: Sequence[keras.Model], extractor: keras.Model | None = None) -> keras.Model:
@@ -132,5 +126,17 @@ def join(networks: Sequence[keras.Model], extractor: keras.Model | None = None) 
         for number, network in enumerate(networks)
     ]
     scores = [member(features) for member in members]
-    mean = keras.layers.Average(dtype="float32", name="mean")(scores) if len(scores) > 1 else scores[0]
-    return keras.Model(chips, mean, name="model")
+    return keras.Model(chips, _mean(scores) if len(scores) > 1 else scores[0], name="model")
+
+
+def _mean(scores: Sequence[Any]) -> Any:
+    """Return the mean of scores (num_chips, num_labels) of several networks.
+
+    Not by the layer Average: OpenVINO 2026.4 ends Python with SIGSEGV where it makes ready the sum of three heads that
+    have a hidden layer on up to 256 features.
+    """
+    import keras
+
+    side_by_side = keras.layers.Concatenate(dtype="float32")(scores)
+    stacked = keras.layers.Reshape((len(scores), scores[0].shape[-1]), dtype="float32")(side_by_side)
+    return keras.layers.GlobalAveragePooling1D(dtype="float32", name="mean")(stacked)

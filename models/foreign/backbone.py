@@ -7,19 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from competition.common.errors import UserError
-from models.foreign.modules import OUTPUTS, outputs_of
+from models.foreign.modules import OUTPUTS, outputs_of, tried
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def shapes_of(module: Any, chip: tuple[int, int, int]) -> Shapes:
-    """Return the shapes of a network's outputs for one chip of a shape (num_bands, size, size), by name."""
-    torch = importlib.import_module("torch")
-    with torch.no_grad():
-        made = outputs_of(module.eval(), torch.zeros((1, *chip)))
-    return {name: tuple(each.shape) for name, each in zip(OUTPUTS, made, strict=True)}
+    """Return the shapes of a network's outputs for one chip of a shape (num_bands, size, size), by name.
+
+    Raises:
+        UserError: if it does not take chips of that size.
+    """
+    return {name: made.shape for name, made in tried(module, np.zeros((1, *chip), np.float32)).items()}
 
 
 class TimmBackbone(keras.layers.TorchModuleWrapper):

@@ -7,15 +7,22 @@ import importlib
 import importlib.util
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from textwrap import shorten
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first
 from models.backend.devices import backend_name
+from models.backend.downloads import bounded
+from models.foreign.outputs import Layout
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
 
+HUB = "https://huggingface.co"
 RGB = ("R", "G", "B")
 OUTPUTS = ("features", "vector")  # what timm's forward_features gives, and what its own pooling makes of that
 
@@ -71,7 +78,7 @@ def build_module(backbone: str, num_bands: int, size: int, *, pretrained: bool =
     timm, name = importlib.import_module("timm"), backbone.removeprefix(TIMM)
     options = {"pretrained": pretrained, "num_classes": 0, "in_chans": num_bands}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), bounded(with_hub=True) if pretrained else nullcontext():
             warnings.simplefilter("ignore")
             try:  # networks whose positions are fixed take the size, others know no such argument
                 return timm.create_model(name, img_size=size, **options)
@@ -79,7 +86,10 @@ def build_module(backbone: str, num_bands: int, size: int, *, pretrained: bool =
                 return timm.create_model(name, **options)
     except Exception as error:  # timm, torch and the hub raise whatever they like
         what = "Cannot get the weights of" if pretrained else "Cannot build"
-        hint = " Accept its licence where it is gated, or give --weights with a .safetensors file of them."
+        config = timm.models.get_pretrained_cfg(name) if pretrained else None
+        hub_id = getattr(config, "hf_hub_id", None)
+        source = f", such as {HUB}/{hub_id} has" if hub_id else ""
+        hint = f" Accept its licence where it is gated, or give --weights with a .safetensors file of them{source}."
         raise UserError(
             f"{what} timm's {name} at {size} px: {shorten(str(error), 200)}.{hint if pretrained else ''}"
         ) from error
@@ -117,12 +127,35 @@ def _of_bands(given: tuple[float, ...], trained: tuple[float, ...], bands: Seque
     return tuple(trained[RGB.index(band)] if band in RGB else sum(trained) / len(trained) for band in bands)
 
 
-def prefix_of(module: Any) -> int | None:
-    """Return the number of a network's tokens before those of patches, such as registers; None if it has no tokens."""
-    return getattr(module, "num_prefix_tokens", None)
+def layout_of(module: Any) -> Layout:
+    """Return what a network of timm says of its outputs."""
+    norm, pool = (getattr(module, name, None) for name in ("fc_norm", "attn_pool"))
+    return Layout(
+        prefix=getattr(module, "num_prefix_tokens", None),
+        has_class=getattr(module, "cls_token", None) is not None,
+        ends_in_vector=any(part is not None and any(True for _ in part.parameters()) for part in (norm, pool)),
+    )
 
 
 def outputs_of(module: Any, chips: Any, names: Sequence[str] = OUTPUTS) -> list[Any]:
     """Return some of the outputs `OUTPUTS` of a network for what it is given, (num_chips, num_bands, size, size)."""
     features = module.forward_features(chips)
     return [features if name == OUTPUTS[0] else module.forward_head(features, pre_logits=True) for name in names]
+
+
+def tried(module: Any, chips: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Return all outputs of a network by name for some chips (num_chips, num_bands, size, size).
+
+    Raises:
+        UserError: if it does not take chips of that size, or makes of them what is no features.
+    """
+    torch = importlib.import_module("torch")
+    try:
+        with torch.no_grad():  # no inference mode: what a network keeps of it could not learn
+            made = outputs_of(module.eval(), torch.from_numpy(chips))
+            return {name: each.numpy() for name, each in zip(OUTPUTS, made, strict=True)}
+    except Exception as error:  # timm and torch raise whatever they like on a size that a network does not take
+        raise UserError(
+            f"timm's {module.pretrained_cfg['architecture']} makes no features of chips of {chips.shape[-1]} px: "
+            f"{shorten(str(error), 200).rstrip('.')}. Give another --input-size, or another --backbone."
+        ) from error

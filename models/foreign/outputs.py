@@ -30,6 +30,24 @@ OF_RANK = {2: "vector", 4: "map"}
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What a network says of its outputs.
+
+    Attributes:
+        channels_first: of what it is given, which decides where the shape of a map does not.
+        prefix: number of tokens before those of the patches; None: it does not say.
+        has_class: whether the first of these is the class token, and no register.
+        ends_in_vector: whether its last normalisation, or a pooling that it learnt, comes after its tokens, so that
+            its vector alone has it.
+    """
+
+    channels_first: bool = True
+    prefix: int | None = None
+    has_class: bool = True
+    ends_in_vector: bool = False
+
+
+@dataclass(frozen=True)
 class Taken:
     """What is taken of one output.
 
@@ -71,29 +89,22 @@ class Taken:
         return [pool[how](values, axis=self.axes) for how in self.pooling]
 
 
-def taken_of(
-    recipe: Recipe,
-    shapes: Mapping[str, tuple[int, ...]],
-    source: str,
-    *,
-    channels_first: bool = True,
-    prefix: int | None = None,
-) -> list[Taken]:
+def taken_of(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], source: str, layout: Layout) -> list[Taken]:
     """Return what a recipe takes of a network's outputs.
 
     Args:
         recipe: its outputs, pooling and number of prefix tokens.
         shapes: of the network's outputs for some chips, by name.
         source: what the network is called.
-        channels_first: of what the network is given, which decides where the shape of a map does not.
-        prefix: number of tokens before those of the patches, as far as the network says it; None: it does not.
+        layout: what the network says of them.
 
     Raises:
         UserError: if it asks for what there is not, or does not say what it wants of tokens.
     """
-    prefix = recipe.prefix_tokens if prefix is None else prefix
+    prefix = _agreed(layout.prefix, recipe.prefix_tokens, source)
+    has_class = prefix != 0 and layout.has_class
     taken: list[Taken] = []
-    for word in recipe.outputs or _default(shapes, source, prefix):
+    for word in recipe.outputs or _default(shapes, source, prefix, has_class, layout.ends_in_vector):
         name, kind = _name_and_kind(word, shapes, source)
         shape = shapes[name]
         if len(shape) != RANKS[kind]:
@@ -101,22 +112,37 @@ def taken_of(
                 f"{source} has no {kind} in its output {name}, of shape {shape[1:]}: expected {_expected(kind)}. Give "
                 f"--outputs {_fitting(shape)}."
             )
+        if kind == "cls" and not has_class:  # the first token would be a register's or a patch's
+            raise UserError(f"{source} has no class token. Give --outputs patches, or vector where it has one.")
         if kind == "patches":
             taken.append(Taken(name, "patches", (1,), recipe.pooling, _prefix(shape[1], prefix, source, name)))
         elif kind == "map":
-            taken.append(Taken(name, "map", _places(shape, channels_first), recipe.pooling))
+            taken.append(Taken(name, "map", _places(shape, layout.channels_first), recipe.pooling))
         else:
             taken.append(Taken(name, "cls" if kind == "cls" else "vector"))
     return taken
 
 
-def _default(shapes: Mapping[str, tuple[int, ...]], source: str, prefix: int | None) -> Sequence[str]:
+def _agreed(own: int | None, given: int | None, source: str) -> int | None:
+    """Return the number of tokens before those of the patches, as the network says it or else the recipe."""
+    if None not in (own, given) and own != given:
+        raise UserError(
+            f"{source} has {own} tokens before those of its patches, received --prefix-tokens {given}. Leave it out."
+        )
+    return given if own is None else own
+
+
+def _default(
+    shapes: Mapping[str, tuple[int, ...]], source: str, prefix: int | None, has_class: bool, ends_in_vector: bool
+) -> Sequence[str]:
     """Return what is taken of the first output, where nothing says it."""
     name, shape = next(iter(shapes.items()))
+    if ends_in_vector:
+        return ("vector",)
     if len(shape) in OF_RANK:
         return (OF_RANK[len(shape)],)
     if len(shape) == 3 and prefix is not None:
-        return ("cls", "patches") if prefix else ("patches",)
+        return ("cls", "patches") if has_class else ("patches",)
     if len(shape) == 3:
         raise UserError(
             f"{source} gives {shape[1]} tokens for each chip, in its output {name}. Give --outputs cls, patches or "

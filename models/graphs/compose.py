@@ -7,7 +7,7 @@ operators of that opset.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,16 @@ from models.graphs.pixels import Pixels
 from models.graphs.source import Source
 
 CHIPS, FEATURES, INNER = "chips", "features", "network/"
+Shapes = Mapping[str, Sequence[int | str]]
 AXES_AS_INPUT = 18  # opset from which the axes of a mean or a maximum are an input
 
 
-class _Graph:
-    """Nodes and constants that are added to a graph."""
+class Graph:
+    """Nodes and constants that are added to a graph, or are one.
+
+    Args:
+        opset: of the operators.
+    """
 
     def __init__(self, opset: int) -> None:
         self.onnx, self.opset = importlib.import_module("onnx"), opset
@@ -30,14 +35,28 @@ class _Graph:
         self.constants: list[Any] = []
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add a constant; return its name."""
         self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add an operator; return the name of its output."""
         self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
+    def model(self, inputs: Shapes, outputs: Shapes, version: int) -> Any:
+        """Return it as an `onnx.ModelProto` of a version of ONNX' format, with inputs and outputs of these shapes."""
+        helper, floats = self.onnx.helper, self.onnx.TensorProto.FLOAT
+        ends = [
+            [helper.make_tensor_value_info(name, floats, shape) for name, shape in each.items()]
+            for each in (inputs, outputs)
+        ]
+        graph = helper.make_graph(self.nodes, "extractor", *ends, self.constants)
+        opset = helper.make_opsetid("", self.opset)
+        return helper.make_model(graph, opset_imports=[opset], ir_version=version, producer_name="planet-toolkit")
+
     def reduced(self, operator: str, hidden: str, axes: tuple[int, ...], output: str) -> str:
+        """Add a mean or a maximum over some axes; return the name of its output."""
         if self.opset < AXES_AS_INPUT:
             return self.add(operator, [hidden], output, axes=list(axes), keepdims=0)
         over = self.constant(f"{output}/axes", np.array(axes, dtype=np.int64))
@@ -55,7 +74,7 @@ def composed(source: Source, pixels: Pixels, taken: Sequence[Taken], num_feature
     """
     onnx = importlib.import_module("onnx")
     model = onnx.compose.add_prefix(source.model, INNER, inplace=True)
-    graph, before, after = model.graph, _Graph(source.opset), _Graph(source.opset)
+    graph, before, after = model.graph, Graph(source.opset), Graph(source.opset)
     _before(before, pixels, source, INNER + source.input)
     _after(after, taken)
     nodes = [*before.nodes, *graph.node, *after.nodes]
@@ -73,7 +92,7 @@ def composed(source: Source, pixels: Pixels, taken: Sequence[Taken], num_feature
     return model
 
 
-def _before(graph: _Graph, pixels: Pixels, source: Source, output: str) -> None:
+def _before(graph: Graph, pixels: Pixels, source: Source, output: str) -> None:
     """Add what is done to pixels."""
     floats = graph.onnx.TensorProto.FLOAT
     scaled = graph.add("Mul", [CHIPS, graph.constant("pixels/scale", pixels.scale)], "pixels/scaled")
@@ -91,7 +110,7 @@ def _before(graph: _Graph, pixels: Pixels, source: Source, output: str) -> None:
         graph.add("Cast", [hidden], output, to=source.kind)
 
 
-def _after(graph: _Graph, taken: Sequence[Taken]) -> None:
+def _after(graph: Graph, taken: Sequence[Taken]) -> None:
     """Add what makes features of the outputs."""
     features = []
     for number, each in enumerate(taken):

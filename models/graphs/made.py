@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.files import digest_json, replace_folder
 from competition.common.folders import check_room
-from competition.common.locks import locked
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 from competition.common.text import short
 from models.backend.kept import TOLERANCE, largest_difference
 from models.backend.seals import onnx_seal
-from models.foreign.outputs import Taken, taken_of
+from models.foreign.outputs import Layout, Taken, taken_of
+from models.foreign.trust import RUNS_CODE
 from models.graphs.compose import composed
 from models.graphs.extractor import RECORD, GraphExtractor
 from models.graphs.openvino_source import OpenVinoSource
@@ -33,6 +35,7 @@ from models.graphs.pixels import Pixels
 from models.graphs.running import reference
 from models.graphs.source import Source, read_source
 from models.graphs.timm_source import TimmNetwork
+from models.graphs.torch_source import PICKLES, TorchNetwork, of_pickle
 from models.networks.input_spec import Inputs, as_colours
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
@@ -59,7 +62,7 @@ def made_graph(
     """
     digest = digest_json(key)
     folder = cache / "graphs" / short(digest)
-    with locked(folder.with_suffix(".lock")):
+    with locked(lock_of(folder)):
         found = _kept(folder, digest, recipe, cache)
         if found is None:
             name = _make(recipe, inputs, digest, folder, sample)
@@ -79,7 +82,7 @@ def _kept(folder: Path, digest: str, recipe: Recipe, cache: Path) -> GraphExtrac
 
 def _make(recipe: Recipe, inputs: Inputs, digest: str, folder: Path, sample: NDArray[Any]) -> str:
     with reporter.busy("making a graph of the network"):
-        of = _of_timm if recipe.backbone.startswith(TIMM) else _kind_of(recipe.weights_path())
+        of = _of_timm if recipe.backbone.startswith(TIMM) else _kind_of(recipe.weights_path(), folder.parent.parent)
         source, content, difference = of(recipe, inputs, sample)
     check_room(len(content), folder.parent, "The network")
     name = "extractor.zip" if of is _of_openvino else "extractor.onnx"
@@ -90,27 +93,27 @@ def _make(recipe: Recipe, inputs: Inputs, digest: str, folder: Path, sample: NDA
     return name
 
 
-def _kind_of(path: Path) -> Maker:
-    """Return what makes a graph of a file of that suffix.
+def _kind_of(path: Path, cache: Path) -> Maker:
+    """Return what makes a graph of a file of that suffix; what is trusted is noted in the cache.
 
     Raises:
         UserError: if it is none that is read.
     """
     if path.suffix in KINDS:
         return KINDS[path.suffix]
-    if path.suffix in (".pt", ".pth", ".pt2", ".ckpt", ".bin"):
-        raise UserError(
-            f"{path.name} may run code where it is read. Write what you trust as ONNX: torch.onnx.export(NETWORK, "
-            "(CHIPS,), 'NET.onnx', dynamo=True)."
-        )
-    raise UserError(f"backbone file takes {', '.join(KINDS)}; received {path.name}.")
+    if path.suffix in RUNS_CODE:
+        return partial(_of_torch, cache=cache)
+    if path.suffix in PICKLES:
+        raise of_pickle(path.name)
+    known = ", ".join((*KINDS, *RUNS_CODE))
+    raise UserError(f"backbone file takes {known}; received {path.name}.")
 
 
 def _of_openvino(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str, bytes, float]:
     pixels = _pixels(recipe, inputs)
     source = OpenVinoSource(recipe.weights_path(), pixels.num_bands, recipe.input_size)
     outputs = source(pixels(sample))
-    taken = taken_of(recipe, _shapes(outputs), source.name, channels_first=source.channels_first)
+    taken = taken_of(recipe, _shapes(outputs), source.name, Layout(source.channels_first))
     expected = _expected(outputs, taken, source.name)
     content = source.composed(pixels, taken)
     difference = largest_difference(reference(content, pixels.size**2)(sample), expected)
@@ -123,7 +126,7 @@ def _of_onnx(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str,
     pixels = _pixels(recipe, inputs)
     source = read_source(recipe.weights_path(), pixels.num_bands, recipe.input_size)
     outputs = source(pixels(sample))
-    taken = taken_of(recipe, _shapes(outputs), source.name, channels_first=source.channels_first)
+    taken = taken_of(recipe, _shapes(outputs), source.name, Layout(source.channels_first))
     return source.name, *_of_source(source, outputs, taken, pixels, sample)
 
 
@@ -132,8 +135,18 @@ def _of_timm(recipe: Recipe, inputs: Inputs, sample: NDArray[Any]) -> tuple[str,
     pixels = _pixels(recipe, inputs, network.mean, network.deviation)
     seen = pixels(sample)
     outputs = network.outputs(seen)
-    taken = taken_of(recipe, _shapes(outputs), recipe.backbone, prefix=network.prefix)
-    return recipe.backbone, *_of_source(network.source(seen), outputs, taken, pixels, sample)
+    taken = taken_of(recipe, _shapes(outputs), recipe.backbone, network.layout)
+    names = tuple(dict.fromkeys(each.name for each in taken))
+    return recipe.backbone, *_of_source(network.source(seen, names), outputs, taken, pixels, sample)
+
+
+def _of_torch(recipe: Recipe, inputs: Inputs, sample: NDArray[Any], *, cache: Path) -> tuple[str, bytes, float]:
+    pixels = _pixels(recipe, inputs)
+    network = TorchNetwork(recipe.weights_path(), pixels.num_bands, recipe.input_size, cache)
+    seen = pixels(sample)
+    outputs = network.outputs(seen)
+    taken = taken_of(recipe, _shapes(outputs), network.name, Layout(network.channels_first))
+    return network.name, *_of_source(network.source(seen), outputs, taken, pixels, sample)
 
 
 def _pixels(recipe: Recipe, inputs: Inputs, mean: tuple[float, ...] = (), deviation: tuple[float, ...] = ()) -> Pixels:
@@ -160,10 +173,10 @@ def _of_source(
     expected = _expected(outputs, taken, source.name)
     failed: UserError | None = None
     for batch in dict.fromkeys((None, source.batch)):
-        content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
         try:
+            content = _serialized(replace(source, batch=batch), pixels, taken, expected.shape[1])
             made = reference(content, pixels.size**2)(sample)
-        except Exception as error:  # a network whose own shapes know how many chips it takes
+        except Exception as error:  # its own shapes know how many chips it takes, or it is damaged
             failed = UserError(f"{source.name} does not take chips as it says: {' '.join(str(error).split())[:200]}")
             continue
         difference = largest_difference(made, expected)

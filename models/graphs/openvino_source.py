@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import zipfile
+import zlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import scratch_folder
-from competition.common.text import first, readable
-from models.backend.openvino import import_openvino, read_model
+from competition.common.text import first
+from models.backend.openvino import compiled, import_openvino, read_model
 from models.foreign.outputs import Taken
 from models.graphs.pixels import Pixels
 from models.graphs.running import BIN, XML
-from models.graphs.source import LARGEST, bands_come_first, check_size
+from models.graphs.source import bands_come_first, check_size, check_total
 from models.recipes.foreign import companions
+
+# What zipfile raises of archives that are not as they were written; RuntimeError of those that seem encrypted.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class OpenVinoSource:
@@ -73,11 +77,9 @@ class OpenVinoSource:
 
     def __call__(self, seen: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Return its outputs by name for what it is given, (num_chips, num_bands, size, size)."""
-        openvino = import_openvino()
         given = seen if self.channels_first else np.moveaxis(seen, 1, -1)
         kind = self._model.input(0).element_type.to_dtype()
-        compiled = openvino.compile_model(self._model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        made = compiled(np.ascontiguousarray(given, dtype=kind))
+        made = compiled(self._model)(np.ascontiguousarray(given, dtype=kind))
         return {name: np.array(made[place]) for place, name in enumerate(self._names)}
 
     def composed(self, pixels: Pixels, taken: Sequence[Taken]) -> bytes:
@@ -115,26 +117,24 @@ def _contents(path: Path) -> tuple[bytes, bytes]:
     if path.suffix == ".xml":
         if not (beside := companions(path)):
             raise UserError(f"{path} has its weights in {path.with_suffix('.bin').name}, which is missing beside it.")
-        _check_total(path, path.stat().st_size + beside[0].stat().st_size)
+        check_total(path, path.stat().st_size + beside[0].stat().st_size)
         return path.read_bytes(), beside[0].read_bytes()
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(path))
-        except zipfile.BadZipFile as error:
+        except DAMAGED as error:
             raise UserError(f"{path} is no archive: {error}.") from error
         members = archive.infolist()
-        _check_total(path, sum(member.file_size for member in members))
+        check_total(path, sum(member.file_size for member in members))
         found = [[member for member in members if member.filename.endswith(suffix)] for suffix in (".xml", ".bin")]
         if [len(each) for each in found] != [1, 1]:
             names = first([member.filename for member in members]) or "nothing"
             raise UserError(f"{path} holds {names}: expected one .xml and one .bin, as OpenVINO writes them.")
-        xml, weights = (archive.read(each[0]) for each in found)
+        try:
+            xml, weights = (archive.read(each[0]) for each in found)
+        except DAMAGED as error:
+            raise UserError(f"{path} is damaged: {error}.") from error
         return xml, weights
-
-
-def _check_total(path: Path, total: int) -> None:
-    if total > LARGEST:
-        raise UserError(f"{path} holds {readable(total)} with its weights; expected {readable(LARGEST)} at most.")
 
 
 def _before(ops: Any, chips: Any, pixels: Pixels, channels_first: bool) -> Any:

@@ -1,6 +1,7 @@
 """What is done to pixels before a network that others made: bands are standardised, and chips are resized.
 
 Both are straight lines, so that their order plays no part: `Resize` of networks of Keras does the same in between.
+Chips of several networks side by side are made smaller first, for each that takes them so by itself.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.networks.input_spec import Inputs
-from models.networks.layers import bicubic
+from models.networks.input_spec import Inputs, bicubic
 from models.recipes.recipe import Recipe
 
 
@@ -69,3 +69,33 @@ class Pixels:
         if (matrix := self.matrix) is not None:
             seen = matrix @ seen @ matrix.T
         return np.ascontiguousarray(seen, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """Chips made smaller as `Resize` of networks of Keras makes them, and decoding those that a network has alone.
+
+    Attributes:
+        chip_size: pixels along each side of a chip.
+        size: those of what it becomes.
+        whole: round to whole numbers in 0 to 255 after each side, as chips of 8 bits are.
+    """
+
+    chip_size: int
+    size: int
+    whole: bool
+
+    @property
+    def matrix(self) -> NDArray[np.float32] | None:
+        """The matrix (size, chip_size) that resizes each side, the width first; None where nothing is to be done."""
+        return None if self.chip_size == self.size else bicubic(self.chip_size, self.size)
+
+    def __call__(self, chips: NDArray[Any]) -> NDArray[Any]:
+        """Return chips (num_chips, size, size, num_bands)."""
+        if (matrix := self.matrix) is None:
+            return chips
+        wide = self._rounded(matrix @ chips.astype(np.float32))
+        return self._rounded(matrix @ wide.swapaxes(1, 2)).swapaxes(1, 2)
+
+    def _rounded(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.floor(pixels + np.float32(0.5)).clip(0, 255) if self.whole else pixels

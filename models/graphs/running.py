@@ -14,7 +14,8 @@ import io
 import platform
 import time
 import zipfile
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Protocol
@@ -24,8 +25,9 @@ from numpy.typing import NDArray
 
 from competition.cluster.threads import limit, threads_here
 from competition.common.errors import UserError
-from competition.common.files import versions_of
+from competition.common.files import digest_json, versions_of
 from competition.common.interrupts import check
+from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import short
@@ -53,13 +55,31 @@ class GraphRunner(Protocol):
         """Return the features (num_chips, num_features) of chips (num_chips, size, size, num_bands)."""
 
 
+def onnx_session(content: bytes, on: Sequence[Any] = ()) -> Any:
+    """Return a session of ONNX Runtime, which takes as many threads as it may and says nothing.
+
+    Args:
+        content: the ONNX file.
+        on: what it asks before the processor, as ONNX Runtime names its providers, with options or without.
+
+    Raises:
+        Exception: of any kind, if it does not take the network.
+    """
+    onnxruntime = importlib.import_module("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if threads := limit():
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(content, options, providers=[*on, "CPUExecutionProvider"])
+
+
 class OnnxRunner:
     """Runs an ONNX graph of one input and one output by ONNX Runtime.
 
     Args:
         content: the file. From memory, so that no other file can be named as the place of its weights.
         pixels: pixels of what the network within is given; default: those of a chip.
-        gpu: on CUDA.
+        on: see `onnx_session`.
 
     Attributes:
         chip_shape: (size, size, num_bands) of the chips.
@@ -70,19 +90,18 @@ class OnnxRunner:
         Exception: of any kind, if ONNX Runtime does not take the graph.
     """
 
-    def __init__(self, content: bytes, pixels: int | None = None, *, gpu: bool = False) -> None:
-        onnxruntime = importlib.import_module("onnxruntime")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        if threads := limit():
-            options.intra_op_num_threads = threads
-        providers = [CUDA] if gpu else []
-        self._session = onnxruntime.InferenceSession(content, options, providers=[*providers, "CPUExecutionProvider"])
+    def __init__(self, content: bytes, pixels: int | None = None, *, on: Sequence[Any] = ()) -> None:
+        self._session = onnx_session(content, on)
         (self._input,), (output,) = self._session.get_inputs(), self._session.get_outputs()
         self._batch = self._input.shape[0] if isinstance(self._input.shape[0], int) else None
         self.chip_shape, self.output_shape = tuple(self._input.shape[1:]), tuple(output.shape[1:])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._most = batch_size_for(round(pixels**0.5) if pixels else self.chip_shape[0])
+
+    @property
+    def is_on_cuda(self) -> bool:
+        """Whether it computes there: where a library of CUDA's is missing, ONNX Runtime takes the processor instead."""
+        return CUDA in self._session.get_providers()
 
     def __call__(self, chips: NDArray[Any]) -> NDArray[np.float32]:
         """Return the output for chips (num_chips, size, size, num_bands)."""
@@ -122,8 +141,8 @@ def fastest(
     """
     if not _takes_onnx(content):
         runner, how = _made(BY_OPENVINO, content, pixels), BY_OPENVINO
-    elif _has_cuda():
-        runner, how = OnnxRunner(content, pixels, gpu=True), f"{BY_ONNX} on CUDA"
+    elif _has_cuda() and (by_cuda := _on_cuda(content, sample, pixels, mixed=mixed)):
+        runner, how = by_cuda, f"{BY_ONNX} on CUDA"
     elif importlib.util.find_spec("openvino") is None:
         runner, how = _made(BY_ONNX, content, pixels), BY_ONNX
     else:
@@ -135,29 +154,59 @@ def fastest(
     return runner
 
 
+def _on_cuda(content: bytes, sample: NDArray[Any], pixels: int, *, mixed: bool) -> GraphRunner | None:
+    """Return what runs a graph on CUDA if it gives there what it gives on the processor; None if it does not.
+
+    By itself CUDA rounds what it multiplies to 10 bits (TF32), which few deep networks bear within the tolerance.
+    """
+    expected = _made(BY_ONNX, content, pixels)(sample)
+    for rounded in (1, 0):
+        with suppress(Exception):  # ONNX Runtime raises whatever it likes, such as where the GPU's memory is full
+            runner = OnnxRunner(content, pixels, on=[(CUDA, {"use_tf32": rounded})])
+            if not runner.is_on_cuda:
+                return None
+            if largest_difference(runner(sample), expected) <= tolerance(mixed):  # not so for NaN
+                return runner
+    return None
+
+
 def _tried(
     content: bytes, sample: NDArray[Any], pixels: int, cache: Path | None, *, mixed: bool
 ) -> tuple[GraphRunner, str]:
     """Return the faster of the two, by the trial that is kept of this machine or a new one."""
-    path = cache / "trials" / f"{short(hashlib.sha256(content).hexdigest())}.json" if cache else None
     mixed = mixed and has_bfloat16()
     asked = {**_machine(), "chips": list(sample.shape[1:]), "mixed": mixed}
-    by_onnx = _made(BY_ONNX, content, pixels)
+    of = digest_json({**asked, "graph": hashlib.sha256(content).hexdigest()})  # several machines may share the cache
+    path = cache / "trials" / f"{short(of)}.json" if cache else None
+    by_onnx, rates = _made(BY_ONNX, content, pixels), _kept_rates(path, asked)
+    if rates and _is_faster(rates):  # OpenVINO need not be made ready to be left alone
+        return by_onnx, _chosen(rates)
     expected = by_onnx(sample)
     by_openvino, reason = _agreeing(content, pixels, sample, expected, mixed=mixed)
     if by_openvino is None:
         return by_onnx, f"{BY_ONNX}: {reason}"
-    rates = _kept_rates(path, asked)
-    if rates is None:
-        with reporter.busy("trying what runs the network fastest"):
-            rates = {BY_ONNX: _rate(by_onnx, sample), BY_OPENVINO: _rate(by_openvino, sample)}
+    with ExitStack() as held:
         if path:
-            with suppress(OSError):
-                write_record(path, {"machine": asked, "rates": rates}, version=FORMAT)
-    chosen = BY_ONNX if rates[BY_ONNX] > CLEARLY * rates[BY_OPENVINO] else BY_OPENVINO
-    other = BY_OPENVINO if chosen == BY_ONNX else BY_ONNX
-    speeds = f"{rates[chosen]:,.3g} chips a second, {rates[other]:,.3g} by {other}; both give the same"
-    return (by_onnx if chosen == BY_ONNX else by_openvino), f"{chosen}: {speeds}"
+            with suppress(OSError):  # nothing can be noted there
+                held.enter_context(locked(lock_of(path)))  # processes that try at once are in each other's way
+        rates = _kept_rates(path, asked)
+        if rates is None:
+            with reporter.busy("trying what runs the network fastest"):
+                rates = {BY_ONNX: _rate(by_onnx, sample), BY_OPENVINO: _rate(by_openvino, sample)}
+            if path:
+                with suppress(OSError):
+                    write_record(path, {"machine": asked, "rates": rates}, version=FORMAT)
+    return (by_onnx if _is_faster(rates) else by_openvino), _chosen(rates)
+
+
+def _is_faster(rates: Mapping[str, float]) -> bool:
+    """Whether ONNX Runtime is clearly faster than OpenVINO."""
+    return rates[BY_ONNX] > CLEARLY * rates[BY_OPENVINO]
+
+
+def _chosen(rates: Mapping[str, float]) -> str:
+    one, other = (BY_ONNX, BY_OPENVINO) if _is_faster(rates) else (BY_OPENVINO, BY_ONNX)
+    return f"{one}: {rates[one]:,.3g} chips a second, {rates[other]:,.3g} by {other}; both give the same"
 
 
 def _agreeing(

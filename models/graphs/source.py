@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first, readable
+from models.graphs.running import onnx_session
 from models.recipes.foreign import companions, is_companion
 
 LARGEST = 2**31 - 2**24  # bytes of an ONNX file: its format takes 2 GB at most
@@ -49,16 +50,12 @@ class Source:
         Raises:
             UserError: if ONNX Runtime does not take it.
         """
-        onnx, onnxruntime = importlib.import_module("onnx"), importlib.import_module("onnxruntime")
+        onnx = importlib.import_module("onnx")
         given = (seen if self.channels_first else np.moveaxis(seen, 1, -1)).astype(
             onnx.helper.tensor_dtype_to_np_dtype(self.kind)
         )
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
         try:
-            session = onnxruntime.InferenceSession(
-                self.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
+            session = onnx_session(self.model.SerializeToString())
             names = [output.name for output in session.get_outputs()]
             step = self.batch or len(given)
             if len(given) % step:
@@ -79,6 +76,11 @@ def require_onnx(what: str) -> None:
         raise UserError(f"{what} needs {' and '.join(missing)}. Run 'pip install -e \".[onnx]\"'.")
 
 
+def opset_of(model: Any) -> int:
+    """Return the opset of ONNX' own operators in an `onnx.ModelProto`; 0 if it has none."""
+    return max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+
+
 def read_source(path: Path, num_bands: int, size: int) -> Source:
     """Return the network in an ONNX file; nothing of it is run.
 
@@ -93,12 +95,10 @@ def read_source(path: Path, num_bands: int, size: int) -> Source:
     """
     require_onnx(f"Reading {path.name}")
     onnx = importlib.import_module("onnx")
-    total = sum(each.stat().st_size for each in (path, *companions(path)))
-    if total > LARGEST:
-        raise UserError(f"{path} holds {readable(total)} with its weights; expected {readable(LARGEST)} at most.")
+    check_total(path, sum(each.stat().st_size for each in (path, *companions(path))))
     try:
         model = onnx.load_model(path, load_external_data=False)
-        opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+        opset = opset_of(model)
         if not model.graph.node or not model.graph.output or not opset:
             raise ValueError("it holds no graph")
     except Exception as error:  # protobuf raises whatever it likes
@@ -110,6 +110,16 @@ def read_source(path: Path, num_bands: int, size: int) -> Source:
         )
     _bring_weights(model, path)
     return _of_model(model, path.name, opset, num_bands, size)
+
+
+def check_total(path: Path, total: int) -> None:
+    """Refuse a file that holds more bytes with its weights than are read.
+
+    Raises:
+        UserError: with both numbers.
+    """
+    if total > LARGEST:
+        raise UserError(f"{path} holds {readable(total)} with its weights; expected {readable(LARGEST)} at most.")
 
 
 def _of_model(model: Any, name: str, opset: int, num_bands: int, size: int) -> Source:

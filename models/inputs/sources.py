@@ -5,18 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import scratch_folder
 from competition.common.interrupts import check
+from competition.common.progress import reporter
 from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import probe
 from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
 from models.backend.devices import batch_size_for
-from models.graphs.extractor import Extractor, KerasExtractor
+from models.graphs.extractor import Extractor, JointExtractor, KerasExtractor
 from models.graphs.made import made_graph
 from models.inputs.augment import Span
 from models.inputs.batches import Chips
@@ -28,7 +32,7 @@ from models.recipes.recipe import Recipe
 
 # Given a recipe, a split and the digest of its chips, returns what makes their features.
 Elsewhere = Callable[[Recipe, str, str], Maker]
-SAMPLED = 8  # chips on which a graph is held against what it was made of
+SAMPLED = 8  # chips, spread evenly, on which a graph is held against what it was made of: the first may be alike
 MOMENTS_OF = 2000  # chips at most, spread evenly, whose mean and deviation are the training chips' own
 LARGER = 4  # times as large as the largest part takes them are chips of which parts of several sizes make their own
 
@@ -103,9 +107,22 @@ class Sources:
 
     def chips(self, split: str) -> Chips:
         """Return the chips of a split as a source of batches."""
-        cache, size = self.cache(split), batch_size_for(self.recipe.input_size)
+        return self._as_source(self.cache(split))
+
+    def _as_source(self, cache: ChipCache) -> Chips:
         span = Span.of(cache.dtype, self._of_files.low, self._of_files.high)
-        return Chips(cache, columns_of(self.recipe, self.images), size, span)
+        return Chips(cache, columns_of(self.recipe, self.images), batch_size_for(self.recipe.input_size), span)
+
+    def sample(self, many: int) -> NDArray[Any]:
+        """Return some labelled chips, spread evenly and decoded for this alone: to see whether a network takes them."""
+        every, size = self.names("train"), self._of_files.size
+        rows = np.unique(np.linspace(0, len(every) - 1, many).astype(int))
+        names, files = ([each[row] for row in rows] for each in (every, self._files("train")))
+        with scratch_folder() as folder, reporter.silent():
+            cache = open_cache(folder, "train", names, files, self.images, size, skip_broken=True)
+            chips = np.array(self._as_source(cache).read(np.arange(len(cache))))
+            del cache  # Windows does not remove files that are mapped
+        return chips
 
     @functools.cached_property
     def parts(self) -> list[Sources]:
@@ -130,11 +147,12 @@ class Sources:
         return self._extractor_of(self.recipe)
 
     def _extractor_of(self, recipe: Recipe) -> Extractor:
+        if self.parts and recipe.of_graph:
+            sizes = [part.inputs.size for part in self.parts]
+            return JointExtractor([part.extractor for part in self.parts], sizes, self.inputs)
         key = extractor_key(recipe, self.inputs)
         if recipe.of_graph:
-            chips = self.chips("train")
-            sample = chips.read(np.arange(min(SAMPLED, len(chips.cache))))
-            return made_graph(recipe, self.inputs, key, self.workspace.cache, sample)
+            return made_graph(recipe, self.inputs, key, self.workspace.cache, self.sample(SAMPLED))
         return KerasExtractor(lambda: build_extractor(recipe, self.inputs), kept_extractor(self.workspace.cache, key))
 
     def bank(self, split: str, views: Sequence[str], recipe: Recipe | None = None) -> FeatureBank:
@@ -174,7 +192,7 @@ def moments(chips: Chips, inputs: Inputs) -> tuple[tuple[float, ...], tuple[floa
         UserError: if a band has one value everywhere.
     """
     count = len(chips.cache)
-    positions = np.unique(np.linspace(0, count - 1, min(count, MOMENTS_OF)).astype(np.int64))
+    positions = _spread(MOMENTS_OF, count)
     low = np.array(inputs.low)
     span = np.array(inputs.high) - low
     sums = np.zeros((2, len(low)))
@@ -187,3 +205,8 @@ def moments(chips: Chips, inputs: Inputs) -> tuple[tuple[float, ...], tuple[floa
     if not (deviation > 1e-6).all():
         raise UserError("A band of the training chips has one value everywhere: it has no deviation of its own.")
     return tuple(mean.round(6).tolist()), tuple(deviation.round(6).tolist())
+
+
+def _spread(most: int, count: int) -> NDArray[np.int64]:
+    """Return the positions of some among `count` chips, spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

@@ -19,6 +19,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from models.backend.downloads import bounded
 from models.backend.load import load_hdf5
 from models.recipes.recipe import Recipe
 
@@ -141,16 +142,19 @@ def _three_bands(builder: Builder, recipe: Recipe, pretrained: bool) -> keras.Mo
     path = recipe.weights_path() if pretrained and recipe.weights not in ("imagenet", "none") else None
     named = "imagenet" if pretrained and recipe.weights == "imagenet" else None
     try:
-        network = _build(builder, named, (recipe.input_size, recipe.input_size, 3))
+        with bounded():
+            network = _build(builder, named, (recipe.input_size, recipe.input_size, 3))
     except Exception as error:  # Keras raises bare Exceptions for failed downloads
         text = " ".join(str(error).split())
+        lost = f"Cannot download the ImageNet weights of {recipe.backbone}"
         if url := re.search(r"URL fetch failure on (\S+)", text):
-            name = url.group(1).rstrip(":").rsplit("/", 1)[-1]
             folder = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
             raise UserError(
-                f"Cannot download the ImageNet weights of {recipe.backbone}: no network. "
-                f"Put {name} into {folder}, or give --weights with its path."
+                f"{lost}: no network. Bring {url.group(1).rstrip(':')} from where there is one, and put it into "
+                f"{folder}, or give --weights with its path."
             ) from error
+        if isinstance(error, TimeoutError):
+            raise UserError(f"{lost}: the network fell silent. Run the same command again.") from error
         raise UserError(f"Cannot build {recipe.backbone} at {recipe.input_size} px: {text[:300]}") from error
     if path:
         _load_file(network, path, recipe.backbone)

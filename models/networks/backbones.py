@@ -11,7 +11,7 @@ from keras import layers
 
 from competition.common.errors import UserError, unknown_name
 from models.foreign.backbone import TimmBackbone, shapes_of
-from models.foreign.modules import check_timm, moments_of, prefix_of
+from models.foreign.modules import check_timm, layout_of, moments_of
 from models.foreign.outputs import taken_of
 from models.foreign.weights import timm_module
 from models.networks.applications import application, applications
@@ -51,13 +51,9 @@ def build_extractor(recipe: Recipe, inputs: Inputs, *, pretrained: bool = True) 
         # their maps; no two may be of one name.
         prefix, own, seen = f"part{number}_", replace(inputs, size=min(inputs.size, part.input_size)), chips
         if own.size != inputs.size:  # here they become the chips that the part has by itself
-            seen = Resize(own.size, _of_8_bits(inputs), dtype="float32", name=f"{prefix}chips")(chips)
+            seen = Resize(own.size, inputs.of_8_bits, dtype="float32", name=f"{prefix}chips")(chips)
         beside.append(_features(seen, part, own, pretrained, prefix))
     return keras.Model(chips, layers.Concatenate(name="features", dtype="float32")(beside), name="extractor")
-
-
-def _of_8_bits(inputs: Inputs) -> bool:
-    return {*inputs.low} == {0.0} and {*inputs.high} == {255.0}
 
 
 def _features(chips: Any, recipe: Recipe, inputs: Inputs, pretrained: bool, prefix: str = "") -> Any:
@@ -90,7 +86,7 @@ def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> A
     scaled = layers.Rescaling(scales, offsets, dtype="float32", name="preprocess")(hidden)
     chip = (len(bands), recipe.input_size, recipe.input_size)
     shapes = shapes_of(module, chip)
-    taken = taken_of(recipe, shapes, recipe.backbone, prefix=prefix_of(module))
+    taken = taken_of(recipe, shapes, recipe.backbone, layout_of(module))
     names = tuple(dict.fromkeys(each.name for each in taken))
     backbone = TimmBackbone(module, chip, shapes, names, name="backbone")
     made = dict(zip(backbone.names, _as_list(backbone(scaled)), strict=True))
@@ -101,11 +97,14 @@ def _of_timm(hidden: Any, recipe: Recipe, inputs: Inputs, pretrained: bool) -> A
 def check_backbone(recipe: Recipe) -> None:
     """Refuse a backbone that is unknown, or one of our own with weights to begin with or too small an input.
 
+    Those that are run as graphs are looked at where these are made.
+
     Raises:
         UserError: with the flag that mends it.
     """
     for part in recipe.of_parts:
-        _check_one(part)
+        if not part.of_graph:
+            _check_one(part)
 
 
 def _check_one(recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""What a network is given: size, bands, and the range of their values."""
+"""What a network is given: size, bands, the range of their values, and how chips come to another size."""
 
 from __future__ import annotations
 
@@ -51,6 +51,11 @@ class Inputs:
         bands = "".join(names) if all(len(band) == 1 for band in names) else names
         return cls(size, bands, tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
 
+    @property
+    def of_8_bits(self) -> bool:
+        """Whether the chips' values are whole numbers from 0 to 255."""
+        return {*self.low} == {0.0} and {*self.high} == {255.0}
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Inputs:
         """Return the inputs that `as_dict` has given, also where they have been JSON since."""
@@ -91,6 +96,21 @@ def as_network_input(chips: NDArray[Any], columns: tuple[int, ...]) -> NDArray[A
     if columns != tuple(range(chips.shape[-1])):
         chips = chips[..., columns]
     return chips if chips.dtype == np.uint8 else chips.astype(np.float32)
+
+
+def bicubic(size: int, new_size: int) -> NDArray[np.float32]:
+    """Return the matrix (new_size, size) that resizes a row of pixels (Keys 1981, a = -1/2, as in Pillow).
+
+    Made smaller, each pixel is the mean of all those it covers, so that nothing is skipped.
+    """
+    scale = size / new_size
+    width = max(scale, 1.0)
+    centres = (np.arange(new_size) + 0.5) * scale
+    distance = np.abs((np.arange(size) + 0.5 - centres[:, None]) / width)
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _range_of(band: str, recipe: Recipe, images: ImageSet, dtype: np.dtype[Any]) -> tuple[float, float]:

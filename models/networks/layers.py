@@ -11,6 +11,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
+from models.networks.input_spec import bicubic
 
 
 @keras.saving.register_keras_serializable(package="planet")
@@ -51,21 +52,6 @@ class Resize(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what the layer is rebuilt from."""
         return {**super().get_config(), "size": self.size, "whole": self.whole}
-
-
-def bicubic(size: int, new_size: int) -> NDArray[np.float32]:
-    """Return the matrix (new_size, size) that resizes a row of pixels (Keys 1981, a = -1/2, as in Pillow).
-
-    Made smaller, each pixel is the mean of all those it covers, so that nothing is skipped.
-    """
-    scale = size / new_size
-    width = max(scale, 1.0)
-    centres = (np.arange(new_size) + 0.5) * scale
-    distance = np.abs((np.arange(size) + 0.5 - centres[:, None]) / width)
-    near = (1.5 * distance - 2.5) * distance**2 + 1
-    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 # An index is (first - second) / (first + second).

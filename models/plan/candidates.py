@@ -1,9 +1,12 @@
-"""The recipes that a run chooses from: those whose weights are at hand, or else those that learn from scratch."""
+"""The recipes that a run chooses from: those whose weights are at hand, or else those that learn from scratch.
+
+Networks of others are among them where they are named, by `--models` or in the user's own recipe file.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,10 @@ from typing import Any
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
 from models.plan.weights import can_download, described, downloaded, keras_folder, weights_in
+from models.recipes.foreign import SAFE, companions
 from models.recipes.named import load_recipes, resolve
 from models.recipes.recipe import Recipe
+from models.recipes.values import FILE, TIMM
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Settings:
     """What a run is told by flags; one name goes with one set of them.
 
     Attributes:
-        weights: folder with weights files; None: what Keras has downloaded, or can.
+        weights: folder with weights files; None: what Keras or timm has downloaded, or can.
         models: recipes to choose from; none: all whose weights are at hand.
         recipes: the user's own recipe file.
         images: rendering of the chips; None: as the recipes say.
@@ -75,6 +80,13 @@ class Candidate:
         """Whether every layer learns, from no weights."""
         return self.recipe.weights == "none"
 
+    def sizes(self, fitting: Sequence[int]) -> Sequence[int]:
+        """Return the input sizes at which it is weighed, of those that suit the chips.
+
+        A network of others has the one of its recipe: most know no other, and each is a graph of its own.
+        """
+        return (self.recipe.input_size,) if self.recipe.of_graph else fitting
+
 
 def candidates_of(settings: Settings, known: Sequence[str], *, mixed: bool = False) -> list[Candidate]:
     """Return the recipes to choose from; what is left out, and why, is said in one line each.
@@ -96,7 +108,7 @@ def candidates_of(settings: Settings, known: Sequence[str], *, mixed: bool = Fal
             f"--models: '{name}' is neither a single frozen backbone whose features are made once nor a network from "
             f"scratch. Known: {', '.join(other for other in named if _is_frozen(named[other]))}."
         )
-    frozen = [name for name in settings.models or _one_a_backbone(named) if _is_frozen(named[name])]
+    frozen = [name for name in settings.models or _proposed(named, settings) if _is_frozen(named[name])]
     found = _with_weights({name: named[name] for name in frozen}, settings, known)
     if mixed:  # unless the recipe says otherwise
         found = {
@@ -120,64 +132,81 @@ def candidates_of(settings: Settings, known: Sequence[str], *, mixed: bool = Fal
 def _weight(recipe: Recipe, known: Sequence[str]) -> float:
     """Return the bytes of a recipe's weights, as far as they are known: small networks are the quick ones."""
     path = downloaded(known).get(recipe.backbone) if recipe.weights == "imagenet" else Path(recipe.weights).expanduser()
-    return path.stat().st_size if path is not None and path.is_file() else 0.0 if recipe.weights == "none" else math.inf
+    if path is None or not path.is_file():
+        return 0.0 if recipe.weights == "none" else math.inf
+    return float(sum(each.stat().st_size for each in (path, *companions(path))))
 
 
 def _is_frozen(recipe: Recipe) -> bool:
     whole = not recipe.parts and recipe.members == 1 and not recipe.only_labels
-    return recipe.on_bank and whole and not recipe.of_graph
+    return recipe.on_bank and whole
 
 
 def _is_scratch(recipe: Recipe) -> bool:
     return recipe.train == "full" and recipe.weights == "none" and not recipe.progressive and not recipe.only_labels
 
 
-def _one_a_backbone(named: dict[str, Recipe]) -> list[str]:
-    """Return the recipe of each backbone that pools the most resolutions; of several, the last, which is the user's."""
-    best: dict[str, str] = {}
+def _proposed(named: dict[str, Recipe], settings: Settings) -> list[str]:
+    """Return the recipe of each backbone that pools the most resolutions; of several, the last, which is the user's.
+
+    Networks of others that ship as recipes are large downloads under licences of their own, and have to be named.
+    """
+    shipped, best = load_recipes(), dict[str, str]()
+    own = {name for name, values in load_recipes(settings.recipes).items() if values != shipped.get(name)}
     for name, recipe in named.items():
-        if _is_frozen(recipe) and recipe.levels >= (
-            named[best[recipe.backbone]].levels if recipe.backbone in best else 0
-        ):
-            best[recipe.backbone] = name
+        backbone = f"{FILE} {recipe.weights}" if recipe.backbone == FILE else recipe.backbone
+        levels = named[best[backbone]].levels if backbone in best else 0
+        if _is_frozen(recipe) and recipe.levels >= levels and (name in own or not recipe.of_graph):
+            best[backbone] = name
     return list(best.values())
 
 
 def _with_weights(recipes: dict[str, Recipe], settings: Settings, known: Sequence[str]) -> dict[str, Recipe]:
     """Return the recipes whose weights are at hand, with these."""
-    if settings.weights is not None:
-        files = weights_in(settings.weights.expanduser(), known)
-        if recipes and not {recipe.backbone for recipe in recipes.values()} & files.keys():
-            raise described(settings.weights, dict.fromkeys(recipe.backbone for recipe in recipes.values()))
-    else:
-        files = downloaded(known)
-    found = {}
+    folder = settings.weights and settings.weights.expanduser()
+    files, found = weights_in(folder, known) if folder else downloaded(known), dict[str, Recipe]()
     for name, recipe in recipes.items():
-        if recipe.weights != "imagenet":  # its own
-            if Path(recipe.weights).expanduser().is_file():
-                found[name] = recipe
-            else:
-                reporter.say(f"{name} is left out: there is no {recipe.weights}.")
-        elif settings.weights is not None:
-            if recipe.backbone in files:
-                path = files[recipe.backbone].resolve()
-                found[name] = resolve(name, {**settings.overrides, "weights": str(path)}, settings.recipes)
-            else:
-                reporter.say(f"{recipe.backbone} is left out: no weights of it in {settings.weights}.")
-        elif recipe.backbone in files or can_download():
+        path = _file_of(recipe, folder, files) if folder or recipe.weights != "imagenet" else None
+        if path and path.is_file():
+            weights = recipe.weights if path == Path(recipe.weights).expanduser() else str(path.resolve())
+            found[name] = resolve(name, {**settings.overrides, "weights": weights}, settings.recipes)
+        elif recipe.weights != "imagenet":
+            reporter.say(f"{name} is left out: there is no {recipe.weights}{f' in {folder} either' if folder else ''}.")
+        elif folder:
+            lacks = f"no {path.name}" if path else "no weights of it"
+            reporter.say(f"{recipe.backbone} is left out: {lacks} in {settings.weights}.")
+        elif recipe.of_graph or recipe.backbone in files or can_download():  # timm knows by itself what it has
             found[name] = recipe
         else:
             where = f"no weights of it in {keras_folder()}, and no network to download them"
             reporter.say(f"{recipe.backbone} is left out: {where}. --weights FOLDER says where others are.")
+    if folder and recipes and not found:
+        raise described(folder, dict.fromkeys(recipe.backbone for recipe in recipes.values()))
     return found
+
+
+def _file_of(recipe: Recipe, folder: Path | None, files: Mapping[str, Path]) -> Path | None:
+    """Return the file of a recipe's weights: its own, also where it lies in the folder, or one of the backbone there.
+
+    Args:
+        recipe: the recipe.
+        folder: that may have it; None: no other than where the recipe says.
+        files: of the folder, by backbones of keras.applications.
+    """
+    if recipe.weights != "imagenet":
+        own = Path(recipe.weights).expanduser()
+        return own if own.is_file() or folder is None else folder / own.name
+    if recipe.of_graph and folder:
+        return folder / f"{recipe.backbone.removeprefix(TIMM)}{SAFE}"
+    return files.get(recipe.backbone)
 
 
 def _labelled(recipes: dict[str, Recipe]) -> list[Candidate]:
     """Return the recipes as candidates, called by their backbones where these tell them apart."""
     backbones = [recipe.backbone for recipe in recipes.values()]
-    return [
-        Candidate(
-            name, (recipe.backbone if backbones.count(recipe.backbone) == 1 else name).lower().replace("_", "-"), recipe
-        )
-        for name, recipe in recipes.items()
-    ]
+
+    def label(name: str, recipe: Recipe) -> str:
+        is_one = backbones.count(recipe.backbone) == 1 and not recipe.of_graph
+        return (recipe.backbone if is_one else name).lower().replace("_", "-")
+
+    return [Candidate(name, label(name, recipe), recipe) for name, recipe in recipes.items()]

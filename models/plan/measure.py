@@ -15,19 +15,13 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.files import scratch_folder
 from competition.common.progress import reporter
-from competition.data.chip_cache import ChipCache, open_cache
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
-from models.backend.devices import batch_size_for
-from models.inputs.augment import Span
-from models.inputs.batches import Chips
 from models.inputs.sources import Sources
 from models.networks.build import build_network, compile_network
-from models.networks.input_spec import columns_of
 from models.plan.candidates import Candidate
 from models.plan.speeds import Speeds
 
@@ -52,7 +46,7 @@ class Meter:
 
         Args:
             candidates: the first come first, so that a short time has something of them.
-            sizes: input sizes to plan with, in ascending order.
+            sizes: input sizes to plan with, in ascending order; networks of others have one of their own.
             seconds: for it; what was begun is finished, and one candidate is measured in any case.
 
         Raises:
@@ -65,7 +59,8 @@ class Meter:
         for later, candidate in itertools.product(passes, candidates):
             known = self.speeds.known(candidate.source)
             if bool(known) == later and (time.monotonic() < ends or not self.speeds.chips):
-                left = [size for size in sizes[len(sizes) // 2 * later :] if size not in known]
+                fitting = candidate.sizes(sizes)
+                left = [size for size in fitting[len(fitting) // 2 * later :] if size not in known]
                 try:
                     self._first_of(candidate, left)
                 except UserError as raised:
@@ -130,23 +125,11 @@ class Meter:
     def _sample(self, candidate: Candidate) -> tuple[NDArray[Any], Sources]:
         """Return some labelled chips as a recipe takes them, decoded for this."""
         sources = Sources(self.workspace, candidate.recipe)
-        names, inputs = sources.names("train"), sources.inputs
-        rows = np.unique(np.linspace(0, len(names) - 1, SAMPLE).astype(int))
-        files = self.workspace.layout.locate(sources.images, "train", [names[row] for row in rows])
-        some, images = [names[row] for row in rows], sources.images
-        with scratch_folder() as folder, reporter.silent():
-            cache = open_cache(folder, "train", some, files, images, inputs.size, skip_broken=True)
-            chips = self._read(cache, sources, candidate)
-            del cache
-        if str(inputs.size) not in self.speeds.decode:
-            self.speeds.decode[str(inputs.size)] = _seconds_to_decode(files, images, inputs.size)
+        chips = sources.sample(SAMPLE)
+        if str(size := chips.shape[1]) not in self.speeds.decode:
+            files = self.workspace.layout.locate(sources.images, "train", sources.names("train")[:SAMPLE])
+            self.speeds.decode[str(size)] = _seconds_to_decode(files, sources.images, size)
         return chips, sources
-
-    @staticmethod
-    def _read(cache: ChipCache, sources: Sources, candidate: Candidate) -> NDArray[Any]:
-        span = Span.of(cache.dtype, sources.inputs.low, sources.inputs.high)
-        columns, at_once = columns_of(candidate.recipe, sources.images), batch_size_for(candidate.recipe.input_size)
-        return np.array(Chips(cache, columns, at_once, span).read(np.arange(len(cache))))
 
 
 def _seconds_to_decode(files: Sequence[ChipFile], images: ImageSet, size: int) -> float:

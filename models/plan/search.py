@@ -191,7 +191,7 @@ class Search:
     def _banks(self, candidate: Candidate) -> Iterator[Bank]:
         backbone, chip_size = candidate.recipe.backbone, self.costs.facts.chip_size
         known = self.costs.speeds.known(candidate.source)
-        for size in (size for size in sizes_for(chip_size) if known and size >= known[0]):
+        for size in (size for size in candidate.sizes(sizes_for(chip_size)) if known and size >= known[0]):
             lost = short_of_size(size, chip_size)
             for views in VIEWS:
                 if not candidate.from_scratch:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from competition.common.errors import UserError
 from competition.common.text import first
+from models.backend.downloads import PATIENCE, bounded
 
 SUFFIXES = (".h5", ".hdf5")
-SOURCE, PATIENCE = "https://storage.googleapis.com", 4.0  # where Keras has weights from; seconds to wait for an answer
+SOURCE = "https://storage.googleapis.com"  # where Keras has weights from
 
 
 def keras_folder() -> Path:
@@ -76,7 +77,7 @@ def can_download() -> bool:
     """Return whether there is a network over which Keras has its weights; it is known within some seconds."""
     request = urllib.request.Request(SOURCE, method="HEAD")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE):
+        with bounded(), urllib.request.urlopen(request, timeout=PATIENCE):
             return True
     except urllib.error.HTTPError:  # it is there, and has no page of its own
         return True

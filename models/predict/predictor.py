@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.files import digest_json
 from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.index.chip_index import Ids
@@ -22,12 +23,36 @@ from models.predict.predictions import Predictions, predict_files
 from models.predict.scorer import Scorer
 from models.recipes.recipe import Recipe
 
+if TYPE_CHECKING:
+    from competition.scenes.values import ChipValues
+
+
+@dataclass(frozen=True)
+class LearntFrom:
+    """The chips that a model has learnt from, as far as what is cut from scenes must be like them.
+
+    Attributes:
+        pixels: along the longer side of their files; None where nobody knows.
+        values: of their bands, as the networks take them.
+    """
+
+    pixels: int | None
+    values: ChipValues
+
+    @classmethod
+    def known_by(cls, inputs: Inputs, dtype: str) -> LearntFrom:
+        """Return what is known where the chips are gone: what stands for 0 and for 255."""
+        from competition.scenes.values import ChipValues
+
+        return cls(None, ChipValues.of_range(dtype, tuple(inputs.bands), inputs.low, inputs.high))
+
 
 @dataclass(frozen=True)
 class Predictor:
     """What scores chips.
 
     Attributes:
+        model: its name.
         said: what it is, as "5 folds of 'resnet50', 8 views".
         key: everything that its scores depend on besides the chips, of values that JSON knows.
         task: the labels that it scores.
@@ -38,9 +63,11 @@ class Predictor:
         dtype: data type of the chips' files.
         views: that its scores are averaged over.
         scorer: makes what computes, given some chips as the networks take them.
+        learnt_from: looks what the chips were that it has learnt from.
         cuts: float array (num_labels,) that came with it; None where they are kept in its workspace.
     """
 
+    model: str
     said: str
     key: Mapping[str, Any]
     task: Task
@@ -51,7 +78,13 @@ class Predictor:
     dtype: str
     views: Sequence[str]
     scorer: Callable[[NDArray[Any]], Scorer]
+    learnt_from: Callable[[], LearntFrom]
     cuts: NDArray[np.float64] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Digest of `key`."""
+        return digest_json(dict(self.key))
 
     def chips_in(self, where: Where) -> Iterator[tuple[str, Paths]]:
         """Yield the chips in a folder or a place by id, sorted, see `chips_in`."""
@@ -78,6 +111,12 @@ class Predictor:
         if competition.metric.judges == SCORES:
             line += f". {competition.metric.title} judges scores, for which no cut is right: this one is a mere half"
         return f"{line}."
+
+
+def under(predictor: Predictor, views: Sequence[str]) -> Predictor:
+    """Return a predictor whose scores are averaged over other views."""
+    said = f"{predictor.said.rpartition(', ')[0]}, {counted(len(views), 'view')}"
+    return replace(predictor, views=views, said=said)
 
 
 def predict_chips(predictor: Predictor, images: str | Path, *, skip_broken: bool = False) -> Predictions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from folds.provenance import MARKER, Provenance
 from folds.score_store import ScoreStore
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, read_job
+from models.runs.folders import read_job
 from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from models.graphs.extractor import Extractor
     from models.networks.input_spec import Inputs
     from models.predict.predictions import Predictions
-    from models.predict.predictor import Predictor
+    from models.predict.predictor import LearntFrom, Predictor
     from models.predict.scorer import Scorer
 
 
@@ -87,11 +88,23 @@ class Trained:
         if self.recipe.train != "head":
             return None
         folder, recipe = next(iter(self.folders.values())).parent, replace(self.recipe, precision="float32")
-        kept = None if recipe.of_graph else self._kept_in(cache)
-        return extractor_in(folder, recipe, self.inputs, cache, kept)
+        return extractor_in(folder, recipe, self.inputs, cache, partial(self._kept_in, cache))
 
-    def _kept_in(self, cache: Path) -> Kept | None:
-        """Return where the conversion of its frozen backbone, a network of Keras, is kept; None if nowhere.
+    def learnt_from(self, workspace: Workspace) -> LearntFrom:
+        """Return what the chips were that it has learnt from; of those that are gone, no more than its inputs say."""
+        from competition.data.chips import probe
+        from competition.scenes.values import ChipValues
+        from models.predict.predictor import LearntFrom
+
+        images = workspace.competition.image_set(self.recipe.images)
+        with suppress(UserError):
+            files = list(workspace.layout.files(images, "train").values())
+            values = ChipValues.of_chips(files, images, tuple(self.inputs.bands))
+            return LearntFrom(probe(files, images).size, values)
+        return LearntFrom.known_by(self.inputs, self.dtype)
+
+    def _kept_in(self, cache: Path, recipe: Recipe, inputs: Inputs, path: Path) -> Kept | None:
+        """Return where the conversion of a network of Keras that it has in a file is kept; None if nowhere.
 
         It is that of the feature bank, where the weights are those that it was trained with still.
         """
@@ -100,11 +113,10 @@ class Trained:
         with suppress(UserError):  # no weights file, for one
             same_keras = self.provenance.versions.get("keras") == version("keras")
             if self.recipe.digest() == self.provenance.recipe_digest and same_keras:
-                return kept_extractor(cache, extractor_key(self.recipe, self.inputs))
-        path = next(iter(self.folders.values())).parent / EXTRACTOR
+                return kept_extractor(cache, extractor_key(recipe, inputs))
         if not path.is_file():
             return None
-        return kept_extractor(cache, extractor_key(self.recipe, self.inputs, digest_file(path)))
+        return kept_extractor(cache, extractor_key(recipe, inputs, digest_file(path)))
 
 
 def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predictor:
@@ -123,6 +135,7 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
         return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.extractor(workspace.cache))
 
     return Predictor(
+        model=model,
         said=f"{counted(len(folders), 'fold')} of '{model}', {views}",
         key={"model": model, "folds": {str(k): digest_file(path / MARKER) for k, path in trained.folders.items()}},
         task=trained.task,
@@ -133,6 +146,7 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
         dtype=trained.dtype,
         views=recipe.test_views,
         scorer=scorer,
+        learnt_from=lambda: trained.learnt_from(workspace),
     )
 
 

@@ -61,8 +61,8 @@ def check_foreign(values: Values) -> None:
 def _check_file(values: Values) -> None:
     if values.weights in ("imagenet", "none"):
         raise UserError(
-            f"backbone file is the network in --weights: expected the path of an .onnx, .xml or .zip file, received "
-            f"{values.weights}."
+            f"backbone file is the network in --weights: expected the path of an .onnx, .xml, .zip, .pt or .pt2 "
+            f"file, received {values.weights}."
         )
     if values.train != "head":
         raise UserError(

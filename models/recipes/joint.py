@@ -87,11 +87,6 @@ def _part(name: str, source: str, known: Mapping[str, Any], recipe: Callable[[st
             f"'{name}' in the backbone of {source} learns its backbone (train {part.train}), so that its features are "
             "not made once. Name a recipe with train head."
         )
-    if part.of_graph:
-        raise UserError(
-            f"'{name}' in the backbone of {source} is a network that others made, which stands beside no other. Train "
-            "a head on it alone, and blend."
-        )
     return asdict(Part(**{value: getattr(part, value) for value in BY_PARTS}))
 
 

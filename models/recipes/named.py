@@ -11,7 +11,8 @@ from typing import Any
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import read_toml
 from competition.terminal.command_line import shown
-from models.recipes.joint import over, with_parts
+from competition.terminal.tables import table
+from models.recipes.joint import BROUGHT, over, with_parts
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS
 
@@ -66,16 +67,21 @@ def resolve(name: str, overrides: Mapping[str, Any], extra: Path | None = None) 
 
 
 def listing(extra: Path | None = None) -> str:
-    """Return one line per recipe: the values in which it differs from the defaults."""
+    """Return a table of the recipes: the values in which each differs from the one it starts from, or the defaults."""
+    paths = (BUILT_IN, extra) if extra else (BUILT_IN,)
+    bases = {name: str(values["base"]) for path in paths for name, values in _read(path).items() if "base" in values}
     defaults, of = {field.name: field.default for field in dataclasses.fields(Recipe)}, licences(extra)
+    known = {name: resolve(name, {}, extra).to_dict() for name in load_recipes(extra)}
 
-    def line(name: str) -> str:
-        values = resolve(name, {}, extra).to_dict()
-        own = {key: values[key] for key in FLAGS if values[key] != defaults[key]}
+    def row(name: str, values: dict[str, Any]) -> tuple[str, str]:
+        before = known.get(bases.get(name, ""), defaults)
+        brought = BROUGHT if values["parts"] else ()
+        own = {key: values[key] for key in FLAGS if key not in brought and values[key] != before[key]}
         own |= {"licence": of[name]} if name in of else {}
-        return f"{name:<20} " + "  ".join(f"{key}={shown(value)}" for key, value in own.items())
+        starts = [f"as {bases[name]}:"] if name in bases else []
+        return name, "  ".join([*starts, *(f"{key}={shown(value)}" for key, value in own.items())])
 
-    return "\n".join(line(name) for name in load_recipes(extra))
+    return table(["recipe", "what it sets"], [row(*each) for each in known.items()], "ll")
 
 
 def recipe_from(values: Mapping[str, Any], source: str, extra: Path | None = None) -> Recipe:

@@ -108,10 +108,11 @@ class Recipe(Values):
                 "imagenet, or a path that exists."
             )
         contents = [part.weights if part.weights in KEPT else part.weights_digest() for part in self.of_parts]
-        values = {name: value for name, value in self.to_dict().items() if value != LATER.get(name)}
+        values = _without_later(self.to_dict())
         values["weights"] = ",".join(contents)
         if self.parts:
-            values["parts"] = [{**vars(part), "weights": of} for part, of in zip(self.parts, contents, strict=True)]
+            parts = map(_without_later, map(vars, self.parts))
+            values["parts"] = [{**part, "weights": of} for part, of in zip(parts, contents, strict=True)]
         return digest_json(values)
 
     def weights_path(self) -> Path:
@@ -140,6 +141,10 @@ class Recipe(Values):
         parts = tuple(dataclasses.replace(part, weights=Path(part.weights).name) for part in self.parts)
         named = ",".join(part.weights for part in parts) if parts else Path(self.weights).name
         return dataclasses.replace(self, weights=named, parts=parts)
+
+
+def _without_later(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value != LATER.get(name)}
 
 
 def softmax_groups(recipe: Recipe, task: Task) -> Columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from competition.flags import band_names
 from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
@@ -20,13 +21,17 @@ class Part:
     """What the features of one part of a joint recipe depend on, besides the chips and their bands.
 
     Attributes:
-        backbone: a network of keras.applications.
-        weights: imagenet, or the path of a .weights.h5 file.
+        backbone: a network of keras.applications, or one that others made.
+        weights: imagenet, or the path of a file.
         input_size: pixels along each side of what the backbone is given.
         levels: resolutions of the backbone that are pooled side by side.
         pooling: how they are pooled.
         indices: indices of the bands added as further bands.
         new_bands: what the filters of bands other than R, G and B start from.
+        mean: of each band, that a network of others takes off.
+        deviation: of each band, that it divides by.
+        outputs: what is taken of it.
+        prefix_tokens: its tokens before those of the patches.
     """
 
     backbone: str
@@ -36,6 +41,10 @@ class Part:
     pooling: tuple[Literal["avg", "max", "flatten"], ...]
     indices: tuple[Literal["ndvi", "ndwi"], ...]
     new_bands: Literal["mean", "zero"]
+    mean: tuple[float, ...] | Literal["own"] = ()
+    deviation: tuple[float, ...] | Literal["own"] = ()
+    outputs: tuple[str, ...] = ()
+    prefix_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,8 @@ class Values:
         }
     )
     weights: str = _value(
-        "imagenet, none, or the path of a file: .weights.h5, of timm .safetensors, of file .onnx, .xml or .zip; of "
-        "several recipes one for each, joined by commas",
+        "imagenet, none, or the path of a file: .weights.h5, of timm .safetensors, of file .onnx, .xml, .zip, .pt or "
+        ".pt2; of several recipes one for each, joined by commas",
         "imagenet",
     )
     train: Literal["head", "finetune", "full"] = _value(
@@ -147,13 +156,14 @@ class Values:
 
     @property
     def band_names(self) -> tuple[str, ...]:
-        """The bands one by one: with a comma anywhere they are names, otherwise letters."""
-        return tuple(filter(None, map(str.strip, self.bands.split(",") if "," in self.bands else self.bands)))
+        """The bands one by one."""
+        return band_names(self.bands)
 
     @property
     def of_graph(self) -> bool:
-        """Whether the backbone is run as a graph that others made: a file's, or a frozen one of timm."""
-        return self.backbone == FILE or (self.backbone.startswith(TIMM) and self.train == "head")
+        """Whether the backbone, or one of several, is run as a graph that others made: a file's, or timm's, frozen."""
+        backbones = [part.backbone for part in self.parts] or [self.backbone]
+        return any(each == FILE or (each.startswith(TIMM) and self.train == "head") for each in backbones)
 
     @property
     def by_own_moments(self) -> bool:

@@ -3,7 +3,8 @@
 Layout of a model's folder:
 
     recipe.json                    the recipe, with every value; written before any long work
-    extractor.weights.h5           the backbone, where it is frozen: the folds share it; also extractor.onnx or .zip
+    extractor.weights.h5           the backbone, where it is frozen: the folds share it; also .onnx or .zip, and
+                                   extractor0.onnx and so on, where several stand side by side
     fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
     fold<k>/made.json              see models/backend/made.py
     fold<k>/train.log              what was shown
@@ -19,6 +20,7 @@ Layout of a model's folder:
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,7 +42,7 @@ FORMAT = 1  # of recipe.json, job.json and the training state
 PARTS = "parts"  # scores made so far
 CHECKPOINTS = "checkpoints"
 HEAD = "head"  # folder of the training of the head that comes before fine-tuning
-VALUES = "values"  # in job.json: those of the recipe
+VALUES, FOLD = "values", "fold"  # in job.json: those of the recipe, and the number of the fold; older ones lack both
 # What a job is made with, and what of it can be restored from a copy.
 BEGUN_WITH = {
     "fold table": "folds.csv",
@@ -50,8 +52,18 @@ BEGUN_WITH = {
     "dtype": "the chips",
     "inputs": "the chips",
 }
-EXTRACTOR = "extractor.weights.h5"
-GRAPHS = ("extractor.onnx", "extractor.zip")  # the same, where it is a graph that others made
+EXTRACTOR = "extractor"  # name of what keeps the frozen backbone; of several that stand side by side a number follows
+WEIGHTS, GRAPHS = ".weights.h5", (".onnx", ".zip")  # its suffix, and where it is a graph that others made
+
+
+def extractors_in(folder: Path) -> list[Path]:
+    """Return the files that keep the frozen backbone, or backbones, in a model's folder."""
+    return sorted(path for path in folder.glob(f"{EXTRACTOR}*") if is_extractor(path))
+
+
+def is_extractor(path: Path) -> bool:
+    """Whether a file is called as what keeps a frozen backbone is."""
+    return re.fullmatch(rf"{EXTRACTOR}\d*({'|'.join(map(re.escape, (WEIGHTS, *GRAPHS)))})", path.name) is not None
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -111,7 +123,7 @@ def begun(folder: Path) -> set[int]:
 
 def restart_command(path: Path) -> str:
     """Return the command that makes a damaged file in a model's folder, or in a job's, again; "" for other files."""
-    if path.name in (EXTRACTOR, *GRAPHS):  # the folds share it
+    if is_extractor(path):  # the folds share it
         return f"train --models {path.parent.name} --restart"
     model, fold = model_and_fold(path)
     return f"fold --model {model} --fold {fold} --restart" if model else ""
@@ -140,9 +152,15 @@ def check_job(folder: Path, job: Mapping[str, Any]) -> None:
     Raises:
         UserError: if that is something else, or what it was begun with is missing or damaged.
     """
-    before = read_job(folder)
+    before, (model, fold) = read_job(folder), model_and_fold(folder)
+    # Its network may have learnt the chips that this fold holds out.
+    if (owner := before.get(FOLD, fold)) != fold:
+        raise UserError(
+            f"{folder} holds the training of fold {owner}, as its {JOB} says: it was renamed, swapped or copied. "
+            f"Rename it back to fold{owner}.",
+            command={"to begin this fold again": restart_command(folder)},
+        )
     if changed := [name for name in job if before.get(name) != json.loads(json.dumps(job[name]))]:
-        model, fold = model_and_fold(folder)
         had = " and ".join(dict.fromkeys(BEGUN_WITH[name] for name in changed))
         raise UserError(
             f"'{model}' fold {fold} was begun with another {', '.join(changed)}. To go on, restore {had}.",

@@ -75,19 +75,26 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     recipe = recipe.settled(workspace.competition)
     if begins_again or recipe.to_dict() == before:
         return recipe
-    raise _begun_otherwise(request, before, recipe.to_dict())
+    flags: Mapping[str, Any] = request.overrides
+    if not request.name:  # a variant starts from what is called as the model is, which may have other weights
+        start = _start_of(workspace, request).settled(workspace.competition)
+        flags = _flags(start.to_dict(), recipe.to_dict(), request.recipes)
+    raise _begun_otherwise(request, before, recipe.to_dict(), flags)
 
 
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
-    source = request.source
     if (workspace.blends / request.model).exists():
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
-    if source not in load_recipes(request.recipes) and (workspace.runs / source / RECIPE).is_file():
-        values = over(read_recipe(workspace, source).to_dict(), request.overrides, f"recipe of '{source}'")
-        recipe = recipe_from(values, f"recipe of '{source}'", request.recipes)
-    else:
-        recipe = resolve(source, request.overrides, request.recipes)
-    return recipe.settled(workspace.competition)
+    return _start_of(workspace, request, request.overrides).settled(workspace.competition)
+
+
+def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe that a new model starts from, a named one or another model's, with the values of flags."""
+    source = request.source
+    if source in load_recipes(request.recipes) or not (workspace.runs / source / RECIPE).is_file():
+        return resolve(source, overrides or {}, request.recipes)
+    values = over(read_recipe(workspace, source).to_dict(), overrides or {}, f"recipe of '{source}'")
+    return recipe_from(values, f"recipe of '{source}'", request.recipes)
 
 
 def _same_recipe(workspace: Workspace, request: ModelRequest, lost: DamagedError) -> Recipe:
@@ -108,8 +115,18 @@ def _same_recipe(workspace: Workspace, request: ModelRequest, lost: DamagedError
     raise lost
 
 
-def _begun_otherwise(request: ModelRequest, before: dict[str, Any], after: dict[str, Any]) -> UserError:
-    model, flags = request.model, as_flags({"recipes": request.recipes, **request.overrides})
+def _begun_otherwise(
+    request: ModelRequest, before: dict[str, Any], after: dict[str, Any], more: Mapping[str, Any]
+) -> UserError:
+    """Return the error that says what a model was begun with, and what goes with the values that are asked for.
+
+    Args:
+        request: the model, and the values given by flags.
+        before: the values that it was begun with.
+        after: those that are asked for.
+        more: flags that make a variant of what it starts from.
+    """
+    model, flags = request.model, as_flags({"recipes": request.recipes, **more})
     changed = as_flags(_flags(before, after, request.recipes))
     return UserError(
         f"Model '{model}' was begun with {_differences(before, after)}.",

@@ -28,7 +28,7 @@ from folds.provenance import MARKER
 from folds.score_store import ScoreStore
 from folds.swaps import swap
 from models.recipes.recipe import Recipe
-from models.runs.folders import EXTRACTOR, GRAPHS, RECIPE, begun
+from models.runs.folders import RECIPE, begun, extractors_in
 from models.runs.model_recipe import read_recipe, record_recipe
 
 FORMAT = 1
@@ -134,9 +134,9 @@ class Restart:
         return bool(self.folds(store)) and not self._is_of_the_same_recipe()
 
     def _settle_each(self, done: Collection[int], folds: set[int], store: ScoreStore) -> None:
-        for name in (EXTRACTOR, *GRAPHS):
-            if (self.new / name).is_file() and not (self.old / name).exists():
-                (self.new / name).rename(self.old / name)
+        for path in extractors_in(self.new):
+            if not (self.old / path.name).exists():
+                path.rename(self.old / path.name)
         for fold in done:
             swap(self.workspace, self.new / f"fold{fold}", self.old / f"fold{fold}")
             folds.discard(fold)

@@ -102,7 +102,7 @@ class Status:
         legend = (
             f"Held-out metric of the scores kept, the mean over views and seeds{at_cut}; ... is begun, not done; - not "
             "begun;\n"
-            f"{REFUSED} was made with other folds or labels, or is damaged."
+            f"{REFUSED} was made with other folds or labels, another's or damaged: `data check --artefacts` says which."
         )
         if any(fold.state == "diverged" for status in self.models for fold in status.folds):
             legend += "\ndiverged has learnt nothing but noise; `fold` says why, and what mends it."

@@ -67,7 +67,7 @@ def run_predict(
         cluster: the values of `Cluster`.
     """
     _check_output(workspace, output, on, model, images)
-    make = _predictor(workspace, model)
+    make = predictor_maker(workspace, model)
     predictor = make()
     tagging = tagging_of(predictor) if tagging_of else None
     if on == RAY:
@@ -87,7 +87,7 @@ def run_predict(
     click.echo(predictions.text(output))
 
 
-def _predictor(workspace: Workspace, model: str) -> Callable[[], Predictor]:
+def predictor_maker(workspace: Workspace, model: str) -> Callable[[], Predictor]:
     """Return what makes what scores chips, on any machine."""
     from models.export.export import is_file
     from models.export.predict_with_file import predictor_of_file

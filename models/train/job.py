@@ -27,6 +27,7 @@ from models.backend.load import versions
 from models.recipes.recipe import Recipe
 from models.runs.curves import write_learnt
 from models.runs.folders import (
+    FOLD,
     FORMAT,
     HISTORY,
     JOB,
@@ -38,6 +39,7 @@ from models.runs.folders import (
     attempt,
     check_job,
     clear,
+    extractors_in,
     seed_folders,
 )
 from models.runs.model_recipe import record_recipe
@@ -181,14 +183,13 @@ class Job:
 
     def _keep_extractor(self, sources: Sources) -> None:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
-        from models.graphs.extractor import is_kept
         from models.networks.build import build_network
 
         model = self.folder.parent
         if self.recipe.train != "head":
             if not has_begun(self.folder):
                 build_network(self.recipe, self.task, sources.inputs)
-        elif not (is_kept(model) and any(map(has_begun, model.glob("fold*")))):
+        elif not (extractors_in(model) and any(map(has_begun, model.glob("fold*")))):
             sources.extractor.write(model)
 
     def _test_cache(self, sources: Sources) -> ChipCache | None:
@@ -268,7 +269,7 @@ class Job:
             check_job(self.folder, job)
         else:
             # The values too, from which recipe.json is written again where it is lost.
-            write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict()}, version=FORMAT)
+            write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict(), FOLD: self.fold}, version=FORMAT)
 
     def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
         return Provenance(

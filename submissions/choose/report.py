@@ -123,7 +123,10 @@ def reliability_table(reliability: Reliability) -> str:
         for low, count, said, true in zip(*columns, strict=True)
     ]
     bins = table(["score", "scores", "mean", "label is there"], rows, "r")
-    return f"{bins}\n\nExpected calibration error of all labels' scores: {reliability.error:.4f}."
+    title = (
+        "Calibration: what scores say, and how often the label is there. Where they mean what they say, both are equal."
+    )
+    return f"{title}\n\n{bins}\n\nExpected calibration error of all labels' scores: {reliability.error:.4f}."
 
 
 def _difference(evaluation: Evaluation, reference: Evaluation) -> str:

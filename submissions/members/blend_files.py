@@ -200,7 +200,9 @@ def check_files(folder: Path) -> dict[str, Any]:
     mended = again(folder)
     content = read_record(folder / MARKER, _whole, version=FORMAT, command=mended)
     if (name := content.get("name", folder.name)) != folder.name:  # older ones do not say it
-        raise UserError(f"{folder} holds the blend '{name}', copied or renamed.", command=mended)
+        place = folder.with_name(name)
+        back = f"It is a copy of {place}" if place.exists() else f"Rename it back to {place}"
+        raise UserError(f"{folder} holds the blend '{name}'. {back}.", command=mended)
     for name in FILES:
         if not (folder / name).is_file() or digest_file(folder / name) != content["files"][name]:
             raise UserError(f"{folder / name} is missing or was changed after it was written.", command=mended)

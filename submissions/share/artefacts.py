@@ -49,7 +49,7 @@ class Kind:
 
 OF_FOLDS = Kind("folds", "folds", r"folds\.(?:json|csv)", "folds.csv", beside=True)
 OF_CORRECTIONS = Kind("corrections", "data/corrections", re.escape(CORRECTIONS), CORRECTIONS, beside=True)
-OF_MODEL = Kind("runs", rf"runs/({NAME})", r"recipe\.json|extractor\.(?:weights\.h5|onnx|zip)", "recipe.json")
+OF_MODEL = Kind("runs", rf"runs/({NAME})", r"recipe\.json|extractor\d{0,3}\.(?:weights\.h5|onnx|zip)", "recipe.json")
 OF_FOLD = Kind("runs", rf"runs/({NAME})/fold\d{{1,4}}", IN_FOLD, SCORES, is_folder=True)
 OF_BLEND = Kind(
     "blends", rf"blends/({NAME})", "|".join(map(re.escape, (*SCORES_OF_BLEND, BLEND))), BLEND, is_folder=True

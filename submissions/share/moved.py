@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from competition.common.errors import UserError
@@ -25,6 +26,7 @@ class Moved:
         differing: keys of those that are there and hold something else.
         size: bytes that were moved.
         damaged: keys of those that differ because they are damaged here.
+        unsent: what is damaged of those that were not sent for that, and what mends it, by their keys.
     """
 
     verb: str
@@ -34,6 +36,7 @@ class Moved:
     differing: tuple[str, ...]
     size: int
     damaged: tuple[str, ...] = ()
+    unsent: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return it for people."""
@@ -47,14 +50,17 @@ class Moved:
     def as_dict(self) -> dict[str, Any]:
         """Return the same as values for JSON."""
         named = {"moved": list(self.moved), "differing": list(self.differing), "damaged": list(self.damaged)}
-        return {"url": self.url, **named, "there": self.there, "bytes": self.size}
+        return {"url": self.url, **named, "unsent": dict(self.unsent), "there": self.there, "bytes": self.size}
 
     def check(self) -> None:
-        """Refuse to call it done where something was left alone that differs.
+        """Refuse to call it done where something was left alone that differs, or was not sent.
 
         Raises:
             UserError: if so; the line says what.
         """
+        if self.unsent:
+            said = " ".join(dict.fromkeys(list(self.unsent.values())[:SHOWN]))
+            raise UserError(f"Not sent, as it is damaged in this workspace: {first(self.unsent, SHOWN)}. {said}")
         if self.damaged:
             what = f"{first(self.damaged, SHOWN)}, in this workspace: what is there differs, and was left alone"
             raise UserError(f"Damaged: {what}.", command=self._bringing_back(), otherwise="make it again")

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from competition.artefacts.looked import Looked
 from competition.common.errors import UnreadableError, UserError
-from competition.common.files import digest_file
 from competition.common.locks import lock_of, locked
 from competition.common.text import short
 from competition.remote.places import Place
 from competition.workspace import Workspace
 from folds.alone import alone_with_seeds
 from folds.kept import KeptFolds
-from folds.provenance import MARKER, read_marker
+from folds.score_store import check_kept
 from submissions.members.blend_files import check_files
 from submissions.share.artefacts import OF_BLEND, OF_FOLD, Artefact, artefacts_in
 from submissions.share.pushed import Pushed
+
+Look = Callable[[Path, str], Looked | None]
 
 
 def check_apart(workspace: Workspace, place: Place) -> None:
@@ -79,24 +81,33 @@ def damaged_of(root: Path, keys: Iterable[str]) -> tuple[str, ...]:
     Raises:
         UnreadableError: if a file is there and cannot be read.
     """
-    return tuple(key for key in keys if (artefact := Artefact.of(key)) and _is_damaged(root, artefact))
+    return tuple(key for key in keys if (artefact := Artefact.of(key)) and damage_of(root, artefact))
 
 
-def _is_damaged(root: Path, artefact: Artefact) -> bool:
+def damage_of(root: Path, artefact: Artefact, look: Look = lambda path, model: None) -> str:
+    """Return what is damaged of an artefact of a workspace, and what mends it; "" if nothing is known to be.
+
+    Args:
+        root: of the workspace.
+        artefact: of it.
+        look: at a file of a model, given its name, besides scores.
+
+    Raises:
+        UnreadableError: if a file is there and cannot be read.
+    """
     folder, kind = root / artefact.folder, artefact.kind
-    if not (folder / kind.marker).is_file():  # nothing says that it was whole
-        return False
     try:
-        if kind is OF_FOLD:
-            files = read_marker(folder / MARKER, "").files
-            return any(not (folder / n).is_file() or digest_file(folder / n) != files[n] for n in files)
-        if kind is OF_BLEND:
-            check_files(folder)
+        if (folder / kind.marker).is_file():  # or nothing says that it was whole
+            if kind is OF_FOLD:
+                check_kept(folder)
+            if kind is OF_BLEND:
+                check_files(folder)
     except UnreadableError:
         raise
-    except UserError:
-        return True
-    return False
+    except UserError as error:
+        return str(error)
+    found = (look(folder / name, artefact.name) for name in artefact.files(root) if artefact.model)
+    return next((looked.said for looked in found if looked and looked.state == "damaged"), "")
 
 
 @contextmanager

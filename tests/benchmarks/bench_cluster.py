@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from competition.cluster.connect import import_ray
+from competition.cluster.connect import connected, import_ray
 from competition.common.progress import reporter
 from competition.data.prepare import prepare
 from competition.simulator.simulate import simulate
@@ -161,12 +161,12 @@ def differing(one: Workspace, other: Workspace) -> tuple[int, int]:
     return len(files), bad
 
 
-def overhead(root: Path) -> tuple[float, float, float]:
+def overhead() -> tuple[float, float, float]:
     """Return the seconds of a process that imports what a task does, those of such a task, and its overhead."""
     ray = import_ray()
     code = "import models.cluster.work; from models.backend.load import load_backend; load_backend()"
     alone, within = [], []
-    with connected_here() as _:
+    with connected():
         call = ray.remote(max_calls=1)(_load)
         ray.get(call.remote())
         for _ in range(5):
@@ -177,13 +177,6 @@ def overhead(root: Path) -> tuple[float, float, float]:
             ray.get(call.remote())
             within.append(time.monotonic() - started)
     return float(np.median(alone)), float(np.median(within)), float(np.median(within) - np.median(alone))
-
-
-def connected_here() -> Any:
-    """Connect to this machine's cores."""
-    from competition.cluster.connect import connected
-
-    return connected(cpus=1)
 
 
 def _load() -> None:
@@ -212,7 +205,6 @@ def main() -> None:
         files, bad = differing(sequential, workspace)
         store = ScoreStore.of(workspace)
         complete = sum(len(store.folds_of(f"m{seed}")) for seed in range(models))
-    process, task, more = overhead(root)
     rows = [
         ["nodes killed", str(seen["kills"])],
         ["folds complete, of", f"{complete}, {models * K}"],
@@ -220,9 +212,11 @@ def main() -> None:
         ["files of scores that differ, of", f"{bad}, {files}"],
         ["seconds one after another", f"{alone:.0f}"],
         ["seconds on the cluster, with the kills", f"{seen['seconds']:.0f}"],
-        ["seconds of a process that loads Keras, a task that does, more", f"{process:.1f}, {task:.1f}, {more:.1f}"],
     ]
-    print(table(["", "seen"], rows))
+    print(table(["", "seen"], rows), flush=True)
+    process, task, more = overhead()
+    figures = f"{process:.1f}, {task:.1f}, {more:.1f}"
+    print(table(["", "seen"], [["seconds of a process that loads Keras, a task that does, more", figures]]))
 
 
 if __name__ == "__main__":

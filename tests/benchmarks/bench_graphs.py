@@ -7,17 +7,22 @@ A network of keras.applications goes through the door as ONNX, without its prepr
 with it; a recipe's network of timm against timm's own eager inference in torch, in batches of 8. Weights are random:
 the speed does not depend on them. Rounds take turns.
 
-Measured on two cores that were busy with other work too (load 9 to 12), medians of five and of three rounds, chips a
-second:
+Measured on two quiet cores, medians of five to nine and, for timm's, of three rounds, chips a second; that of ViT-L on
+busy ones, two rounds of four chips, at a peak of 9.3 GB with timm's own network:
 
     network               px    else    through the door   ratio
-    MobileNetV2           96    485     460                0.96
-    DenseNet121           96    28.2    28.3               1.02
-    ConvNeXtTiny          96    12.3    11.2               0.92
-    convnext_tiny_in22k   224   1.59    4.03               2.08
-    ssl4eo_resnet50       224   1.34    3.16               2.36
-    dinov3_vits16         224   0.971   2.41               3.63
-    eva02_small           336   0.703   1.26               1.84
+    MobileNetV2           96    1010    1060               1.05
+    DenseNet121           96    126     134                0.99
+    ConvNeXtTiny          96    70.6    69.4               0.98
+    VGG16                 96    29.9    29.7               1.01
+    InceptionV3           96    165     210                1.33
+    ResNet50V2            96    94      116                1.24
+    EfficientNetV2B0      96    240     353                1.49
+    convnext_tiny_in22k   224   9.13    11.0               1.22
+    ssl4eo_resnet50       224   16.1    19.5               1.20
+    dinov3_vits16         224   12.2    14.0               1.10
+    eva02_small           336   3.15    4.14               1.17
+    dinov3_vitl16_sat     224   0.092   0.185              2.01
 """
 
 from __future__ import annotations

@@ -13,17 +13,15 @@ after it, by the clock and by the CPU seconds of all processes together, which o
 `memory` scores made-up chips with a tiny network on two processes of one core each. Counted is memory of their own
 (RssAnon, read five times a second, Linux) of the process that deals, of the largest that scores, and of Ray's together.
 
-Measured on two cores that others used too (load 7 to 15), MobileNetV2 at 64 px, one view, 12,288 names of 950 chips of
-256 px, medians of three rounds:
+Measured on two cores that little else used (load 2 to 3, its own), MobileNetV2 at 64 px, one view, 12,288 names of 950
+chips of 256 px, medians of three rounds:
 
                    chips a second    chips a CPU second    start, s    all, s
-    one process             129.8                 292.8        35.6      99.6
-    Ray                     226.2                 275.6        43.7      82.5
+    one process             419.5                 230.7        10.7      39.4
+    Ray                     405.9                 217.0        20.6      53.8
 
-The clock flatters Ray there, whose processes the system gives a share of their own beside those of others. By CPU
-seconds, Ray's own processes included, its rate is 93.6 % of one process's (by pairs 86.0, 93.6 and 95.5 %; 78.2 % of
-one more, at load 15). Ray's processes take their share by the second, so that a busy machine makes it larger; on a
-quiet one it is still to be measured.
+Ray's rate is 95.6 % of one process's by the clock (by pairs 97.6, 93.1 and 95.6 %), and 94.1 % by CPU seconds, Ray's
+own processes included (89.1, 94.1 and 94.5 %). These take their share by the second: a busy machine makes it larger.
 
          chips    deals, MB    scores, MB    Ray, MB
         50,000          136           453        582

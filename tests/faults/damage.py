@@ -158,6 +158,7 @@ MEANT = {
     "scores export NAME --output": "scores export stack --output",
     "export --model MODEL --output": "export --model pixels --output",
     "data prepare --from DIR": PREPARE.words,
+    "data prepare --from DIR --reread": f"{PREPARE.words} --reread",
     "data download": PREPARE.words,
     "folds --k K --seed SEED": "folds --k 2 --seed 0",
 }

@@ -240,10 +240,11 @@ def _note(log: Path, count: int, finds: list[Find]) -> None:
 
 def _warm(reader: str) -> None:
     """Import what a reader needs, which is no part of how long a file takes."""
-    if reader in ("exports", "weights"):
+    if reader in ("exports", "weights", "networks"):
         import_module("models.backend.load").load_backend()
         for name in ("models.export.formats", "models.networks.applications", "onnxruntime", "openvino"):
             import_module(name)
+        import_module("models.graphs.made")
 
 
 def round_of(reader: str, made: dict[str, bytes], chance: random.Random, number: int) -> tuple[int, list[Find]]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import rasterio
+
 from competition.checks.headers import read_header
 from competition.common.errors import UserError
 from competition.common.records import read_record
@@ -15,6 +17,10 @@ from competition.corrections import NEEDED, _read
 from competition.data.archives import unpack_folder
 from competition.data.chips import digest_chip, read_chip
 from competition.data.search import Wanted, held_by, members_of
+from competition.gdal.vectors import read_features
+from competition.scenes.grid import Window
+from competition.scenes.scene import Scene
+from competition.scenes.score_raster import ScoreRaster
 from competition.spec.load import load, read_competition
 from competition.spec.show import show
 from competition.survey.content import _decode
@@ -39,6 +45,17 @@ def read_as_chip(path: Path) -> None:
     with suppress(UserError):
         read_chip(path, FOUR)
     read_chip(path, PLANET.image_set("jpg"))
+
+
+def read_as_scene(path: Path) -> None:
+    """Read a window of a scene as `scene predict` does."""
+    scene = Scene.open(path, metres_per_pixel=3.0)
+    scene.read(Window(0, 0, min(64, scene.width), min(64, scene.height)), 32)
+
+
+def features_in(path: Path) -> None:
+    """Read features as `scene chips` and `scene evaluate` do."""
+    read_features(path, rasterio.CRS.from_epsg(32721).to_wkt())
 
 
 def decode_unknown(path: Path) -> None:
@@ -94,7 +111,7 @@ def recipes_of(path: Path) -> None:
 
 
 READERS: dict[str, dict[str, Reader]] = {
-    "chips": {"chip": read_as_chip, "unknown": decode_unknown},
+    "chips": {"chip": read_as_chip, "unknown": decode_unknown, "scene": read_as_scene},
     "tables": {
         "labels": lambda path: read_label_table([path], PLANET),
         "rows": lambda path: read_label_table([path], load("rsna-hemorrhage-2019")),
@@ -106,6 +123,7 @@ READERS: dict[str, dict[str, Reader]] = {
         "groups": lambda path: read_groups(path, ["train_0"]),
         "renamed": lambda path: read_table(path, ["old", "new"]),
     },
+    "scenes": {"features": features_in, "raster": ScoreRaster.read, "scene": read_as_scene},
     "archives": {"unpack": unpack, "look": look_into, "list": listed},
     "scores": {"import": lambda path: read_exchanged(path, PLANET, 10**8)},
     "texts": {
@@ -143,3 +161,21 @@ def weights(path: Path) -> None:
 
 READERS["exports"] = {"export": exported}
 READERS["weights"] = {"weights": weights}
+
+
+def network(path: Path) -> None:
+    """Take a network that others made in as `features` does: it is read, run, made a graph of and held against that."""
+    import numpy as np
+
+    from competition.common.files import scratch_folder
+    from models.graphs.made import made_graph
+    from tests.models.graphs.samples import graph_recipe
+    from tests.models.samples import inputs_of
+
+    recipe = graph_recipe(path)
+    chips = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3)).astype(np.uint8)
+    with scratch_folder() as cache:
+        made_graph(recipe, inputs_of(recipe, 20), {}, cache, chips)
+
+
+READERS["networks"] = {"network": network}

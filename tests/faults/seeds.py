@@ -14,7 +14,7 @@ import numpy as np
 
 from competition.spec.load import SHIPPED
 from models.recipes.named import BUILT_IN
-from tests.faults.corpus import archives, chips, scores
+from tests.faults.corpus import archives, chips, scenes, scores
 
 TABLES = {
     "tags.csv": b"image_name,tags\n" + b"".join(b"train_%d,clear primary\n" % number for number in range(9)),
@@ -87,10 +87,42 @@ def seeds(reader: str) -> dict[str, bytes]:
             toml = {path.name: path.read_bytes() for path in sorted(SHIPPED.glob("*.toml"))}
             record = {"format": 1, "a": [1, 2.5, None, {"b": "c"}], "digest": "00"}
             return {**toml, "recipes.toml": BUILT_IN.read_bytes(), "record.json": json.dumps(record).encode()}
+        case "scenes":
+            return _scenes()
         case "exports":
             return _in_a_process_of_its_own(_exports)
+        case "networks":
+            return _in_a_process_of_its_own(_networks)
         case _:
             return _in_a_process_of_its_own(_weights)
+
+
+def _scenes() -> dict[str, bytes]:
+    import tempfile
+
+    import pyogrio
+    import shapely
+
+    from competition.scenes.grid import Grid
+    from competition.scenes.scene import Scene
+    from competition.scenes.score_rows import score_rows
+    from tests.competition.scenes.samples import UTM, noise, scored_of, write_scene
+
+    vrt = '<VRTDataset rasterXSize="4" rasterYSize="4"><VRTRasterBand dataType="Byte" band="1"/></VRTDataset>'
+    found = {"a.geojson": scenes.features(scenes.POINT, scenes.POINT).encode(), "a.vrt": vrt.encode()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shapes, labels = shapely.to_wkb([shapely.box(5e5, 9e6, 6e5, 9.1e6)]), [np.array(["road"], dtype=object)]
+        for suffix, driver in ((".gpkg", "GPKG"), (".fgb", "FlatGeobuf")):
+            path = folder / f"a{suffix}"
+            pyogrio.raw.write(path, shapes, labels, ["label"], geometry_type="Polygon", crs=UTM, driver=driver)
+            found[path.name] = path.read_bytes()
+        scene = Scene.open(write_scene(folder / "scene.tif", noise(1), compress="deflate"))
+        with score_rows(folder / "scores", scored_of(Grid(128, 96, (96, 96), (48, 48))), scene) as rows:
+            for row in rows.left:
+                rows.put(row, np.full((2, 2), 0.5))
+            found["scores.tif"] = rows.finish().read_bytes()
+        return found | {"scene.tif": (folder / "scene.tif").read_bytes()}
 
 
 def _content(case: Callable[[Path], Path]) -> bytes:
@@ -121,6 +153,19 @@ def _exports() -> dict[str, bytes]:
             write(KerasWhole(join(networks, extractor)), files.manifest_of(files.FROM_SCRATCH, inputs, dtype), path)
             found[path.name] = path.read_bytes()
     return found
+
+
+def _networks() -> dict[str, bytes]:
+    import tempfile
+
+    from tests.models.graphs.samples import saved
+    from tests.models.graphs.test_openvino_source import converted
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = [saved(folder / "map.onnx"), saved(folder / "tokens.onnx", outputs=("tokens",), opset=13)]
+        paths.append(converted(folder / "net", archive=True))
+        return {Path(path).name: Path(path).read_bytes() for path in paths}
 
 
 def _weights() -> dict[str, bytes]:

@@ -24,7 +24,7 @@ def test_changed_files_are_taken_or_refused(reader: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", sorted(READERS.keys() - {*QUICK}))
-def test_changed_exports_and_weights_are_taken_or_refused(reader: str) -> None:
+def test_changed_exports_weights_and_scenes_are_taken_or_refused(reader: str) -> None:
     count, finds = fuzz.round_of(reader, seeds(reader), random.Random(7), 20)
     assert (count, [find.kind for find in finds]) == (20 * len(READERS[reader]), [])
 

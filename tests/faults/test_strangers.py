@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import run
 from competition.common.errors import UserError
 from tests.faults.bounded import Outcome, all_bounded, bounded
-from tests.faults.corpus import Case, archives, chips, scores, tables, texts
+from tests.faults.corpus import Case, archives, chips, scenes, scores, tables, texts
 from tests.faults.fuzz import FOUND
 from tests.faults.readers import READERS
 
@@ -31,16 +31,18 @@ CASES: dict[str, dict[str, Case]] = {
     "tables": tables.CASES,
     "archives": archives.CASES,
     "scores": scores.CASES,
+    "scenes": scenes.CASES,
     "texts": {f"{how}: {name}": case for how, cases in OF_TEXTS.items() for name, case in cases.items()},
 }
 # The way of each reader by which everything that is to be refused is refused.
-STRICT = {"chips": "chip", "tables": "labels", "archives": "unpack", "scores": "import"}
+STRICT = {"chips": "chip", "tables": "labels", "archives": "unpack", "scores": "import", "scenes": "features"}
 TAKEN = {
     **{
         "chips": {*chips.EITHER},
         "tables": {*tables.EITHER},
         "archives": {*archives.EITHER},
         "scores": {*scores.EITHER},
+        "scenes": {*scenes.EITHER},
     },
     "texts": {f"competition: {name}" for name in texts.TAKEN},
 }
@@ -69,6 +71,8 @@ LONG = {  # seconds, or hundreds of MB to write
     "a size of 0 that is 900 MB",
     "a size of 10 that is 900 MB",
     "4 GB, packed",
+    "100,000 features",
+    "200,000 corners, over each other",
     "competition: 1,000,000 labels",
     "competition: 100,000 unknown entries",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from folds.score_store import ScoreStore
 from run import main
 from tests.conftest import prepared_again
 from tests.folds.test_kept import scored
+from tests.folds.test_score_store import LABELS, fold_scores, make_table
 
 
 def run(workspace: Workspace, command: str) -> str:
@@ -136,3 +138,72 @@ def test_scores_of_other_folds_say_how_to_have_these_back_before_training_again(
     assert line.index("folds --k K --seed SEED") < line.index("--restart")
     run(workspace, "folds --k 3 --seed 8")
     assert ScoreStore.of(Workspace(workspace.root, workspace.competition)).read("m", 0)
+
+
+def joined(runs: Path, model: str) -> str:
+    """Return the line with which a model is refused; "" if its scores are taken."""
+    try:
+        ScoreStore(runs, LABELS, make_table()).join(model)
+    except UserError as error:
+        line = str(error)
+        assert line.endswith(' --restart".'), "the last advice trains again"
+        return line
+    return ""
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two models with all their scores."""
+    store = ScoreStore(tmp_path / "runs", LABELS, make_table())
+    for fold in range(store.table.num_folds):
+        for model in ("m", "n"):
+            store.write(fold_scores(store.table, fold, model=model))
+    return store.root
+
+
+def exchange(one: Path, other: Path) -> None:
+    one.rename(one.with_name("aside"))
+    other.rename(one)
+    one.with_name("aside").rename(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("m/fold0", "m/fold1"), ("m/fold0", "n/fold0"), ("m/fold0", "n/fold2")])
+def test_folds_that_were_swapped_are_named_and_swapping_them_back_brings_them_back(
+    runs: Path, one: str, other: str
+) -> None:
+    exchange(runs / one, runs / other)
+    line = joined(runs, "m")
+    owner = f"'{other[0]}' fold {other[-1]}"
+    assert f"{runs / one} holds {owner}, as its scores.json says: the two were swapped. Swap them back" in line
+    assert str(runs / other) in line
+    exchange(runs / one, runs / other)
+    assert not joined(runs, "m")
+    assert not joined(runs, "n")
+
+
+def test_a_model_that_was_renamed_is_told_its_name(runs: Path) -> None:
+    (runs / "m").rename(runs / "better")
+    assert f"the model was renamed. Rename {runs / 'better'} back to {runs / 'm'}." in joined(runs, "better")
+    (runs / "better").rename(runs / "m")
+    assert not joined(runs, "m")
+
+
+def test_models_that_were_swapped_are_told_so(runs: Path) -> None:
+    exchange(runs / "m", runs / "n")
+    assert "holds 'n' fold 0, as its scores.json says: the two were swapped." in joined(runs, "m")
+
+
+def test_a_fold_that_was_renamed_is_told_its_place(runs: Path) -> None:
+    shutil.rmtree(runs / "m/fold1")
+    (runs / "m/fold0").rename(runs / "m/fold1")
+    shutil.copytree(runs / "n/fold0", runs / "m/fold0")  # which is another's too
+    assert f"holds 'n' fold 0, as its scores.json says: it is a copy of {runs / 'n/fold0'}. Take" in joined(runs, "m")
+    shutil.rmtree(runs / "m/fold0")
+    with pytest.raises(UserError, match=r"fold1 holds 'm' fold 0, .* it was renamed\. Rename it back to \S+m/fold0\."):
+        ScoreStore(runs, LABELS, make_table()).read("m", 1)
+
+
+def test_folds_in_a_ring_are_each_told_their_place(runs: Path) -> None:
+    exchange(runs / "m/fold0", runs / "m/fold1")
+    exchange(runs / "m/fold1", runs / "m/fold2")
+    assert f"put it back to {runs / 'm/fold1'}, and what lies there to where it belongs." in joined(runs, "m")

@@ -306,7 +306,9 @@ def test_a_fold_that_was_copied_to_another_is_refused(store: ScoreStore) -> None
     fill(store)
     shutil.rmtree(store.folder("m", 1))
     shutil.copytree(store.folder("m", 0), store.folder("m", 1))
-    with pytest.raises(UserError, match=r"is that of 'm' fold 0, copied or renamed"):
+    with pytest.raises(
+        UserError, match=r"fold1 holds 'm' fold 0, .* it is a copy of \S+fold0\. Take it away\. .*--restart"
+    ):
         store.join("m")
 
 

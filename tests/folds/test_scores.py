@@ -94,3 +94,9 @@ def test_a_table_has_a_column_of_each_label_scored(tmp_path: Path) -> None:
     values[0, PLANET.label_index["water"]] = 0.25
     Scores(("a",), values).write_table(tmp_path / "s.csv", PLANET, tags=["water"])
     assert (tmp_path / "s.csv").read_text() == "image_name,water,tags\na,0.250000,water\n"
+
+
+def test_ids_are_written_as_they_are_also_where_a_spreadsheet_would_calculate(tmp_path: Path) -> None:
+    names = ("=1+1", "-2", "+3", "@a")
+    Scores(names, np.zeros((4, 17), dtype=np.float32)).write_table(tmp_path / "s.csv", PLANET)
+    assert tuple(line.split(",")[0] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]) == names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from models.networks.build import build_network, compile_network
 from models.networks.input_spec import Inputs
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
+from models.recipes.values import Part
 from models.train.fit import Watch
 from models.train.job import Job
 from tests.conftest import store_of
@@ -46,6 +48,17 @@ def tiny_job(workspace: Workspace, fold: int = 0, *, skip_broken: bool = False, 
 def frozen(weights: str, **values: Any) -> dict[str, Any]:
     """Return the values of a recipe with `TinyNet` frozen."""
     return {"backbone": "TinyNet", "weights": weights, "train": "head", "pooling": ("avg",), **values}
+
+
+def joint_of(*parts: Recipe, **values: Any) -> Recipe:
+    """Return a recipe whose parts bring what those recipes do; what else it says is the first one's."""
+    names = [field.name for field in dataclasses.fields(Part)]
+    brought = tuple(Part(**{name: getattr(part, name) for name in names}) for part in parts)
+    own = {"input_size": max(part.input_size for part in parts), "parts": brought, **values}
+    of_one = {"mean": (), "deviation": (), "outputs": (), "prefix_tokens": None}
+    named = ",".join(f"part{number}" for number in range(len(parts)))
+    weights = ",".join(part.weights for part in parts)
+    return dataclasses.replace(parts[0], backbone=named, weights=weights, **of_one, **own)
 
 
 def inputs_of(recipe: Recipe, size: int | None = None) -> Inputs:

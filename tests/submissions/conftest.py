@@ -97,6 +97,12 @@ def evidence(reported) -> Evidence:
 
 
 @pytest.fixture
+def little_compared(monkeypatch) -> None:
+    """Reports compare what is cheap alone, as of a great many scores: where the comparison is not what is tested."""
+    monkeypatch.setattr("submissions.evidence.evidence.MOST_CELLS", 100)
+
+
+@pytest.fixture
 def make_scored(reported) -> Callable[[Metric], Evidence]:
     """Evidence of the same chips and members for another metric."""
 

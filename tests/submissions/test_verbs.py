@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 from competition.spec.load import SHIPPED
 from competition.workspace import Workspace
 from run import main
+from tests.competition.samples import planet
 from tests.submissions.samples import make_workspace
 
 
@@ -162,3 +165,34 @@ def test_a_submission_that_is_not_there_is_named_with_those_that_are(small: Work
     for verb in ("validate fist", "submit fist --dry-run", "validate first --against fist"):
         assert "fist.csv. Did you mean first? In " in run(small, verb, code=2)
     assert "with the message 'first'" in run(small, "submit first --dry-run")
+
+
+def test_outputs_that_are_hard_links_to_what_is_kept_leave_it_as_it_was(small: Workspace, tmp_path: Path) -> None:
+    kept = [*sorted(small.runs.rglob("*.npz")), small.fold_table, small.layout.tables["train_v2.csv"]]
+    before = [path.read_bytes() for path in kept]
+    for number, path in enumerate(kept):
+        for suffix in (".npz", ".csv"):
+            os.link(path, tmp_path / f"{number}{suffix}")
+            run(small, f"scores export a --output {tmp_path / f'{number}{suffix}'}")
+    assert [path.read_bytes() for path in kept] == before
+
+
+def test_tables_alone_are_enough_for_scores_that_others_have_made(small: Workspace, tmp_path: Path) -> None:
+    theirs, others = tmp_path / "theirs", []
+    theirs.mkdir()
+    for name, path in small.layout.tables.items():
+        shutil.copy(path, theirs / name)
+    for name in ("a", "b"):
+        run(small, f"scores export {name} --output {tmp_path / f'{name}.csv'}")
+        others.append(tmp_path / f"{name}.csv")
+    mine = Workspace(tmp_path / "mine", planet())
+    refused = run(mine, f"data prepare --from {theirs}", code=2)
+    assert f'that others have made, run "python run.py data prepare --from {theirs} --tables-only' in refused
+    run(mine, f"data prepare --from {theirs} --tables-only")
+    assert "Next: python run.py scores import" in run(mine, "folds --k 3")
+    for path in others:
+        run(mine, f"scores import {path} --name {path.stem}")
+    run(mine, "thresholds --model a --trials 3")
+    assert "blend --auto --members a,b" in run(mine, "compare --methods mean --rule fixed,uniform")
+    run(mine, "blend --members a,b --name ours --rule fixed")
+    assert "valid" in run(mine, "validate ours")

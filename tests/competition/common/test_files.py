@@ -233,3 +233,11 @@ def test_a_file_system_with_modes_of_its_own_is_written_to(tmp_path: Path, monke
     with replace_folder(tmp_path / "b") as folder:
         write_text(folder / "c.txt", "y")
     assert (tmp_path / "a.txt").read_text() + (tmp_path / "b" / "c.txt").read_text() == "xy"
+
+
+def test_a_hard_link_to_what_is_kept_is_replaced_as_a_name(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    os.link(tmp_path / "kept", tmp_path / "out.csv")
+    check_writable(tmp_path / "out.csv")
+    write_text(tmp_path / "out.csv", "new")
+    assert ((tmp_path / "kept").read_text(), (tmp_path / "out.csv").read_text()) == ("kept", "new")

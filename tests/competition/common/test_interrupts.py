@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from competition.common.interrupts import SOON, check, deferred, heeded, watched
+from competition.common.interrupts import SOON, check, deferred, exit_code, heeded, watched
 from competition.common.progress import reporter
 from models.predict.scorer import Scorer
 from models.train.fit import Watch
@@ -37,9 +37,9 @@ def reported(monkeypatch):
     signal.signal(signal.SIGINT, before)
 
 
-def unheard(then: Callable[[], object]) -> None:
-    """Press Ctrl-C where Python drops the exception, and go on."""
-    Dying(lambda: signal.raise_signal(signal.SIGINT))
+def unheard(number: int = signal.SIGINT, *, then: Callable[[], object]) -> None:
+    """Press Ctrl-C, or send another signal, where Python drops the exception, and go on."""
+    Dying(lambda: signal.raise_signal(number))
     then()
 
 
@@ -121,11 +121,13 @@ def test_training_and_prediction_look_for_it_at_every_batch():
         unheard(then=lambda: watch.on_test_batch_end(0))
 
 
-def press(times: int, came_to: list[str], then: Callable[[], object] = lambda: None) -> None:
-    """Press Ctrl-C within native code, and note how far it goes on."""
+def press(
+    times: int, came_to: list[str], then: Callable[[], object] = lambda: None, *, number: int = signal.SIGINT
+) -> None:
+    """Press Ctrl-C within native code, or send another signal, and note how far it goes on."""
     with deferred():
         for _ in range(times):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         came_to.append("what is left of the native code")
         then()
     came_to.append("what follows")
@@ -187,3 +189,38 @@ def test_a_watch_looks_at_every_check_and_may_end_the_work() -> None:
             check()
     check()  # the block is over
     assert looks == [0, 1, 2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_scheduler_and_a_terminal_that_was_closed_are_heard_as_ctrl_c_is(reported, number):
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(number)
+    assert exit_code() == 128 + number
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(number, then=check)
+    assert (signal.getsignal(number), reported) == (signal.SIG_DFL, [])
+    came_to: list[str] = []
+    with pytest.raises(KeyboardInterrupt), heeded():
+        press(1, came_to, number=number)
+    assert came_to == ["what is left of the native code"]
+    with pytest.raises(KeyboardInterrupt), heeded():
+        signal.raise_signal(signal.SIGINT)
+    assert exit_code() == 130
+
+
+def test_a_hangup_that_is_ignored_as_under_nohup_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with heeded():
+            signal.raise_signal(signal.SIGHUP)
+            check()
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_where_ctrl_c_is_ignored_as_in_the_background_a_scheduler_is_heard(reported) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pytest.raises(KeyboardInterrupt), heeded():
+        unheard(signal.SIGTERM, then=lambda: time.sleep(10 * SOON))  # it was lost, and is sent again
+    assert (exit_code(), reported) == (143, [])

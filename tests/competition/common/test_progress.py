@@ -100,6 +100,17 @@ def test_a_long_work_without_a_terminal_says_once_a_minute_how_far_it_is(
     assert len(said) == 3
 
 
+def test_of_what_takes_long_it_is_said_how_long_each_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: seconds)
+    with Reporter().bar(3, "training", "fold") as bar:
+        seconds = 240
+        bar.update()
+    assert capsys.readouterr().out == "training: 1 of 3 folds, 4 minutes a fold; about 8 minutes to go.\n"
+
+
 def on_a_terminal(code: str) -> str:
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))

@@ -267,7 +267,8 @@ def test_a_broken_chip_stops_with_a_line_that_names_it_and_the_way_on(tmp_path, 
 def test_an_unpacked_chip_that_is_another_one_now_is_broken_though_it_can_be_decoded(tmp_path, files):
     note_contents(files[0].parent)
     shutil.copyfile(files[1], files[0])
-    with pytest.raises(BrokenChipError, match=r"not what was unpacked\. Run .*data prepare --reread\S*, or add --skip"):
+    advised = r"not what was unpacked\. Run .*data prepare --from DIR --reread\S*, or add --skip"
+    with pytest.raises(BrokenChipError, match=advised):
         opened(tmp_path / "cache", files)
     shutil.rmtree(files[0].parent)
     write_chips(files[0].parent, 10)

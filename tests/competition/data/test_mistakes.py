@@ -33,6 +33,15 @@ def test_nothing_is_said_where_nothing_is_missing(tmp_path: Path) -> None:
     assert "lacks train.csv. Looked for the table train.csv" in said(tmp_path, "images", earlier=earlier)
 
 
+def test_without_chips_the_sample_says_which_are_to_be_predicted(tmp_path: Path) -> None:
+    planet, (train, sample) = load("planet"), ("train_v2.csv", "sample_submission_v2.csv")
+    check_complete({train, sample}, Layout("planet", {}, {}), tmp_path, planet, tables_only=True)
+    with pytest.raises(IncompleteError, match=rf"lacks {sample}\. Looked for the table {train}, {sample}, unpacked"):
+        check_complete({train}, Layout("planet", {}, {}), tmp_path, planet, tables_only=True)
+    with pytest.raises(IncompleteError, match=r"Without chips, for scores that others .* --from \S+ --tables-only"):
+        check_complete({train, sample}, Layout("planet", {}, {}), tmp_path, planet)
+
+
 @pytest.mark.parametrize(
     ("files", "hint"),
     [

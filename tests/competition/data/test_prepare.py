@@ -643,3 +643,15 @@ def test_a_workspace_of_before_tables_were_looked_at_is_read_and_prepared_again(
     assert item(report, "sample_submission_v2.csv").how == "unpacked again from sample_submission_v2.csv.zip"
     assert len(Workspace(workspace.root, workspace.competition).labelled.image_names) == 6
     assert not (workspace.data / "sample_submission_v2.csv.changed").exists()
+
+
+def test_tables_alone_are_placed_and_chips_that_were_found_before_stay(packed: Path, workspace: Workspace) -> None:
+    report = prepare(workspace, packed, tables_only=True)
+    assert workspace.layout.tables.keys() == set(TABLES)
+    assert (workspace.layout.folders, item(report, "train-jpg").how) == ({}, "missing, not required")
+    prepare(workspace, packed)
+    fresh = Workspace(workspace.root, workspace.competition)
+    before = fresh.layout.folders
+    assert before.keys() == set(FOLDERS)
+    prepare(fresh, packed, tables_only=True)
+    assert Workspace(workspace.root, workspace.competition).layout.folders == before

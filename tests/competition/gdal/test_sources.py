@@ -11,7 +11,7 @@ import rasterio
 
 from competition.common.errors import UserError
 from competition.gdal import sources
-from competition.gdal.imports import gdal
+from competition.gdal.imports import SETTINGS, gdal
 from competition.gdal.sources import Source, opened
 from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
@@ -113,6 +113,16 @@ def test_overviews_in_another_file_are_refused(tmp_path, band) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["a.tif.ovr", "a.tif.msk", "a.tif.ovr.msk", "a.aux", "a.tif.aux"])
+def test_what_lies_beside_a_file_opens_no_door(tmp_path, name) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(1))
+    write_scene(tmp_path / "a.tif.ovr", noise(1))
+    vrt = '<VRTDataset rasterXSize="4" rasterYSize="4"></VRTDataset>'
+    (tmp_path / name).write_text("EHFA_HEADER_TAG" if name.endswith("aux") else vrt)
+    with pytest.raises(UserError, match=rf"{name} (is no scene|lies beside the scene)"), opened(path, "a.tif"):
+        pass
+
+
 def test_overviews_beside_the_file_are_read(tmp_path) -> None:
     path = write_scene(tmp_path / "a.tif", noise(1, 512, 512))
     with rasterio.Env(TIFF_USE_OVR=True), rasterio.open(path, "r+") as dataset:
@@ -159,7 +169,7 @@ class Files(BaseHTTPRequestHandler):
 def served(tmp_path):
     handler = type("Handler", (Files,), {"folder": tmp_path, "asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", handler.asked
     server.shutdown()
     server.server_close()
@@ -185,8 +195,10 @@ def test_other_protocols_are_refused(where) -> None:
         Source.of(where)
 
 
-def test_a_file_cannot_make_gdal_ask_an_address(tmp_path, served) -> None:
+def test_a_file_cannot_make_gdal_ask_an_address(tmp_path, served, monkeypatch) -> None:
     url, asked = served
+    monkeypatch.setitem(SETTINGS, "GDAL_HTTP_TIMEOUT", 2)
+    monkeypatch.setitem(SETTINGS, "GDAL_HTTP_MAX_RETRY", 0)
     write_scene(tmp_path / "other.tif", noise(1))
     for name in (f"/vsicurl/{url}/other.tif", f"{url}/other.tif"):
         with gdal(), pytest.raises(rasterio.errors.RasterioIOError):

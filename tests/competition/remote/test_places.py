@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from competition.common.errors import UserError
+from competition.common.locks import own_mark
 from competition.remote.places import Place
 
 
@@ -119,3 +123,33 @@ def test_sizes_are_listed_and_a_file_is_no_folder(place: Place, tmp_path: Path) 
     if place.is_local:
         with pytest.raises(UserError, match=r"b\.npz is a file, where a folder is needed"):
             place.sizes_in("a/b.npz")
+
+
+def test_what_killed_processes_left_half_sent_is_removed(tmp_path: Path) -> None:
+    fs = Machine(skip_instance_cache=True)
+    fs.store.clear()
+    place = Place("sftp://host/team", fs, "/team")
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    machine = own_mark().partition("-")[0]
+    mine, others = f"{machine}-{int(dead.stdout)}", "0badcafe-1"
+    for mark in (mine, others, own_mark()):
+        fs.pipe(f"/team/m/a.{mark}-12345678.part", b"half")
+    fs.pipe("/team/m/a.npz", b"whole")
+    fs.pipe("/team/m/their.part", b"?")
+    place.remove_parts("m")
+    left = [f"a.{others}-12345678.part", f"a.{own_mark()}-12345678.part", "a.npz", "their.part"]
+    assert place.names_in("m") == sorted(left)
+    fs.store[f"/team/m/{left[0]}"].modified -= timedelta(days=8)
+    place.remove_parts("m")
+    assert place.names_in("m") == sorted(left[1:])
+    place.remove_parts("none")
+
+
+def test_what_a_killed_process_left_in_a_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    (tmp_path / "m" / f".tmp-{own_mark().partition('-')[0]}-{int(dead.stdout)}-x.a.npz").write_text("half")
+    (tmp_path / "m/a.npz").write_text("whole")
+    place = Place.of(str(tmp_path))
+    place.remove_parts("m")
+    assert place.names_in("m") == ["a.npz"]

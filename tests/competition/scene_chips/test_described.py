@@ -41,5 +41,5 @@ def test_labels_of_any_text_have_a_separator_that_none_holds(scene) -> None:
 def test_labels_are_sorted_or_those_of_the_competition() -> None:
     assert labels_of(["road", "mine", "road"], None) == ("mine", "road")
     assert labels_of(["road"], PLANET) == PLANET.labels
-    with pytest.raises(UserError, match="Unknown label of competition 'planet' 'mine'. Known: agriculture"):
+    with pytest.raises(UserError, match=r"Unknown label of competition 'planet' 'mine'. Known: agriculture"):
         labels_of(["mine"], PLANET)

@@ -82,10 +82,13 @@ def test_a_seed_gives_the_same_places_and_another_gives_others(scene) -> None:
     assert made[0] == made[1] != made[2]
 
 
-def test_where_there_is_no_room_there_are_fewer_negatives(scene) -> None:
-    ground = ground_of(scene, (shapely.box(0, 0, 800, 560), "forest"))
-    assert 0 < len(list(ground.negatives(500, np.random.default_rng(0)))) < 500
-    assert not list(ground_of(scene, (shapely.box(0, 0, 800, 600), "forest")).negatives(3, np.random.default_rng(0)))
+def test_where_there_is_no_room_there_are_fewer_negatives_and_it_is_said(scene, lines) -> None:
+    places = sample_places(ground_of(scene, (shapely.box(0, 0, 800, 560), "forest")), 500, 0)
+    found = sum(not place.labels for place in places)
+    assert 5 < found < 500
+    assert lines == [f"There is room for {found} of 500 negatives."]
+    everywhere = shapely.box(0, 0, 800, 600), "forest"
+    assert not list(ground_of(scene, everywhere).negatives(3, np.random.default_rng(0)))
 
 
 def test_features_outside_of_the_scene_are_left_out(scene) -> None:

@@ -11,9 +11,10 @@ from rasterio.enums import ColorInterp, Resampling
 
 from competition.common.errors import UserError
 from competition.data.chips import resize_chip
+from competition.scenes import scene as scene_module
 from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
-from tests.competition.scenes.samples import LEFT, METRES, NORTH_UP, TOP, noise, write_scene
+from tests.competition.scenes.samples import LEFT, METRES, TOP, noise, write_scene
 
 BGRN = ("B", "G", "R", "N")
 
@@ -32,12 +33,13 @@ def test_a_window_is_what_lies_there_in_the_order_of_bands_that_is_asked_for(tmp
 def test_a_window_is_resized_as_chips_are(tmp_path) -> None:
     values = noise()
     scene = Scene.open(write_scene(tmp_path / "a.tif", values))
-    for window, size in ((Window(0, 0, 48, 48), 32), (Window(5, 5, 20, 24), 32)):
+    for window, size in ((Window(0, 0, 48, 48), 32), (Window(5, 5, 20, 24), 32), (Window(0, 0, 96, 96), 8)):
         chip = np.moveaxis(values[:, window.y : window.y + window.height, window.x : window.x + window.width], 0, -1)
         np.testing.assert_array_equal(scene.read(window, size)[0], resize_chip(chip, size))
 
 
-def test_overviews_are_read_where_a_scene_is_finer(tmp_path) -> None:
+def test_overviews_are_read_where_a_scene_is_much_finer(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(scene_module, "LARGE", 64)
     path = write_scene(tmp_path / "a.tif", noise(1, 512, 512), tiled=True, blockxsize=128, blockysize=128)
     fine, _ = Scene.open(path).read(Window(0, 0, 256, 256), 64)
     assert fine.std() < 600  # means of 16 pixels; of single ones it would be 1,440
@@ -89,49 +91,6 @@ def test_opacity_is_a_mask_unless_the_band_is_named_as_data(tmp_path) -> None:
     assert not pixels[:, :3].any()
 
 
-def test_bands_are_found_by_description_colour_or_flag(tmp_path) -> None:
-    path = write_scene(tmp_path / "a.tif", noise(3), photometric="rgb")
-    assert Scene.open(path, ("B", "R")).indexes == (3, 1)
-    described = write_scene(tmp_path / "b.tif", noise(2), names=["B8A", "B02"])
-    assert Scene.open(described, ("b02",)).indexes == (2,)
-    plain = write_scene(tmp_path / "c.tif", noise())
-    assert Scene.open(plain, ("N", "B"), named=BGRN).indexes == (4, 1)
-    with pytest.raises(UserError, match=r"has no band 'N'; its bands are red, green, blue\. .*--scene-bands B,G,R,N"):
-        Scene.open(path, ("R", "N"))
-    with pytest.raises(UserError, match=r"--scene-bands names 2 bands, and .* has 4"):
-        Scene.open(plain, ("B",), named=("B", "G"))
-    with pytest.raises(UserError, match="has several of band 'B'"):
-        Scene.open(plain, ("B",), named=("B", "blue", "R", "N"))
-
-
-def test_a_scene_in_degrees_and_one_that_is_turned_are_placed(tmp_path) -> None:
-    degrees = write_scene(tmp_path / "a.tif", noise(1), crs="EPSG:4326", transform=Affine(1e-4, 0, -60, 0, -1e-4, 60))
-    assert Scene.open(degrees).metres == pytest.approx((5.58, 11.14), abs=0.01)
-    turned = NORTH_UP @ Affine.rotation(30)
-    assert Scene.open(write_scene(tmp_path / "b.tif", noise(1), transform=turned)).metres == pytest.approx(
-        (METRES, METRES), rel=1e-3
-    )
-
-
-def test_a_scene_without_a_place_needs_to_be_told_its_pixels(tmp_path) -> None:
-    path = write_scene(tmp_path / "a.tif", noise(1), crs=None, transform=Affine.identity())
-    with pytest.raises(UserError, match=r"does not say where on the ground it lies.*give --metres-per-pixel"):
-        Scene.open(path)
-    scene = Scene.open(path, metres_per_pixel=2.5)
-    assert (scene.metres, scene.wkt) == ((2.5, 2.5), "")
-    assert Scene.open(write_scene(tmp_path / "b.tif", noise(1)), metres_per_pixel=2.5).wkt
-
-
-def test_the_date_comes_from_the_file_or_the_flag(tmp_path) -> None:
-    dated = write_scene(tmp_path / "a.tif", noise(1), tags={"TIFFTAG_DATETIME": "2017:04:26 23:11:27"})
-    assert Scene.open(dated).date == "2017-04-26"
-    assert Scene.open(dated, taken="2016-01-02").date == "2016-01-02"
-    odd = write_scene(tmp_path / "b.tif", noise(1), tags={"TIFFTAG_DATETIME": "2017:99:26"})
-    assert Scene.open(odd).date == ""
-    with pytest.raises(UserError, match="--date takes a day such as 2026-11-28, received 'May'"):
-        Scene.open(dated, taken="May")
-
-
 def test_scales_of_the_file_are_told(tmp_path) -> None:
     path = write_scene(tmp_path / "a.tif", noise(2))
     with rasterio.open(path, "r+") as dataset:
@@ -155,6 +114,25 @@ def test_threads_read_at_once_each_by_a_handle_of_its_own(tmp_path) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(read, windows))
     assert len({thread for thread, _ in seen}) == len({handle for _, handle in seen}) == len(seen)
+
+
+@pytest.mark.parametrize(("size", "overviews"), [(32, ()), (20, ()), (8, ()), (8, (4,))])
+def test_neighbours_that_are_read_at_once_are_as_when_read_alone(tmp_path, monkeypatch, size, overviews) -> None:
+    monkeypatch.setattr(scene_module, "LARGE", 8)
+    values = noise(3, 96, 256)
+    values[:, 30:50, 60:100] = 0
+    path = write_scene(tmp_path / "a.tif", values, nodata=0, tiled=True, blockxsize=64, blockysize=64)
+    if overviews:
+        with rasterio.open(path, "r+") as dataset:
+            dataset.build_overviews(overviews, Resampling.average)
+    scene = Scene.open(path)
+    row = [Window(x, 20, 32, 32) for x in (*range(0, 224, 16), 219)]
+    below = [Window(x, y, 32, 32) for y in (20, 36, 52) for x in (16, 32, 48, 64)]
+    for windows in (row, row[:-1], row[:1], [*row[:2], Window(3, 50, 32, 32)], below):
+        for window, (chip, seen) in zip(windows, scene.read_batch(windows, size), strict=True):
+            alone, seen_alone = scene.read(window, size)
+            np.testing.assert_array_equal(chip, alone)
+            np.testing.assert_array_equal(seen, seen_alone)
 
 
 def test_a_digest_knows_a_scene_again_wherever_it_lies(tmp_path) -> None:

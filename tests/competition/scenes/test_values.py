@@ -102,7 +102,7 @@ def test_a_scene_without_data_is_told(tmp_path, chips) -> None:
     scene = Scene.open(write_scene(tmp_path / "a.tif", ground(0), nodata=0))
     found = probe(scene, WINDOW, Values((1.0, 1.0), (0.0, 0.0), "uint16"), chips)
     assert (found.found, found.text()) == (None, found.problem)
-    assert "No window of" in found.problem
+    assert "None of 200 windows of" in found.problem
     with pytest.raises(UserError, match="No window"):
         values_of(scene, chips, WINDOW, how="match")
 

@@ -3,7 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
+from competition.data.chip_cache import _reading
+from competition.index.layout import description_of
 from competition.spec.images import ImageSet
+from competition.spec.load import load
 
 PLAIN = {"suffix": ".png", "bands": "RGB", "train": ["train"]}
 
@@ -34,8 +37,18 @@ def test_suffixes_are_in_lower_case() -> None:
         ({"file": "../{id}"}, "file must not lead out of the image folder"),
         ({"nodata": "none"}, "nodata"),
         ({"black": "maybe"}, "black"),
+        ({"metres_per_pixel": 0}, "metres_per_pixel"),
+        ({"metres_per_pixel": float("inf")}, "metres_per_pixel"),
     ],
 )
 def test_what_cannot_be_is_refused(entries: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         ImageSet.model_validate({**PLAIN, **entries})
+
+
+def test_the_ground_of_a_pixel_changes_no_digest_of_what_is_decoded_or_prepared() -> None:
+    planet = load("planet")
+    images = {name: each.model_copy(update={"metres_per_pixel": None}) for name, each in planet.images.items()}
+    before = planet.model_copy(update={"images": images})
+    assert description_of(before) == description_of(planet)
+    assert [*map(_reading, images.values())] == [*map(_reading, planet.images.values())]

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from competition.common.errors import FLAGS, UserError
 from competition.common.locks import BusyError
-from competition.terminal.command_line import INTERRUPTED, Verbs, Words, as_flags, shown
+from competition.terminal.command_line import Verbs, Words, as_flags, shown
 from competition.terminal.output import show_next
 
 
@@ -75,7 +75,7 @@ def test_a_fault_of_ours_is_not_hidden() -> None:
 
 def test_an_interruption_says_what_is_kept() -> None:
     result = run(failing(KeyboardInterrupt()))
-    assert result.exit_code == INTERRUPTED
+    assert result.exit_code == 130
     assert "What was finished is kept; run the same command to go on." in result.output
     assert "Come back." in run(failing(KeyboardInterrupt("Come back."))).output
 
@@ -96,7 +96,7 @@ def test_an_interruption_that_python_drops_ends_a_verb_all_the_same() -> None:
         result = run(lose_it)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (result.exit_code, "run the same command to go on" in result.output) == (INTERRUPTED, True)
+    assert (result.exit_code, "run the same command to go on" in result.output) == (130, True)
 
 
 def test_the_next_command_is_in_the_same_workspace() -> None:

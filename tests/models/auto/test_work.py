@@ -15,6 +15,7 @@ from models.plan.worth import DENSE, JOINT, VIEWS
 from models.recipes.named import resolve
 from models.runs.model_recipe import read_recipe
 from tests.conftest import NUM_TEST, NUM_TRAIN, K, store_of
+from tests.models.graphs.samples import graph_recipe, saved
 from tests.models.samples import frozen
 
 TINY, OTHER = Bank("tiny", "tiny", 16, VIEWS[1]), Bank("tiny", "tiny", 24, VIEWS[0])
@@ -56,6 +57,23 @@ def test_a_joint_head_stands_on_the_banks_that_are_made(work: Work, monkeypatch:
     recipe = read_recipe(work.workspace, work.model(step))
     assert [part.input_size for part in recipe.of_parts] == [16, 24]
     assert recipe.dense == (4,)
+
+
+def test_a_joint_head_may_stand_on_a_network_of_others(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.graphs.running.SECONDS", 0.01)
+    net = graph_recipe(saved(tmp_path / "net.onnx"), mean="own", deviation=(), outputs=("map",), input_size=24)
+    work.candidates = {**work.candidates, "net": Candidate("net", "net", net)}
+    bank = Bank("net", "net", 24, VIEWS[0])
+    step = Step(same_views([TINY, bank]), JOINT)
+    work.fill(step)
+    assert work.made(bank) == bank.rows(NUM_TRAIN, NUM_TEST)
+    monkeypatch.setattr("models.inputs.feature_bank._Builder._compute", None)  # nothing is left to compute
+    _, is_whole = work.train(step)
+    assert is_whole
+    _, part = read_recipe(work.workspace, work.model(step)).of_parts
+    assert (part.weights, part.mean, part.outputs) == (str(tmp_path / "net.onnx"), "own", ("map",))
 
 
 def test_facts_are_those_of_the_workspace(work: Work, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ NAMED_IN = {
     *(f"backend/{name}.py" for name in ("devices", "load", "made", "runners")),
     *(f"foreign/{name}.py" for name in ("backbone", "modules", "weights")),
     "backend/onnx_graph.py",
-    "graphs/timm_source.py",
+    "graphs/torch_source.py",
 }
 
 

@@ -15,7 +15,7 @@ from competition.spec.load import load
 from competition.workspace import Workspace
 from models.cluster import on_ray
 from models.cluster.on_ray import train_on_ray
-from models.cluster.steps import Training
+from models.cluster.steps import Step, Training
 from models.runs.model_recipe import ModelRequest
 from models.train.train_folds import train_models
 from tests.benchmarks.bench_cluster import differing, train_with_kills, workspace_in
@@ -85,3 +85,9 @@ def test_a_cluster_that_loses_machines_makes_the_same_scores(tmp_path: Path) -> 
     assert seen["kills"] == 3
     assert seen["again"] == 0
     assert differing(sequential, workspace) == (2 * 3, 0)
+
+
+def test_tasks_are_told_by_what_they_do() -> None:
+    request = ModelRequest("baseline", "one")
+    steps = [Step(request, prepares=True), *(Step(request, fold, folds=(fold,)) for fold in range(3))]
+    assert on_ray._in_words(steps) == "1 task to prepare what they share, then 3 tasks to train and score"

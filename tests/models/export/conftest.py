@@ -10,31 +10,25 @@ import pytest
 
 from competition.workspace import Workspace
 from models.export.export import export
-from models.train.job import Job
-from models.train.run_jobs import run_jobs
 from tests.conftest import store_of
-from tests.models import samples
 from tests.models.export.files import PLANET
 
 
-@pytest.fixture(scope="package")
-def trained(prepared, tmp_path_factory) -> Workspace:
+@pytest.fixture(scope="session")
+def trained(trained_root, tmp_path_factory) -> Workspace:
     """A workspace in which two folds of "tiny" are complete. Not to be changed."""
     root = tmp_path_factory.mktemp("two_folds") / "workspace"
-    shutil.copytree(prepared, root)
-    workspace = Workspace(root, PLANET)
-    recipe = samples.tiny_recipe(epochs=1, learning_rate=0.05)
-    for fold in (0, 2):
-        run_jobs([Job(workspace, store_of(workspace), "tiny", recipe, fold, with_test=False)])
-    return workspace
+    shutil.copytree(trained_root, root)
+    shutil.rmtree(root / "runs/tiny/fold1")
+    return Workspace(root, PLANET)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chip_folder(simulated) -> Path:
     return simulated / "test-jpg"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def tiny_file(trained, tmp_path_factory) -> Path:
     """An exported .keras file. Not to be changed."""
     path = tmp_path_factory.mktemp("exported") / "tiny.keras"

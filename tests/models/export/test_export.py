@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
+from models.backend.openvino import compiled, converted
 from models.export import whole
 from models.export.export import ExportReport, _made_up_chips, export, is_file, path_for
 from models.export.whole import KerasWhole, join
@@ -25,6 +28,24 @@ def test_a_shared_extractor_is_in_the_file_once(tiny_net):
     networks, extractor, *_ = parts_of(FROZEN, 16)
     own = sum(network.count_params() for network in networks)
     assert join(networks, extractor).count_params() == extractor.count_params() + own
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="needs openvino")
+def test_the_mean_of_several_heads_is_the_same_by_openvino():
+    chips = np.random.default_rng(0).random((4, 25), dtype=np.float32)
+
+    def head() -> keras.Model:
+        features = keras.Input((25,))
+        hidden = keras.layers.Dense(256, activation="relu")(features)
+        return keras.Model(features, keras.layers.Dense(17, activation="sigmoid")(hidden))
+
+    heads = [head() for _ in range(3)]
+    whole_of_three = join(heads)
+    expected = np.mean([each(chips) for each in heads], axis=0)
+    np.testing.assert_allclose(whole_of_three(chips), expected, atol=1e-6)
+    network = converted(whole_of_three)
+    network.reshape([4, 25])
+    np.testing.assert_allclose(compiled(network)(chips)[0], expected, atol=1e-6)
 
 
 def test_the_verb_says_what_it_wrote_and_advises_cuts_only_where_there_are_none(trained, tmp_path, monkeypatch):

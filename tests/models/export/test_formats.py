@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from models.backend.runners import KerasRunner
 from models.export.export import export, is_file
 from models.export.formats import read, require, write
+from models.export.manifest import Manifest
 from models.export.whole import KerasWhole, join
 from models.networks.input_spec import Inputs
 from models.predict.scorer import Scorer
@@ -30,29 +35,46 @@ from tests.models.export.files import (
 )
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_file_scores_as_the_mean_of_its_networks(tiny_net, tmp_path, kind, suffix):
+@pytest.fixture(scope="module", params=FORMATS)
+def plain(request, tmp_path_factory) -> Path:
+    """A file of a plain network, in each format. Not to be changed: tests that do take `plain_file`."""
+    networks, _, inputs, dtype = parts_of(FROM_SCRATCH, 16)
+    path = tmp_path_factory.mktemp("plain") / f"x{request.param}"
+    write(KerasWhole(join(networks, None)), manifest_of(FROM_SCRATCH, inputs, dtype), path)
+    return path
+
+
+@pytest.fixture
+def plain_file(plain, tmp_path) -> Path:
+    return Path(shutil.copy(plain, tmp_path))
+
+
+@functools.cache  # for all formats, with TinyNet at hand
+def made_of(kind: str) -> tuple[KerasWhole, Manifest, NDArray[Any], NDArray[np.float32]]:
+    """Return a whole network, what is written of it, some chips, and the mean of its networks' scores of these."""
     recipe = KINDS[kind]
     networks, extractor, inputs, dtype = parts_of(recipe, 24 if recipe is FROM_SCRATCH else 16)
     chips = chips_for(inputs, dtype)
     expected = Scorer([KerasRunner(network) for network in networks], extractor and KerasRunner(extractor))([chips])
-    path = tmp_path / f"model{suffix}"
-    write(KerasWhole(join(networks, extractor)), manifest_of(recipe, inputs, dtype), path)
-    exported = read(path)
-    np.testing.assert_allclose(exported.runner_for(chips)(chips), expected, atol=1e-5)
-    assert np.ptp(expected, axis=0).max() > 1e-3  # it is the chips that decide
-    assert exported.manifest == manifest_of(recipe, inputs, dtype)
+    return KerasWhole(join(networks, extractor)), manifest_of(recipe, inputs, dtype), chips, expected
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_any_number_of_chips_is_scored_in_order(tmp_path, suffix, monkeypatch):
-    recipe = FROM_SCRATCH
-    networks, _, inputs, dtype = parts_of(recipe, 16)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_scores_as_the_mean_of_its_networks(tiny_net, tmp_path, kind, suffix):
+    whole, manifest, chips, expected = made_of(kind)
+    write(whole, manifest, path := tmp_path / f"model{suffix}")
+    exported = read(path)
+    np.testing.assert_allclose(exported.runner_for(chips)(chips), expected, atol=1e-5)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # it is the chips that decide
+    assert exported.manifest == manifest
+
+
+def test_any_number_of_chips_is_scored_in_order(plain, monkeypatch):
     monkeypatch.setattr("models.graphs.running.batch_size_for", lambda size: 3)
-    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs, dtype), path := tmp_path / f"model{suffix}")
-    chips = np.tile(chips_for(inputs, dtype), (2, 1, 1, 1))[:7]
-    runner = read(path).runner_for(chips)
+    exported = read(plain)
+    chips = np.tile(chips_for(exported.manifest.inputs, exported.manifest.dtype), (2, 1, 1, 1))[:7]
+    runner = exported.runner_for(chips)
     np.testing.assert_allclose(runner(chips), np.concatenate([runner(chips[i : i + 1]) for i in range(7)]), atol=1e-5)
     assert runner(chips[:0]).shape == (0, len(PLANET.labels))
 
@@ -78,13 +100,10 @@ def test_a_package_that_is_missing_is_named_with_its_command(trained, tmp_path, 
         export(trained, store_of(trained), "tiny", tmp_path / f"x{suffix}", np.array([]))
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("name", ["x.keras", "x.onnx", "x.zip", "x.KERAS", "x.ONNX"])
-def test_a_renamed_file_is_named_for_what_it_is(tmp_path, suffix, name):
-    recipe = recipe_of("two_convolutions")
-    networks, _, inputs, _ = parts_of(recipe, 16)
-    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs), path := tmp_path / f"model{suffix}")
-    renamed = path.rename(tmp_path / name)
+def test_a_renamed_file_is_named_for_what_it_is(plain_file, tmp_path, name):
+    suffix = plain_file.suffix
+    renamed = plain_file.rename(tmp_path / name)
     if renamed.suffix == suffix:
         assert read(renamed).manifest.model == "tiny"
         return
@@ -105,18 +124,15 @@ def test_a_network_that_brings_code_is_refused(tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_damaged_and_foreign_files_give_one_line(tmp_path, suffix):
-    recipe = recipe_of("two_convolutions")
-    networks, _, inputs, _ = parts_of(recipe, 16)
-    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs), path := tmp_path / f"x{suffix}")
-    whole = path.read_bytes()
+def test_damaged_and_foreign_files_give_one_line(plain_file, tmp_path):
+    suffix = plain_file.suffix
+    whole = plain_file.read_bytes()
     for content in (b"", b"not a network", whole[: len(whole) // 2], whole[: -len(whole) // 3]):
-        path.write_bytes(content)
+        plain_file.write_bytes(content)
         with pytest.raises(
             UserError, match=rf"x{suffix} is damaged, or was not .* --output \S+x{suffix}\"\.$"
         ) as error:
-            read(path)
+            read(plain_file)
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match=r"No file .*y\."):
         read(tmp_path / f"y{suffix}")

@@ -15,6 +15,7 @@ from models.backend.seals import MANIFEST
 from models.export import export as export_module
 from models.export.formats import read
 from models.export.manifest import Manifest
+from models.predict.predictor import LearntFrom
 from models.predict.trained_model import Trained
 from tests.conftest import store_of
 from tests.models import samples
@@ -33,7 +34,8 @@ def test_a_file_says_what_it_was_made_of(trained, tiny_file):
 def test_where_the_weights_lay_is_not_passed_on(trained):
     recipe = samples.tiny_recipe(weights=str(Path("secret") / "tiny.h5"))
     model = replace(Trained.of(trained, store_of(trained), "tiny"), recipe=recipe)
-    manifest = export_module._manifest(model, np.full(len(PLANET.labels), 0.2))
+    known = LearntFrom.known_by(model.inputs, model.dtype)
+    manifest = export_module._manifest(model, np.full(len(PLANET.labels), 0.2), known)
     assert manifest.recipe.weights == "tiny.h5"
     assert "secret" not in manifest.text()
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 import run
 from competition.common.errors import UserError
+from competition.scenes.score_raster import ScoreRaster
 from models.export.formats import write
 from models.export.predict_with_file import predict_with_file
 from models.export.whole import KerasWhole, join
@@ -24,6 +25,7 @@ from models.predict.trained_model import predict_folder
 from tests.conftest import CHIP_SIZE, store_of
 from tests.models.export.files import FORMATS, FROM_SCRATCH, PLANET, command, manifest_of, parts_of, recipe_of
 from tests.models.samples import COMPILE_QUICKLY
+from tests.models.scenes.samples import scene_of_chips
 
 ROOT = Path(run.__file__).parent
 
@@ -43,6 +45,17 @@ def test_a_file_predicts_what_its_model_does_without_the_workspace(trained, chip
     scores = [table[list(PLANET.labels)].to_numpy() for table in (one, other)]
     np.testing.assert_allclose(scores[0], scores[1], atol=2e-6)  # the table has six decimals
     assert not (tmp_path / "workspace").exists()
+
+
+def test_a_file_scores_a_scene_as_its_model_does(trained, tiny_file, simulated, tmp_path):
+    scene_of_chips(simulated / "train-jpg", tmp_path)
+    for model, name, here in (("tiny", "a", ("--workspace", trained.root)), (tiny_file, "b", ())):
+        where = ("--scene", tmp_path / "scene.tif", "--output", tmp_path / name, "--bits", 16, "--hides", "none")
+        command("scene", "predict", "--model", model, *where, *here)
+    one, other = (ScoreRaster.read(tmp_path / name) for name in "ab")
+    assert (one.scored.grid, one.scored.model) == (other.scored.grid, "tiny") == (other.scored.grid, other.scored.model)
+    for label in one.labels:
+        np.testing.assert_allclose(one.scores(label), other.scores(label), atol=2e-5)
 
 
 def test_one_chip_is_named_as_one(trained, tiny_file, chip_folder, tmp_path, lines):

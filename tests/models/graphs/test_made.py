@@ -13,6 +13,7 @@ from onnx import TensorProto
 
 from competition.common.errors import UserError
 from models.backend.onnx_graph import as_onnx
+from models.foreign.outputs import Layout, taken_of
 from models.graphs.made import made_graph
 from models.inputs.extractors import extractor_key
 from models.inputs.sources import Sources
@@ -143,6 +144,31 @@ def test_it_is_made_once(tmp_path, monkeypatch):
     assert len(list((tmp_path / "graphs").glob("*/graph.json"))) == 2
 
 
+TOKENS = {"features": (4, 20, 6), "vector": (4, 6)}
+
+
+@pytest.mark.parametrize(
+    ("layout", "kinds"),
+    [
+        (Layout(prefix=5), ["cls", "patches"]),
+        (Layout(prefix=4, has_class=False), ["patches"]),  # registers alone
+        (Layout(prefix=0), ["patches"]),
+        (Layout(prefix=1, ends_in_vector=True), ["vector"]),
+    ],
+)
+def test_what_a_network_says_of_its_tokens_decides_what_is_taken(layout, kinds):
+    recipe = graph_recipe("net.onnx")
+    taken = taken_of(recipe, TOKENS, "net", layout)
+    assert [each.kind for each in taken] == kinds
+    assert all(each.prefix == layout.prefix for each in taken if each.kind == "patches")
+    if "cls" not in kinds and not layout.ends_in_vector:
+        with pytest.raises(UserError, match=r"^net has no class token. Give --outputs patches, or vector"):
+            taken_of(graph_recipe("net.onnx", outputs=("cls",)), TOKENS, "net", layout)
+    if layout.prefix:
+        with pytest.raises(UserError, match=r"^net has \d tokens before .* received --prefix-tokens 2. Leave it out"):
+            taken_of(graph_recipe("net.onnx", prefix_tokens=2), TOKENS, "net", layout)
+
+
 # What it refuses
 
 
@@ -214,6 +240,11 @@ def of_an_unknown_operator() -> onnx.ModelProto:
             r"gives 51 tokens: expected --prefix-tokens below it, received 60",
         ),
         (lambda: network(("tokens",)), {"outputs": ("tokens",)}, r"^--outputs tokens does not say what is taken"),
+        (
+            lambda: network(("tokens",)),
+            {"outputs": ("cls",), "prefix_tokens": 0},
+            r"^net.onnx has no class token. Give --outputs patches, or vector",
+        ),
         (lambda: elsewhere("/etc/passwd"), {}, r"^net.onnx keeps weights in /etc/passwd: expected them in the file"),
         (lambda: elsewhere("../secret.data"), {}, r"^net.onnx keeps weights in ../secret.data: expected"),
         (lambda: elsewhere("net.onnx.data/../../x"), {}, r"^net.onnx keeps weights in net.onnx.data/../../x: expected"),

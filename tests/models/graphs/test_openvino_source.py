@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from models.export.export import export
 from models.export.predict_with_file import predict_with_file
 from models.graphs.extractor import GraphExtractor
 from models.graphs.made import made_graph
+from models.graphs.openvino_source import OpenVinoSource
 from models.predict.trained_model import predict_folder
 from models.recipes.recipe import Recipe
 from models.train.job import Job
@@ -56,6 +58,22 @@ def test_its_features_are_those_of_the_same_network_in_onnx(tmp_path, archive, c
     plain = saved(tmp_path / "plain.onnx", network(names, channels_first=channels_first))
     one, other = (features_of(graph_recipe(path, **values), tmp_path) for path in (plain, ours))
     np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "marked as encrypted"])
+def test_a_damaged_archive_is_made_again_in_the_cache_and_named_elsewhere(tmp_path, damage):
+    recipe = graph_recipe(converted(tmp_path / "net"))
+    expected = features_of(recipe, tmp_path)
+    (kept,) = (tmp_path / "graphs").glob("*/extractor.zip")
+    content = bytearray(kept.read_bytes())
+    if damage == "marked as encrypted":
+        content[content.index(b"PK\x01\x02") + 8] |= 1
+    else:
+        content[len(content) // 2] ^= 1
+    kept.write_bytes(content[:-9] if damage == "cut" else content)
+    with pytest.raises(UserError, match=r"extractor.zip is missing or damaged"):
+        GraphExtractor(kept, 400, None).exact()
+    np.testing.assert_array_equal(features_of(recipe, tmp_path), expected)
 
 
 @pytest.mark.slow
@@ -108,14 +126,16 @@ def test_archives_of_something_else_are_refused(tmp_path):
         features_of(graph_recipe(tmp_path / "net.zip"), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.pt2"])
-def test_files_that_may_run_code_are_not_opened(tmp_path, name):
-    (tmp_path / name).write_bytes(b"pickle")
-    with pytest.raises(UserError, match=rf"^{name} may run code where it is read. Write what you trust as ONNX"):
-        features_of(graph_recipe(tmp_path / name), tmp_path)
-
-
 def test_other_suffixes_are_refused(tmp_path):
     (tmp_path / "net.h5").write_bytes(b"x")
-    with pytest.raises(UserError, match=r"^backbone file takes .onnx, .xml, .zip; received net.h5"):
+    with pytest.raises(UserError, match=r"^backbone file takes .onnx, .xml, .zip, .pt, .pt2; received net.h5"):
         features_of(graph_recipe(tmp_path / "net.h5"), tmp_path)
+
+
+def test_a_damaged_archive_is_said_in_one_line(tmp_path):
+    path = Path(converted(tmp_path / "net", archive=True))
+    content = path.read_bytes()
+    for at in range(len(content) - 200, len(content)):  # the list of its members
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        with suppress(UserError):  # another date is taken
+            OpenVinoSource(path, 3, 20)

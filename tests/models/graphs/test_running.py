@@ -64,13 +64,14 @@ def test_a_trial_is_made_once_a_machine_and_graph(content, tmp_path, monkeypatch
     for _ in range(2):
         assert isinstance(fastest(content, chips_of(4), SIZE**2, tmp_path), OnnxRunner)
     assert len(tried) == 2
-    (path,) = (tmp_path / "trials").iterdir()
+    (path,) = (tmp_path / "trials").glob("*.json")
     record = json.loads(path.read_text())
     assert record["rates"] == {BY_ONNX: 200, BY_OPENVINO: 100}
     monkeypatch.setattr(running, "_machine", lambda: {"host": "another"})
     fastest(content, chips_of(4), SIZE**2, tmp_path)
     assert len(tried) == 4
-    path.write_text("damaged")
+    for each in (tmp_path / "trials").glob("*.json"):  # machines that share the cache leave each other's alone
+        each.write_text("damaged")
     fastest(content, chips_of(4), SIZE**2, tmp_path)
     assert len(tried) == 6
 
@@ -102,15 +103,53 @@ def test_without_either_a_line_says_what_to_install(content, monkeypatch):
         fastest(content, chips_of(4), SIZE**2)
 
 
-def test_on_cuda_nothing_is_tried(content, monkeypatch, lines):
-    """Where ONNX Runtime has none, as here, it takes the processor without a word."""
-    tried = rates(monkeypatch, 1, 1)
+def test_what_is_known_to_be_slower_is_not_made_ready_again(content, tmp_path, monkeypatch, lines):
+    rates(monkeypatch, 200, 100)
+    fastest(content, chips_of(4), SIZE**2, tmp_path)
+    monkeypatch.setattr(running, "read_graph", None)
+    assert isinstance(fastest(content, chips_of(4), SIZE**2, tmp_path), OnnxRunner)
+    assert lines[-1] == "The extractor is run by ONNX Runtime: 200 chips a second, 100 by OpenVINO; both give the same."
+
+
+@pytest.fixture
+def cuda(monkeypatch) -> list[int]:
+    """A CUDA that is had, and whether it was asked to round what it multiplies, each time."""
+    made, session = [], running.onnx_session
+
+    def on_cuda(content, on=()):
+        made.extend(options["use_tf32"] for _, options in on)
+        return session(content)
+
     monkeypatch.setattr(running, "_has_cuda", lambda: True)
-    with pytest.warns(UserWarning, match="CUDAExecutionProvider"):
-        runner = fastest(content, chips_of(4), SIZE**2)
-    assert isinstance(runner, OnnxRunner)
+    monkeypatch.setattr(running, "onnx_session", on_cuda)
+    monkeypatch.setattr(OnnxRunner, "is_on_cuda", True)
+    return made
+
+
+def test_on_cuda_nothing_is_tried(content, cuda, monkeypatch, lines):
+    tried = rates(monkeypatch, 1, 1)
+    assert isinstance(fastest(content, chips_of(4), SIZE**2), OnnxRunner)
+    assert cuda == [1]
     assert not tried
     assert lines[-1] == "The extractor is run by ONNX Runtime on CUDA."
+
+
+@pytest.mark.parametrize(("differences", "asked"), [([5e-3, 1e-5], [1, 0]), ([5e-3, 5e-3, 0], [1, 0])])
+def test_cuda_is_used_only_where_it_gives_the_same(content, cuda, monkeypatch, lines, differences, asked):
+    rates(monkeypatch, 200, 100)
+    found = iter(differences)
+    monkeypatch.setattr(running, "largest_difference", lambda made, expected: next(found))
+    fastest(content, chips_of(4), SIZE**2)
+    assert cuda == asked
+    assert ("on CUDA" in lines[-1]) == (len(differences) == 2)
+
+
+def test_where_cuda_cannot_be_loaded_the_processor_is_tried(content, monkeypatch, lines):
+    """ONNX Runtime then takes the processor without a word."""
+    rates(monkeypatch, 200, 100)
+    monkeypatch.setattr(running, "_has_cuda", lambda: True)
+    fastest(content, chips_of(4), SIZE**2)
+    assert lines[-1].startswith("The extractor is run by ONNX Runtime: 200 chips a second")
 
 
 def test_any_number_of_chips_is_taken(content, monkeypatch):

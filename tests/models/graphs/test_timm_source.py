@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,18 @@ SIZE = 32
 def door_vit_reg4(pretrained: bool = False, **options):
     """A ViT with a class token and four registers."""
     return timm.create_model("test_vit", reg_tokens=4, **options)
+
+
+@timm.models.register_model
+def door_vit_any_size(pretrained: bool = False, **options):
+    """A ViT that takes chips of every size that its patches fill."""
+    return timm.create_model("test_vit", dynamic_img_size=True, **options)
+
+
+@timm.models.register_model
+def door_vit_averaged(pretrained: bool = False, **options):
+    """A ViT that averages its patches before its last normalisation."""
+    return timm.create_model("test_vit", global_pool="avg", **options)
 
 
 def weights_of(path: Path, name: str, **options) -> str:
@@ -85,6 +98,39 @@ def test_class_tokens_and_patches_are_told_apart_and_normalised(tmp_path, name, 
         pooled = network.forward_head(features, pre_logits=True)
     vector = features_of(recipe_of(name, weights, outputs=("vector",)), tmp_path)
     np.testing.assert_allclose(vector, pooled, rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_normalised_after_its_pooling_is_taken_so(tmp_path):
+    weights = weights_of(tmp_path / "net.safetensors", "door_vit_averaged", img_size=SIZE)
+    made = features_of(recipe_of("door_vit_averaged", weights), tmp_path)
+    network, features = by_timm("door_vit_averaged", weights, img_size=SIZE)
+    np.testing.assert_allclose(made, network.fc_norm(features[:, 1:].mean(1)).detach(), rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_not_taken_is_not_in_the_graph(tmp_path):
+    import onnx
+
+    recipe = recipe_of("test_convnext", weights_of(tmp_path / "net.safetensors", "test_convnext"))
+    names = {}
+    for outputs in ("map", "vector"):
+        kept = dataclasses.replace(recipe, outputs=(outputs,))
+        content = made_graph(kept, inputs_of(kept), {"any": outputs}, tmp_path, chips_of()).content
+        names[outputs] = {node.op_type for node in onnx.load_from_string(content).graph.node}
+    assert "Flatten" in names["vector"] - names["map"]  # of its head
+
+
+def test_a_size_that_it_does_not_take_is_refused(tmp_path):
+    weights = weights_of(tmp_path / "net.safetensors", "door_vit_any_size")
+    recipe = recipe_of("door_vit_any_size", weights, input_size=40)
+    with pytest.raises(UserError, match=r"no features of chips of 40 px: .*patch size.* Give another --input-size"):
+        made_graph(recipe, inputs_of(recipe, SIZE), {"any": 1}, tmp_path, chips_of())
+
+
+def test_what_onnx_cannot_hold_is_refused_before_it_is_exported(tmp_path, monkeypatch):
+    monkeypatch.setattr("models.graphs.timm_source.LARGEST", 1000)
+    weights = weights_of(tmp_path / "net.safetensors", "test_resnet")
+    with pytest.raises(UserError, match=r"has \S+ MB of weights; expected \S+ kB at most, which an ONNX file holds"):
+        features_of(recipe_of("test_resnet", weights), tmp_path)
 
 
 def test_a_file_for_another_size_is_brought_to_the_one_asked_for(tmp_path):

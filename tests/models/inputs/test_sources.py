@@ -12,10 +12,8 @@ import pytest
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from models.inputs.sources import Sources
-from models.recipes.recipe import Recipe
-from models.recipes.values import Part
 from tests.conftest import CHIP_SIZE, NUM_TEST, NUM_TRAIN
-from tests.models.samples import frozen, output_of, tiny_recipe
+from tests.models.samples import frozen, joint_of, output_of, tiny_recipe
 
 
 def sources_of(workspace: Workspace, **values: Any) -> Sources:
@@ -76,15 +74,6 @@ def test_a_variant_of_the_recipe_has_a_bank_of_the_same_chips(workspace, tiny_ne
 
 
 # Joint recipes
-
-
-def joint_of(*parts: Recipe, **values: Any) -> Recipe:
-    """Return a recipe whose parts bring what those recipes do."""
-    names = [field.name for field in dataclasses.fields(Part)]
-    brought = tuple(Part(**{name: getattr(part, name) for name in names}) for part in parts)
-    largest = max(part.input_size for part in parts)
-    named = ",".join(f"part{number}" for number in range(len(parts)))
-    return dataclasses.replace(parts[0], backbone=named, input_size=largest, parts=brought, **values)
 
 
 def test_a_joint_bank_is_the_banks_that_its_parts_have_anyhow(workspace, tiny_net, tiny_weights, monkeypatch, lines):
@@ -151,3 +140,18 @@ def test_parts_of_other_chips_are_not_put_side_by_side(workspace, tiny_net, tiny
     sources._caches["train", 16] = dataclasses.replace(sources.parts[0].cache("train"), names=("x",))
     with pytest.raises(UserError, match=r"^The chips of train changed while those of the parts of part0,part1 were"):
         sources.bank("train", ("identity",))
+
+
+def test_a_graph_is_held_against_chips_of_the_whole_set(workspace, monkeypatch):
+    """The first of a set may all be alike, such as black ones."""
+    given = []
+    monkeypatch.setattr("models.inputs.sources.made_graph", lambda *args: given.append(args[-1]))
+    (workspace.root / "net.onnx").write_bytes(b"any")
+    sources = sources_of(
+        workspace, backbone="file", weights=str(workspace.root / "net.onnx"), mean=(0.5,), deviation=(0.5,),
+        train="head", pooling=("avg",), augment=("d4",),
+    )  # fmt: skip
+    assert sources.extractor is None
+    chips = sources.chips("train").read(np.arange(NUM_TRAIN))
+    np.testing.assert_array_equal(given[0][[0, -1]], chips[[0, -1]])
+    assert len(given[0]) == 8

@@ -17,6 +17,7 @@ from models.linear.probe import Probe, compared, probe_features, probed
 from models.recipes.recipe import Recipe
 from tests.conftest import prepared_in
 from tests.models.graphs.samples import graph_recipe
+from tests.models.samples import joint_of
 
 COUNT, SIZE = 200, 8
 
@@ -48,19 +49,23 @@ def striped(tmp_path_factory) -> Path:
     return prepared_in(root / "workspace", root / "kaggle").root
 
 
-def network_of(path: Path, saturating: bool = False) -> str:
-    """Write a network that sees which way the stripes of its first band go; saturated, it sees nothing."""
+def network_of(path: Path, saturating: bool = False, cut_at: float | None = None) -> str:
+    """Write a network that sees which way the stripes of its first band go; saturated, or cut, it sees nothing."""
     kernel = np.zeros((4, 3, 2, 2), dtype=np.float32)
     kernel[0, 0], kernel[1, 0] = [[1, 1], [-1, -1]], [[1, -1], [1, -1]]
     kernel[2:] = -kernel[:2]
+    constants = [numpy_helper.from_array(kernel, "kernel")]
     nodes = [helper.make_node("Sigmoid" if saturating else "Identity", ["pixels"], ["seen"])]
+    if cut_at is not None:
+        constants.append(numpy_helper.from_array(np.array(cut_at, dtype=np.float32), "cut_at"))
+        nodes = [helper.make_node("Min", ["pixels", "cut_at"], ["seen"])]
     nodes += [helper.make_node("Conv", ["seen", "kernel"], ["edges"]), helper.make_node("Relu", ["edges"], ["map"])]
     graph = helper.make_graph(
         nodes,
         "stripes",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, "h", "w"])],
         [helper.make_tensor_value_info("map", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(kernel, "kernel")],
+        constants,
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return str(path)
@@ -74,9 +79,9 @@ def found_of(root: Path, recipe: Recipe) -> Probe:
     return found
 
 
-def recipe_of(path: Path, saturating: bool = False, **values) -> Recipe:
+def recipe_of(path: Path, saturating: bool = False, cut_at: float | None = None, **values) -> Recipe:
     moments = {"mean": (0.49,), "deviation": (0.12,), "input_size": SIZE}
-    return graph_recipe(network_of(path, saturating), augment=(), views="identity", **{**moments, **values})
+    return graph_recipe(network_of(path, saturating, cut_at), augment=(), views="identity", **{**moments, **values})
 
 
 def test_features_that_see_more_than_colours_are_left_alone(striped, tmp_path):
@@ -97,6 +102,19 @@ def test_a_wrong_mean_is_noticed(striped, tmp_path):
         found_of(striped, recipe_of(tmp_path / "net.onnx", saturating=True, mean=(-2.0,), deviation=(0.1,)))
 
 
+def test_a_mean_that_is_left_out_is_noticed_by_what_it_costs(striped, tmp_path):
+    """Bands are not far from what others are given, but half of the network's work is undone by its first function."""
+    values = {"mean": (0.0,), "deviation": (0.25,)}
+    wrong = found_of(striped, recipe_of(tmp_path / "net.onnx", cut_at=1.4, **values))
+    (line,) = wrong.doubts
+    assert line.startswith("With the chips' own mean and deviation the network does better, by 0.")
+    assert line.endswith("Look at --mean and --deviation, which are in 0 to 1, or give --mean own.")
+    right = found_of(striped, recipe_of(tmp_path / "net.onnx", cut_at=1.4, mean=(0.49,), deviation=(0.12,)))
+    assert right.doubts == []
+    own = found_of(striped, recipe_of(tmp_path / "net.onnx", cut_at=1.4, mean="own", deviation="own"))
+    assert own.doubts == []
+
+
 def test_wrong_units_are_noticed(striped, tmp_path):
     wrong = found_of(striped, recipe_of(tmp_path / "net.onnx", mean=(0.0,), deviation=(1 / 255,)))
     assert any(line.startswith("The network is given bands of mean 1.2e+02, 1.2e+02") for line in wrong.doubts)
@@ -109,6 +127,15 @@ def test_bands_in_the_wrong_order_are_noticed(striped, tmp_path):
     assert not wrong.is_better
     assert any("it may expect --bands RGB" in line for line in wrong.doubts)
     assert "The features are no better than mean colours. Look at --mean" in wrong.text()
+
+
+def test_beside_others_it_says_whose_bands_are_wrong(striped, tmp_path):
+    path = tmp_path / "net.onnx"
+    one, other = (recipe_of(path, mean=mean) for mean in ((0.49,), (0.0,)))
+    joint = found_of(striped, joint_of(one, other))
+    assert joint.is_better
+    (line,) = joint.doubts
+    assert line.startswith("part1: The network is given bands of mean 4.1, 4")
 
 
 def test_a_probe_learns_what_can_be_learnt_and_nothing_else():

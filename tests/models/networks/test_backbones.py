@@ -104,6 +104,8 @@ def test_every_part_is_looked_at():
     unknown = dataclasses.replace(joint.parts[1], backbone="VGG20")
     with pytest.raises(UserError, match=r"Unknown backbone 'VGG20'\. Known: .*VGG16"):
         check_backbone(dataclasses.replace(joint, parts=(joint.parts[0], unknown)))
+    graph = dataclasses.replace(joint.parts[1], backbone="timm/resnet18", levels=1)
+    check_backbone(dataclasses.replace(joint, parts=(joint.parts[0], graph)))  # looked at where it is made
 
 
 @pytest.mark.parametrize("name", ["EfficientNetV2B0", "MobileNetV3Small", "MobileNetV2"])

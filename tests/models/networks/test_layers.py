@@ -18,7 +18,8 @@ from PIL import Image
 from competition.common.errors import UserError
 from competition.data.chips import read_chip
 from models.networks.backbones import build_extractor
-from models.networks.layers import AtRest, PriorShift, Resize, ScoreLayer, SpectralIndices, bicubic
+from models.networks.input_spec import bicubic
+from models.networks.layers import AtRest, PriorShift, Resize, ScoreLayer, SpectralIndices
 from tests.models.samples import NUM_LABELS, PLANET, chips_for, frozen, inputs_of, moved, output_of, tiny_recipe
 
 SIZES = st.integers(1, 40)

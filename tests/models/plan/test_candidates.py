@@ -68,6 +68,59 @@ def test_a_recipe_of_ones_own_joins_in_with_its_own_weights(folder: Path, tmp_pa
     assert [(each.source, each.recipe.weights, each.recipe.bands) for each in found] == [("mine", str(own), "NGB")]
 
 
+OF_OTHERS = """
+[net]
+base = "densenet121_levels"
+backbone = "file"
+weights = "{folder}/net.onnx"
+mean = [0.5]
+deviation = [0.5]
+levels = 1
+input_size = 96
+[lost]
+base = "net"
+weights = "elsewhere/lost.onnx"
+[other]
+base = "convnext_tiny_in22k"
+"""
+
+
+@pytest.fixture
+def own(folder: Path) -> Path:
+    """A recipe file with networks of others."""
+    (folder / "net.onnx").write_bytes(b"net")
+    (folder / "recipes.toml").write_text(OF_OTHERS.format(folder=folder))
+    return folder / "recipes.toml"
+
+
+def test_networks_of_others_are_proposed_by_the_users_own_file(offline: None, own: Path, lines: list[str]) -> None:
+    found = {each.source: each for each in candidates_of(Settings(recipes=own), KNOWN)}
+    assert found.keys() == {"net", "other"}
+    assert [(each.label, each.sizes((32, 64))) for each in found.values()] == [("net", (96,)), ("other", (224,))]
+    assert "lost is left out: there is no elsewhere/lost.onnx." in lines
+    assert not any("dinov3" in line for line in lines)
+
+
+def test_weights_of_networks_of_others_may_lie_in_the_folder(own: Path, lines: list[str]) -> None:
+    folder = own.parent
+    (folder / "lost.onnx").write_bytes(b"lost")
+    (folder / "convnext_tiny.fb_in22k.safetensors").write_bytes(b"safe")
+    found = {each.source: each for each in candidates_of(Settings(weights=folder, recipes=own), KNOWN)}
+    assert found.keys() >= {"net", "lost", "other", "densenet121_levels"}
+    assert found["lost"].recipe.weights == str(folder / "lost.onnx")
+    assert found["other"].recipe.weights == str(folder / "convnext_tiny.fb_in22k.safetensors")
+    assert found["densenet121_levels"].sizes((32, 64)) == (32, 64)
+
+
+def test_those_that_ship_are_taken_where_they_are_named(offline: None, folder: Path, lines: list[str]) -> None:
+    names = ("dinov3_vits16", "ssl4eo_resnet50")
+    found = candidates_of(Settings(models=names), KNOWN)
+    assert [(each.source, each.label) for each in found] == [("dinov3_vits16", "dinov3-vits16")]
+    assert lines == ["ssl4eo_resnet50 is left out: there is no resnet50_sentinel2_rgb_moco.safetensors."]
+    with pytest.raises(UserError, match=r"holds no weights of timm/vit_small_patch16_dinov3.lvd1689m, timm/resnet50"):
+        candidates_of(Settings(weights=folder, models=names), KNOWN)
+
+
 @pytest.mark.parametrize(
     ("models", "line"),
     [

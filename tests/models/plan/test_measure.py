@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from competition.common.errors import UserError
@@ -11,6 +13,7 @@ from models.plan.candidates import Candidate
 from models.plan.measure import Meter, matrix_speed
 from models.plan.speeds import Speeds
 from models.recipes.named import resolve
+from tests.models.graphs.samples import MAPS, graph_recipe, saved
 from tests.models.samples import frozen, tiny_recipe
 
 
@@ -35,6 +38,19 @@ def test_features_are_measured_at_a_small_and_a_larger_size(
     assert speeds.flops > 1e8
     assert len([line for line in lines if line.startswith("tiny at ")]) == 2
     assert not list((workspace.cache).glob("train-*"))  # the sample leaves nothing
+
+
+def test_a_network_of_others_is_measured_at_its_own_size_and_decodes_no_more_than_a_sample(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.graphs.running.SECONDS", 0.01)
+    recipe = graph_recipe(saved(tmp_path / "net.onnx"), input_size=24)
+    meter = Meter(workspace, Speeds(flops=1e9))
+    meter.measure([Candidate("net", "net", recipe)], (16, 32), 60.0)
+    assert meter.speeds.known("net") == [24]
+    assert meter.speeds.features == {"net": MAPS}
+    assert list(meter.speeds.decode) == ["24"]
+    assert not list((workspace.cache).glob("train-*"))
 
 
 def test_one_candidate_is_measured_however_short_the_time_and_nothing_twice(

@@ -17,7 +17,7 @@ from competition.spec.competition import Competition
 from competition.spec.load import load
 from competition.task import Task
 from models.predict import chip_files
-from models.predict.predictor import Predictor, predict_chips
+from models.predict.predictor import LearntFrom, Predictor, predict_chips
 from models.predict.scorer import Scorer
 from tests.models.samples import PLANET, inputs_of, tiny_recipe
 
@@ -29,17 +29,20 @@ def first_pixel(chips: np.ndarray) -> np.ndarray:
 
 def predictor_for(competition: Competition = PLANET, *labels: str) -> Predictor:
     recipe = tiny_recipe(input_size=12)
+    inputs = inputs_of(recipe)
     return Predictor(
+        model="stand-in",
         said="a stand-in",
         key={"model": "stand-in"},
         task=Task(competition, labels or competition.labels),
         images=PLANET.image_set("jpg"),
         ids="stem",
         recipe=recipe,
-        inputs=inputs_of(recipe),
+        inputs=inputs,
         dtype="uint8",
         views=("identity", "mirror"),
         scorer=lambda sample: Scorer([first_pixel]),
+        learnt_from=lambda: LearntFrom.known_by(inputs, "uint8"),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from competition.common.errors import UserError
 from models.recipes.foreign import companions
-from models.recipes.named import resolve
+from models.recipes.named import recipe_from, resolve
 from tests.models.samples import tiny_recipe
 
 NET = {
@@ -67,23 +69,57 @@ def test_what_does_not_go_together_is_refused_with_what_mends_it(values, line):
         recipe_of(**values)
 
 
-def test_it_stands_beside_no_other_yet(tmp_path):
+BESIDE = """
+[net]
+base = "densenet121"
+backbone = "file"
+weights = "net.onnx"
+mean = [0]
+deviation = [1]
+outputs = ["cls", "patches"]
+prefix_tokens = 5
+[other]
+base = "net"
+{change}
+[both]
+base = "densenet121"
+backbone = ["densenet121", "other", "dinov3_vits16"]
+"""
+
+
+def beside(path, change="", **overrides):
+    path.write_text(BESIDE.format(change=change))
+    return resolve("both", overrides, path)
+
+
+def test_it_stands_beside_others_with_all_that_its_features_depend_on(tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text(
-        '[net]\nbase="densenet121"\nbackbone="file"\nweights="net.onnx"\nmean=[0]\ndeviation=[1]\n'
-        '[both]\nbase="densenet121"\nbackbone=["densenet121","net"]\n'
-    )
-    assert resolve("net", {}, path).deviation == (1,)
-    with pytest.raises(UserError, match=r"'net' in the backbone of .*both.* stands beside no other"):
-        resolve("both", {}, path)
+    both = beside(path)
+    assert both.of_graph
+    assert [part.of_graph for part in both.of_parts] == [False, True, True]
+    assert both.of_parts[1] == resolve("net", {}, path)
+    assert recipe_from(json.loads(json.dumps(both.to_dict())), "saved") == both
+    assert both.summary().startswith("DenseNet121 + net.onnx + timm/vit_small")
+    with pytest.raises(UserError, match=r"^Each of .* brings its own mean"):
+        beside(path, mean=(0.5,))
+    with pytest.raises(UserError, match=r"deviation needs one number for each of the bands RGBN"):
+        beside(path, "deviation = [1, 1, 1]", bands="RGBN")
+
+
+def test_whatever_changes_the_features_of_a_part_changes_the_digest_of_the_whole(tmp_path):
+    (tmp_path / "net.onnx").write_bytes(b"network")
+    weights = f"imagenet,{tmp_path / 'net.onnx'},imagenet"
+    changes = ("", "mean = [0.5]", 'mean = "own"\ndeviation = []', 'outputs = ["cls"]', "prefix_tokens = 1")
+    assert len({beside(tmp_path / "own.toml", change, weights=weights).digest() for change in changes}) == 5
 
 
 def test_what_others_have_as_defaults_leaves_digests_as_they_were():
     """A digest of before there were such backbones; change it only with what scores a recipe gives."""
     assert resolve("densenet121", {"weights": "imagenet"}).digest().startswith(DIGEST)
+    assert resolve("densenet121_vgg16_levels", {}).digest().startswith(OF_JOINT)
 
 
-DIGEST = "c0ebb3188302a0c9"
+DIGEST, OF_JOINT = "c0ebb3188302a0c9", "08937cbf6f1b7140"
 
 
 def test_files_that_hold_weights_lie_beside_under_the_same_name(tmp_path):

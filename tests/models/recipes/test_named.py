@@ -113,10 +113,14 @@ def test_an_unknown_recipe_lists_the_known_ones():
     assert all(name in str(caught.value) for name in BUILT_IN)
 
 
-def test_the_list_shows_of_each_recipe_what_differs_from_the_defaults():
-    shown = {line.split()[0]: line.split()[1:] for line in listing().splitlines()}
+def test_the_list_shows_of_each_recipe_what_differs_from_what_it_starts_from(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    shown = {line.split()[0]: line.split()[1:] for line in listing().splitlines()[2:]}
     assert shown.keys() == load_recipes().keys()
     assert shown["vgg16"] == ["backbone=VGG16"]
+    assert shown["densenet121_levels"] == ["as", "vgg16_levels:", "backbone=DenseNet121", "levels=4"]
     assert {"weights=none", "train=full", "dense=256", "augment=d4"} & set(shown["baseline"]) == {
         "weights=none", "train=full", "dense=256",
     }  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, listing().splitlines())) <= 80

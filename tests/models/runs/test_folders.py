@@ -8,9 +8,22 @@ import json
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.alone import alone
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, NETWORK, RECIPE, read_job, restart_command
+from models.runs.folders import (
+    EXTRACTOR,
+    FOLD,
+    FORMAT,
+    HISTORY,
+    JOB,
+    NETWORK,
+    RECIPE,
+    WEIGHTS,
+    check_job,
+    read_job,
+    restart_command,
+)
 from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of
 from models.runs.training_state import state_of
 from models.train.run_jobs import run_jobs
@@ -66,7 +79,8 @@ def test_what_is_damaged_is_named_with_the_command_that_mends_it(trained):
     for name, command in {
         f"fold1/{JOB}": "fold --model tiny --fold 1 --restart",
         "fold1/seed2/network.weights.h5": "fold --model tiny --fold 1 --restart",
-        EXTRACTOR: "train --models tiny --restart",
+        f"{EXTRACTOR}{WEIGHTS}": "train --models tiny --restart",
+        f"{EXTRACTOR}1.onnx": "train --models tiny --restart",
     }.items():
         assert restart_command(trained.runs / "tiny" / name) == command
     (trained.runs / "tiny/fold1" / JOB).write_text("{")
@@ -84,3 +98,17 @@ def test_records_without_format_and_digest_are_read_as_they_were_before_these(tr
         path.write_text(json.dumps(content))
     assert (read_recipe(trained, "tiny"), read_job(folder / "fold1"), state_of(folder / "fold1")) == before
     run_jobs([tiny_job(trained, 1)])
+
+
+def test_the_training_of_another_fold_is_not_gone_on_with(trained, tmp_path):
+    assert read_job(trained.runs / "tiny/fold1")[FOLD] == 1
+    folder, job = tmp_path / "runs/tiny/fold0", {"recipe": "r", "inputs": {}, "dtype": "uint8"}
+    write_record(folder / JOB, {**job, FOLD: 0}, version=FORMAT)
+    check_job(folder, job)
+    moved = folder.rename(folder.with_name("fold1"))
+    with pytest.raises(
+        UserError, match=r"fold1 holds the training of fold 0, .* back to fold0\. To begin this .*--restart"
+    ):
+        check_job(moved, job)
+    write_record(moved / JOB, job, version=FORMAT)  # of an earlier version
+    check_job(moved, job)

@@ -84,6 +84,18 @@ def test_values_of_another_recipe_are_named_as_flags_to_begin_again(trained):
     assert flags.endswith(' --restart".')
 
 
+def test_a_variant_is_advised_with_all_that_tells_its_network_from_the_named_one(workspace, tmp_path):
+    values = {"weights": str(tmp_path / "own.h5"), "input_size": 64}
+    record_recipe(workspace, "densenet121", recipe_of(workspace, ModelRequest("densenet121", overrides=values)))
+    asked = ModelRequest("densenet121", overrides={"input_size": 96}, verb="features --models")
+    with pytest.raises(UserError) as caught:
+        recipe_of(workspace, asked)
+    advised = f"features --models densenet121 --name densenet121-2 --weights {tmp_path / 'own.h5'} --input-size 96"
+    assert f'"python run.py {advised}"' in str(caught.value)
+    variant = ModelRequest("densenet121", "densenet121-2", {**values, "input_size": 96})
+    assert recipe_of(workspace, variant).weights == values["weights"]
+
+
 # Joint recipes
 
 PARTS = """

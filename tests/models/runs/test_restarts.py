@@ -12,7 +12,7 @@ from competition.workspace import Workspace
 from folds.alone import alone
 from folds.assign import assign_folds
 from folds.score_store import ScoreStore
-from models.runs.folders import EXTRACTOR, FORMAT, JOB, RECIPE, VALUES, read_job
+from models.runs.folders import EXTRACTOR, FORMAT, JOB, RECIPE, VALUES, WEIGHTS, read_job
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.status import status_of
@@ -69,12 +69,12 @@ def test_one_fold_takes_its_place_and_the_others_stay(again, trained):
     again.begin([1], tiny_recipe(), store_of(trained))
     again.begin([2], tiny_recipe(), store_of(trained))
     assert again.folds(store_of(trained)) == {1, 2}
-    (again.new / EXTRACTOR).write_text("new")
+    (again.new / f"{EXTRACTOR}{WEIGHTS}").write_text("new")
     finish(again, 1)
     again.settle(store_of(trained))
     assert marked(again) == [1]
     assert again.folds(store_of(trained)) == {2}
-    assert (again.old / EXTRACTOR).read_text() == "new"  # there was none
+    assert (again.old / f"{EXTRACTOR}{WEIGHTS}").read_text() == "new"  # there was none
     finish(again, 2)
     again.settle(store_of(trained))
     assert marked(again) == [1, 2]

@@ -39,7 +39,7 @@ from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
 from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
-from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE
+from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, WEIGHTS
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of
@@ -78,14 +78,13 @@ def interrupted(network, examples, recipe, folder) -> TrainingState:
 
 
 @pytest.fixture
-def begun(workspace, monkeypatch) -> Workspace:
-    """A workspace in which the training of "tiny" fold 0 was interrupted."""
-    with monkeypatch.context() as context:
-        context.setattr("models.train.stages.train", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run_jobs([tiny_job(workspace)])
+def learnt(trained, monkeypatch) -> Workspace:
+    """A workspace in which "tiny" fold 0 has learnt and nothing is scored yet; it is not to learn again."""
+    folder = trained.runs / "tiny/fold0"
+    for name in (LEARNT, "heldout.npz", "test.npz", "scores.json"):
+        (folder / name).unlink()
     monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    return workspace
+    return trained
 
 
 # What a job makes
@@ -251,15 +250,6 @@ def test_another_process_at_the_fold_is_refused_and_not_restarted(trained):
 # Another recipe, other data
 
 
-def test_another_fold_table_in_mid_training_is_refused(begun):
-    folds = FoldTable.read(begun.fold_table)
-    FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(begun.fold_table)
-    with pytest.raises(
-        UserError, match=r"another fold table\. To go on, restore folds\.csv\. To begin it again, .*--fold 0 --restart"
-    ):
-        run_jobs([tiny_job(begun)])
-
-
 def test_another_fold_table_for_a_finished_fold_is_refused(trained):
     folds = FoldTable.read(trained.fold_table)
     FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(trained.fold_table)
@@ -267,17 +257,26 @@ def test_another_fold_table_for_a_finished_fold_is_refused(trained):
         run_jobs([tiny_job(trained)])
 
 
-def test_other_labels_or_chips_in_mid_training_are_refused(workspace_of_own_chips, tmp_path, monkeypatch):
+def test_another_fold_table_other_labels_or_chips_in_mid_training_are_refused(
+    workspace_of_own_chips, tmp_path, monkeypatch
+):
     workspace, kaggle = workspace_of_own_chips, tmp_path / "kaggle"
     with monkeypatch.context() as context:
         context.setattr("models.train.stages.train", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_jobs([tiny_job(workspace)])
+    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
+    folds = FoldTable.read(workspace.fold_table)
+    FoldTable(folds.image_names, folds.folds[:, ::-1], folds.k).write(workspace.fold_table)
+    with pytest.raises(
+        UserError, match=r"another fold table\. To go on, restore folds\.csv\. To begin it again, .*--fold 0 --restart"
+    ):
+        run_jobs([tiny_job(workspace)])
+    folds.write(workspace.fold_table)
     table = kaggle / "train_v2.csv"
     before = table.read_text()
     table.write_text(re.sub(r"(train_3),.*", r"\1,haze primary blow_down", before))
     prepare(workspace, kaggle)
-    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
     with pytest.raises(UserError, match=r"begun with another labels\."):
         run_jobs([tiny_job(Workspace(workspace.root, workspace.competition))])
     table.write_text(before)
@@ -339,26 +338,22 @@ def test_what_is_damaged_is_had_back_by_what_the_line_says_and_costs_no_fold(tra
 # What may be missing or broken
 
 
-def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_without_training_again(
-    workspace_of_own_chips, monkeypatch, capsys
-):
-    workspace = workspace_of_own_chips
-    path = workspace.data / "layout.json"
+def test_without_test_chips_the_held_out_ones_are_scored_and_those_added_later_without_training_again(learnt, capsys):
+    path = learnt.data / "layout.json"
     whole = path.read_text()
     layout = json.loads(whole)
     layout.pop("digest")  # or it would be one that was damaged
     layout["folders"] = {name: found for name, found in layout["folders"].items() if "test" not in name}
     path.write_text(json.dumps(layout))
-    run_jobs([tiny_job(Workspace(workspace.root, workspace.competition), **QUICK)])
-    before = store_of(workspace).read("tiny", 0)
+    run_jobs([tiny_job(Workspace(learnt.root, learnt.competition))])
+    before = store_of(learnt).read("tiny", 0)
     assert (before.test.names, before.test.values.shape) == ((), (0, 17))
-    assert before.heldout.names == heldout_names(workspace, 0)
+    assert before.heldout.names == heldout_names(learnt, 0)
     assert "There are no test chips" in capsys.readouterr().out
     path.write_text(whole)
-    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    run_jobs([tiny_job(Workspace(workspace.root, workspace.competition), **QUICK)])
-    after = store_of(workspace).read("tiny", 0)
-    assert after.test.names == workspace.test_names
+    run_jobs([tiny_job(Workspace(learnt.root, learnt.competition))])
+    after = store_of(learnt).read("tiny", 0)
+    assert after.test.names == learnt.test_names
     np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
 
 
@@ -444,7 +439,7 @@ def test_a_frozen_backbone_is_trained_and_needs_its_file_no_more(workspace, tiny
     heldout = store.read("tiny", 0).heldout
     # The job's scores come from a bank, whose features are float16.
     np.testing.assert_allclose(made.aligned(heldout.names), heldout.values, atol=2e-3)
-    with h5py.File(job.folder / NETWORK) as head, h5py.File(job.folder.parent / EXTRACTOR) as extractor:
+    with h5py.File(job.folder / NETWORK) as head, h5py.File(job.folder.parent / f"{EXTRACTOR}{WEIGHTS}") as extractor:
         found: dict[str, list[str]] = {"head": [], "extractor": []}
         head.visit(found["head"].append)
         extractor.visit(found["extractor"].append)
@@ -533,18 +528,18 @@ def test_an_unknown_label_of_a_specialist_is_refused_before_anything_is_written(
     assert not list(workspace.cache.glob("*"))
 
 
-def test_left_out_at_first_test_chips_are_scored_later_without_training(workspace, monkeypatch):
-    job = dataclasses.replace(tiny_job(workspace, **QUICK), with_test=False)
+def test_left_out_at_first_test_chips_are_scored_later_without_training(learnt):
+    job = dataclasses.replace(tiny_job(learnt), with_test=False)
     run_jobs([job])
-    before = store_of(workspace).read("tiny", 0)
+    before = store_of(learnt).read("tiny", 0)
     assert before.test.names == ()
-    monkeypatch.setattr("models.train.stages.train", train_is_not_to_be_called)
-    run_jobs([tiny_job(workspace, **QUICK)])
-    after = store_of(workspace).read("tiny", 0)
-    assert after.test.names == workspace.test_names
+    run_jobs([tiny_job(learnt)])
+    after = store_of(learnt).read("tiny", 0)
+    assert after.test.names == learnt.test_names
     np.testing.assert_array_equal(after.heldout.values, before.heldout.values)
 
 
+@pytest.mark.usefixtures("built_once")
 def test_a_network_that_was_lost_is_trained_again_from_the_weights_asked_for(workspace, tiny_net, tiny_weights):
     """Not from random ones, as a training that goes on is given weights by its checkpoint."""
     job = tiny_job(workspace, **frozen(tiny_weights, train="finetune", head_epochs=1, **QUICK))

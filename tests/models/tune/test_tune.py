@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +37,9 @@ learning_rate = 1e-5
     return path
 
 
-def test_a_search_ends_with_a_model_and_what_it_is_worth(workspace: Workspace, recipes: Path) -> None:
+def test_a_search_ends_with_a_model_of_an_ordinary_kind_and_what_it_is_worth(
+    workspace: Workspace, recipes: Path, tmp_path: Path
+) -> None:
     here = ("--workspace", workspace.root, "--recipes", recipes)
     said = run("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", *here)
     assert "Trial 5 of 5: loss " in said
@@ -53,6 +54,10 @@ def test_a_search_ends_with_a_model_and_what_it_is_worth(workspace: Workspace, r
     content = run_json("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", *here)
     assert content["winner"]["learning_rate"] == 0.03
     assert len(content["trials"]) == 5
+    ((chips,), *_) = workspace.layout.folders.values()
+    assert "tiny-tuned" in run("compare", *here[:2])
+    run("predict", "--model", "tiny-tuned", "--images", chips, "--output", tmp_path / "scores.csv", *here[:2])
+    assert (tmp_path / "scores.csv").is_file()
     # A tuned model is a model to tune; its own settings are the first trial.
     said = run("tune", "--model", "tiny-tuned", "--trials", 2, "--name", "further", "--epochs", 1, *here)
     assert "2 trials" in said
@@ -99,15 +104,6 @@ def test_errors_are_one_line(workspace: Workspace, recipes: Path, flags: tuple[s
     assert said in refused
     assert len(refused.strip().splitlines()) == 1
     assert not (workspace.runs / "tiny-tuned").exists()
-
-
-def test_tuned_models_are_of_an_ordinary_kind(workspace: Workspace, recipes: Path, tmp_path: Path) -> None:
-    here: tuple[Any, ...] = ("--workspace", workspace.root)
-    run("tune", "--model", "tiny", *QUICK, *GRID, *here, "--recipes", recipes)
-    ((chips,), *_) = workspace.layout.folders.values()
-    assert "tiny-tuned" in run("compare", *here)
-    run("predict", "--model", "tiny-tuned", "--images", chips, "--output", tmp_path / "scores.csv", *here)
-    assert (tmp_path / "scores.csv").is_file()
 
 
 def test_figures_are_of_the_heads_that_training_makes(workspace: Workspace, recipes: Path) -> None:

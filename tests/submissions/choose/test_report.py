@@ -64,6 +64,6 @@ def test_labels_come_with_the_rarest_first_and_what_is_not_defined_is_left_open(
 
 def test_reliability_counts_every_score() -> None:
     *rows, _, error = reliability_table(reliability(SCORES, TRUTH)).splitlines()
-    assert sum(int(row.split()[2].replace(",", "")) for row in rows[2:]) == SCORES.size
+    assert sum(int(row.split()[2].replace(",", "")) for row in rows[4:]) == SCORES.size
     assert float(error.split()[-1].rstrip(".")) == pytest.approx(reliability(SCORES, TRUTH).error, abs=1e-4)
     assert np.isfinite(reliability(SCORES, TRUTH).error)

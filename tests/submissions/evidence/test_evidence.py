@@ -17,6 +17,7 @@ from submissions.report.overview import best_single, compared_line, data_rows, r
 from tests.submissions.samples import add_model, blend_of, planet
 
 
+@pytest.mark.usefixtures("little_compared")
 def test_the_chosen_one_is_looked_at_unless_another_is_named(evidence, reported):
     assert evidence.subject is evidence.comparison.chosen
     named = gather("a", reported, Given())
@@ -31,6 +32,7 @@ def test_cuts_are_cross_fitted_on_what_is_looked_at(evidence):
     assert by_label.in_sample >= uniform.in_sample >= half.in_sample
 
 
+@pytest.mark.usefixtures("little_compared")
 def test_a_specialist_is_no_subject(workspace):
     for model, scored in (("whole", None), ("few", ["water"])):
         add_model(ScoreStore.of(workspace), model, workspace.labelled.truth, scored=scored)
@@ -39,6 +41,7 @@ def test_a_specialist_is_no_subject(workspace):
         gather("few", workspace, Given())
 
 
+@pytest.mark.usefixtures("little_compared")
 @pytest.mark.parametrize(
     ("method", "rule"), [("mean", "per-label"), ("log-loss", "expected"), ("vote", "uniform"), ("mean", "fixed")]
 )
@@ -56,6 +59,7 @@ def test_a_named_blend_is_decided_by_the_rule_that_it_was_written_with(written, 
     assert shown.subject.evaluation.cross_fitted == pytest.approx(blend.evaluation.cross_fitted, abs=0.01)
 
 
+@pytest.mark.usefixtures("little_compared")
 def test_imported_scores_have_no_rule_of_their_own(written, tmp_path):
     shutil.copytree(written, tmp_path / "workspace")
     workspace = Workspace(tmp_path / "workspace", planet())
@@ -65,8 +69,8 @@ def test_imported_scores_have_no_rule_of_their_own(written, tmp_path):
     np.testing.assert_array_equal(shown.scores, ScoreStore.of(workspace).join("a").oof.aligned(shown.names))
 
 
-def test_of_a_great_many_scores_only_what_is_cheap_is_compared(reported, monkeypatch):
-    monkeypatch.setattr("submissions.evidence.evidence.MOST_CELLS", 100)
+@pytest.mark.usefixtures("little_compared")
+def test_of_a_great_many_scores_only_what_is_cheap_is_compared(reported):
     shown = gather(None, reported, Given())
     compared = {(len(one.members), one.method, one.rule) for one in shown.comparison.candidates}
     assert compared >= {(1, "mean", "uniform"), (2, "mean", "uniform"), (2, "mean", "structured")}

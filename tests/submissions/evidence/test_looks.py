@@ -79,6 +79,7 @@ def test_there_is_an_end_to_looking_and_it_is_said(watched, monkeypatch):
     assert [bool(chip.looks) for chip in chips] == [True, *(False for _ in chips[1:])]
 
 
+@pytest.mark.usefixtures("little_compared")
 def test_the_network_is_that_with_the_largest_part(tmp_path, monkeypatch):
     workspace = make_workspace(tmp_path, "abc")
     blend_of("inner", ["b", "c"], workspace, method="log-loss")

@@ -114,9 +114,12 @@ def test_how_a_blend_is_made_again_is_known_from_its_own_record_or_its_submissio
 def test_another_blend_under_its_name_is_not_taken_for_it_nor_made_in_its_place(folder: Path) -> None:
     other = folder.with_name("cd")
     shutil.copytree(folder, other)
-    with pytest.raises(UserError, match=r"cd holds the blend 'ab', copied or renamed\. .*--members MEMBERS --name cd"):
+    with pytest.raises(UserError, match=r"cd holds the blend 'ab'\. It is a copy .*ab\. .*--members MEMBERS --name cd"):
         read(other)
     read(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(UserError, match=r"cd holds the blend 'ab'\. Rename it back to \S+ab\. To make it again"):
+        read(other)
 
 
 def test_a_change_by_hand_is_noticed(folder: Path) -> None:

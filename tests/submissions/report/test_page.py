@@ -111,7 +111,7 @@ def test_the_answers_are_those_of_the_evidence(reported, evidence):
     assert "No submission has a score on the leaderboard yet." in text
 
 
-@pytest.mark.usefixtures("plain")
+@pytest.mark.usefixtures("plain", "little_compared")
 def test_a_named_model_is_looked_at_and_an_unknown_one_refused(reported, tmp_path):
     report = write_report("b", reported, known(reported), tmp_path / "b.html")
     assert report.subject.startswith("b alone")
@@ -140,7 +140,7 @@ def test_overlays_are_shown_where_they_are_asked_for(hostile, reported):
     assert "Overlays show" not in without
 
 
-@pytest.mark.usefixtures("plain")
+@pytest.mark.usefixtures("plain", "little_compared")
 def test_a_report_without_a_network_says_so(reported, tmp_path, lines):
     def hide(model, names):
         raise UserError(f"Nothing of '{model}'.")

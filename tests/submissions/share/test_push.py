@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import fsspec
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import submissions.share.push as pushing
+from competition.artefacts.looked import Looked
 from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.remote.places import Place
@@ -16,7 +18,7 @@ from run import main
 from submissions.share.artefacts import Artefact, Choice
 from submissions.share.push import push
 from submissions.share.pushed import Files
-from tests.submissions.samples import make_workspace
+from tests.submissions.samples import make_workspace, one_hot
 
 URL = "memory://team"
 
@@ -83,15 +85,16 @@ def test_an_unfinished_fold_that_is_at_work_is_not_sent(workspace: Workspace) ->
 
 def test_a_fold_that_is_replaced_while_it_is_looked_at_is_not_mixed(workspace: Workspace, monkeypatch) -> None:
     read = pushing.contents
+    (workspace.runs / "a/fold1/train.log").write_text("trained")
 
     def late(root: Path, artefact: Artefact) -> Files:
         found = read(root, artefact)
         if artefact.key == "runs/a/fold1":
-            (root / "runs/a/fold1/heldout.npz").write_bytes(b"trained again")
+            (root / "runs/a/fold1/train.log").write_bytes(b"trained again")
         return found
 
     monkeypatch.setattr(pushing, "contents", late)
-    with pytest.raises(UserError, match=r"heldout\.npz was changed while it was sent"):
+    with pytest.raises(UserError, match=r"train\.log was changed while it was sent"):
         push(workspace, URL, Choice())
     assert not fsspec.filesystem("memory").glob("/team/pushes/*")
 
@@ -149,3 +152,48 @@ def test_what_is_damaged_here_does_not_replace_what_is_there(workspace: Workspac
     (workspace.runs / "a/fold1/heldout.npz").write_bytes(b"?")
     with pytest.raises(UserError, match=r"Damaged: runs/a/fold1, in this workspace.*pull.*--models a --force"):
         push(workspace, URL, Choice()).check()
+
+
+def test_what_is_damaged_here_is_not_sent_and_what_mends_it_is_said(workspace: Workspace, tmp_path: Path) -> None:
+    (workspace.runs / "a/fold1/test.npz").write_bytes(b"?")
+    (workspace.runs / "a/fold2").rename(workspace.runs / "a/fold0.1")
+    shutil.copytree(workspace.runs / "a/fold0", workspace.runs / "a/fold2")
+    flags = ["--workspace", str(workspace.root)]
+    for force in ([], ["--force"]):
+        said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *force, *flags])
+        assert (said.exit_code, "Traceback" in said.output) == (2, False)
+        line = said.output.splitlines()[-1]
+        assert "Not sent, as it is damaged in this workspace: runs/a/fold1, runs/a/fold2." in line
+        assert (
+            'fold1/test.npz is missing or was changed after it was written. Run "python run.py fold --model a ' in line
+        )
+        assert f'--fold 1 --restart --workspace {workspace.root}"' in line  # though threads have looked
+        assert "holds 'a' fold 0, as its scores.json says: it is a copy" in line
+    assert not [name for name in Place.of(str(tmp_path / "place")).walk() if "fold1" in name or "fold2" in name]
+    assert "runs/a/fold0" in push(workspace, URL, Choice()).moved
+    (workspace.runs / "a/recipe.json").write_text("{}")  # which this room does not know
+    said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *flags])
+    assert "this workspace: runs/a, runs/a/fold1, runs/a/fold2. " in said.output
+    assert "recipe.json is damaged" in said.output
+
+
+def test_a_model_whose_recipe_is_damaged_is_not_sent(workspace: Workspace) -> None:
+    def look(path: Path, model: str) -> Looked | None:
+        assert model == "a"
+        return Looked(path, "records", "damaged", "The recipe is damaged.") if path.name == "recipe.json" else None
+
+    (workspace.runs / "a/recipe.json").write_text("{}")
+    moved = push(workspace, URL, Choice(), look=look)
+    assert moved.moved == ("folds",)
+    assert set(moved.unsent) == {"runs/a", "runs/a/fold0", "runs/a/fold1", "runs/a/fold2"}
+    with pytest.raises(UserError, match=r"^Not sent, .*: runs/a, runs/a/fold0, .*\. The recipe is damaged\.$"):
+        moved.check()
+
+
+def test_the_command_names_the_competition(tmp_path: Path) -> None:
+    workspace, file = make_workspace(tmp_path, competition=one_hot(tmp_path)), tmp_path / "seabed.toml"
+    flags = ["--workspace", str(workspace.root), "--competition", str(file)]
+    said = CliRunner().invoke(main, ["workspace", "push", str(tmp_path / "place"), *flags])
+    assert said.exit_code == 0, said.output
+    assert f"workspace pull {tmp_path / 'place'} --competition {file}\n" in said.output
+    assert f"data prepare --from DIR --competition {file}\n" in said.output
