@@ -110,7 +110,7 @@ PLACES = {
         *COMBINE,
     },
     "submissions.regions": set(),
-    "submissions.map": {"submissions.regions", "submissions.choose", "submissions.report", *COMBINE},
+    "submissions.map": {"submissions.regions", "submissions.choose", *COMBINE},
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},

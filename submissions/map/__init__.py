@@ -1,1 +1,1 @@
-"""From score rasters to maps: where each label is, what has changed between two dates, and what that is worth."""
+"""From score rasters to maps: which cells carry a label, and their regions as vectors that any GIS opens."""

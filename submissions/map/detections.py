@@ -62,12 +62,6 @@ class Detections:
         """Multipolygons in the raster's coordinate system, object array (num,)."""
         return in_coordinates(self.measured.shapes, self.raster)
 
-    @property
-    def bounds(self) -> NDArray[np.float64]:
-        """First column, first row, last column and last row of each, in cells, float64 (num, 4)."""
-        bounds: NDArray[np.float64] = import_map("shapely").bounds(self.measured.shapes)
-        return bounds
-
     def write(self, path: Path) -> None:
         """Write them to a GeoPackage, GeoJSON or FlatGeobuf file, whole or not at all; the same ones, the same bytes.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,14 +18,14 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.text import first
 from competition.scenes.score_raster import BLOCK, Scored, ScoreRaster
-from competition.spec.load import load
+from competition.spec.load import load_if_shipped
 from competition.spec.metric import DECISIONS, Metric
 from competition.terminal.tables import table
 from folds.score_store import ScoreStore
 from submissions.choose.cuts import FILE, read_cuts
 from submissions.decide.cut_rules import CutRule, PrecisionRule, ShrunkRule
 from submissions.decide.decisions import at_or_above
-from submissions.decide.expected_f_beta import ExpectedFBeta, Structure
+from submissions.decide.expected_f_beta import ExpectedFBeta, Structure, most_expected
 from submissions.measure.cross_fit import CrossFit
 from submissions.measure.evaluation import Evaluation
 from submissions.members.blend_files import check_files
@@ -139,6 +140,8 @@ def rule_of(text: str, scored: Scored, workspace: Workspace | None = None, name:
         if not 0 < value <= 1:
             raise UserError(f"--rule {text}: expected more than 0 and at most 1.")
         if found[2] == "cut":
+            if name is not None:
+                raise UserError(f"--rule {text} takes nothing from a model. Leave --name {name} out.")
             return MapRule(f"the cut {value:g}", dict.fromkeys(scored.labels, value))
         return _learnt(text, lambda: PrecisionRule(value), 1.0, _chips(scored, workspace, name))
     if not 0 < (beta := float(found[4])) <= 100:
@@ -182,16 +185,13 @@ def _cuts_of(name: str, workspace: Workspace) -> dict[str, float]:
 
 def _prior_cut(scored: Scored, workspace: Workspace | None) -> float:
     """Return the cut of the competition's metric before any tuning."""
-    if workspace is not None and workspace.competition.name == scored.competition:
-        competition = workspace.competition
-    else:
-        try:
-            competition = load(scored.competition)
-        except UserError as error:
-            raise UserError(
-                f"No cuts are kept with these scores, and the competition {scored.competition!r} is not known here. "
-                "Give its file by --competition, or --rule cut=C."
-            ) from error
+    known = workspace is not None and workspace.competition.name == scored.competition
+    competition = workspace.competition if workspace and known else load_if_shipped(scored.competition)
+    if competition is None:
+        raise UserError(
+            f"No cuts are kept with these scores, and the competition {scored.competition!r} is not known here. "
+            "Give its file by --competition, or --rule cut=C."
+        )
     if competition.metric.judges != DECISIONS:
         raise UserError(
             f"No cuts are kept with these scores, and {competition.metric.title} decides nothing. "
@@ -206,10 +206,9 @@ def _expected(scored: Scored, workspace: Workspace | None, name: str | None) -> 
     Unlike other rules that learn, it can do without them.
     """
     if name is None:
-        rule = ExpectedFBeta(BETA, Structure())
-        rule.calibration.curves = {}
         notes: tuple[str, ...] = ("The scores are taken as they are; --name calibrates them on a model's chips.",)
-        return MapRule(f"the highest expected F{BETA:g}", {}, notes, expected=rule.predict)
+        as_they_are = partial(most_expected, beta=BETA, structure=Structure())
+        return MapRule(f"the highest expected F{BETA:g}", {}, notes, expected=as_they_are)
     known = _chips(scored, workspace, name)
     metric = _opened(workspace).competition.metric
     beta = metric.beta if metric.name == "f_beta" else BETA

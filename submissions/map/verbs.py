@@ -1,11 +1,7 @@
-"""The verbs on score rasters: `scene decide`, `scene change`, `scene evaluate`.
-
-Each imports what it needs when it runs.
-"""
+"""The verb on score rasters: `scene decide`, which imports what it needs when it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +10,7 @@ import rich_click as click
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
-from competition.terminal.command_line import FILE, Words
+from competition.terminal.command_line import FILE, Finite, Words
 from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show
 
@@ -24,42 +20,29 @@ if TYPE_CHECKING:
     from submissions.map.rules import MapRule
 
 RASTER = click.Path(exists=True, path_type=Path)
-FROM = "folder that `scene predict` has written, or its scores.tif"
-
-
-_DECIDING = (
-    click.option(
-        "--rule",
-        default="cuts",
-        show_default=True,
-        help="cuts (kept with the scores), cut=C, expected, precision=P, f0.5 or f2 (learnt from a model's chips)",
-    ),
-    click.option("--name", shell_complete=of_scored, help="model or blend of the workspace, whose cuts or chips count"),
-    click.option("--labels", type=Words(needed=True), help="only these; default: all that the raster has"),
-)
-
-
-def _deciding(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the flags that say by what cells are decided."""
-    for flag in reversed(_DECIDING):
-        verb = flag(verb)
-    return verb
 
 
 @click.command()
 @in_workspace
 @as_json
-@click.option("--scores", type=RASTER, required=True, help=FROM)
+@click.option("--scores", type=RASTER, required=True, help="folder that `scene predict` has written, or its scores.tif")
 @click.option("--output", type=FILE, required=True, help="file of vectors to write: .gpkg, .geojson or .fgb")
-@_deciding
+@click.option(
+    "--rule",
+    default="cuts",
+    show_default=True,
+    help="cuts (kept with the scores), cut=C, expected, precision=P, f0.5 or f2 (learnt from a model's chips)",
+)
+@click.option("--name", shell_complete=of_scored, help="model or blend of the workspace, whose cuts or chips count")
+@click.option("--labels", type=Words(needed=True), help="only these; default: all that the raster has")
 @click.option("--neighbours", type=click.Choice(["4", "8"]), default="8", show_default=True, help="of a cell")
-@click.option("--smallest-ha", type=click.FloatRange(min=0), default=0.0, help="leave smaller regions out, in hectares")
+@click.option("--smallest-ha", type=Finite(min=0), default=0.0, help="leave smaller regions out, in hectares")
 @click.option(
     "--isolated-km",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="a region is isolated that lacks five other cells of its label within so many kilometres; such as 3",
 )
-@click.option("--isolated-cut", type=click.FloatRange(0, 1), help="score that an isolated one must reach; such as .75")
+@click.option("--isolated-cut", type=Finite(0, 1), help="score that an isolated one must reach; such as .75")
 def decide(
     workspace: Workspace,
     scores: Path,
@@ -101,6 +84,3 @@ def _rule(text: str, raster: ScoreRaster, workspace: Workspace, name: str | None
 
     with reporter.busy("finding cuts"):
         return rule_of(text, raster.scored, workspace, name)
-
-
-VERBS = (decide,)
