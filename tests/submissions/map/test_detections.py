@@ -40,7 +40,7 @@ def test_files_hold_what_was_found(found, tmp_path, suffix) -> None:
     assert (meta["geometry_type"], len(shapes)) == ("MultiPolygon", len(found))
     assert columns["id"].tolist() == list(range(1, len(found) + 1))
     assert columns["label"].tolist() == found.labels
-    assert set(columns["date"]) == {"2026-11-28"}
+    assert set(columns["date"].astype(str)) == {"2026-11-28"}
     assert set(columns["scene"]) == {"île 4"}
     for name in ("area_km2", "cells", "mean", "highest"):
         np.testing.assert_allclose(columns[name], getattr(found.measured, name), atol=5e-5)
@@ -57,7 +57,7 @@ def test_files_hold_what_was_found(found, tmp_path, suffix) -> None:
         assert shapely.equals(shapes, expected).all()
     if suffix != ".fgb":  # which sorts by place, for its index
         assert pyogrio.raw.read(path)[3][0].tolist() == columns["id"].tolist()
-    assert pyogrio.list_layers(path)[0, 0] == (LAYER if suffix != ".fgb" else path.stem) or suffix == ".geojson"
+    assert pyogrio.list_layers(path)[:, 0].tolist() == [LAYER]
 
 
 def test_geojson_is_that_of_the_standard(found, tmp_path) -> None:
@@ -73,7 +73,7 @@ def test_geojson_is_that_of_the_standard(found, tmp_path) -> None:
 def test_the_same_detections_have_the_same_bytes(found, tmp_path, suffix) -> None:
     one, other = tmp_path / f"one{suffix}", tmp_path / "other" / f"one{suffix}"
     found.write(one)
-    time.sleep(1.01 if suffix == ".gpkg" else 0)  # which says when it was written, to the second
+    time.sleep(0.01)  # a GeoPackage says when it was written, to the thousandth of a second
     decide(found.raster, found.rule).write(other)
     assert one.read_bytes() == other.read_bytes()
     found.write(one)  # over what is there

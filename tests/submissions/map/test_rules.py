@@ -36,7 +36,7 @@ def test_cuts_kept_with_the_scores_come_first_and_what_lacks_is_said() -> None:
 
 def test_cuts_of_a_model_are_those_that_thresholds_has_kept(workspace) -> None:
     assert rule_of("cuts", SCORED, workspace, "b").cuts == dict.fromkeys(SCORED.labels, 0.2)
-    make_cuts("b", workspace)
+    make_cuts("b", workspace, trials=5)
     found = rule_of("cuts", SCORED, workspace, "b")
     assert found.title == "the cuts of 'b'"
     assert found.notes == ()
@@ -112,7 +112,7 @@ def test_a_label_that_no_cut_tells_surely_enough_is_never_decided(tmp_path) -> N
     add_model(ScoreStore.of(workspace), "a", ~draw_truth(planet(), 300))
     rule = rule_of("precision=.99", SCORED, workspace)
     assert np.isinf(list(rule.cuts.values())).all()
-    assert "Never decided, as no cut reaches that precision: road and water." in rule.text()
+    assert "Never decided, as no cut reaches that precision: road, water." in rule.text()
     assert json.loads(as_text(rule.as_dict()))["cuts"] == {"road": None, "water": None}
     raster = raster_of(tmp_path, *random_planes(5, 6))
     assert len(decide(raster, rule)) == 0

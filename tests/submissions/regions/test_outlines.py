@@ -11,7 +11,7 @@ from submissions.regions.runs import Runs
 from tests.submissions.regions.samples import MASKS, NEIGHBOURS, labelled
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(MASKS, NEIGHBOURS)
 def test_outlines_are_valid_and_hold_their_cells_and_no_others(mask: Any, neighbours: int) -> None:
     runs = Runs.of(mask, mask.view(np.uint8))

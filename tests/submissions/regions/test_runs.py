@@ -17,7 +17,7 @@ def in_blocks(mask: NDArray[np.bool_], values: NDArray[Any], rows: int) -> Runs:
     return Runs.joined([Runs.of(mask[at : at + rows], values[at : at + rows], at) for at in starts])
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(MASKS, NEIGHBOURS, st.integers(1, 5))
 def test_regions_are_those_of_scipy_whatever_the_blocks(mask: Any, neighbours: int, rows: int) -> None:
     runs = in_blocks(mask, mask.view(np.uint8), rows)
