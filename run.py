@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-import competition.scene_chips.verbs
 import competition.verbs
 import folds.verbs
 import models.verbs
@@ -22,12 +21,14 @@ import submissions.workspace_verbs
 from competition.common.errors import spelled
 from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
+from competition.scene_chips.verbs import chips
 from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
+from submissions.map.verbs import decide
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -130,8 +131,7 @@ def export(workspace: Workspace, model: str, output: Path, file_format: str | No
     click.echo(report.text())
     if better := better_cuts(model, workspace):
         click.echo(better)
-    command = f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags"
-    show_next(command, anywhere=True)
+    show_next(f"predict --model {shlex.quote(str(path))} --images DIR --output scores.csv --tags", anywhere=True)
 
 
 @click.command()
@@ -200,7 +200,7 @@ def _cuts_of(model: str, workspace: Workspace) -> Any:
     return cuts_of(model, workspace)
 
 
-for verb in (competition.verbs.scene_simulate, competition.scene_chips.verbs.chips, scene_predict(_cuts_of)):
+for verb in (competition.verbs.scene_simulate, chips, scene_predict(_cuts_of), decide):
     scene.add_command(verb)
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),

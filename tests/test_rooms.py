@@ -110,6 +110,8 @@ PLACES = {
         "submissions.submit",
         *COMBINE,
     },
+    "submissions.regions": set(),
+    "submissions.map": {"submissions.regions", "submissions.choose", *COMBINE},
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},

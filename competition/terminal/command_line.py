@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Collection
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,17 @@ def _complain_of(error: OSError) -> None:
     named = f": {error.filename}" if error.filename else ""
     advice = " Make room, and run the same command again." if error.errno in FULL else ""
     _complain(f"{error.strerror or error}{named}.{advice}")
+
+
+class Finite(click.FloatRange):
+    """Numbers in a range; none is "nan", which click takes for one in any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 class Words(click.ParamType):

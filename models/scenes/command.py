@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ import rich_click as click
 from competition.cluster.flags import RAY, place_flags
 from competition.common.errors import UserError
 from competition.flags import Bands, in_workspace
-from competition.terminal.command_line import FOLDER, Words
+from competition.terminal.command_line import FOLDER, Finite, Words
 from competition.terminal.completion import of_models
-from competition.terminal.output import as_json, show
+from competition.terminal.output import as_json, show, show_next
 from models.recipes.view_sets import VIEW_SETS
 
 if TYPE_CHECKING:
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 
     from competition.workspace import Workspace
     from models.predict.predictor import Predictor
-
-
-class Finite(click.FloatRange):
-    """Numbers in a range; none is "nan", which click takes for one in any."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number."""
-        number = float(super().convert(value, param, ctx))
-        if not isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return number
 
 
 POSITIVE = Finite(min=0, min_open=True)
@@ -119,6 +108,7 @@ def scene_predict(cuts_of: Callable[[str, Workspace], NDArray[Any]]) -> click.Co
         of_label = dict(zip(predictor.task.competition.labels, cuts.tolist(), strict=True))
         wanted = Wanted(of_label, hides, 16 if bits == "16" else 8)
         show(predict_scene(predictor, asked, output, wanted, threads=threads, elsewhere=elsewhere))
+        show_next(f"scene decide --scores {shlex.quote(str(output))} --output detections.gpkg")
 
     return predict
 

@@ -128,6 +128,32 @@ class ShrunkRule(CutRule):
         return cuts if strength == 1 else _moved(prior, strength * (log_odds(cuts) - log_odds(prior)))
 
 
+class PrecisionRule(CutRule):
+    """The lowest cut of each label at which the share of right decisions is as wanted; none where there is no such cut.
+
+    Args:
+        wanted: precision, in (0, 1].
+
+    Example:
+        >>> scores, truth = np.array([[0.9], [0.7], [0.6], [0.2]]), np.array([[True], [False], [True], [False]])
+        >>> PrecisionRule(0.6).fit(scores, truth).cuts, PrecisionRule(0.7).fit(scores, truth).cuts
+        (array([0.6]), array([0.9]))
+    """
+
+    def __init__(self, wanted: float) -> None:
+        self.wanted = wanted
+
+    def _find(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.array([self._of_label(*columns) for columns in zip(scores.T, truth.T, strict=True)])
+
+    def _of_label(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> float:
+        order = np.argsort(-scores, kind="stable")
+        ranked, right = scores[order], truth[order]
+        is_last = np.append(ranked[1:] != ranked[:-1], True)  # of equal scores, all are decided or none
+        precise = np.flatnonzero(is_last & (np.cumsum(right) >= self.wanted * np.arange(1, len(right) + 1)))
+        return float(ranked[precise[-1]]) if len(precise) else np.inf
+
+
 class TunedRule(CutRule):
     """One cut per label, tuned by Optuna from the exact ones on, and not far from them.
 

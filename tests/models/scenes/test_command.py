@@ -44,6 +44,7 @@ def test_cells_without_overlap_have_the_scores_of_their_chips(exported, given, t
     shown = predict(exported, given, tmp_path / "out", "--overlap", 0, "--bits", 16, "--hides", "none")
     assert "Scoring 24 windows with tiny.keras: 2 folds of 'tiny'" in shown
     assert f"Wrote {tmp_path}/out/scores.tif: 17 labels, 6 x 4 cells of 96 x 96 m." in shown
+    assert f"scene decide --scores {tmp_path}/out --output detections.gpkg" in shown
     command("predict", "--model", exported, "--images", given / "chips", "--output", tmp_path / "s.csv")
     table, raster = pd.read_csv(tmp_path / "s.csv"), ScoreRaster.read(tmp_path / "out")
     assert table["road"].std() > 0.01

@@ -1,0 +1,86 @@
+"""The verb on score rasters: `scene decide`, which imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from competition.common.errors import UserError
+from competition.common.progress import reporter
+from competition.flags import in_workspace
+from competition.terminal.command_line import FILE, Finite, Words
+from competition.terminal.completion import of_scored
+from competition.terminal.output import as_json, show
+
+if TYPE_CHECKING:
+    from competition.scenes.score_raster import ScoreRaster
+    from competition.workspace import Workspace
+    from submissions.map.rules import MapRule
+
+RASTER = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@in_workspace
+@as_json
+@click.option("--scores", type=RASTER, required=True, help="folder that `scene predict` has written, or its scores.tif")
+@click.option("--output", type=FILE, required=True, help="file of vectors to write: .gpkg, .geojson or .fgb")
+@click.option(
+    "--rule",
+    default="cuts",
+    show_default=True,
+    help="cuts (kept with the scores), cut=C, expected, precision=P, f0.5 or f2 (learnt from a model's chips)",
+)
+@click.option("--name", shell_complete=of_scored, help="model or blend of the workspace, whose cuts or chips count")
+@click.option("--labels", type=Words(needed=True), help="only these; default: all that the raster has")
+@click.option("--neighbours", type=click.Choice(["4", "8"]), default="8", show_default=True, help="of a cell")
+@click.option("--smallest-ha", type=Finite(min=0), default=0.0, help="leave smaller regions out, in hectares")
+@click.option(
+    "--isolated-km",
+    type=Finite(min=0, min_open=True),
+    help="a region is isolated that lacks five other cells of its label within so many kilometres; such as 3",
+)
+@click.option("--isolated-cut", type=Finite(0, 1), help="score that an isolated one must reach; such as .75")
+def decide(
+    workspace: Workspace,
+    scores: Path,
+    output: Path,
+    rule: str,
+    name: str | None,
+    labels: tuple[str, ...] | None,
+    neighbours: str,
+    smallest_ha: float,
+    isolated_km: float | None,
+    isolated_cut: float | None,
+) -> None:
+    """Turn scores of a scene into regions with a label: their outlines, areas and scores, for any GIS."""
+    from competition.scenes.score_raster import ScoreRaster
+    from submissions.map.decide import Isolation
+    from submissions.map.decide import decide as decide_cells
+    from submissions.map.detections import check_output
+
+    if isolated_cut is not None and isolated_km is None:
+        raise UserError("--isolated-cut needs --isolated-km: how far from others a region is isolated.")
+    workspace.check_output(output)
+    raster = ScoreRaster.read(scores)
+    check_output(output, raster)
+    found = decide_cells(
+        raster,
+        _rule(rule, raster, workspace, name),
+        labels=labels,
+        neighbours=int(neighbours),
+        smallest_ha=smallest_ha,
+        isolation=None if isolated_km is None else Isolation(isolated_km, isolated_cut or 0.0),
+    )
+    found.write(output)
+    show(found)
+    reporter.say(f"Wrote {output}.")
+
+
+def _rule(text: str, raster: ScoreRaster, workspace: Workspace, name: str | None) -> MapRule:
+    from submissions.map.rules import rule_of
+
+    with reporter.busy("finding cuts"):
+        return rule_of(text, raster.scored, workspace, name)
