@@ -120,7 +120,7 @@ def _tagging_of(workspace: Workspace, model: str, predictor: Predictor) -> Taggi
 )
 def export(workspace: Workspace, model: str, output: Path, file_format: str | None) -> None:
     """Put a trained model into one file, with its cuts, that `predict` takes without the workspace."""
-    from folds.score_store import ScoreStore
+    from folds.store.score_store import ScoreStore
     from models.export.export import export as export_model
     from models.export.export import path_for
     from submissions.choose.cuts import better_cuts, cuts_of

@@ -7,9 +7,9 @@ from functools import partial
 
 from competition.artefacts.looked import Looked, look, look_at_record
 from competition.workspace import Workspace
-from folds.kept import KeptFolds
-from folds.provenance import MARKER
-from folds.score_store import ScoreStore
+from folds.store.kept import KeptFolds
+from folds.store.provenance import MARKER
+from folds.store.score_store import ScoreStore
 
 
 def artefacts_of(workspace: Workspace) -> Iterator[Looked]:

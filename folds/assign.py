@@ -19,7 +19,7 @@ from competition.tables.joined import read_column
 from competition.workspace import Workspace
 from folds.dealing.audit import Audit, audit, write_table
 from folds.dealing.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
-from folds.kept import KeptFolds, Noted
+from folds.store.kept import KeptFolds, Noted
 
 DUPLICATES = "duplicates"  # as a group: chips that are equal, or nearly so
 

@@ -13,7 +13,7 @@ from competition.common.files import digest_file
 from competition.common.text import day, lasting, short
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.made import Stretch, read_made
 from models.runs.folders import NETWORK, read_job, seed_folders
 from models.runs.model_recipe import read_recipe

@@ -17,7 +17,7 @@ from competition.common.records import read_record, write_record
 from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.store.scores import Scores
 from submissions.choose.blending import check_name, keep_chosen
 from submissions.choose.candidates import Candidates, make_candidates
 from submissions.choose.compare import Comparison, compare, methods_for

@@ -19,7 +19,7 @@ from competition.simulator.simulate import simulate
 from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable, make_table
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from tests import kaggle_server
 
 gc.disable()  # until all tests are imported: most of that stays

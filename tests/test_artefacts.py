@@ -18,7 +18,7 @@ import pytest
 
 from competition.checksums import checksum, write_sum
 from competition.common.records import write_record
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.seals import onnx_seal, seal
 from submissions.members.blend_files import write_blend
 from submissions.submit.entry import Entry

@@ -14,7 +14,7 @@ from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
 from competition.workspace import Workspace
 from folds.assign import default_folds
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.auto.chooser import MakeChooser
 from models.auto.clock import Clock, OutOfTime
 from models.auto.outcome import Outcome

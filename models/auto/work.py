@@ -58,7 +58,7 @@ class Work:
     def facts(self) -> Facts:
         """Return the numbers of chips and the like, and how large the chips are in their files."""
         from competition.data.chips import probe
-        from folds.kept import KeptFolds
+        from folds.store.kept import KeptFolds
 
         workspace, labelled = self.workspace, self.workspace.labelled
         recipe = next(iter(self.candidates.values())).recipe.settled(workspace.competition)

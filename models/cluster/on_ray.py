@@ -13,7 +13,7 @@ from competition.common.locks import BusyError
 from competition.common.progress import reporter
 from competition.common.text import counted, lasting
 from competition.task import Task
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.cluster.steps import Stages, Step, Training
 from models.cluster.work import do_step
 from models.runs.restarts import Restart

@@ -16,7 +16,7 @@ from competition.common.files import replace_atomically
 from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.predict.load_networks import networks_of
 from models.predict.trained_model import Trained

@@ -23,7 +23,7 @@ from scipy.special import ndtr
 from competition.common.errors import UserError
 from competition.index.chip_index import ChipFile
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.devices import batch_size_for
 from models.inputs.views import apply_view
 from models.predict.load_networks import head_runners, scorer_of

@@ -14,7 +14,7 @@ from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.spec.competition import Competition
 from competition.task import Task
-from folds.scores import Scores
+from folds.store.scores import Scores
 from models.backend.devices import batch_size_for
 from models.inputs.views import apply_view
 from models.predict.chip_files import ChipFiles

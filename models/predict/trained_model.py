@@ -16,8 +16,8 @@ from competition.common.files import digest_file
 from competition.common.text import counted
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.provenance import MARKER, Provenance
-from folds.score_store import ScoreStore
+from folds.store.provenance import MARKER, Provenance
+from folds.store.score_store import ScoreStore
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
 from models.runs.folders import read_job

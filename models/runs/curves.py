@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.runs.folders import FORMAT
 from models.runs.model_recipe import summaries
 from models.runs.status import status_of

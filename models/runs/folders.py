@@ -14,7 +14,7 @@ Layout of a model's folder:
     fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen
     fold<k>/seed<n>/               the same of further seeds
     fold<k>/learnt.json            what its networks reach on the chips that they learnt from
-    fold<k>/scores.json            see folds/score_store.py
+    fold<k>/scores.json            see folds/store/score_store.py
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record
-from folds.alone import alone, model_and_fold
+from folds.store.alone import alone, model_and_fold
 from models.backend.made import MADE
 from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe

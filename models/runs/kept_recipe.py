@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from folds.provenance import MARKER, read_marker
+from folds.store.provenance import MARKER, read_marker
 from models.runs.folders import VALUES, begun, read_job
 
 

@@ -23,10 +23,10 @@ from competition.common.locks import BusyError, locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
 from competition.workspace import Workspace
-from folds.alone import alone_with_seeds
-from folds.provenance import MARKER
-from folds.score_store import ScoreStore
-from folds.swaps import swap
+from folds.store.alone import alone_with_seeds
+from folds.store.provenance import MARKER
+from folds.store.score_store import ScoreStore
+from folds.store.swaps import swap
 from models.recipes.recipe import Recipe
 from models.runs.folders import RECIPE, begun, extractors_in
 from models.runs.model_recipe import read_recipe, record_recipe

@@ -12,8 +12,8 @@ from competition.tables.labels import LabelTable
 from competition.task import Task
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
-from folds.scores import Scores
+from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.training_state import has_diverged, state_of

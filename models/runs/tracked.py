@@ -13,8 +13,8 @@ from competition.terminal.command_line import shown
 from competition.tracking.entry import Entry, Figure
 from competition.tracking.tracker import Tracker
 from competition.workspace import Workspace
-from folds.provenance import MARKER
-from folds.score_store import ScoreStore
+from folds.store.provenance import MARKER
+from folds.store.score_store import ScoreStore
 from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.folders import HISTORY, JOB, LOG, RECIPE, seed_folders
 from models.runs.model_recipe import read_recipe, spread

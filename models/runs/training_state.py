@@ -8,7 +8,7 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
-from folds.alone import model_and_fold
+from folds.store.alone import model_and_fold
 from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, restart_command
 
 STATE = "state.json"

@@ -24,7 +24,7 @@ from competition.common.files import scratch_folder
 from competition.common.records import DamagedError
 from competition.remote.notes import read_note, write_note
 from competition.remote.places import Place
-from folds.scores import write_tables
+from folds.store.scores import write_tables
 from models.predict.predictions import Predictions
 
 FORMAT = 1

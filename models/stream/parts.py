@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.spec.competition import Competition
-from folds.scores import Scores
+from folds.store.scores import Scores
 from models.backend.devices import batch_size_for
 from models.predict.chip_files import AllBrokenError, Paths, Where
 from models.predict.predictions import Predictions, predict_files

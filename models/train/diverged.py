@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from competition.common.text import counted
 from competition.metrics.judge import measure
-from folds.alone import model_and_fold
+from folds.store.alone import model_and_fold
 from models.heads.losses import head_loss
 from models.recipes.recipe import Recipe
 from models.runs.folders import seed_folders

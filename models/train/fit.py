@@ -11,7 +11,7 @@ import numpy as np
 
 from competition.common.interrupts import check, deferred
 from competition.common.progress import reporter
-from folds.alone import model_and_fold
+from folds.store.alone import model_and_fold
 from models.backend.load import seed_backend
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples

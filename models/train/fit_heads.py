@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.progress import reporter
-from folds.alone import model_and_fold
+from folds.store.alone import model_and_fold
 from models.heads.checkpoints import Keeper
 from models.heads.group import HeadGroup
 from models.heads.together import train_together

@@ -20,9 +20,9 @@ from competition.common.text import counted, short
 from competition.data.chip_cache import ChipCache
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.provenance import Provenance
-from folds.score_store import FoldScores, ScoreStore
-from folds.scores import Scores
+from folds.store.provenance import Provenance
+from folds.store.score_store import FoldScores, ScoreStore
+from folds.store.scores import Scores
 from models.backend.load import versions
 from models.recipes.recipe import Recipe
 from models.runs.curves import write_learnt

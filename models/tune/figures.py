@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from competition.common.progress import reporter
 from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.heads.group import HeadGroup
 from models.heads.stack import Floats
 from models.heads.together import train_together

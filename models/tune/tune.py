@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from competition.common.errors import UserError
 from competition.common.interrupts import heeded
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.tune.request import TuneRequest, start_of
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.inputs.examples import Examples
 from models.inputs.sources import Sources
 from models.recipes.recipe import Recipe

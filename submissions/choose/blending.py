@@ -14,8 +14,8 @@ from competition.common.files import checked_name
 from competition.spec.metric import DECISIONS
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
-from folds.scores import Scores
+from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from submissions.choose.candidates import Candidate, Candidates, simplest
 from submissions.choose.compare import Comparison, check_methods, compare
 from submissions.choose.cuts import cuts_by_label, digest_scores

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from competition.tables.labels import to_multi_hot
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.combine.means import Mean
 from submissions.combine.methods import METHODS, Setting, make_combiner
 from submissions.combine.vote import MAJORITY

@@ -18,7 +18,7 @@ from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, simplest
 from submissions.choose.measuring import Measuring, Run, in_threads
 from submissions.choose.report import CHOICE, evaluation_table

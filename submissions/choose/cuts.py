@@ -18,8 +18,8 @@ from competition.spec.competition import Competition
 from competition.spec.metric import SCORES
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
-from folds.scores import Scores
+from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from submissions.choose.report import CHOICE, LabelFigures, evaluation_table
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.rules import cut_rules, display_name

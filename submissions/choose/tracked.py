@@ -14,7 +14,7 @@ from competition.terminal.command_line import shown
 from competition.tracking.entry import Entry, Figure
 from competition.tracking.tracker import Tracker
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.compare import Comparison
 
 GROUP = "compare"

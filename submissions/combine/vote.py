@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from folds.scores import scored_labels
+from folds.store.scores import scored_labels
 from submissions.decide.decisions import at_or_above
 from submissions.decide.rules import MakeCutRule
 from submissions.members.members import Member

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from competition.spec.competition import Competition
-from folds.scores import Scores, scored_labels
+from folds.store.scores import Scores, scored_labels
 
 if TYPE_CHECKING:
     from submissions.measure.cross_fit import Rule

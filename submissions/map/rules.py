@@ -21,7 +21,7 @@ from competition.scenes.score_raster import BLOCK, Scored, ScoreRaster
 from competition.spec.load import load_if_shipped
 from competition.spec.metric import DECISIONS, Metric
 from competition.terminal.tables import table
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.cuts import FILE, read_cuts
 from submissions.decide.cut_rules import CutRule, PrecisionRule, ShrunkRule
 from submissions.decide.decisions import at_or_above

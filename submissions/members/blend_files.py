@@ -22,7 +22,7 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.common.text import now, short
 from competition.spec.load import describe
 from competition.terminal.command_line import as_flags
-from folds.scores import Scores
+from folds.store.scores import Scores
 
 MARKER = "blend.json"
 FORMAT = 2

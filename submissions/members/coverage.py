@@ -12,7 +12,7 @@ from competition.common.text import first
 from competition.spec.competition import Competition
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.members.blend_files import blend_names
 from submissions.members.members import Member, load_member, names_of
 

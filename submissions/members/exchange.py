@@ -27,8 +27,8 @@ from competition.tables.csv_files import CsvFile, content_of, header_of
 from competition.tables.label_table import parse_rows
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
-from folds.scores import Scores, read_arrays
+from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores, read_arrays
 from submissions.members.blend_files import IMPORTED, method_of, write_blend
 from submissions.members.members import load_member
 

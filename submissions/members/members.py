@@ -15,8 +15,8 @@ from competition.common.errors import UserError, unknown_name
 from competition.common.text import first
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
-from folds.score_store import ScoreStore
-from folds.scores import Scores
+from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from submissions.members.blend_files import blend_names, read_blend
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from competition.common.errors import unknown_name
 from competition.corrections import FILE as CORRECTIONS
-from folds.provenance import MARKER as SCORES
+from folds.store.provenance import MARKER as SCORES
 from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import FILES as SCORES_OF_BLEND
 from submissions.members.blend_files import MARKER as BLEND

@@ -17,7 +17,7 @@ from competition.common.progress import reporter
 from competition.remote.copies import OnBytes, fetch
 from competition.remote.places import Place
 from competition.workspace import Workspace
-from folds.swaps import swap
+from folds.store.swaps import swap
 from submissions.share.artefacts import BEGUN, OF_FOLDS, UNFINISHED, Artefact, Choice
 from submissions.share.moved import Moved
 from submissions.share.pushed import Files, at_once, read_pushed

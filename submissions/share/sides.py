@@ -12,9 +12,9 @@ from competition.common.locks import lock_of, locked
 from competition.common.text import short
 from competition.remote.places import Place
 from competition.workspace import Workspace
-from folds.alone import alone_with_seeds
-from folds.kept import KeptFolds
-from folds.score_store import check_kept
+from folds.store.alone import alone_with_seeds
+from folds.store.kept import KeptFolds
+from folds.store.score_store import check_kept
 from submissions.members.blend_files import check_files
 from submissions.share.artefacts import OF_BLEND, OF_FOLD, Artefact, artefacts_in
 from submissions.share.pushed import Pushed

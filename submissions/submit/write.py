@@ -20,7 +20,7 @@ from competition.spec.metric import DECISIONS
 from competition.tables.csv_files import CsvFile
 from competition.tables.write import write_table
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.store.scores import Scores
 from submissions.decide.decisions import Obedient
 from submissions.submit.provenance import read_provenance, write_provenance
 from submissions.submit.validate import SubmissionReport, read_submission, validate_submission

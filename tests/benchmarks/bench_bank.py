@@ -28,7 +28,7 @@ from competition.spec.load import load
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.dealing.table import make_table
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe

@@ -33,7 +33,7 @@ from competition.spec.load import load
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.dealing.table import make_table
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.cluster.on_ray import train_on_ray
 from models.cluster.steps import Training
 from models.runs.model_recipe import ModelRequest

@@ -24,7 +24,7 @@ from competition.spec.competition import Competition
 from competition.spec.load import load
 from competition.terminal.tables import table
 from folds.dealing.stratify import stratified_folds
-from folds.scores import Scores
+from folds.store.scores import Scores
 from submissions.choose.candidates import Candidates
 from submissions.choose.compare import compare
 from submissions.combine.greedy import GreedySelection

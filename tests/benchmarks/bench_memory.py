@@ -21,7 +21,7 @@ import click
 from competition.spec.load import load
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.recipes.named import resolve
 from tests.benchmarks.bench_bank import with_some_chips

@@ -53,7 +53,7 @@ from competition.spec.load import load
 from competition.spec.metric import Metric
 from competition.terminal import tables
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.store.scores import Scores
 from submissions.choose.candidates import Candidates
 from submissions.choose.compare import compare
 from submissions.combine.methods import Setting

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 import run
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend.runners import Runner
 from models.inputs.views import apply_view
 from models.predict.chip_files import ChipFiles, chips_in

@@ -34,8 +34,8 @@ from competition.terminal.tables import table
 from competition.workspace import Layout, Workspace
 from folds.dealing.audit import audit
 from folds.dealing.table import make_table
-from folds.score_store import FoldScores, ScoreStore
-from folds.scores import Scores
+from folds.store.score_store import FoldScores, ScoreStore
+from folds.store.scores import Scores
 from submissions.choose.candidates import make_candidates
 from submissions.choose.compare import compare
 from submissions.decide.cut_rules import PerLabelRule, ShrunkRule, UniformRule

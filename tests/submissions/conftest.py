@@ -19,7 +19,7 @@ from competition.spec.load import load
 from competition.spec.metric import SCORES, Metric
 from competition.workspace import Workspace
 from folds.dealing.table import make_table
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.given import Given
 from submissions.report.page import write_report

@@ -15,9 +15,9 @@ from competition.index.layout import Layout
 from competition.spec.competition import Competition
 from competition.workspace import Workspace
 from folds.dealing.table import make_table
-from folds.provenance import Provenance
-from folds.score_store import FoldScores, ScoreStore
-from folds.scores import Scores
+from folds.store.provenance import Provenance
+from folds.store.score_store import FoldScores, ScoreStore
+from folds.store.scores import Scores
 from submissions.choose.blending import Blend, make_blend
 from submissions.choose.candidates import make_candidates
 from submissions.decide.studies import Tuning

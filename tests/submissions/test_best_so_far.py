@@ -13,7 +13,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_file
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions import best_so_far
 from submissions.best_so_far import FILE, SHARES, BestSoFar
 from submissions.choose.candidates import make_candidates

@@ -4,7 +4,7 @@ import pytest
 
 from competition.common.locks import BusyError
 from competition.workspace import Workspace
-from folds.alone import alone
+from folds.store.alone import alone
 from models.cluster import work
 from models.cluster.work import do_step
 from tests.models.cluster.samples import training_of

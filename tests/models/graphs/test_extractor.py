@@ -88,7 +88,7 @@ from competition.spec.load import load
 from competition.workspace import Workspace
 from models.graphs import running
 from models.predict.trained_model import predict_folder
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 
 running.SECONDS = 0.01
 workspace = Workspace(Path(sys.argv[1]), load("planet"))

@@ -15,7 +15,7 @@ from PIL import Image
 from competition.common.errors import UserError
 from competition.data.chips import BrokenChipError
 from competition.task import Task
-from folds.scores import Scores
+from folds.store.scores import Scores
 from models.predict.chip_files import ChipFiles, chips_in
 from models.predict.predictions import Predictions, predict_files
 from models.predict.scorer import Scorer

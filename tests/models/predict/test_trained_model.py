@@ -15,7 +15,7 @@ import pytest
 import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.backend import kept
 from models.inputs.extractors import extractor_key, kept_extractor
 from models.predict.trained_model import Trained, predict_folder

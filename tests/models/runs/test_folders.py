@@ -10,7 +10,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
-from folds.alone import alone
+from folds.store.alone import alone
 from models.runs.folders import (
     EXTRACTOR,
     FOLD,

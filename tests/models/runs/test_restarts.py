@@ -9,9 +9,9 @@ import pytest
 from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
-from folds.alone import alone
 from folds.assign import assign_folds
-from folds.score_store import ScoreStore
+from folds.store.alone import alone
+from folds.store.score_store import ScoreStore
 from models.runs.folders import EXTRACTOR, FORMAT, JOB, RECIPE, VALUES, WEIGHTS, read_job
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart

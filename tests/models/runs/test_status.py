@@ -13,8 +13,8 @@ from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
-from folds.score_store import FoldScores
-from folds.scores import Scores
+from folds.store.score_store import FoldScores
+from folds.store.scores import Scores
 from models.runs.model_recipe import record_recipe
 from models.runs.status import status_of
 from models.runs.training_state import STATE, Epoch, TrainingState

@@ -11,7 +11,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.remote.places import Place
-from folds.scores import Scores
+from folds.store.scores import Scores
 from models.predict.predictions import Predictions
 from models.stream.output import MARKER, PLAN, Output
 from tests.models.samples import PLANET

@@ -22,7 +22,7 @@ from PIL import Image
 import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.store.scores import Scores
 from models.predict.predictor import Predictor, predict_chips
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predictor_in

@@ -15,7 +15,7 @@ import pytest
 
 from competition.spec.load import load
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.runs.training_state import state_of
 from tests.conftest import store_of
 from tests.models import fold_by_backend

@@ -29,9 +29,9 @@ from competition.spec.metric import Metric
 from competition.tables.csv_files import read_table
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.alone import alone
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
+from folds.store.alone import alone
 from models.backend.made import MADE
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer

@@ -20,8 +20,8 @@ from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.spec.load import load
 from competition.workspace import Workspace
-from folds.alone import alone
 from folds.dealing.table import FoldTable
+from folds.store.alone import alone
 from models.backend.made import MADE
 from models.heads.group import HeadGroup
 from models.inputs.sources import Sources

@@ -10,8 +10,8 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.alone import alone
 from folds.assign import assign_folds
+from folds.store.alone import alone
 from models.runs.folders import RECIPE
 from models.runs.model_recipe import ModelRequest
 from models.train.job import Job

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from models.runs.model_recipe import read_recipe
 from models.runs.status import status_of
 from models.runs.training_state import state_of

@@ -10,7 +10,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_file
 from competition.metrics.judge import measure
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.decide.decisions import decide
 from submissions.members.members import load_member
 from tests.submissions.samples import NUM_CHIPS, NUM_TEST, add_model, blend_of, ids_to_predict, make_workspace, one_hot

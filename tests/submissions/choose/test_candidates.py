@@ -8,7 +8,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.metrics.judge import measure
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import Candidate, Candidates, make_candidates, simplest
 from submissions.decide.decisions import decide
 from submissions.names import CUT_RULES, RULES, TUNED

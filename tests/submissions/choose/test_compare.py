@@ -15,7 +15,7 @@ from competition.metrics.judge import measure
 from competition.spec.competition import Competition
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.blending import make_best
 from submissions.choose.candidates import Candidates, make_candidates
 from submissions.choose.compare import Comparison, compare, known_members

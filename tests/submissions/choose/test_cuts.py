@@ -8,7 +8,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.cuts import cuts_of, make_cuts, read_cuts
 from submissions.members.members import load_member
 from tests.submissions.samples import add_model, blend_of, make_workspace

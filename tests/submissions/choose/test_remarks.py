@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from tests.submissions.samples import add_model, blend_of, make_workspace
 
 RARE = ("blow_down", "conventional_mine")

@@ -11,7 +11,7 @@ from competition.common.errors import UserError
 from competition.metrics.f_beta import decisions_by_label
 from competition.metrics.ranking import average_precision, macro
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from run import main
 from submissions.choose.blending import Blend
 from submissions.choose.cuts import cuts_of, make_cuts

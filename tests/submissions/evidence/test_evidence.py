@@ -9,7 +9,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.evidence.evidence import gather
 from submissions.evidence.given import Given
 from submissions.members.exchange import keep_scores

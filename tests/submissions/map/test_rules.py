@@ -8,7 +8,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.scenes.grid import Grid
 from competition.terminal.output import as_text
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.choose.cuts import make_cuts
 from submissions.decide.cut_rules import PrecisionRule
 from submissions.decide.decisions import at_or_above

@@ -10,8 +10,8 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.records import write_record
-from folds.score_store import ScoreStore
-from folds.scores import Scores
+from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from submissions.members import blend_files
 from submissions.members.blend_files import MARKER, again, blend_names, read_blend, weights_of, write_blend
 from submissions.members.members import load_member

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from competition.index.layout import Layout
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from run import main
 from submissions.members.coverage import after_cuts, lack_of_test_scores
 from submissions.members.members import load_member

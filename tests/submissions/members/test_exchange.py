@@ -11,7 +11,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.members.coverage import lack_of_test_scores
 from submissions.members.exchange import export_scores, import_scores
 from submissions.members.members import load_member

@@ -8,7 +8,7 @@ import pytest
 from competition.common.errors import UserError
 from competition.metrics.judge import measure
 from competition.workspace import Workspace
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.members.members import load_member, load_members, share
 from tests.submissions.samples import NUM_CHIPS, add_model, blend_of, make_workspace, planet
 

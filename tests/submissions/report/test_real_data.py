@@ -14,7 +14,7 @@ from competition.data.prepare import prepare
 from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.dealing.table import make_table
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from submissions.report.page import FILE
 from tests.submissions.samples import add_model
 

@@ -12,8 +12,8 @@ import submissions.share.pull as pulling
 from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
-from folds.kept import KeptFolds
-from folds.score_store import ScoreStore
+from folds.store.kept import KeptFolds
+from folds.store.score_store import ScoreStore
 from run import main
 from submissions.share.artefacts import Choice
 from submissions.share.pull import pull

@@ -13,7 +13,7 @@ from competition.common.errors import UserError
 from competition.common.locks import BusyError
 from competition.remote.places import Place
 from competition.workspace import Workspace
-from folds.alone import alone
+from folds.store.alone import alone
 from run import main
 from submissions.share.artefacts import Artefact, Choice
 from submissions.share.push import push

@@ -17,7 +17,7 @@ from competition.common.errors import UserError
 from competition.common.files import digest_file
 from competition.tables.sample import SampleSubmission
 from competition.workspace import Workspace
-from folds.scores import Scores
+from folds.store.scores import Scores
 from submissions.decide.cut_rules import FixedRule
 from submissions.decide.decisions import Obedient
 from submissions.submit.provenance import read_provenance, write_provenance

@@ -16,10 +16,10 @@ from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds, take_folds
 from folds.dealing.table import FoldTable
-from folds.kept import KeptFolds
-from folds.provenance import Provenance
-from folds.score_store import FoldScores, ScoreStore
-from folds.scores import Scores
+from folds.store.kept import KeptFolds
+from folds.store.provenance import Provenance
+from folds.store.score_store import FoldScores, ScoreStore
+from folds.store.scores import Scores
 from run import main
 from tests.conftest import prepared_again
 

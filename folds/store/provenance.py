@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from competition.common.records import read_record
 from competition.spec.load import describe
-from folds.scores import Scores
+from folds.store.scores import Scores
 
 FORMAT = 2
 MARKER = "scores.json"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from competition.common.locks import BusyError
-from folds.alone import alone, alone_with_seeds, model_and_fold
+from folds.store.alone import alone, alone_with_seeds, model_and_fold
 
 
 def test_a_fold_and_its_seeds_are_held_one_by_one_or_together(tmp_path: Path) -> None:

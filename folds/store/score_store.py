@@ -20,13 +20,13 @@ from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, digest_file
 from competition.common.records import write_record
 from competition.workspace import Workspace
-from folds.alone import model_and_fold
 from folds.dealing.table import FoldTable
-from folds.kept import KeptFolds
-from folds.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
-from folds.refused import folds_changed, labels_changed, moved
-from folds.scores import Scores
-from folds.swaps import bring_back
+from folds.store.alone import model_and_fold
+from folds.store.kept import KeptFolds
+from folds.store.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
+from folds.store.refused import folds_changed, labels_changed, moved
+from folds.store.scores import Scores
+from folds.store.swaps import bring_back
 
 FILES = ("heldout.npz", "test.npz")
 

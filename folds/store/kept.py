@@ -20,7 +20,7 @@ from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
 from folds.dealing.audit import FORMAT
 from folds.dealing.table import FoldTable
-from folds.provenance import MARKER, read_marker
+from folds.store.provenance import MARKER, read_marker
 
 UNNAMED = "folds --k K --seed SEED"
 FORCED = "--force writes them nevertheless: what was trained on the others is refused then."

@@ -10,7 +10,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.spec.load import load
-from folds.scores import Scores
+from folds.store.scores import Scores
 
 PLANET = load("planet")
 

@@ -11,8 +11,8 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.records import write_record
-from folds.provenance import FORMAT, Provenance, read_marker
-from folds.scores import Scores
+from folds.store.provenance import FORMAT, Provenance, read_marker
+from folds.store.scores import Scores
 
 PROVENANCE = Provenance(
     model="m",

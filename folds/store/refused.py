@@ -7,9 +7,9 @@ from pathlib import Path
 
 from competition.common.errors import UserError
 from competition.common.text import short
-from folds.alone import model_and_fold
-from folds.kept import UNNAMED
-from folds.provenance import MARKER, Provenance, read_marker
+from folds.store.alone import model_and_fold
+from folds.store.kept import UNNAMED
+from folds.store.provenance import MARKER, Provenance, read_marker
 
 
 def folds_changed(made: Provenance, expected: str) -> UserError:

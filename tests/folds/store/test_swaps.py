@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from competition.workspace import Workspace
-from folds.swaps import bring_back, swap
+from folds.store.swaps import bring_back, swap
 from tests.models.samples import content_of
 
 PLACES = ["m", "m/fold1"]
@@ -49,7 +49,7 @@ def test_killed_at_any_moment_one_of_both_is_in_place(both, monkeypatch, renames
 
     with monkeypatch.context() as context:
         context.setattr(Path, "rename", rename)
-        context.setattr("folds.swaps.shutil.rmtree", lambda *_, **__: None)
+        context.setattr("folds.store.swaps.shutil.rmtree", lambda *_, **__: None)
         if renames < 2:
             with pytest.raises(KeyboardInterrupt):
                 swap(workspace, new, place)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from folds import score_store as scores_module
 from folds.dealing.table import FoldTable
-from folds.provenance import Provenance
-from folds.score_store import FoldScores, ScoreStore
-from folds.scores import Scores
+from folds.store import score_store as scores_module
+from folds.store.provenance import Provenance
+from folds.store.score_store import FoldScores, ScoreStore
+from folds.store.scores import Scores
 
 LABELS = ("sand", "rock", "kelp")
 NAMES = tuple(f"dive_{i}" for i in range(12))

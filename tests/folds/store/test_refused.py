@@ -12,11 +12,11 @@ from competition.common.errors import UserError
 from competition.common.text import short
 from competition.workspace import Workspace
 from folds.assign import assign_folds
-from folds.score_store import ScoreStore
+from folds.store.score_store import ScoreStore
 from run import main
 from tests.conftest import prepared_again
-from tests.folds.test_kept import scored
-from tests.folds.test_score_store import LABELS, fold_scores, make_table
+from tests.folds.store.test_kept import scored
+from tests.folds.store.test_score_store import LABELS, fold_scores, make_table
 
 
 def run(workspace: Workspace, command: str) -> str:
