@@ -112,6 +112,7 @@ PLACES = {
     },
     "submissions.regions": set(),
     "submissions.map": {"submissions.regions", "submissions.choose", *COMBINE},
+    "submissions.change": {"submissions.map", "submissions.regions", *COMBINE},
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},
@@ -120,6 +121,8 @@ PLACES = {
     "submissions.submission_verbs": {"submissions.submit", "submissions.flags", *DECIDE},
     "submissions.verbs": {
         "submissions.submission_verbs",
+        "submissions.map",
+        "submissions.change",
         "submissions.choose",
         "submissions.combine",
         "submissions.submit",

@@ -1,0 +1,200 @@
+"""What has changed of one label between two dates.
+
+A cell is there from the cut on, and gone, or not yet there, below a lower score: what moves between the two has not
+changed. Without that margin a score that hovers at the cut would appear and go with every breath of noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from competition.scenes.score_raster import Scored
+from submissions.change.align import Aligned
+from submissions.decide.decisions import at_or_above
+from submissions.decide.log_odds import log_odds
+from submissions.map.decide import HECTARES
+from submissions.regions.ground import Ground
+from submissions.regions.regions import Measured, Regions
+from submissions.regions.runs import Ints, Runs
+
+MARGIN = 1.0  # log odds
+APPEARED, GROWN, GONE, SHRUNK, SAME = KINDS = ("appeared", "grown", "gone", "shrunk", "same")
+MORE, LESS = (APPEARED, GROWN), (GONE, SHRUNK)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms two dates are compared.
+
+    Attributes:
+        margin: log odds that a score must lie below the cut to count as not there; 0: any.
+        neighbours: 8 or 4, as of `decide`.
+        smallest_ha: least area of a region of changed cells in hectares.
+    """
+
+    margin: float = MARGIN
+    neighbours: int = 8
+    smallest_ha: float = 0.0
+
+    def low(self, cut: float) -> float:
+        """Return the score below which a label with that cut is not there."""
+        return float(expit(log_odds(np.float64(cut)) - self.margin))
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """The regions of one kind.
+
+    Attributes:
+        found: regions, of this kind and others.
+        order: numbers of those of this kind, the highest score first.
+    """
+
+    found: Regions
+    order: Ints
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def km2(self) -> float:
+        """Their area."""
+        return float(self.found.area_km2[self.order].sum())
+
+    def measured(self) -> Measured:
+        """Return their outlines and what is measured of them, made anew, as they are much larger than the regions."""
+        return self.found.measured(self.order)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelChange:
+    """What has changed of one label.
+
+    Attributes:
+        label: its name.
+        cut: score from which it is there.
+        low: score below which it is not.
+        known: cells whose score is known on both dates.
+        before_km2: area of these that reach the cut on the earlier date.
+        after_km2: likewise on the later one.
+        kinds: regions of cells by kind, see `KINDS`; scores are those of the later date, and of what is gone those of
+            the earlier.
+        small: regions of changed cells that were left out.
+    """
+
+    label: str
+    cut: float
+    low: float
+    known: int
+    before_km2: float
+    after_km2: float
+    kinds: dict[str, Kind]
+    small: int
+
+    def num(self, *kinds: str) -> int:
+        """Return how many regions there are of some kinds."""
+        return sum(len(self.kinds[kind]) for kind in kinds)
+
+    def km2(self, *kinds: str) -> float:
+        """Return the area of the regions of some kinds."""
+        return sum(self.kinds[kind].km2 for kind in kinds)
+
+
+class _Cells(NamedTuple):
+    """Runs of a label's cells.
+
+    Attributes:
+        new: that appeared.
+        lost: that are gone.
+        same: that are there on either date, and on neither not.
+        with_new: `new` and `same`; values are 1 of the same and 0 of the new.
+        with_lost: likewise.
+    """
+
+    new: Runs
+    lost: Runs
+    same: Runs
+    with_new: Runs
+    with_lost: Runs
+
+
+def compare(aligned: Aligned, label: str, cut: float, terms: Terms, ground: Ground) -> LabelChange:
+    """Return what has changed of a label.
+
+    Args:
+        aligned: both dates.
+        label: that both have.
+        cut: score from which it is there; inf: never.
+        terms: of the comparison.
+        ground: under the cells of the earlier raster.
+
+    Raises:
+        UserError: if a raster is damaged.
+    """
+    low = terms.low(cut)
+    cells, known, areas = _cells(aligned, label, cut, low, ground)
+    most = [raster.scored.unknown - 1 for raster in (aligned.before, aligned.after)]
+    made: dict[str, Kind] = {}
+    small = 0
+    for kinds, changed, whole, top in (
+        (MORE, cells.new, cells.with_new, most[1]), (LESS, cells.lost, cells.with_lost, most[0])
+    ):  # fmt: skip
+        found = Regions(changed, changed.regions(terms.neighbours), ground, top)
+        large = found.area_km2 * HECTARES >= terms.smallest_ha
+        touches = _touches_same(changed, whole, terms.neighbours)[found.first]
+        made |= {
+            kind: Kind(found, found.ranked(large & of_it))
+            for kind, of_it in zip(kinds, (~touches, touches), strict=True)
+        }
+        small += int((~large).sum())
+    found = Regions(cells.same, cells.same.regions(terms.neighbours), ground, most[1])
+    made[SAME] = Kind(found, found.ranked(found.cells > 0))
+    return LabelChange(label, cut, low, known, *areas, made, small)
+
+
+def _touches_same(changed: Runs, whole: Runs, neighbours: int) -> NDArray[np.bool_]:
+    """Return of each run of changed cells whether its region touches cells that have not changed: bool (num_runs,)."""
+    group = whole.regions(neighbours)
+    has_same = np.bincount(group, weights=whole.total) > 0
+    return has_same[group[whole.covering(changed)]]
+
+
+def _cells(
+    aligned: Aligned, label: str, cut: float, low: float, ground: Ground
+) -> tuple[_Cells, int, tuple[float, float]]:
+    """Return the cells of a label by what has become of them, how many are known, and the areas of both dates."""
+    is_known, is_there, is_not = zip(
+        *(_states(raster.scored, cut, low) for raster in (aligned.before, aligned.after)), strict=True
+    )
+    none = np.zeros((0, aligned.before.columns), dtype=np.uint8)
+    parts = [[Runs.of(none.view(bool), none)] for _ in _Cells._fields]
+    num_known, areas = 0, [0.0, 0.0]
+    for first, *codes in aligned.blocks(label):
+        known = is_known[0][codes[0]] & is_known[1][codes[1]]
+        there = [known & is_there[date][codes[date]] for date in (0, 1)]
+        new, lost = there[1] & is_not[0][codes[0]], there[0] & is_not[1][codes[1]]
+        same = (there[0] | there[1]) & ~new & ~lost
+        marks = same.view(np.uint8)
+        num_known += int(known.sum())
+        for date in (0, 1):
+            areas[date] += _km2(Runs.of(there[date], marks, first), ground)
+        sets = (new, codes[1]), (lost, codes[0]), (same, codes[1]), (new | same, marks), (lost | same, marks)
+        for part, (cells, values) in zip(parts, sets, strict=True):
+            part.append(Runs.of(cells, values, first))
+    return _Cells(*map(Runs.joined, parts)), num_known, (areas[0], areas[1])
+
+
+def _states(scored: Scored, cut: float, low: float) -> tuple[NDArray[np.bool_], ...]:
+    """Return of each number on disk whether it is a score, reaches the cut, and lies below both cuts."""
+    scores = scored.as_scores(np.arange(scored.unknown + 1))
+    there = at_or_above(scores, cut)
+    return ~np.isnan(scores), there, (scores < np.float32(low)) & ~there
+
+
+def _km2(runs: Runs, ground: Ground) -> float:
+    return float(ground.km2(runs.row, runs.start, runs.end).sum())
