@@ -71,7 +71,8 @@ class Aligned:
     @property
     def apart(self) -> float:
         """How far a middle of a cell lies from that of the cell it is compared with, at most, in cells of `after`."""
-        row, column = (np.linspace(0, n - 1, min(n, SPANS)).round() for n in (self.before.rows, self.before.columns))
+        sides = self.before.rows, self.before.columns
+        row, column = (np.linspace(0, side - 1, min(side, SPANS), dtype=np.int64) for side in sides)
         places = np.stack(self._places(row, column))
         return float(np.abs(places - np.floor(places + CLOSE) - 0.5).max())
 
@@ -101,15 +102,15 @@ class Aligned:
             codes[inside] = self.after.codes(label, top, int(row.max()) + 1)[row - top, column]
         return codes
 
-    def _places(self, row: Ints | Floats, column: Ints | Floats) -> tuple[Floats, Floats]:
+    def _places(self, row: Ints, column: Ints) -> tuple[Floats, Floats]:
         """Return where the middles of cells lie in `after`: rows and columns, float64 (num_rows, num_columns)."""
-        across, along = _between(row + 0.5, self.rows), _between(column + 0.5, self.columns).T
+        across, along = _between(row, self.rows), _between(column, self.columns).T
         return across @ self.down @ along, across @ self.right @ along
 
 
-def _between(at: Floats, known: Floats) -> Floats:
-    """Return the weights by which places are the mean of those that are known: float64 (num_at, num_known)."""
-    return np.stack([np.interp(at, known, each) for each in np.eye(len(known))], axis=1)
+def _between(cells: Ints, known: Floats) -> Floats:
+    """Return the weights by which middles of cells are means of places that are known: float64 (num_cells, num_known)."""
+    return np.stack([np.interp(cells + 0.5, known, each) for each in np.eye(len(known))], axis=1)
 
 
 def _linear(transform: tuple[float, ...], x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -43,7 +43,7 @@ class Terms:
 
     def low(self, cut: float) -> float:
         """Return the score below which a label with that cut is not there."""
-        return float(expit(log_odds(np.float64(cut)) - self.margin))
+        return float(expit(log_odds(np.array(cut)) - self.margin))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,9 +27,9 @@ def check_dates(before: ScoreRaster, after: ScoreRaster, again: ScoreRaster | No
             raise UserError(f"{flag} is the same file as --before: {before.path}. Give that of another prediction.")
     if again is not None and again.path.samefile(after.path):
         raise UserError(f"--again is the same file as --after: {after.path}. It measures noise on unchanged ground.")
-    one, other = before.scored.date, after.scored.date
-    if one and other and other < one:
-        raise UserError(f"--before is of {one}, and --after of {other}, which is earlier. Exchange them.")
+    early, late = before.scored.date, after.scored.date
+    if early and late and late < early:
+        raise UserError(f"--before is of {early}, and --after of {late}, which is earlier. Exchange them.")
 
 
 def remarks(aligned: Sequence[Aligned], rule: MapRule, found: Sequence[Found], terms: Terms) -> list[str]:
