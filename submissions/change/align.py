@@ -109,7 +109,7 @@ class Aligned:
 
 
 def _between(cells: Ints, known: Floats) -> Floats:
-    """Return the weights by which middles of cells are means of places that are known: float64 (num_cells, num_known)."""
+    """Return by which weights cells' middles are means of places that are known: float64 (num_cells, num_known)."""
     return np.stack([np.interp(cells + 0.5, known, each) for each in np.eye(len(known))], axis=1)
 
 

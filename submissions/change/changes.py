@@ -84,6 +84,7 @@ class Changes:
         for name, kinds in (("appeared", MORE), ("gone", LESS)):
             columns[name] = [_km2(found.change.km2(*kinds)) for found in self.labels]
             columns[f"{name} by noise"] = [_km2(found.by_noise(*kinds).km2) for found in self.labels]
+        columns["doubtful"] = [_km2(found.change.doubtful_km2) for found in self.labels]
         columns["net"] = [f"{found.net_km2:+,.3f}" for found in self.labels]
         return self._table(columns)
 

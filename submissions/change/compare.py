@@ -82,6 +82,8 @@ class LabelChange:
         known: cells whose score is known on both dates.
         before_km2: area of these that reach the cut on the earlier date.
         after_km2: likewise on the later one.
+        doubtful_km2: area of those that reach it on one date alone, and miss it by too little on the other to have
+            changed.
         kinds: regions of cells by kind, see `KINDS`; scores are those of the later date, and of what is gone those of
             the earlier.
         small: regions of changed cells that were left out.
@@ -93,6 +95,7 @@ class LabelChange:
     known: int
     before_km2: float
     after_km2: float
+    doubtful_km2: float
     kinds: dict[str, Kind]
     small: int
 
@@ -164,29 +167,28 @@ def _touches_same(changed: Runs, whole: Runs, neighbours: int) -> NDArray[np.boo
     return has_same[group[whole.covering(changed)]]
 
 
-def _cells(
-    aligned: Aligned, label: str, cut: float, low: float, ground: Ground
-) -> tuple[_Cells, int, tuple[float, float]]:
-    """Return the cells of a label by what has become of them, how many are known, and the areas of both dates."""
+def _cells(aligned: Aligned, label: str, cut: float, low: float, ground: Ground) -> tuple[_Cells, int, list[float]]:
+    """Return the cells of a label by what has become of them, how many are known, and areas: see `LabelChange`."""
     is_known, is_there, is_not = zip(
         *(_states(raster.scored, cut, low) for raster in (aligned.before, aligned.after)), strict=True
     )
     none = np.zeros((0, aligned.before.columns), dtype=np.uint8)
     parts = [[Runs.of(none.view(bool), none)] for _ in _Cells._fields]
-    num_known, areas = 0, [0.0, 0.0]
-    for first, *codes in aligned.blocks(label):
-        known = is_known[0][codes[0]] & is_known[1][codes[1]]
-        there = [known & is_there[date][codes[date]] for date in (0, 1)]
-        new, lost = there[1] & is_not[0][codes[0]], there[0] & is_not[1][codes[1]]
-        same = (there[0] | there[1]) & ~new & ~lost
+    num_known, areas = 0, [0.0, 0.0, 0.0]
+    for first, one, other in aligned.blocks(label):
+        known = is_known[0][one] & is_known[1][other]
+        before, after = known & is_there[0][one], known & is_there[1][other]
+        new, lost = after & is_not[0][one], before & is_not[1][other]
+        same = (before | after) & ~new & ~lost
         marks = same.view(np.uint8)
         num_known += int(known.sum())
-        for date in (0, 1):
-            areas[date] += _km2(Runs.of(there[date], marks, first), ground)
-        sets = (new, codes[1]), (lost, codes[0]), (same, codes[1]), (new | same, marks), (lost | same, marks)
+        for place, cells in enumerate((before, after, same & (before != after))):
+            runs = Runs.of(cells, marks, first)
+            areas[place] += float(ground.km2(runs.row, runs.start, runs.end).sum())
+        sets = (new, other), (lost, one), (same, other), (new | same, marks), (lost | same, marks)
         for part, (cells, values) in zip(parts, sets, strict=True):
             part.append(Runs.of(cells, values, first))
-    return _Cells(*map(Runs.joined, parts)), num_known, (areas[0], areas[1])
+    return _Cells(*map(Runs.joined, parts)), num_known, areas
 
 
 def _states(scored: Scored, cut: float, low: float) -> tuple[NDArray[np.bool_], ...]:
@@ -194,7 +196,3 @@ def _states(scored: Scored, cut: float, low: float) -> tuple[NDArray[np.bool_], 
     scores = scored.as_scores(np.arange(scored.unknown + 1))
     there = at_or_above(scores, cut)
     return ~np.isnan(scores), there, (scores < np.float32(low)) & ~there
-
-
-def _km2(runs: Runs, ground: Ground) -> float:
-    return float(ground.km2(runs.row, runs.start, runs.end).sum())

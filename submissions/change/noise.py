@@ -53,6 +53,7 @@ class Found:
         change = self.change
         values = {"label": change.label, "cut": change.cut, "not_below": change.low, "known_cells": change.known}
         areas = {"before_km2": change.before_km2, "after_km2": change.after_km2, "net_km2": self.net_km2}
+        areas["doubtful_km2"] = change.doubtful_km2
         kinds: dict[str, Any] = {}
         for kind in KINDS:
             kinds[kind] = {"regions": change.num(kind), "km2": change.km2(kind)}

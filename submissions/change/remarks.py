@@ -49,6 +49,11 @@ def remarks(aligned: Sequence[Aligned], rule: MapRule, found: Sequence[Found], t
     cells = before.rows * before.columns
     if hidden := max(1 - each.change.known / cells for each in found):
         lines.append(f"Left out: cells that one of the dates does not know or reach, up to {hidden:.1%} of a label's.")
+    if any(each.change.doubtful_km2 for each in found):
+        lines.append(
+            f"Doubtful: reaches the cut on one date and misses it on the other, yet by less than {terms.margin:g} "
+            "log odds (--margin); counts as the same."
+        )
     if small := sum(each.change.small for each in found):
         lines.append(f"Left out: {counted(small, 'region')} of changed cells of less than {terms.smallest_ha:g} ha.")
     return [*lines, *(_noise(noise[0], found) if noise else [UNMEASURED])]

@@ -73,7 +73,10 @@ def test_what_hovers_at_the_cut_has_not_changed(tmp_path) -> None:
     one[2, :4], other[2, :4] = CUT, HOVER
     one[4, :5], other[4, :5] = LOW, CUT
     before, after = raster_of(tmp_path / "b", one), raster_of(tmp_path / "a", other)
-    assert cells(changed(before, after)) == {APPEARED: [5], GROWN: [], GONE: [], SHRUNK: [], SAME: [3, 4]}
+    change = changed(before, after)
+    assert cells(change) == {APPEARED: [5], GROWN: [], GONE: [], SHRUNK: [], SAME: [3, 4]}
+    assert change.doubtful_km2 * 100 == pytest.approx(7 * CELL_HA, rel=1e-5)
+    assert change.after_km2 - change.before_km2 == pytest.approx((5 + 3 - 4) * CELL_HA / 100, rel=1e-5)
     assert cells(changed(before, after, margin=0)) == {APPEARED: [3, 5], GROWN: [], GONE: [4], SHRUNK: [], SAME: []}
     assert cells(changed(before, after, margin=9))[SAME] == [3, 4, 5]
     assert cells(changed(before, after, cut=np.inf)) == {kind: [] for kind in KINDS}

@@ -72,6 +72,12 @@ def test_of_what_noise_is_measured_by_the_same_is_said(make) -> None:
     assert "Noise is not known, as --again has no cell of them that --before has: road, water." in found
 
 
+def test_what_hovers_is_said(make, tmp_path) -> None:
+    before = raster_of(tmp_path / "hovers", np.full((8, 10), 0.4), np.full((8, 10), 0.4))
+    assert "Doubtful: reaches the cut on one date and misses it on the other" in said(before, make("after"))
+    assert "Doubtful" not in said(before, make("other"), margin=0.0)
+
+
 def test_small_regions_are_counted(make, tmp_path) -> None:
     before = raster_of(tmp_path / "empty", np.full((8, 10), LOW), np.full((8, 10), LOW))
     assert "Left out: 2 regions of changed cells of less than 1 ha." in said(before, make("after"), smallest_ha=1.0)
