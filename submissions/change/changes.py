@@ -20,7 +20,7 @@ from submissions.change.compare import APPEARED, GONE, GROWN, KINDS, LESS, MORE,
 from submissions.change.noise import Found
 from submissions.change.remarks import check_dates, remarks
 from submissions.map.decide import chosen
-from submissions.map.detections import in_coordinates, write_features
+from submissions.map.detections import write_features
 from submissions.map.rules import MapRule, shown_cut
 from submissions.regions.ground import Ground
 from submissions.regions.regions import Measured
@@ -57,7 +57,7 @@ class Changes:
         """
         parts = [(found.change.label, kind, found.change.kinds[kind]) for found in self.labels for kind in KINDS]
         many = [len(part) for *_, part in parts]
-        every = Measured.joined([part.measured() for *_, part in parts])
+        every = Measured.joined([part for *_, part in parts])
         before, after = self.before.scored, self.after.scored
         columns = {
             "label": np.repeat(np.array([label for label, *_ in parts], dtype=object), many),
@@ -70,7 +70,7 @@ class Changes:
             "date_after": np.full(sum(many), after.date, dtype=object),
             "scene": np.full(sum(many), after.scene, dtype=object),
         }
-        write_features(path, in_coordinates(every.shapes, self.before), columns, self.before, LAYER)
+        write_features(path, every, columns, self.before, LAYER)
 
     def text(self) -> str:
         """Return areas and regions by label, each beside what noise alone makes."""

@@ -20,7 +20,7 @@ from submissions.decide.log_odds import log_odds
 from submissions.map.decide import HECTARES
 from submissions.regions.ground import Ground
 from submissions.regions.regions import Measured, Regions
-from submissions.regions.runs import Ints, Runs
+from submissions.regions.runs import Runs
 
 MARGIN = 1.0  # log odds
 APPEARED, GROWN, GONE, SHRUNK, SAME = KINDS = ("appeared", "grown", "gone", "shrunk", "same")
@@ -44,31 +44,6 @@ class Terms:
     def low(self, cut: float) -> float:
         """Return the score below which a label with that cut is not there."""
         return float(expit(log_odds(np.array(cut)) - self.margin))
-
-
-@dataclass(frozen=True, eq=False)
-class Kind:
-    """The regions of one kind.
-
-    Attributes:
-        found: regions, of this kind and others.
-        order: numbers of those of this kind, the highest score first.
-    """
-
-    found: Regions
-    order: Ints
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    @property
-    def km2(self) -> float:
-        """Their area."""
-        return float(self.found.area_km2[self.order].sum())
-
-    def measured(self) -> Measured:
-        """Return their outlines and what is measured of them, made anew, as they are much larger than the regions."""
-        return self.found.measured(self.order)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +71,7 @@ class LabelChange:
     before_km2: float
     after_km2: float
     doubtful_km2: float
-    kinds: dict[str, Kind]
+    kinds: dict[str, Measured]
     small: int
 
     def num(self, *kinds: str) -> int:
@@ -105,7 +80,7 @@ class LabelChange:
 
     def km2(self, *kinds: str) -> float:
         """Return the area of the regions of some kinds."""
-        return sum(self.kinds[kind].km2 for kind in kinds)
+        return sum(float(self.kinds[kind].area_km2.sum()) for kind in kinds)
 
 
 class _Cells(NamedTuple):
@@ -140,9 +115,9 @@ def compare(aligned: Aligned, label: str, cut: float, terms: Terms, ground: Grou
         UserError: if a raster is damaged.
     """
     low = terms.low(cut)
-    cells, known, areas = _cells(aligned, label, cut, low, ground)
+    cells, known, (before, after, doubtful) = _cells(aligned, label, cut, low, ground)
     most = [raster.scored.unknown - 1 for raster in (aligned.before, aligned.after)]
-    made: dict[str, Kind] = {}
+    made: dict[str, Measured] = {}
     small = 0
     for kinds, changed, whole, top in (
         (MORE, cells.new, cells.with_new, most[1]), (LESS, cells.lost, cells.with_lost, most[0])
@@ -151,13 +126,13 @@ def compare(aligned: Aligned, label: str, cut: float, terms: Terms, ground: Grou
         large = found.area_km2 * HECTARES >= terms.smallest_ha
         touches = _touches_same(changed, whole, terms.neighbours)[found.first]
         made |= {
-            kind: Kind(found, found.ranked(large & of_it))
+            kind: found.measured(found.ranked(large & of_it))
             for kind, of_it in zip(kinds, (~touches, touches), strict=True)
         }
         small += int((~large).sum())
     found = Regions(cells.same, cells.same.regions(terms.neighbours), ground, most[1])
-    made[SAME] = Kind(found, found.ranked(found.cells > 0))
-    return LabelChange(label, cut, low, known, *areas, made, small)
+    made[SAME] = found.measured(found.ranked(found.cells > 0))
+    return LabelChange(label, cut, low, known, before, after, doubtful, made, small)
 
 
 def _touches_same(changed: Runs, whole: Runs, neighbours: int) -> NDArray[np.bool_]:

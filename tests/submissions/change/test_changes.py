@@ -50,7 +50,7 @@ def test_files_hold_every_region_with_what_became_of_it(found, dates, tmp_path, 
     assert shapely.is_valid(shapes).all()
     assert pyogrio.list_layers(path)[:, 0].tolist() == [LAYER]
     changes = [each.change for each in found.labels]
-    expected = [(each.label, kind) for each in changes for kind in KINDS for _ in each.kinds[kind].order]
+    expected = [(each.label, kind) for each in changes for kind in KINDS for _ in range(each.num(kind))]
     assert list(zip(columns["label"], columns["change"], strict=True)) == expected
     assert {*columns["date_before"].astype(str), *columns["date_after"].astype(str)} == {"2026-01-01", "2026-11-28"}
     assert set(columns["scene"]) == {"île 4"}

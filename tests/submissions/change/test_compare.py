@@ -29,7 +29,7 @@ def changed(before, after, cut: float = CUT, **terms) -> LabelChange:
 
 
 def cells(change: LabelChange) -> dict[str, list[int]]:
-    return {kind: sorted(change.kinds[kind].measured().cells.tolist()) for kind in KINDS}
+    return {kind: sorted(change.kinds[kind].cells.tolist()) for kind in KINDS}
 
 
 def expected(one, other, low: float, neighbours: int) -> dict[str, list[int]]:
@@ -94,7 +94,7 @@ def test_areas_and_scores_are_those_of_hand(tmp_path) -> None:
     assert change.km2(*MORE) * 100 == pytest.approx(13 * CELL_HA, rel=1e-5)
     assert change.km2(*LESS) * 100 == pytest.approx(4 * CELL_HA, rel=1e-5)
     for kind, score in ((APPEARED, 0.7), (GROWN, 0.6), (GONE, 0.8), (SAME, 0.9)):
-        assert change.kinds[kind].measured().highest == pytest.approx([score], abs=0.003)
+        assert change.kinds[kind].highest == pytest.approx([score], abs=0.003)
     larger = changed(before, after, smallest_ha=3.5 * CELL_HA)
     assert cells(larger) == {APPEARED: [10], GROWN: [], GONE: [4], SHRUNK: [], SAME: [9]}
     assert (larger.small, change.small) == (1, 0)
