@@ -56,7 +56,7 @@ def remarks(aligned: Sequence[Aligned], rule: MapRule, found: Sequence[Found], t
         )
     if small := sum(each.change.small for each in found):
         lines.append(f"Left out: {counted(small, 'region')} of changed cells of less than {terms.smallest_ha:g} ha.")
-    return [*lines, *(_noise(noise[0], found) if noise else [UNMEASURED])]
+    return [*lines, *(_noise(noise[0], dates, found) if noise else [UNMEASURED])]
 
 
 UNMEASURED = (
@@ -65,14 +65,16 @@ UNMEASURED = (
 )
 
 
-def _noise(again: Aligned, found: Sequence[Found]) -> list[str]:
+def _noise(again: Aligned, dates: Aligned, found: Sequence[Found]) -> list[str]:
     before, other = again.before.scored, again.after.scored
     lines = [
         f"By noise: what the same comparison finds between {before.scene} and {other.scene} (--again), if nothing has "
         "changed there; for as many cells."
     ]
-    if before.digests.get("scene", "") == other.digests.get("scene"):
-        lines.append("Both are of one scene: light, season and sensor are not in it, so that true noise is more.")
+    lacks = ["light, season and sensor"] * (before.digests.get("scene", "") == other.digests.get("scene"))
+    lacks += ["windows that lie elsewhere"] * (again.apart <= EXACT < dates.apart)
+    if lacks:
+        lines.append(f"Not in it, so that true noise is more: {' and '.join(lacks)}.")
     lines += [*_apart(again, "repeated"), *_unlike(before, other, "noise")]
     if alike := [each.change.label for each in found if each.is_noise]:
         lines.append(f"Less than twice what noise makes, and so not told from it: {first(alike)}.")

@@ -40,7 +40,7 @@ def test_dates_that_fit_need_no_words_but_of_noise(make) -> None:
     assert said(one, other, again).splitlines() == [
         "By noise: what the same comparison finds between s and s (--again), if nothing has changed there; for as many "
         "cells.",
-        "Both are of one scene: light, season and sensor are not in it, so that true noise is more.",
+        "Not in it, so that true noise is more: light, season and sensor.",
     ]
 
 
@@ -68,6 +68,8 @@ def test_of_what_noise_is_measured_by_the_same_is_said(make) -> None:
     before, after = make("before"), make("after")
     found = said(before, after, make("again", model="n"))
     assert "Scored by different models (m and n): what differs may be these, and not noise." in found
+    moved = make("moved", transform=Affine.translation(1.8, 0) @ NORTH_UP)
+    assert "Not in it, so that true noise is more: windows that lie elsewhere." in said(before, moved, after)
     found = said(before, after, make("other", hidden=8))
     assert "Noise is not known, as --again has no cell of them that --before has: road, water." in found
 
