@@ -91,7 +91,6 @@ class Changes:
     def _regions(self) -> str:
         columns = {"regions": [found.change.label for found in self.labels]}
         columns["cut"] = [shown_cut(found.change.cut) for found in self.labels]
-        columns["not below"] = [shown_cut(found.change.low) for found in self.labels]
         for kind in (APPEARED, GROWN, GONE, SHRUNK):
             columns[kind] = [f"{found.change.num(kind):,}" for found in self.labels]
             columns[f"{kind} by noise"] = [_mean(found.by_noise(kind).num) for found in self.labels]

@@ -1,7 +1,8 @@
 """What has changed of one label between two dates.
 
-A cell is there from the cut on, and gone, or not yet there, below a lower score: what moves between the two has not
-changed. Without that margin a score that hovers at the cut would appear and go with every breath of noise.
+A cell has changed if its score crosses the cut, and moves by a margin besides: without that, a score that hovers at the
+cut would appear and go with every breath of noise. The margin is one of the move and not one below the cut, under which
+a model that is unsure may never come, whatever then appears.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from competition.scenes.score_raster import Scored
 from submissions.change.align import Aligned
@@ -32,7 +32,7 @@ class Terms:
     """On which terms two dates are compared.
 
     Attributes:
-        margin: log odds that a score must lie below the cut to count as not there; 0: any.
+        margin: log odds by which a score must move to have changed; 0: any.
         neighbours: 8 or 4, as of `decide`.
         smallest_ha: least area of a region of changed cells in hectares.
     """
@@ -40,10 +40,6 @@ class Terms:
     margin: float = MARGIN
     neighbours: int = 8
     smallest_ha: float = 0.0
-
-    def low(self, cut: float) -> float:
-        """Return the score below which a label with that cut is not there."""
-        return float(expit(log_odds(np.array(cut)) - self.margin))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +49,10 @@ class LabelChange:
     Attributes:
         label: its name.
         cut: score from which it is there.
-        low: score below which it is not.
         known: cells whose score is known on both dates.
         before_km2: area of these that reach the cut on the earlier date.
         after_km2: likewise on the later one.
-        doubtful_km2: area of those that reach it on one date alone, and miss it by too little on the other to have
-            changed.
+        doubtful_km2: area of those that reach it on one date alone, and move by too little to have changed.
         kinds: regions of cells by kind, see `KINDS`; scores are those of the later date, and of what is gone those of
             the earlier.
         small: regions of changed cells that were left out.
@@ -66,7 +60,6 @@ class LabelChange:
 
     label: str
     cut: float
-    low: float
     known: int
     before_km2: float
     after_km2: float
@@ -89,7 +82,7 @@ class _Cells(NamedTuple):
     Attributes:
         new: that appeared.
         lost: that are gone.
-        same: that are there on either date, and on neither not.
+        same: that are there on either date, and have not changed.
         with_new: `new` and `same`; values are 1 of the same and 0 of the new.
         with_lost: likewise.
     """
@@ -114,8 +107,7 @@ def compare(aligned: Aligned, label: str, cut: float, terms: Terms, ground: Grou
     Raises:
         UserError: if a raster is damaged.
     """
-    low = terms.low(cut)
-    cells, known, (before, after, doubtful) = _cells(aligned, label, cut, low, ground)
+    cells, known, (before, after, doubtful) = _cells(aligned, label, cut, terms.margin, ground)
     most = [raster.scored.unknown - 1 for raster in (aligned.before, aligned.after)]
     made: dict[str, Measured] = {}
     small = 0
@@ -132,7 +124,7 @@ def compare(aligned: Aligned, label: str, cut: float, terms: Terms, ground: Grou
         small += int((~large).sum())
     found = Regions(cells.same, cells.same.regions(terms.neighbours), ground, most[1])
     made[SAME] = found.measured(found.ranked(found.cells > 0))
-    return LabelChange(label, cut, low, known, before, after, doubtful, made, small)
+    return LabelChange(label, cut, known, before, after, doubtful, made, small)
 
 
 def _touches_same(changed: Runs, whole: Runs, neighbours: int) -> NDArray[np.bool_]:
@@ -142,19 +134,17 @@ def _touches_same(changed: Runs, whole: Runs, neighbours: int) -> NDArray[np.boo
     return has_same[group[whole.covering(changed)]]
 
 
-def _cells(aligned: Aligned, label: str, cut: float, low: float, ground: Ground) -> tuple[_Cells, int, list[float]]:
+def _cells(aligned: Aligned, label: str, cut: float, margin: float, ground: Ground) -> tuple[_Cells, int, list[float]]:
     """Return the cells of a label by what has become of them, how many are known, and areas: see `LabelChange`."""
-    is_known, is_there, is_not = zip(
-        *(_states(raster.scored, cut, low) for raster in (aligned.before, aligned.after)), strict=True
-    )
+    dates = [_States.of(raster.scored, cut) for raster in (aligned.before, aligned.after)]
     none = np.zeros((0, aligned.before.columns), dtype=np.uint8)
     parts = [[Runs.of(none.view(bool), none)] for _ in _Cells._fields]
     num_known, areas = 0, [0.0, 0.0, 0.0]
     for first, one, other in aligned.blocks(label):
-        known = is_known[0][one] & is_known[1][other]
-        before, after = known & is_there[0][one], known & is_there[1][other]
-        new, lost = after & is_not[0][one], before & is_not[1][other]
-        same = (before | after) & ~new & ~lost
+        known = dates[0].is_known[one] & dates[1].is_known[other]
+        before, after = known & dates[0].is_there[one], known & dates[1].is_there[other]
+        moved = (before != after) & (np.abs(dates[1].odds[other] - dates[0].odds[one]) >= margin)
+        new, lost, same = after & moved, before & moved, (before | after) & ~moved
         marks = same.view(np.uint8)
         num_known += int(known.sum())
         for place, cells in enumerate((before, after, same & (before != after))):
@@ -166,8 +156,21 @@ def _cells(aligned: Aligned, label: str, cut: float, low: float, ground: Ground)
     return _Cells(*map(Runs.joined, parts)), num_known, areas
 
 
-def _states(scored: Scored, cut: float, low: float) -> tuple[NDArray[np.bool_], ...]:
-    """Return of each number on disk whether it is a score, reaches the cut, and lies below both cuts."""
-    scores = scored.as_scores(np.arange(scored.unknown + 1))
-    there = at_or_above(scores, cut)
-    return ~np.isnan(scores), there, (scores < np.float32(low)) & ~there
+class _States(NamedTuple):
+    """What each number on disk says: arrays (num_codes,).
+
+    Attributes:
+        is_known: whether it is a score.
+        is_there: whether it reaches the cut.
+        odds: log odds of the score; of 0 and 1 those of half a step beside, as these stand for all that is nearer.
+    """
+
+    is_known: NDArray[np.bool_]
+    is_there: NDArray[np.bool_]
+    odds: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scored: Scored, cut: float) -> _States:
+        scores, half = scored.as_scores(np.arange(scored.unknown + 1)), 0.5 / (scored.unknown - 1)
+        odds = log_odds(np.nan_to_num(scores).astype(np.float64).clip(half, 1 - half))
+        return cls(~np.isnan(scores), at_or_above(scores, cut), odds)

@@ -10,7 +10,7 @@ from competition.common.text import counted, first
 from competition.scenes.score_raster import Scored, ScoreRaster
 from submissions.change.align import EXACT, Aligned
 from submissions.change.compare import LESS, MORE, Terms
-from submissions.change.noise import Found
+from submissions.change.noise import TOLD, Found
 from submissions.map.rules import MapRule
 
 METRES = 0.01  # of a window's side, by which two dates' may differ unsaid
@@ -51,8 +51,8 @@ def remarks(aligned: Sequence[Aligned], rule: MapRule, found: Sequence[Found], t
         lines.append(f"Left out: cells that one of the dates does not know or reach, up to {hidden:.1%} of a label's.")
     if any(each.change.doubtful_km2 for each in found):
         lines.append(
-            f"Doubtful: reaches the cut on one date and misses it on the other, yet by less than {terms.margin:g} "
-            "log odds (--margin); counts as the same."
+            f"Doubtful: crosses the cut, but moves by less than {terms.margin:g} in log odds (--margin), so counts as the "
+            "same."
         )
     if small := sum(each.change.small for each in found):
         lines.append(f"Left out: {counted(small, 'region')} of changed cells of less than {terms.smallest_ha:g} ha.")
@@ -76,8 +76,8 @@ def _noise(again: Aligned, dates: Aligned, found: Sequence[Found]) -> list[str]:
     if lacks:
         lines.append(f"Not in it, so that true noise is more: {' and '.join(lacks)}.")
     lines += [*_apart(again, "repeated"), *_unlike(before, other, "noise")]
-    if alike := [each.change.label for each in found if each.is_noise]:
-        lines.append(f"Less than twice what noise makes, and so not told from it: {first(alike)}.")
+    if alike := [f"{each.change.label} ({' and '.join(each.untold)})" for each in found if each.untold]:
+        lines.append(f"Less than {TOLD:g} times what noise makes, and so not told from it: {first(alike)}.")
     if lacking := [each.change.label for each in found if isnan(each.by_noise(*MORE, *LESS).km2)]:
         lines.append(f"Noise is not known, as --again has no cell of them that --before has: {first(lacking)}.")
     return lines

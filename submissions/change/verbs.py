@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=Finite(0, 20),
     default=1.0,
     show_default=True,
-    help="log odds below the cut from which a label is not there; between the two nothing changes",
+    help="log odds by which a score must move to have changed, besides crossing the cut",
 )
 @deciding
 def change(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CUT, HOVER, LOW = 0.5, 0.4, 0.1  # there; on neither side with the usual margin; not there
+CUT, HOVER, LOW = 0.5, 0.4, 0.1  # there; not there, but by less than the usual margin; not there
 
 
 def with_noise(scores: NDArray[Any], spread: float, seed: int) -> NDArray[np.float32]:

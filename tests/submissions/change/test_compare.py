@@ -32,10 +32,12 @@ def cells(change: LabelChange) -> dict[str, list[int]]:
     return {kind: sorted(change.kinds[kind].cells.tolist()) for kind in KINDS}
 
 
-def expected(one, other, low: float, neighbours: int) -> dict[str, list[int]]:
+def expected(one, other, margin: float, neighbours: int) -> dict[str, list[int]]:
     """Return the sizes of regions by kind, found without blocks and runs."""
     known = ~np.isnan(one) & ~np.isnan(other)
-    new, lost = known & (other >= CUT) & (one < low), known & (one >= CUT) & (other < low)
+    odds = [np.log(clipped / (1 - clipped)) for clipped in (np.clip(each, 0.002, 0.998) for each in (one, other))]
+    moved = known & (np.abs(odds[1] - odds[0]) >= margin)
+    new, lost = moved & (other >= CUT) & (one < CUT), moved & (one >= CUT) & (other < CUT)
     same = known & ((one >= CUT) | (other >= CUT)) & ~new & ~lost
     around = ndimage.generate_binary_structure(2, neighbours // 4)
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
@@ -56,9 +58,8 @@ def test_kinds_are_those_of_whole_planes(tmp_path, neighbours, margin) -> None:
     planes = [plane**2 for plane in random_planes(BLOCK + 10, 25)]
     before, after = raster_of(tmp_path / "b", planes[0]), raster_of(tmp_path / "a", planes[1], bits=16)
     change = changed(before, after, margin=margin, neighbours=neighbours)
-    low = CUT if margin == 0 else change.low
     one, other = before.scores("road"), after.scores("road")
-    assert cells(change) == expected(one, other, low, neighbours)
+    assert cells(change) == expected(one, other, margin, neighbours)
     known = ~np.isnan(one) & ~np.isnan(other)
     assert change.known == known.sum() < known.size
     cell_km2 = CELL_HA / 100
@@ -80,6 +81,13 @@ def test_what_hovers_at_the_cut_has_not_changed(tmp_path) -> None:
     assert cells(changed(before, after, margin=0)) == {APPEARED: [3, 5], GROWN: [], GONE: [4], SHRUNK: [], SAME: []}
     assert cells(changed(before, after, margin=9))[SAME] == [3, 4, 5]
     assert cells(changed(before, after, cut=np.inf)) == {kind: [] for kind in KINDS}
+
+
+def test_what_was_never_low_may_appear(tmp_path) -> None:
+    one, other = np.full((6, 9), 0.16), np.full((6, 9), 0.16)
+    other[1:3, 1:3] = 0.9
+    before, after = raster_of(tmp_path / "b", one), raster_of(tmp_path / "a", other)
+    assert cells(changed(before, after, cut=0.2))[APPEARED] == [4]  # a margin below the cut is below the floor
 
 
 def test_areas_and_scores_are_those_of_hand(tmp_path) -> None:

@@ -76,7 +76,7 @@ def test_of_what_noise_is_measured_by_the_same_is_said(make) -> None:
 
 def test_what_hovers_is_said(make, tmp_path) -> None:
     before = raster_of(tmp_path / "hovers", np.full((8, 10), 0.4), np.full((8, 10), 0.4))
-    assert "Doubtful: reaches the cut on one date and misses it on the other" in said(before, make("after"))
+    assert "Doubtful: crosses the cut, but moves by less than 1 in log odds (--margin)" in said(before, make("after"))
     assert "Doubtful" not in said(before, make("other"), margin=0.0)
 
 
