@@ -51,8 +51,7 @@ def remarks(aligned: Sequence[Aligned], rule: MapRule, found: Sequence[Found], t
         lines.append(f"Left out: cells that one of the dates does not know or reach, up to {hidden:.1%} of a label's.")
     if any(each.change.doubtful_km2 for each in found):
         lines.append(
-            f"Doubtful: crosses the cut, but moves by less than {terms.margin:g} in log odds (--margin), so counts as the "
-            "same."
+            f"Doubtful: crosses the cut, but moves by less than {terms.margin:g} in log odds (--margin); so the same."
         )
     if small := sum(each.change.small for each in found):
         lines.append(f"Left out: {counted(small, 'region')} of changed cells of less than {terms.smallest_ha:g} ha.")
