@@ -112,6 +112,7 @@ PLACES = {
     },
     "submissions.regions": set(),
     "submissions.map": {"submissions.regions", "submissions.choose", *COMBINE},
+    "submissions.change": {"submissions.map", "submissions.regions", *COMBINE},
     "submissions.truth": {"submissions.map", "submissions.regions", "submissions.report"},
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
@@ -121,6 +122,9 @@ PLACES = {
     "submissions.submission_verbs": {"submissions.submit", "submissions.flags", *DECIDE},
     "submissions.verbs": {
         "submissions.submission_verbs",
+        "submissions.map",
+        "submissions.change",
+        "submissions.truth",
         "submissions.choose",
         "submissions.combine",
         "submissions.submit",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import replace_atomically
+from competition.common.interrupts import check
 from competition.common.text import counted
 from competition.gdal.imports import import_map, unwarned
 from competition.scenes.score_raster import ScoreRaster
@@ -79,7 +80,7 @@ class Detections:
             "date": np.full(len(self), scored.date, dtype=object),
             "scene": np.full(len(self), scored.scene, dtype=object),
         }
-        write_features(path, self.geometries, columns, self.raster, LAYER)
+        write_features(path, self.measured, columns, self.raster, LAYER)
 
     def text(self) -> str:
         """Return how many there are of each label, and by what they were decided."""
@@ -145,13 +146,13 @@ def check_output(path: Path, raster: ScoreRaster) -> None:
 
 
 def write_features(
-    path: Path, shapes: NDArray[np.object_], columns: dict[str, NDArray[Any]], raster: ScoreRaster, layer: str
+    path: Path, measured: Measured, columns: dict[str, NDArray[Any]], raster: ScoreRaster, layer: str
 ) -> None:
-    """Write multipolygons with what is said of each, numbered from 1 by a column `id`, atomically.
+    """Write the outlines of regions with what is said of each, numbered from 1 by a column `id`, atomically.
 
     Args:
         path: of the file, whose suffix says the format.
-        shapes: in the raster's coordinate system, object array (num,).
+        measured: the regions.
         columns: of the table, by name.
         raster: gives the coordinate system and the date.
         layer: name of the table in the file.
@@ -162,10 +163,14 @@ def write_features(
     check_output(path, raster)
     pyogrio, shapely = import_map("pyogrio"), import_map("shapely")
     options, crs = {}, raster.wkt or None
-    if path.suffix.lower() == ".geojson":
-        shapes, crs = _in_degrees(shapes, raster), DEGREES
-        options = {"RFC7946": "YES", "COORDINATE_PRECISION": "7"}
-    every = {"id": np.arange(1, len(shapes) + 1), **columns}
+    if in_degrees := path.suffix.lower() == ".geojson":
+        options, crs = {"RFC7946": "YES", "COORDINATE_PRECISION": "7"}, DEGREES
+    binary = [np.zeros(0, dtype=object)]
+    for piece in measured.pieces():
+        check()
+        shapes = in_coordinates(piece, raster)
+        binary.append(shapely.to_wkb(_in_degrees(shapes, raster) if in_degrees else shapes))
+    every = {"id": np.arange(1, len(measured) + 1), **columns}
     # A GeoPackage says when it was written, unless it is told when that was.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{raster.scored.date or NO_DATE}T00:00:00.000Z"})
     try:
@@ -173,7 +178,7 @@ def write_features(
             temporary.unlink()  # else it is opened, as if it had layers already
             pyogrio.raw.write(
                 temporary,
-                shapely.to_wkb(shapes),
+                np.concatenate(binary),
                 list(every.values()),
                 list(every),
                 layer=layer,

@@ -203,20 +203,26 @@ def _prior_cut(scored: Scored, workspace: Workspace | None) -> float:
 def _expected(scored: Scored, workspace: Workspace | None, name: str | None) -> MapRule:
     """Return the rule of the highest expected F-beta, by scores calibrated on those of a model's chips if it is named.
 
-    Unlike other rules that learn, it can do without them.
+    Unlike other rules that learn, it can do without them. Which labels go together is what the raster says.
     """
+    structure = _structure(scored)
     if name is None:
         notes: tuple[str, ...] = ("The scores are taken as they are; --name calibrates them on a model's chips.",)
-        as_they_are = partial(most_expected, beta=BETA, structure=Structure())
+        as_they_are = partial(most_expected, beta=BETA, structure=structure)
         return MapRule(f"the highest expected F{BETA:g}", {}, notes, expected=as_they_are)
     known = _chips(scored, workspace, name)
     metric = _opened(workspace).competition.metric
     beta = metric.beta if metric.name == "f_beta" else BETA
     scores, truth = known.chips.scores[0][:, known.columns], known.chips.truth[:, known.columns]
     cross_fit = CrossFit(truth, known.chips.folds, Metric(name="f_beta", beta=beta))
-    worth = cross_fit.evaluate(EXPECTED, lambda: ExpectedFBeta(beta, Structure()), cross_fit.as_they_are(scores))
+    worth = cross_fit.evaluate(EXPECTED, lambda: ExpectedFBeta(beta, structure), cross_fit.as_they_are(scores))
     title = f"the highest expected F{beta:g}, calibrated on the chips of '{known.name}'"
     return MapRule(title, {}, (_of_chips(worth, len(truth)),), worth, scored.labels, worth.fitted.predict)
+
+
+def _structure(scored: Scored) -> Structure:
+    groups = (tuple(map(scored.labels.index, group)) for group in scored.exclusive)
+    return Structure(tuple(groups), tuple(map(scored.labels.index, scored.alone)))
 
 
 def _learnt(text: str, make: Callable[[], CutRule], beta: float, known: _Known) -> MapRule:

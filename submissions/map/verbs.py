@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,21 +23,33 @@ if TYPE_CHECKING:
 RASTER = click.Path(exists=True, path_type=Path)
 
 
+_DECIDING = (
+    click.option("--output", type=FILE, required=True, help="file of vectors to write: .gpkg, .geojson or .fgb"),
+    click.option(
+        "--rule",
+        default="cuts",
+        show_default=True,
+        help="cuts (kept with the scores), cut=C, expected, precision=P, f0.5 or f2 (learnt from a model's chips)",
+    ),
+    click.option("--name", shell_complete=of_scored, help="model or blend of the workspace, whose cuts or chips count"),
+    click.option("--labels", type=Words(needed=True), help="only these; default: all that the raster has"),
+    click.option("--neighbours", type=click.Choice(["4", "8"]), default="8", show_default=True, help="of a cell"),
+    click.option("--smallest-ha", type=Finite(min=0), default=0.0, help="leave smaller regions out, in hectares"),
+)
+
+
+def deciding(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the flags that say what is decided, and where to."""
+    for flag in reversed(_DECIDING):
+        verb = flag(verb)
+    return verb
+
+
 @click.command()
 @in_workspace
 @as_json
 @click.option("--scores", type=RASTER, required=True, help="folder that `scene predict` has written, or its scores.tif")
-@click.option("--output", type=FILE, required=True, help="file of vectors to write: .gpkg, .geojson or .fgb")
-@click.option(
-    "--rule",
-    default="cuts",
-    show_default=True,
-    help="cuts (kept with the scores), cut=C, expected, precision=P, f0.5 or f2 (learnt from a model's chips)",
-)
-@click.option("--name", shell_complete=of_scored, help="model or blend of the workspace, whose cuts or chips count")
-@click.option("--labels", type=Words(needed=True), help="only these; default: all that the raster has")
-@click.option("--neighbours", type=click.Choice(["4", "8"]), default="8", show_default=True, help="of a cell")
-@click.option("--smallest-ha", type=Finite(min=0), default=0.0, help="leave smaller regions out, in hectares")
+@deciding
 @click.option(
     "--isolated-km",
     type=Finite(min=0, min_open=True),
@@ -63,12 +76,12 @@ def decide(
 
     if isolated_cut is not None and isolated_km is None:
         raise UserError("--isolated-cut needs --isolated-km: how far from others a region is isolated.")
-    workspace.check_output(output)
     raster = ScoreRaster.read(scores)
+    workspace.check_output(output, raster.path)
     check_output(output, raster)
     found = decide_cells(
         raster,
-        _rule(rule, raster, workspace, name),
+        rule_for(raster, rule, workspace, name),
         labels=labels,
         neighbours=int(neighbours),
         smallest_ha=smallest_ha,
@@ -79,7 +92,8 @@ def decide(
     reporter.say(f"Wrote {output}.")
 
 
-def _rule(text: str, raster: ScoreRaster, workspace: Workspace, name: str | None) -> MapRule:
+def rule_for(raster: ScoreRaster, text: str, workspace: Workspace, name: str | None) -> MapRule:
+    """Return the rule that a verb is given, see `rule_of`."""
     from submissions.map.rules import rule_of
 
     with reporter.busy("finding cuts"):

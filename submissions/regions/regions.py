@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from submissions.regions.ground import Ground
 from submissions.regions.outlines import outlines
 from submissions.regions.runs import Ints, Runs
 
+AT_ONCE = 20_000  # outlines
 NEAR = 5  # other cells of its label within reach keep one from being isolated
 
 
@@ -20,24 +22,40 @@ class Measured:
     """Regions as a table: arrays of one length.
 
     Attributes:
-        shapes: multipolygons of shapely in cells, x to the right and y down, object array (num,).
+        parts: runs of cells, and of each run its region, counted from the first of the part, int array (num_runs,).
         area_km2: as far as the scene reaches, float64 (num,).
         cells: how many, int64 (num,).
         mean: score of its cells, float64 (num,).
         highest: score of its cells, float64 (num,).
     """
 
-    shapes: NDArray[np.object_]
+    parts: tuple[tuple[Runs, Ints], ...]
     area_km2: NDArray[np.float64]
     cells: Ints
     mean: NDArray[np.float64]
     highest: NDArray[np.float64]
 
     @classmethod
-    def joined(cls, parts: Sequence[Measured]) -> Measured:
+    def joined(cls, tables: Sequence[Measured]) -> Measured:
         """Return tables one below the other; there must be one."""
-        columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
-        return cls(*map(np.concatenate, columns))
+        names = ("area_km2", "cells", "mean", "highest")
+        columns = (np.concatenate([getattr(table, name) for table in tables]) for name in names)
+        return cls(tuple(part for table in tables for part in table.parts), *columns)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @cached_property
+    def shapes(self) -> NDArray[np.object_]:
+        """Multipolygons of shapely in cells, x to the right and y down, object array (num,)."""
+        return np.concatenate([np.zeros(0, dtype=object), *self.pieces()])
+
+    def pieces(self, at_once: int = AT_ONCE) -> Iterator[NDArray[np.object_]]:
+        """Yield `shapes`, so many at once, as each takes far more memory than its runs."""
+        for runs, region in self.parts:
+            for first in range(0, int(region.max(initial=-1)) + 1, at_once):
+                of_it = (region >= first) & (region < first + at_once)
+                yield outlines(runs.only(of_it), region[of_it] - first)
 
 
 class Regions:
@@ -84,5 +102,5 @@ class Regions:
         rank = np.full(len(self.cells), -1)
         rank[order] = np.arange(len(order))
         of_run = rank[self.region]
-        shapes = outlines(self.runs.only(of_run >= 0), of_run[of_run >= 0])
-        return Measured(shapes, self.area_km2[order], self.cells[order], self.mean[order], self.highest[order])
+        part = self.runs.only(of_run >= 0), of_run[of_run >= 0]
+        return Measured((part,), self.area_km2[order], self.cells[order], self.mean[order], self.highest[order])

@@ -103,6 +103,11 @@ class Runs:
         rank[np.argsort(first)] = np.arange(len(first))
         return rank[number]
 
+    def covering(self, other: Runs) -> Ints:
+        """Return which of these runs holds the first cell of each run of another set; each must lie in one."""
+        key = self.row.astype(np.int64) * self._stride + self.start
+        return np.searchsorted(key, other.row.astype(np.int64) * self._stride + other.start, side="right") - 1
+
     @property
     def _stride(self) -> int:
         return self.columns + 2

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from competition.gdal.imports import import_map
 from competition.scenes.score_raster import ScoreRaster
 
-FULL = 1 - 1e-9  # of a square, which is covered as a whole: what is lacking was lost in rounding
+GRID = 1e-9  # of a cell, to which corners are moved: overlays of corners that are closer still may fail
+FULL = 1 - 1e-6  # of a square, which is covered as a whole: what is lacking was lost in rounding
 
 
 def in_cells(shapes: NDArray[np.object_], raster: ScoreRaster) -> NDArray[np.object_]:
@@ -38,7 +39,7 @@ def cover(shapes: NDArray[np.object_], raster: ScoreRaster) -> NDArray[np.float3
     across = np.minimum(1, width - np.arange(raster.columns))
     down = np.minimum(1, height - np.arange(raster.rows))
     is_point = np.isin(shapely.get_dimensions(shapes), (0,))
-    whole = shapely.intersection(shapely.union_all(shapes[~is_point]), shapely.box(0, 0, width, height))
+    whole = shapely.intersection(shapely.union_all(shapes[~is_point], grid_size=GRID), shapely.box(0, 0, width, height))
     share = _areas(whole, raster.rows, raster.columns) / (down[:, None] * across)
     x, y = shapely.get_coordinates(shapes[is_point]).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)

@@ -5,24 +5,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio import Affine
 
 from competition.scenes.grid import Grid
 from competition.scenes.scene import Scene
 from competition.scenes.score_raster import ScoreRaster
 from competition.scenes.score_rows import score_rows
-from tests.competition.scenes.samples import scored_of, write_scene
+from tests.competition.scenes.samples import NORTH_UP, scored_of, write_scene
 
 SIDE = 2  # pixels of a cell, of 3 m each
 CELL_HA = (SIDE * 3 / 0.9996) ** 2 / 1e4  # along UTM's middle meridian, which stretches nothing but itself
 
 
-def raster_of(folder: Path, *planes: Any, crs: str | None = "EPSG:32721", **values: Any) -> ScoreRaster:
+def raster_of(
+    folder: Path, *planes: Any, crs: str | None = "EPSG:32721", transform: Affine = NORTH_UP, **values: Any
+) -> ScoreRaster:
     """Write a raster of labels "road", "water" and "conventional_mine", as many as there are planes of scores.
 
     Args:
         folder: to write to.
         planes: of each label, (rows, columns); NaN where a score is not known.
         crs: of the scene.
+        transform: of its pixels.
         values: of `Scored`.
     """
     scores = np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=-1)
@@ -30,7 +34,9 @@ def raster_of(folder: Path, *planes: Any, crs: str | None = "EPSG:32721", **valu
     grid = Grid(SIDE * columns, SIDE * rows, (SIDE, SIDE), (SIDE, SIDE))
     folder.mkdir(parents=True, exist_ok=True)
     scene = Scene.open(
-        write_scene(folder / "scene.tif", np.ones((1, grid.height, grid.width), np.uint8), crs=crs),
+        write_scene(
+            folder / "scene.tif", np.ones((1, grid.height, grid.width), np.uint8), crs=crs, transform=transform
+        ),
         metres_per_pixel=None if crs else 3.0,
     )
     labels = ("road", "water", "conventional_mine")[: len(planes)]

@@ -12,6 +12,7 @@ from folds.store.score_store import ScoreStore
 from submissions.choose.cuts import make_cuts
 from submissions.decide.cut_rules import PrecisionRule
 from submissions.decide.decisions import at_or_above
+from submissions.decide.expected_f_beta import Structure, most_expected
 from submissions.map.decide import decide
 from submissions.map.rules import rule_of
 from submissions.members.members import load_member
@@ -121,6 +122,21 @@ def test_a_label_that_no_cut_tells_surely_enough_is_never_decided(tmp_path) -> N
 def test_f_half_wants_surer_cuts_than_f2(workspace) -> None:
     half, two = (rule_of(text, SCORED, workspace).cuts for text in ("f0.5", "f2"))
     assert all(half[label] > two[label] for label in SCORED.labels)
+
+
+def test_the_highest_expected_f_beta_keeps_to_the_groups_of_the_raster(tmp_path) -> None:
+    scores, kinds = np.array([[0.2, 0.9, 0.5]]), {}
+    for values, structure in (
+        ({}, Structure()),
+        ({"exclusive": (("road", "water"),)}, Structure(((0, 1),))),
+        ({"alone": ("water",)}, Structure(alone=(1,))),
+    ):
+        raster = raster_of(tmp_path / str(len(kinds)), *(np.full((2, 3), score) for score in scores[0]), **values)
+        planes = rule_of("expected", raster.scored).planes(raster, raster.labels)
+        decided = tuple(bool(cells.all()) for _, _, cells, _ in planes)
+        assert decided == tuple(most_expected(scores, 2.0, structure)[0])
+        kinds[decided] = structure
+    assert len(kinds) == 3
 
 
 def test_the_highest_expected_f_beta_decides_cells_like_chips(workspace, tmp_path) -> None:

@@ -70,4 +70,6 @@ def test_tables_hold_what_is_wanted_and_join() -> None:
     assert (part.cells.tolist(), [shape.bounds[0] for shape in part.shapes]) == ([1, 1], [2, 4])
     every = Measured.joined([part, regions_of(codes > 255, codes).measured(np.zeros(0, dtype=int)), part])
     assert every.highest == pytest.approx([200 / 254, 150 / 254] * 2)
+    for at_once in (1, 2, 9):
+        np.testing.assert_array_equal(np.concatenate(list(every.pieces(at_once))), every.shapes)
     assert len(every.shapes) == 4

@@ -50,3 +50,12 @@ def test_only_those_that_are_wanted_stay() -> None:
     mask = np.array([[1, 0, 1, 1], [0, 1, 0, 0]], dtype=bool)
     runs = Runs.of(mask, mask.view(np.uint8)).only(np.array([False, True, True]))
     assert [each.tolist() for each in runs.places()] == [[0, 0, 1], [2, 3, 1]]
+
+
+@settings(max_examples=50)
+@given(MASKS, st.integers(0, 9))
+def test_runs_of_fewer_cells_lie_in_those_of_more(mask: Any, seed: int) -> None:
+    fewer = mask & (np.random.default_rng(seed).random(mask.shape) < 0.6)
+    whole, part = (Runs.of(each, each.view(np.uint8)) for each in (mask, fewer))
+    in_whole = on_plane(whole, np.arange(len(whole)), mask.shape)
+    np.testing.assert_array_equal(whole.covering(part), in_whole[part.row, part.start])

@@ -12,7 +12,7 @@ from competition.scenes.grid import Grid
 from submissions.truth.cover import cover, in_cells
 from tests.submissions.regions.samples import raster_at
 
-CORNER = st.tuples(st.floats(-3, 9), st.floats(-3, 9))
+CORNER = st.tuples(*[st.integers(-48, 144).map(lambda number: number / 16)] * 2)
 
 
 @given(st.lists(CORNER, min_size=3, max_size=9), st.integers(1, 9), st.integers(1, 9))
