@@ -165,7 +165,6 @@ TESTED_IN: dict[str, str] = {
     "models.graphs.compose": "models/graphs/test_made.py",
     "models.foreign.outputs": "models/graphs/test_made.py",
     "models.graphs.pixels": "models/graphs/test_made.py",
-    "models.graphs.source": "models/graphs/test_made.py",
     "models.export.whole": "models/graphs/test_extractor.py",
     "models.export.keras_file": "models/export/test_formats.py",
     "models.export.onnx_file": "models/export/test_formats.py",

@@ -43,14 +43,23 @@ def check_timm(recipe: Recipe) -> None:
         raise UserError(f"The weights of {recipe.backbone} are for chips of one size. Give --progressive none.")
 
 
+def require_installed(backbone: str, more: Sequence[str] = ()) -> None:
+    """Refuse a network of timm where torch, timm or what else is needed is not installed.
+
+    Raises:
+        UserError: with the command that installs them.
+    """
+    if missing := [name for name in ("torch", "timm", "safetensors", *more) if importlib.util.find_spec(name) is None]:
+        raise UserError(f"{backbone} needs {' and '.join(missing)}. Run 'pip install -e \".[timm]\"'.")
+
+
 def require_timm(backbone: str, more: Sequence[str] = ()) -> None:
     """Refuse a network that timm does not know, or any where torch, timm or what else is needed is not installed.
 
     Raises:
         UserError: with the command that installs them, or names that are like it.
     """
-    if missing := [name for name in ("torch", "timm", "safetensors", *more) if importlib.util.find_spec(name) is None]:
-        raise UserError(f"{backbone} needs {' and '.join(missing)}. Run 'pip install -e \".[timm]\"'.")
+    require_installed(backbone, more)
     timm, name = importlib.import_module("timm"), backbone.removeprefix(TIMM)
     base, _, tag = name.partition(".")
     if not timm.is_model(base):

@@ -162,7 +162,7 @@ def _name_and_kind(word: str, shapes: Mapping[str, tuple[int, ...]], source: str
     fitting = (other for other, shape in shapes.items() if len(shape) == RANKS.get(kind))
     name = name or next(fitting, next(iter(shapes)))
     if name not in shapes:
-        raise unknown_name(f"output of {source}", name, [*shapes, *RANKS])
+        raise unknown_name(f"output of {source}", name, list({**shapes, **RANKS}))
     return name, kind
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -64,8 +64,35 @@ def _load(module: Any, state: dict[str, Any], path: Path, backbone: str) -> None
         missing = module.load_state_dict({key: state[key] for key in held if key in state}, strict=False).missing_keys
     except Exception as error:  # timm and torch raise whatever they like on tensors of something else
         raise _unfit(path, backbone, " ".join(str(error).split())[:200]) from error
+    if deeper := _deeper(state, held, module):
+        raise _unfit(path, backbone, f"it is of a deeper one, which has {deeper} too")
     if missing:
         raise _unfit(path, backbone, f"{len(missing)} of {len(held)} are missing, such as {missing[0]}")
+
+
+def _deeper(state: Mapping[str, Any], held: Mapping[str, Any], module: Any) -> str:
+    """Return a tensor of a layer beyond the last of a row of layers that a network has; "" if there is none.
+
+    Of those before it the names and shapes may be the same, as ResNet-34's are ResNet-18's.
+    """
+    heads = module.pretrained_cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    rows: dict[str, set[str]] = {}
+    for key in held:
+        for before, number in _places(key):
+            rows.setdefault(before, set()).add(number)
+    for key in state:
+        if any(number not in rows.get(before, (number,)) for before, number in _places(key)) and not (
+            heads and key.startswith(heads)
+        ):
+            return key
+    return ""
+
+
+def _places(key: str) -> Iterator[tuple[str, str]]:
+    """Yield each number in a tensor's name, such as layer1.2.conv1.weight, after what stands before it."""
+    parts = key.split(".")
+    return ((".".join(parts[:at]), part) for at, part in enumerate(parts) if part.isdecimal())
 
 
 def _unfit(path: Path, backbone: str, fault: str) -> UserError:

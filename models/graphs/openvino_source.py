@@ -22,7 +22,7 @@ from models.backend.openvino import compiled, import_openvino, read_model
 from models.foreign.outputs import Taken
 from models.graphs.pixels import Pixels
 from models.graphs.running import BIN, XML
-from models.graphs.source import bands_come_first, check_size, check_total
+from models.graphs.source import bands_come_first, check_size, check_total, joined, takes_no_floats
 from models.recipes.foreign import companions
 
 # What zipfile raises of archives that are not as they were written; RuntimeError of those that seem encrypted.
@@ -63,6 +63,8 @@ class OpenVinoSource:
             raise UserError(
                 f"{self.name} takes an input of {len(shape)} axes: expected 4, (chips, bands, height, width)."
             )
+        if inputs[0].element_type.get_type_name() not in ("f32", "f16"):
+            raise takes_no_floats(self.name, inputs[0].element_type.get_type_name().upper())
         self.channels_first = bands_come_first(shape, num_bands, self.name)
         check_size(shape[2:] if self.channels_first else shape[1:3], size, self.name)
         given = [-1, num_bands, size, size] if self.channels_first else [-1, size, size, num_bands]
@@ -76,11 +78,16 @@ class OpenVinoSource:
         self._names = [next(iter(sorted(end.names)), f"output{place}") for place, end in enumerate(self._model.outputs)]
 
     def __call__(self, seen: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        """Return its outputs by name for what it is given, (num_chips, num_bands, size, size)."""
+        """Return its outputs by name for what it is given, (num_chips, num_bands, size, size).
+
+        Raises:
+            UserError: if it gives nothing of each chip.
+        """
         given = seen if self.channels_first else np.moveaxis(seen, 1, -1)
         kind = self._model.input(0).element_type.to_dtype()
         made = compiled(self._model)(np.ascontiguousarray(given, dtype=kind))
-        return {name: np.array(made[place]) for place, name in enumerate(self._names)}
+        found = {name: np.array(made[place]) for place, name in enumerate(self._names)}
+        return joined([found], len(seen), self.name)
 
     def composed(self, pixels: Pixels, taken: Sequence[Taken]) -> bytes:
         """Return an archive of the graph from chips to features; the network is used up.

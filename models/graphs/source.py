@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first, readable
+from models.backend.kept import TOLERANCE, largest_difference
 from models.graphs.running import onnx_session
 from models.recipes.foreign import companions, is_companion
 
 LARGEST = 2**31 - 2**24  # bytes of an ONNX file: its format takes 2 GB at most
+# What is exported while it learns standardises chips by those beside them, or drops values by chance.
+LEARNS = "If it was exported while it learns, as of torch without NETWORK.eval(), export it again."
 OLDEST = 10  # opset, of 2019
 
 
@@ -48,7 +51,7 @@ class Source:
         """Return its outputs by name for what it is given, (num_chips, num_bands, size, size).
 
         Raises:
-            UserError: if ONNX Runtime does not take it.
+            UserError: if ONNX Runtime does not take it, or it gives nothing of each chip.
         """
         onnx = importlib.import_module("onnx")
         given = (seen if self.channels_first else np.moveaxis(seen, 1, -1)).astype(
@@ -61,9 +64,60 @@ class Source:
             if len(given) % step:
                 given = np.resize(given, (len(given) + -len(given) % step, *given.shape[1:]))
             parts = [session.run(None, {self.input: given[at : at + step]}) for at in range(0, len(given), step)]
+            found = [dict(zip(names, part, strict=True)) for part in parts]
         except Exception as error:  # it raises whatever it likes on what it does not know
             raise UserError(f"{self.name} cannot be run: {shorten(str(error), 300)}") from error
-        return {name: np.concatenate([part[place] for part in parts])[: len(seen)] for place, name in enumerate(names)}
+        return {name: made[: len(seen)] for name, made in joined(found, step, self.name).items()}
+
+
+def joined(parts: Sequence[Mapping[str, Any]], step: int, name: str) -> dict[str, NDArray[Any]]:
+    """Return a network's outputs for chips that it was given in parts, without those that are not of each chip.
+
+    Args:
+        parts: outputs by name, of each part.
+        step: number of chips in each part.
+        name: of the network.
+
+    Raises:
+        UserError: if none is of each chip, as a loss or the mean of all.
+    """
+
+    def is_of_chips(made: Any) -> bool:
+        return isinstance(made, np.ndarray) and made.dtype.kind in "fiub" and made.ndim > 1 and len(made) == step
+
+    names = [each for each in parts[0] if all(is_of_chips(part[each]) for part in parts)]
+    if not names:
+        raise gives_nothing(name)
+    return {each: np.concatenate([part[each] for part in parts]) for each in names}
+
+
+def of_each_chip(
+    source: Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]], seen: NDArray[np.float32], name: str
+) -> dict[str, NDArray[Any]]:
+    """Return a network's outputs by name for some chips, (num_chips, num_bands, size, size), which each has alone too.
+
+    Args:
+        source: the network.
+        seen: what it is given.
+        name: of the network.
+
+    Raises:
+        UserError: if one is another beside other chips: features would depend on how chips fall into batches.
+    """
+    together, alone = source(seen), source(seen[:1])
+    found = {each: made for each, made in together.items() if each in alone}
+    for each, made in found.items():
+        one, among = alone[each].reshape(1, -1), made[:1].reshape(1, -1)
+        if np.isfinite(among).all() and not largest_difference(one, among) <= TOLERANCE:  # of NaN others say so
+            raise UserError(f"{name} gives other values of a chip alone than of it beside others. {LEARNS}")
+    if not found:
+        raise gives_nothing(name)
+    return found
+
+
+def gives_nothing(name: str) -> UserError:
+    """Return the error of a network without features, such as one that gives a loss alone."""
+    return UserError(f"{name} gives no output that has values of each chip: expected features. Export it with such.")
 
 
 def require_onnx(what: str) -> None:
@@ -132,14 +186,18 @@ def _of_model(model: Any, name: str, opset: int, num_bands: int, size: int) -> S
     tensor = inputs[0].type.tensor_type
     types = onnx.TensorProto
     if tensor.elem_type not in (types.FLOAT, types.FLOAT16):
-        received = types.DataType.Name(tensor.elem_type)
-        raise UserError(f"{name} takes values of type {received}: expected FLOAT or FLOAT16.")
+        raise takes_no_floats(name, types.DataType.Name(tensor.elem_type))
     shape = [each.dim_value or None for each in tensor.shape.dim]
     if len(shape) != 4:
         raise UserError(f"{name} takes an input of {len(shape)} axes: expected 4, (chips, bands, height, width).")
     channels_first = bands_come_first(shape, num_bands, name)
     check_size(shape[2:] if channels_first else shape[1:3], size, name)
     return Source(name, model, opset, inputs[0].name, tensor.elem_type, channels_first, shape[0])
+
+
+def takes_no_floats(name: str, received: str) -> UserError:
+    """Return the error of a network that takes whole numbers, which standardised pixels are not."""
+    return UserError(f"{name} takes values of type {received}: expected FLOAT or FLOAT16. Export it for such.")
 
 
 def check_size(sides: Sequence[int | None], size: int, name: str) -> None:
@@ -187,7 +245,9 @@ def _bring_weights(model: Any, path: Path) -> None:
     }
     for place in sorted(places):
         beside = path.parent / place
-        if not is_companion(path, place) or beside.is_symlink():
+        if is_companion(path, place) and beside.is_symlink():
+            raise UserError(f"{path.name} keeps weights in {place}, which is a link: put the file itself there.")
+        if not is_companion(path, place):
             raise UserError(
                 f"{path.name} keeps weights in {first([place])}: expected them in the file itself, or in "
                 f"{path.name}.data beside it. Write it as one file: onnx.save(onnx.load(OLD), NEW)."

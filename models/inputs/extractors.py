@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from models.backend.kept import Kept
+from models.foreign.modules import require_installed
 from models.networks.input_spec import Inputs
 from models.recipes.recipe import Recipe
 from models.recipes.values import TIMM
@@ -25,7 +26,7 @@ def extractor_key(recipe: Recipe, inputs: Inputs, weights: str = "") -> dict[str
         weights: digest of a file that holds the weights of the whole; default: the files that the recipe names count.
 
     Raises:
-        UserError: if a weights file that it names cannot be read.
+        UserError: if a weights file that it names cannot be read, or timm, which would fetch it, is not installed.
     """
     parts = [{"weights": weights or _weights_of(part), **_values_of(part)} for part in recipe.of_parts]
     return {"format": FORMAT, **({"parts": parts} if recipe.parts else parts[0]), "inputs": inputs.as_dict()}
@@ -48,5 +49,10 @@ def _values_of(recipe: Recipe) -> dict[str, Any]:
 def _weights_of(recipe: Recipe) -> str:
     if recipe.weights != "imagenet":
         return recipe.weights_digest()
-    # The version tells of whoever fetches them, Keras by their digest.
-    return f"timm {version('timm')}" if recipe.backbone.startswith(TIMM) else f"Keras {version('keras')}"
+    if not recipe.backbone.startswith(TIMM):
+        return f"Keras {version('keras')}"  # which fetches them, by their digest
+    try:
+        return f"timm {version('timm')}"  # which fetches what it then knows by that name
+    except PackageNotFoundError:
+        require_installed(recipe.backbone)
+        raise

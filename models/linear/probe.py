@@ -164,7 +164,8 @@ def of_pixels(sources: Sources, chips: NDArray[Any]) -> list[str]:
     means, deviations = (", ".join(f"{number:.2g}" for number in each) for each in (mean, deviation))
     return [
         f"The network is given bands of mean {means} and deviation {deviations}, where most expect about 0 and 1. "
-        "Look at --mean and --deviation, which are in 0 to 1, unless it standardises by itself."
+        "Look at --mean and --deviation, which are in 0 to 1, unless its authors ask for these, as Caffe's do, or it "
+        "standardises by itself."
     ]
 
 

@@ -13,6 +13,7 @@ from models.recipes.values import FILE, TIMM, Values
 
 OF_FOREIGN = ("mean", "deviation", "outputs", "prefix_tokens")
 MOST_TOKENS = 10_000
+LARGEST_MOMENT = 2.0  # of values in 0 to 1 none is above 1; twice that leaves room for units of one's own
 SAFE = ".safetensors"
 
 
@@ -106,10 +107,10 @@ def _check_moments(values: Values) -> None:
             )
         if not all(math.isfinite(number) for number in given):
             raise UserError(f"{name} needs finite numbers, received {given}.")
+        if any(abs(number) > LARGEST_MOMENT for number in given):
+            raise UserError(
+                f"{name} is in 0 to 1, as of values that were divided by the largest: received {given}. Divide mean "
+                "and deviation by 255, or by what the network's authors count to."
+            )
     if not isinstance(values.deviation, str) and not all(number > 0 for number in values.deviation):
         raise UserError(f"deviation needs numbers above 0, received {values.deviation}.")
-    if not isinstance(values.mean, str) and any(abs(number) > 2 for number in values.mean):
-        raise UserError(
-            f"mean is in 0 to 1, as of values that were divided by the largest: received {values.mean}. Divide it, "
-            "and the deviation, by 255, or by what the network's authors count to."
-        )

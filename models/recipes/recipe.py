@@ -123,7 +123,10 @@ class Recipe(Values):
         """
         path = Path(self.weights).expanduser()
         if not path.is_file():
-            raise UserError(f"No weights file {path}. Give --weights imagenet, --weights none, or a path that exists.")
+            other = "" if self.backbone == FILE else "imagenet, --weights none, or "
+            raise UserError(
+                f"No weights file {path}. Give --weights {other}{'a' if other else 'with a'} path that exists."
+            )
         return path
 
     def weights_digest(self) -> str:

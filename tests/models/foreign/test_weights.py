@@ -44,6 +44,16 @@ def test_weights_of_another_network_are_refused(tmp_path, name):
         timm_module(learning(name, weights), "RGB")
 
 
+def test_weights_of_a_deeper_network_are_refused_though_each_that_is_asked_for_is_there(tmp_path):
+    from models.foreign.weights import timm_module
+
+    path = tmp_path / "net.safetensors"
+    weights = timm_weights(path, "test_resnet", layers=(1, 1, 1, 2), num_classes=5)
+    with pytest.raises(UserError, match=r"timm's test_resnet: it is of a deeper one, which has layer4\.1\.\S+ too"):
+        timm_module(learning("test_resnet", weights), "RGB")
+    assert timm_module(learning("test_resnet", timm_weights(path, "test_resnet", num_classes=5)), "RGB")
+
+
 def test_weights_that_are_not_loaded_are_random_by_the_seed(tmp_path):
     from tests.models.samples import built
 

@@ -265,7 +265,7 @@ def test_a_link_as_the_place_of_weights_is_refused(tmp_path):
     (tmp_path / "secret").write_bytes(b"s" * 10_000)
     (tmp_path / "net.onnx.data").symlink_to(tmp_path / "secret")
     recipe = graph_recipe(saved(tmp_path / "net.onnx", elsewhere("net.onnx.data")))
-    with pytest.raises(UserError, match=r"^net.onnx keeps weights in net.onnx.data: expected them in the file"):
+    with pytest.raises(UserError, match=r"^net.onnx keeps weights in net.onnx.data, which is a link: put"):
         features_of(recipe, tmp_path / "cache")
 
 

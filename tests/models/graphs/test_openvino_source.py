@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
-from models.backend.openvino import import_openvino
+from models.backend.openvino import import_openvino, read_model
 from models.export.export import export
 from models.export.predict_with_file import predict_with_file
 from models.graphs.extractor import GraphExtractor
@@ -94,6 +94,13 @@ def damaged(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
 
 
+def of_whole_numbers(path: Path) -> None:
+    openvino = import_openvino()
+    steps = openvino.preprocess.PrePostProcessor(read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes()))
+    steps.input().tensor().set_element_type(openvino.Type.u8)
+    openvino.save_model(steps.build(), path, compress_to_fp16=False)
+
+
 def without_weights(path: Path) -> None:
     path.with_suffix(".bin").unlink()
 
@@ -103,6 +110,7 @@ def without_weights(path: Path) -> None:
     [
         ({"bands": 4}, None, r"^net.xml takes 4 bands, received 3"),
         ({"size": 24}, None, r"^net.xml takes chips of 24 px and no others"),
+        ({}, of_whole_numbers, r"^net.xml takes values of type U8: expected FLOAT or FLOAT16. Export it"),
         ({}, damaged, r"net.xml is no network of OpenVINO: "),
         ({}, without_weights, r"net.xml has its weights in net.bin, which is missing beside it"),
     ],
@@ -128,7 +136,10 @@ def test_archives_of_something_else_are_refused(tmp_path):
 
 def test_other_suffixes_are_refused(tmp_path):
     (tmp_path / "net.h5").write_bytes(b"x")
-    with pytest.raises(UserError, match=r"^backbone file takes .onnx, .xml, .zip, .pt, .pt2; received net.h5"):
+    with pytest.raises(
+        UserError,
+        match=r"^backbone file takes .onnx, .xml, .zip, .pt, .pt2; received net.h5. Write a network of Keras by",
+    ):
         features_of(graph_recipe(tmp_path / "net.h5"), tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,16 @@ def test_weights_that_are_gone_are_an_error_unless_others_count(weights):
     with pytest.raises(UserError, match="No weights file"):
         folder_of(recipe)
     assert folder_of(recipe, weights="0" * 64)
+
+
+def test_a_download_of_timm_is_not_asked_for_where_timm_is_not_installed(monkeypatch):
+    def not_there(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    recipe = recipe_of(Path("imagenet"), backbone="timm/vit_small", pooling=("avg",))
+    monkeypatch.setattr("models.inputs.extractors.version", not_there)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        UserError, match=r"^timm/vit_small.* needs torch and timm .*Run 'pip install -e \"\.\[timm\]\"'"
+    ):
+        extractor_key(recipe, inputs_of(recipe, 16))
