@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ BANDS = ("blue", "green", "red", "nir")
 LEAST, MOST = 256, 200_000
 
 
+@cache
 def chip_metres() -> float:
     """Return how many metres of ground a chip is wide, by which the painters of chips measure."""
     return CHIP_PIXELS * (spec.load("planet").image_set("tif").metres_per_pixel or 3.0)
@@ -149,7 +150,7 @@ def _write(landscape: Landscape, size: int, picture: Path, polygons: Path) -> No
     ):
         collection = Collection(file, landscape)
         for column, row, columns, rows in sheets(size):
-            overview = Overview(columns, rows)
+            overview = Overview(columns, rows, land.scale)
             for down in range(rows):
                 for right in range(columns):
                     image, *seen = landscape.tile(column + right, row + down)
