@@ -25,6 +25,7 @@ from competition.scene_chips.described import FILE, FOLDER, GROUP, TABLE, descri
 from competition.scene_chips.places import Place
 from competition.scene_chips.rules import Rules
 from competition.scenes.hidden import shows_ground
+from competition.scenes.said import letter_of
 from competition.scenes.scene import Scene
 from competition.scenes.values import quantiles_of
 from competition.spec.competition import Competition
@@ -114,6 +115,13 @@ def cut_chips(scene: Scene, places: Sequence[Place], size: int, output: Path, *,
         len({place.group for place in kept}),
         len(places) - len(kept),
     )
+
+
+def usual_bands(like: Competition | None, bands: Sequence[str]) -> tuple[str, ...]:
+    """Return the bands of chips: as a competition calls and orders them, if it has these, or else as they are."""
+    letters = sorted(map(letter_of, bands))
+    alike = (images.bands for images in (like.images.values() if like else ()))
+    return next((each for each in alike if sorted(map(letter_of, each)) == letters), tuple(bands))
 
 
 def usual_metres(like: Competition | None, scene: Scene) -> float:

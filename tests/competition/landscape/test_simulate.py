@@ -96,6 +96,7 @@ def test_its_chips_are_such_as_the_competition_allows(scene, tmp_path):
     assert ran.exit_code == 0, ran.output
     competition = load(str(tmp_path / "out" / "competition.toml"))
     assert (competition.exclusive, competition.alone) == (load("planet").exclusive, load("planet").alone)
+    assert competition.image_set("tif").bands == tuple("BGRN")  # as the competition calls blue, green, red and nir
     table = read_label_table([tmp_path / "out" / "labels.csv"], competition)
     assert (table.truth[:, competition.exclusive_columns[0]].sum(axis=1) == 1).all()
     assert {"clear", "primary", "water", "road"} <= set(np.array(competition.labels)[table.truth.any(axis=0)])
