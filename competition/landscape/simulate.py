@@ -35,6 +35,7 @@ CORNER = (400_000.0, 9_350_000.0)  # of every scene, on the Tapajos, where miner
 DATES = ("2016-07-02", "2017-08-11")
 BANDS = ("blue", "green", "red", "nir")
 LEAST, MOST = 256, 200_000
+DECIMALS = 6  # of degrees: a decimetre
 
 
 @cache
@@ -197,16 +198,17 @@ class Collection:
         file.write('{"type": "FeatureCollection", "features": [')
 
     def add(self, label: str, polygon: Geometry) -> None:
-        """Write a polygon that is given in chip widths."""
+        """Write a polygon that is given in chip widths; where rounding would let it cross itself, as several."""
         shapely = import_map("shapely")
-        world = shapely.orient_polygons(shapely.transform(polygon, self._degrees))
-        feature = {
-            "type": "Feature",
-            "properties": {"label": label, "date": self._landscape.date},
-            "geometry": {"type": "Polygon", "coordinates": list(_rings(world))},
-        }
-        self._file.write(f"{',' if self._any else ''}\n{json.dumps(feature)}")
-        self._any = True
+        world = shapely.set_precision(shapely.transform(polygon, self._degrees), 10**-DECIMALS)
+        for part in shapely.get_parts(shapely.orient_polygons(world)):
+            feature = {
+                "type": "Feature",
+                "properties": {"label": label, "date": self._landscape.date},
+                "geometry": {"type": "Polygon", "coordinates": list(_rings(part))},
+            }
+            self._file.write(f"{',' if self._any else ''}\n{json.dumps(feature)}")
+            self._any = True
 
     def _degrees(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         east, north = CORNER[0] + places[:, 0] * chip_metres(), CORNER[1] - places[:, 1] * chip_metres()
@@ -218,6 +220,6 @@ class Collection:
 
 
 def _rings(polygon: Any) -> Iterator[list[list[float]]]:
-    """Yield the rings of a polygon, rounded to a decimetre."""
+    """Yield the rings of a polygon."""
     for ring in (polygon.exterior, *polygon.interiors):
-        yield [[round(x, 6), round(y, 6)] for x, y in ring.coords]
+        yield [[round(x, DECIMALS), round(y, DECIMALS)] for x, y in ring.coords]

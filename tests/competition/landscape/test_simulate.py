@@ -23,6 +23,7 @@ from run import main
 
 rasterio = pytest.importorskip("rasterio")
 pyogrio = pytest.importorskip("pyogrio")
+shapely = pytest.importorskip("shapely")
 SIZE, METRES = 530, 6.0  # four tiles, of three of which little is in the scene
 
 
@@ -88,6 +89,20 @@ def test_the_truth_is_geojson_that_others_read(scene):
         assert ((outer > (-58, -6.1)) & (outer < (-57, -5))).all()
         x, y = (outer - outer[0]).T
         assert np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) > 0, "outer rings are anticlockwise"
+
+
+def test_rounded_polygons_do_not_cross_themselves(tmp_path):
+    """A notch that reaches the other side but for a hair crosses it, or not, as its tip is rounded."""
+    path, landscape = tmp_path / "truth.geojson", Landscape(3, METRES)
+    with path.open("w") as file:
+        collection = simulate.Collection(file, landscape)
+        for tip in np.linspace(0.1, 0.9, 60):
+            notch = [(tip - 0.01, 1), (tip, 0.333 * tip + 1e-7), (tip + 0.01, 1)]
+            collection.add("water", shapely.Polygon([(0, 0), (1, 0.333), (1, 1), *notch[::-1], (0, 1)]))
+        collection.close()
+    shapes = [shapely.from_geojson(json.dumps(each["geometry"])) for each in json.loads(path.read_text())["features"]]
+    assert shapely.is_valid(shapes).all()
+    assert len(shapes) >= 60
 
 
 def test_its_chips_are_such_as_the_competition_allows(scene, tmp_path):
