@@ -4,8 +4,8 @@
     .onnx    ONNX: for ONNX Runtime and most else. The manifest is its metadata "planet".
     .zip     OpenVINO: its network.xml and network.bin, and planet.json.
 
-Whoever reads a file runs nothing that is in it: only layers of Keras and of this project, no Lambda layer and no
-pickle. Members of archives are read by their names and are never unpacked by them.
+Only a .keras file is read by Keras. Whoever reads a file runs nothing that is in it: only layers of Keras and of this
+project, no Lambda layer and no pickle. Members of archives are read by their names and are never unpacked by them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ import warnings
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-
-import keras
+from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
 from competition.common.folders import check_room
-from models.backend.load import turned_aside
+from models.backend.devices import backend_name
+from models.backend.load import load_backend, turned_aside
 from models.export.keras_file import OF_KERAS, read_keras, write_keras
 from models.export.manifest import Exported, Manifest
 from models.export.onnx_file import read_onnx, write_onnx
 from models.export.openvino_file import OF_OPENVINO, read_openvino, write_openvino
-from models.export.whole import Whole
+
+if TYPE_CHECKING:
+    from models.export.whole import Whole
 
 WRITERS = ("tensorflow", "torch")  # backends that write formats other than Keras' own
 NEEDED = {  # package by package, and the extra of the project that brings it
@@ -48,8 +50,8 @@ def require(action: str, path: Path) -> None:
         UserError: with the command that mends it.
     """
     packages, extra = NEEDED.get((action, path.suffix), ((), ""))
-    backend = keras.backend.backend()
-    if (action, path.suffix, backend) == ("write", ".onnx", "torch"):
+    backend = backend_name() if action == "write" else None  # which loads Keras
+    if (path.suffix, backend) == (".onnx", "torch"):
         packages = ("onnx",)
     if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
         raise UserError(
@@ -104,6 +106,8 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
             f"Rename it to {path.with_suffix(kind).name}."
         )
     require("read", path)
+    if path.suffix == ".keras":
+        load_backend()
     try:
         with turned_aside(2), warnings.catch_warnings():  # native code prints its own view of a damaged file
             warnings.simplefilter("ignore")

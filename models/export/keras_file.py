@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
-
-import models.networks.layers  # noqa: F401 - registers the layers that a .keras file may name
 from competition.common.errors import UserError
 from models.backend.runners import runner_of
 from models.backend.seals import MANIFEST
 from models.export.manifest import Exported, Manifest, manifest_in, stored_members
-from models.export.whole import Whole
+
+if TYPE_CHECKING:
+    from models.export.whole import Whole
 
 OF_KERAS = {"metadata.json", "config.json", "model.weights.h5", MANIFEST}
 
@@ -26,6 +26,10 @@ def write_keras(network: Whole, manifest: Manifest, path: Path) -> None:
 
 def read_keras(path: Path, accelerated: bool) -> Exported:
     """Read a `.keras` file; raises whatever Keras does on a damaged one."""
+    import keras
+
+    import models.networks.layers  # noqa: F401 - registers the layers that a .keras file may name
+
     with stored_members(path, OF_KERAS) as archive:
         manifest = manifest_in(archive)
     network = keras.saving.load_model(path, compile=False, safe_mode=True)

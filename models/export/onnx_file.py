@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -13,8 +13,10 @@ from competition.common.progress import reporter
 from models.backend.runners import Runner
 from models.backend.seals import MANIFEST_KEY, check_onnx, onnx_seal
 from models.export.manifest import Exported, Manifest
-from models.export.whole import Whole
 from models.graphs.running import OnnxRunner
+
+if TYPE_CHECKING:
+    from models.export.whole import Whole
 
 
 def write_onnx(network: Whole, manifest: Manifest, path: Path) -> None:

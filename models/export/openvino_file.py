@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -15,7 +15,9 @@ from models.backend.openvino import OpenVinoRunner, read_model
 from models.backend.runners import Runner
 from models.backend.seals import MANIFEST
 from models.export.manifest import Exported, Manifest, manifest_in, stored_members
-from models.export.whole import Whole
+
+if TYPE_CHECKING:
+    from models.export.whole import Whole
 
 XML, BIN = "network.xml", "network.bin"
 OF_OPENVINO = {XML, BIN, MANIFEST}

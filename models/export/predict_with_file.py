@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from competition.common.files import digest_file
 from competition.common.text import counted
-from models.backend.load import load_backend
 
 if TYPE_CHECKING:
     from models.predict.predictions import Predictions
@@ -20,7 +19,6 @@ def predictor_of_file(path: Path) -> Predictor:
     Raises:
         UserError: if the file cannot be read.
     """
-    load_backend()
     from models.export.formats import read
     from models.predict.predictor import Predictor
     from models.predict.scorer import Scorer

@@ -31,8 +31,8 @@ of that and more is Pillow's resizing of a window to what the network takes, whi
 which must be the same for the same scores.
 
 100,000 x 100,000 px of which 6,144 x 6,144 hold data, by a model of a workspace (MobileNetV2, 64 px): 625 MB at most,
-113 s; 20,000 x 20,000 px with the same data: 625 MB, 10 s. An exported file brings TensorFlow with it: 1,175 MB as
-.zip, 1,603 MB as .keras, at 224 px and 20,000 px, where the model of a workspace takes 527 MB.
+113 s; 20,000 x 20,000 px with the same data: 625 MB, 10 s. With 3,072 x 3,072 px of data: 562 MB by that model, 464
+MB by its file in OpenVINO's format, 643 MB in ONNX. A .keras file brings TensorFlow with it: 1,603 MB at 224 px.
 
 6,144 px at 224 px of input, killed six times until it was done: equal bytes.
 """

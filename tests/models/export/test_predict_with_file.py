@@ -23,7 +23,7 @@ from models.export.predict_with_file import predict_with_file
 from models.export.whole import KerasWhole, join
 from models.predict.trained_model import predict_folder
 from tests.conftest import CHIP_SIZE, store_of
-from tests.models.export.files import FORMATS, FROM_SCRATCH, PLANET, command, manifest_of, parts_of, recipe_of
+from tests.models.export.files import FORMATS, FROM_SCRATCH, PLANET, command, manifest_of, needing, parts_of, recipe_of
 from tests.models.samples import COMPILE_QUICKLY
 from tests.models.scenes.samples import scene_of_chips
 
@@ -71,11 +71,13 @@ SCRIPT = """
 import sys
 from pathlib import Path
 
+sys.modules |= dict.fromkeys(sys.argv[4:])  # whoever imports one of these fails
+
 import numpy as np
 
 from models.export.predict_with_file import predict_with_file
 
-file, folder, scores = (Path(argument) for argument in sys.argv[1:])
+file, folder, scores = (Path(argument) for argument in sys.argv[1:4])
 np.save(scores, predict_with_file(file, folder).scores.values)
 """
 
@@ -92,6 +94,18 @@ def test_a_keras_file_scores_the_same_in_another_process_and_backend(trained, ti
     assert done.returncode == 0, done.stderr
     expected = predict_folder(trained, store_of(trained), "tiny", few).scores
     np.testing.assert_allclose(np.load(tmp_path / "scores.npy"), expected.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [needing(".onnx"), needing(".zip")])
+def test_other_files_are_run_without_keras(chip_folder, tmp_path, suffix):
+    recipe = recipe_of("two_convolutions")
+    networks, _, inputs, dtype = parts_of(recipe, 16)
+    path, scores = tmp_path / f"x{suffix}", tmp_path / "scores.npy"
+    write(KerasWhole(join(networks, None)), manifest_of(recipe, inputs, dtype), path)
+    arguments = [sys.executable, "-c", SCRIPT, str(path), str(chip_folder), str(scores), "keras", "tensorflow", "torch"]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(scores), predict_with_file(path, chip_folder).scores.values)
 
 
 def test_a_specialists_file_scores_and_decides_its_labels_alone(tmp_path, chip_folder):
