@@ -29,6 +29,7 @@ from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 from submissions.map.verbs import decide, scene_demo
+from submissions.truth.verbs import evaluate
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -195,7 +196,7 @@ def _cuts_of(model: str, workspace: Workspace) -> Any:
     return cuts_of(model, workspace)
 
 
-for verb in (competition.verbs.scene_simulate, chips, scene_predict(_cuts_of), decide, scene_demo):
+for verb in (competition.verbs.scene_simulate, chips, scene_predict(_cuts_of), decide, evaluate, scene_demo):
     scene.add_command(verb)
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),

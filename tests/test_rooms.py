@@ -112,6 +112,7 @@ PLACES = {
     },
     "submissions.regions": set(),
     "submissions.map": {"submissions.regions", "submissions.choose", *COMBINE},
+    "submissions.truth": {"submissions.map", "submissions.regions", "submissions.report"},
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},

@@ -48,6 +48,35 @@ def read_features(path: Path, wkt: str, column: str = "label") -> Features:
     Raises:
         UserError: if it cannot be read, lacks the column or a coordinate system, or a feature has no label.
     """
+    meta, shapes, fields = _read(path)
+    names = list(meta["fields"])
+    if column not in names:
+        raise _refused(path, f"it has no column {column!r}; it has {first(names, 12) or 'none'}", "name it by --label")
+    labels = ["" if _is_missing(value) else str(value).strip() for value in fields[names.index(column)]]
+    has_shape = _has_shape(shapes)
+    if unnamed := [number for number, label in enumerate(labels, start=1) if has_shape[number - 1] and not label]:
+        raise _refused(path, f"features without a label in column {column!r}: {first(unnamed)}", "fill these cells")
+    kept = np.flatnonzero(has_shape)
+    moved = _moved(_mended(shapes[kept], path), meta["crs"], wkt, path)
+    return Features(moved, tuple(labels[place] for place in kept))
+
+
+def read_shapes(path: Path, wkt: str) -> NDArray[np.object_]:
+    """Return the geometries in a file, whatever it says of them: object array (num_features,).
+
+    Args:
+        path: of it.
+        wkt: the coordinate system in which they are wanted.
+
+    Raises:
+        UserError: if it cannot be read, or lacks a coordinate system.
+    """
+    meta, shapes, _ = _read(path)
+    return _moved(_mended(shapes[_has_shape(shapes)], path), meta["crs"], wkt, path)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], NDArray[np.object_], list[NDArray[Any]]]:
+    """Return what a file says of itself, its geometries as they are, and its columns."""
     _check(path)
     pyogrio, shapely = import_map("pyogrio"), import_map("shapely")
     try:
@@ -56,19 +85,15 @@ def read_features(path: Path, wkt: str, column: str = "label") -> Features:
             meta, _, geometries, fields = pyogrio.raw.read(path, force_2d=True, max_features=MOST + 1)
     except Exception as error:  # it raises whatever it likes on a damaged file
         raise _refused(path, cut(" ".join(str(error).split()), REASON)) from error
-    names = list(meta["fields"])
-    if column not in names:
-        raise _refused(path, f"it has no column {column!r}; it has {first(names, 12) or 'none'}", "name it by --label")
     if len(geometries) > MOST:
         raise _refused(path, f"it has more than {MOST:,} features")
-    labels = ["" if _is_missing(value) else str(value).strip() for value in fields[names.index(column)]]
-    shapes = shapely.from_wkb(geometries, on_invalid="ignore")
-    has_shape = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    if unnamed := [number for number, label in enumerate(labels, start=1) if has_shape[number - 1] and not label]:
-        raise _refused(path, f"features without a label in column {column!r}: {first(unnamed)}", "fill these cells")
-    kept = np.flatnonzero(has_shape)
-    moved = _moved(_mended(shapes[kept], path), meta["crs"], wkt, path)
-    return Features(moved, tuple(labels[place] for place in kept))
+    return meta, shapely.from_wkb(geometries, on_invalid="ignore"), fields
+
+
+def _has_shape(shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
+    shapely = import_map("shapely")
+    there: NDArray[np.bool_] = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    return there
 
 
 def _mended(shapes: NDArray[np.object_], path: Path) -> NDArray[np.object_]:

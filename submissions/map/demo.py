@@ -47,11 +47,16 @@ def chain(folder: Path) -> Iterator[list[str]]:
     yield ["scene", "predict", "--model", "baseline", "--scene", str(scene[HELD_OUT]), "--output", str(scores), *here]
     rule = ["--rule", RULE, "--name", "baseline"]
     yield ["scene", "decide", "--scores", str(scores), *rule, "--output", str(found), *here]
+    page = ["--truth", str(truth[HELD_OUT]), "--output", str(folder / "evaluation.html")]
+    yield ["scene", "evaluate", "--scores", str(scores), *rule, *page, *here]
 
 
 def demo_text(folder: Path) -> str:
     """Return what the demonstration has made, and the next commands."""
-    made = {"detections.gpkg": "regions with a label, an area and a date, for any GIS"}
+    made = {
+        "detections.gpkg": "regions with a label, an area and a date, for any GIS",
+        "evaluation.html": "how much of the truth is found, label by label",
+    }
     width = max(map(len, made))
     files = [f"  {folder / name!s:<{len(str(folder)) + 1 + width}}  {what}" for name, what in made.items()]
     return "\n".join([*files, MADE_UP, *(f"  {spelled(command)}" for command in OF_YOUR_OWN)])

@@ -1,17 +1,6 @@
 "use strict";
 (() => {
-  const root = document.documentElement, $ = id => document.getElementById(id);
-  const kept = { get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
-    set: value => { try { localStorage.setItem("theme", value); } catch { /* a page from the disk may keep nothing */ } } };
-  const button = $("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
-  if (["dark", "light"].includes(kept.get())) root.dataset.theme = kept.get();
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    const now = root.dataset.theme || (dark.matches ? "dark" : "light");
-    root.dataset.theme = now === "dark" ? "light" : "dark";
-    kept.set(root.dataset.theme);
-  });
-
+  const $ = id => document.getElementById(id);
   const rows = [...document.querySelectorAll("#label-table tbody tr")], drawn = [...document.querySelectorAll("details.label")];
   const search = $("label-search"), order = $("label-order");
   const orders = { worst: (a, b) => a.dataset.worst - b.dataset.worst, rarest: (a, b) => a.dataset.support - b.dataset.support,

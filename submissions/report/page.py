@@ -6,14 +6,10 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from threadpoolctl import threadpool_limits
 
 from competition.common.errors import UserError, spelled
@@ -26,9 +22,9 @@ from submissions.evidence.evidence import Evidence, gather
 from submissions.evidence.given import Given
 from submissions.evidence.suspects import FEWEST, MOST_LISTED, Suspects, suspects_of, write_suspects
 from submissions.report import label_pictures, member_pictures, overview, paper, thumbnails, training
+from submissions.report.pages import asset, rendered
 
 FILE = "report.html"
-PACKAGE = "submissions.report"
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ def write_report(
     looked = looks.look(evidence, telling)  # by networks, which take all threads
     with threadpool_limits(1):
         content = {**_content(evidence, wrong, found), **_of_chips(evidence, telling, looked)}
-    text = _template().render(content)
+    text = rendered("page.html", content)
     write_text(path, text)
     lines = [content["looked_line"]] if content["looked"] else []
     if suspects is not None:
@@ -97,28 +93,11 @@ def write_report(
     return Report(path, evidence.subject.evaluation.name, len(content["chips"]), len(text.encode()), tuple(lines))
 
 
-@cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader(PACKAGE, ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html")
-
-
-def _asset(name: str) -> Markup:
-    return Markup(files(PACKAGE).joinpath(name).read_text(encoding="utf-8"))
-
-
 def _content(evidence: Evidence, wrong: list[Suspects], found: list[labels.Label]) -> Mapping[str, Any]:
     """Return all that the template shows beside chips."""
     competition, worths = evidence.workspace.competition, members.worths(evidence)
     return {
-        "style": _asset("page.css"),
-        "script": _asset("page.js"),
+        "script": asset("page.js"),
         "title": f"{competition.title}: what the models are worth",
         "made": day(now()),
         "metric": competition.metric,

@@ -1,0 +1,196 @@
+"""What was decided of a scene held against what is truly there: cells counted by block of ground, and regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.interrupts import check
+from competition.common.progress import reporter
+from competition.common.text import first
+from competition.gdal.imports import import_map
+from competition.gdal.vectors import Features
+from competition.scenes.score_raster import ScoreRaster
+from submissions.map.rules import MapRule
+from submissions.regions.runs import Runs
+from submissions.truth.cover import cover, in_cells
+from submissions.truth.figures import Counts
+
+SIDES = 8  # of a chip along a block of ground, as of `scene chips`
+LABELLED = 0.5  # of a cell that must lie in the area where truth is known
+NEIGHBOURS = 8
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Connected regions of cells.
+
+    Attributes:
+        true: of cells that carry the label.
+        found: of these, such as hold a decided cell.
+        decided: of decided cells.
+        right: of these, such as hold a cell that the label touches.
+    """
+
+    true: int
+    found: int
+    decided: int
+    right: int
+
+    def __add__(self, other: Regions) -> Regions:
+        return Regions(
+            self.true + other.true, self.found + other.found, self.decided + other.decided, self.right + other.right
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What was counted of one label in one scene.
+
+    Attributes:
+        label: its name.
+        cells: by block of ground and kind, int64 (num_blocks, 4), see `figures`.
+        scores: cells by truth and number on disk, int64 (2, num_codes); the last is that of unknown ones.
+        regions: of cells.
+        unknown: cells whose score is not known.
+        touched: cells that the label touches, and does not cover enough, which are left out.
+    """
+
+    label: str
+    cells: Counts
+    scores: NDArray[np.int64]
+    regions: Regions
+    unknown: int
+    touched: int
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a map is held against the truth.
+
+    Attributes:
+        least: share of a cell that features of a label must cover for it to carry the label.
+        block_km: side of a block of ground; None: 8 chips' sides.
+    """
+
+    least: float
+    block_km: float | None = None
+
+
+def count(
+    raster: ScoreRaster, rule: MapRule, truth: Features, terms: Terms, area: NDArray[np.object_] | None = None
+) -> list[Counted]:
+    """Return what was counted of each label that both the raster and the truth have, in the raster's order.
+
+    Args:
+        raster: of the scores.
+        rule: that decides.
+        truth: features in the raster's coordinate system.
+        terms: of the comparison.
+        area: polygons of where the truth is known, likewise; None: everywhere.
+
+    Raises:
+        UserError: if they have no label in common, no feature lies in the scene, features are lines, or the raster is
+            damaged.
+    """
+    _check(truth, raster)
+    labels = tuple(label for label in raster.labels if label in truth.labels)
+    shapes, named = in_cells(truth.geometries, raster), np.array(truth.labels)
+    asked = np.ones((raster.rows, raster.columns), dtype=bool)
+    if area is not None:
+        asked = cover(in_cells(area, raster), raster) >= LABELLED
+    with reporter.bar(len(labels), "measuring what is there", "label") as bar:
+        shares = {}
+        for label in labels:
+            check()
+            shares[label] = cover(shapes[named == label], raster)
+            bar.update()
+    if not any(share.any() for share in shares.values()):
+        raise UserError(f"No feature of the truth lies in the scene of {raster.path}. Give that of its place.")
+    blocks, counters = _blocks(raster, terms), {label: _Counter(raster, label) for label in labels}
+    for start, label, decided, codes in rule.planes(raster, labels):
+        rows = slice(start, start + len(codes))
+        counters[label].add(start, blocks[rows], asked[rows], shares[label][rows], terms.least, decided, codes)
+    return [counter.counted() for counter in counters.values()]
+
+
+class _Counter:
+    """Counts the cells of one label, some rows after another."""
+
+    def __init__(self, raster: ScoreRaster, label: str) -> None:
+        self.label, self.unknown_code = label, raster.scored.unknown
+        self.cells = np.zeros((0, 4), dtype=np.int64)
+        self.scores = np.zeros((2, self.unknown_code + 1), dtype=np.int64)
+        self.unknown = self.touched = 0
+        none = np.zeros((0, raster.columns), dtype=np.uint8)
+        self.true, self.decided = ([Runs.of(none.view(bool), none)] for _ in range(2))
+
+    def add(
+        self,
+        start: int,
+        blocks: NDArray[np.int64],
+        asked: NDArray[np.bool_],
+        share: NDArray[np.float32],
+        least: float,
+        decided: NDArray[np.bool_],
+        codes: NDArray[np.integer],
+    ) -> None:
+        known = asked & (codes != self.unknown_code)
+        is_true = known & (share >= least) & (share > 0)
+        touched = known & (share > 0)
+        told = known & ~(touched & ~is_true)
+        self.unknown += int((asked & ~known).sum())
+        self.touched += int((known & ~told).sum())
+        kind = blocks[told] * 4 + 2 * is_true[told] + decided[told]
+        counted = np.bincount(kind, minlength=len(self.cells) * 4)
+        counted = np.pad(counted, (0, -len(counted) % 4)).reshape(-1, 4)
+        counted[: len(self.cells)] += self.cells
+        self.cells = counted
+        for truth in (0, 1):
+            self.scores[truth] += np.bincount(codes[told & (is_true == truth)], minlength=self.unknown_code + 1)
+        self.true.append(Runs.of(is_true, decided.view(np.uint8), start))
+        self.decided.append(Runs.of(decided & known, touched.view(np.uint8), start))
+
+    def counted(self) -> Counted:
+        """Return what was counted."""
+        true, found = _regions(Runs.joined(self.true))
+        decided, right = _regions(Runs.joined(self.decided))
+        return Counted(
+            self.label, self.cells, self.scores, Regions(true, found, decided, right), self.unknown, self.touched
+        )
+
+
+def _regions(runs: Runs) -> tuple[int, int]:
+    """Return how many regions there are, and how many hold a cell that is marked."""
+    if not len(runs):
+        return 0, 0
+    marked = np.bincount(runs.regions(NEIGHBOURS), weights=runs.total)
+    return len(marked), int((marked > 0).sum())
+
+
+def _blocks(raster: ScoreRaster, terms: Terms) -> NDArray[np.int64]:
+    """Return the number of each cell's block, int64 (rows, columns)."""
+    scored = raster.scored
+    side = SIDES * scored.chip_metres if terms.block_km is None else 1000 * terms.block_km
+    across, down = (max(1, round(side / (m * s))) for m, s in zip(scored.metres, scored.grid.stride, strict=True))
+    in_row = -(-raster.columns // across)
+    return np.arange(raster.rows)[:, None] // down * in_row + np.arange(raster.columns) // across
+
+
+def _check(truth: Features, raster: ScoreRaster) -> None:
+    if not set(raster.labels) & set(truth.labels):
+        raise UserError(
+            f"No label of the truth is one of the scores'. It has {first(sorted(set(truth.labels))) or 'none'}, and "
+            f"they have {first(raster.labels)}."
+        )
+    lines = import_map("shapely").get_dimensions(truth.geometries) == 1
+    if lines.any():
+        whose: Sequence[str] = sorted({label for label, is_line in zip(truth.labels, lines, strict=True) if is_line})
+        raise UserError(
+            f"Features of {first(whose)} are lines, which cover no ground. Give polygons: lines with "
+            "their width to both sides (ogr2ogr -dialect sqlite, ST_Buffer)."
+        )
