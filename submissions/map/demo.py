@@ -17,10 +17,10 @@ OF_YOUR_OWN = (
 )
 
 LEARN, HELD_OUT = "learn", "held-out"
-# Coarser than Planet's pixels, as more ground is drawn in the same time: 37 km and 15 km along each side.
+# Coarser than Planet's pixels, as more ground is drawn in the same time: 37 km and 18 km along each side.
 SIMULATE = {
     LEARN: "scene simulate --size 3072 --metres-per-pixel 12 --seed 6",
-    HELD_OUT: "scene simulate --size 2560 --metres-per-pixel 6 --seed 9",
+    HELD_OUT: "scene simulate --size 1536 --metres-per-pixel 12 --seed 9",
 }
 CHIPS = "scene chips --competition planet --size 64 --chip-metres 768 --block-metres 3072"
 TRAIN = (
