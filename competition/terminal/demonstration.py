@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 
 import rich_click as click
+from click import get_current_context
 
 from competition.common.errors import spelled
 
@@ -21,7 +22,7 @@ def demonstrate(begins: str, commands: Iterable[list[str]]) -> None:
     Raises:
         SystemExit: with the code of a command that failed.
     """
-    program = click.get_current_context().find_root().command
+    program = get_current_context().find_root().command
     click.echo(begins)
     for words in commands:
         click.secho(f"\n$ {spelled(shlex.join(words))}", bold=True)
