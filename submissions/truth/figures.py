@@ -21,16 +21,16 @@ Floats = NDArray[np.float64]
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole > 0))
 
 
-def f_beta(counts: NDArray[np.floating], beta: float) -> Floats:
+def f_beta(counts: Floats, beta: float) -> Floats:
     """Return the F-beta of counts (..., 4); NaN where there is nothing to find and nothing decided."""
     found = (1 + beta**2) * counts[..., FOUND]
     return _share(found, found + beta**2 * counts[..., MISSED] + counts[..., FALSE])
 
 
-FIGURES: dict[str, Callable[[NDArray[np.floating]], Floats]] = {
+FIGURES: dict[str, Callable[[Floats], Floats]] = {
     "sensitivity": lambda counts: _share(counts[..., FOUND], counts[..., FOUND] + counts[..., MISSED]),
     "specificity": lambda counts: _share(counts[..., ABSENT], counts[..., ABSENT] + counts[..., FALSE]),
     "precision": lambda counts: _share(counts[..., FOUND], counts[..., FOUND] + counts[..., FALSE]),
@@ -48,14 +48,14 @@ def intervals(counts: Counts, draws: int = DRAWS, seed: int = 0) -> dict[str, tu
         draws: of blocks.
         seed: of the draws.
     """
-    counts = counts[counts.any(axis=1)].astype(np.float64)
-    num, wide = len(counts), (float("nan"), float("nan"))
+    held = counts[counts.any(axis=1)].astype(np.float64)
+    num, wide = len(held), (float("nan"), float("nan"))
     if num < FEWEST:
         return dict.fromkeys(FIGURES, wide)
     times = np.random.default_rng(seed).multinomial(num, np.full(num, 1 / num), size=draws)
-    drawn, found = times @ counts, {}
+    drawn, found = times @ held, {}
     for name, figure in FIGURES.items():
-        of = counts[:, OF.get(name, (MISSED, FOUND))].any(axis=1).sum()
+        of = held[:, OF.get(name, (MISSED, FOUND))].any(axis=1).sum()
         values = figure(drawn)
         low, high = np.nanpercentile(values, ((100 - LEVEL) / 2, (100 + LEVEL) / 2)) if of >= FEWEST else wide
         found[name] = (float(low), float(high))

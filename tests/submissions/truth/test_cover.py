@@ -1,0 +1,46 @@
+"""Cover is the exact share of each cell, of any polygons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from competition.scenes.grid import Grid
+from submissions.truth.cover import cover, in_cells
+from tests.submissions.regions.samples import raster_at
+
+CORNER = st.tuples(st.floats(-3, 9), st.floats(-3, 9))
+
+
+@given(st.lists(CORNER, min_size=3, max_size=9), st.integers(1, 9), st.integers(1, 9))
+def test_it_is_what_is_shared_with_each_cell(corners, rows, columns):
+    shape = shapely.make_valid(shapely.Polygon(corners))
+    assume(shape.area)
+    raster = raster_at(Grid(3 * columns, 3 * rows, (3, 3), (3, 3)))
+    found = cover(np.array([shape, shapely.box(1, 1, 2, 1.5)]), raster)
+    whole = shapely.union(shape, shapely.box(1, 1, 2, 1.5))
+    expected = [[shapely.box(x, y, x + 1, y + 1).intersection(whole).area for x in range(columns)] for y in range(rows)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_cell_that_the_scene_cuts_is_covered_as_far_as_it_reaches():
+    raster = raster_at(Grid(7, 7, (3, 3), (3, 3)))  # the third cell has one pixel of three
+    found = cover(np.array([shapely.box(2, 0, 99, 1), shapely.box(0, 2, 1, 2 + 1 / 6)]), raster)
+    np.testing.assert_allclose(found, [[0, 0, 1], [0, 0, 0], [0.5, 0, 0]], atol=1e-6)
+
+
+def test_a_point_covers_its_cell_and_nothing_elsewhere():
+    raster = raster_at(Grid(6, 6, (3, 3), (3, 3)))
+    found = cover(shapely.points([(1.2, 0.9), (2.0, 0.5), (-0.1, 1.0)]), raster)
+    np.testing.assert_array_equal(found, [[0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize("step", [3.0, 30.0])
+def test_coordinates_become_cells(step):
+    raster = raster_at(Grid(9, 9, (3, 3), (3, 3)), step=step)
+    a, _, c, _, e, f = raster.transform
+    found = in_cells(np.array([shapely.box(c, f, c + 2 * a, f + e)]), raster)
+    np.testing.assert_allclose(shapely.bounds(found[0]), (0, 0, 2, 1), atol=1e-6)

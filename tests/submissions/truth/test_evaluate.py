@@ -1,0 +1,67 @@
+"""Maps of several scenes are one evaluation, with the lines that must be read with it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from competition.common.errors import UserError
+from competition.terminal.output import as_text
+from submissions.map.rules import MapRule
+from submissions.truth.counts import Terms
+from submissions.truth.evaluate import evaluate_maps
+from tests.submissions.map.samples import raster_of
+from tests.submissions.truth.samples import squares, write_truth
+
+RULE, TERMS = MapRule("a cut", {"road": 0.5, "water": 0.5}), Terms(0.02, 0.012)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Return two rasters and the files of their truth; the second has no water, and mines, which nobody scored."""
+    random, folder = np.random.default_rng(0), tmp_path_factory.mktemp("scenes")
+    rasters, files = [], []
+    for number in range(2):
+        road, water = (random.random((12, 12)) < share for share in (0.4, 0.3))
+        noise = random.normal(0, 0.3, (2, 12, 12))
+        rasters.append(
+            raster_of(folder / str(number), *(np.stack([road, water]) + noise).clip(0, 1), date="2026-01-01")
+        )
+        named = [*squares("road", road), *(squares("mine", water) if number else squares("water", water))]
+        files.append(write_truth(folder / f"{number}.gpkg", rasters[-1], named))
+    return rasters, files
+
+
+def test_figures_are_those_of_all_scenes(scenes):
+    rasters, files = scenes
+    both = evaluate_maps(rasters, RULE, files, TERMS)
+    apart = [evaluate_maps([raster], RULE, [file], TERMS) for raster, file in zip(rasters, files, strict=True)]
+    assert [label.label for label in both.labels] == ["road", "water"]
+    road, water = both.labels
+    np.testing.assert_array_equal(road.cells.sum(axis=0), sum(one.labels[0].cells.sum(axis=0) for one in apart))
+    np.testing.assert_array_equal(water.cells, apart[0].labels[1].cells)  # only the first says where it is
+    low, high = road.intervals["sensitivity"]
+    assert low < road.figures["sensitivity"] < high
+    assert 0.7 < road.average_precision < 1
+    content = json.loads(as_text(both.as_dict()))
+    assert [scene["labels"][0]["cells"] for scene in content["scenes"]] == [one.labels[0].num_true for one in apart]
+    assert content["labels"][0]["sensitivity"]["value"] == pytest.approx(road.figures["sensitivity"])
+    assert "The scores have nothing of: mine." in both.text()
+    assert str(rasters[0].path) in both.text()  # as both are of scenes of one name
+
+
+def test_few_blocks_are_said(scenes):
+    rasters, files = scenes
+    found = evaluate_maps(rasters[:1], RULE, files[:1], Terms(0.02, 99))
+    assert "too few for an interval: road, water." in found.text()
+    assert np.isnan(found.labels[0].intervals["sensitivity"]).all()
+
+
+def test_files_are_as_many_as_scenes(scenes):
+    rasters, files = scenes
+    with pytest.raises(UserError, match="truth for each of 2 scenes, or one for all, received 3"):
+        evaluate_maps(rasters, RULE, [*files, files[0]], TERMS)
+    with pytest.raises(UserError, match="given twice"):
+        evaluate_maps([rasters[0], rasters[0]], RULE, files, TERMS)
