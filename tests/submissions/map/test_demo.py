@@ -63,7 +63,7 @@ def seconds_of_children() -> float:
 
 @pytest.mark.slow
 def test_what_was_learnt_on_one_scene_is_found_on_another(tmp_path):
-    """All of it in a process of its own: two to three minutes on two cores that nobody else needs."""
+    """All of it in a process of its own: about three minutes on two cores that nobody else needs."""
     folder = tmp_path / "demo"
     commands, before = words(folder), seconds_of_children()
     shown = run_process("scene", "demo", "--output", folder)
@@ -71,7 +71,7 @@ def test_what_was_learnt_on_one_scene_is_found_on_another(tmp_path):
     assert all(f"$ {spelled(command)}" in shown for command in commands)
     assert demo_text(folder) in shown
     assert (folder / "evaluation.html").stat().st_size > 10_000
-    for label, recall, precision in (("water", 0.8, 0.8), ("agriculture", 0.8, 0.8), ("artisinal_mine", 0.5, 0.5)):
+    for label, recall, precision in (("water", 0.4, 0.7), ("road", 0.5, 0.6), ("agriculture", 0.8, 0.3)):
         found = shares(folder, label)
         assert (found[0] > recall, found[1] > precision) == (True, True), (label, found)
     assert len(run_process("scene", "demo", "--output", folder).split("$ ")) < len(shown.split("$ "))
