@@ -18,12 +18,12 @@ import folds.verbs
 import models.verbs
 import submissions.verbs
 import submissions.workspace_verbs
-from competition.common.errors import spelled
 from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
 from competition.scene_chips.verbs import chips
 from competition.terminal.command_line import FILE, FOLDER, Verbs
 from competition.terminal.completion import completion, of_models, of_scored
+from competition.terminal.demonstration import demonstrate
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
@@ -179,13 +179,8 @@ def demo(workspace: Path) -> None:
     """See the whole chain run on made-up chips, in some minutes: two models, their blend, a checked submission."""
     from submissions.demo import BEGINS, chain, demo_text
 
-    click.echo(BEGINS)
     kaggle = workspace / "kaggle"
-    for arguments in chain(workspace, kaggle):
-        click.secho(f"\n$ {spelled(shlex.join(arguments))}", bold=True)
-        if code := main(arguments, standalone_mode=False):
-            sys.exit(code)
-    click.secho("\nWhat was made", bold=True)
+    demonstrate(BEGINS, chain(workspace, kaggle))
     click.echo(demo_text(workspace / "blends" / "demo", workspace / "submissions" / "demo.csv", kaggle))
 
 

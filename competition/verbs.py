@@ -165,7 +165,8 @@ def scene_simulate(path: Path, **options: Any) -> None:
     truth = simulate_scene(path, **options)
     size = f"{options['size']:,} x {options['size']:,} pixels"
     click.echo(f"Wrote a scene of {size} to {path}, and its truth to {truth}.")
-    show_next(f"scene chips --scene {shlex.quote(str(path))} --polygons {shlex.quote(str(truth))} --output DIR")
+    files = f"--scene {shlex.quote(str(path))} --polygons {shlex.quote(str(truth))}"
+    show_next(f"scene chips {files} --competition planet --output DIR")
 
 
 @click.group(name="competition", cls=Verbs)

@@ -23,7 +23,7 @@ GREY = {"1", "L", "LA", "La"}  # Pillow's modes
 WITH_ALPHA = {"LA", "RGBA", "PA"}
 COLOURS = {"R", "G", "B"}
 ORIENTATION = 274  # tag of EXIF and of TIFF
-GDAL_METADATA, GDAL_NODATA = 42112, 42113  # tags of GeoTIFFs
+PIXEL_SCALE, GEO_KEYS, GDAL_METADATA, GDAL_NODATA = GEO_TAGS = 33550, 34735, 42112, 42113  # of GeoTIFFs
 EXIF = re.compile(rb"[eE][xX][iI]f|com.adobe.xmp")  # how chunks of a PNG that hold it are called
 
 # From how a picture lies in the file to how it is meant, by the value of the tag (as Pillow's exif_transpose).
@@ -56,7 +56,7 @@ class Raw:
         array: (height, width, num_bands), of any data type in the machine's byte order.
         mode: of the file, as Pillow calls it; "TIFF" of what tifffile has decoded.
         has_alpha: whether the last band is what the file calls opacity.
-        tags: of a TIFF, what GDAL says of it as text, by the number of the tag.
+        tags: of a GeoTIFF, what it says of itself as text, by the number of the tag.
     """
 
     array: NDArray[Any]
@@ -222,7 +222,7 @@ def _read_tiff(file: IO[bytes], num_bands: int | None) -> Raw:
         if not _needs_pillow(page, num_bands):
             _check_size(every)
             _check_whole(every, tiff.filehandle.size)
-            tags = {code: str(page.tags[code].value) for code in (GDAL_METADATA, GDAL_NODATA) if code in page.tags}
+            tags = {code: str(page.tags[code].value) for code in GEO_TAGS if code in page.tags}
             pages = [each for each in every if (each.shape, each.dtype) == (series.shape, series.dtype)]
             if len(series.shape) == 2 and len(pages) > 1 and num_bands in (None, len(pages)):  # written one by one
                 chip = np.stack([each.asarray() for each in pages], axis=-1)

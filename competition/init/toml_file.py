@@ -200,6 +200,8 @@ def _image_lines(rendering: Rendering) -> list[str]:
         lines.append(_entry("renamed", rendering.renamed))
     if content.nodata is not None:
         lines.append(_entry("nodata", content.nodata, remarks.get("nodata", "")))
+    if content.metres is not None:
+        lines.append(_entry("metres_per_pixel", content.metres, remarks["metres"]))
     if content.range:
         lines += ["", _comment(remarks["range"]), f"[{key}.range]"]
         lines += [_entry(band, span) for band, span in content.range.items()]

@@ -71,6 +71,7 @@ class Roads:
         self.side_road = lru_cache(1024)(self._side_road)
         self.village = lru_cache(512)(self._village)
         self._highway = lru_cache(64)(self._make_highway)
+        self.crossing = lru_cache(512)(self._crossing)
 
     def settled(self, place: Points) -> float:
         """Return how settled the land is at a place (x, y), in (0, 1)."""
@@ -85,7 +86,7 @@ class Roads:
         middle, bends, strength = self._highway(m)
         return middle + strength * bends(c)
 
-    def crossing(self, m: int, n: int) -> tuple[float, float]:
+    def _crossing(self, m: int, n: int) -> tuple[float, float]:
         """Return t and c where highway `m` crosses the course of river `n`."""
         t = BETWEEN_HIGHWAYS * (m + 0.5)
         for _ in range(8):

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -35,8 +35,10 @@ CORNER = (400_000.0, 9_350_000.0)  # of every scene, on the Tapajos, where miner
 DATES = ("2016-07-02", "2017-08-11")
 BANDS = ("blue", "green", "red", "nir")
 LEAST, MOST = 256, 200_000
+DECIMALS = 6  # of degrees: a decimetre
 
 
+@cache
 def chip_metres() -> float:
     """Return how many metres of ground a chip is wide, by which the painters of chips measure."""
     return CHIP_PIXELS * (spec.load("planet").image_set("tif").metres_per_pixel or 3.0)
@@ -149,7 +151,7 @@ def _write(landscape: Landscape, size: int, picture: Path, polygons: Path) -> No
     ):
         collection = Collection(file, landscape)
         for column, row, columns, rows in sheets(size):
-            overview = Overview(columns, rows)
+            overview = Overview(columns, rows, land.scale)
             for down in range(rows):
                 for right in range(columns):
                     image, *seen = landscape.tile(column + right, row + down)
@@ -196,16 +198,17 @@ class Collection:
         file.write('{"type": "FeatureCollection", "features": [')
 
     def add(self, label: str, polygon: Geometry) -> None:
-        """Write a polygon that is given in chip widths."""
+        """Write a polygon that is given in chip widths; where rounding would let it cross itself, as several."""
         shapely = import_map("shapely")
-        world = shapely.orient_polygons(shapely.transform(polygon, self._degrees))
-        feature = {
-            "type": "Feature",
-            "properties": {"label": label, "date": self._landscape.date},
-            "geometry": {"type": "Polygon", "coordinates": list(_rings(world))},
-        }
-        self._file.write(f"{',' if self._any else ''}\n{json.dumps(feature)}")
-        self._any = True
+        world = shapely.set_precision(shapely.transform(polygon, self._degrees), 10**-DECIMALS)
+        for part in shapely.get_parts(shapely.orient_polygons(world)):
+            feature = {
+                "type": "Feature",
+                "properties": {"label": label, "date": self._landscape.date},
+                "geometry": {"type": "Polygon", "coordinates": list(_rings(part))},
+            }
+            self._file.write(f"{',' if self._any else ''}\n{json.dumps(feature)}")
+            self._any = True
 
     def _degrees(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         east, north = CORNER[0] + places[:, 0] * chip_metres(), CORNER[1] - places[:, 1] * chip_metres()
@@ -217,6 +220,6 @@ class Collection:
 
 
 def _rings(polygon: Any) -> Iterator[list[list[float]]]:
-    """Yield the rings of a polygon, rounded to a decimetre."""
+    """Yield the rings of a polygon."""
     for ring in (polygon.exterior, *polygon.interiors):
-        yield [[round(x, 6), round(y, 6)] for x, y in ring.coords]
+        yield [[round(x, DECIMALS), round(y, DECIMALS)] for x, y in ring.coords]

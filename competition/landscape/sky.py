@@ -15,6 +15,7 @@ from competition.simulator.render import cover_haze, lay_clouds, tone
 
 KEPT = 32  # tiles of 2 MB whose clouds are remembered for the shadows that they throw: a sheet's three rows
 CUMULUS = 0.25  # how deep scattered clouds get; banks reach 1, and cover everything from .6 on
+STEEP = 2  # how much faster banks get deep from their rim on, so that half of one hides the ground
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class Sky:
         square = Square(self.seed, column, row, self.scale)
         x, y = square.mesh()
         edge = 0.16 * self._edge(x, y)
-        depth = np.maximum(self._depth(BANKS, x, y), np.minimum(self._depth(SCATTERED, x, y), CUMULUS)) + edge
+        bank = np.minimum(STEEP * self._depth(BANKS, x, y), 1)
+        depth = np.maximum(bank, np.minimum(self._depth(SCATTERED, x, y), CUMULUS)) + edge
         if depth.max() < -0.2:
             return None
         rng = self._stream("clouds")

@@ -15,7 +15,8 @@ from competition.simulator.scenery import PAINTERS
 
 # Lies on the forest and is not seen where none stands.
 IN_FOREST = ("blooming", "blow_down", "selective_logging")
-KEPT = 64  # stamps of 2 MB
+KEPT = 1 << 27  # bytes of stamps that are kept: they are laid on several tiles, and outlined for the truth
+BYTES = 5 * 4  # of a stamp's pixel
 
 
 class _Chip(Scene):
@@ -53,8 +54,8 @@ class Stamps:
 
     def __init__(self, seed: int, scale: float) -> None:
         self.seed, self.scale = seed, scale
-        self.of = lru_cache(KEPT)(self._of)
         size = round(scale)
+        self.of = lru_cache(max(1, KEPT // (BYTES * size**2)))(self._of)
         across = np.abs((np.arange(size) + 0.5) / size * 2 - 1) ** 4
         # What a painter paints beyond the rim of a chip would end in a straight line.
         self._fade = np.clip(6 * (0.93 - across[:, None] - across), 0, 1).astype(np.float32)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHEET = 8  # tiles of a side of what is described at once; polygons end at its rims
 CELLS = TILE // MESH  # of a tile's side, in which forest and sky are described
 COVERED, SCATTERED, VEILED = 0.8, 0.02, 0.35  # share of cloud, of cloud, and of haze from which a label is given
-AROUND = 2.5  # cells: standard deviation of the surroundings over which the share of cloud is taken
+AROUND = 0.15  # chip widths: standard deviation of the surroundings over which the share of cloud is taken
 # How far, in chip widths, what lies apart belongs to one thing, such as the houses of a village.
 JOINED = {
     "artisinal_mine": 0.05, "habitation": 0.05, "blow_down": 0.03,
@@ -33,9 +33,16 @@ STREWN = ("blooming", "selective_logging")  # single trees or tracks, of which t
 
 
 class Overview:
-    """What is seen of a sheet of tiles, cell by cell: how much forest, cloud and haze."""
+    """What is seen of a sheet of tiles, cell by cell: how much forest, cloud and haze.
 
-    def __init__(self, columns: int, rows: int) -> None:
+    Args:
+        columns: of tiles.
+        rows: of tiles.
+        scale: pixels that a chip is wide.
+    """
+
+    def __init__(self, columns: int, rows: int, scale: float) -> None:
+        self._around = AROUND * scale / MESH
         self.seen = np.zeros((3, rows * CELLS, columns * CELLS), np.float32)
 
     def note(self, column: int, row: int, *seen: Floats) -> None:
@@ -47,7 +54,7 @@ class Overview:
     def labels(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Yield the labels of forest and sky, and the cells that carry each; of the sky's, each cell has one."""
         forest, cloud, haze = self.seen
-        share = gaussian_filter(cloud, AROUND, mode="nearest")
+        share = gaussian_filter(cloud, self._around, mode="nearest")
         cloudy, partly = share > COVERED, share > SCATTERED
         veiled = haze > VEILED
         yield "primary", forest > 0.5

@@ -18,12 +18,14 @@ from competition.common.errors import UserError
 from competition.common.files import replace_folder, write_text
 from competition.common.interrupts import check
 from competition.common.progress import reporter
-from competition.common.text import counted
+from competition.common.text import counted, first
 from competition.data.chips import DTYPES
 from competition.gdal.imports import gdal
 from competition.scene_chips.described import FILE, FOLDER, GROUP, TABLE, described, labels_of, read_described
 from competition.scene_chips.places import Place
+from competition.scene_chips.rules import Rules
 from competition.scenes.hidden import shows_ground
+from competition.scenes.said import letter_of
 from competition.scenes.scene import Scene
 from competition.scenes.values import quantiles_of
 from competition.spec.competition import Competition
@@ -72,9 +74,7 @@ class CutChips:
         }  # fmt: skip
 
 
-def cut_chips(
-    scene: Scene, places: Sequence[Place], size: int, output: Path, *, like: Competition | None, always: Sequence[str]
-) -> CutChips:
+def cut_chips(scene: Scene, places: Sequence[Place], size: int, output: Path, *, like: Competition | None) -> CutChips:
     """Cut chips from a scene into a new folder, all of it or nothing.
 
     Args:
@@ -83,13 +83,12 @@ def cut_chips(
         size: pixels along each side of a chip's file.
         output: the folder; new or empty.
         like: competition whose labels, rules and metric hold for them; None: none do.
-        always: labels that each of them carries besides.
 
     Raises:
-        UserError: if there are none, a label is none of the competition's, or a chip would be without a label.
+        UserError: if there are none, a label is none of the competition's, or a chip would lack one.
     """
-    labels = labels_of([*always, *(label for place in places for label in place.labels)], like)
-    _check(scene, places, output, like, always)
+    labels = labels_of([label for place in places for label in place.labels], like)
+    _check(scene, places, output, like)
     with replace_folder(output) as folder:
         (folder / FOLDER).mkdir()
         with reporter.bar(len(places), "cutting") as bar, ThreadPoolExecutor(READERS) as pool:
@@ -106,16 +105,23 @@ def cut_chips(
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", output.absolute().name).strip("-._") or "chips"
         text = described(name[:100], labels, like, scene, ranges, metres)
         write_text(folder / FILE, text)
-        _write_table(folder / TABLE, scene, kept, always, read_described(text))
-    counts = Counter(label for place in kept for label in {*place.labels, *always})
+        _write_table(folder / TABLE, scene, kept, read_described(text))
+    counts = Counter(label for place in kept for label in place.labels)
     return CutChips(
         output,
         {label: counts[label] for label in labels},
         len(kept),
-        sum(not place.labels for place in kept),
+        sum(place.negative for place in kept),
         len({place.group for place in kept}),
         len(places) - len(kept),
     )
+
+
+def usual_bands(like: Competition | None, bands: Sequence[str]) -> tuple[str, ...]:
+    """Return the bands of chips: as a competition calls and orders them, if it has these, or else as they are."""
+    letters = sorted(map(letter_of, bands))
+    alike = (images.bands for images in (like.images.values() if like else ()))
+    return next((each for each in alike if sorted(map(letter_of, each)) == letters), tuple(bands))
 
 
 def usual_metres(like: Competition | None, scene: Scene) -> float:
@@ -130,19 +136,24 @@ def chip_name(scene: Scene, place: Place) -> str:
     return f"{re.sub(r'[^A-Za-z0-9-]+', '-', scene.name)[:60].strip('-') or 'scene'}_{place.window.x}_{place.window.y}"
 
 
-def _check(
-    scene: Scene, places: Sequence[Place], output: Path, like: Competition | None, always: Sequence[str]
-) -> None:
+def _check(scene: Scene, places: Sequence[Place], output: Path, like: Competition | None) -> None:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"Will not cut chips into {output}: it is not empty. Name a new folder, or empty this one.")
     if not places:
         raise UserError(f"None of the features lies on {scene.source.shown}. Is it the scene that they were drawn on?")
     if scene.dtype not in DTYPES:
         raise UserError(f"Chips hold values of {', '.join(DTYPES)}; {scene.source.shown} holds {scene.dtype}.")
-    if like is not None and not like.unlabelled and not always and not all(place.labels for place in places):
+    if like is not None and not like.unlabelled and not all(place.labels for place in places):
         raise UserError(
             f"Negatives carry no label, and every chip of '{like.name}' carries one: name those that all chips carry, "
             "such as by --with clear,primary."
+        )
+    rules = Rules.of(like, ())
+    if lacking := [group for place in places if (group := rules.lacks(place.labels))]:
+        raise UserError(
+            f"{counted(len(lacking), 'chip')} would carry none of {first(lacking[0])}, of which every chip of "
+            f"'{like.name if like else ''}' carries one: name what holds where no feature says so, such as by "
+            f"--with {lacking[0][0]}."
         )
 
 
@@ -182,17 +193,11 @@ def _ranges(scene: Scene, pixels: Sequence[NDArray[Any]], like: Competition | No
     }
 
 
-def _write_table(
-    path: Path, scene: Scene, places: Sequence[Place], always: Sequence[str], competition: Competition
-) -> None:
+def _write_table(path: Path, scene: Scene, places: Sequence[Place], competition: Competition) -> None:
     """Write ids, tags and blocks of the chips, sorted by id."""
     form = competition.tables
     rows = sorted(
-        [
-            chip_name(scene, place),
-            form.join([t for t in competition.labels if t in {*place.labels, *always}]),
-            place.group,
-        ]
+        [chip_name(scene, place), form.join([t for t in competition.labels if t in place.labels]), place.group]
         for place in places
     )
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -15,6 +15,7 @@ from competition.common.text import counted
 from competition.gdal.imports import import_map
 from competition.gdal.vectors import Features
 from competition.scene_chips.blocks import Blocks
+from competition.scene_chips.rules import Rules
 from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
 
@@ -34,13 +35,15 @@ class Place:
 
     Attributes:
         window: of the scene.
-        labels: that the chip carries, sorted; none of a negative.
+        labels: that the chip carries, sorted.
         group: the block in which it lies.
+        negative: no feature shows in it.
     """
 
     window: Window
     labels: tuple[str, ...]
     group: str
+    negative: bool = False
 
 
 class Ground:
@@ -51,14 +54,16 @@ class Ground:
         features: in the scene's coordinate system.
         window: width and height of a chip in pixels.
         blocks: that chips stay within.
+        rules: that their labels keep to.
     """
 
-    def __init__(self, scene: Scene, features: Features, window: tuple[int, int], blocks: Blocks) -> None:
+    def __init__(self, scene: Scene, features: Features, window: tuple[int, int], blocks: Blocks, rules: Rules) -> None:
         self._shapely = import_map("shapely")
-        self._scene, self._window, self._blocks = scene, window, blocks
+        self._scene, self._window, self._blocks, self._rules = scene, window, blocks, rules
         shapes = self._shapely.transform(features.geometries, lambda xy: _to_pixels(scene, xy))
         inside = self._shapely.intersects(shapes, self._shapely.box(0, 0, scene.width, scene.height))
         self.shapes, self.labels = shapes[inside], [features.labels[place] for place in np.flatnonzero(inside)]
+        self._hides = np.isin(np.array(self.labels, dtype=object), np.array(rules.alone, dtype=object))
         self.num_outside = int((~inside).sum())
         self._tree = self._shapely.STRtree(self.shapes)
         self._taken: dict[tuple[int, int], list[Window]] = {}
@@ -68,8 +73,12 @@ class Ground:
         for shape in self.shapes:
             for x, y in self._points_in(shape, rng):
                 place = self._placed(x, y)
-                if place is not None and place.labels:
+                if place is not None and not place.negative:
                     yield place
+
+    def labels_in(self, window: Window) -> tuple[str, ...]:
+        """Return the labels that a chip carries."""
+        return self._rules.labels(self._shown_in(window))
 
     def negatives(self, count: int, rng: np.random.Generator) -> Iterator[Place]:
         """Yield chips that no feature touches: half of them near features, the others anywhere farther away.
@@ -95,7 +104,7 @@ class Ground:
                 window, group = placed[place]
                 if self._take(window):
                     fruitless = 0
-                    yield Place(window, (), group)
+                    yield Place(window, self._rules.labels({}), group, negative=True)
 
     def _somewhere(self, rng: np.random.Generator, *, is_near: bool) -> list[tuple[float, float]]:
         """Return random pixels: of the scene, or of the surroundings of features."""
@@ -126,16 +135,29 @@ class Ground:
 
     def _placed(self, x: float, y: float) -> Place | None:
         window, group = self._blocks.place(x, y, self._window)
-        return Place(window, self._labels_in(window), group) if self._take(window) else None
+        if not self._take(window):
+            return None
+        shown = self._shown_in(window)
+        return Place(window, self._rules.labels(shown), group, negative=not shown)
 
-    def _labels_in(self, window: Window) -> tuple[str, ...]:
-        """Return the labels of the features that show in a chip."""
+    def _shown_in(self, window: Window) -> dict[str, float]:
+        """Return the labels of the features that show in a chip, and the share of it that each covers."""
         shapely, box = self._shapely, _box(self._shapely, window)
-        found = self._tree.query(box, predicate="intersects")
-        whole = shapely.area(self.shapes[found])
-        shared = shapely.area(shapely.intersection(self.shapes[found], box))
-        shows = (whole == 0) | (shared >= np.minimum(LEAST_OF_CHIP * shapely.area(box), LEAST_OF_SHAPE * whole))
-        return tuple(sorted({self.labels[place] for place in found[shows]}))
+        found = np.sort(self._tree.query(box, predicate="intersects"))
+        shapes, labels, hides = self.shapes[found], [self.labels[place] for place in found], self._hides[found]
+        seen = shapely.intersection(shapes, box)
+        if hides.any():
+            seen[~hides] = shapely.difference(seen[~hides], shapely.union_all(seen[hides]))
+        whole, shared = shapely.area(shapes), shapely.area(seen)
+        least = np.minimum(LEAST_OF_CHIP * shapely.area(box), LEAST_OF_SHAPE * whole)
+        shows = np.where(whole == 0, ~shapely.is_empty(seen), shared >= least)
+        parts: dict[str, list[Any]] = {}
+        for place in np.flatnonzero(shows):
+            parts.setdefault(labels[place], []).append(seen[place])
+        return {
+            label: float(shapely.area(shapely.union_all(of_label)) / shapely.area(box))
+            for label, of_label in parts.items()
+        }
 
     def _take(self, window: Window) -> bool:
         """Take a chip, unless it shares half with one that is taken."""

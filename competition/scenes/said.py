@@ -37,23 +37,35 @@ def names_of(dataset: Any, named: Sequence[str], shown: str) -> list[str]:
     ]
 
 
+def doubt_about(dataset: Any, named: Sequence[str], shown: str) -> str:
+    """Return why the names of a file's bands may be wrong; "" if nothing speaks for it."""
+    colours = [colour.name for colour in dataset.colorinterp]
+    if named or any(dataset.descriptions) or ALPHA not in colours or dataset.dtypes[colours.index(ALPHA)] == "uint8":
+        return ""
+    return (
+        f"{shown} says of its bands no more than colours: {', '.join(colours)}. Planet's files of blue, green, red and "
+        "near infrared say the same; if it is one of these, give --scene-bands BGRN."
+    )
+
+
 def found(wanted: Sequence[str], names: Sequence[str], shown: str) -> tuple[int, ...]:
     """Return the numbers of bands in a file, from 1.
 
     Raises:
         UserError: if it lacks one, or has several of that name.
     """
-    known = [_plain(name) for name in names]
-    if missing := [name for name in wanted if known.count(_plain(name)) != 1]:
-        how = "several of" if _plain(missing[0]) in known else "no"
+    known = [letter_of(name) for name in names]
+    if missing := [name for name in wanted if known.count(letter_of(name)) != 1]:
+        how = "several of" if letter_of(missing[0]) in known else "no"
         raise UserError(
             f"{shown} has {how} band {missing[0]!r}; its bands are {first([cut(name) for name in names], 12)}. "
             f"Name all of them in their order, such as --scene-bands BGRN."
         )
-    return tuple(known.index(_plain(name)) + 1 for name in wanted)
+    return tuple(known.index(letter_of(name)) + 1 for name in wanted)
 
 
-def _plain(name: str) -> str:
+def letter_of(name: str) -> str:
+    """Return the letter that stands for a band of this name, or else the name; in small letters."""
     return LETTERS.get(name.lower(), name.lower())
 
 

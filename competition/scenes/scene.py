@@ -20,7 +20,7 @@ from competition.gdal.imports import gdal, import_map
 from competition.gdal.sources import ALPHA, Source, reading
 from competition.scenes.grid import Window
 from competition.scenes.ground import Affine
-from competition.scenes.said import date_in, day_of, found, names_of, placed
+from competition.scenes.said import date_in, day_of, doubt_about, found, names_of, placed
 
 LONGEST_SIDE = 1 << 26  # pixels
 LARGE = 1024  # pixels along each side of a window that are read of a finer scene, or up to twice as many
@@ -48,6 +48,7 @@ class Scene:
         offsets: what it adds to them after that.
         date: when it was taken, as "2026-11-28"; "" where nothing says so.
         masked: whether a mask or a band of opacity says which pixels have data.
+        doubt: why the names of its bands may be wrong, one line; "" if nothing speaks for it.
     """
 
     source: Source
@@ -65,6 +66,7 @@ class Scene:
     offsets: tuple[float, ...]
     date: str
     masked: bool
+    doubt: str
     _handles: _Handles = field(repr=False, compare=False)
 
     @classmethod
@@ -117,6 +119,7 @@ class Scene:
                 offsets=tuple(dataset.offsets[index - 1] for index in indexes),
                 date=day_of(taken, "--date") if taken else date_in(dataset),
                 masked=is_opacity or ("per_dataset" in flags and ALPHA not in flags),
+                doubt=doubt_about(dataset, named, source.shown),
                 _handles=_Handles(source),
             )
 

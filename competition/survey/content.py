@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first
-from competition.data.decode import GDAL_METADATA, GDAL_NODATA, Raw, read_raw
+from competition.data.decode import GDAL_METADATA, GDAL_NODATA, GEO_KEYS, PIXEL_SCALE, Raw, read_raw
 from competition.survey.images import Found
 from competition.survey.listing import evenly
 
 PROBED = 24  # chips that are decoded
 LOW, HIGH = 1.0, 99.0  # percentiles of the range
+PROJECTED, METRE = (1024, 1), (3076, 9001)  # keys of a GeoTIFF with their values: projected, and in metres
 CLOSE = 0.7  # correlation from which a band is taken for a colour of the other rendering
 
 
@@ -32,6 +33,7 @@ class Content:
         sizes: height and width of the chips that were decoded.
         range: what each band spans, empty for 8 bits.
         nodata: the value of pixels without data, or "nan".
+        metres: how much ground a pixel shows; None where the files do not say.
         remarks: comments on entries, by their name.
         questions: what the files leave open, and the default that was taken.
     """
@@ -41,6 +43,7 @@ class Content:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     range: dict[str, tuple[float, float]] = field(default_factory=dict)
     nodata: float | str | None = None
+    metres: float | None = None
     remarks: dict[str, str] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
 
@@ -90,6 +93,10 @@ def _measure(content: Content, pictures: list[Raw], by_band: dict[str, list[NDAr
     content.sizes = Counter((picture.array.shape[0], picture.array.shape[1]) for picture in pictures)
     if len(types) > 1:
         content.questions.append(f"The chips are of several data types: {first(types)}.")
+    scales = {_metres_in(picture) for picture in pictures}
+    if len(scales) == 1 and (metres := scales.pop()):
+        content.metres = metres
+        content.remarks["metres"] = "as the files say"
     said = Counter(value for picture in pictures if (value := _nodata_in(picture)) is not None)
     if said:
         content.nodata = said.most_common(1)[0][0]
@@ -220,3 +227,15 @@ def _nodata_in(raw: Raw) -> float | str | None:
     except ValueError:
         return None
     return "nan" if np.isnan(value) else value
+
+
+def _metres_in(raw: Raw) -> float | None:
+    """Return how many metres of ground a pixel shows, if a GeoTIFF says so, and square pixels of a projection."""
+    keys, scale = (
+        [float(number) for number in re.findall(r"\d[\d.]*(?:e[-+]\d+)?", raw.tags.get(tag, ""))]
+        for tag in (GEO_KEYS, PIXEL_SCALE)
+    )
+    said = {(keys[place], keys[place + 3]) for place in range(4, len(keys) - 3, 4)}
+    if not {PROJECTED, METRE} <= said or len(scale) < 2 or not 0 < scale[0] == scale[1] < np.inf:
+        return None
+    return float(f"{scale[0]:.6g}")

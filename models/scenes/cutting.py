@@ -121,6 +121,8 @@ class Cutting:
 
 def _check_values(asked: Asked, scene: Scene, grid: Grid, values: Values, learnt: LearntFrom) -> None:
     """Say what a scene's values are beside those of chips, and refuse such as a model has never seen."""
+    if scene.doubt:
+        reporter.say(scene.doubt)
     found = probe(scene, grid.window, values, learnt.values)
     if found.problem and found.found is not None and not asked.says_values:
         raise UserError(f"{found.problem} To score them as they are, give --scale 1.")

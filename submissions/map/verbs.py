@@ -11,8 +11,9 @@ import rich_click as click
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
-from competition.terminal.command_line import FILE, Finite, Words
+from competition.terminal.command_line import FILE, FOLDER, Finite, Words
 from competition.terminal.completion import of_scored
+from competition.terminal.demonstration import demonstrate
 from competition.terminal.output import as_json, show
 
 if TYPE_CHECKING:
@@ -98,3 +99,13 @@ def rule_for(raster: ScoreRaster, text: str, workspace: Workspace, name: str | N
 
     with reporter.busy("finding cuts"):
         return rule_of(text, raster.scored, workspace, name)
+
+
+@click.command("demo")
+@click.option("--output", type=FOLDER, default="workspace/scene-demo", show_default=True, help="folder of all of it")
+def scene_demo(output: Path) -> None:
+    """See a map come out of made-up scenes, in some minutes: learnt on one of them, and judged on the other."""
+    from submissions.map.demo import BEGINS, chain, demo_text
+
+    demonstrate(BEGINS, chain(output))
+    click.echo(demo_text(output))

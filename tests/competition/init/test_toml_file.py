@@ -136,10 +136,13 @@ def test_bands_of_float_have_ranges_and_nodata(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     for i in range(8):
         values = np.random.default_rng(i).normal(100, 10, (8, 8, 5)).astype(np.float32)
-        tiff(values, folder / "scenes" / f"x{i}.tif", extratags=[(42113, "s", 0, "-9999", True)])
+        keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3076, 0, 1, 9001)
+        place = [(33550, "d", 3, (2.5, 2.5, 0.0), True), (34735, "H", len(keys), keys, True)]
+        tiff(values, folder / "scenes" / f"x{i}.tif", extratags=[(42113, "s", 0, "-9999", True), *place])
     table(folder / "truth.csv", ["tile", "sand", "rock"], [(f"x{i}", i % 2, int(i > 3)) for i in range(8)])
     got, found = begun(folder, tmp_path)
     images = got.images["tif"]
+    assert images.metres_per_pixel == 2.5
     assert len(images.bands) == 5
     assert images.nodata == -9999
     assert images.range["B1"] == pytest.approx((75, 125), abs=10)

@@ -8,7 +8,7 @@ import pytest
 from competition.landscape.ground import Land, draw_ground
 from competition.landscape.plane import TILE, Tile
 
-SCALE = 64.0
+SCALE, COLUMN = 128.0, 3  # where a river and fields are
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def land() -> Land:
 
 @pytest.fixture(scope="module")
 def tiles(land) -> list[Tile]:
-    return [draw_ground(land, column, 0) for column in (0, 1)]
+    return [draw_ground(land, column, 0) for column in (COLUMN, COLUMN + 1)]
 
 
 def test_water_is_dark_and_forest_bright_in_near_infrared(land, tiles):
@@ -48,9 +48,9 @@ def test_tiles_have_no_seams(tiles):
 
 def test_a_tile_is_the_same_whatever_was_drawn_before(land, tiles):
     fresh = Land.of(3, SCALE)
-    np.testing.assert_array_equal(draw_ground(fresh, 1, 0).image, tiles[1].image)
+    np.testing.assert_array_equal(draw_ground(fresh, COLUMN + 1, 0).image, tiles[1].image)
 
 
 def test_the_later_date_has_less_forest(tiles):
-    later = draw_ground(Land.of(3, SCALE, later=True), 0, 0)
+    later = draw_ground(Land.of(3, SCALE, later=True), COLUMN, 0)
     assert later.forest.mean() < tiles[0].forest.mean() - 0.002

@@ -12,15 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
+from competition.landscape import simulate
 from competition.landscape.plane import TILE
 from competition.landscape.simulate import DATES, Landscape, simulate_scene
 from competition.simulator.render import LABELS
 from competition.simulator.simulate import raw_values
 from competition.spec.load import load
+from competition.tables.labels import read_label_table
 from run import main
 
 rasterio = pytest.importorskip("rasterio")
 pyogrio = pytest.importorskip("pyogrio")
+shapely = pytest.importorskip("shapely")
 SIZE, METRES = 530, 6.0  # four tiles, of three of which little is in the scene
 
 
@@ -29,7 +32,7 @@ def scene(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("landscape") / "scene.tif"
     flags = ["--output", str(path), "--size", str(SIZE), "--metres-per-pixel", str(METRES), "--seed", "3"]
     ran = CliRunner().invoke(main, ["scene", "simulate", *flags])
-    assert f"scene chips --scene {path} --polygons {path.with_suffix('.geojson')}" in ran.output
+    assert f"scene chips --scene {path} --polygons {path.with_suffix('.geojson')} --competition planet" in ran.output
     assert {file.name for file in path.parent.iterdir()} == {"scene.tif", "scene.geojson"}
     return path
 
@@ -88,9 +91,38 @@ def test_the_truth_is_geojson_that_others_read(scene):
         assert np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) > 0, "outer rings are anticlockwise"
 
 
-def test_the_later_date_says_so(tmp_path):
+def test_rounded_polygons_do_not_cross_themselves(tmp_path):
+    """A notch that reaches the other side but for a hair crosses it, or not, as its tip is rounded."""
+    path, landscape = tmp_path / "truth.geojson", Landscape(3, METRES)
+    with path.open("w") as file:
+        collection = simulate.Collection(file, landscape)
+        for tip in np.linspace(0.1, 0.9, 60):
+            notch = [(tip - 0.01, 1), (tip, 0.333 * tip + 1e-7), (tip + 0.01, 1)]
+            collection.add("water", shapely.Polygon([(0, 0), (1, 0.333), (1, 1), *notch[::-1], (0, 1)]))
+        collection.close()
+    shapes = [shapely.from_geojson(json.dumps(each["geometry"])) for each in json.loads(path.read_text())["features"]]
+    assert shapely.is_valid(shapes).all()
+    assert len(shapes) >= 60
+
+
+def test_its_chips_are_such_as_the_competition_allows(scene, tmp_path):
+    files = ["--scene", str(scene), "--polygons", str(scene.with_suffix(".geojson")), "--output", str(tmp_path / "out")]
+    ran = CliRunner().invoke(main, ["scene", "chips", *files, "--size", "16", "--competition", "planet"])
+    assert ran.exit_code == 0, ran.output
+    competition = load(str(tmp_path / "out" / "competition.toml"))
+    assert (competition.exclusive, competition.alone) == (load("planet").exclusive, load("planet").alone)
+    assert competition.image_set("tif").bands == tuple("BGRN")  # as the competition calls blue, green, red and nir
+    table = read_label_table([tmp_path / "out" / "labels.csv"], competition)
+    assert (table.truth[:, competition.exclusive_columns[0]].sum(axis=1) == 1).all()
+    assert {"clear", "primary", "water", "road"} <= set(np.array(competition.labels)[table.truth.any(axis=0)])
+
+
+def test_the_later_date_says_so(tmp_path, monkeypatch):
     later = tmp_path / "later.tif"
-    simulate_scene(later, size=256, seed=3, metres_per_pixel=METRES, later=True)
+    empty = np.zeros((TILE, TILE), np.float32)
+    monkeypatch.setattr(Landscape, "tile", lambda *_: (np.dstack([empty] * 4), empty, empty, empty))
+    monkeypatch.setattr(simulate, "features", lambda *_: ())
+    simulate_scene(later, size=256, later=True)
     with rasterio.open(later) as file:
         assert file.tags()["TIFFTAG_DATETIME"].startswith(DATES[1].replace("-", ":"))
 

@@ -100,6 +100,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, flags) -> None:
         (["--polygons", "x.geojson"], "Give --points FILE, or --polygons FILE"),
         (["--label", "kind"], "it has no column 'kind'; it has label. Name it by --label"),
         (["--competition", "planet", "--negatives", 3], "Negatives carry no label.*--with clear,primary"),
+        (["--competition", "planet"], r"27 chips would carry none of .*clear.* such as by --with "),
+        (["--competition", "planet", "--with", "clear,haze"], "'planet' carries all of them. Leave out haze"),
         (["--competition", "eurosat"], "Unknown label of competition 'eurosat'"),
         (["--chip-metres", 5000], "The scene is smaller than a chip"),
         (["--bands", "RX"], "has no band 'X'; its bands are B, G, R, N"),

@@ -7,10 +7,13 @@ import shapely
 from competition.gdal.vectors import Features
 from competition.scene_chips.blocks import Blocks
 from competition.scene_chips.places import NEAR, Ground, sample_places
+from competition.scene_chips.rules import Rules
+from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
 from tests.competition.scenes.samples import LEFT, METRES, TOP, noise, write_scene
 
 SIDE = 20
+NONE = Rules()
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +21,11 @@ def scene(tmp_path_factory) -> Scene:
     return Scene.open(write_scene(tmp_path_factory.mktemp("places") / "a.tif", noise(1, 600, 800)))
 
 
-def ground_of(scene: Scene, *shapes: tuple[shapely.Geometry, str]) -> Ground:
+def ground_of(scene: Scene, *shapes: tuple[shapely.Geometry, str], rules: Rules = NONE) -> Ground:
     """Return the ground of shapes in the scene's pixels."""
     placed = [shapely.transform(shape, lambda xy: xy * (METRES, -METRES) + (LEFT, TOP)) for shape, _ in shapes]
     features = Features(np.array(placed, dtype=object), tuple(label for _, label in shapes))
-    return Ground(scene, features, (SIDE, SIDE), Blocks.of(scene, (SIDE, SIDE), 160 * METRES))
+    return Ground(scene, features, (SIDE, SIDE), Blocks.of(scene, (SIDE, SIDE), 160 * METRES), rules)
 
 
 def box_of(window) -> shapely.Geometry:
@@ -66,6 +69,19 @@ def test_labels_are_those_that_show(scene) -> None:
     assert any("pond" in labels for labels in of.values())
 
 
+def test_what_stands_alone_hides_what_lies_below(scene) -> None:
+    """A road and a mine below a cloud that leaves a strip of the chip at the left, and its river, to be seen."""
+    rules = Rules(exclusive=(("clear", "cloudy", "haze"),), alone=("cloudy",), always=("clear",))
+    cloud, river = shapely.box(106, 80, 400, 240), shapely.box(100, 80, 105, 240)
+    road, mine, haze = shapely.box(106, 110, 400, 113), shapely.Point(112, 105), shapely.box(0, 200, 800, 600)
+    shapes = [(cloud, "cloudy"), (river, "river"), (road, "road"), (mine, "mine"), (haze, "haze")]
+    ground = ground_of(scene, *shapes, rules=rules)
+    assert ground.labels_in(Window(100, 100, SIDE, SIDE)) == ("clear", "river")
+    assert ground.labels_in(Window(104, 100, SIDE, SIDE)) == ("cloudy",)
+    assert ground.labels_in(Window(95, 195, SIDE, SIDE)) == ("haze", "river")
+    assert ground_of(scene, *shapes).labels_in(Window(100, 100, SIDE, SIDE)) == ("cloudy", "mine", "river", "road")
+
+
 def test_negatives_touch_no_feature_and_lie_near_and_far(scene) -> None:
     shapes = many()[140:150] + many()[151:]
     ground = ground_of(scene, *shapes)
@@ -84,7 +100,7 @@ def test_a_seed_gives_the_same_places_and_another_gives_others(scene) -> None:
 
 def test_where_there_is_no_room_there_are_fewer_negatives_and_it_is_said(scene, lines) -> None:
     places = sample_places(ground_of(scene, (shapely.box(0, 0, 800, 560), "forest")), 500, 0)
-    found = sum(not place.labels for place in places)
+    found = sum(place.negative for place in places)
     assert 5 < found < 500
     assert lines == [f"There is room for {found} of 500 negatives."]
     everywhere = shapely.box(0, 0, 800, 600), "forest"

@@ -25,6 +25,21 @@ def test_bands_are_found_by_description_colour_or_flag(tmp_path) -> None:
         Scene.open(plain, ("B",), named=("B", "blue", "R", "N"))
 
 
+def test_bands_that_are_colours_with_opacity_of_16_bits_are_doubted(tmp_path) -> None:
+    """As in Planet's GeoTIFFs, whose first band is blue, whatever they call it."""
+    planets = write_scene(tmp_path / "b.tif", noise(), photometric="rgb", alpha="premultiplied")
+    doubt = Scene.open(planets).doubt
+    assert doubt.startswith(f"{planets} says of its bands no more than colours: red, green, blue, alpha.")
+    assert doubt.endswith("give --scene-bands BGRN.")
+    assert Scene.open(planets, named=BGRN).doubt == ""
+    for other in (
+        write_scene(tmp_path / "c.tif", noise(dtype="uint8"), photometric="rgb", alpha="yes"),
+        write_scene(tmp_path / "d.tif", noise(), names=BGRN, alpha="yes"),
+        write_scene(tmp_path / "e.tif", noise(3), photometric="rgb"),
+    ):
+        assert Scene.open(other).doubt == ""
+
+
 def test_a_scene_in_degrees_and_one_that_is_turned_are_placed(tmp_path) -> None:
     degrees = write_scene(tmp_path / "a.tif", noise(1), crs="EPSG:4326", transform=Affine(1e-4, 0, -60, 0, -1e-4, 60))
     assert Scene.open(degrees).metres == pytest.approx((5.58, 11.14), abs=0.01)

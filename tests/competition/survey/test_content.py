@@ -105,3 +105,31 @@ def test_several_pictures_in_colours_are_no_bands(tmp_path: Path) -> None:
         (images,) = find_images(listing, "pattern", NAMES, [])
         with pytest.raises(UserError, match="one picture per chip, or one file per band"):
             content_of(images)
+
+
+@pytest.mark.parametrize(
+    ("keys", "scale", "metres"),
+    [
+        ((1024, 0, 1, 1, 3076, 0, 1, 9001), (3.0, 3.0, 0.0), 3.0),
+        ((1024, 0, 1, 1, 3076, 0, 1, 9001), (0.50000001, 0.50000001, 0.0), 0.5),
+        ((1024, 0, 1, 2, 2054, 0, 1, 9102), (1e-05, 1e-05, 0.0), None),
+        ((1024, 0, 1, 1, 3076, 0, 1, 9002), (3.0, 3.0, 0.0), None),
+        ((1024, 0, 1, 1, 3076, 0, 1, 9001), (3.0, 4.0, 0.0), None),
+        ((1024, 0, 1, 1, 3076, 0, 1, 9001), (0.0, 0.0, 0.0), None),
+        ((1024, 0), (3.0,), None),
+    ],
+)
+def test_pixels_are_as_large_as_projected_files_say(keys: tuple, scale: tuple, metres: float | None, tmp_path) -> None:
+    directory = (1, 1, 0, len(keys) // 4, *keys)
+    tags = [(34735, "H", len(directory), directory, True), (33550, "d", len(scale), scale, True)]
+    for name in NAMES:
+        tiff(np.ones((8, 8, 2), np.uint16), tmp_path / "a" / f"{name}.tif", extratags=tags)
+    assert seen_in(tmp_path).metres == metres
+
+
+def test_files_that_say_several_sizes_say_none(tmp_path: Path) -> None:
+    keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3076, 0, 1, 9001)
+    for number, name in enumerate(NAMES):
+        tags = [(34735, "H", len(keys), keys, True), (33550, "d", 3, (3.0 + number, 3.0 + number, 0.0), True)]
+        tiff(np.ones((8, 8, 2), np.uint16), tmp_path / "a" / f"{name}.tif", extratags=tags)
+    assert seen_in(tmp_path).metres is None

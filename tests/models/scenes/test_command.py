@@ -31,8 +31,8 @@ def exported(given) -> Path:
     networks, _, inputs, dtype = parts_of(recipe, 16)
     chips = {"pixels": 32, "quantiles": np.linspace(20, 180, 7)[:, None].repeat(3, axis=1).tolist()}
     manifest = manifest_of(recipe, inputs, dtype, chips=chips, views=("identity", "turn90"))
-    write(KerasWhole(join(networks, None)), manifest, given / "tiny.keras")
-    return given / "tiny.keras"
+    write(KerasWhole(join(networks, None)), manifest, given / "tiny.zip")
+    return given / "tiny.zip"
 
 
 def predict(model: Path, given: Path, output: Path, *flags: object, code: int = 0) -> str:
@@ -42,7 +42,7 @@ def predict(model: Path, given: Path, output: Path, *flags: object, code: int = 
 
 def test_cells_without_overlap_have_the_scores_of_their_chips(exported, given, tmp_path):
     shown = predict(exported, given, tmp_path / "out", "--overlap", 0, "--bits", 16, "--hides", "none")
-    assert "Scoring 24 windows with tiny.keras: 2 folds of 'tiny'" in shown
+    assert "Scoring 24 windows with tiny.zip: 2 folds of 'tiny'" in shown
     assert f"Wrote {tmp_path}/out/scores.tif: 17 labels, 6 x 4 cells of 96 x 96 m." in shown
     assert f"scene decide --scores {tmp_path}/out --output detections.gpkg" in shown
     command("predict", "--model", exported, "--images", given / "chips", "--output", tmp_path / "s.csv")
@@ -62,7 +62,7 @@ def test_other_views_are_averaged_over(exported, given, tmp_path):
 
 
 def test_an_older_file_asks_for_the_side_of_its_chips(exported, given, tmp_path):
-    older = with_manifest(exported, tmp_path / "older.keras", chips=None)
+    older = with_manifest(exported, tmp_path / "older.zip", chips=None)
     shown = predict(older, given, tmp_path / "out", code=2)
     assert "give --chip-metres" in shown
     assert len(shown.splitlines()) == 1

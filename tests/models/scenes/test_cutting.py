@@ -41,6 +41,16 @@ def test_bands_are_found_by_name_and_come_in_the_networks_order(tmp_path):
         assert (shows.tolist(), chip.dtype) == ([True], np.float32)
 
 
+def test_bands_that_may_have_wrong_names_are_said_before_the_work(tmp_path, lines):
+    """As Planet's GeoTIFFs call them, whose red is blue."""
+    path = write_scene(tmp_path / "scene.tif", landscape(64, 96), photometric="rgb", alpha="premultiplied")
+    cut(Asked(str(path)), stand_in())
+    assert "if it is one of these, give --scene-bands BGRN." in lines[0]
+    lines.clear()
+    cut(Asked(str(path), named=tuple("BGRN")), stand_in())
+    assert not any("--scene-bands" in line for line in lines)
+
+
 def test_a_finer_scene_is_brought_to_chips_files_first(tmp_path):
     path = scene_in(tmp_path, transform=Affine(0.7, 0, 5e5, 0, -0.7, 9e6))
     predictor = stand_in()
