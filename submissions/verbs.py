@@ -20,6 +20,7 @@ from competition.terminal.output import Remark, as_json, show, show_next
 from submissions.change.verbs import change
 from submissions.flags import blend_flags, compare_flags, shown, with_trials
 from submissions.map.verbs import decide, scene_demo
+from submissions.map_page.verbs import scene_map
 from submissions.names import METHODS, RULES
 from submissions.submission_verbs import VERBS as OF_SUBMISSIONS
 from submissions.truth.verbs import evaluate
@@ -214,4 +215,4 @@ def blend(
 
 
 VERBS = (thresholds, scores, compare, blend, *OF_SUBMISSIONS)
-OF_SCENES = (decide, change, evaluate, scene_demo)
+OF_SCENES = (decide, change, evaluate, scene_map, scene_demo)
