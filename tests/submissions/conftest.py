@@ -170,3 +170,14 @@ def submittable(written, tmp_path) -> Workspace:
     """A workspace with the submission `first`, to write to."""
     shutil.copytree(written, tmp_path / "workspace")
     return Workspace(tmp_path / "workspace", planet())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from tests.submissions.browsers import started
+
+    driver = started()
+    try:
+        yield driver
+    finally:
+        driver.quit()

@@ -1,65 +1,18 @@
-"""The page in a browser: Debian's chromium and chromium-driver, or others that selenium finds on the path."""
+"""The page in a browser."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import axe_core_python
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.ui import WebDriverWait
 
 from submissions.report.page import FILE
+from tests.submissions.browsers import NEEDS_BROWSER, RULES, WIDTHS, asked_for, opened, violations
 
-CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no browser: apt-get install chromium chromium-driver, or Chrome and its driver"
-)
-QUIET = ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "disable-quic")
-AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
-WIDTHS = {"phone": 390, "desk": 1400}
-WAIT = 60  # seconds
-# Of axe's rules, those that mind colours: a theme changes nothing for the others, which take most of the time.
-RULES = {"light": "{}", "dark": "{runOnly: ['color-contrast', 'link-in-text-block']}"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in QUIET:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
-    try:
-        driver.set_script_timeout(120)
-        yield driver
-    finally:
-        driver.quit()
-
-
-def opened(browser: webdriver.Chrome, path: Path, width: int, theme: str = "light") -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-    features = [{"name": "prefers-color-scheme", "value": theme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get_log("browser")
-    browser.get_log("performance")
-    # Not the page that was open before: `get` may return before it is replaced.
-    browser.get("about:blank")
-    browser.get(path.as_uri())
-    WebDriverWait(browser, WAIT).until(
-        lambda driver: (
-            driver.execute_script("return location.href + ' ' + document.readyState") == f"{path.as_uri()} complete"
-        )
-    )
+pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture(scope="module", params=[pytest.param("reported", marks=pytest.mark.slow), "hostile"])
@@ -72,8 +25,7 @@ def page(request) -> Path:
 def test_nothing_is_asked_for_nothing_fails_and_nothing_overflows(browser, page, width):
     opened(browser, page, width)
     assert browser.get_log("browser") == []
-    asked = [entry["message"] for entry in browser.get_log("performance") if "requestWillBeSent" in entry["message"]]
-    assert not [message for message in asked if '"url":"http' in message]
+    assert asked_for(browser) == []
     browser.execute_script("for (const it of document.querySelectorAll('details')) it.open = true")
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     beside = browser.execute_script(
@@ -87,10 +39,7 @@ def test_nothing_is_asked_for_nothing_fails_and_nothing_overflows(browser, page,
 def test_axe_finds_no_violation(browser, page, theme):
     opened(browser, page, WIDTHS["desk"], theme)
     browser.execute_script("for (const it of document.querySelectorAll('details')) it.open = true")
-    browser.execute_script(AXE.read_text(encoding="utf-8"))
-    found = browser.execute_async_script(f"axe.run(document, {RULES[theme]}).then(arguments[0])")
-    assert len(found["passes"]) >= 1, "no rule was applied"
-    assert [(it["id"], it["nodes"][0]["html"][:200]) for it in found["violations"]] == []
+    assert violations(browser, theme) == []
 
 
 def test_chips_are_filtered_by_mouse_and_keyboard_and_their_pictures_load(browser, reported):
