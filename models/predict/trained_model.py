@@ -129,14 +129,15 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
 
     trained = Trained.of(workspace, store, model)
     recipe, folders = trained.recipe, list(trained.folders.values())
-    views = counted(len(recipe.test_views), "view")
+    views, num_folds = counted(len(recipe.test_views), "view"), store.table.num_folds
+    folds = counted(num_folds, "fold") if len(folders) == num_folds else f"{len(folders)} of {num_folds} folds"
 
     def scorer(sample: NDArray[Any]) -> Scorer:
         return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.extractor(workspace.cache))
 
     return Predictor(
         model=model,
-        said=f"{counted(len(folders), 'fold')} of '{model}', {views}",
+        said=f"{folds} of '{model}', {views}",
         key={"model": model, "folds": {str(k): digest_file(path / MARKER) for k, path in trained.folders.items()}},
         task=trained.task,
         images=workspace.competition.image_set(recipe.images),

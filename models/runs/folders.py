@@ -129,6 +129,26 @@ def restart_command(path: Path) -> str:
     return f"fold --model {model} --fold {fold} --restart" if model else ""
 
 
+def owner_of(path: Path) -> dict[str, Any]:
+    """Return whose a record in a job's folder is: model, fold and number of the seed; for the record to say so."""
+    model, fold = model_and_fold(path)
+    seeds = [part[4:] for part in path.parts if re.fullmatch(r"seed\d+", part)]
+    return {"model": model, "fold": fold, "seed": int(seeds[-1]) if seeds else 0}
+
+
+def check_owner(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return what a record says but for whose it is; older ones do not say that.
+
+    Raises:
+        ValueError: if it is another one's.
+    """
+    own = owner_of(path)
+    said = {name: content[name] for name in own if name in content}
+    if said != {name: own[name] for name in said}:
+        raise ValueError(f"it is that of {', '.join(f'{name} {value!r}' for name, value in said.items())}")
+    return {name: value for name, value in content.items() if name not in own}
+
+
 def read_job(folder: Path) -> dict[str, Any]:
     """Return what the job in `folder` is made with.
 

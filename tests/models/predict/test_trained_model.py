@@ -18,7 +18,7 @@ from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from models.backend import kept
 from models.inputs.extractors import extractor_key, kept_extractor
-from models.predict.trained_model import Trained, predict_folder
+from models.predict.trained_model import Trained, predict_folder, predictor_of
 from models.train.run_jobs import run_jobs
 from tests.conftest import K, store_of
 from tests.models.samples import frozen, tiny_job
@@ -50,6 +50,9 @@ def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(t
     turned = ScoreStore(store.root, store.labels[::-1], store.table)
     with pytest.raises(UserError, match="have other labels or another order"):
         predict_folder(trained, turned, "tiny", folder)
+    assert predictor_of(trained, store, "tiny").said == f"{K} folds of 'tiny', 4 views"
+    (store.folder("tiny", 0) / "scores.json").unlink()
+    assert predictor_of(trained, store, "tiny").said == f"{K - 1} of {K} folds of 'tiny', 4 views"
     for marker in trained.runs.rglob("scores.json"):
         marker.unlink()
     with pytest.raises(UserError, match=r"No fold of 'tiny' is trained\. Run \"python run.py train --models tiny\""):
