@@ -14,8 +14,9 @@ from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 from competition.workspace import Workspace
+from folds.store.alone import owner_of
 from folds.store.score_store import ScoreStore
-from models.runs.folders import FORMAT, HISTORY, check_owner, owner_of, restart_command
+from models.runs.folders import FORMAT, HISTORY, check_owner, restart_command
 from models.runs.model_recipe import summaries
 from models.runs.status import status_of
 from models.runs.training_state import TrainingState, state_of

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record
-from folds.store.alone import alone, model_and_fold
+from folds.store.alone import alone, model_and_fold, owner_of
 from models.backend.made import MADE
 from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe
@@ -127,13 +127,6 @@ def restart_command(path: Path) -> str:
         return f"train --models {path.parent.name} --restart"
     model, fold = model_and_fold(path)
     return f"fold --model {model} --fold {fold} --restart" if model else ""
-
-
-def owner_of(path: Path) -> dict[str, Any]:
-    """Return whose a record in a job's folder is: model, fold and number of the seed; for the record to say so."""
-    model, fold = model_and_fold(path)
-    seeds = [part[4:] for part in path.parts if re.fullmatch(r"seed\d+", part)]
-    return {"model": model, "fold": fold, "seed": int(seeds[-1]) if seeds else 0}
 
 
 def check_owner(content: dict[str, Any], path: Path) -> dict[str, Any]:

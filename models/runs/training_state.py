@@ -8,8 +8,8 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
-from folds.store.alone import model_and_fold
-from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, check_owner, owner_of, restart_command
+from folds.store.alone import model_and_fold, owner_of
+from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, check_owner, restart_command
 
 STATE = "state.json"
 DIVERGED = "diverged.json"

@@ -51,6 +51,12 @@ def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(t
     with pytest.raises(UserError, match="have other labels or another order"):
         predict_folder(trained, turned, "tiny", folder)
     assert predictor_of(trained, store, "tiny").said == f"{K} folds of 'tiny', 4 views"
+    weights = [store.folder("tiny", fold) / "network.weights.h5" for fold in (0, 1)]
+    own = weights[0].read_bytes()
+    weights[0].write_bytes(weights[1].read_bytes())
+    with pytest.raises(UserError, match=r"fold0/network.weights.h5 is missing or damaged"):
+        predict_folder(trained, store, "tiny", folder)
+    weights[0].write_bytes(own)
     (store.folder("tiny", 0) / "scores.json").unlink()
     assert predictor_of(trained, store, "tiny").said == f"{K - 1} of {K} folds of 'tiny', 4 views"
     for marker in trained.runs.rglob("scores.json"):
