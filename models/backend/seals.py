@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 from folds.store.alone import owner_of
 from models.backend.load import load_hdf5
 
+SHARED = re.compile(r"\bextractor\d*\.weights\.h5$")  # at the end of its temporary name, too
 SEAL, OWNER = "planet_sha256", "planet_owner"
 # By which exported models are known: the member of an archive, or the entry of ONNX's metadata, that is their manifest.
 MANIFEST, MANIFEST_KEY = "planet.json", "planet"
@@ -57,9 +59,11 @@ def seal(file: Path | io.BytesIO, owner: str = "") -> None:
 
 
 def _owner(path: Path) -> str:
-    """Return whose a file of weights is, by where it lies; "" of one that is no job's alone."""
+    """Return whose a file of weights is, by where it lies: a job's, or the folds of a model share it; "" of others."""
     owner = owner_of(path)
-    return "{model} fold {fold} seed {seed}".format_map(owner) if owner["model"] else ""
+    if owner["model"]:
+        return "{model} fold {fold} seed {seed}".format_map(owner)
+    return path.parent.name if SHARED.search(path.name) else ""
 
 
 def check_seal(path: Path) -> bool:

@@ -20,7 +20,7 @@ from folds.store.provenance import MARKER, Provenance
 from folds.store.score_store import ScoreStore
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import read_job
+from models.runs.folders import JOB, read_job, restart_command
 from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Trained:
         """Return a model of a workspace.
 
         Raises:
-            UserError: if it is unknown, no fold of it is complete, or a fold was made with other labels or folds.
+            UserError: if it is unknown, no fold of it is complete, or a fold was made with other labels or folds,
+                or is not what its job says.
         """
         from models.networks.input_spec import Inputs
 
@@ -75,6 +76,12 @@ class Trained:
                 )
         folders = {fold: store.folder(model, fold) for fold in folds}
         job, task = read_job(folders[folds[0]]), recipe.task(workspace.competition)
+        if job.get("recipe", every[0].recipe_digest) != every[0].recipe_digest:
+            raise UserError(
+                f"{folders[folds[0]] / JOB} says another recipe than the scores beside it.",
+                command=restart_command(folders[folds[0]]),
+                otherwise=f"restore {JOB} from a copy",
+            )
         return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, every[0])
 
     def extractor(self, cache: Path) -> Extractor | None:

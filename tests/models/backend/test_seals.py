@@ -52,6 +52,14 @@ def test_weights_of_another_fold_seed_or_model_are_refused(network: keras.Model,
         paths[0].write_bytes(path.read_bytes())
         with pytest.raises(ValueError, match=r"its weights are those of [ab] fold [01] seed [01]"):
             check_seal(paths[0])
+    extractors = [tmp_path / model / "extractor0.weights.h5" for model in ("a", "b")]
+    for path in extractors:
+        write_sealed(network, path.with_name(f".tmp-1.{path.name}"))
+        path.with_name(f".tmp-1.{path.name}").rename(path)
+        assert check_seal(path)
+    extractors[0].write_bytes(extractors[1].read_bytes())
+    with pytest.raises(ValueError, match="its weights are those of b"):
+        check_seal(extractors[0])
 
 
 def test_a_file_without_a_seal_is_taken_as_it_is(network: keras.Model, tmp_path: Path) -> None:

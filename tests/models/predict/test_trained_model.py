@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import run
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from models.backend import kept
@@ -57,6 +59,12 @@ def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(t
     with pytest.raises(UserError, match=r"fold0/network.weights.h5 is missing or damaged"):
         predict_folder(trained, store, "tiny", folder)
     weights[0].write_bytes(own)
+    job = store.folder("tiny", 0) / "job.json"
+    said = {name: value for name, value in json.loads(job.read_text()).items() if name not in ("format", "digest")}
+    write_record(job, {**said, "recipe": "0" * 64}, version=1)
+    with pytest.raises(UserError, match=r"fold0/job.json says another recipe than the scores beside it\. Run"):
+        predict_folder(trained, store, "tiny", folder)
+    write_record(job, said, version=1)
     (store.folder("tiny", 0) / "scores.json").unlink()
     assert predictor_of(trained, store, "tiny").said == f"{K - 1} of {K} folds of 'tiny', 4 views"
     for marker in trained.runs.rglob("scores.json"):
