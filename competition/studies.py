@@ -80,8 +80,10 @@ def check_pages(path: Path) -> None:
     """Look through the whole file, once a process: SQLite itself finds damage only in what it happens to read.
 
     Raises:
-        UserError: if it is damaged.
+        UserError: if it is damaged, or a folder.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, where the file of studies is kept. Move it away and run this again.")
     if path in _seen or not path.is_file():
         return
     try:

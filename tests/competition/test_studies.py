@@ -49,6 +49,13 @@ def test_damage_in_the_middle_of_the_file_is_found_before_it_is_used(tmp_path: P
         pass
 
 
+def test_a_folder_in_its_place_is_to_be_moved_away(tmp_path: Path) -> None:
+    (tmp_path / "optuna.db").mkdir()
+    refused = pytest.raises(UserError, match=r"optuna\.db is a folder, .* Move it away and run this again\.")
+    with refused, open_studies(tmp_path / "optuna.db"):
+        pass
+
+
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"
 VIEW = "CREATE VIEW t AS SELECT * FROM studies"
 VIRTUAL = """PRAGMA writable_schema = ON;
