@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import warnings
@@ -58,7 +59,7 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
         raise refusal(path, error) from error
     try:
         yield storage
-    except (DatabaseError, optuna.exceptions.StorageInternalError) as error:
+    except (DatabaseError, optuna.exceptions.StorageInternalError, json.JSONDecodeError) as error:  # of a row's value
         raise refusal(path, error) from error
     finally:
         storage.remove_session()

@@ -1,5 +1,6 @@
 """The file of Optuna's studies."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -54,6 +55,12 @@ def test_a_folder_in_its_place_is_to_be_moved_away(tmp_path: Path) -> None:
     refused = pytest.raises(UserError, match=r"optuna\.db is a folder, .* Move it away and run this again\.")
     with refused, open_studies(tmp_path / "optuna.db"):
         pass
+
+
+def test_a_value_that_is_damaged_within_a_row_is_refused(tmp_path: Path) -> None:
+    refused = pytest.raises(UserError, match=r"Cannot use the studies in .*optuna\.db: Expecting .* Move the file away")
+    with refused, open_studies(tmp_path / "optuna.db"):
+        json.loads('{"loss": 0.5 "')
 
 
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"

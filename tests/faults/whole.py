@@ -38,6 +38,7 @@ HEAVY = (
     "jinja2",
     "PIL.Image",
     "torch",
+    "xml.etree.ElementTree",
 )
 QUICK = ("--input-size", "16", "--epochs", "2", "--dense", "8", "--views", "flips", "--batch-size", "16")
 RECIPES = (
