@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import warnings
@@ -58,7 +59,7 @@ def open_studies(path: Path) -> Iterator[optuna.storages.RDBStorage]:
         raise refusal(path, error) from error
     try:
         yield storage
-    except (DatabaseError, optuna.exceptions.StorageInternalError) as error:
+    except (DatabaseError, optuna.exceptions.StorageInternalError, json.JSONDecodeError) as error:  # of a row's value
         raise refusal(path, error) from error
     finally:
         storage.remove_session()
@@ -80,8 +81,10 @@ def check_pages(path: Path) -> None:
     """Look through the whole file, once a process: SQLite itself finds damage only in what it happens to read.
 
     Raises:
-        UserError: if it is damaged.
+        UserError: if it is damaged, or a folder.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, where the file of studies is kept. Move it away and run this again.")
     if path in _seen or not path.is_file():
         return
     try:

@@ -18,14 +18,14 @@ import numpy as np
 from competition.artefacts.looked import Looked, look, look_at_record
 from competition.checksums import checksum, sum_fits
 from competition.common.errors import UserError
-from competition.common.records import is_signed
+from competition.common.records import is_signed, read_record
 from competition.common.text import first
 from competition.workspace import Workspace
 from models.backend.kept import RECORD, files_fit
 from models.backend.seals import MANIFEST, MANIFEST_KEY, SEAL, check_onnx, check_seal
 from models.graphs.extractor import RECORD as GRAPH
 from models.inputs.bank_files import rows_in, sums_in
-from models.runs.folders import RECIPE, is_extractor, restart_command
+from models.runs.folders import FORMAT, RECIPE, check_owner, is_extractor, restart_command
 from models.runs.model_recipe import check_recipe
 
 RECORDS = re.compile(r"(recipe|job|history|learnt|state\d*)\.json")  # scores and cuts are looked at by whose they are
@@ -80,7 +80,9 @@ def look_at(path: Path, model: str) -> Looked | None:
     if path.name == RECIPE:
         return look(path, "records of training", partial(_recipe, path), f"train --models {model}")
     if RECORDS.fullmatch(path.name):
-        return look_at_record(path, "records of training", restart_command(path) or f"train --models {model}")
+        return look(
+            path, "records of training", partial(_record, path), restart_command(path) or f"train --models {model}"
+        )
     return None
 
 
@@ -132,6 +134,12 @@ def _is_of_others(path: Path) -> bool:
 def _recipe(path: Path) -> bool:
     signed = is_signed(path)
     check_recipe(path)
+    return signed
+
+
+def _record(path: Path) -> bool:
+    signed = is_signed(path)
+    read_record(path, lambda content: check_owner(content, path), version=FORMAT)
     return signed
 
 

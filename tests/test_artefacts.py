@@ -99,7 +99,7 @@ def test_a_whole_workspace_is_said_to_be(kept: Path) -> None:
         "cache/features/net-16px-0/identity.npy": "makes it again",
         "blends/b/blend.json": "blend --members MEMBERS --name b",
         "blends/b/test.npz": "scores import FILES --name b",
-        "submissions/s.csv": "Write the submission again",
+        "submissions/s.csv": "To write the submission again, run",
         "model.onnx": "export --model MODEL --output",
         "ledger.db": "submissions sync",
         "ledger.json": "what Kaggle lists is found without it",

@@ -100,7 +100,7 @@ def _check_ordinary(path: Path) -> None:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
-            raise UserError(f"Cannot write {path}: it is {what}. Give the path of a file.")
+            raise UserError(f"Cannot write {path}: it is {what}. Give the path of a file, or move it away.")
 
 
 @contextmanager

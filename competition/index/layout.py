@@ -119,7 +119,7 @@ class Layout:
             raise UserError(
                 f"{len(missing):,} of {len(names):,} {split} chips have no {suffixes} file: {first(missing, SHOWN)}."
                 f"{cause and f' {cause}'}",
-                command={"to see what is there": "data check", "to bring back what is lost": "data prepare --from DIR"},
+                command={"to bring back what is lost": "data prepare --from DIR", "to see what is there": "data check"},
             )
         return [index.chips[name] for name in names]
 

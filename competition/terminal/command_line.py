@@ -21,7 +21,19 @@ from competition.terminal.output import DEBUG
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class _File(click.Path):
+    """The path of a file, which need not be there; in the place of one of ours may lie a folder by now."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if Path(value).is_dir():
+            self.fail(f"{value} is a folder. Give the path of a file, or move it away.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _File(path_type=Path)
 
 
 class Verbs(RichGroup):
@@ -92,8 +104,8 @@ def _complain(text: str) -> None:
 
 def _complain_of(error: OSError) -> None:
     named = f": {error.filename}" if error.filename else ""
-    advice = " Make room, and run the same command again." if error.errno in FULL else ""
-    _complain(f"{error.strerror or error}{named}.{advice}")
+    first = "Make room" if error.errno in FULL else "Move it away" if error.errno == errno.EISDIR else ""
+    _complain(f"{error.strerror or error}{named}.{first and f' {first}, and run the same command again.'}")
 
 
 class Finite(click.FloatRange):

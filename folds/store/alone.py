@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from competition.common.locks import lock_of, locked
 
@@ -43,3 +44,13 @@ def model_and_fold(path: Path) -> tuple[str, int]:
     """Return model and fold of the folder in which `path` lies, or which it is; "" and -1 if it is of none."""
     job = next((folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name)), None)
     return (job.parent.name, int(job.name[4:])) if job else ("", -1)
+
+
+def owner_of(path: Path) -> dict[str, Any]:
+    """Return whose a file in a job's folder is: model, fold and number of the seed; for the file to say so itself.
+
+    As `model_and_fold`, "" and -1 if it is of none.
+    """
+    model, fold = model_and_fold(path)
+    seeds = [part[4:] for part in path.parts if re.fullmatch(r"seed\d+", part)]
+    return {"model": model, "fold": fold, "seed": int(seeds[-1]) if seeds else 0}

@@ -121,7 +121,8 @@ class KeptFolds:
         try:
             table = FoldTable.read(self.path)
         except UserError as error:
-            said = cut(str(error).replace(f"{self.path}: ", "").replace(f"{self.path} ", "it ").rstrip("."), REASON)
+            said = str(error).removeprefix("Cannot read ").removeprefix(f"{self.path}: ")
+            said = cut(said.replace(f"{self.path} ", "it ").rstrip("."), REASON)
             raise self._lost(f"{self.path} is damaged: {said}.") from error
         if not self._vouched(table):
             assert self.noted is not None

@@ -1,22 +1,26 @@
 """Seals of weights: a digest that a file of weights holds of its own content, so that no bit of it turns unseen.
 
 It lies in the file itself, as an attribute that Keras does not read: so the two are written as one, and go wherever
-the file goes. Files of earlier versions have none, and are taken as they are.
+the file goes. So does whose they are: those of another fold fit as well, and have learnt the chips that this one holds
+out. Files of earlier versions have neither, and are taken as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from folds.store.alone import owner_of
 from models.backend.load import load_hdf5
 
-SEAL = "planet_sha256"
+SHARED = re.compile(r"\bextractor\d*\.weights\.h5$")  # at the end of its temporary name, too
+SEAL, OWNER = "planet_sha256", "planet_owner"
 # By which exported models are known: the member of an archive, or the entry of ONNX's metadata, that is their manifest.
 MANIFEST, MANIFEST_KEY = "planet.json", "planet"
 
@@ -42,32 +46,44 @@ def write_sealed(network: Any, path: Path) -> None:
     """
     content = _InMemory()
     network.save_weights(content)
-    seal(content)
+    seal(content, _owner(path))
     path.write_bytes(content.getbuffer())
 
 
-def seal(file: Path | io.BytesIO) -> None:
-    """Put the digest of its content into a file of weights."""
+def seal(file: Path | io.BytesIO, owner: str = "") -> None:
+    """Put the digest of its content into a file of weights, and whose it is."""
     with load_hdf5().File(file, "r+") as opened:
         opened.attrs[SEAL] = _digest(opened)
+        if owner:
+            opened.attrs[OWNER] = owner
+
+
+def _owner(path: Path) -> str:
+    """Return whose a file of weights is, by where it lies: a job's, or the folds of a model share it; "" of others."""
+    owner = owner_of(path)
+    if owner["model"]:
+        return "{model} fold {fold} seed {seed}".format_map(owner)
+    return path.parent.name if SHARED.search(path.name) else ""
 
 
 def check_seal(path: Path) -> bool:
-    """Look whether a file of weights holds what was sealed in it; return whether anything was.
+    """Look whether a file of weights holds what was sealed in it, and is in its place; return whether anything was.
 
     Raises:
         ValueError: if it does not.
         Exception: whatever h5py raises on a damaged file.
     """
     with load_hdf5().File(path) as file:
-        return check_sealed(file)
+        return check_sealed(file, path)
 
 
-def check_sealed(file: Any) -> bool:
+def check_sealed(file: Any, path: Path) -> bool:
     """Do the same for a file that h5py has open."""
-    digest = _digest(file)
+    digest, owner = _digest(file), _owner(path)
     if SEAL in file.attrs and file.attrs[SEAL] != digest:
         raise ValueError("its weights are not those that were written")
+    if (said := file.attrs.get(OWNER, owner)) != owner:
+        raise ValueError(f"its weights are those of {said}")
     return SEAL in file.attrs
 
 

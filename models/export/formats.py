@@ -99,7 +99,9 @@ def read(path: Path, *, accelerated: bool = True) -> Exported:
             that is not installed.
     """
     if not path.is_file():
-        raise UserError(f"No file {path}.", command={"to write it": f"export --model MODEL --output {path}"})
+        told = f"{path} is no file. Move it away" if path.exists() else f"No file {path}"
+        again = f"export --model MODEL --output {shlex.quote(str(path))}"
+        raise UserError(f"{told}.", command={"to write it": again})
     if (kind := _kind(path)) not in (None, path.suffix):
         raise UserError(
             f"{path} holds a {kind} model under another name: expected {kind} at its end, received {path.suffix}. "

@@ -23,7 +23,7 @@ def read_head(path: Path, units: Sequence[int]) -> HeadLayers | None:
     """
     names = ["dense" if number == 0 else f"dense_{number}" for number in range(len(units))]
     with suppress(OSError, ValueError, LookupError, AttributeError, TypeError), load_hdf5().File(path) as file:
-        check_sealed(file)
+        check_sealed(file, path)
         groups = {name: group["vars"] for name, group in file["layers"].items() if name not in UNUSED}
         found = {name: [group[key][()] for key in sorted(group)] for name, group in groups.items() if len(group)}
         dense = [(kernel, bias) for kernel, bias in (found[name] for name in names)]

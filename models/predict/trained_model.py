@@ -20,7 +20,7 @@ from folds.store.provenance import MARKER, Provenance
 from folds.store.score_store import ScoreStore
 from models.predict.load_networks import scorer_of
 from models.recipes.recipe import Recipe
-from models.runs.folders import read_job
+from models.runs.folders import JOB, read_job, restart_command
 from models.runs.model_recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Trained:
         """Return a model of a workspace.
 
         Raises:
-            UserError: if it is unknown, no fold of it is complete, or a fold was made with other labels or folds.
+            UserError: if it is unknown, no fold of it is complete, or a fold was made with other labels or folds,
+                or is not what its job says.
         """
         from models.networks.input_spec import Inputs
 
@@ -75,6 +76,12 @@ class Trained:
                 )
         folders = {fold: store.folder(model, fold) for fold in folds}
         job, task = read_job(folders[folds[0]]), recipe.task(workspace.competition)
+        if job.get("recipe", every[0].recipe_digest) != every[0].recipe_digest:
+            raise UserError(
+                f"{folders[folds[0]] / JOB} says another recipe than the scores beside it.",
+                command=restart_command(folders[folds[0]]),
+                otherwise=f"restore {JOB} from a copy",
+            )
         return cls(model, recipe, task, Inputs.from_dict(job["inputs"]), job["dtype"], folders, every[0])
 
     def extractor(self, cache: Path) -> Extractor | None:
@@ -129,14 +136,15 @@ def predictor_of(workspace: Workspace, store: ScoreStore, model: str) -> Predict
 
     trained = Trained.of(workspace, store, model)
     recipe, folders = trained.recipe, list(trained.folders.values())
-    views = counted(len(recipe.test_views), "view")
+    views, num_folds = counted(len(recipe.test_views), "view"), store.table.num_folds
+    folds = counted(num_folds, "fold") if len(folders) == num_folds else f"{len(folders)} of {num_folds} folds"
 
     def scorer(sample: NDArray[Any]) -> Scorer:
         return scorer_of(recipe, trained.task, trained.inputs, folders, sample, trained.extractor(workspace.cache))
 
     return Predictor(
         model=model,
-        said=f"{counted(len(folders), 'fold')} of '{model}', {views}",
+        said=f"{folds} of '{model}', {views}",
         key={"model": model, "folds": {str(k): digest_file(path / MARKER) for k, path in trained.folders.items()}},
         task=trained.task,
         images=workspace.competition.image_set(recipe.images),

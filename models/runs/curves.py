@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.progress import reporter
 from competition.common.records import read_record, write_record
 from competition.workspace import Workspace
+from folds.store.alone import owner_of
 from folds.store.score_store import ScoreStore
-from models.runs.folders import FORMAT
+from models.runs.folders import FORMAT, HISTORY, check_owner, restart_command
 from models.runs.model_recipe import summaries
 from models.runs.status import status_of
 from models.runs.training_state import TrainingState, state_of
@@ -50,17 +53,22 @@ class Curve:
 
 def write_learnt(folder: Path, learnt: float, heldout: float) -> None:
     """Keep what a fold's networks reach on the chips that they learnt from, and on those held out, as these are."""
-    write_record(folder / LEARNT, {"learnt": learnt, "heldout": heldout}, version=FORMAT)
+    path = folder / LEARNT
+    write_record(path, owner_of(path) | {"learnt": learnt, "heldout": heldout}, version=FORMAT)
 
 
 def known_of(workspace: Workspace) -> dict[str, Any]:
     """Return what a report shows of the models: how far each has come, how it has learnt, and what it is made by.
+
+    What is lost of that is said, and left out.
 
     Raises:
         UserError: if the workspace has no fold table.
     """
     status = status_of(workspace)
     names = [found.model for found in status.models]
+    for line in (line for name in names for line in lost_of(workspace, name)):
+        reporter.note(line)
     return {
         "headers": status.headers,
         "rows": status.rows,
@@ -77,13 +85,40 @@ def learnt_by_fold(workspace: Workspace, model: str) -> tuple[tuple[float, float
 
 
 def _learnt(folder: Path) -> tuple[float, float] | None:
-    def parse(content: dict[str, Any]) -> tuple[float, float]:
-        return float(content["learnt"]), float(content["heldout"])
-
     try:
-        return read_record(folder / LEARNT, parse, version=FORMAT)
+        return _read_learnt(folder / LEARNT)
     except UserError:  # of models trained before it was kept, or damaged
         return None
+
+
+def _read_learnt(path: Path) -> tuple[float, float]:
+    def parse(content: dict[str, Any]) -> tuple[float, float]:
+        content = check_owner(content, path)
+        return float(content["learnt"]), float(content["heldout"])
+
+    return read_record(path, parse, version=FORMAT)
+
+
+def lost_of(workspace: Workspace, model: str) -> list[str]:
+    """Return what is lost of how a model's finished folds have learnt, a line each: damaged, or there for others only.
+
+    Models trained before it was kept, or not in epochs, have none of it.
+    """
+    store, lines = ScoreStore.of(workspace), list[str]()
+    folders = [store.folder(model, fold) for fold in store.folds_of(model)]
+    networks = [path for folder in folders for path in (folder, *sorted(folder.glob("seed*")))]
+    readers: list[tuple[list[Path], Callable[[Path], object]]] = [
+        ([folder / HISTORY for folder in networks], TrainingState.read),
+        ([folder / LEARNT for folder in folders], _read_learnt),
+    ]
+    for paths, read in readers:
+        for path in paths if any(path.exists() for path in paths) else ():
+            try:
+                read(path)
+            except UserError as error:
+                again = {"to have it again, though all else of the fold is whole": restart_command(path)}
+                lines.append(str(UserError(f"Left out: {error.text}", command=again)))
+    return lines
 
 
 def curves_of(workspace: Workspace, model: str) -> list[Curve]:

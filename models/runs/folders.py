@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record
-from folds.store.alone import alone, model_and_fold
+from folds.store.alone import alone, model_and_fold, owner_of
 from models.backend.made import MADE
 from models.backend.seals import check_seal
 from models.recipes.recipe import Recipe
@@ -127,6 +127,19 @@ def restart_command(path: Path) -> str:
         return f"train --models {path.parent.name} --restart"
     model, fold = model_and_fold(path)
     return f"fold --model {model} --fold {fold} --restart" if model else ""
+
+
+def check_owner(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return what a record says but for whose it is; older ones do not say that.
+
+    Raises:
+        ValueError: if it is another one's.
+    """
+    own = owner_of(path)
+    said = {name: content[name] for name in own if name in content}
+    if said != {name: own[name] for name in said}:
+        raise ValueError(f"it is that of {', '.join(f'{name} {value!r}' for name, value in said.items())}")
+    return {name: value for name, value in content.items() if name not in own}
 
 
 def read_job(folder: Path) -> dict[str, Any]:

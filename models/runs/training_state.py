@@ -8,8 +8,8 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
-from folds.store.alone import model_and_fold
-from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, restart_command
+from folds.store.alone import model_and_fold, owner_of
+from models.runs.folders import CHECKPOINTS, FORMAT, HEAD, check_owner, restart_command
 
 STATE = "state.json"
 DIVERGED = "diverged.json"
@@ -131,17 +131,18 @@ class TrainingState:
 
     def write(self, path: Path) -> None:
         """Write the state as JSON, atomically."""
-        write_record(path, asdict(self), version=FORMAT)
+        write_record(path, owner_of(path) | asdict(self), version=FORMAT)
 
     @classmethod
     def read(cls, path: Path) -> TrainingState:
         """Read a state.
 
         Raises:
-            UserError: if the file is damaged.
+            UserError: if the file is damaged, or of another job.
         """
 
         def parse(content: dict[str, Any]) -> TrainingState:
+            content = check_owner(content, path)
             state = cls([Epoch(**epoch) for epoch in content["history"]], content["best"])
             if not 0 <= state.best < state.epochs:
                 raise ValueError(f"its best epoch is {state.best + 1} of {state.epochs}")

@@ -11,12 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from competition.common.errors import UserError
 from competition.common.files import replace_folder
 from competition.common.folders import check_room
 from models.backend.seals import write_sealed
 from models.networks.build import save_weights
 from models.networks.optimizers import averaged
-from models.runs.folders import CHECKPOINTS, load_weights
+from models.runs.folders import CHECKPOINTS, load_weights, restart_command
 from models.runs.training_state import STATE, TrainingState, checkpoints
 
 OF_ARRAY, BESIDE = 2**12, 2**16  # bytes that HDF5 takes for what it says of an array (of ResNet50's 1,500), and of all
@@ -24,10 +25,16 @@ LATEST, BEST = "latest.weights.h5", "best.weights.h5"
 
 
 def resume(network: keras.Model, folder: Path) -> TrainingState:
-    """Load the latest checkpoint into a network; return the state after it, or a new one where there is none."""
+    """Load the latest checkpoint into a network; return the state after it, or a new one where there is none.
+
+    Raises:
+        UserError: if it is damaged.
+    """
     paths = checkpoints(folder)
     if not paths:
         return TrainingState()
+    if not (best := paths[-1] / BEST).is_file():  # the next checkpoint takes it over
+        raise UserError(f"{best} is missing or damaged.", command=restart_command(best))
     load_weights(network, paths[-1] / LATEST)
     return TrainingState.read(paths[-1] / STATE)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.files import checked_name
+from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
 from models.inputs.fill_banks import check_on_bank
 from models.recipes.joint import over
@@ -46,6 +47,13 @@ class TuneRequest:
     def model(self) -> str:
         """Name of the winner's model."""
         return self.name or f"{self.source}-tuned"
+
+    @property
+    def flags(self) -> str:
+        """The flags that say the same, but for the name, each with a space before it."""
+        given = {name: getattr(self, name) for name in ("recipes", "grid", "skip_broken", "no_test")}
+        several = "".join(as_flags({name: value}) for name, values in self.choices.items() for value in values)
+        return as_flags({**given, **self.overrides}) + several
 
 
 def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:

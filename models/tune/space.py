@@ -120,6 +120,14 @@ class Space:
             return False
         return True
 
+    def holds(self, recipe: Recipe) -> bool:
+        """Whether a recipe is one that the search may try: nothing else differs from the start."""
+        settings = {name: getattr(recipe, name) for name in self.choices}
+        if "input_dropout" in settings:
+            settings["input_dropout"] = recipe.feature_dropout
+        chosen = settings == self.start_settings or all(value in self.choices[name] for name, value in settings.items())
+        return chosen and self.is_valid(settings) and self.recipe(settings) == recipe
+
     def grid(self) -> list[Settings]:
         """Return all combinations that are valid."""
         values = [choice for choice in self.choices.values() if isinstance(choice, tuple)]

@@ -51,26 +51,38 @@ class Tuning:
         table, workspace, source = self.store.table, self.workspace, self.request.source
         made_with = table.digest, workspace.labelled.digest, self.sources.cache("train").digest
         name = study_name(source, self.space, *made_with, str(self.sources.inputs))
+        self._check_model()
         with open_study(workspace.studies, name, self.space) as study:
-            self._check_model(study.trials())
             trials = search(study, self.space, inner_folds(self.outer, table.k), budget)
+        self._check_model(trials)
         start = self.space.start_settings
         tuned = Tuned(source, self.request.model, start, trials, importances(trials, self.space))
         if not tuned.is_better or not self._train(self.space.recipe(tuned.winner.settings)):
             return tuned
         return dataclasses.replace(tuned, figures=self._figures(trials))
 
-    def _check_model(self, trials: Sequence[Trial]) -> None:
-        """Refuse to replace a model that this search did not make."""
+    def _check_model(self, trials: Sequence[Trial] | None = None) -> None:
+        """Refuse to replace a model that this search did not make: before it, one that it cannot have made.
+
+        What it has tried is known only after it: the file of studies may have been lost, and the same seed draws the
+        same trials again.
+        """
         name, source = self.request.model, self.request.source
         if not (self.workspace.runs / name / RECIPE).is_file():
             return
         recipe = read_recipe(self.workspace, name)
-        if all(recipe != self.space.recipe(trial.settings) for trial in trials):
-            raise UserError(
-                f"'{name}' is there already, and not by this search: it has other settings, folds, labels or chips.",
-                command=f"tune --model {source} --name {name}-2",
-            )
+        for fold in self.store.folds_of(name):
+            self.store.provenance(name, fold)  # refuses one of other folds, or labels
+        if not self.space.holds(recipe):
+            fault = "it has other settings"
+        elif trials is not None and all(recipe != self.space.recipe(trial.settings) for trial in trials):
+            fault = "none of its trials has that model's settings. They are kept for a model of another name"
+        else:
+            return
+        raise UserError(
+            f"'{name}' is there already, and not by this search: {fault}.",
+            command=f"tune --model {source} --name {name}-2{self.request.flags}",
+        )
 
     def _train(self, recipe: Recipe) -> bool:
         """Train the winner on every fold; return whether all have scores now."""

@@ -77,8 +77,8 @@ class _Asked(BaseModel):
 
 
 def blend_names(root: Path) -> list[str]:
-    """Return the names of the complete blends under `root`, sorted."""
-    return sorted(path.parent.name for path in root.glob("*/" + MARKER) if not path.parent.name.startswith("."))
+    """Return the names of the blends under `root`, also of those that have lost a file, sorted."""
+    return sorted({path.parent.name for name in (MARKER, *FILES) for path in root.glob(f"[!.]*/{name}")})
 
 
 def method_of(folder: Path) -> str | None:

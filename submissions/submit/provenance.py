@@ -56,8 +56,15 @@ def read_provenance(path: Path) -> dict[str, Any]:
         return {}
     provenance = _read(beside)
     if path.is_file() and digest_file(path) != provenance["sha256"]:
-        raise UserError(f"{path} was changed after it was written. Write the submission again, or remove {beside}.")
+        raise UserError(
+            f"{path} was changed after it was written.", command=how_again(path), otherwise=f"remove {beside}"
+        )
     return provenance
+
+
+def how_again(path: Path) -> dict[str, str]:
+    """Return what writes a submission again, by what it is for."""
+    return {"to write the submission again": next(iter(again(path.parent.parent / "blends" / path.stem).values()))}
 
 
 def known_submissions(folder: Path) -> dict[str, dict[str, Any]]:
@@ -89,13 +96,12 @@ def what_is_known(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(beside: Path) -> dict[str, Any]:
-    blend = beside.parent.parent / "blends" / beside.stem
     return read_record(
         beside,
         _checked,
         version=FORMAT,
         older=(1,),  # blends had another format then; what is read here was the same
-        command={"to write the submission again": next(iter(again(blend).values()))},
+        command=how_again(beside),
         otherwise=f"remove {beside.name}",
     )
 

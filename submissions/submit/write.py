@@ -22,7 +22,7 @@ from competition.tables.write import write_table
 from competition.workspace import Workspace
 from folds.store.scores import Scores
 from submissions.decide.decisions import Obedient
-from submissions.submit.provenance import read_provenance, write_provenance
+from submissions.submit.provenance import how_again, path_beside, read_provenance, write_provenance
 from submissions.submit.validate import SubmissionReport, read_submission, validate_submission
 
 
@@ -136,7 +136,10 @@ def submission_path(name: str, workspace: Workspace) -> Path:
     if name.endswith(".csv") and (Path(name).name != name or Path(name).exists()):
         path = Path(name)
     if not path.is_file():
-        known = sorted(other.stem for other in workspace.submissions.glob("*.csv"))
+        if path.parent == workspace.submissions and (path.exists() or path_beside(path).is_file()):  # it was one
+            lost = f"{path} is no file. Move it away." if path.exists() else f"{path} is gone."
+            raise UserError(lost, command=how_again(path))
+        known = sorted(other.stem for other in workspace.submissions.glob("*.csv") if other.is_file())
         near = difflib.get_close_matches(path.stem, known, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         raise UserError(f"No submission {path}.{meant} In {workspace.submissions} there are: {first(known) or 'none'}.")

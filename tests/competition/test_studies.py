@@ -1,5 +1,6 @@
 """The file of Optuna's studies."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -47,6 +48,19 @@ def test_damage_in_the_middle_of_the_file_is_found_before_it_is_used(tmp_path: P
     refused = pytest.raises(UserError, match=r"The studies in .*other\.db are damaged: .*Move the file away")
     with refused, open_studies(path.with_name("other.db")):
         pass
+
+
+def test_a_folder_in_its_place_is_to_be_moved_away(tmp_path: Path) -> None:
+    (tmp_path / "optuna.db").mkdir()
+    refused = pytest.raises(UserError, match=r"optuna\.db is a folder, .* Move it away and run this again\.")
+    with refused, open_studies(tmp_path / "optuna.db"):
+        pass
+
+
+def test_a_value_that_is_damaged_within_a_row_is_refused(tmp_path: Path) -> None:
+    refused = pytest.raises(UserError, match=r"Cannot use the studies in .*optuna\.db: Expecting .* Move the file away")
+    with refused, open_studies(tmp_path / "optuna.db"):
+        json.loads('{"loss": 0.5 "')
 
 
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"

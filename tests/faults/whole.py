@@ -25,7 +25,21 @@ from tests import kaggle_server
 T = TypeVar("T")
 NOBODY = 65534
 LONGEST = 400  # seconds of a verb
-HEAVY = ("keras", "tensorflow", "optuna", "pandas", "sklearn", "scipy.stats", "h5py", "jinja2", "PIL.Image", "torch")
+HEAVY = (
+    "keras",
+    "tensorflow",
+    "optuna",
+    "alembic.command",
+    "sqlalchemy.dialects.sqlite",
+    "pandas",
+    "sklearn",
+    "scipy.stats",
+    "h5py",
+    "jinja2",
+    "PIL.Image",
+    "torch",
+    "xml.etree.ElementTree",
+)
 QUICK = ("--input-size", "16", "--epochs", "2", "--dense", "8", "--views", "flips", "--batch-size", "16")
 RECIPES = (
     '[tiny]\nbackbone = "TinyNet"\nweights = "{}"\ntrain = "head"\ndense = [8]\nepochs = 3\nlearning_rate = 0.01\n'

@@ -113,7 +113,7 @@ def test_chips_without_a_file_are_named(tmp_path: Path) -> None:
     layout = layout_of(write_planet(tmp_path))
     with pytest.raises(
         UserError,
-        match=r"2 of 3 train chips have no \.jpg file: train_77, x\. The folders hold .* To see what is there, run",
+        match=r"2 of 3 train chips have no \.jpg file: train_77, x\. The folders .* To bring back what is lost, run",
     ):
         layout.locate(JPG, "train", ("train_77", "train_0", "x"))
     with pytest.raises(UserError, match="No train chips: none of the folders train-tif-v2 was found"):

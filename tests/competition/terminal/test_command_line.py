@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from competition.common.errors import FLAGS, UserError
 from competition.common.locks import BusyError
-from competition.terminal.command_line import Verbs, Words, as_flags, shown
+from competition.terminal.command_line import FILE, Verbs, Words, as_flags, shown
 from competition.terminal.output import show_next
 
 
@@ -61,6 +61,14 @@ def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:
         1,
         "Error: No space left on device: /a/b. Make room, and run the same command again.\n",
     )
+    result = run(failing(IsADirectoryError(21, "Is a directory", "/a/b")))
+    assert result.output == "Error: Is a directory: /a/b. Move it away, and run the same command again.\n"
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_with_what_helps(tmp_path: Path) -> None:
+    assert FILE.convert(str(tmp_path / "new.csv"), None, None) == tmp_path / "new.csv"
+    with pytest.raises(click.BadParameter, match=r"is a folder\. Give the path of a file, or move it away\."):
+        FILE.convert(str(tmp_path), None, None)
 
 
 @pytest.mark.parametrize("error", [UserError("No folds."), OSError(28, "No space left")])

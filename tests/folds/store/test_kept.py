@@ -93,6 +93,15 @@ def test_the_command_named_brings_the_same_table_back(workspace, damage):
     assert ScoreStore.of(workspace).read("m", 4).provenance.fold_digest == store.table.digest
 
 
+def test_a_folder_in_its_place_is_to_be_moved_away(workspace):
+    assign_folds(workspace, k=3, seed=8, force=True)
+    workspace.fold_table.unlink()
+    workspace.fold_table.mkdir()
+    assert "folds.csv is damaged: it is no ordinary file. To have the same table again" in refused(workspace)
+    with pytest.raises(UserError, match=r"folds\.csv: it is a folder\. Give the path of a file, or move it away\."):
+        assign_folds(workspace, k=3, seed=8)
+
+
 @pytest.mark.parametrize("damage", ["one digit", "emptied", "gone"])
 @pytest.mark.parametrize("group", ["file", "none"])
 def test_groups_are_named_as_they_were_given(workspace, tmp_path, damage, group):

@@ -42,6 +42,26 @@ def test_equal_weights_make_equal_files(network: keras.Model, path: Path) -> Non
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_weights_of_another_fold_seed_or_model_are_refused(network: keras.Model, tmp_path: Path) -> None:
+    paths = [tmp_path / job / "x.weights.h5" for job in ("a/fold0", "a/fold0/seed1", "a/fold1", "b/fold0")]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_sealed(network, path)
+        assert check_seal(path)
+    for path in paths[1:]:
+        paths[0].write_bytes(path.read_bytes())
+        with pytest.raises(ValueError, match=r"its weights are those of [ab] fold [01] seed [01]"):
+            check_seal(paths[0])
+    extractors = [tmp_path / model / "extractor0.weights.h5" for model in ("a", "b")]
+    for path in extractors:
+        write_sealed(network, path.with_name(f".tmp-1.{path.name}"))
+        path.with_name(f".tmp-1.{path.name}").rename(path)
+        assert check_seal(path)
+    extractors[0].write_bytes(extractors[1].read_bytes())
+    with pytest.raises(ValueError, match="its weights are those of b"):
+        check_seal(extractors[0])
+
+
 def test_a_file_without_a_seal_is_taken_as_it_is(network: keras.Model, tmp_path: Path) -> None:
     network.save_weights(tmp_path / "b.weights.h5")
     check_seal(tmp_path / "b.weights.h5")

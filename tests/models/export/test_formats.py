@@ -138,6 +138,14 @@ def test_damaged_and_foreign_files_give_one_line(plain_file, tmp_path):
         read(tmp_path / f"y{suffix}")
 
 
+def test_a_folder_in_the_place_of_a_file_is_to_be_moved_away(tmp_path):
+    (tmp_path / "x.onnx").mkdir()
+    with pytest.raises(
+        UserError, match=r"x\.onnx is no file\. Move it away\. To write it, run \"python run\.py export"
+    ):
+        read(tmp_path / "x.onnx")
+
+
 def test_without_room_on_the_disk_nothing_is_written(tmp_path, monkeypatch):
     networks, _, inputs, dtype = parts_of(FROM_SCRATCH, 16)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=23))

@@ -64,7 +64,7 @@ def test_one_chip_is_named_as_one(trained, tiny_file, chip_folder, tmp_path, lin
     predict_with_file(tiny_file, tmp_path / "one")
     predict_folder(trained, store_of(trained), "tiny", tmp_path / "one")
     assert f"Scoring 1 chip with tiny.keras: 2 folds of 'tiny' ({PLANET.title}), 4 views." in lines
-    assert "Scoring 1 chip with 2 folds of 'tiny', 4 views." in lines
+    assert "Scoring 1 chip with 2 of 3 folds of 'tiny', 4 views." in lines
 
 
 SCRIPT = """

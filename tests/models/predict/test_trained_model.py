@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,12 @@ import pytest
 
 import run
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from models.backend import kept
 from models.inputs.extractors import extractor_key, kept_extractor
-from models.predict.trained_model import Trained, predict_folder
+from models.predict.trained_model import Trained, predict_folder, predictor_of
 from models.train.run_jobs import run_jobs
 from tests.conftest import K, store_of
 from tests.models.samples import frozen, tiny_job
@@ -50,6 +52,21 @@ def test_a_model_without_a_finished_fold_or_with_other_labels_does_not_predict(t
     turned = ScoreStore(store.root, store.labels[::-1], store.table)
     with pytest.raises(UserError, match="have other labels or another order"):
         predict_folder(trained, turned, "tiny", folder)
+    assert predictor_of(trained, store, "tiny").said == f"{K} folds of 'tiny', 4 views"
+    weights = [store.folder("tiny", fold) / "network.weights.h5" for fold in (0, 1)]
+    own = weights[0].read_bytes()
+    weights[0].write_bytes(weights[1].read_bytes())
+    with pytest.raises(UserError, match=r"fold0/network.weights.h5 is missing or damaged"):
+        predict_folder(trained, store, "tiny", folder)
+    weights[0].write_bytes(own)
+    job = store.folder("tiny", 0) / "job.json"
+    said = {name: value for name, value in json.loads(job.read_text()).items() if name not in ("format", "digest")}
+    write_record(job, {**said, "recipe": "0" * 64}, version=1)
+    with pytest.raises(UserError, match=r"fold0/job.json says another recipe than the scores beside it\. Run"):
+        predict_folder(trained, store, "tiny", folder)
+    write_record(job, said, version=1)
+    (store.folder("tiny", 0) / "scores.json").unlink()
+    assert predictor_of(trained, store, "tiny").said == f"{K - 1} of {K} folds of 'tiny', 4 views"
     for marker in trained.runs.rglob("scores.json"):
         marker.unlink()
     with pytest.raises(UserError, match=r"No fold of 'tiny' is trained\. Run \"python run.py train --models tiny\""):

@@ -110,6 +110,19 @@ def test_the_state_of_a_fold_is_that_of_its_job_or_of_its_latest_checkpoint(tmp_
     assert state_of(tmp_path).epochs == 3
 
 
+def test_the_state_of_another_job_is_refused(tmp_path):
+    for name in ("a/fold0", "a/fold0/seed1", "a/fold1", "b/fold0"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        after(0.1).write(tmp_path / name / "history.json")
+        assert state_of(tmp_path / name).epochs == 1
+    for name in ("a/fold0/seed1", "a/fold1", "b/fold0"):
+        (tmp_path / "a/fold0/history.json").write_bytes((tmp_path / name / "history.json").read_bytes())
+        with pytest.raises(
+            UserError, match=r"history\.json is damaged: it is that of model '[ab]', fold [01], seed [01]"
+        ):
+            state_of(tmp_path / "a/fold0")
+
+
 def test_a_fold_has_begun_with_the_first_epoch_of_its_head(tmp_path):
     assert not has_begun(tmp_path)
     checkpoint = tmp_path / HEAD / "checkpoints/epoch00001"

@@ -18,7 +18,7 @@ from models.predict.stored_heads import read_head
 from models.runs.folders import load_weights
 from models.runs.training_state import STATE, TrainingState, checkpoints
 from models.train import checkpoints as checkpoints_module
-from models.train.checkpoints import BEST, LATEST, write_network
+from models.train.checkpoints import BEST, LATEST, resume, write_network
 from tests.models.samples import fill_weights
 from tests.models.train.conftest import recipe_for, train_played, weights_of
 
@@ -87,6 +87,16 @@ def test_one_checkpoint_lies_on_the_disk(network, play, tmp_path):
     train_played(tmp_path, network, recipe_for(3))
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch00003"]
     assert {path.name for path in checkpoints(tmp_path)[0].iterdir()} == {LATEST, BEST, STATE}
+
+
+def test_a_checkpoint_without_its_best_weights_is_named_before_any_epoch(network, play, tmp_path):
+    play(0.1, 0.5, 0.3)
+    train_played(tmp_path / "tiny/fold1", network, recipe_for(3))
+    (checkpoints(tmp_path / "tiny/fold1")[0] / BEST).unlink()
+    with pytest.raises(
+        UserError, match=r"best\.weights\.h5 is missing or damaged\. Run .*--model tiny --fold 1 --restart"
+    ):
+        resume(network, tmp_path / "tiny/fold1")
 
 
 def test_a_disk_without_hard_links_will_do(network, play, tmp_path, monkeypatch):

@@ -26,6 +26,11 @@ def test_the_winner_has_a_name_of_its_own() -> None:
     assert TuneRequest("a", "b").model == "b"
 
 
+def test_the_same_request_under_another_name_has_the_same_flags() -> None:
+    request = TuneRequest("a", "b", {"epochs": 7}, {"dense": ((), (512, 256))}, grid=True, no_test=True)
+    assert request.flags == " --grid --no-test --epochs 7 --dense none --dense 512,256"
+
+
 def test_a_search_begins_from_what_the_model_was_begun_with_and_the_flags(begun: Workspace) -> None:
     start = start_of(begun, TuneRequest("tiny", overrides={"epochs": 7}))
     assert (start.epochs, start.dropout, start.backbone) == (7, 0.3, "TinyNet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -45,6 +46,16 @@ def test_a_number_drawn_is_rounded_within_its_range() -> None:
     assert space.value("learning_rate", 0.000187651) == 0.000188
     assert space.value("learning_rate", 0.00018765) == 0.00018765
     assert space.value("dropout", 0.123456) == 0.123
+
+
+def test_it_holds_the_recipes_that_it_may_try_and_no_others() -> None:
+    space = Space.of(head_recipe(dropout=0.5), [], {"dropout": (0.2, 0.4)}, SIZES)
+    tried = {**space.start_settings, "dropout": 0.4, "learning_rate": 0.001, "input_dropout": 0.4}
+    assert space.holds(space.recipe(tried))
+    assert space.holds(space.recipe(space.start_settings))
+    assert not space.holds(space.recipe({**tried, "dropout": 0.3}))
+    assert not space.holds(space.recipe({**tried, "learning_rate": 0.5}))
+    assert not space.holds(dataclasses.replace(space.recipe(tried), views="flips"))
 
 
 def test_layouts_too_large_for_the_bank_are_left_out() -> None:

@@ -54,6 +54,11 @@ def test_a_search_ends_with_a_model_of_an_ordinary_kind_and_what_it_is_worth(
     content = run_json("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", *here)
     assert content["winner"]["learning_rate"] == 0.03
     assert len(content["trials"]) == 5
+    # Where the studies are lost, the same trials are drawn again, and the model is seen to be of this search.
+    (studies := workspace.studies).rename(studies.with_name("lost.db"))
+    again = run_json("tune", "--model", "tiny", *QUICK, *GRID, "--no-test", *here)
+    assert again["winner"] == content["winner"]
+    assert [trial["loss"] for trial in again["trials"]] == [trial["loss"] for trial in content["trials"]]
     ((chips,), *_) = workspace.layout.folders.values()
     assert "tiny-tuned" in run("compare", *here[:2])
     run("predict", "--model", "tiny-tuned", "--images", chips, "--output", tmp_path / "scores.csv", *here[:2])
@@ -64,7 +69,8 @@ def test_a_search_ends_with_a_model_of_an_ordinary_kind_and_what_it_is_worth(
     # The search replaces what it made itself, and nothing else.
     refused = run("tune", "--model", "tiny", *QUICK, "--dropout", ".1,.2", "--grid", *here, code=2)
     assert "Error: 'tiny-tuned' is there already, and not by this search" in refused
-    assert "tune --model tiny --name tiny-tuned-2" in refused
+    assert f"tune --model tiny --name tiny-tuned-2 --recipes {recipes} --grid --input-size 16" in refused
+    assert "--dropout 0.1 --dropout 0.2" in refused
 
 
 def test_what_was_best_before_makes_room_for_what_is_better(workspace: Workspace, recipes: Path) -> None:

@@ -137,6 +137,15 @@ def test_scores_of_no_fold_table_of_ours_fit_any(folder: Path) -> None:
     assert read_blend(folder, LABELS, "1" * 64)[0].names == ("x", "y")
 
 
+@pytest.mark.parametrize("name", [MARKER, "oof.npz"])
+def test_a_blend_that_has_lost_a_file_is_named_with_what_makes_it_again(tmp_path: Path, name: str) -> None:
+    workspace = make_workspace(tmp_path)
+    blend_of("m", ["a", "b"], workspace)
+    (workspace.blends / "m" / name).unlink()
+    with pytest.raises(UserError, match=rf'{name} is missing.* run "python run\.py blend --members .* --name m'):
+        load_member("m", workspace, ScoreStore.of(workspace))
+
+
 def test_the_old_blend_stays_until_the_new_one_is_complete(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

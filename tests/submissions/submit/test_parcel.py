@@ -63,6 +63,16 @@ def test_without_a_name_it_is_the_one_written_last(submittable: Workspace) -> No
 def test_what_is_not_there_is_named_with_what_is(shared: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"No submission .*frist\.csv\. Did you mean first\? In .* there are: first\."):
         pack("frist", shared)
+    place = Workspace(tmp_path, planet())
+    (place.submissions / "lost.csv").mkdir(parents=True)
+    with pytest.raises(
+        UserError, match=r'lost\.csv is no file\. Move it away\. To write .* run "python run\.py blend '
+    ):
+        pack("lost", place)
+    (place.submissions / "lost.csv").rmdir()
+    (place.submissions / "lost.json").touch()
+    with pytest.raises(UserError, match=r'lost\.csv is gone\. To write .* run "python run\.py blend .* --name lost"'):
+        pack("lost", place)
     with pytest.raises(UserError, match=r'No submissions in .*\. Run "python run\.py blend --members .*, or give'):
         pack(None, Workspace(tmp_path, planet()))
 
