@@ -49,6 +49,8 @@ def chain(folder: Path) -> Iterator[list[str]]:
     yield ["scene", "predict", "--model", "baseline", "--values", "match", *places, *here]
     rule = ["--rule", RULE, "--name", "baseline"]
     yield ["scene", "decide", "--scores", str(scores), *rule, "--output", str(found), *here]
+    behind = ["--scene", str(scene[HELD_OUT]), "--output", str(folder / "map.html")]
+    yield ["scene", "map", "--scores", str(scores), *rule, *behind, *here]
     page = ["--truth", str(truth[HELD_OUT]), "--output", str(folder / "evaluation.html")]
     yield ["scene", "evaluate", "--scores", str(scores), *rule, *page, *here]
 
@@ -56,6 +58,7 @@ def chain(folder: Path) -> Iterator[list[str]]:
 def demo_text(folder: Path) -> str:
     """Return what the demonstration has made, and the next commands."""
     made = {
+        "map.html": "the map, to look at and to move its cuts, in any browser",
         "detections.gpkg": "regions with a label, an area and a date, for any GIS",
         "evaluation.html": "how much of the truth is found, label by label",
     }

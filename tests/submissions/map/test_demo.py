@@ -40,7 +40,7 @@ def test_run_again_it_makes_no_scenes_and_no_chips_again(tmp_path):
 
 def test_what_was_made_is_named_and_scenes_of_ones_own_come_next(tmp_path):
     text = demo_text(tmp_path)
-    for name in ("detections.gpkg", "evaluation.html"):
+    for name in ("map.html", "detections.gpkg", "evaluation.html"):
         assert str(tmp_path / name) in text
     assert "scene chips --scene SCENE.tif" in text.splitlines()[-2]
 
@@ -70,7 +70,7 @@ def test_what_was_learnt_on_one_scene_is_found_on_another(tmp_path):
     assert seconds_of_children() - before < 600
     assert all(f"$ {spelled(command)}" in shown for command in commands)
     assert demo_text(folder) in shown
-    assert (folder / "evaluation.html").stat().st_size > 10_000
+    assert min((folder / name).stat().st_size for name in ("map.html", "evaluation.html")) > 10_000
     for label, recall, precision in (("water", 0.4, 0.7), ("road", 0.5, 0.6), ("agriculture", 0.8, 0.3)):
         found = shares(folder, label)
         assert (found[0] > recall, found[1] > precision) == (True, True), (label, found)
