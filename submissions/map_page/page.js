@@ -9,7 +9,11 @@
   const unpack = async text => {
     const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    const plane = new Uint8Array(await new Response(stream).arrayBuffer());
+    // Of differences to the right, then downwards: a byte that overflows is what it was.
+    for (let at = 0; at < plane.length; at++) if (at % columns) plane[at] += plane[at - 1];
+    for (let at = columns; at < plane.length; at++) plane[at] += plane[at - columns];
+    return plane;
   };
 
   // Connected regions of cells from a number on, also by corners; as Python's `decide` finds them.
