@@ -90,7 +90,8 @@ def _make(recipe: Recipe, inputs: Inputs, digest: str, folder: Path, sample: NDA
     with replace_folder(folder) as temporary:
         (temporary / name).write_bytes(content)
         write_record(temporary / RECORD, {"of": digest, "file": name, "difference": difference}, version=FORMAT)
-    reporter.say(f"Made a graph of {source}; on {len(sample)} chips its features equal those to {difference:.0e}.")
+    how = f"are as the network's to {difference:.0e}" if difference else "are the network's"
+    reporter.say(f"Made a graph of {source}; on {len(sample)} chips its features {how}.")
     return name
 
 

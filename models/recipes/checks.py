@@ -77,6 +77,8 @@ def check_together(values: Values) -> None:
         _check_solver(values)
     if values.progressive and values.train == "head":
         raise UserError("A frozen backbone sees one input size. Give --progressive none, or --train finetune.")
+    if values.weights == "none" and values.backbone == "file":
+        raise UserError("backbone file is a network in a file. Give it by --weights, such as NET.onnx.")
     if values.weights == "none" and values.train != "full":
         raise UserError(
             "A backbone without weights has nothing to keep or tune: with --weights none, expected --train full, "

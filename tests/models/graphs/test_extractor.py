@@ -177,6 +177,6 @@ def test_a_command_takes_the_door(workspace, tmp_path):
     command = f"train --models mobilenet_v2 --name net {flags} --workspace {workspace.root}"
     done = CliRunner().invoke(run.main, command.split(), catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "Made a graph of net.onnx; on 8 chips its features equal those to " in done.output
+    assert "Made a graph of net.onnx; on 8 chips its features are " in done.output
     refused = CliRunner().invoke(run.main, command.replace("--mean own", "--mean 0.4").split(), catch_exceptions=False)
     assert refused.exit_code == 2
