@@ -140,3 +140,12 @@ def test_a_map_of_nothing_is_a_map(browser, tmp_path):
     assert browser.get_log("browser") == []
     assert browser.find_element(By.ID, "count").text == "0 detections, 0 km²"
     assert browser.find_element(By.CSS_SELECTOR, "#labels label").text.startswith(hostile)
+
+
+def test_without_a_coordinate_system_places_are_cells_of_the_raster(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr("submissions.map_page.planes.MOST_CELLS", 4)
+    plane = np.zeros((4, 4))
+    plane[3, 3] = 1
+    raster = raster_of(tmp_path, plane, labels=("road",), crs=None)
+    ready(browser, write_map(raster, MapRule("", {"road": 0.5}), tmp_path / "m.html").path)
+    assert browser.find_element(By.CSS_SELECTOR, "#list .place").text == "column 3.0, row 3.0"
