@@ -75,7 +75,7 @@
     zoomAnimation: !calm.matches, fadeAnimation: !calm.matches });
   map.createPane("picture").style.zIndex = 200;
   map.createPane("cells").style.zIndex = 350;
-  if (data.picture) L.imageOverlay(data.picture, bounds, { alt: "The scene", pane: "picture" }).addTo(map);
+  if (data.picture) L.imageOverlay(data.picture, [[-data.reach[0], 0], [0, data.reach[1]]], { alt: "The scene", pane: "picture" }).addTo(map);
   map.fitBounds(bounds);
   const ring = L.polyline([], { color: "#ffffff", weight: 4, interactive: false }).addTo(map);
   const inner = L.polyline([], { color: "#000000", weight: 1.5, interactive: false }).addTo(map);
@@ -166,7 +166,7 @@
     words.append(box, swatch, name, many);
     line.append(words, cut, said);
     box.addEventListener("change", () => { draw(label); list(); });
-    cut.addEventListener("input", () => { label.now = Number(cut.value); decideSoon(label); });
+    cut.addEventListener("input", () => { label.now = Number(cut.value); box.checked = true; decideSoon(label); });
     label.line = line;
     return label;
   }));

@@ -19,7 +19,7 @@ from submissions.map.rules import MapRule
 from submissions.regions.ground import Ground
 
 UNKNOWN = 255  # of a cell whose score is not known; scores are the numbers below
-MOST_CELLS = 4_000_000  # of all labels; of more, several are shown as one
+MOST_CELLS = 2_000_000  # of all labels; of more, several are shown as one
 SPANS = 8  # along each side, between places whose longitude and latitude a page knows
 
 
@@ -80,10 +80,13 @@ def content_of(raster: ScoreRaster, rule: MapRule, labels: Sequence[str]) -> dic
     sky = {*scored.alone, *scored.hides, *(label for group in scored.exclusive for label in group)}
     planes = [plane_of(raster, label, factor) for label in labels]
     rows, columns = planes[0].shape
+    (wide, high), (right, down) = (scored.grid.width, scored.grid.height), scored.grid.stride
     return {
         "rows": rows,
         "columns": columns,
         "factor": factor,
+        # The last cells may go on beyond the scene, whose picture must not be stretched to their ends.
+        "reach": [high / down / factor, wide / right / factor],
         "labels": [
             {"name": label, "first": first_reached(rule, label), "plane": packed(plane), "sky": label in sky}
             for label, plane in zip(labels, planes, strict=True)

@@ -12,10 +12,14 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 
+from competition.scenes.grid import Grid
 from competition.scenes.scene import Scene
+from competition.scenes.score_raster import ScoreRaster
+from competition.scenes.score_rows import score_rows
 from submissions.map.decide import decide
 from submissions.map.rules import MapRule
 from submissions.map_page.page import write_map
+from tests.competition.scenes.samples import scored_of, write_scene
 from tests.submissions.browsers import NEEDS_BROWSER, RULES, WIDTHS, asked_for, opened, violations
 from tests.submissions.map.samples import raster_of
 
@@ -149,3 +153,22 @@ def test_without_a_coordinate_system_places_are_cells_of_the_raster(browser, tmp
     raster = raster_of(tmp_path, plane, labels=("road",), crs=None)
     ready(browser, write_map(raster, MapRule("", {"road": 0.5}), tmp_path / "m.html").path)
     assert browser.find_element(By.CSS_SELECTOR, "#list .place").text == "column 3.0, row 3.0"
+
+
+@pytest.mark.parametrize("most", [100, 4])
+def test_the_scene_ends_where_it_does_though_cells_go_on(browser, tmp_path, monkeypatch, most):
+    monkeypatch.setattr("submissions.map_page.planes.MOST_CELLS", most)
+    scene = Scene.open(write_scene(tmp_path / "scene.tif", np.ones((1, 50, 70), np.uint8)))
+    grid = Grid(70, 50, (20, 20), (20, 20))
+    with score_rows(tmp_path / "out", scored_of(grid, labels=("road",)), scene) as writer:
+        for row in writer.left:
+            writer.put(row, np.ones((grid.columns, 1), np.float32))
+        writer.finish()
+    raster = ScoreRaster.read(tmp_path / "out")
+    ready(browser, write_map(raster, MapRule("", {"road": 0.5}), tmp_path / "m.html", scene=scene).path)
+    box = "const {width, height} = document.querySelector(arguments[0]).getBoundingClientRect(); return [width, height]"
+    picture, cells = (
+        np.array(browser.execute_script(box, f"#map {image}")) for image in (".leaflet-picture-pane img", "img.cells")
+    )
+    drawn = np.array([80, 80 if most == 4 else 60])  # pixels of the scene, to which the cells go on
+    assert picture / cells * drawn == pytest.approx([70, 50], rel=0.01)
