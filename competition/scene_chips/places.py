@@ -89,6 +89,15 @@ class Ground:
         for is_near, wanted in ((True, near), (False, count - near)):
             yield from islice(self._beside(rng, is_near=is_near), wanted)
 
+    def anywhere(self, count: int, rng: np.random.Generator) -> Iterator[Place]:
+        """Yield chips at random places, whatever shows in them; there are fewer where there is no room for so many."""
+        yield from islice(self._at_random(rng), count)
+
+    def _at_random(self, rng: np.random.Generator) -> Iterator[Place]:
+        """Yield chips at random places, until there is no room for any."""
+        while made := [place for x, y in self._somewhere(rng, is_near=False) if (place := self._placed(x, y))]:
+            yield from made
+
     def _beside(self, rng: np.random.Generator, *, is_near: bool) -> Iterator[Place]:
         """Yield chips that no feature touches, until none is found any more."""
         fruitless = 0
@@ -174,14 +183,16 @@ class Ground:
         return True
 
 
-def sample_places(ground: Ground, num_negatives: int, seed: int) -> list[Place]:
-    """Return where chips are cut, those with labels first; the same for a seed."""
-    seeds = np.random.SeedSequence(seed).spawn(2)
-    positive = list(ground.positives(np.random.default_rng(seeds[0])))
-    negative = list(ground.negatives(num_negatives, np.random.default_rng(seeds[1])))
-    if len(negative) < num_negatives:
-        reporter.say(f"There is room for {len(negative):,} of {counted(num_negatives, 'negative')}.")
-    return [*positive, *negative]
+def sample_places(ground: Ground, num_negatives: int, seed: int, num_anywhere: int = 0) -> list[Place]:
+    """Return where chips are cut: around features, beside them, and anywhere; the same for a seed."""
+    of_features, of_negatives, of_any = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
+    positive = list(ground.positives(of_features))
+    negative = list(ground.negatives(num_negatives, of_negatives))
+    further = list(ground.anywhere(num_anywhere, of_any))
+    for made, wanted, what in ((negative, num_negatives, "negative"), (further, num_anywhere, "chip")):
+        if len(made) < wanted:
+            reporter.say(f"There is room for {len(made):,} of {counted(wanted, what)}.")
+    return [*positive, *negative, *further]
 
 
 def _to_pixels(scene: Scene, xy: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ SIDES = 8  # of a chip along a block of ground
 @click.option("--output", type=FOLDER, required=True, help="new folder for the chips, their table and competition.toml")
 @click.option("--label", "column", default="label", show_default=True, help="column of the labels in that file")
 @click.option("--negatives", type=click.IntRange(min=0), default=0, help="chips beside all features, near and far")
+@click.option("--anywhere", type=click.IntRange(min=0), default=0, help="further chips at random, whatever they show")
 @click.option("--with", "always", type=Words(), default="none", help="labels of chips where no feature says other")
 @click.option("--size", type=click.IntRange(16, 2048), default=256, show_default=True, help="pixels of a chip's side")
 @click.option("--chip-metres", type=click.FloatRange(min=0, min_open=True), help="a chip's side on the ground")
@@ -40,6 +41,7 @@ def chips(
     output: Path,
     column: str,
     negatives: int,
+    anywhere: int,
     always: tuple[str, ...],
     size: int,
     chip_metres: float | None,
@@ -76,7 +78,7 @@ def chips(
     window = window_of(scene.size, scene.metres, metres)
     blocks = Blocks.of(scene, window, block_metres or SIDES * metres)
     ground = Ground(scene, read_features(features, scene.wkt, column), window, blocks, Rules.of(competition, always))
-    places = sample_places(ground, negatives, seed)
+    places = sample_places(ground, negatives, seed, anywhere)
     show(cut_chips(scene, places, size, output, like=competition))
     folder = shlex.quote(str(output))
     show_next(f"data prepare --from {folder} --competition {shlex.quote(str(output / DESCRIBED))} --workspace DIR")

@@ -19,13 +19,13 @@ OF_YOUR_OWN = (
 LEARN, HELD_OUT = "learn", "held-out"
 # Coarser than Planet's pixels, as more ground is drawn in the same time: 37 km and 18 km along each side.
 SIMULATE = {
-    LEARN: "scene simulate --size 3072 --metres-per-pixel 12 --seed 6",
-    HELD_OUT: "scene simulate --size 1536 --metres-per-pixel 12 --seed 9",
+    LEARN: "scene simulate --size 3072 --metres-per-pixel 12 --seed 11",
+    HELD_OUT: "scene simulate --size 1536 --metres-per-pixel 12 --seed 14",
 }
-CHIPS = "scene chips --competition planet --size 64 --chip-metres 768 --block-metres 3072"
+CHIPS = "scene chips --competition planet --size 64 --chip-metres 768 --block-metres 3072 --anywhere 1500"
 TRAIN = (
     "folds --k 2",
-    "train --models baseline --bands BGRN --input-size 32 --epochs 20 --batch-size 16",
+    "train --models baseline --bands BGRN --input-size 32 --epochs 10 --batch-size 32",
 )
 RULE = "f0.5"
 

@@ -98,6 +98,19 @@ def test_a_seed_gives_the_same_places_and_another_gives_others(scene) -> None:
     assert made[0] == made[1] != made[2]
 
 
+def test_chips_anywhere_carry_what_they_show_as_often_as_the_ground_does(scene) -> None:
+    half = shapely.box(0, 0, 400, 600), "forest"
+    ground = ground_of(scene, half, (shapely.Point(700, 300), "mine"))
+    places = list(ground.anywhere(60, np.random.default_rng(0)))
+    assert len(places) == 60
+    forest = [place for place in places if "forest" in place.labels]
+    assert 0.3 < len(forest) / len(places) < 0.75
+    for place in places:
+        assert ("forest" in place.labels) == (box_of(place.window).intersection(half[0]).area > 0.005 * SIDE**2)
+        assert place.negative == (place.labels == ())
+    assert 0 < len(list(ground.anywhere(10**6, np.random.default_rng(1)))) < 10**6
+
+
 def test_where_there_is_no_room_there_are_fewer_negatives_and_it_is_said(scene, lines) -> None:
     places = sample_places(ground_of(scene, (shapely.box(0, 0, 800, 560), "forest")), 500, 0)
     found = sum(place.negative for place in places)
