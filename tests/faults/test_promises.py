@@ -13,7 +13,7 @@ import run
 from competition.common.progress import Reporter
 from competition.common.text import first
 from competition.terminal.tables import table
-from submissions.report import page
+from submissions.report import pages
 from tests.test_rooms import ROOT, modules
 
 RUNS_CODE = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib.load", "yaml"}
@@ -52,9 +52,8 @@ def test_a_command_shows_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
 
 
 def test_names_are_text_in_a_page() -> None:
-    assert page._template().environment.from_string("{{ name }}").render(name=HTML) == HTML.replace(
-        "<", "&lt;"
-    ).replace(">", "&gt;")
+    shown = pages._environment(pages.PACKAGE).from_string("{{ name }}").render(name=HTML)
+    assert shown == HTML.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def test_every_promise_of_the_threat_model_names_tests_that_there_are() -> None:

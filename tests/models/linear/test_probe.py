@@ -118,7 +118,7 @@ def test_a_mean_that_is_left_out_is_noticed_by_what_it_costs(striped, tmp_path):
 def test_wrong_units_are_noticed(striped, tmp_path):
     wrong = found_of(striped, recipe_of(tmp_path / "net.onnx", mean=(0.0,), deviation=(1 / 255,)))
     assert any(line.startswith("The network is given bands of mean 1.2e+02, 1.2e+02") for line in wrong.doubts)
-    wrong = found_of(striped, recipe_of(tmp_path / "net.onnx", mean=(0.49,), deviation=(20.0,)))
+    wrong = found_of(striped, recipe_of(tmp_path / "net.onnx", mean=(0.49,), deviation=(2.0,)))
     assert any("where most expect about 0 and 1" in line for line in wrong.doubts)
 
 
