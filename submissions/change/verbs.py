@@ -11,7 +11,7 @@ from competition.common.progress import reporter
 from competition.flags import in_workspace
 from competition.terminal.command_line import Finite
 from competition.terminal.output import as_json, show
-from submissions.map.verbs import RASTER, deciding, rule_for
+from submissions.map.verbs import RASTER, deciding, rule_for, vectors
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="log odds by which a score must move to have changed, besides crossing the cut",
 )
+@vectors
 @deciding
 def change(
     workspace: Workspace,

@@ -89,6 +89,7 @@ def decide(
         measured=Measured.joined([part for part, _ in every]),
         isolated=np.concatenate([part for _, part in every]),
         left_out=tuple(notes),
+        neighbours=neighbours,
     )
 
 

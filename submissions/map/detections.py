@@ -40,6 +40,7 @@ class Detections:
         measured: of each, see `Measured`.
         isolated: whether it lies far from others of its label, bool (num,).
         left_out: lines that say what was left out.
+        neighbours: of a cell, by which regions hang together: 4 or 8.
     """
 
     raster: ScoreRaster
@@ -49,6 +50,7 @@ class Detections:
     measured: Measured
     isolated: NDArray[np.bool_]
     left_out: tuple[str, ...] = ()
+    neighbours: int = 8
 
     def __len__(self) -> int:
         return len(self.label)
@@ -62,6 +64,11 @@ class Detections:
     def geometries(self) -> NDArray[np.object_]:
         """Multipolygons in the raster's coordinate system, object array (num,)."""
         return in_coordinates(self.measured.shapes, self.raster)
+
+    def plane(self, label: str, first: int, stop: int) -> NDArray[np.bool_]:
+        """Return which cells of some rows carry a label that was asked for: bool array (stop - first, columns)."""
+        runs, _ = self.measured.parts[self.asked.index(label)]
+        return runs.plane(first, stop)
 
     def write(self, path: Path) -> None:
         """Write them to a GeoPackage, GeoJSON or FlatGeobuf file, whole or not at all; the same ones, the same bytes.

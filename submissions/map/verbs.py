@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -19,13 +19,14 @@ from competition.terminal.output import as_json, show
 if TYPE_CHECKING:
     from competition.scenes.score_raster import ScoreRaster
     from competition.workspace import Workspace
+    from submissions.map.detections import Detections
     from submissions.map.rules import MapRule
 
 RASTER = click.Path(exists=True, path_type=Path)
 
 
+vectors = click.option("--output", type=FILE, required=True, help="file of vectors to write: .gpkg, .geojson or .fgb")
 _DECIDING = (
-    click.option("--output", type=FILE, required=True, help="file of vectors to write: .gpkg, .geojson or .fgb"),
     click.option(
         "--rule",
         default="cuts",
@@ -37,11 +38,26 @@ _DECIDING = (
     click.option("--neighbours", type=click.Choice(["4", "8"]), default="8", show_default=True, help="of a cell"),
     click.option("--smallest-ha", type=Finite(min=0), default=0.0, help="leave smaller regions out, in hectares"),
 )
+_ISOLATING = (
+    click.option(
+        "--isolated-km",
+        type=Finite(min=0, min_open=True),
+        help="a region is isolated that lacks five other cells of its label within so many kilometres; such as 3",
+    ),
+    click.option("--isolated-cut", type=Finite(0, 1), help="score that an isolated one must reach; such as .75"),
+)
 
 
 def deciding(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the flags that say what is decided, and where to."""
+    """Give a verb the flags that say what is decided."""
     for flag in reversed(_DECIDING):
+        verb = flag(verb)
+    return verb
+
+
+def isolating(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the flags that say what far from others is decided."""
+    for flag in reversed(_ISOLATING):
         verb = flag(verb)
     return verb
 
@@ -50,17 +66,26 @@ def deciding(verb: Callable[..., None]) -> Callable[..., None]:
 @in_workspace
 @as_json
 @click.option("--scores", type=RASTER, required=True, help="folder that `scene predict` has written, or its scores.tif")
+@vectors
 @deciding
-@click.option(
-    "--isolated-km",
-    type=Finite(min=0, min_open=True),
-    help="a region is isolated that lacks five other cells of its label within so many kilometres; such as 3",
-)
-@click.option("--isolated-cut", type=Finite(0, 1), help="score that an isolated one must reach; such as .75")
-def decide(
+@isolating
+def decide(workspace: Workspace, scores: Path, output: Path, **how: Any) -> None:
+    """Turn scores of a scene into regions with a label: their outlines, areas and scores, for any GIS."""
+    from competition.scenes.score_raster import ScoreRaster
+    from submissions.map.detections import check_output
+
+    find = finder(workspace, **how)
+    raster = ScoreRaster.read(scores)
+    workspace.check_output(output, raster.path)
+    check_output(output, raster)
+    found = find(raster)
+    found.write(output)
+    show(found)
+    reporter.say(f"Wrote {output}.")
+
+
+def finder(
     workspace: Workspace,
-    scores: Path,
-    output: Path,
     rule: str,
     name: str | None,
     labels: tuple[str, ...] | None,
@@ -68,29 +93,25 @@ def decide(
     smallest_ha: float,
     isolated_km: float | None,
     isolated_cut: float | None,
-) -> None:
-    """Turn scores of a scene into regions with a label: their outlines, areas and scores, for any GIS."""
-    from competition.scenes.score_raster import ScoreRaster
-    from submissions.map.decide import Isolation
-    from submissions.map.decide import decide as decide_cells
-    from submissions.map.detections import check_output
+) -> Callable[[ScoreRaster], Detections]:
+    """Return what decides a raster, as the flags of `deciding` and `isolating` say.
+
+    Raises:
+        UserError: if one of them needs another.
+    """
+    from submissions.map.decide import Isolation, decide
 
     if isolated_cut is not None and isolated_km is None:
         raise UserError("--isolated-cut needs --isolated-km: how far from others a region is isolated.")
-    raster = ScoreRaster.read(scores)
-    workspace.check_output(output, raster.path)
-    check_output(output, raster)
-    found = decide_cells(
-        raster,
-        rule_for(raster, rule, workspace, name),
-        labels=labels,
-        neighbours=int(neighbours),
-        smallest_ha=smallest_ha,
-        isolation=None if isolated_km is None else Isolation(isolated_km, isolated_cut or 0.0),
-    )
-    found.write(output)
-    show(found)
-    reporter.say(f"Wrote {output}.")
+    isolation = None if isolated_km is None else Isolation(isolated_km, isolated_cut or 0.0)
+
+    def find(raster: ScoreRaster) -> Detections:
+        by = rule_for(raster, rule, workspace, name)
+        return decide(
+            raster, by, labels=labels, neighbours=int(neighbours), smallest_ha=smallest_ha, isolation=isolation
+        )
+
+    return find
 
 
 def rule_for(raster: ScoreRaster, text: str, workspace: Workspace, name: str | None) -> MapRule:

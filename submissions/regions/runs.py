@@ -83,6 +83,14 @@ class Runs:
         row, column = np.repeat(self.row, self.cells), np.repeat(self.start, self.cells)
         return row.astype(np.int64), column + counting(self.cells)
 
+    def plane(self, first: int, stop: int) -> NDArray[np.bool_]:
+        """Return which cells of some rows they hold: bool array (stop - first, columns)."""
+        within = slice(*np.searchsorted(self.row, (first, stop)))
+        steps = np.zeros((stop - first, self.columns + 1), dtype=np.int8)
+        steps[self.row[within] - first, self.start[within]] = 1  # where one ends no other begins
+        steps[self.row[within] - first, self.end[within]] = -1
+        return steps.cumsum(axis=1, dtype=np.int8)[:, :-1].astype(bool)
+
     def regions(self, neighbours: int) -> Ints:
         """Return the region of each run: numbers from 0, in the order of the regions' first runs.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,14 @@ from competition.common.progress import reporter
 from competition.common.text import first
 from competition.gdal.imports import import_map
 from competition.gdal.vectors import Features
-from competition.scenes.score_raster import ScoreRaster
-from submissions.map.rules import MapRule
+from competition.scenes.score_raster import BLOCK, ScoreRaster
+from submissions.map.detections import Detections
 from submissions.regions.runs import Runs
 from submissions.truth.cover import cover, in_cells
 from submissions.truth.figures import Counts
 
 SIDES = 8  # of a chip along a block of ground, as of `scene chips`
 LABELLED = 0.5  # of a cell that must lie in the area where truth is known
-NEIGHBOURS = 8
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Counted:
         regions: of cells.
         unknown: cells whose score is not known.
         touched: cells that the label touches, and does not cover enough, which are left out.
+        is_there: whether it is anywhere in the scene.
     """
 
     label: str
@@ -66,6 +66,7 @@ class Counted:
     regions: Regions
     unknown: int
     touched: int
+    is_there: bool
 
 
 @dataclass(frozen=True)
@@ -82,40 +83,41 @@ class Terms:
 
 
 def count(
-    raster: ScoreRaster, rule: MapRule, truth: Features, terms: Terms, area: NDArray[np.object_] | None = None
+    decided: Detections, truth: Features, told: Set[str], terms: Terms, area: NDArray[np.object_] | None = None
 ) -> list[Counted]:
-    """Return what was counted of each label that both the raster and the truth have, in the raster's order.
+    """Return what was counted of each label that was decided and that the truth tells of, in the raster's order.
 
     Args:
-        raster: of the scores.
-        rule: that decides.
+        decided: regions of a raster.
         truth: features in the raster's coordinate system.
+        told: labels that the truth tells of; such as no feature has are nowhere.
         terms: of the comparison.
         area: polygons of where the truth is known, likewise; None: everywhere.
 
     Raises:
-        UserError: if they have no label in common, no feature lies in the scene, features are lines, or the raster is
-            damaged.
+        UserError: if they have no label in common, features are lines, or the raster is damaged.
     """
-    _check(truth, raster)
-    labels = tuple(label for label in raster.labels if label in truth.labels)
-    shapes, named = in_cells(truth.geometries, raster), np.array(truth.labels)
+    raster = decided.raster
+    _check(truth, told, decided)
+    labels = tuple(label for label in decided.asked if label in told)
+    shapes, named = in_cells(truth.geometries, raster), np.array(truth.labels, dtype=object)
     asked = np.ones((raster.rows, raster.columns), dtype=bool)
     if area is not None:
         asked = cover(in_cells(area, raster), raster) >= LABELLED
+    blocks, found = _blocks(raster, terms), []
     with reporter.bar(len(labels), "measuring what is there", "label") as bar:
-        shares = {}
         for label in labels:
-            check()
-            shares[label] = cover(shapes[named == label], raster)
+            share = cover(shapes[named == label], raster)
+            counter = _Counter(raster, label)
+            for start in range(0, raster.rows, BLOCK):
+                check()
+                codes = raster.codes(label, start, start + BLOCK)
+                rows = slice(start, start + len(codes))
+                plane = decided.plane(label, rows.start, rows.stop)
+                counter.add(start, blocks[rows], asked[rows], share[rows], terms.least, plane, codes)
+            found.append(counter.counted(decided.neighbours, bool(share.any())))
             bar.update()
-    if not any(share.any() for share in shares.values()):
-        raise UserError(f"No feature of the truth lies in the scene of {raster.path}. Give that of its place.")
-    blocks, counters = _blocks(raster, terms), {label: _Counter(raster, label) for label in labels}
-    for start, label, decided, codes in rule.planes(raster, labels):
-        rows = slice(start, start + len(codes))
-        counters[label].add(start, blocks[rows], asked[rows], shares[label][rows], terms.least, decided, codes)
-    return [counter.counted() for counter in counters.values()]
+    return found
 
 
 class _Counter:
@@ -155,20 +157,19 @@ class _Counter:
         self.true.append(Runs.of(is_true, decided.view(np.uint8), start))
         self.decided.append(Runs.of(decided & known, touched.view(np.uint8), start))
 
-    def counted(self) -> Counted:
-        """Return what was counted."""
-        true, found = _regions(Runs.joined(self.true))
-        decided, right = _regions(Runs.joined(self.decided))
-        return Counted(
-            self.label, self.cells, self.scores, Regions(true, found, decided, right), self.unknown, self.touched
-        )
+    def counted(self, neighbours: int, is_there: bool) -> Counted:
+        """Return what was counted, regions by so many neighbours of a cell."""
+        true, found = _regions(Runs.joined(self.true), neighbours)
+        decided, right = _regions(Runs.joined(self.decided), neighbours)
+        regions = Regions(true, found, decided, right)
+        return Counted(self.label, self.cells, self.scores, regions, self.unknown, self.touched, is_there)
 
 
-def _regions(runs: Runs) -> tuple[int, int]:
+def _regions(runs: Runs, neighbours: int) -> tuple[int, int]:
     """Return how many regions there are, and how many hold a cell that is marked."""
     if not len(runs):
         return 0, 0
-    marked = np.bincount(runs.regions(NEIGHBOURS), weights=runs.total)
+    marked = np.bincount(runs.regions(neighbours), weights=runs.total)
     return len(marked), int((marked > 0).sum())
 
 
@@ -181,11 +182,11 @@ def _blocks(raster: ScoreRaster, terms: Terms) -> NDArray[np.int64]:
     return np.arange(raster.rows)[:, None] // down * in_row + np.arange(raster.columns) // across
 
 
-def _check(truth: Features, raster: ScoreRaster) -> None:
-    if not set(raster.labels) & set(truth.labels):
+def _check(truth: Features, told: Set[str], decided: Detections) -> None:
+    if not told & set(decided.asked):
         raise UserError(
-            f"No label of the truth is one of the scores'. It has {first(sorted(set(truth.labels))) or 'none'}, and "
-            f"they have {first(raster.labels)}."
+            f"No label of the truth is one that was decided. It has {first(sorted(told)) or 'none'}, and decided in "
+            f"{decided.raster.path} are {first(decided.asked)}."
         )
     lines = import_map("shapely").get_dimensions(truth.geometries) == 1
     if lines.any():

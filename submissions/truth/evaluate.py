@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, reduce
 from operator import add
@@ -13,12 +13,13 @@ import numpy as np
 
 from competition.common.errors import UserError
 from competition.common.text import counted, first
-from competition.gdal.vectors import read_features, read_shapes
+from competition.gdal.vectors import Features, read_features, read_shapes
 from competition.scenes.score_raster import ScoreRaster
 from competition.terminal.tables import table
+from submissions.map.detections import Detections
 from submissions.map.rules import MapRule, shown_cut
 from submissions.truth.counts import Counted, Regions, Terms, count
-from submissions.truth.figures import FEWEST, FIGURES, FOUND, MISSED, Counts, average_precision, intervals
+from submissions.truth.figures import FEWEST, FIGURES, FOUND, MISSED, Counts, average_precision
 
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]  # headers and cells of a table
 
@@ -29,18 +30,18 @@ class Place:
 
     Attributes:
         name: that tells it from the others.
-        raster: of its scores.
-        counted: of each label that its truth has.
+        decided: regions of its scores.
+        counted: of each label that its truth tells of.
     """
 
     name: str
-    raster: ScoreRaster
+    decided: Detections
     counted: tuple[Counted, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class OfLabel:
-    """A label in all scenes whose truth has it.
+    """A label in all scenes whose truth tells of it.
 
     Attributes:
         label: its name.
@@ -58,13 +59,12 @@ class OfLabel:
     @cached_property
     def figures(self) -> dict[str, float]:
         """Each figure, NaN where there is nothing that it is of."""
-        total = self.cells.sum(axis=0).astype(np.float64)
-        return {name: float(figure(total)) for name, figure in FIGURES.items()}
+        return {name: figure.value(self.cells) for name, figure in FIGURES.items()}
 
     @cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The 95 % interval of each."""
-        return intervals(self.cells)
+        return {name: figure.interval(self.cells) for name, figure in FIGURES.items()}
 
     @cached_property
     def average_precision(self) -> float:
@@ -99,13 +99,11 @@ class MapEvaluation:
     """What a map is worth.
 
     Attributes:
-        rule: that decided.
         terms: of the comparison.
-        places: scenes that it was decided in.
+        places: scenes that it was decided in, each by the rule of its own scores.
         notes: lines to read with it.
     """
 
-    rule: MapRule
     terms: Terms
     places: tuple[Place, ...]
     notes: tuple[str, ...]
@@ -117,10 +115,20 @@ class MapEvaluation:
         every = [one for place in self.places for one in place.counted]
         return tuple(OfLabel(name, tuple(one for one in every if one.label == name)) for name in names)
 
+    @property
+    def rules(self) -> tuple[MapRule, ...]:
+        """The rules that decided, each of which says something else."""
+        return tuple({place.decided.rule.text(): place.decided.rule for place in self.places}.values())
+
+    def cuts(self, label: str) -> list[float]:
+        """Return the cuts of a label, from the lowest; none where cuts do not decide."""
+        places = (place for place in self.places if any(one.label == label for one in place.counted))
+        return sorted({place.decided.rule.cuts[label] for place in places if label in place.decided.rule.cuts})
+
     def text(self) -> str:
         """Return the tables of labels, of regions, and of scenes where there are several."""
         labels = table(*self.by_label(), spare=("cut", "AP", "F0.5", "precision"))
-        parts = [self.rule.text(), "", labels, "", table(*self.by_region())]
+        parts = [*(rule.text() for rule in self.rules), "", labels, "", table(*self.by_region())]
         if len(self.places) > 1:
             parts += ["", table(*self.by_place())]
         return "\n".join([*parts, *self.notes])
@@ -134,7 +142,7 @@ class MapEvaluation:
             value, interval = one.figures, one.intervals
             rows.append(
                 (
-                    one.label, shown_cut(self.rule.cuts.get(one.label)), f"{one.num_true:,}",
+                    one.label, _range(self.cuts(one.label)), f"{one.num_true:,}",
                     shown(value["sensitivity"]), spanned(interval["sensitivity"]),
                     shown(value["specificity"]), spanned(interval["specificity"]),
                     shown(value["precision"]), shown(value["F2"]), shown(value["F0.5"]), shown(one.average_precision),
@@ -171,19 +179,21 @@ class MapEvaluation:
         by_place = [
             {
                 "scene": place.name,
-                "date": place.raster.scored.date,
+                "date": place.decided.raster.scored.date,
+                **place.decided.rule.as_dict(),
+                "left_out": list(place.decided.left_out),
                 "labels": [OfLabel(one.label, (one,)).as_dict() for one in place.counted],
             }
             for place in self.places
         ]
         terms = {"least_cover": self.terms.least, "block_km": self.terms.block_km}
         labels = [one.as_dict() for one in self.labels]
-        return {**terms, "labels": labels, "scenes": by_place, **self.rule.as_dict(), "remarks": list(self.notes)}
+        return {**terms, "labels": labels, "scenes": by_place, "remarks": list(self.notes)}
 
 
 def evaluate_maps(
     rasters: Sequence[ScoreRaster],
-    rule: MapRule,
+    find: Callable[[ScoreRaster], Detections],
     truth: Sequence[Path],
     terms: Terms,
     *,
@@ -194,14 +204,16 @@ def evaluate_maps(
 
     Args:
         rasters: of the scores of scenes.
-        rule: that decides.
-        truth: a file of labelled polygons or points for each scene, or one for all.
+        find: decides one of them.
+        truth: a file of labelled polygons or points for each scene, or one for all. One without any says that none of
+            the labels of the others is there.
         terms: of the comparison.
         column: that says their labels.
         area: a file of polygons within which the truth is known; None: everywhere.
 
     Raises:
-        UserError: if there are not as many files as scenes, one cannot be read, or as `count`.
+        UserError: if there are not as many files as scenes, one cannot be read, no feature lies in a scene and
+            no area says that this is known, no cell is left to count, or as `count`.
     """
     if len(truth) not in (1, len(rasters)):
         raise UserError(
@@ -210,14 +222,32 @@ def evaluate_maps(
         )
     if len({raster.path.resolve() for raster in rasters}) < len(rasters):
         raise UserError("The same scores are given twice. Give each scene once by --scores.")
-    places, said = [], set[str]()
-    for raster, name, file in zip(rasters, _names(rasters), tuple(truth) * len(rasters), strict=False):
-        features = read_features(file, raster.wkt, column)
-        known = read_shapes(area, raster.wkt) if area else None
-        places.append(Place(name, raster, tuple(count(raster, rule, features, terms, known))))
-        said |= set(features.labels)
-    evaluation = MapEvaluation(rule, terms, tuple(places), ())
+    known, files, places = dict[tuple[Path, str], Features](), tuple(truth) * len(rasters), []
+    for raster, file in zip(rasters, files, strict=False):
+        if (file, raster.wkt) not in known:
+            known[file, raster.wkt] = read_features(file, raster.wkt, column)
+    said = {label for features in known.values() for label in features.labels}
+    for raster, name, file in zip(rasters, _names(rasters), files, strict=False):
+        features = known[file, raster.wkt]
+        shapes = read_shapes(area, raster.wkt) if area else None
+        decided = find(raster)
+        places.append(
+            Place(name, decided, tuple(count(decided, features, set(features.labels) or said, terms, shapes)))
+        )
+    _check(places, area)
+    evaluation = MapEvaluation(terms, tuple(places), ())
     return replace(evaluation, notes=tuple(_notes(evaluation, said)))
+
+
+def _check(places: Sequence[Place], area: Path | None) -> None:
+    every, scenes = [one for place in places for one in place.counted], first([place.name for place in places])
+    if area is None and not any(one.is_there for one in every):
+        raise UserError(
+            f"No feature of the truth lies in {scenes}. Give that of its place, or, if nothing is there, --area: "
+            "polygons within which this is known."
+        )
+    if not any(one.cells.any() for one in every):
+        raise UserError(f"No cell of {scenes} is left to count: none lies within {area} and has a known score.")
 
 
 def _names(rasters: Sequence[ScoreRaster]) -> list[str]:
@@ -236,10 +266,15 @@ def _notes(evaluation: MapEvaluation, said: set[str]) -> Iterator[str]:
         yield f"Left out: {counted(touched, 'cell')} that a label touches, and covers by less than {terms.least:g}."
     if unknown := max(one.unknown for one in every):
         yield f"Left out: up to {counted(unknown, 'cell')} of a label whose score is not known."
-    scored = list(dict.fromkeys(label for place in places for label in place.raster.labels))
+    if differ := [one.label for one in labels if len(evaluation.cuts(one.label)) > 1]:
+        yield f"Each scene has its own cuts, which differ: {first(differ)}."
+    for place in places:
+        yield from (line if len(places) == 1 else f"{place.name}: {line}" for line in place.decided.left_out)
+    scored = list(dict.fromkeys(label for place in places for label in place.decided.asked))
+    has = {label for place in places for label in place.decided.raster.labels}
     if untold := [label for label in scored if label not in said]:
         yield f"The truth says nothing of: {first(untold)}."
-    if stray := sorted(said - set(scored)):
+    if stray := sorted(said - has):
         yield f"The scores have nothing of: {first(stray)}."
     yield "Cells are as large as the step between windows; a window also sees the ground around its cell."
 
@@ -247,6 +282,11 @@ def _notes(evaluation: MapEvaluation, said: set[str]) -> Iterator[str]:
 def shown(value: float) -> str:
     """Return a figure for a table, a dash where there is none."""
     return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def _range(cuts: Sequence[float]) -> str:
+    """Return the lowest and the highest cut for a table."""
+    return "–".join(dict.fromkeys(shown_cut(cut) for cut in (cuts[0], cuts[-1]))) if cuts else shown_cut(None)
 
 
 def spanned(interval: tuple[float, float]) -> str:

@@ -1,67 +1,77 @@
 """Sensitivity, specificity, precision and F-beta of counted cells, with intervals over blocks of ground.
 
 Neighbouring cells share windows, clouds and the river that runs through them: they are not independent, and an interval
-over cells is far too narrow. So blocks of ground are drawn again with replacement, each with all of its cells. On made
-fields, with blocks four to seven times as wide as what is alike in them, 80 to 90 of a hundred intervals hold the true
-value, as blocks that touch are alike, too; of intervals over cells 15 to 35.
+over cells is far too narrow. Each figure is a ratio of sums over blocks, and its interval the usual one of such a
+ratio: linearised, on the scale of log odds, by Student's t with as many degrees of freedom as blocks that hold such
+cells, less one. On 400 made fields each, of 16 to 64 blocks, 85 to 91 of a hundred intervals hold the true value where
+blocks are four times as wide as what is alike in them, and 88 to 94 where they are seven to fourteen times as wide, as
+blocks that touch are alike, too; of intervals over cells 14 to 38. So they are called 95 %, and are nearer to 90 %.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import t as student
 
 ABSENT, FALSE, MISSED, FOUND = range(4)  # kinds of cells: 2 x (is true) + (is decided)
 FEWEST = 5  # blocks with cells that a figure is of, below which its interval is not known
-DRAWS = 2000
-LEVEL = 95  # percent
+LEVEL = 0.95
 
 Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole > 0))
+@dataclass(frozen=True)
+class Ratio:
+    """A figure: a share of cells, each as often as its kind says.
 
-
-def f_beta(counts: Floats, beta: float) -> Floats:
-    """Return the F-beta of counts (..., 4); NaN where there is nothing to find and nothing decided."""
-    found = (1 + beta**2) * counts[..., FOUND]
-    return _share(found, found + beta**2 * counts[..., MISSED] + counts[..., FALSE])
-
-
-FIGURES: dict[str, Callable[[Floats], Floats]] = {
-    "sensitivity": lambda counts: _share(counts[..., FOUND], counts[..., FOUND] + counts[..., MISSED]),
-    "specificity": lambda counts: _share(counts[..., ABSENT], counts[..., ABSENT] + counts[..., FALSE]),
-    "precision": lambda counts: _share(counts[..., FOUND], counts[..., FOUND] + counts[..., FALSE]),
-    "F2": lambda counts: f_beta(counts, 2.0),
-    "F0.5": lambda counts: f_beta(counts, 0.5),
-}
-OF = {"specificity": (ABSENT, FALSE), "precision": (FALSE, FOUND)}  # kinds of cells of a figure; others: of the true
-
-
-def intervals(counts: Counts, draws: int = DRAWS, seed: int = 0) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of each figure, NaN where it is of cells in fewer than `FEWEST` blocks.
-
-    Args:
-        counts: of cells by block and kind, int array (num_blocks, 4).
-        draws: of blocks.
-        seed: of the draws.
+    Attributes:
+        part: how often cells of each kind count above the line.
+        whole: and below it.
+        of: kinds of cells that the figure is of.
     """
-    held = counts[counts.any(axis=1)].astype(np.float64)
-    num, wide = len(held), (float("nan"), float("nan"))
-    if num < FEWEST:
-        return dict.fromkeys(FIGURES, wide)
-    times = np.random.default_rng(seed).multinomial(num, np.full(num, 1 / num), size=draws)
-    drawn, found = times @ held, {}
-    for name, figure in FIGURES.items():
-        of = held[:, OF.get(name, (MISSED, FOUND))].any(axis=1).sum()
-        values = figure(drawn)
-        low, high = np.nanpercentile(values, ((100 - LEVEL) / 2, (100 + LEVEL) / 2)) if of >= FEWEST else wide
-        found[name] = (float(low), float(high))
-    return found
+
+    part: tuple[float, float, float, float]
+    whole: tuple[float, float, float, float]
+    of: tuple[int, int]
+
+    def value(self, counts: Counts) -> float:
+        """Return it for counts (num_blocks, 4); NaN where there is nothing that it is of."""
+        part, whole = counts.sum(axis=0) @ np.array([self.part, self.whole]).T
+        return float(part / whole) if whole else float("nan")
+
+    def interval(self, counts: Counts) -> tuple[float, float]:
+        """Return its 95 % interval for counts (num_blocks, 4).
+
+        NaN where fewer than `FEWEST` blocks have cells that it is of, and where it is 0 or 1: nothing then says how
+        much blocks differ.
+        """
+        value, num = self.value(counts), int(counts[:, self.of].any(axis=1).sum())
+        if num < FEWEST or not 0 < value < 1:
+            return float("nan"), float("nan")
+        part, whole = (counts @ np.array([self.part, self.whole]).T).T
+        error = np.sqrt(num / (num - 1) * ((part - value * whole) ** 2).sum()) / whole.sum()
+        reach = student.ppf((1 + LEVEL) / 2, num - 1) * error / (value * (1 - value))
+        low, high = expit(logit(value) + np.array([-reach, reach]))
+        return float(low), float(high)
+
+
+def f_beta(beta: float) -> Ratio:
+    """Return the F-beta, which is NaN where there is nothing to find and nothing decided."""
+    square = beta**2
+    return Ratio((0, 0, 0, 1 + square), (0, 1, square, 1 + square), (MISSED, FOUND))
+
+
+FIGURES = {
+    "sensitivity": Ratio((0, 0, 0, 1), (0, 0, 1, 1), (MISSED, FOUND)),
+    "specificity": Ratio((1, 0, 0, 0), (1, 1, 0, 0), (ABSENT, FALSE)),
+    "precision": Ratio((0, 0, 0, 1), (0, 1, 0, 1), (FALSE, FOUND)),
+    "F2": f_beta(2.0),
+    "F0.5": f_beta(0.5),
+}
 
 
 def average_precision(codes: NDArray[np.int64]) -> float:

@@ -26,7 +26,7 @@ def write_page(evaluation: MapEvaluation, path: Path) -> None:
     labels, regions, places = evaluation.by_label(), evaluation.by_region(), evaluation.by_place()
     content: dict[str, Any] = {
         "scenes": ", ".join(names) if len(names) <= 3 else counted(len(names), "scene"),
-        "said": f"Decided by {evaluation.rule.title}.",
+        "said": f"Decided by {'; '.join(dict.fromkeys(rule.title for rule in evaluation.rules))}.",
         "whiskers": whiskers(evaluation.labels),
         "headers": labels[0],
         "rows": labels[1],
@@ -35,7 +35,7 @@ def write_page(evaluation: MapEvaluation, path: Path) -> None:
         "place_headers": places[0],
         "place_rows": places[1],
         "curves": [(label.label, [precision_recall(label), reliability(label)]) for label in evaluation.labels],
-        "notes": [*evaluation.rule.notes, *evaluation.notes],
+        "notes": [*dict.fromkeys(note for rule in evaluation.rules for note in rule.notes), *evaluation.notes],
     }
     write_text(path, rendered("page.html", content, "submissions.truth"))
 
@@ -60,7 +60,8 @@ def whiskers(labels: tuple[OfLabel, ...]) -> Picture:
         return drawn.picture(
             "What is found, and what is left alone",
             "Sensitivity: of the cells that carry a label, the share that was decided. Specificity: of the others, the "
-            "share that was not. Whiskers: 95 % intervals over blocks of ground; none where blocks are too few.",
+            "share that was not. Whiskers: 95 % intervals over blocks of ground; none where blocks are too few, or the "
+            "share is 0 or 1.",
             ("label", "sensitivity", "from", "to", "specificity", "from", "to"),
             rows,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -11,9 +11,8 @@ from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
 from competition.terminal.command_line import FILE, Finite
-from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show
-from submissions.map.verbs import RASTER
+from submissions.map.verbs import RASTER, deciding, finder, isolating
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -34,13 +33,8 @@ if TYPE_CHECKING:
 )
 @click.option("--label", "column", default="label", show_default=True, help="column of the labels in that file")
 @click.option("--area", type=FILE, help="polygons within which the truth is known; default: everywhere")
-@click.option(
-    "--rule",
-    default="cuts",
-    show_default=True,
-    help="what decides, as of `scene decide`: cuts, cut=C, expected, precision=P, f0.5 or f2",
-)
-@click.option("--name", shell_complete=of_scored, help="model or blend of the workspace, whose cuts or chips count")
+@deciding
+@isolating
 @click.option(
     "--cover",
     type=Finite(0, 1),
@@ -56,15 +50,13 @@ def evaluate(
     truth: tuple[Path, ...],
     column: str,
     area: Path | None,
-    rule: str,
-    name: str | None,
     cover: float,
     block_km: float | None,
     output: Path | None,
+    **how: Any,
 ) -> None:
     """Hold maps against what is truly there: sensitivity, specificity and F-beta by label, over blocks of ground."""
     from competition.scenes.score_raster import ScoreRaster
-    from submissions.map.rules import rule_of
     from submissions.truth.counts import Terms
     from submissions.truth.evaluate import evaluate_maps
 
@@ -72,10 +64,9 @@ def evaluate(
         workspace.check_output(output, *scores, *truth)
         if output.suffix.lower() != ".html":
             raise UserError(f"--output {output}: expected a page to write, .html. For figures, give --json.")
+    find = finder(workspace, **how)
     rasters = [ScoreRaster.read(path) for path in scores]
-    with reporter.busy("finding cuts"):
-        decided_by = rule_of(rule, rasters[0].scored, workspace, name)
-    found = evaluate_maps(rasters, decided_by, truth, Terms(cover, block_km), column=column, area=area)
+    found = evaluate_maps(rasters, find, truth, Terms(cover, block_km), column=column, area=area)
     show(found)
     if output is not None:
         from submissions.truth.page import write_page

@@ -46,6 +46,13 @@ def test_runs_hold_the_sum_and_the_highest_of_their_cells(dtype) -> None:
     assert runs.cells.sum() == mask.sum()
 
 
+@given(MASKS, st.integers(0, 9), st.integers(0, 9))
+def test_a_plane_holds_the_cells_again(mask: Any, first: int, many: int) -> None:
+    first = min(first, len(mask))
+    stop = min(first + many, len(mask))
+    np.testing.assert_array_equal(Runs.of(mask, mask.view(np.uint8)).plane(first, stop), mask[first:stop])
+
+
 def test_only_those_that_are_wanted_stay() -> None:
     mask = np.array([[1, 0, 1, 1], [0, 1, 0, 0]], dtype=bool)
     runs = Runs.of(mask, mask.view(np.uint8)).only(np.array([False, True, True]))

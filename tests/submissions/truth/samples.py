@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ import shapely
 from numpy.typing import NDArray
 
 from competition.scenes.score_raster import ScoreRaster
+from submissions.map.decide import decide
+from submissions.map.detections import Detections
+from submissions.map.rules import MapRule
 
 
 def write_truth(path: Path, raster: ScoreRaster, features: Iterable[tuple[str, Any]], column: str = "label") -> Path:
@@ -31,3 +34,8 @@ def write_truth(path: Path, raster: ScoreRaster, features: Iterable[tuple[str, A
 def squares(label: str, mask: NDArray[np.bool_]) -> list[tuple[str, Any]]:
     """Return a square for each cell of a mask."""
     return [(label, shapely.box(x, y, x + 1, y + 1)) for y, x in np.argwhere(mask).tolist()]
+
+
+def by(rule: MapRule) -> Callable[[ScoreRaster], Detections]:
+    """Return what decides rasters by a rule."""
+    return lambda raster: decide(raster, rule)

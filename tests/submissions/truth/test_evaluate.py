@@ -6,16 +6,18 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 
 from competition.common.errors import UserError
 from competition.terminal.output import as_text
-from submissions.map.rules import MapRule
+from submissions.map.decide import decide
+from submissions.map.rules import MapRule, rule_of
 from submissions.truth.counts import Terms
 from submissions.truth.evaluate import evaluate_maps
 from tests.submissions.map.samples import raster_of
-from tests.submissions.truth.samples import squares, write_truth
+from tests.submissions.truth.samples import by, squares, write_truth
 
-RULE, TERMS = MapRule("a cut", {"road": 0.5, "water": 0.5}), Terms(0.02, 0.012)
+FIND, TERMS = by(MapRule("a cut", {"road": 0.5, "water": 0.5})), Terms(0.02, 0.012)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,8 @@ def scenes(tmp_path_factory):
 
 def test_figures_are_those_of_all_scenes(scenes):
     rasters, files = scenes
-    both = evaluate_maps(rasters, RULE, files, TERMS)
-    apart = [evaluate_maps([raster], RULE, [file], TERMS) for raster, file in zip(rasters, files, strict=True)]
+    both = evaluate_maps(rasters, FIND, files, TERMS)
+    apart = [evaluate_maps([raster], FIND, [file], TERMS) for raster, file in zip(rasters, files, strict=True)]
     assert [label.label for label in both.labels] == ["road", "water"]
     road, water = both.labels
     np.testing.assert_array_equal(road.cells.sum(axis=0), sum(one.labels[0].cells.sum(axis=0) for one in apart))
@@ -54,7 +56,7 @@ def test_figures_are_those_of_all_scenes(scenes):
 
 def test_few_blocks_are_said(scenes):
     rasters, files = scenes
-    found = evaluate_maps(rasters[:1], RULE, files[:1], Terms(0.02, 99))
+    found = evaluate_maps(rasters[:1], FIND, files[:1], Terms(0.02, 99))
     assert "too few for an interval: road, water." in found.text()
     assert np.isnan(found.labels[0].intervals["sensitivity"]).all()
 
@@ -62,6 +64,54 @@ def test_few_blocks_are_said(scenes):
 def test_files_are_as_many_as_scenes(scenes):
     rasters, files = scenes
     with pytest.raises(UserError, match="truth for each of 2 scenes, or one for all, received 3"):
-        evaluate_maps(rasters, RULE, [*files, files[0]], TERMS)
+        evaluate_maps(rasters, FIND, [*files, files[0]], TERMS)
     with pytest.raises(UserError, match="given twice"):
-        evaluate_maps([rasters[0], rasters[0]], RULE, files, TERMS)
+        evaluate_maps([rasters[0], rasters[0]], FIND, files, TERMS)
+
+
+def kept(raster):
+    return decide(raster, rule_of("cuts", raster.scored))
+
+
+@pytest.fixture
+def sloped(tmp_path):
+    """Return a function that writes a raster, whose scores rise, and its truth: where they are above .5."""
+    scores = np.linspace(0, 1, 80).reshape(8, 10)
+
+    def write(name, cuts):
+        raster = raster_of(tmp_path / name, *[scores] * len(cuts), cuts=cuts, scene=name)
+        named = [each for label in cuts for each in squares(label, scores > 0.5)]
+        return raster, write_truth(tmp_path / f"{name}.gpkg", raster, named)
+
+    return write
+
+
+def test_each_scene_is_decided_by_its_own_cuts(sloped):
+    pairs = [sloped("a", {"road": 0.5}), sloped("b", {"road": 0.9, "water": 0.75})]
+    both = evaluate_maps([raster for raster, _ in pairs], kept, [file for _, file in pairs], TERMS)
+    for place, (raster, file) in zip(both.places, pairs, strict=True):
+        (alone,) = evaluate_maps([raster], kept, [file], TERMS).places
+        for one, other in zip(place.counted, alone.counted, strict=True):
+            np.testing.assert_array_equal(one.cells, other.cells)
+    assert both.places[1].counted[0].cells[:, 3].sum() == 8
+    assert "0.500–0.900" in both.text()
+    assert "Each scene has its own cuts, which differ: road." in both.text()
+    assert [scene["cuts"]["road"] for scene in both.as_dict()["scenes"]] == [0.5, 0.9]
+
+
+def test_a_scene_without_a_feature_counts_where_that_is_known(sloped, tmp_path):
+    raster, file = sloped("a", {"road": 0.5})
+    bare, _ = sloped("b", {"road": 0.9})
+    far = write_truth(tmp_path / "far.gpkg", raster, [("road", shapely.box(50, 50, 51, 51))])
+    none = write_truth(tmp_path / "none.gpkg", raster, [])
+    area = write_truth(tmp_path / "area.gpkg", raster, [("known", shapely.box(0, 0, 10, 8))])
+    for truth in (far, none):
+        (road,) = evaluate_maps([raster, bare], kept, [file, truth], TERMS).labels
+        assert road.cells.sum(axis=0).tolist() == [40 + 72, 8, 0, 40]
+    (road,) = evaluate_maps([bare], kept, [far], TERMS, area=area).labels
+    assert np.isnan(road.figures["sensitivity"])
+    assert road.figures["specificity"] == 0.9
+    with pytest.raises(UserError, match="No feature of the truth lies in b"):
+        evaluate_maps([bare], kept, [far], TERMS)
+    with pytest.raises(UserError, match="No cell of a is left to count"):
+        evaluate_maps([raster], kept, [file], TERMS, area=far)

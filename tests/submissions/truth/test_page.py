@@ -11,7 +11,7 @@ from submissions.truth.counts import Terms
 from submissions.truth.evaluate import evaluate_maps
 from submissions.truth.page import precision_recall, reliability, whiskers, write_page
 from tests.submissions.map.samples import raster_of
-from tests.submissions.truth.samples import squares, write_truth
+from tests.submissions.truth.samples import by, squares, write_truth
 
 TERMS = Terms(0.02, 0.02)
 
@@ -22,7 +22,7 @@ def evaluation(tmp_path):
     raster = raster_of(tmp_path, score)
     truth = random.random(score.shape) < score  # so that scores mean what they say
     file = write_truth(tmp_path / "truth.gpkg", raster, squares("road", truth))
-    return evaluate_maps([raster], MapRule("a cut", {"road": 0.5}), [file], TERMS)
+    return evaluate_maps([raster], by(MapRule("a cut", {"road": 0.5})), [file], TERMS)
 
 
 def test_pictures_hold_the_figures(tmp_path):

@@ -50,12 +50,21 @@ def test_json_is_the_result_alone(known, tmp_path) -> None:
     assert label["specificity"]["value"] == pytest.approx((ROAD[:4] < 0.25).sum() / (ROAD[:4] <= 0.4).sum())
 
 
+def test_flags_of_deciding_change_what_is_counted(known, tmp_path) -> None:
+    for hectares, sensitivity, left_out in ((0, 8 / 48, 0), (1, 0, 1)):
+        found = json.loads(evaluate(known, tmp_path, "--rule", "cut=.9", "--smallest-ha", hectares, "--json"))
+        assert found["labels"][0]["sensitivity"]["value"] == pytest.approx(sensitivity)
+        assert len(found["scenes"][0]["left_out"]) == left_out
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
         (("--output", "page.pdf"), "expected a page to write, .html"),
         (("--rule", "best"), "Unknown rule 'best'"),
         (("--label", "kind"), "it has no column 'kind'; it has label"),
+        (("--isolated-cut", 0.5), "--isolated-cut needs --isolated-km"),
+        (("--labels", "rivers"), "Unknown label 'rivers'"),
         (("--cover", "nan"), "not a finite number"),
         (("--block-km", 0), "0.0 is not in the range"),
         (("--area", "lost.gpkg"), "Cannot read lost.gpkg"),
