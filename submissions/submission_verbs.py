@@ -128,6 +128,26 @@ def sync(workspace: Workspace) -> None:
     _show_ledger(workspace)
 
 
+@submissions.command()
+@in_workspace
+@as_json
+@click.option(
+    "--public",
+    type=click.FloatRange(0, 1, True, True),
+    default=0.34,
+    show_default=True,
+    help="share of the chips to predict behind the public scores, as the leaderboard's page says; Planet's is 0.34",
+)
+def choose(workspace: Workspace, public: float) -> None:
+    """Name the two submissions to select for the private leaderboard, and say how often other pairs would win."""
+    from submissions.final.choice import choose_two
+    from submissions.submit.ledger import Ledger
+
+    with reporter.busy("comparing pairs"):
+        choice = choose_two(Ledger.of(workspace).entries(), workspace, public)
+    show(choice)
+
+
 def _show_ledger(workspace: Workspace) -> None:
     from submissions.submit.leaderboard import Standings
     from submissions.submit.ledger import Ledger
