@@ -1,1 +1,1 @@
-"""Which two submissions to select for the private leaderboard: what is known of each, what it foretells, and every pair."""
+"""Which two submissions to select: what is known of each, what that foretells of the private part, and every pair."""

@@ -71,7 +71,7 @@ def measure_agreement(entries: Sequence[Entry], workspace: Workspace) -> Agreein
     measured = sorted(answers)
     correlation = np.full((count, count), USUAL)
     variance = np.array([_variance_of(entry) for entry in entries])
-    labelled = max((_chips_of(entry) for entry in entries), default=0) or _num_labelled(workspace)
+    labelled = max((_chips_of(entry) for entry in entries), default=0) or len(workspace.labelled.image_names)
     if measured:
         found = _covariance([answers[number] for number in measured], workspace)
         deviation = np.sqrt(found.diagonal())
@@ -83,7 +83,8 @@ def measure_agreement(entries: Sequence[Entry], workspace: Workspace) -> Agreein
     usual = np.nanmedian(variance) if not np.isnan(variance).all() else DEVIATION**2
     deviation = np.sqrt(np.where(np.isnan(variance), usual, variance))
     np.fill_diagonal(correlation, 1.0)
-    return Agreeing(_possible(correlation) * np.outer(deviation, deviation), labelled, np.isin(np.arange(count), measured))
+    per_chip = _possible(correlation) * np.outer(deviation, deviation)
+    return Agreeing(per_chip, labelled, np.isin(np.arange(count), measured))
 
 
 def _answers(entry: Entry, workspace: Workspace) -> _Answers | None:
@@ -134,10 +135,6 @@ def _variance_of(entry: Entry) -> float:
 def _chips_of(entry: Entry) -> int:
     chips = (entry.provenance or {}).get("chips")
     return chips if isinstance(chips, int) and chips > 0 else 0
-
-
-def _num_labelled(workspace: Workspace) -> int:
-    return len(workspace.labelled.image_names)
 
 
 def _possible(correlation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -124,16 +124,11 @@ class Choice:
     def _finalists(self) -> str:
         names, means, errors = self.finalists.names, self.draws.mean(axis=0), self.draws.std(axis=0)
         order = np.argsort(-means, kind="stable")
-        rows = [
-            [
-                names[i],
-                *(_score(value) for value in (self.finalists.entries[i].cross_fitted, self.finalists.entries[i].public)),
-                f"{self.metric.sign * means[i]:.5f}",
-                f"{errors[i]:.5f}",
-                f"{self.best[i]:.0%}",
-            ]
-            for i in order[:SHOWN]
-        ]
+        rows = []
+        for i in order[:SHOWN]:
+            entry, mean = self.finalists.entries[i], self.metric.sign * means[i]
+            expected = [f"{mean:.5f}", f"{errors[i]:.5f}", f"{self.best[i]:.0%}"]
+            rows.append([names[i], _score(entry.cross_fitted), _score(entry.public), *expected])
         chosen = {self.pairs[0].first, self.pairs[0].second}
         marked = [row for row, column in enumerate(order[:SHOWN]) if column in chosen]
         headers = ["submission", "cross-fitted", "public", "private, expected", "±", "best"]
@@ -163,8 +158,7 @@ def choose_two(entries: Sequence[Entry], workspace: Workspace, public: float) ->
         public: share of the chips to predict behind a public score, between 0 and 1.
 
     Raises:
-        UserError: if there are not two submissions with a score, none has a public or cross-fitted one, or a part of the
-            chips to predict would be empty.
+        UserError: if there are not two submissions with a score, or a part of the chips to predict would be empty.
     """
     metric, total = workspace.competition.metric, len(workspace.test_names)
     num_public = round(public * total)
@@ -192,7 +186,7 @@ def _check(finalists: Finalists, num_entries: int) -> None:
     if not num_entries:
         text = "No submissions yet: there is nothing to choose from."
     elif not count:
-        text = f"None of {counted(num_entries, 'submission')} can be selected and has a score: nothing to choose.{notes}"
+        text = f"None of {counted(num_entries, 'submission')} can be selected and has a score.{notes}"
     else:
         text = f"Only {finalists.names[0]} can be selected and has a score, so it is one of the two.{notes}"
     raise UserError(text, command={"to pull scores, also of what was submitted elsewhere": "submissions sync"})

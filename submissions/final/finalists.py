@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.text import counted, first
+from competition.common.text import first
 from competition.kaggle.errors import clean
 from competition.spec.metric import Metric
 from submissions.submit.entry import Entry
@@ -41,9 +41,8 @@ class Finalists:
         """What they are called: by name, and number where several have the same."""
         names = [clean(entry.name, WIDTH) for entry in self.entries]
         times = Counter(names)
-        return [
-            f"{name} ({entry.ref})" if times[name] > 1 else name for name, entry in zip(names, self.entries, strict=True)
-        ]
+        refs = [f" ({entry.ref})" if times[name] > 1 else "" for name, entry in zip(names, self.entries, strict=True)]
+        return [f"{name}{ref}" for name, ref in zip(names, refs, strict=True)]
 
 
 def find_finalists(entries: Sequence[Entry], metric: Metric) -> Finalists:
@@ -64,10 +63,9 @@ def find_finalists(entries: Sequence[Entry], metric: Metric) -> Finalists:
     left_out = {
         "that Kaggle did not take, or could not score": len(entries) - len(at_kaggle),
         "without any score": len(at_kaggle) - len(known),
-        "of a file that was submitted again": len(known) - len(once),
+        "whose file was submitted again": len(known) - len(once),
     }
-    notes = [f"Left out: {counted(count, 'entry')} {why}." for why, count in left_out.items() if count]
-    notes = [note.replace("entrys", "entries") for note in notes]
+    notes = [f"Left out: {count} {why}." for why, count in left_out.items() if count]
     if other := sum(mine.cross_fitted != entry.cross_fitted for mine, entry in zip(ours, at_kaggle, strict=True)):
         notes.append(f"{other} cross-fitted in another metric than {metric.title}: only their public scores count.")
     return Finalists(tuple(once.values()), tuple(notes))
@@ -89,7 +87,7 @@ def without_far(finalists: Finalists, metric: Metric, error: float) -> Finalists
     entries = finalists.entries
     names = [name for name, far in zip(finalists.names, is_far, strict=True) if far]
     kept = tuple(entry for entry, far in zip(entries, is_far, strict=True) if not far)
-    note = f"Left out: {counted(len(names), 'submission')} that cannot win, over {FAR * error:.3f} behind: {first(names)}."
+    note = f"Left out: {len(names)} that cannot win, over {FAR * error:.3g} behind: {first(names)}."
     return Finalists(kept, (*finalists.notes, note))
 
 
