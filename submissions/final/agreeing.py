@@ -67,7 +67,7 @@ def measure_agreement(entries: Sequence[Entry], workspace: Workspace) -> Agreein
         workspace: of the competition.
     """
     count = len(entries)
-    answers = {number: found for number, entry in enumerate(entries) if (found := _answers(entry, workspace))}
+    answers = {number: answered for number, entry in enumerate(entries) if (answered := _answers(entry, workspace))}
     measured = sorted(answers)
     correlation = np.full((count, count), USUAL)
     variance = np.array([_variance_of(entry) for entry in entries])

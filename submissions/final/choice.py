@@ -195,7 +195,7 @@ def _check(finalists: Finalists, num_entries: int) -> None:
 def _most_promising(finalists: Finalists, metric: Metric) -> Finalists:
     """Return the finalists of the highest scores, where they are too many for every pair."""
     scores = np.stack(finalists.scores(metric))
-    ranks = [np.argsort(np.argsort(np.where(np.isnan(of), np.inf, -of))) for of in scores]
+    ranks = [np.where(np.isnan(of), of.size, np.argsort(np.argsort(-of))) for of in scores]
     promising = set(np.argsort(np.min(ranks, axis=0), kind="stable")[:MOST].tolist())
     note = f"Left out: {len(finalists.entries) - MOST} submissions that are below {MOST} others by either score."
     kept = tuple(entry for number, entry in enumerate(finalists.entries) if number in promising)

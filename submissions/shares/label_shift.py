@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 class Shares(NamedTuple):
-    """Shares of labels; float arrays (num_labels,), NaN for labels without scores, or that all or no labelled chip carry.
+    """Shares of labels, float arrays (num_labels,); NaN for labels without scores, or that all or no chips carry.
 
     Attributes:
         value: the most likely share.
@@ -82,22 +82,6 @@ def most_likely_share(with_it: Array, without: Array, theirs: Array) -> Array:
             break
         share = moved
     return np.asarray(moved)
-
-
-def towards_shares(scores: NDArray[np.floating], before: Array, after: Array) -> NDArray[np.float32]:
-    """Return scores (num_chips, num_labels) whose odds are those of chips with other shares of the labels.
-
-    Args:
-        scores: float array (num_chips, num_labels).
-        before: float array (num_labels,): shares among the chips that scores were learnt on.
-        after: shares among the chips in question; a label for which either is NaN keeps its scores.
-    """
-    least = np.finfo(np.float32).tiny
-    kept = np.isnan(before) | np.isnan(after)
-    before, after = (np.clip(np.where(kept, 0.5, of), 1e-6, 1 - 1e-6) for of in (before, after))
-    up, down = after / before, (1 - after) / (1 - before)
-    moved = scores * up / np.maximum(scores * up + (1 - scores) * down, least)
-    return np.where(kept, scores, moved).astype(np.float32)
 
 
 def _histograms(

@@ -19,8 +19,8 @@ from tests.submissions.samples import blend_of, make_workspace
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = make_workspace(tmp_path_factory.mktemp("agreeing"), models=("a", "b"))
-    for name, members, rule in (("a-alone", "a", "uniform"), ("b-alone", "b", "structured"), ("both", "ab", "fixed")):
+    workspace = make_workspace(tmp_path_factory.mktemp("agreeing"), models=("a", "b"), num_chips=150)
+    for name, members, rule in (("a-alone", "a", "fixed"), ("b-alone", "b", "structured"), ("both", "ab", "fixed")):
         blend = blend_of(name, members, workspace, rule=rule)
         write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
     return workspace
@@ -43,7 +43,7 @@ def test_agreement_is_that_of_what_chips_are_worth(workspace: Workspace) -> None
         scores = np.load(workspace.blends / name / "oof.npz")["scores"]
         decided = decide(scores, list(made["cuts"].values()), workspace.competition)
         worth.append(f_beta_per_chip(workspace.labelled.truth, decided, 2))
-    np.testing.assert_allclose(found.per_chip[:2, :2], np.cov(worth), rtol=0.25)
+    np.testing.assert_allclose(found.per_chip[:2, :2], np.cov(worth), rtol=0.3)
     assert np.linalg.eigvalsh(found.per_chip).min() >= 0
 
 
