@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from competition.kaggle.answers import RemoteSubmission
 from competition.workspace import Workspace
+from run import main
 from submissions.final.choice import choose_two
 from submissions.submit.ledger import Ledger
 from tests.submissions.samples import make_workspace
@@ -86,3 +88,15 @@ def test_of_very_many_the_best_are_looked_at(workspace: Workspace, monkeypatch: 
     choice = choose_two(ledger.entries(), workspace, 0.34)
     assert sorted(choice.finalists.names) == ["s3.csv", "s4.csv", "s5.csv"]
     assert "Left out: 2 submissions that are below 3 others by either score." in choice.text()
+
+
+def test_the_verbs_say_it(workspace: Workspace) -> None:
+    record(workspace, remote(1, 0.9), remote(2, 0.95))
+    for words, said in (("choose", "Select s2.csv (2) and s1.csv (1)"), ("probe road", "Next: python run.py submit")):
+        shown = CliRunner().invoke(main, ["submissions", *words.split(), "--workspace", str(workspace.root)])
+        assert shown.exit_code == 0, shown.output
+        assert said in shown.output
+    asked = ["submissions", "explain", "probe-road", "--workspace", str(workspace.root)]
+    shown = CliRunner().invoke(main, asked)
+    assert shown.exit_code == 2
+    assert "The ledger has no submission 'probe-road'" in shown.output
