@@ -25,7 +25,7 @@ SIZES = Sizes(40_479, 20_805, 40_386)
 COMPETITIONS = 1000
 SLOPE = 0.25  # of what a chip is worth, by how hard it is
 PER_QUALITY = 8.0  # standard deviations of hardness that a metric's unit is worth
-SHIFTS = {"none": 0.0, "as of Planet": 0.0003, "strong": 0.001}  # own part of the shift, standard deviation
+SHIFTS = {"none": 0.0, "little": 0.0003, "much": 0.001}  # scale of the own part of the shift, t with 4 degrees
 STRATEGIES = ("choose", "best public", "best CV", "best of each", "the truth")
 
 
@@ -43,7 +43,7 @@ class Simulated:
 
 
 def simulate(random: np.random.Generator, own_shift: float) -> Simulated:
-    """Return a competition, in which submissions' own parts of the shift have a standard deviation."""
+    """Return a competition, in which submissions' own parts of the shift have a scale."""
     count = int(random.integers(4, 16))
     families = random.integers(max(2, count // 3), size=count)
     spread = 0.0005 * random.lognormal(0, 0.5)  # of qualities: by family, and by submission with long tails
