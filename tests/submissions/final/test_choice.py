@@ -42,7 +42,7 @@ def test_it_says_which_two_why_and_where_to_select_them(workspace: Workspace) ->
     assert "Select s2.csv (2) and s1.csv (1)" in text
     assert "https://www.kaggle.com/competitions/planet-understanding-the-amazon-from-space/submissions" in text
     assert "14 chips public, 26 private" in text
-    assert "3 submissions agree with others on labelled chips is supposed" in text
+    assert "The agreement of 3 submissions with the others on labelled chips is supposed" in text
     assert "Left out: 1 that Kaggle did not take" in text
     assert len(found["pairs"]) == 3
     assert sum(finalist["best"] for finalist in found["finalists"]) == pytest.approx(1)
