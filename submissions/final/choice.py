@@ -104,8 +104,8 @@ class Choice:
         ]
         if self.assumed:
             lines.append(
-                f"The agreement of {counted(self.assumed, 'submission')} with the others on labelled chips is supposed, "
-                "as their out-of-fold scores are not here."
+                f"The agreement of {counted(self.assumed, 'submission')} with the others on labelled chips is supposed "
+                "(their out-of-fold scores are not here)."
             )
         return [*lines, *self.finalists.notes, *self._known_already(entries)]
 
