@@ -102,6 +102,8 @@ PLACES = {
     "submissions.combine": COMBINE,
     "submissions.choose": {"submissions.combine", *COMBINE},
     "submissions.submit": {"submissions.decide", "submissions.members", *DECIDE},
+    "submissions.final": {"submissions.decide", "submissions.members", "submissions.submit", *DECIDE},
+    "submissions.shares": {"submissions.members", "submissions.submit", *DECIDE},
     "submissions.evidence": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
     "submissions.report": {
         "submissions.evidence",
@@ -120,7 +122,13 @@ PLACES = {
     "submissions.demo": {"submissions.members"},
     "submissions.artefacts": {"submissions.choose", "submissions.submit", *COMBINE},
     "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
-    "submissions.submission_verbs": {"submissions.submit", "submissions.flags", *DECIDE},
+    "submissions.submission_verbs": {
+        "submissions.submit",
+        "submissions.final",
+        "submissions.shares",
+        "submissions.flags",
+        *DECIDE,
+    },
     "submissions.verbs": {
         "submissions.submission_verbs",
         "submissions.map",
