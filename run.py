@@ -5,6 +5,7 @@ Each verb imports what it needs when it runs, so that help is instant.
 
 from __future__ import annotations
 
+import importlib
 import shlex
 import sys
 from functools import partial
@@ -29,6 +30,7 @@ from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 from submissions.map.verbs import decide
+from submissions.notebook.command import notebook_verb
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -194,18 +196,18 @@ competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models"
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 
-def _cuts_of(model: str, workspace: Workspace) -> Any:
-    from submissions.choose.cuts import cuts_of
+def _when_called(module: str, name: str) -> Any:
+    """Return a function that is imported when it is called."""
+    return lambda *given: getattr(importlib.import_module(module), name)(*given)
 
-    return cuts_of(model, workspace)
 
-
-for verb in (competition.verbs.scene_simulate, chips, scene_predict(_cuts_of), decide):
+for verb in (competition.verbs.scene_simulate, chips, scene_predict(_when_called("submissions.choose.cuts", "cuts_of")), decide):
     scene.add_command(verb)
+notebook = notebook_verb(_when_called("models.notebook.packing", "pack_model"))
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),
-    "The scores": (*submissions.verbs.VERBS, report),
+    "The scores": (*submissions.verbs.VERBS, notebook, report),
     "Scenes": (scene,),
     "With others": submissions.workspace_verbs.VERBS,
     "All at once": (auto, demo),

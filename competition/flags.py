@@ -64,11 +64,6 @@ def competition_flag() -> str:
     return as_flags({"competition": given[given.index("--competition") + 1]}) if "--competition" in given else ""
 
 
-def band_names(text: str) -> tuple[str, ...]:
-    """Return bands one by one: with a comma anywhere they are names, otherwise letters."""
-    return tuple(filter(None, map(str.strip, text.split(",") if "," in text else text)))
-
-
 class Bands(click.ParamType):
     """Bands as a flag takes them, such as "BGRN" or "B02,B8A"; in Python a tuple of their names."""
 
@@ -76,6 +71,8 @@ class Bands(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the names of the bands, at least one."""
+        from competition.spec.images import band_names
+
         names = value if isinstance(value, tuple) else band_names(value)
         if not names:
             self.fail(f"expected bands such as BGRN, or B02,B8A; received {value!r}", param, ctx)

@@ -1,0 +1,1 @@
+"""Networks in a notebook on Kaggle: packed without Keras, run within a time limit, the most useful first."""
