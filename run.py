@@ -196,14 +196,15 @@ competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models"
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 
-def _when_called(module: str, name: str) -> Any:
-    """Return a function that is imported when it is called."""
-    return lambda *given: getattr(importlib.import_module(module), name)(*given)
+def _call(module: str, name: str, *given: Any) -> Any:
+    """Call a function of a module that is imported now."""
+    return getattr(importlib.import_module(module), name)(*given)
 
 
-for verb in (competition.verbs.scene_simulate, chips, scene_predict(_when_called("submissions.choose.cuts", "cuts_of")), decide):
+cuts_of = partial(_call, "submissions.choose.cuts", "cuts_of")
+notebook = notebook_verb(partial(_call, "models.notebook.packing", "pack_model"))
+for verb in (competition.verbs.scene_simulate, chips, scene_predict(cuts_of), decide):
     scene.add_command(verb)
-notebook = notebook_verb(_when_called("models.notebook.packing", "pack_model"))
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),

@@ -1,8 +1,8 @@
 """The folder that Kaggle's client uploads: a notebook with its metadata, and a data set with its own.
 
-    kernel-metadata.json     of the notebook
-    NAME.ipynb               the notebook
-    dataset/                 the data set, with dataset-metadata.json
+kernel-metadata.json     of the notebook
+NAME.ipynb               the notebook
+dataset/                 the data set, with dataset-metadata.json
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def write_notebook(folder: Path, kernel: Kernel, cells: list[tuple[str, str]]) -
     """
     made: list[dict[str, Any]] = []
     for number, (kind, text) in enumerate(cells):
-        of_code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+        of_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
         source = text.splitlines(keepends=True)
         made.append({"cell_type": kind, "id": f"cell{number}", "metadata": {}, "source": source, **of_code})
     spoken = {"display_name": "Python 3", "language": "python", "name": "python3"}

@@ -59,7 +59,7 @@ class Inputs:
                 if path := next((path for path in found if path.is_file()), None):
                     tables.setdefault(name, path)
             for name in named:
-                if name == "." and folder == root or _ends_in(folder, name):
+                if (name == "." and folder == root) or _ends_in(folder, name):
                     folders.setdefault(name, []).append(folder)
         sample = competition.tables.sample_submission
         if sample is None or sample not in tables:
@@ -105,5 +105,3 @@ def _folders_in(root: Path, named: dict[str, ImageSet]) -> Iterator[Path]:
 def _ends_in(folder: Path, name: str) -> bool:
     parts = name.split("/")
     return list(folder.parts[-len(parts) :]) == parts
-
-

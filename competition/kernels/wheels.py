@@ -117,9 +117,7 @@ def _wheel_of(package: str, image: Image, folder: Path) -> Path | None:
     return fitting[-1] if fitting else None
 
 
-def bring(
-    packages: Sequence[str], image: Image, target: Path, wheels: Path | None, *, online: bool
-) -> tuple[str, ...]:
+def bring(packages: Sequence[str], image: Image, target: Path, wheels: Path | None, *, online: bool) -> tuple[str, ...]:
     """Put some packages into a folder from which a notebook imports them; return those that there were no wheels of.
 
     Args:

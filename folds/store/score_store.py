@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, digest_file

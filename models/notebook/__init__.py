@@ -1,1 +1,1 @@
-"""Networks in a notebook on Kaggle: packed without Keras, run within a time limit, the most useful first."""
+"""Networks in a notebook on Kaggle: packed to run without Keras, within a time limit, the most useful first."""

@@ -119,9 +119,9 @@ def _write_fold(trained: Trained, fold: int, folder: Path) -> list[dict[str, Any
         return _write_each(networks, fold, folder)
     units = (*recipe.dense, len(trained.task.labels))
     paths = [seed / NETWORK for seed in seed_folders(job, recipe)]
-    if heads := [head for path in paths if (head := read_head(path, units))]:
-        if len(heads) == len(paths):
-            return [_write_heads(heads, folder / f"heads{fold}.npz")]
+    heads = [head for path in paths if (head := read_head(path, units))]
+    if len(heads) == len(paths):
+        return [_write_heads(heads, folder / f"heads{fold}.npz")]
     from models.graphs.extractor import extractor_in
 
     num_features = extractor_in(job.parent, recipe, trained.inputs).num_features
@@ -129,9 +129,7 @@ def _write_fold(trained: Trained, fold: int, folder: Path) -> list[dict[str, Any
 
 
 def _write_each(networks: Sequence[keras.Model], fold: int, folder: Path) -> list[dict[str, Any]]:
-    return [
-        _write_network(network, folder / f"network{fold}-{number}.xml") for number, network in enumerate(networks)
-    ]
+    return [_write_network(network, folder / f"network{fold}-{number}.xml") for number, network in enumerate(networks)]
 
 
 def _write_heads(heads: Sequence[HeadLayers], path: Path) -> dict[str, Any]:
@@ -141,5 +139,5 @@ def _write_heads(heads: Sequence[HeadLayers], path: Path) -> dict[str, Any]:
         for name, layers in (("kernel", head.kernels), ("bias", head.biases))
         for layer, array in enumerate(layers)
     }
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
     return {"file": path.name, "seeds": len(heads)}

@@ -86,7 +86,9 @@ class Chips:
         files = self.files(packed.recipe.images)
         broken.update(name for name in self.names if name not in files)
         row = {name: number for number, name in enumerate(self.names)}
-        paths = {name: (str(file),) if isinstance(file, Path) else tuple(map(str, file)) for name, file in files.items()}
+        paths = {
+            name: (str(file),) if isinstance(file, Path) else tuple(map(str, file)) for name, file in files.items()
+        }
         reading = ChipFiles(Path("/"), paths, images, packed.recipe, packed.inputs, np.dtype(packed.dtype), True)
         chip_bytes = packed.inputs.size**2 * len(packed.inputs.bands) * (1 if packed.dtype == "uint8" else 4)
         asked = list(paths)

@@ -138,7 +138,7 @@ class Logistic(Stack):
 
     def _predict(self, table: Table) -> NDArray[np.floating]:
         logits = np.empty((len(table.members), len(self.learnt)))
-        for place, label in enumerate(self.learnt):
+        for place, label in enumerate(self.learnt.tolist()):
             logits[:, place] = self._columns(table, label) @ self.weights[place] + self.biases[place]
         return from_log_odds(logits)
 

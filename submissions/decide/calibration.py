@@ -15,7 +15,6 @@ from submissions.decide.log_odds import TINY, from_log_odds, log_odds
 from submissions.names import PLATT
 
 WEAK = 10.0  # inverse penalty of the regressions: next to none, but where a label is told without a mistake
-Curve = Callable[[NDArray[Any]], NDArray[Any]]  # from scores (num_chips,) of a label to calibrated ones
 
 
 class Calibration:
@@ -34,6 +33,8 @@ class Calibration:
                [0.25],
                [0.5 ]], dtype=float32)
     """
+
+    curves: dict[int, Logistic | Steps]
 
     def __init__(self, kind: str) -> None:
         if kind not in KINDS:
@@ -119,7 +120,7 @@ COLUMNS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     # AISTATS 2017.
     "beta": _logarithms,
 }
-KINDS: dict[str, Callable[[NDArray[Any], NDArray[np.bool_]], Curve]] = {
+KINDS: dict[str, Callable[[NDArray[Any], NDArray[np.bool_]], Logistic | Steps]] = {
     **{kind: partial(Logistic.fit, kind) for kind in COLUMNS},
     "isotonic": Steps.fit,
 }

@@ -69,9 +69,7 @@ class Answers:
         def parse(content: dict[str, Any]) -> Answers:
             values = together({key: value for key, value in content.items() if key != "format"}, arrays)
             rule = restored(values["rule"], competition)
-            return cls(
-                competition, values["tree"], rule, tuple(values["models"]), values["shares"], values["constant"]
-            )
+            return cls(competition, values["tree"], rule, tuple(values["models"]), values["shares"], values["constant"])
 
         return read_record(folder / RECORD, parse, version=FORMAT)
 
@@ -121,13 +119,11 @@ class Answers:
         there = [member for member in members if member]
         if not there:
             return []
-        if isinstance(combiner, Vote):
-            return [_vote(combiner, members)]
         nothing = np.full(there[0][0].shape, np.nan, dtype=np.float32)
         scores = np.stack([mean_of(member) if member else nothing for member in members])
         if np.isnan(scores).all(axis=0).any():  # a label that none of them scores
             return []
-        return [combiner.predict(scores)]
+        return [_vote(combiner, members) if isinstance(combiner, Vote) else combiner.predict(scores)]
 
     def _combiner(self, tree: dict[str, Any]) -> Any:
         if tree["blend"] not in self._combiners:
@@ -168,6 +164,5 @@ def write_answers(folder: Path, competition: Competition, values: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = {}
     content = apart(values, arrays)
     (folder / COMPETITION).write_text(competition.model_dump_json(), encoding="utf-8")
-    np.savez(folder / ARRAYS, **arrays)
+    np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
     write_record(folder / RECORD, content, version=FORMAT)
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ class _OfNotebooks(Verbs):
         return super().resolve_command(ctx, args)
 
 
-def notebook_verb(pack_model: PackModel) -> click.Group:
+def notebook_verb(pack_model: PackModel) -> click.RichGroup:
     """Return the verb.
 
     Args:
@@ -49,7 +48,9 @@ def notebook_verb(pack_model: PackModel) -> click.Group:
     @click.argument("name", shell_complete=of_scored)
     @click.option("--to", type=FOLDER, help="folder to write; default: notebooks/NAME in the workspace")
     @click.option("--owner", help="your user name on Kaggle; default: as the credentials say")
-    @click.option("--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same")
+    @click.option(
+        "--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same"
+    )
     @click.option("--hours", type=click.FloatRange(0.01, 12), default=9.0, show_default=True, help="the time limit")
     @click.option("--wheels", type=FOLDER, help="folder of wheels of packages that Kaggle's image lacks")
     @click.option("--fetch", is_flag=True, help="fetch the wheels that are lacking from the registry, by pip")

@@ -6,6 +6,7 @@ The classes are those that `blend` has fitted; only what they hold is kept, in J
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,21 +148,13 @@ def _boosting_of(values: Values, _: Competition) -> Boosting:
 
 
 def _calibration(fitted: Calibration) -> Values:
-    curves = {
-        str(label): {"at": list(curve.at), "values": list(curve.values)}
-        if isinstance(curve, Steps)
-        else {"kind": curve.kind, "weights": list(curve.weights), "bias": curve.bias}
-        for label, curve in fitted.curves.items()
-    }
-    return {"kind": fitted.kind, "curves": curves}
+    return {"kind": fitted.kind, "curves": {str(label): asdict(curve) for label, curve in fitted.curves.items()}}
 
 
 def _calibration_of(values: Values) -> Calibration:
     made = Calibration(values["kind"])
     made.curves = {
-        int(label): Steps(tuple(curve["at"]), tuple(curve["values"]))
-        if "at" in curve
-        else calibration.Logistic(curve["kind"], tuple(curve["weights"]), curve["bias"])
+        int(label): (Steps if "at" in curve else calibration.Logistic)(**curve)
         for label, curve in values["curves"].items()
     }
     return made
@@ -194,9 +187,7 @@ KINDS: dict[str, _Kind] = {
         _attributes("of_members", "of_ranks", "of_mean"),
         lambda values, _: _with(RankMean(), values, "of_members", "of_ranks", "of_mean"),
     ),
-    "union": _Kind(
-        Union, lambda union: {"combiner": kept(union.combiner), "union": np.asarray(union.union)}, _union
-    ),
+    "union": _Kind(Union, lambda union: {"combiner": kept(union.combiner), "union": np.asarray(union.union)}, _union),
     "vote": _Kind(Vote, lambda vote: {"cuts": vote.cuts, "union": np.asarray(vote.union)}, _vote),
     "ridge": _Kind(
         Ridge,
@@ -221,7 +212,9 @@ KINDS: dict[str, _Kind] = {
     "calibrated": _Kind(
         CalibratedRule,
         lambda rule: {
-            "margin": rule.margin, "as_shares": rule.as_shares, "calibration": _calibration(rule.calibration)
+            "margin": rule.margin,
+            "as_shares": rule.as_shares,
+            "calibration": _calibration(rule.calibration),
         },
         _calibrated_of,
     ),

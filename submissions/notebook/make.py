@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +134,9 @@ def _packages(plan: Plan, workspace: Workspace, networks: Path) -> list[str]:
     packages = ["numpy", "pillow", "pydantic"]
     suffixes = {path.suffix for path in networks.rglob("*")}
     packages += [package for suffix, package in ((".xml", "openvino"), (".onnx", "onnxruntime")) if suffix in suffixes]
-    images = workspace.competition.images.values()
-    if any(suffix in DEEP for rendering in images for suffix in rendering.suffix):
+    recipes = (json.loads(path.read_text(encoding="utf-8"))["recipe"] for path in networks.glob("*/model.json"))
+    renderings = [workspace.competition.image_set(recipe["images"]) for recipe in recipes]
+    if any(suffix in DEEP for rendering in renderings for suffix in rendering.suffix):
         packages += ["tifffile", "imagecodecs"]
     packages += ["lightgbm"] if _holds(plan.tree, "boosting") else []
     packages += ["scikit-learn"] if _holds(plan.tree, "neighbours") else []
@@ -144,7 +146,9 @@ def _packages(plan: Plan, workspace: Workspace, networks: Path) -> list[str]:
 def _holds(values: Any, word: str) -> bool:
     if isinstance(values, dict):
         return any(_holds(value, word) for value in values.values())
-    return any(_holds(value, word) for value in values) if isinstance(values, list) else values == word
+    if isinstance(values, list):
+        return any(_holds(value, word) for value in values)
+    return isinstance(values, str) and values == word
 
 
 def cells_of(name: str, hours: float) -> list[tuple[str, str]]:

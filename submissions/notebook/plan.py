@@ -22,7 +22,7 @@ from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import Candidates, make_candidates
 from submissions.choose.cuts import cuts_of, digest_scores
 from submissions.combine.mean_trials import make_trial
-from submissions.combine.means import Mean, WeightedMean
+from submissions.combine.means import Mean, Union, WeightedMean
 from submissions.combine.methods import score_test
 from submissions.combine.vote import MAJORITY, Vote
 from submissions.decide.cut_rules import CutRule
@@ -80,7 +80,9 @@ def _rule_of_model(name: str, workspace: Workspace, store: ScoreStore) -> Any:
     competition = workspace.competition
     (member,) = load_members([name], workspace, store)
     if not member.oof.scored.all():
-        raise UserError(f"'{name}' scores some of the labels only. Give a blend of it and a model that scores the others.")
+        raise UserError(
+            f"'{name}' scores some of the labels only. Give a blend of it and a model that scores the others."
+        )
     if competition.metric.judges != DECISIONS:
         return make_rule(PLAIN, competition)
     return Obedient(_cuts(cuts_of(name, workspace)), competition)
@@ -116,7 +118,9 @@ def _blend(name: str, workspace: Workspace) -> tuple[dict[str, Any], Any]:
     (blend,) = load_members([name], workspace, ScoreStore.of(workspace))
     scores = score_test(combiner, source.members, blend.test.names)
     if not np.array_equal(scores, blend.test.values):
-        raise UserError(f"'{name}' is not what its members give now: blended anew, its scores differ.", command=again(folder))
+        raise UserError(
+            f"'{name}' is not what its members give now: blended anew, its scores differ.", command=again(folder)
+        )
     by_blend = workspace.blends
     trees = [_blend(each, workspace)[0] if each in blend_names(by_blend) else {"model": each} for each in members]
     return {"blend": name, "combiner": kept(combiner), "members": trees}, _rule(record, blend, source)
@@ -133,11 +137,11 @@ def _combiner(record: Mapping[str, Any], source: Candidates) -> Any:
         return vote
     if record["method"] == VOTE:
         return Mean()
-    combiner = source.fitted(MEAN if record["method"] == "optuna" else record["method"])
+    combiner: Any = source.fitted(MEAN if record["method"] == "optuna" else record["method"])
     if weights := record.get("weights"):
         weighted = WeightedMean()
         weighted.weights = np.array([weights[name] for name in names])
-        if hasattr(combiner, "union"):
+        if isinstance(combiner, Union):
             combiner.combiner = weighted
             return combiner
         return weighted
@@ -171,7 +175,7 @@ def _ordered(models: Sequence[str], workspace: Workspace, store: ScoreStore) -> 
     members = load_members(models, workspace, store)
     chips = share(members, workspace, store.table)
     trial, left = make_trial(chips.scores, chips.truth, workspace.competition.metric), list(range(len(models)))
-    ordered = []
+    ordered = list[str]()
     whole = [member.oof.scored.all() for member in members]
     while left:
         # What leaves labels without scores is of no use alone.
@@ -194,7 +198,9 @@ def _best_constant(rule: Any, truth: NDArray[np.bool_], workspace: Workspace) ->
         for many in range(0 if competition.unlabelled else 1, len(shares) + 1):
             decided = np.isin(np.arange(len(shares)), order[:many])[None]
             answers.append(
-                obey(decided, shares[None], competition, exclusive=rule.exclusive, alone=getattr(rule, "alone", False))[0]
+                obey(decided, shares[None], competition, exclusive=rule.exclusive, alone=getattr(rule, "alone", False))[
+                    0
+                ]
             )
     sign = competition.metric.sign
     return max(answers, key=lambda one: sign * measure(truth, np.broadcast_to(one, truth.shape), competition.metric))
