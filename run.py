@@ -5,7 +5,6 @@ Each verb imports what it needs when it runs, so that help is instant.
 
 from __future__ import annotations
 
-import importlib
 import shlex
 import sys
 from functools import partial
@@ -23,14 +22,14 @@ from competition.common.errors import spelled
 from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
 from competition.scene_chips.verbs import chips
-from competition.terminal.command_line import FILE, FOLDER, Verbs
+from competition.terminal.command_line import FILE, FOLDER, Verbs, when_called
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
 from submissions.map.verbs import decide
-from submissions.notebook.command import notebook_verb
+from submissions.notebook.verbs import notebook_verb
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -196,13 +195,8 @@ competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models"
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 
-def _call(module: str, name: str, *given: Any) -> Any:
-    """Call a function of a module that is imported now."""
-    return getattr(importlib.import_module(module), name)(*given)
-
-
-cuts_of = partial(_call, "submissions.choose.cuts", "cuts_of")
-notebook = notebook_verb(partial(_call, "models.notebook.packing", "pack_model"))
+cuts_of = when_called("submissions.choose.cuts", "cuts_of")
+notebook = notebook_verb(when_called("models.notebook.packing", "pack_model"))
 for verb in (competition.verbs.scene_simulate, chips, scene_predict(cuts_of), decide):
     scene.add_command(verb)
 for heading, verbs in {

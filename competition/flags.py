@@ -11,6 +11,7 @@ import rich_click as click
 from click import get_current_context
 
 from competition.common.errors import FLAGS
+from competition.common.text import band_names
 from competition.terminal.command_line import FOLDER, as_flags
 from competition.terminal.completion import names_in
 from competition.terminal.output import SHARED, output_flags
@@ -71,8 +72,6 @@ class Bands(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the names of the bands, at least one."""
-        from competition.spec.images import band_names
-
         names = value if isinstance(value, tuple) else band_names(value)
         if not names:
             self.fail(f"expected bands such as BGRN, or B02,B8A; received {value!r}", param, ctx)

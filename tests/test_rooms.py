@@ -171,7 +171,7 @@ TESTED_IN: dict[str, str] = {
     "competition.remote.notes": "models/stream/test_output.py",
     "models.stream.command": "models/stream/test_predict_on_ray.py",
     "models.notebook.packed": "models/notebook/test_packing.py",
-    "submissions.notebook.command": "submissions/notebook/test_make.py",
+    "submissions.notebook.verbs": "submissions/notebook/test_make.py",
     "submissions.notebook.fitted": "submissions/notebook/test_answers.py",
     "submissions.notebook.plan": "submissions/notebook/test_answers.py",
     "models.predict.load_networks": "models/predict/test_trained_model.py",

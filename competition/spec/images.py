@@ -27,11 +27,6 @@ def _as_names(value: Any) -> Any:
     return tuple(value) if isinstance(value, str) else value
 
 
-def band_names(text: str) -> tuple[str, ...]:
-    """Return bands one by one: with a comma anywhere they are names, otherwise letters."""
-    return tuple(filter(None, map(str.strip, text.split(",") if "," in text else text)))
-
-
 def image_key(name: str) -> str:
     """Return the key of a rendering in a competition's file, such as `images.tif`."""
     return f"images.{toml_key(name)}"

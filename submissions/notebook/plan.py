@@ -139,12 +139,11 @@ def _combiner(record: Mapping[str, Any], source: Candidates) -> Any:
         return Mean()
     combiner: Any = source.fitted(MEAN if record["method"] == "optuna" else record["method"])
     if weights := record.get("weights"):
-        weighted = WeightedMean()
-        weighted.weights = np.array([weights[name] for name in names])
+        kept_weights: Any = WeightedMean()
+        kept_weights.weights = np.array([weights[name] for name in names])
         if isinstance(combiner, Union):
-            combiner.combiner = weighted
-            return combiner
-        return weighted
+            return Union(kept_weights, combiner.union)
+        return kept_weights
     return combiner
 
 
@@ -193,6 +192,8 @@ def _best_constant(rule: Any, truth: NDArray[np.bool_], workspace: Workspace) ->
     """
     competition, shares = workspace.competition, truth.mean(axis=0)
     answers = [rule.predict(shares[None])[0]]
+    if competition.metric.judges != DECISIONS:
+        answers.append(make_rule(PLAIN, competition).predict(shares[None])[0])
     if competition.metric.judges == DECISIONS:
         order = np.argsort(-shares, kind="stable")
         for many in range(0 if competition.unlabelled else 1, len(shares) + 1):

@@ -18,7 +18,7 @@ from submissions.notebook.answers import Answers, write_answers
 from submissions.notebook.plan import plan_of
 from submissions.submit.validate import validate_submission
 from submissions.submit.write import write_decided
-from tests.submissions.samples import add_model, blend_of, draw_truth, make_workspace, planet
+from tests.submissions.samples import add_model, blend_of, draw_truth, make_workspace, one_hot
 
 
 class Said:
@@ -130,7 +130,7 @@ def test_chips_that_cannot_be_read_are_answered_as_in_training(tmp_path: Path) -
     workspace = make_workspace(tmp_path, models=["a"])
     left_out = workspace.test_names[3:5]
     truth = workspace.labelled.truth
-    add_model(ScoreStore.of(workspace), "b", truth, 7, test_left_out=left_out)
+    add_model(ScoreStore.of(workspace), "b", truth, 7, left_out=left_out, test_left_out=left_out)
     expected = written_by(workspace, "blend", ["a", "b"])
     answers = answers_of("blend", workspace, tmp_path / "data")
     said = {model: Said(workspace, model) for model in "ab"}
@@ -151,7 +151,7 @@ def test_other_chips_than_the_known_ones_are_answered(three: Workspace, tmp_path
 @pytest.mark.parametrize("rule", ["plain", "calibrated"])
 def test_where_scores_are_judged_scores_are_written(tmp_path: Path, rule: str) -> None:
     changed = {"metric": {"name": "log_loss", "average": "macro"}, "submission": {"kind": "scores"}}
-    competition = Competition.model_validate({**planet().model_dump(), **changed})
+    competition = Competition.model_validate({**one_hot(tmp_path).model_dump(), **changed})
     workspace = make_workspace(tmp_path, competition=competition)
     expected = written_by(workspace, "blend", ["a", "b"], rule=rule, exclusive=False)
     answers = answers_of("blend", workspace, tmp_path / "data")

@@ -6,17 +6,17 @@ import ast
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
-from submissions.members.exchange import import_scores
-from submissions.notebook.command import notebook_verb
+from submissions.members.blend_files import FORMAT
+from submissions.members.exchange import export_scores, import_scores
 from submissions.notebook.make import cells_of
 from submissions.notebook.plan import plan_of
+from submissions.notebook.verbs import notebook_verb
 from tests.submissions.samples import blend_of, make_workspace
 
 
@@ -73,10 +73,8 @@ def test_the_model_that_is_best_alone_comes_first(tmp_path: Path) -> None:
 
 
 def test_scores_that_came_from_files_have_no_network(blended: Workspace, tmp_path: Path) -> None:
-    names = np.array([*blended.labelled.image_names, *blended.test_names])
-    values = np.random.default_rng(0).random((len(names), 17)).astype(np.float32)
     path = tmp_path / "theirs.npz"
-    np.savez(path, __image_name=names, **dict(zip(blended.competition.labels, values.T, strict=True)))
+    export_scores("a", path, blended)
     import_scores("theirs", [path], blended)
     with pytest.raises(UserError, match="came from files: there is no network"):
         plan_of("theirs", blended)
@@ -88,6 +86,7 @@ def test_a_blend_of_other_scores_is_refused_with_the_command_that_makes_it_again
     path = workspace.blends / "both" / "blend.json"
     content = json.loads(path.read_text())
     content["members"][1]["oof"] = "0" * 64
-    write_record(path, content, version=content.pop("format"))
+    content = {key: value for key, value in content.items() if key not in ("format", "digest")}
+    write_record(path, content, version=FORMAT)
     with pytest.raises(UserError, match=r"'both' was blended of other scores of 'b'.*blend --members a,b"):
         plan_of("both", workspace)
