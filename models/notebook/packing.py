@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.backend.openvino import converted, import_openvino, nhwc_pixels
-from models.notebook.packed import FORMAT, RECORD
+from models.notebook.packed import FORMAT, RECORD, Packed
+from models.notebook.passes import Chips, Scored, one_pass
 from models.predict.load_networks import heads_of, networks_of
 from models.predict.stored_heads import read_head
 from models.predict.trained_model import Trained
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
     from models.graphs.extractor import Extractor
     from models.predict.head_scorer import HeadLayers
+
+CHECKED = 16  # chips on which what was packed is held against the scores that there are
+TOLERANCE = 1e-4  # between scores in [0, 1]
 
 
 def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
@@ -69,6 +74,32 @@ def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
         "folds": folds,
     }
     write_record(folder / RECORD, record, version=FORMAT)
+    _check(workspace, trained, folder)
+
+
+def _check(workspace: Workspace, trained: Trained, folder: Path) -> None:
+    """Hold what was packed against the scores of some chips to predict that the model has, where these chips are.
+
+    Raises:
+        UserError: if they differ.
+    """
+    images, store = workspace.competition.image_set(trained.recipe.images), ScoreStore.of(workspace)
+    folders = workspace.layout.folders_of(images, "test")
+    files = workspace.layout.files(images, "test") if folders else {}
+    stored = {fold: store.read(trained.model, fold).test for fold in trained.folders}
+    names = [name for name in next(iter(stored.values())).names if name in files][:CHECKED]
+    packed = Packed.read(folder, workspace.competition)
+    scored = Scored.of(packed, len(names))
+    chips = Chips(tuple(names), lambda _: {name: files[name] for name in names})
+    if names:
+        one_pass(packed.scorer(), scored, packed.views, chips, lambda: True)
+    for fold, scores in scored.by_fold().items():
+        difference = np.nanmax(np.abs(scores - stored[fold].aligned(names)), initial=0)
+        if difference > TOLERANCE:
+            raise UserError(
+                f"Packed, '{trained.model}' scores otherwise than it has, by up to {difference:.0e} in fold {fold}.",
+                command={"to score them again, if its chips have changed": f"train --models {trained.model}"},
+            )
 
 
 def _write_extractors(trained: Trained, folder: Path) -> list[dict[str, Any]]:

@@ -124,16 +124,14 @@ def score_all(models: Sequence[Packed], chips: Chips, told: Told, until: float) 
         try:
             scorer = scorers.get(packed.model) or packed.scorer()
             scorers[packed.model] = scorer
-            _one_pass(scorer, scored[packed.model], views, chips, lambda: clock.tell(told, scored))
+            one_pass(scorer, scored[packed.model], views, chips, lambda: clock.tell(told, scored))
         except Exception as error:  # decoders and runtimes raise whatever they like
             print(f"{packed.model} does not run under {counted(len(views), 'view')}: {error!r}", flush=True)
         clock.tell(told, scored, at_once=True)
         print(f"{packed.model}, {counted(len(views), 'view')}: {time.monotonic() - began:,.0f} s.", flush=True)
 
 
-def _one_pass(
-    scorer: FoldScorer, scored: Scored, views: Sequence[str], chips: Chips, go_on: Callable[[], bool]
-) -> None:
+def one_pass(scorer: FoldScorer, scored: Scored, views: Sequence[str], chips: Chips, go_on: Callable[[], bool]) -> None:
     """Score all chips under some views; `go_on` is asked after each batch."""
     for rows, batch in chips.batches(scored.packed, scored.broken):
         for view in views:

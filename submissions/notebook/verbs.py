@@ -70,7 +70,7 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         from competition.kernels.folder import OWNER
         from submissions.notebook.make import Asked, image_with, make_notebook
 
-        folder = to or workspace.root / "notebooks" / name
+        folder = to or workspace.notebooks / name
         asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have))
         show(make_notebook(name, workspace, folder, pack_model, asked))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from competition.common.errors import UserError
 from competition.kernels.wheels import kaggles_image
 from competition.spec.load import load
 from competition.workspace import Workspace
@@ -21,21 +22,10 @@ from submissions.choose.candidates import make_candidates
 from submissions.notebook.make import Asked, Made, make_notebook
 from submissions.submit.write import write_decided
 from tests.models.samples import frozen, tiny_job
+from tests.submissions.notebook.refusing import BEFORE
 
-# What is there beside the standard library. Whatever else is imported is refused.
-THERE = ["numpy", "PIL", "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"]
-ALLOWED = [*THERE, "openvino", "competition", "folds", "models", "submissions"]
 PACKAGES = kaggles_image().packages | {"openvino"}
-BEFORE = f"""
-import sys
-from importlib.abc import MetaPathFinder
-class Refuse(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in {ALLOWED!r} and not top.startswith("_"):
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Refuse())
-"""
+pytestmark = pytest.mark.slow  # trains, converts and runs networks
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +103,10 @@ def test_the_folder_is_what_kaggles_client_takes(made) -> None:
     assert not [path for path in files if path.suffix in (".zip", ".pkl", ".pyc", ".keras", ".h5")]
     assert notebook.lacking == ()
     assert set(notebook.plan.models) == {"tiny", "heads"}
+
+
+def test_networks_that_do_not_give_the_models_scores_are_not_packed(made, tiny_net, monkeypatch, tmp_path) -> None:
+    workspace = Workspace(made[0].folder.parent.parent, load("planet"))
+    monkeypatch.setattr("models.notebook.packed.LARGEST", 0.01)  # of features, which are cut off there
+    with pytest.raises(UserError, match="'heads' scores otherwise than it has, by up to"):
+        pack_model(workspace, "heads", tmp_path / "heads")

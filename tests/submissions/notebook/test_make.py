@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,14 @@ from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from competition.common.records import write_record
+from competition.kernels.sources import copy_sources
 from competition.workspace import Workspace
 from submissions.members.blend_files import FORMAT
 from submissions.members.exchange import export_scores, import_scores
-from submissions.notebook.make import cells_of
+from submissions.notebook.make import ENTRIES, cells_of
 from submissions.notebook.plan import plan_of
 from submissions.notebook.verbs import notebook_verb
+from tests.submissions.notebook.refusing import BEFORE
 from tests.submissions.samples import blend_of, make_workspace
 
 
@@ -90,3 +94,12 @@ def test_a_blend_of_other_scores_is_refused_with_the_command_that_makes_it_again
     write_record(path, content, version=FORMAT)
     with pytest.raises(UserError, match=r"'both' was blended of other scores of 'b'.*blend --members a,b"):
         plan_of("both", workspace)
+
+
+def test_the_modules_that_are_packed_import_nothing_of_training(tmp_path: Path) -> None:
+    copy_sources(ENTRIES, tmp_path)
+    place = f"sys.path.insert(0, {str(tmp_path)!r}); "
+    code = BEFORE + place + f"import {', '.join(ENTRIES)}; print(models.notebook.passes.__file__)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
