@@ -21,13 +21,14 @@ import submissions.workspace_verbs
 from competition.common.progress import reporter
 from competition.flags import bands_flag, in_workspace
 from competition.scene_chips.verbs import chips
-from competition.terminal.command_line import FILE, FOLDER, Verbs
+from competition.terminal.command_line import FILE, FOLDER, Verbs, when_called
 from competition.terminal.completion import completion, of_models, of_scored
 from competition.terminal.demonstration import demonstrate
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
 from models.stream.command import predict_flags, run_predict
+from submissions.notebook.verbs import notebook_verb
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -188,18 +189,14 @@ competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models"
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 
-def _cuts_of(model: str, workspace: Workspace) -> Any:
-    from submissions.choose.cuts import cuts_of
-
-    return cuts_of(model, workspace)
-
-
-for verb in (competition.verbs.scene_simulate, chips, scene_predict(_cuts_of), *submissions.verbs.OF_SCENES):
+cuts_of = when_called("submissions.choose.cuts", "cuts_of")
+notebook = notebook_verb(when_called("models.notebook.packing", "pack_model"))
+for verb in (competition.verbs.scene_simulate, chips, scene_predict(cuts_of), *submissions.verbs.OF_SCENES):
     scene.add_command(verb)
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, status, predict, export),
-    "The scores": (*submissions.verbs.VERBS, report),
+    "The scores": (*submissions.verbs.VERBS, notebook, report),
     "Scenes": (scene,),
     "With others": submissions.workspace_verbs.VERBS,
     "All at once": (auto, demo),

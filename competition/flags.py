@@ -11,6 +11,7 @@ import rich_click as click
 from click import get_current_context
 
 from competition.common.errors import FLAGS
+from competition.common.text import band_names
 from competition.terminal.command_line import FOLDER, as_flags
 from competition.terminal.completion import names_in
 from competition.terminal.output import SHARED, output_flags
@@ -62,11 +63,6 @@ def competition_flag() -> str:
     """Return `--competition`, after a blank, as the verb at work was given it; "" where it was not."""
     given = get_current_context().meta.get(FLAGS, [])
     return as_flags({"competition": given[given.index("--competition") + 1]}) if "--competition" in given else ""
-
-
-def band_names(text: str) -> tuple[str, ...]:
-    """Return bands one by one: with a comma anywhere they are names, otherwise letters."""
-    return tuple(filter(None, map(str.strip, text.split(",") if "," in text else text)))
 
 
 class Bands(click.ParamType):

@@ -13,6 +13,7 @@ Layout of a workspace:
     blends/<name>/              a blend's scores
     auto/<name>/                a run of `auto`: its plan and what each step added
     submissions/                files for Kaggle, each with its recipe
+    notebooks/<name>/           a notebook for Kaggle, and its data set
     optuna.db                   studies
     mlruns/                     MLflow's runs, of `--track mlflow`
     downloads/                  Kaggle's files, as they were downloaded
@@ -44,7 +45,19 @@ from competition.tables.sample import SampleSubmission
 
 MADE_UP = "simulated_test_labels.csv"  # which `data simulate` leaves beside the tables
 RUNS, RESTARTED = "runs", "restarted"
-FOLDERS = ("data", "cache", RUNS, RESTARTED, "blends", "auto", "submissions", "mlruns", "downloads", "slurm")
+FOLDERS = (
+    "data",
+    "cache",
+    RUNS,
+    RESTARTED,
+    "blends",
+    "auto",
+    "submissions",
+    "notebooks",
+    "mlruns",
+    "downloads",
+    "slurm",
+)
 FILES = ("folds.csv", "folds.json", "optuna.db", "ledger.db", "ledger.json")
 
 
@@ -114,6 +127,11 @@ class Workspace:
     def submissions(self) -> Path:
         """Files for Kaggle."""
         return self.root / "submissions"
+
+    @property
+    def notebooks(self) -> Path:
+        """Notebooks for Kaggle."""
+        return self.root / "notebooks"
 
     @property
     def studies(self) -> Path:

@@ -12,9 +12,9 @@ from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
 from competition.terminal.command_line import Verbs
-from competition.terminal.completion import of_submissions
+from competition.terminal.completion import of_scored, of_submissions
 from competition.terminal.output import as_json, show, show_next
-from submissions.flags import OF_GROUP
+from submissions.flags import OF_GROUP, with_public
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -126,6 +126,62 @@ def sync(workspace: Workspace) -> None:
     news = Ledger.of(workspace).record(listed).text()
     reporter.say(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.")
     _show_ledger(workspace)
+
+
+@submissions.command()
+@in_workspace
+@as_json
+@with_public
+def choose(workspace: Workspace, public: float) -> None:
+    """Name the two submissions to select for the private leaderboard, and say how often other pairs would win."""
+    from submissions.final.choice import choose_two
+    from submissions.submit.ledger import Ledger
+
+    with reporter.busy("comparing pairs"):
+        choice = choose_two(Ledger.of(workspace).entries(), workspace, public)
+    show(choice)
+
+
+@submissions.command()
+@in_workspace
+@click.argument("labels", nargs=-1, required=True)
+@click.option("--name", help="of the submission; default: probe- and the labels")
+def probe(workspace: Workspace, labels: tuple[str, ...], name: str | None) -> None:
+    """Write a submission that answers the same labels for every chip, to learn how many carry them."""
+    from submissions.shares.constant import write_probe
+
+    name = name or "-".join(["probe", *labels])
+    click.echo(write_probe(labels, name, workspace).text())
+    if workspace.competition.slug:
+        show_next(f"submit {shlex.quote(name)} --wait")
+
+
+@submissions.command()
+@in_workspace
+@as_json
+@with_public
+@click.argument("name", shell_complete=of_submissions)
+def explain(workspace: Workspace, name: str, public: float) -> None:
+    """Say what the public score of a probe, by name or number, means for the share of its labels."""
+    from submissions.shares.constant import explain as explain_probe
+    from submissions.submit.ledger import Ledger
+
+    show(explain_probe(name, Ledger.of(workspace).entries(), workspace, public))
+
+
+@submissions.command()
+@in_workspace
+@as_json
+@with_public
+@click.argument("name", shell_complete=of_scored)
+def shares(workspace: Workspace, name: str, public: float) -> None:
+    """Estimate each label's share among the chips to predict by the scores of a model or blend, and by probes."""
+    from submissions.shares.table import find_shares
+    from submissions.submit.ledger import Ledger
+
+    with reporter.busy("estimating shares"):
+        found = find_shares(name, Ledger.of(workspace).entries(), workspace, public)
+    show(found)
 
 
 def _show_ledger(workspace: Workspace) -> None:

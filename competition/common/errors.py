@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import click
 
 from competition.common.text import cut, spelled_out, without_secrets
 
@@ -22,6 +21,15 @@ UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ENODEV, errno.ESTALE, 
 FLAGS = "flags"  # in the context of a verb: the flags of the workspace, which every command shown repeats
 
 
+def verb_at_work() -> Any:
+    """Return click's context of the verb that is being run; None where none is.
+
+    Where nobody has loaded click there is no command line, as in a notebook, which may lack the package too.
+    """
+    click = sys.modules.get("click")
+    return click.get_current_context(silent=True) if click else None
+
+
 def spelled(command: str, *, anywhere: bool = False) -> str:
     """Return a command as it is typed, with the flags of the workspace that the verb at work was given.
 
@@ -29,27 +37,29 @@ def spelled(command: str, *, anywhere: bool = False) -> str:
         command: verb and flags, such as "train --models resnet50".
         anywhere: leave the flags of the workspace out, as the command needs none.
     """
-    context = None if anywhere else click.get_current_context(silent=True)
+    context = None if anywhere else verb_at_work()
     flags = shlex.join(context.meta.get(FLAGS, [])) if context else ""
     return f"python run.py {command} {flags}".rstrip()
 
 
 def given_command() -> str:
     """Return the command that is being run, as it was given but for secrets; "" where none is."""
-    context = click.get_current_context(silent=True)
+    context = verb_at_work()
     given = context.meta.get(GIVEN) if context else None
     return f"python run.py {shlex.join(map(without_secrets, given))}" if given else ""
 
 
 def command_at_work() -> dict[str, Any]:
     """Return what the verb at work was called with, for a process of another machine; nothing where there is none."""
-    context = click.get_current_context(silent=True)
+    context = verb_at_work()
     return {name: context.meta[name] for name in (GIVEN, FLAGS) if name in context.meta} if context else {}
 
 
 @contextmanager
 def as_command(called: Mapping[str, Any]) -> Iterator[None]:
     """Work as the verb that was called so, on another machine: commands that are shown and recorded are its own."""
+    import click
+
     with click.Context(click.Command("verb")) as context:
         context.meta.update(called)
         yield

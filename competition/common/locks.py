@@ -12,13 +12,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
-
-from competition.common.errors import UserError
+from competition.common.errors import UserError, verb_at_work
 from competition.common.progress import reporter
 from competition.common.text import day, now, printable, short
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 PATIENCE = 0.5  # seconds that are waited for without a word
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what file systems without locks answer
@@ -51,6 +52,8 @@ def locked(path: Path, busy: str = "", otherwise: str = "") -> Iterator[None]:
     Raises:
         BusyError: if another process has it, and `busy` is given.
     """
+    from filelock import SoftFileLock
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock, is_ours = _acquired(path, 0 if busy else PATIENCE)
     if not is_ours:
@@ -74,6 +77,8 @@ def locked(path: Path, busy: str = "", otherwise: str = "") -> Iterator[None]:
 
 def _acquired(path: Path, seconds: float) -> tuple[BaseFileLock, bool]:
     """Return a lock, and whether it could be had within some seconds."""
+    from filelock import FileLock, SoftFileLock, Timeout
+
     lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
     try:
         try:
@@ -89,7 +94,7 @@ def _acquired(path: Path, seconds: float) -> tuple[BaseFileLock, bool]:
 
 
 def _verb() -> str:
-    context = click.get_current_context(silent=True)
+    context = verb_at_work()
     return " ".join(context.command_path.split()[1:]) if context else ""
 
 

@@ -100,3 +100,8 @@ def now() -> str:
 def day(when: str) -> str:
     """Return a time of the ledger for people, in UTC."""
     return f"{when[:10]} {when[11:16]}" if when else "an unknown day"
+
+
+def band_names(text: str) -> tuple[str, ...]:
+    """Return bands one by one: with a comma anywhere they are names, otherwise letters."""
+    return tuple(filter(None, map(str.strip, text.split(",") if "," in text else text)))

@@ -18,6 +18,7 @@ CONNECT, READ = 10.0, 60.0  # seconds until a connection, and until the next byt
 REFUSED = (400, 401, 403, 404, 413, 422, 429)  # nothing was done; others do not say so
 AGAIN = "Run the same command again"
 SHOWN = 200  # characters of what Kaggle says
+OF_NOTEBOOKS = re.compile("notebook|kernel|code competition", re.IGNORECASE)
 
 
 class RefusedError(UserError):
@@ -82,9 +83,20 @@ def refusal(what: str, error: requests.HTTPError, slug: str, source: str) -> Use
         asked = retry_after(error)
         until = f"in {asked:.0f} s" if asked else "in some minutes"
         return RefusedError(f"Kaggle asks for fewer calls (429), unable to {what}. {AGAIN} {until}.")
+    if status == 400 and _is_of_submitting(what) and (not said or OF_NOTEBOOKS.search(said)):
+        return RefusedError(
+            f"Kaggle refuses to {what} (400).{because} A code competition takes notebooks, and no files: is "
+            f"https://www.kaggle.com/competitions/{slug} one?",
+            command={"to make a notebook of a blend": "notebook NAME"},
+        )
     if status < 500:
         return RefusedError(f"Kaggle refuses to {what} ({status}).{because}")
     return UserError(f"Kaggle could not {what} ({status}), {ATTEMPTS} times at most.{because} {AGAIN} later.")
+
+
+def _is_of_submitting(what: str) -> bool:
+    """Whether Kaggle was asked to do a part of a submission."""
+    return what.startswith(("take the file", "accept the submission"))
 
 
 def not_accepted(source: str) -> UserError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import shlex
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -151,6 +152,15 @@ class Words(click.ParamType):
             return () if words == ["none"] else tuple(self.kind(word) for word in words)
         except ValueError:
             self.fail(f"{value!r} is not {self.kind.__name__} values joined by commas", param, ctx)
+
+
+def when_called(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of a module that is imported when it is called, so that help is instant."""
+
+    def called(*given: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*given)
+
+    return called
 
 
 def shown(value: Any) -> str:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import checked_name, digest_file
@@ -25,7 +24,7 @@ from folds.store.alone import model_and_fold
 from folds.store.kept import KeptFolds
 from folds.store.provenance import FORMAT, MARKER, Marker, Provenance, read_marker
 from folds.store.refused import folds_changed, labels_changed, moved
-from folds.store.scores import Scores
+from folds.store.scores import Scores, mean_of
 from folds.store.swaps import bring_back
 
 FILES = ("heldout.npz", "test.npz")
@@ -203,8 +202,8 @@ class ScoreStore:
         names = by_repeat[0].names
         test = {fold: scores.test for fold, scores in folds.items()}
         return ModelScores(
-            oof=Scores(names, _mean([scores.aligned(names) for scores in by_repeat])),
-            test=Scores(folds[complete[0][0]].test.names, _mean([scores.values for scores in test.values()])),
+            oof=Scores(names, mean_of([scores.aligned(names) for scores in by_repeat])),
+            test=Scores(folds[complete[0][0]].test.names, mean_of([scores.values for scores in test.values()])),
             test_by_fold=test,
             recipe_digest=provenances[0].recipe_digest,
             left_out=left_out,
@@ -250,17 +249,6 @@ class ScoreStore:
                     f"Folds {ours.fold} and {theirs.fold} of '{model}' differ in {' and '.join(differing)}.",
                     command=f"train --models {model} --restart",
                 )
-
-
-def _mean(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the mean of matrices; of one, itself. Not by `np.mean`, which would copy them side by side first."""
-    if len(matrices) == 1:
-        return matrices[0]
-    total = matrices[0] + matrices[1]
-    for matrix in matrices[2:]:
-        total += matrix
-    total /= len(matrices)
-    return total
 
 
 def check_kept(folder: Path) -> None:

@@ -160,3 +160,14 @@ class Scores:
             return cls(tuple(arrays["names"].tolist()), arrays["scores"].astype(np.float32, copy=False))
         except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
             raise UserError(f"Cannot read the scores {path}: {error}.") from error
+
+
+def mean_of(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the mean of matrices; of one, itself. Not by `np.mean`, which would copy them side by side first."""
+    if len(matrices) == 1:
+        return matrices[0]
+    total = matrices[0] + matrices[1]
+    for matrix in matrices[2:]:
+        total += matrix
+    total /= len(matrices)
+    return total

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import first
-from competition.flags import MOST_PROPOSED, as_bands
 from competition.spec.images import ImageSet
 from models.recipes.recipe import Recipe
 
@@ -82,6 +81,8 @@ def columns_of(recipe: Recipe, images: ImageSet) -> tuple[int, ...]:
     """
     names = recipe.band_names
     if not names or not set(names) <= set(images.bands):
+        from competition.flags import MOST_PROPOSED, as_bands
+
         has = images.shown_bands if isinstance(images.band_key, str) else first(images.bands)
         example = as_bands(images.bands if len(images.bands) <= MOST_PROPOSED else images.bands[:3])
         raise UserError(

@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from joblib import cpu_count
 from numpy.typing import NDArray
 
+from competition.cluster.threads import threads_here
 from competition.common.errors import UserError
 from competition.common.files import scratch_folder
 from competition.common.folders import check_readable
@@ -182,7 +182,7 @@ class ChipFiles:
         """
         chips = list(self.files.items())
         is_far = isinstance(self.where, Place)
-        pool = ThreadPoolExecutor(FETCHED_AT_ONCE if is_far else cpu_count())
+        pool = ThreadPoolExecutor(FETCHED_AT_ONCE if is_far else threads_here())
         with ExitStack() as ending:
             scratch = ending.enter_context(scratch_folder()) if is_far else None
             # Of what was to be read, where somebody else stops before the end.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from competition.common.errors import UserError, unknown_name
-from competition.terminal.command_line import as_flags
 from models.recipes.values import Values
 from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
 
@@ -109,6 +108,8 @@ def check_joint(values: Values, parts: Sequence[Values]) -> None:
     if len(parts) < 2 or len(parts) != len(names):
         raise UserError(f"A joint backbone is two recipes or more, joined by commas; received {values.backbone!r}.")
     if wanted := _to_bank(values):
+        from competition.terminal.command_line import as_flags  # only where there is a command line
+
         raise UserError(
             f"The features of {' and '.join(names)} stand side by side only where frozen backbones make them once. "
             f"Give{as_flags(wanted)}, or one --backbone."
@@ -135,6 +136,8 @@ def _check_members(values: Values) -> None:
     if values.weights == "none":
         wanted["weights"] = "imagenet"
     if wanted:
+        from competition.terminal.command_line import as_flags  # only where there is a command line
+
         raise UserError(
             f"{values.members} members share the dense layers of a head that learns step by step from features made "
             f"once. Give{as_flags(wanted)}, or --members 1."
@@ -162,6 +165,8 @@ def _check_solver(values: Values) -> None:
     if values.weights == "none":
         wanted["weights"] = "imagenet"
     if wanted:
+        from competition.terminal.command_line import as_flags  # only where there is a command line
+
         raise UserError(
             f"solver {values.solver} fits nothing but a plain linear head to the features of a frozen backbone. "
             f"Give{as_flags(wanted)}, or --solver gradient."

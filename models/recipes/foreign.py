@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.terminal.command_line import as_flags
 from models.recipes.values import FILE, TIMM, Values
 
 OF_FOREIGN = ("mean", "deviation", "outputs", "prefix_tokens")
@@ -89,6 +88,8 @@ def _check_whole(values: Values) -> None:
     if wanted:
         once = "A frozen network that others made is run once over each view of a chip, and"
         which = once if values.of_graph else "A network that others made is run as a whole, and"
+        from competition.terminal.command_line import as_flags  # only where there is a command line
+
         raise UserError(f"{which} takes its bands alone. Give{as_flags(wanted)}.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from competition.flags import band_names
+from competition.common.text import band_names
 from models.recipes.view_sets import VIEW_SETS, drawn_views
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so

@@ -118,6 +118,13 @@ class Candidates:
         combined = self.cross_fit.as_they_are(self.chips.scores[number], Mean())
         return [self._measure((member,), method, rule, combined, f"{member.name} alone") for rule in rules]
 
+    def fitted(self, method: str, rule: str = FIXED) -> Combiner:
+        """Return the combiner of all members that a blend uses on chips to predict; nothing is measured."""
+        combiner = make_combiner(method, self.setting, cut_rules(self.setting.competition, self.setting.tuning)[rule])
+        if _learns(method, rule):
+            return self.cross_fit.fit_on_all(combiner, self.chips.scores)
+        return combiner.fit(self.chips.scores, self.chips.truth)
+
     def _measure(
         self, members: tuple[Member, ...], method: str, rule: str, combined: Combined, title: str
     ) -> Candidate:
@@ -146,12 +153,16 @@ class Candidates:
         def make(setting: Setting) -> Combiner:
             return make_combiner(method, setting, cut_rules(setting.competition, setting.tuning)[rule])
 
-        learns = rule != FIXED if method == VOTE else METHODS[method].numbers(1, 1) > 0
         final = make(self.setting)
-        if learns:
+        if _learns(method, rule):
             return self.cross_fit.combine(partial(make, self.setting.in_memory), self.chips.scores, final=final)
         fitted = final.fit(self.chips.scores, self.chips.truth)
         return self.cross_fit.as_they_are(fitted.predict(self.chips.scores), fitted)
+
+
+def _learns(method: str, rule: str) -> bool:
+    """Whether what a method makes of scores depends on the truth that it was fitted to."""
+    return rule != FIXED if method == VOTE else METHODS[method].numbers(1, 1) > 0
 
 
 def make_candidates(

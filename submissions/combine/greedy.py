@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from competition.spec.metric import Metric
 from submissions.combine.mean_trials import Trial, make_trial
-from submissions.combine.means import weighted_mean
+from submissions.combine.means import WeightedMean
 from submissions.measure.fast_metric import SAME
 
 BAGS = 10
@@ -25,19 +25,14 @@ SHARE = 0.5  # of the members in a bag
 STEPS = 25
 
 
-class GreedySelection:
+class GreedySelection(WeightedMean):
     """Weights of the members in a mean: how often greedy selection takes each.
 
     Args:
         metric: what to raise; decisions are those at its prior cut.
         bags: random halves of the members that are selected from, and averaged.
         seed: of the bags.
-
-    Attributes:
-        weights: float array (num_members,) of sum 1, once fitted.
     """
-
-    weights: NDArray[np.float64]
 
     def __init__(self, metric: Metric, *, bags: int = BAGS, seed: int = 0) -> None:
         self.metric, self.bags, self.seed = metric, bags, seed
@@ -57,10 +52,6 @@ class GreedySelection:
         taken = [counts[tuple(bag)] for bag in bags]
         self.weights = np.mean([count / count.sum() for count in taken], axis=0)
         return self
-
-    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the weighted mean (num_chips, num_labels)."""
-        return weighted_mean(scores, self.weights).astype(np.float32)
 
 
 def select(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
-from submissions.decide.log_odds import TINY, log_odds
+from submissions.decide.log_odds import TINY, from_log_odds, log_odds
 
 if TYPE_CHECKING:
     from submissions.measure.cross_fit import Combiner
@@ -57,7 +56,7 @@ def _log(scores: NDArray[Any]) -> NDArray[Any]:
 SCALES: dict[str, tuple[Callable[[NDArray[Any]], NDArray[Any]], Callable[[NDArray[Any]], NDArray[Any]]]] = {
     "mean": (np.asarray, np.asarray),
     "geometric": (_log, np.exp),
-    "logit": (log_odds, expit),
+    "logit": (log_odds, from_log_odds),
 }
 
 
@@ -69,6 +68,7 @@ class Mean:
     """
 
     def __init__(self, scale: str = "mean") -> None:
+        self.scale = scale
         self.to_scale, self.from_scale = SCALES[scale]
 
     def fit(self, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Self:
@@ -79,6 +79,20 @@ class Mean:
         """Return the mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
         mean = weighted_mean(scores, np.ones(len(scores)), self.to_scale)
         return np.asarray(self.from_scale(mean), dtype=np.float32)
+
+
+class WeightedMean:
+    """The mean of the scores of the members that score a label, by weights that were found.
+
+    Attributes:
+        weights: float array (num_members,), or (num_members, num_labels), of sum 1, once fitted.
+    """
+
+    weights: NDArray[np.float64]
+
+    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the weighted mean (num_chips, num_labels) of scores (num_members, num_chips, num_labels)."""
+        return weighted_mean(scores, self.weights).astype(np.float32)
 
 
 class Union:

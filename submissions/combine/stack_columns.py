@@ -65,12 +65,16 @@ class Columns:
         """
         mean = _mean(scores)
         if "neighbours" in self.extras:
-            from sklearn.neighbors import NearestNeighbors
-
-            self.truth = truth
-            number = min(NEIGHBOURS, len(truth) - 1)
-            self.search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(log_odds(mean))
+            self.remember(log_odds(mean), truth)
         return self._table(scores, mean, None)
+
+    def remember(self, fitted: NDArray[np.floating], truth: NDArray[np.bool_]) -> None:
+        """Remember, for `neighbours`, the mean log odds (num_chips, num_labels) of chips fitted to, and their truth."""
+        from sklearn.neighbors import NearestNeighbors
+
+        self.fitted, self.truth = fitted, truth
+        number = min(NEIGHBOURS, len(truth) - 1)
+        self.search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(fitted)
 
     def of(self, scores: NDArray[Any]) -> Table:
         """Return the columns of chips that were not fitted to."""

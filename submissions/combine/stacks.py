@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from submissions.combine.means import weighted_mean
 from submissions.combine.stack_columns import Columns, Table
+from submissions.decide.log_odds import from_log_odds
 
 PENALTIES = np.logspace(-1, 5, 13)  # of the ridge, on standardised columns
 INVERSE_PENALTY = 0.1  # of the logistic regressions, on standardised columns
@@ -109,7 +108,14 @@ class Logistic(Stack):
     Args:
         columns: makes the columns.
         own: of each label, take its own log odds only.
+
+    Attributes:
+        weights: float array (num_learnt, num_columns), of columns as they are, once fitted.
+        biases: float array (num_learnt,).
     """
+
+    weights: NDArray[np.float64]
+    biases: NDArray[np.float64]
 
     def __init__(self, columns: Columns, *, own: bool) -> None:
         super().__init__(columns)
@@ -120,15 +126,21 @@ class Logistic(Stack):
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        def fit(label: int) -> Any:
+        def fit(label: int) -> tuple[NDArray[np.float64], float]:
             model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
-            return model.fit(self._columns(table, label), truth[:, label])
+            scaler, regression = (step for _, step in model.fit(self._columns(table, label), truth[:, label]).steps)
+            weights = regression.coef_[0].astype(np.float64) / scaler.scale_
+            return weights, float(regression.intercept_[0] - scaler.mean_ @ weights)
 
-        self.models = dict(zip(self.learnt, _side_by_side(fit, self.learnt), strict=True))
+        made = _side_by_side(fit, self.learnt)
+        self.weights = np.array([weights for weights, _ in made])
+        self.biases = np.array([bias for _, bias in made])
 
     def _predict(self, table: Table) -> NDArray[np.floating]:
-        scores = [model.predict_proba(self._columns(table, label))[:, 1] for label, model in self.models.items()]
-        return np.stack(scores, axis=1) if scores else np.zeros((len(table.members), 0))
+        logits = np.empty((len(table.members), len(self.learnt)))
+        for place, label in enumerate(self.learnt.tolist()):
+            logits[:, place] = self._columns(table, label) @ self.weights[place] + self.biases[place]
+        return from_log_odds(logits)
 
     def _columns(self, table: Table, label: int) -> NDArray[np.float32]:
         return table.of_label(label) if self.own else table.of_all()
@@ -164,5 +176,8 @@ class Boosting(Stack):
 
 def _side_by_side(fit: Callable[[int], Any], labels: NDArray[np.intp]) -> list[Any]:
     """Return the models that `fit` makes of labels, several at once."""
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1):
         return list(Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(label) for label in labels))

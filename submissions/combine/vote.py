@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import lcm
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from folds.store.scores import scored_labels
 from submissions.decide.decisions import at_or_above
-from submissions.decide.rules import MakeCutRule
-from submissions.members.members import Member
+
+if TYPE_CHECKING:
+    from submissions.decide.rules import MakeCutRule
+    from submissions.members.members import Member
 
 MAJORITY = 0.5
 

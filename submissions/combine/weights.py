@@ -10,24 +10,19 @@ from numpy.typing import NDArray
 
 from competition.spec.metric import Metric
 from submissions.combine.mean_trials import make_trial
-from submissions.combine.means import weighted_mean
+from submissions.combine.means import WeightedMean
 from submissions.decide.log_odds import TINY
 from submissions.decide.studies import Tuning, tune
 
 LEAST = 1e-3  # weight that Optuna gives a member, before the weights are made to sum to 1
 
 
-class LogLossWeights:
+class LogLossWeights(WeightedMean):
     """The weights with which the mean has the least log loss: a convex problem, so there is one best answer.
 
     Args:
         per_label: weights of its own for each label.
-
-    Attributes:
-        weights: float array (num_members,), or (num_members, num_labels), of sum 1, once fitted.
     """
-
-    weights: NDArray[np.float64]
 
     def __init__(self, *, per_label: bool = False) -> None:
         self.per_label = per_label
@@ -43,10 +38,6 @@ class LogLossWeights:
             return self
         self.weights = np.stack([_least_log_loss(likely[:, :, label]) for label in range(truth.shape[1])], axis=1)
         return self
-
-    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the weighted mean (num_chips, num_labels)."""
-        return weighted_mean(scores, self.weights).astype(np.float32)
 
 
 def _least_log_loss(likely: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -75,7 +66,7 @@ def _least_log_loss(likely: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-class TunedWeights:
+class TunedWeights(WeightedMean):
     """Weights tuned by Optuna for the metric at its prior cut, from equal ones and those of the least log loss.
 
     Args:
@@ -83,8 +74,6 @@ class TunedWeights:
         members: their names, under which a study keeps the weights.
         tuning: how Optuna tunes.
     """
-
-    weights: NDArray[np.float64]
 
     def __init__(self, metric: Metric, members: Sequence[str], tuning: Tuning) -> None:
         self.metric, self.members, self.tuning = metric, tuple(members), tuning
@@ -104,7 +93,3 @@ class TunedWeights:
         )
         self.weights = tuned / tuned.sum()
         return self
-
-    def predict(self, scores: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the weighted mean (num_chips, num_labels)."""
-        return weighted_mean(scores, self.weights).astype(np.float32)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import unknown_name
-from submissions.decide.log_odds import TINY, log_odds
+from submissions.decide.log_odds import TINY, from_log_odds, log_odds
 from submissions.names import PLATT
 
 WEAK = 10.0  # inverse penalty of the regressions: next to none, but where a label is told without a mistake
-Curve = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 class Calibration:
@@ -32,6 +33,8 @@ class Calibration:
                [0.25],
                [0.5 ]], dtype=float32)
     """
+
+    curves: dict[int, Logistic | Steps]
 
     def __init__(self, kind: str) -> None:
         if kind not in KINDS:
@@ -55,40 +58,69 @@ class Calibration:
         return calibrated
 
 
-def platt(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Curve:
-    """Return a logistic curve of the log odds of scores (num_chips,) (Platt 1999)."""
-    return _regression(scores, truth, lambda asked: log_odds(asked)[:, None])
+@dataclass(frozen=True)
+class Logistic:
+    """A logistic curve of columns made of scores.
 
-
-def beta(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Curve:
-    """Return a logistic curve of the logarithms of a score and of what it leaves to 1, by which it may bend.
-
-    Source: Kull, Silva Filho and Flach, "Beta calibration", AISTATS 2017.
+    Attributes:
+        kind: which columns: one of `COLUMNS`.
+        weights: of each column.
+        bias: what is added.
     """
 
-    def logarithms(asked: NDArray[Any]) -> NDArray[Any]:
-        return np.stack([np.log(np.maximum(asked, TINY)), -np.log(np.maximum(1 - asked, TINY))], axis=1)
+    kind: str
+    weights: tuple[float, ...]
+    bias: float
 
-    return _regression(scores, truth, logarithms)
+    @classmethod
+    def fit(cls, kind: str, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Logistic:
+        """Return the curve by which scores (num_chips,) are most likely."""
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(C=WEAK, max_iter=1000).fit(COLUMNS[kind](scores), truth)
+        return cls(kind, tuple(model.coef_[0].tolist()), float(model.intercept_[0]))
+
+    def __call__(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the calibrated scores (num_chips,)."""
+        return from_log_odds(COLUMNS[self.kind](scores) @ np.array(self.weights) + self.bias)
 
 
-def isotonic(scores: NDArray[Any], truth: NDArray[np.bool_]) -> Curve:
-    """Return any rising steps."""
-    from sklearn.isotonic import IsotonicRegression
+@dataclass(frozen=True)
+class Steps:
+    """Any rising curve, by the scores where it bends and its values there.
 
-    steps: Curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, truth).predict
-    return steps
+    Attributes:
+        at: scores, rising.
+        values: of the curve.
+    """
+
+    at: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, scores: NDArray[Any], truth: NDArray[np.bool_]) -> Steps:
+        """Return the rising curve that is nearest to the truth (num_chips,)."""
+        from sklearn.isotonic import IsotonicRegression
+
+        model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, truth)
+        return cls(tuple(model.X_thresholds_.tolist()), tuple(model.y_thresholds_.tolist()))
+
+    def __call__(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the calibrated scores (num_chips,)."""
+        return np.interp(scores, self.at, self.values)
 
 
-KINDS: dict[str, Callable[[NDArray[Any], NDArray[np.bool_]], Curve]] = {
-    PLATT: platt,
-    "beta": beta,
-    "isotonic": isotonic,
+def _logarithms(scores: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([np.log(np.maximum(scores, TINY)), -np.log(np.maximum(1 - scores, TINY))], axis=1)
+
+
+COLUMNS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    PLATT: lambda scores: log_odds(scores)[:, None],  # Platt 1999
+    # A score and what it leaves to 1, by which the curve may bend: Kull, Silva Filho and Flach, "Beta calibration",
+    # AISTATS 2017.
+    "beta": _logarithms,
 }
-
-
-def _regression(scores: NDArray[Any], truth: NDArray[np.bool_], columns: Curve) -> Curve:
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=WEAK, max_iter=1000).fit(columns(scores), truth)
-    return lambda asked: model.predict_proba(columns(asked))[:, 1]
+KINDS: dict[str, Callable[[NDArray[Any], NDArray[np.bool_]], Logistic | Steps]] = {
+    **{kind: partial(Logistic.fit, kind) for kind in COLUMNS},
+    "isotonic": Steps.fit,
+}

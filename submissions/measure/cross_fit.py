@@ -203,9 +203,13 @@ class CrossFit:
         for fold in self._numbers:
             held = self.folds == fold
             combined[held] = without(fold).predict(scores[:, held])
-        fitted = self._fit(make() if final is None else final, scores, np.ones(len(self.folds), dtype=bool))
+        fitted = self.fit_on_all(make() if final is None else final, scores)
         nested = Nested(without, scores, self.folds, self._numbers)
         return Combined(combined, nested, fitted.predict(scores), fitted, time.perf_counter() - start)
+
+    def fit_on_all(self, combiner: Combiner, scores: NDArray[Any]) -> Combiner:
+        """Fit a combiner on all chips; of very many on some of them."""
+        return self._fit(combiner, scores, np.ones(len(self.folds), dtype=bool))
 
     def evaluate(
         self, name: str, make: Callable[[], Rule], combined: Combined, *, final: Rule | None = None

@@ -228,6 +228,21 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
         ["ended"],
         0,
     ),
+    "a code competition, without a word": (
+        [("CreateSubmission", {"status": 400})],
+        1,
+        "Error: Kaggle refuses to accept the submission (400). A code competition takes notebooks, and no files: is "
+        f"https://www.kaggle.com/competitions/{SLUG} one? To make a notebook of a blend, run",
+        ["ended"],
+        0,
+    ),
+    "a code competition": (
+        [("StartSubmissionUpload", {"status": 400, "message": "Only Submissions from Notebooks are accepted"})],
+        1,
+        f"Error: Kaggle refuses to {START} (400). Kaggle says: Only Submissions from Notebooks are accepted. A code",
+        ["ended"],
+        0,
+    ),
     "too many calls, for a while": (
         [("CreateSubmission", {"status": 429, "headers": {"Retry-After": "0.01"}})],
         0,

@@ -1,0 +1,148 @@
+"""The packages that a notebook needs and Kaggle's image lacks, unpacked so that they are imported where they lie.
+
+A notebook without internet installs nothing, and need not: a folder on the path does. `image.json` says what the image
+had when somebody last looked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from competition.common.errors import UserError
+from competition.common.files import scratch_folder
+from competition.common.progress import reporter
+from competition.common.text import first
+
+PATIENCE = 600  # seconds for pip
+# What packages need in turn, as far as a notebook loads it.
+FURTHER = {
+    "pydantic": ("pydantic-core", "annotated-types", "typing-extensions", "typing-inspection"),
+    "onnxruntime": ("flatbuffers", "packaging", "protobuf"),
+    "lightgbm": ("scipy",),
+    "scikit-learn": ("scipy", "joblib", "threadpoolctl"),
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image that Kaggle runs notebooks in.
+
+    Attributes:
+        date: when it was looked at, as year and month.
+        python: its version.
+        platforms: tags of the wheels that it takes.
+        packages: those in it that a notebook of ours may need.
+    """
+
+    date: str
+    python: str
+    platforms: tuple[str, ...]
+    packages: frozenset[str]
+
+    def lacks(self, needed: Iterable[str]) -> tuple[str, ...]:
+        """Return the packages needed, and what these need, that are not in it."""
+        every = {name for package in needed for name in (package, *FURTHER.get(package, ()))}
+        return tuple(sorted(every - self.packages))
+
+
+@cache
+def kaggles_image() -> Image:
+    """Return Kaggle's image."""
+    content = json.loads((Path(__file__).parent / "image.json").read_text(encoding="utf-8"))
+    return Image(content["date"], content["python"], tuple(content["platforms"]), frozenset(content["packages"]))
+
+
+def fetch(packages: Sequence[str], image: Image, folder: Path) -> None:
+    """Bring the wheels of some packages from the registry to a folder, in the versions that are installed here.
+
+    Raises:
+        UserError: if pip does not reach the registry, or there is no such wheel.
+    """
+    asked = [f"{package}=={found}" if (found := _installed(package)) else package for package in packages]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    command += ["--disable-pip-version-check", "--no-input", "--python-version", image.python]
+    command += [word for platform in image.platforms for word in ("--platform", platform)]
+    reporter.say(f"Fetching {', '.join(asked)} for Python {image.python}.")
+    try:
+        done = subprocess.run(
+            [*command, "--dest", str(folder), *asked], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"pip brought no wheels within {PATIENCE} s. Give --wheels with a folder of them.") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["it does not say why"]
+        reason = re.sub(r"https?://\S+", "the registry", lines[0].removeprefix("ERROR: "))
+        raise UserError(f"pip brought no wheels of {', '.join(asked)}: {reason} Give --wheels with a folder of them.")
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def unpack(packages: Sequence[str], image: Image, wheels: Path, target: Path) -> tuple[str, ...]:
+    """Unpack the wheels of some packages, from a folder that may hold others, and return what there was none of."""
+    lacking = []
+    for package in packages:
+        if (wheel := _wheel_of(package, image, wheels)) is None:
+            lacking.append(package)
+            continue
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(target)
+    return tuple(lacking)
+
+
+def _wheel_of(package: str, image: Image, folder: Path) -> Path | None:
+    """Return the wheel of a package that the image takes; of several, the one called last."""
+    own, tag = package.replace("-", "_"), image.python.replace(".", "")
+    fitting = [
+        path
+        for path in sorted(folder.glob("*.whl"))
+        for name, *_, python, abi, platforms in [path.stem.split("-")]
+        if name.lower() == own
+        and {*platforms.split(".")} & {*image.platforms}
+        and ({*python.split(".")} & {"py3", f"cp{tag}"} or abi == "abi3")
+    ]
+    return fitting[-1] if fitting else None
+
+
+def bring(packages: Sequence[str], image: Image, target: Path, wheels: Path | None, *, online: bool) -> tuple[str, ...]:
+    """Put some packages into a folder from which a notebook imports them; return those that there were no wheels of.
+
+    Args:
+        packages: their names.
+        image: that is to take them.
+        target: the folder.
+        wheels: folder of wheels that are taken where they are there; None: there are none.
+        online: fetch those that are not.
+
+    Raises:
+        UserError: if they cannot be fetched.
+    """
+    lacking = unpack(packages, image, wheels, target) if wheels else tuple(packages)
+    if lacking and online:
+        with scratch_folder() as folder:
+            fetch(lacking, image, folder)
+            lacking = unpack(lacking, image, folder, target)
+    return lacking
+
+
+def said_of(lacking: Sequence[str], image: Image) -> str:
+    """Return the line that says which packages are not in the folder, and what brings them; "" if none lacks."""
+    if not lacking:
+        return ""
+    return (
+        f"Kaggle's image (as of {image.date}) lacks {first(lacking)}, and the notebook needs them: give --fetch to "
+        "bring their wheels, or --wheels with a folder that has them."
+    )

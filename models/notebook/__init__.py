@@ -1,0 +1,1 @@
+"""Networks in a notebook on Kaggle: packed to run without Keras, within a time limit, the most useful first."""

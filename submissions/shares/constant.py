@@ -1,0 +1,100 @@
+"""Submissions that answer the same for every chip: written, and found again in the ledger with their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.files import checked_name, digest_file
+from competition.spec.competition import Competition
+from competition.spec.metric import DECISIONS
+from competition.tables.labels import to_multi_hot
+from competition.workspace import Workspace
+from submissions.shares.probes import Explained, explain_score
+from submissions.submit.entry import Entry
+from submissions.submit.validate import SubmissionReport, read_submission
+from submissions.submit.write import submission_path, write_submission
+
+CONSTANT = "constant"  # in the record of a submission: the labels of every chip
+
+
+def write_probe(labels: Sequence[str], name: str, workspace: Workspace) -> SubmissionReport:
+    """Write a submission that answers some labels for every chip; its record says so, and goes with it to the ledger.
+
+    Args:
+        labels: of every chip.
+        name: of the submission.
+        workspace: of the competition.
+
+    Raises:
+        UserError: if there is no such label, the name is taken, or the competition's metric judges scores.
+    """
+    competition = workspace.competition
+    _check_metric(competition)
+    (answer,) = to_multi_hot([labels], competition)
+    path = workspace.submissions / f"{checked_name('submission', name)}.csv"
+    if path.exists():
+        raise UserError(f"There is a submission {path} already. Give the probe another --name.")
+    answers = np.tile(answer, (len(workspace.test_names), 1))
+    return write_submission(path, answers, workspace, {"name": name, CONSTANT: list(labels)}, exclusive=False)
+
+
+def explain(name: str, entries: Sequence[Entry], workspace: Workspace, public: float) -> Explained:
+    """Say what the public score of a constant answer means.
+
+    Args:
+        name: of the submission, its file, or its number on Kaggle.
+        entries: of the ledger.
+        workspace: of the competition.
+        public: share of the chips to predict behind a public score.
+
+    Raises:
+        UserError: if it is not in the ledger, has no public score, or does not answer the same for every chip.
+    """
+    competition, truth = workspace.competition, workspace.labelled.truth
+    _check_metric(competition)
+    found = [entry for entry in entries if name in (entry.name, f"{entry.name}.csv", str(entry.ref))]
+    if not found:
+        text = f"The ledger has no submission '{name}'."
+        raise UserError(text, command={"to see those that it has": "submissions list"})
+    scored = [entry for entry in found if entry.public is not None]
+    if not scored or scored[-1].public is None:
+        raise UserError(f"'{name}' has no public score yet.", command={"to ask for it": "submissions sync"})
+    answer = _answer_of(scored[-1], workspace)
+    num_public = round(public * len(workspace.test_names))
+    labels = tuple(label for label, has in zip(competition.labels, answer, strict=True) if has)
+    expected, shares = explain_score(answer, scored[-1].public, truth, num_public, competition)
+    return Explained(scored[-1].name, labels, competition.metric.title, scored[-1].public, expected, shares)
+
+
+def probes_in(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Return the scored probes of a single label, by that label; of several the latest."""
+    made = [(entry, (entry.provenance or {}).get(CONSTANT)) for entry in entries if entry.public is not None]
+    return {labels[0]: entry for entry, labels in made if isinstance(labels, list) and len(labels) == 1}
+
+
+def _check_metric(competition: Competition) -> None:
+    if competition.metric.judges != DECISIONS:
+        raise UserError(
+            f"{competition.metric.title} judges scores: what a constant answer scores says nothing of shares."
+        )
+
+
+def _answer_of(entry: Entry, workspace: Workspace) -> NDArray[np.bool_]:
+    """Return the answer (num_labels,) that a submission gives for every chip, by its record, or else by its file."""
+    competition, labels = workspace.competition, (entry.provenance or {}).get(CONSTANT)
+    if isinstance(labels, list):
+        return to_multi_hot([labels], competition)[0]
+    path = submission_path(entry.name, workspace)
+    if entry.digest is not None and digest_file(path) != entry.digest:
+        raise UserError(f"{path} is not the file that was submitted as {entry.ref}, so what it answers is not known.")
+    answers = set(map(frozenset, read_submission(path, competition).tags))
+    if len(answers) != 1:
+        raise UserError(
+            f"{path} answers {len(answers):,} different label sets. What a score means for shares is known of a "
+            "constant answer alone, which `submissions probe` writes."
+        )
+    return to_multi_hot(answers, competition)[0]

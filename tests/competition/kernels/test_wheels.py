@@ -1,0 +1,67 @@
+"""Packages that Kaggle's image lacks."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from competition.common.errors import UserError
+from competition.kernels import wheels
+from competition.kernels.wheels import bring, kaggles_image, said_of
+
+IMAGE = kaggles_image()
+
+
+def wheel(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.writestr(f"{name.partition('-')[0]}/__init__.py", name)
+
+
+def test_what_the_image_lacks_is_named_with_what_it_needs_in_turn() -> None:
+    assert IMAGE.lacks(["numpy", "pillow", "pydantic", "openvino", "tifffile"]) == ("openvino", "tifffile")
+    bare = replace(IMAGE, packages=frozenset({"numpy"}))
+    assert "pydantic-core" in bare.lacks(["numpy", "pydantic"])
+    assert len(IMAGE.date) == len("2026-11")
+
+
+def test_wheels_are_unpacked_where_they_fit_the_image(tmp_path: Path) -> None:
+    given, target = tmp_path / "given", tmp_path / "packages"
+    wheel(given, "openvino-1-2-cp312-cp312-manylinux_2_28_x86_64.whl")
+    wheel(given, "openvino-9-2-cp313-cp313-manylinux_2_28_x86_64.whl")
+    wheel(given, "tifffile-3-py3-none-any.whl")
+    wheel(given, "imagecodecs-3-cp311-abi3-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl")
+    wheel(given, "py7zr-3-cp312-cp312-win_amd64.whl")
+    packages = ("imagecodecs", "openvino", "py7zr", "tifffile")
+    assert bring(packages, IMAGE, target, given, online=False) == ("py7zr",)
+    assert {path.parent.name for path in target.rglob("*.py")} == {"imagecodecs", "openvino", "tifffile"}
+    assert "cp312" in (target / "openvino/__init__.py").read_text()
+    assert "lacks py7zr" in said_of(("py7zr",), IMAGE)
+    assert said_of((), IMAGE) == ""
+
+
+def test_pip_fetches_what_is_not_there_for_the_images_python(tmp_path: Path, monkeypatch) -> None:
+    asked: list[str] = []
+
+    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.extend(command)
+        wheel(Path(command[command.index("--dest") + 1]), "openvino-1-2-cp312-cp312-manylinux2014_x86_64.whl")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(wheels.subprocess, "run", pip)
+    assert bring(("openvino",), IMAGE, tmp_path / "packages", None, online=True) == ()
+    assert {"--no-deps", "--only-binary=:all:", "3.12", "manylinux2014_x86_64"} <= {*asked}
+    assert (tmp_path / "packages/openvino/__init__.py").is_file()
+
+
+def test_where_the_registry_is_not_reached_one_line_says_so(tmp_path: Path, monkeypatch) -> None:
+    said = "WARNING: retrying\nERROR: No matching distribution found for openvino at https://user:secret@host/simple\n"
+    done = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(wheels.subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(UserError, match=r"pip brought no wheels of openvino.*No matching.*Give --wheels") as caught:
+        bring(("openvino",), IMAGE, tmp_path / "packages", None, online=True)
+    assert "secret" not in str(caught.value)

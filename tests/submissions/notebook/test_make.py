@@ -1,0 +1,105 @@
+"""The verb, and the folder that it makes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from competition.common.errors import UserError
+from competition.common.records import write_record
+from competition.kernels.sources import copy_sources
+from competition.workspace import Workspace
+from submissions.members.blend_files import FORMAT
+from submissions.members.exchange import export_scores, import_scores
+from submissions.notebook.make import ENTRIES, cells_of
+from submissions.notebook.plan import plan_of
+from submissions.notebook.verbs import notebook_verb
+from tests.submissions.notebook.refusing import BEFORE
+from tests.submissions.samples import blend_of, make_workspace
+
+
+def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
+    """Pack a network that is none."""
+    folder.mkdir(parents=True)
+    (folder / "network0-0.xml").touch()
+    (folder / "model.json").write_text(json.dumps({"recipe": {"images": "jpg"}}))
+
+
+@pytest.fixture(scope="module")
+def blended(tmp_path_factory) -> Workspace:
+    """A workspace with the blend "both". Not to be changed."""
+    workspace = make_workspace(tmp_path_factory.mktemp("blended"))
+    blend_of("both", ["a", "b"], workspace, rule="fixed")
+    return workspace
+
+
+def run(workspace: Workspace, *arguments: object) -> str:
+    given = [*map(str, arguments), "--workspace", str(workspace.root)]
+    done = CliRunner().invoke(notebook_verb(pack_model), given, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> None:
+    shown = run(blended, "both", "--to", tmp_path / "made", "--owner", "somebody", "--hours", "2")
+    assert "predicts with 2 models, the most useful first" in shown
+    assert "lacks openvino, and the notebook needs them: give --fetch" in shown
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"both.ipynb", "kernel-metadata.json", "dataset"}
+    networks = {path.parent.name for path in (tmp_path / "made/dataset/networks").glob("*/model.json")}
+    assert networks == {"a", "b"}
+    assert "= time.monotonic(), 2.0" in (tmp_path / "made/both.ipynb").read_text()
+    assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
+
+
+def test_a_model_by_its_cuts_will_do(blended: Workspace, tmp_path: Path) -> None:
+    assert "predicts with 1 model" in run(blended, "a", "--to", tmp_path / "made", "--owner", "somebody")
+
+
+def test_its_cells_are_python() -> None:
+    for kind, text in cells_of("best", 9.0):
+        if kind == "code":
+            ast.parse(text)
+
+
+def test_the_model_that_is_best_alone_comes_first(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, models=["weak", "strong"])
+    blend_of("both", ["weak", "strong"], workspace, rule="fixed")
+    models = plan_of("both", workspace).models
+    assert set(models) == {"weak", "strong"}
+    scores = {name: plan_of(name, workspace).models for name in models}
+    assert scores == {"weak": ("weak",), "strong": ("strong",)}
+
+
+def test_scores_that_came_from_files_have_no_network(blended: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.npz"
+    export_scores("a", path, blended)
+    import_scores("theirs", [path], blended)
+    with pytest.raises(UserError, match="came from files: there is no network"):
+        plan_of("theirs", blended)
+
+
+def test_a_blend_of_other_scores_is_refused_with_the_command_that_makes_it_again(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    blend_of("both", ["a", "b"], workspace, rule="fixed")
+    path = workspace.blends / "both" / "blend.json"
+    content = json.loads(path.read_text())
+    content["members"][1]["oof"] = "0" * 64
+    content = {key: value for key, value in content.items() if key not in ("format", "digest")}
+    write_record(path, content, version=FORMAT)
+    with pytest.raises(UserError, match=r"'both' was blended of other scores of 'b'.*blend --members a,b"):
+        plan_of("both", workspace)
+
+
+def test_the_modules_that_are_packed_import_nothing_of_training(tmp_path: Path) -> None:
+    copy_sources(ENTRIES, tmp_path)
+    place = f"sys.path.insert(0, {str(tmp_path)!r}); "
+    code = BEFORE + place + f"import {', '.join(ENTRIES)}; print(models.notebook.passes.__file__)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
