@@ -17,7 +17,7 @@ from competition.gdal.vectors import Features
 from competition.scenes.score_raster import BLOCK, ScoreRaster
 from submissions.map.detections import Detections
 from submissions.regions.runs import Runs
-from submissions.truth.cover import cover, in_cells
+from submissions.truth.cover import Shares, cover, in_cells
 from submissions.truth.figures import Counts
 
 SIDES = 8  # of a chip along a block of ground, as of `scene chips`
@@ -100,14 +100,14 @@ def count(
     raster = decided.raster
     _check(truth, told, decided)
     labels = tuple(label for label in decided.asked if label in told)
-    shapes, named = in_cells(truth.geometries, raster), np.array(truth.labels, dtype=object)
+    shares = Shares(in_cells(truth.geometries, raster), np.array(truth.labels, dtype=object), raster)
     asked = np.ones((raster.rows, raster.columns), dtype=bool)
     if area is not None:
         asked = cover(in_cells(area, raster), raster) >= LABELLED
     blocks, found = _blocks(raster, terms), []
     with reporter.bar(len(labels), "measuring what is there", "label") as bar:
         for label in labels:
-            share = cover(shapes[named == label], raster)
+            share = shares.of(label)
             counter = _Counter(raster, label)
             for start in range(0, raster.rows, BLOCK):
                 check()

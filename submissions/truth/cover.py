@@ -9,10 +9,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.gdal.imports import import_map
+from competition.scene_chips.rules import HIDDEN
 from competition.scenes.score_raster import ScoreRaster
 
 GRID = 1e-9  # of a cell, to which corners are moved: overlays of corners that are closer still may fail
 FULL = 1 - 1e-6  # of a square, which is covered as a whole: what is lacking was lost in rounding
+
+
+class Shares:
+    """Which share of each cell labels cover, as far as the rules allow that chips are labelled by.
+
+    Of labels that exclude each other a cell carries what covers most of it; what stands alone, as clouds do, it carries
+    where they hide the ground.
+
+    Args:
+        shapes: polygons and points of shapely, in cells.
+        named: the label of each, object array (num_shapes,).
+        raster: of the cells, whose scores know the rules.
+    """
+
+    def __init__(self, shapes: NDArray[np.object_], named: NDArray[np.object_], raster: ScoreRaster) -> None:
+        self._shapes, self._named, self._raster = shapes, named, raster
+        self._kept: dict[str, NDArray[np.float32]] = {}
+
+    def of(self, label: str) -> NDArray[np.float32]:
+        """Return that of a label, float32 (rows, columns); 0 where another one excludes it."""
+        scored = self._raster.scored
+        share = self._plain(label)
+        if label in scored.alone:
+            return np.where(share >= HIDDEN, share, np.float32(0))
+        for group in scored.exclusive:
+            for rival in {*group} - {label, *scored.alone} if label in group else ():
+                share = np.where(self._plain(rival) > share, np.float32(0), share)
+        return share
+
+    def _plain(self, label: str) -> NDArray[np.float32]:
+        if label in self._kept:
+            return self._kept[label]
+        share = cover(self._shapes[self._named == label], self._raster)
+        if any(label in group for group in self._raster.scored.exclusive):
+            self._kept[label] = share  # the others of its group ask for it
+        return share
 
 
 def in_cells(shapes: NDArray[np.object_], raster: ScoreRaster) -> NDArray[np.object_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -9,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from competition.scenes.grid import Grid
-from submissions.truth.cover import cover, in_cells
+from submissions.truth.cover import Shares, cover, in_cells
 from tests.submissions.regions.samples import raster_at
 
 CORNER = st.tuples(*[st.integers(-48, 144).map(lambda number: number / 16)] * 2)
@@ -44,3 +46,23 @@ def test_coordinates_become_cells(step):
     a, _, c, _, e, f = raster.transform
     found = in_cells(np.array([shapely.box(c, f, c + 2 * a, f + e)]), raster)
     np.testing.assert_allclose(shapely.bounds(found[0]), (0, 0, 2, 1), atol=1e-6)
+
+
+def test_of_labels_that_exclude_each_other_the_largest_counts_and_clouds_where_they_hide_the_ground():
+    raster = raster_at(Grid(12, 3, (3, 3), (3, 3)))
+    sky = {
+        "exclusive": (("clear", "haze", "cloudy"),),
+        "alone": ("cloudy",),
+        "labels": ("clear", "haze", "cloudy", "road"),
+    }
+    raster = replace(raster, scored=raster.scored.model_copy(update=sky))
+    named = {
+        "clear": shapely.box(0, 0, 4, 0.6),
+        "haze": shapely.box(1, 0, 2, 0.9),
+        "cloudy": shapely.box(2, 0, 3.5, 0.9),
+        "road": shapely.box(0, 0, 4, 0.1),
+    }
+    shares = Shares(np.array([*named.values()]), np.array([*named], dtype=object), raster)
+    expected = {"clear": [0.6, 0, 0.6, 0.6], "haze": [0, 0.9, 0, 0], "cloudy": [0, 0, 0.9, 0], "road": [0.1] * 4}
+    for label, share in expected.items():
+        np.testing.assert_allclose(shares.of(label)[0], share, atol=1e-6)
