@@ -17,6 +17,9 @@ from competition.scenes.score_raster import ScoreRaster
 from submissions.map.demo import chain, demo_text
 from tests.test_chain import run_process
 
+# Recall and precision of what meets; measured: .86 and 1, .75 and .95, .90 and .87, .73 and 1.
+FLOORS = (("water", 0.6, 0.7), ("road", 0.5, 0.6), ("agriculture", 0.6, 0.6), ("artisinal_mine", 0.5, 0.7))
+
 
 def words(folder: Path) -> list[str]:
     return [shlex.join(command) for command in chain(folder)]
@@ -71,7 +74,7 @@ def test_what_was_learnt_on_one_scene_is_found_on_another(tmp_path):
     assert all(f"$ {spelled(command)}" in shown for command in commands)
     assert demo_text(folder) in shown
     assert min((folder / name).stat().st_size for name in ("map.html", "evaluation.html")) > 10_000
-    for label, recall, precision in (("water", 0.4, 0.7), ("road", 0.5, 0.6), ("agriculture", 0.8, 0.3)):
+    for label, recall, precision in FLOORS:
         found = shares(folder, label)
         assert (found[0] > recall, found[1] > precision) == (True, True), (label, found)
     assert len(run_process("scene", "demo", "--output", folder).split("$ ")) < len(shown.split("$ "))
