@@ -96,6 +96,10 @@ def test_negatives_touch_no_feature_and_lie_near_and_far(scene) -> None:
 def test_a_seed_gives_the_same_places_and_another_gives_others(scene) -> None:
     made = [sample_places(ground_of(scene, *many()), 20, seed) for seed in (1, 1, 2)]
     assert made[0] == made[1] != made[2]
+    with_any = sample_places(ground_of(scene, *many()), 20, 1, 30)
+    assert with_any[: len(made[0])] == made[0]  # those anywhere come after
+    assert len(with_any) == len(made[0]) + 30
+    assert with_any == sample_places(ground_of(scene, *many()), 20, 1, 30)
 
 
 def test_chips_anywhere_carry_what_they_show_as_often_as_the_ground_does(scene) -> None:
