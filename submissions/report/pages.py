@@ -17,7 +17,7 @@ def rendered(name: str, content: Mapping[str, Any], package: str = PACKAGE) -> s
     """Return a page; what came from a file is escaped.
 
     Args:
-        name: of the template, which may import "macros.html".
+        name: of the template, which extends "base.html" and may import "macros.html".
         content: what it shows, beside `style` and `theme`, the style sheet and the switch between dark and light.
         package: that holds the template.
     """
