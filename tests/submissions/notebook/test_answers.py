@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,9 +48,9 @@ def answers_of(name: str, workspace: Workspace, folder: Path) -> Answers:
     return Answers.read(folder)
 
 
-def written_by(workspace: Workspace, name: str, members: Sequence[str], **options: object) -> bytes:
+def written_by(workspace: Workspace, name: str, members: Sequence[str], **options: Any) -> bytes:
     """Return the submission that a new blend writes."""
-    blend = blend_of(name, members, workspace, **options)  # type: ignore[arg-type]
+    blend = blend_of(name, members, workspace, **options)
     report = write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
     return report.path.read_bytes()
 
