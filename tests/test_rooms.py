@@ -153,6 +153,7 @@ TESTED_IN: dict[str, str] = {
     "folds.artefacts": "test_artefacts.py",
     "models.artefacts": "test_artefacts.py",
     "models.inputs.bank_files": "models/inputs/test_feature_bank.py",
+    "submissions.truth.evaluation": "submissions/truth/test_evaluate.py",
     "submissions.artefacts": "test_artefacts.py",
     "competition.copies.pairs": "competition/checks/test_duplicates.py",
     "competition.copies.prints": "competition/checks/test_duplicates.py",

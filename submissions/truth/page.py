@@ -14,7 +14,7 @@ from competition.common.files import write_text
 from competition.common.text import counted
 from submissions.report.pages import rendered
 from submissions.report.pictures import BAD, INK, MUTED, SERIES, Picture, canvas, shortened, thinned
-from submissions.truth.evaluate import MapEvaluation, OfLabel, shown
+from submissions.truth.evaluation import MapEvaluation, OfLabel, shown
 
 BINS = 10  # of scores, from 0 to 1
 FEWEST = 20  # cells of a bin, below which their share says nothing
