@@ -7,6 +7,7 @@ dataset/                 the data set, with dataset-metadata.json
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from typing import Any
 
 from competition.common.errors import UserError
 
-DATASET = "dataset"
+DATASET, METADATA = "dataset", "kernel-metadata.json"
 OWNER = "INSERT_OWNER_HERE"  # as Kaggle's client writes it where nobody has said who
 SHORTEST, LONGEST = 6, 50  # characters of a title and of what stands in its address
+TOLD = 8  # of these, which tell titles apart that are cut
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Kernel:
     @property
     def title(self) -> str:
         """Of the notebook; what stands in its address is made of it by Kaggle."""
-        return f"{self.slug} {self.name}"[:LONGEST].strip()
+        return _fitting(f"{self.slug} {self.name}")
 
     @property
     def id(self) -> str:
@@ -49,7 +51,11 @@ class Kernel:
     @property
     def dataset(self) -> str:
         """Of the data set, with its owner."""
-        return f"{self.owner}/{_in_address(f'{self.name} networks')}"
+        return f"{self.owner}/{_in_address(self._dataset_title)}"
+
+    @property
+    def _dataset_title(self) -> str:
+        return _fitting(f"{self.name} networks")
 
     def metadata(self) -> dict[str, Any]:
         """Return the content of kernel-metadata.json."""
@@ -71,8 +77,15 @@ class Kernel:
 
     def dataset_metadata(self) -> dict[str, Any]:
         """Return the content of dataset-metadata.json."""
-        title = f"{self.name} networks"[:LONGEST]
-        return {"title": title, "id": self.dataset, "licenses": [{"name": "other"}]}
+        return {"title": self._dataset_title, "id": self.dataset, "licenses": [{"name": "other"}]}
+
+
+def _fitting(title: str) -> str:
+    """Return a title that Kaggle takes; of a longer one the beginning, and what tells it from others like it."""
+    if len(title) <= LONGEST:
+        return title
+    told = hashlib.sha256(title.encode()).hexdigest()[:TOLD]
+    return f"{title[: LONGEST - TOLD - 1].strip()} {told}"
 
 
 def _in_address(title: str) -> str:
@@ -103,7 +116,7 @@ def write_notebook(folder: Path, kernel: Kernel, cells: list[tuple[str, str]]) -
     spoken = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"cells": made, "metadata": {"kernelspec": spoken}, "nbformat": 4, "nbformat_minor": 5}
     _write(folder / f"{kernel.name}.ipynb", notebook)
-    _write(folder / "kernel-metadata.json", kernel.metadata())
+    _write(folder / METADATA, kernel.metadata())
     _write(folder / DATASET / "dataset-metadata.json", kernel.dataset_metadata())
 
 

@@ -23,6 +23,7 @@ from competition.common.progress import reporter
 from competition.common.text import first
 
 PATIENCE = 600  # seconds for pip
+PARTS = 5  # of the name of a wheel: package, version, and what it is for
 # What packages need in turn, as far as a notebook loads it.
 FURTHER = {
     "pydantic": ("pydantic-core", "annotated-types", "typing-extensions", "typing-inspection"),
@@ -104,17 +105,23 @@ def unpack(packages: Sequence[str], image: Image, wheels: Path, target: Path) ->
 
 
 def _wheel_of(package: str, image: Image, folder: Path) -> Path | None:
-    """Return the wheel of a package that the image takes; of several, the one called last."""
+    """Return the wheel of a package that the image takes; of several, the latest."""
     own, tag = package.replace("-", "_"), image.python.replace(".", "")
     fitting = [
         path
         for path in sorted(folder.glob("*.whl"))
-        for name, *_, python, abi, platforms in [path.stem.split("-")]
+        if len(parts := path.stem.split("-")) >= PARTS
+        for name, *_, python, abi, platforms in [parts]
         if name.lower() == own
         and {*platforms.split(".")} & {*image.platforms}
         and ({*python.split(".")} & {"py3", f"cp{tag}"} or abi == "abi3")
     ]
-    return fitting[-1] if fitting else None
+    return max(fitting, key=_version_of, default=None)
+
+
+def _version_of(wheel: Path) -> list[int]:
+    """Return the numbers of a wheel's version, of which 10 comes after 9."""
+    return [int(number) for number in re.findall(r"\d+", wheel.stem.split("-")[1])]
 
 
 def bring(packages: Sequence[str], image: Image, target: Path, wheels: Path | None, *, online: bool) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def alone_with_seeds(folder: Path) -> Iterator[None]:
 
 def model_and_fold(path: Path) -> tuple[str, int]:
     """Return model and fold of the folder in which `path` lies, or which it is; "" and -1 if it is of none."""
-    job = next((folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name)), None)
+    job = _job_of(path)
     return (job.parent.name, int(job.name[4:])) if job else ("", -1)
 
 
@@ -51,6 +51,11 @@ def owner_of(path: Path) -> dict[str, Any]:
 
     As `model_and_fold`, "" and -1 if it is of none.
     """
-    model, fold = model_and_fold(path)
-    seeds = [part[4:] for part in path.parts if re.fullmatch(r"seed\d+", part)]
+    (model, fold), job = model_and_fold(path), _job_of(path)
+    below = path.relative_to(job).parts if job else ()  # those above may be called anything
+    seeds = [part[4:] for part in below if re.fullmatch(r"seed\d+", part)]
     return {"model": model, "fold": fold, "seed": int(seeds[-1]) if seeds else 0}
+
+
+def _job_of(path: Path) -> Path | None:
+    return next((folder for folder in (path, *path.parents) if re.fullmatch(r"fold\d+", folder.name)), None)

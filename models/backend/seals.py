@@ -60,10 +60,10 @@ def seal(file: Path | io.BytesIO, owner: str = "") -> None:
 
 def _owner(path: Path) -> str:
     """Return whose a file of weights is, by where it lies: a job's, or the folds of a model share it; "" of others."""
+    if SHARED.search(path.name):
+        return path.parent.name
     owner = owner_of(path)
-    if owner["model"]:
-        return "{model} fold {fold} seed {seed}".format_map(owner)
-    return path.parent.name if SHARED.search(path.name) else ""
+    return "{model} fold {fold} seed {seed}".format_map(owner) if owner["model"] else ""
 
 
 def check_seal(path: Path) -> bool:

@@ -12,7 +12,8 @@ every fold. Kaggle unpacks archives of a data set, so nothing here is one.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from competition.common.progress import reporter
 from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from models.backend.load import load_backend
 from models.backend.openvino import converted, import_openvino, nhwc_pixels
 from models.notebook.packed import FORMAT, RECORD, Packed
@@ -43,7 +45,7 @@ TOLERANCE = 1e-4  # between scores in [0, 1]
 
 
 def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
-    """Write the networks of a model's complete folds.
+    """Write the networks of a model's complete folds, of repeats that are whole.
 
     Args:
         workspace: where the model is.
@@ -55,7 +57,10 @@ def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
         Exception: of any kind, if OpenVINO does not take a network.
     """
     load_backend()
-    trained = Trained.of(workspace, ScoreStore.of(workspace), model)
+    store = ScoreStore.of(workspace)
+    stored = store.join(model).test_by_fold  # of whole repeats, as blends have them
+    trained = Trained.of(workspace, store, model)
+    trained = replace(trained, folders={fold: trained.folders[fold] for fold in stored})
     recipe = trained.recipe
     folder.mkdir(parents=True, exist_ok=True)
     with reporter.busy(f"packing {model}"):
@@ -74,19 +79,18 @@ def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
         "folds": folds,
     }
     write_record(folder / RECORD, record, version=FORMAT)
-    _check(workspace, trained, folder)
+    _check(workspace, trained, stored, folder)
 
 
-def _check(workspace: Workspace, trained: Trained, folder: Path) -> None:
+def _check(workspace: Workspace, trained: Trained, stored: Mapping[int, Scores], folder: Path) -> None:
     """Hold what was packed against the scores of some chips to predict that the model has, where these chips are.
 
     Raises:
         UserError: if they differ.
     """
-    images, store = workspace.competition.image_set(trained.recipe.images), ScoreStore.of(workspace)
+    images = workspace.competition.image_set(trained.recipe.images)
     folders = workspace.layout.folders_of(images, "test")
     files = workspace.layout.files(images, "test") if folders else {}
-    stored = {fold: store.read(trained.model, fold).test for fold in trained.folders}
     names = [name for name in next(iter(stored.values())).names if name in files][:CHECKED]
     packed = Packed.read(folder, workspace.competition)
     scored = Scored.of(packed, len(names))
@@ -106,8 +110,6 @@ def _write_extractors(trained: Trained, folder: Path) -> list[dict[str, Any]]:
     """Write what makes features, one file for each backbone whose features stand side by side."""
     if trained.recipe.train != "head":
         return []
-    from dataclasses import replace
-
     from models.graphs.extractor import JointExtractor, extractor_in
 
     beside = next(iter(trained.folders.values())).parent

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.index.chip_index import ChipFile
 from models.inputs.views import apply_view
@@ -81,9 +82,15 @@ class Chips:
     files: Callable[[str], Mapping[str, ChipFile]]
 
     def batches(self, packed: Packed, broken: set[str]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-        """Yield rows and chips as a model takes them; ids of those that cannot be read are added to `broken`."""
+        """Yield rows and chips as a model takes them; ids of those that cannot be read are added to `broken`.
+
+        Raises:
+            UserError: if there is not one file of its rendering, which is no fault of single chips.
+        """
         images = packed.task.competition.image_set(packed.recipe.images)
         files = self.files(packed.recipe.images)
+        if not files:
+            raise UserError(f"No file of the {packed.recipe.images} chips to predict was found.")
         broken.update(name for name in self.names if name not in files)
         row = {name: number for number, name in enumerate(self.names)}
         paths = {
@@ -154,7 +161,10 @@ class _Clock:
         """Tell what is known, if it is time to; return whether to go on."""
         now = time.monotonic()
         if at_once or now - self._last > max(AFTER, SHARE * self._cost):
-            told(scored)
+            try:
+                told(scored)
+            except Exception as error:  # combiners and disks raise whatever they like; what was told stays
+                print(f"What is known by now could not be written: {error!r}", flush=True)
             self._last = time.monotonic()
             self._cost = self._last - now
         return not self.is_over

@@ -30,7 +30,7 @@ def picture_of(scene: Scene) -> str:
         UserError: if it cannot be read.
     """
     pixels, valid = _small(scene)
-    colours = Image.fromarray(np.dstack([_stretched(pixels, valid), np.where(valid, 255, 0).astype(np.uint8)]), "RGBA")
+    colours = Image.fromarray(np.dstack([_stretched(pixels, valid), np.where(valid, 255, 0).astype(np.uint8)]))
     for quality in QUALITIES:
         colours.save(kept := io.BytesIO(), "WEBP", quality=quality, method=4)
         if len(kept.getvalue()) <= MOST_BYTES:

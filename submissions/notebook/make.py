@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from competition.common.errors import UserError
 from competition.common.files import replace_folder
 from competition.common.text import counted, first, readable
-from competition.kernels.folder import DATASET, Kernel, write_notebook
+from competition.kernels.folder import DATASET, METADATA, OWNER, Kernel, write_notebook
 from competition.kernels.sources import copy_sources
 from competition.kernels.wheels import Image, bring, kaggles_image, said_of
 from competition.workspace import Workspace
@@ -83,6 +84,8 @@ class Made:
             f"Wrote {self.folder}: the notebook, and {readable(self.size)} of data set"
             + (f" with {first(self.packages)}." if self.packages else "."),
         ]
+        if self.kernel.owner == OWNER:
+            lines.append(f"Before you upload it, put your user name in the place of {OWNER}, or give it by --owner.")
         return "\n".join([*lines, *filter(None, [said_of(self.lacking, self.image)])])
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,8 +112,10 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         asked: how it is to be made.
 
     Raises:
-        UserError: if there is no such blend, it cannot be made again, or wheels cannot be fetched.
+        UserError: if there is no such blend, it cannot be made again, wheels cannot be fetched, or the folder holds
+            something that is no notebook.
     """
+    _check_folder(folder)
     plan, kernel = plan_of(name, workspace), Kernel(name, asked.owner, workspace.competition.kaggle_slug, asked.gpu)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replace_folder(folder) as temporary:
@@ -127,6 +132,12 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         size = sum(path.stat().st_size for path in dataset.rglob("*") if path.is_file())
     brought = tuple(package for package in needed if package not in lacking)
     return Made(folder, kernel, plan, size, brought, lacking, asked.image)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to take the place of a folder that is no notebook's."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / METADATA).is_file():
+        raise UserError(f"{folder} is not empty, and holds no notebook. Give --to with another folder.")
 
 
 def _packages(plan: Plan, workspace: Workspace, networks: Path) -> list[str]:

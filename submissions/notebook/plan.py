@@ -31,7 +31,7 @@ from submissions.decide.rules import make_rule
 from submissions.decide.studies import Tuning
 from submissions.members.blend_files import FORMAT, IMPORTED, MARKER, again, blend_names
 from submissions.members.members import Member, load_members, share
-from submissions.names import CUT_RULES, MEAN, PLAIN, SCORE_RULES, VOTE
+from submissions.names import CUT_RULES, MEAN, PLAIN, SCORE_RULES, TUNED, VOTE
 from submissions.notebook.fitted import kept
 
 QUICK = Tuning(1)  # what Optuna has found is in the record, and is not searched again
@@ -137,7 +137,7 @@ def _combiner(record: Mapping[str, Any], source: Candidates) -> Any:
         return vote
     if record["method"] == VOTE:
         return Mean()
-    combiner: Any = source.fitted(MEAN if record["method"] == "optuna" else record["method"])
+    combiner: Any = source.fitted(MEAN if record["method"] == TUNED else record["method"])
     if weights := record.get("weights"):
         kept_weights: Any = WeightedMean()
         kept_weights.weights = np.array([weights[name] for name in names])

@@ -47,7 +47,7 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
     @as_json
     @click.argument("name", shell_complete=of_scored)
     @click.option("--to", type=FOLDER, help="folder to write; default: notebooks/NAME in the workspace")
-    @click.option("--owner", help="your user name on Kaggle; default: as the credentials say")
+    @click.option("--owner", help="your user name on Kaggle, which its files name")
     @click.option(
         "--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same"
     )
@@ -70,6 +70,8 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         from competition.kernels.folder import OWNER
         from submissions.notebook.make import Asked, image_with, make_notebook
 
+        if to is not None:
+            workspace.check_not_kept(to)
         folder = to or workspace.notebooks / name
         asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have))
         show(make_notebook(name, workspace, folder, pack_model, asked))

@@ -13,12 +13,11 @@ from competition.spec.competition import Competition
 from competition.spec.metric import DECISIONS
 from competition.tables.labels import to_multi_hot
 from competition.workspace import Workspace
-from submissions.shares.probes import Explained, explain_score
+from submissions.shares.probes import Explained, check_by_chips, explain_score
 from submissions.submit.entry import Entry
+from submissions.submit.provenance import CONSTANT
 from submissions.submit.validate import SubmissionReport, read_submission
 from submissions.submit.write import submission_path, write_submission
-
-CONSTANT = "constant"  # in the record of a submission: the labels of every chip
 
 
 def write_probe(labels: Sequence[str], name: str, workspace: Workspace) -> SubmissionReport:
@@ -81,6 +80,7 @@ def _check_metric(competition: Competition) -> None:
         raise UserError(
             f"{competition.metric.title} judges scores: what a constant answer scores says nothing of shares."
         )
+    check_by_chips(competition.metric)
 
 
 def _answer_of(entry: Entry, workspace: Workspace) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.metrics.counts import counted_by, of_decisions
 from competition.spec.competition import Competition
-from competition.spec.metric import DECISIONS
+from competition.spec.metric import DECISIONS, Metric
 from competition.terminal.tables import table
 
 ROUNDED = 5e-6  # of a score on the leaderboard, which has five decimals
@@ -94,6 +94,18 @@ class Explained:
         return {**asdict(self), "shares": [share._asdict() for share in self.shares]}
 
 
+def check_by_chips(metric: Metric) -> None:
+    """Refuse a metric that is no mean over chips of what is decided of each.
+
+    Raises:
+        UserError: if it is none.
+    """
+    if metric.judges != DECISIONS or counted_by(metric) != "samples":
+        raise UserError(
+            f"{metric.title} is no mean over chips of what is decided: what a constant answer scores is not solved."
+        )
+
+
 def explain_score(
     answer: NDArray[np.bool_], score: float, truth: NDArray[np.bool_], num_public: int, competition: Competition
 ) -> tuple[float, tuple[ShareByProbe, ...]]:
@@ -110,10 +122,7 @@ def explain_score(
         UserError: if the metric is no mean over chips of decisions.
     """
     metric = competition.metric
-    if metric.judges != DECISIONS or counted_by(metric) != "samples":
-        raise UserError(
-            f"{metric.title} is no mean over chips of what is decided: what a constant answer scores is not solved."
-        )
+    check_by_chips(metric)
     worth = of_decisions(truth, np.broadcast_to(answer, truth.shape), metric)
     shares = []
     for column in np.flatnonzero(answer):

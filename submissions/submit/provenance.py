@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from competition.common.text import now
 from competition.spec.load import describe
 from submissions.members.blend_files import again
 
+CONSTANT = "constant"  # in the record of a submission: the labels of every chip
 FORMAT = 2  # that of a blend's record, with which it begins
 
 
@@ -63,8 +65,17 @@ def read_provenance(path: Path) -> dict[str, Any]:
 
 
 def how_again(path: Path) -> dict[str, str]:
-    """Return what writes a submission again, by what it is for."""
-    return {"to write the submission again": next(iter(again(path.parent.parent / "blends" / path.stem).values()))}
+    """Return what writes a submission again, by what it is for.
+
+    Args:
+        path: of the submission, or of its record, which need not be there.
+    """
+    what = "to write the submission again"
+    with suppress(UserError):
+        if labels := read_record(path_beside(path), dict, version=FORMAT).get(CONSTANT):
+            of_every_chip, name = shlex.quote(",".join(labels)), shlex.quote(f"{path.stem}-again")
+            return {what: f"submissions probe {of_every_chip} --name {name}"}
+    return {what: next(iter(again(path.parent.parent / "blends" / path.stem).values()))}
 
 
 def known_submissions(folder: Path) -> dict[str, dict[str, Any]]:

@@ -38,7 +38,7 @@ def evaluate_maps(
 
     Raises:
         UserError: if there are not as many files as scenes, one cannot be read, no feature lies in a scene and
-            no area says that this is known, no cell is left to count, or as `count`.
+            no area says that this is known, scores differ in their bits, no cell is left to count, or as `count`.
     """
     if len(truth) not in (1, len(rasters)):
         raise UserError(
@@ -47,6 +47,10 @@ def evaluate_maps(
         )
     if len({raster.path.resolve() for raster in rasters}) < len(rasters):
         raise UserError("The same scores are given twice. Give each scene once by --scores.")
+    if len(bits := sorted({raster.scored.bits for raster in rasters})) > 1:
+        raise UserError(
+            f"Scores have {bits[0]} bits in one scene and {bits[1]} in another. Score all with the same --bits."
+        )
     known, files, places = dict[tuple[Path, str], Features](), tuple(truth) * len(rasters), []
     for raster, file in zip(rasters, files, strict=False):
         if (file, raster.wkt) not in known:

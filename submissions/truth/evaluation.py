@@ -64,7 +64,12 @@ class OfLabel:
     @cached_property
     def average_precision(self) -> float:
         """Of the scores."""
-        return average_precision(reduce(add, (part.scores[:, :-1] for part in self.parts)))
+        return average_precision(self.scores)
+
+    @cached_property
+    def scores(self) -> Counts:
+        """Cells by truth and score, from 0 to 1, int64 (2, num_codes - 1): those that do not carry it, and do."""
+        return reduce(add, (part.scores[:, :-1] for part in self.parts))
 
     @property
     def num_true(self) -> int:

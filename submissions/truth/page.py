@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competition.common.files import write_text
 from competition.common.text import counted
@@ -17,7 +14,7 @@ from submissions.report.pictures import BAD, INK, MUTED, SERIES, Picture, canvas
 from submissions.truth.evaluation import MapEvaluation, OfLabel, shown
 
 BINS = 10  # of scores, from 0 to 1
-FEWEST = 20  # cells of a bin, below which their share says nothing
+LEAST = 20  # cells of a bin, below which their share says nothing
 
 
 def write_page(evaluation: MapEvaluation, path: Path) -> None:
@@ -69,7 +66,7 @@ def whiskers(labels: tuple[OfLabel, ...]) -> Picture:
 
 def precision_recall(label: OfLabel) -> Picture:
     """Return the curve of precision and sensitivity of a label's scores, with what was decided marked."""
-    false, true = np.cumsum(_scores(label)[:, ::-1], axis=1)
+    false, true = np.cumsum(label.scores[:, ::-1], axis=1)
     changes = np.flatnonzero(np.diff(false + true, prepend=0))
     recall, precision = true[changes] / max(true[-1], 1), true[changes] / (false + true)[changes]
     recall, precision = thinned(recall, precision)
@@ -92,12 +89,12 @@ def precision_recall(label: OfLabel) -> Picture:
 
 def reliability(label: OfLabel) -> Picture:
     """Return whether a label is there as often as its scores say."""
-    false, true = _scores(label)
+    false, true = label.scores
     codes = len(true)
     bins = np.minimum(np.arange(codes) * BINS // max(codes - 1, 1), BINS - 1)
     many, there = (np.bincount(bins, weights=each, minlength=BINS) for each in (false + true, true))
     total = np.bincount(bins, weights=(false + true) * np.arange(codes) / max(codes - 1, 1), minlength=BINS)
-    kept = np.flatnonzero(many >= FEWEST)
+    kept = np.flatnonzero(many >= LEAST)
     score, share = total[kept] / many[kept], there[kept] / many[kept]
     with canvas(3.6, 2.8) as drawn:
         axes = drawn.axes
@@ -111,8 +108,3 @@ def reliability(label: OfLabel) -> Picture:
             ("mean score", "share that carries it", "cells"),
             [(f"{one:.3f}", f"{other:.3f}", f"{cells:,.0f}") for one, other, cells in rows],
         )
-
-
-def _scores(label: OfLabel) -> NDArray[np.int64]:
-    """Return how many cells have each score, from 0 to 1: those that do not carry the label, and do."""
-    return reduce(add, (part.scores[:, :-1] for part in label.parts))

@@ -18,6 +18,8 @@ def test_ids_are_what_kaggle_makes_of_titles() -> None:
     long = Kernel("x" * 80, "somebody", "some-competition")
     assert len(long.title) <= 50
     assert len(long.dataset_metadata()["title"]) <= 50
+    longer = Kernel("x" * 81, "somebody", "some-competition")
+    assert len({long.id, longer.id, long.dataset, longer.dataset}) == 4
 
 
 def test_a_name_that_leaves_nothing_for_an_address_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -65,3 +66,16 @@ def test_where_the_registry_is_not_reached_one_line_says_so(tmp_path: Path, monk
     with pytest.raises(UserError, match=r"pip brought no wheels of openvino.*No matching.*Give --wheels") as caught:
         bring(("openvino",), IMAGE, tmp_path / "packages", None, online=True)
     assert "secret" not in str(caught.value)
+
+
+def test_of_several_versions_the_latest_is_taken(tmp_path: Path) -> None:
+    for number in ("1.9", "1.10", "1.2"):
+        wheel(tmp_path / "given", f"tifffile-{number}-py3-none-any.whl")
+    wheel(tmp_path / "given", "odd.whl")
+    bring(("tifffile",), IMAGE, tmp_path / "packages", tmp_path / "given", online=False)
+    assert "1.10" in (tmp_path / "packages/tifffile/__init__.py").read_text()
+
+
+def test_the_list_of_the_image_is_installed_with_the_project() -> None:
+    content = tomllib.loads((Path(wheels.__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "image.json" in content["tool"]["setuptools"]["package-data"]["competition.kernels"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -126,3 +127,25 @@ def test_telling_takes_no_more_than_its_share_of_the_time(monkeypatch) -> None:
         now.seconds += 1
         clock.tell(note, {})
     assert 2000 / (30 + 10) > len(told) >= 2000 / (passes.SHARE * 10 + 11) - 1
+
+
+def test_a_model_without_one_of_its_chips_leaves_the_others_as_they_are(chips: Chips, capsys) -> None:
+    lost = packed("b", brightness)
+    object.__setattr__(lost, "recipe", dataclasses.replace(lost.recipe, images="tif"))
+    last: dict[str, Scored] = {}
+    some = Chips(chips.names, lambda rendering: {} if rendering == "tif" else chips.files(rendering))
+    score_all([packed("a", brightness), lost], some, last.update, never())
+    assert last["b"].broken == set()
+    assert not last["b"].counts.any()
+    assert last["a"].counts.any()
+    assert "No file of the tif chips to predict was found" in capsys.readouterr().out
+
+
+def test_what_cannot_be_told_ends_nothing(chips: Chips, capsys) -> None:
+    def told(scored: Mapping[str, Scored]) -> None:
+        raise OSError("no space left")
+
+    score_all([packed("a", brightness), packed("b", brightness)], chips, told, never())
+    shown = capsys.readouterr().out
+    assert "could not be written: OSError('no space left')" in shown
+    assert "b, 2 views" in shown

@@ -103,3 +103,17 @@ def test_the_modules_that_are_packed_import_nothing_of_training(tmp_path: Path) 
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path))
+
+
+def test_a_folder_of_something_else_is_left_alone(blended: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years")
+    for folder, said in ((tmp_path / "mine", "holds no notebook"), (blended.root / "blends", "keeps files of its own")):
+        before = sorted(folder.rglob("*"))
+        given = ["both", "--to", str(folder), "--owner", "somebody", "--workspace", str(blended.root)]
+        done = CliRunner().invoke(notebook_verb(pack_model), given)
+        assert done.exit_code != 0
+        assert said in f"{done.exception} {done.output}"
+        assert sorted(folder.rglob("*")) == before
+    assert "put your user name in the place of" in run(blended, "both", "--to", tmp_path / "new")
+    assert "put your user name" not in run(blended, "both", "--to", tmp_path / "new", "--owner", "somebody")  # again

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from competition.common.errors import UserError
+from competition.spec.metric import Metric
 from competition.workspace import Workspace
 from submissions.shares.constant import explain, probes_in, write_probe
 from submissions.submit.entry import Entry
@@ -66,3 +67,11 @@ def test_what_is_not_known_is_named(workspace: Workspace) -> None:
         explain("road", [submitted("road", workspace, None)], workspace, 0.34)
     with pytest.raises(UserError, match="Unknown tags: roads"):
         write_probe(["roads"], "roads", workspace)
+
+
+def test_where_chips_are_not_judged_one_by_one_no_probe_is_written(workspace: Workspace) -> None:
+    metric = Metric(name="f_beta", beta=2.0, average="macro")
+    other = replace(workspace, competition=workspace.competition.model_copy(update={"metric": metric}))
+    with pytest.raises(UserError, match="is no mean over chips"):
+        write_probe(["primary"], "spent", other)
+    assert not (workspace.submissions / "spent.csv").exists()

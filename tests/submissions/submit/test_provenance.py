@@ -8,7 +8,15 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
-from submissions.submit.provenance import known_submissions, read_provenance, what_is_known, write_provenance
+from submissions.submit.provenance import (
+    CONSTANT,
+    how_again,
+    known_submissions,
+    path_beside,
+    read_provenance,
+    what_is_known,
+    write_provenance,
+)
 
 PROVENANCE: dict[str, Any] = {
     "method": "mean",
@@ -87,3 +95,11 @@ def test_it_tells_the_ledger_what_is_expected(path: Path) -> None:
     assert known["members"] == ("a", "b")
     assert (known["metric"], known["cross_fitted"], known["low"], known["high"]) == ("F2", 0.9, 0.88, 0.92)
     assert known_submissions(path.parent) == {digest_file(path): {"name": "ab", **known}}
+
+
+def test_a_probe_is_written_again_by_the_command_that_writes_probes(path: Path) -> None:
+    write_provenance(path, {"name": "ab", CONSTANT: ["clear", "primary"]})
+    for each in (path, path_beside(path)):
+        assert how_again(each) == {"to write the submission again": "submissions probe clear,primary --name ab-again"}
+    path_beside(path).write_text("{")
+    assert "blend" in how_again(path)["to write the submission again"]

@@ -115,3 +115,10 @@ def test_a_scene_without_a_feature_counts_where_that_is_known(sloped, tmp_path):
         evaluate_maps([bare], kept, [far], TERMS)
     with pytest.raises(UserError, match="No cell of a is left to count"):
         evaluate_maps([raster], kept, [file], TERMS, area=far)
+
+
+def test_scores_of_different_bits_are_refused_in_a_line(scenes, tmp_path):
+    rasters, files = scenes
+    fine = raster_of(tmp_path, rasters[0].scores("road"), bits=16)
+    with pytest.raises(UserError, match=r"8 bits in one scene and 16 in another.*same --bits"):
+        evaluate_maps([rasters[0], fine], FIND, files[:1], TERMS)
