@@ -55,7 +55,8 @@ class HeadGroup:
         values: float32 array (num_weights,), the weights now.
         slots: float32 array (num_slots, num_weights) of the optimiser.
         best: float32 array (num_weights,), of each head the weights of its best epoch.
-        heldout_scores: float32 array (num_heads, num_heldout, num_labels) after the last epoch; empty before the first.
+        judged_scores: float32 array (num_heads, num_chips, num_labels) of the chips by which epochs are judged, after
+            the last one; empty before the first.
     """
 
     recipe: Recipe
@@ -66,7 +67,7 @@ class HeadGroup:
     values: Floats = field(init=False)
     slots: Floats = field(init=False)
     best: Floats = field(init=False)
-    heldout_scores: Floats = field(init=False, default_factory=lambda: np.empty((0, 0, 0), dtype=np.float32))
+    judged_scores: Floats = field(init=False, default_factory=lambda: np.empty((0, 0, 0), dtype=np.float32))
 
     def __post_init__(self) -> None:
         seeds = [self.recipe.seed + number for number in range(self.recipe.seeds)]

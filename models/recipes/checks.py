@@ -159,7 +159,9 @@ def _check_solver(values: Values) -> None:
     plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
     plain["groups"] = "auto" if values.groups == "auto" else "sigmoid"
     unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
-    wanted = {name: value for name, value in (linear | plain | unmixed).items() if getattr(values, name) != value}
+    at_once = {"monitor": "heldout"}  # there are no epochs to choose among
+    every = linear | plain | unmixed | at_once
+    wanted = {name: value for name, value in every.items() if getattr(values, name) != value}
     if not values.augments_by_views:
         wanted["augment"] = ("d4",)
     if values.weights == "none":

@@ -130,7 +130,12 @@ class Values:
     # The chips of a step.
     batch_size: int = _value("chips per step", 64)
     epochs: int = _value("passes over the training chips", 20)
-    patience: int = _value("epochs without a better held-out metric before training stops; 0: never stops", 5)
+    patience: int = _value("epochs without a better metric before training stops; 0: never stops", 5)
+    monitor: Literal["heldout", "inner"] = _value(
+        "chips by which epochs are judged: those held out, or a tenth of the others, set aside: then no choice knows "
+        "those held out",
+        "heldout",
+    )
     progressive: tuple[int, ...] = _value("input sizes of the first epochs, such as 128; all get equal shares", ())
     augment: tuple[str, ...] = _value(
         "any of d4, flips, quarter_turns, shifts, photometric, joined by commas, or none", ("d4",)

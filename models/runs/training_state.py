@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ def check_diverged(folder: Path) -> None:
 @dataclass(frozen=True)
 class Epoch:
     """The figures of one finished epoch; the losses are means over chips, the metric is the competition's.
+
+    What is called `heldout` is of the chips by which epochs are judged, be they held out or set aside.
 
     `input_size` tells epochs of progressive training apart: those at another size do not compete for the best.
     """
@@ -167,6 +170,12 @@ def state_of(folder: Path) -> TrainingState:
         return TrainingState.read(folder / "history.json")
     paths = checkpoints(folder)
     return TrainingState.read(paths[-1] / STATE) if paths else TrainingState()
+
+
+def best_epochs(folders: Iterable[Path]) -> str:
+    """Return which epochs are kept, of the networks in some folders."""
+    states = map(state_of, folders)
+    return "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
 
 
 def has_begun(folder: Path) -> bool:

@@ -59,7 +59,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
         better = state.add(epoch, examples.task.metric.sign)
         write_checkpoint(network, state, better, folder)
         log_epochs(folder, state, metric)
-        reporter.say(_line(epoch, recipe.epochs, metric, better))
+        reporter.say(_line(epoch, recipe.epochs, metric, better, examples.judged_by))
     if last == recipe.epochs:
         if state.epochs < last:
             reporter.say(f"Stopped: no better {metric} in {state.waited} epochs.")
@@ -73,7 +73,7 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
         _seed_dropout(network, recipe.seed, number)
     batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number)
     at_once = max(recipe.batch_size, examples.source.batch_size)
-    heldout = Batches(examples.source, examples.heldout, examples.truth, at_once)
+    judged = Batches(examples.source, examples.judged, examples.truth, at_once)
     # JAX and torch build the metrics from a first batch, which several workers do not give back to `fit`.
     with deferred():
         network._symbolic_build(data_batch=batches[0])
@@ -83,7 +83,7 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
         with deferred():
             learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[watch]).history
         with averaged(network), deferred():
-            figures = network.evaluate(heldout, verbose=0, return_dict=True, callbacks=[watch])
+            figures = network.evaluate(judged, verbose=0, return_dict=True, callbacks=[watch])
     return Epoch(
         number=number,
         loss=float(learnt["loss"][0]),
@@ -128,9 +128,9 @@ def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     seed_backend(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
-def _line(epoch: Epoch, epochs: int, metric: str, better: bool) -> str:
+def _line(epoch: Epoch, epochs: int, metric: str, better: bool, by: str) -> str:
     return (
         f"epoch {epoch.number + 1:>3}/{epochs}  loss {epoch.loss:.4f}  {metric} {epoch.metric:.4f}  "
-        f"held-out loss {epoch.heldout_loss:.4f}  {metric} {epoch.heldout_metric:.4f}{' *' if better else '  '}  "
+        f"{by} loss {epoch.heldout_loss:.4f}  {metric} {epoch.heldout_metric:.4f}{' *' if better else '  '}  "
         f"rate {epoch.learning_rate:.1e}  {epoch.seconds:.0f} s"
     )

@@ -44,7 +44,7 @@ from models.runs.folders import (
 )
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
-from models.runs.training_state import has_begun, state_of
+from models.runs.training_state import best_epochs, has_begun, state_of
 from models.train.diverged import check_learnt, check_scores
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ class Job:
         from models.inputs.examples import Examples
 
         reporter.say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {self.recipe.summary()}")
-        self._record(sources.cache("train"), sources.inputs)
         examples = Examples.of_fold(sources, self.store.table, self.fold)
-        reporter.say(f"{len(examples.training):,} chips to learn from.")
+        self._record(sources.cache("train"), sources.inputs, examples)
+        reporter.say(examples.text())
         return examples
 
     @property
@@ -179,7 +179,7 @@ class Job:
         )
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         clear(self.folder)
-        reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")
+        reporter.say(f"Wrote {self.folder}: {best_epochs(seed_folders(self.folder, self.recipe))}.")
 
     def _keep_extractor(self, sources: Sources) -> None:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
@@ -255,7 +255,7 @@ class Job:
         check_scores(scores, self.folder, self.recipe)
         return Scores(names, self.task.spread(scores))
 
-    def _record(self, train: ChipCache, inputs: Inputs) -> None:
+    def _record(self, train: ChipCache, inputs: Inputs, examples: Examples) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
         job = {
             "fold table": self.store.table.digest,
@@ -265,6 +265,8 @@ class Job:
             "dtype": str(train.dtype),
             "inputs": inputs.as_dict(),
         }
+        if examples.inner is not None:
+            job["chips set aside"] = digest_json([train.names[position] for position in examples.inner])
         if any(map(has_begun, seed_folders(self.folder, self.recipe))):
             check_job(self.folder, job)
         else:
@@ -286,10 +288,6 @@ class Job:
             test_left_out=test.left_out if test else (),
             delivered_digest=self.workspace.delivered.digest,
         )
-
-    def _best_epochs(self) -> str:
-        states = [state_of(folder) for folder in seed_folders(self.folder, self.recipe)]
-        return "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
 
     def _reached(self, heldout: Scores) -> str:
         task, recipe = self.task, self.recipe

@@ -12,6 +12,7 @@ from models.heads import training as training_module
 from models.heads.batches import batches_of
 from models.heads.group import HeadGroup
 from models.heads.training import Training, figures_of, scores_of
+from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.networks.build import compile_network
 from models.runs.training_state import DivergedError
@@ -168,6 +169,23 @@ def test_weights_know_nothing_of_the_chips_held_out(values, fold):
     assert np.array_equal(group.values, expected.values)
     assert np.array_equal(group.slots, expected.slots)
     assert group.states[0].history[0].heldout_loss != expected.states[0].history[0].heldout_loss
+
+
+@pytest.mark.parametrize("values", [{"patience": 2}, *KNOWING], ids=str)
+def test_judged_by_chips_set_aside_no_choice_knows_those_held_out(values):
+    values = {"seeds": 2, "learning_rate": 0.1, **values, "epochs": 6}
+    recipe = group_of(**values).recipe
+
+    def judged(examples: Examples) -> HeadGroup:
+        return trained(HeadGroup(recipe, examples.with_inner(None, 0)))
+
+    examples = group_of(**values).examples
+    expected = judged(examples)
+    truth, held = examples.truth.copy(), examples.heldout
+    truth[held] ^= True
+    assert state_of(judged(dataclasses.replace(examples, truth=truth))) == state_of(expected)
+    truth[expected.examples.inner] ^= True  # which do judge
+    assert state_of(judged(dataclasses.replace(examples, truth=truth))) != state_of(expected)
 
 
 def test_what_it_does_not_hold_out_it_learns_from():
