@@ -8,7 +8,7 @@ from typing import Any
 
 from competition.common.errors import UserError, unknown_name
 from models.recipes.values import Values
-from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
+from models.recipes.view_sets import AUGMENTATIONS, views_of
 
 # Beyond any use, and what no memory holds; a recipe may be a stranger's.
 MOST = {
@@ -53,8 +53,7 @@ def check_each(values: Values) -> None:
     for name in ("dense", "progressive"):
         if any(number < 1 for number in getattr(values, name)):
             raise UserError(f"{name} needs whole numbers above 0, received {getattr(values, name)}.")
-    if values.views not in VIEW_SETS:
-        raise unknown_name("set of views", values.views, list(VIEW_SETS))
+    views_of(values.views)
     for name in (name for name in values.augment if name not in AUGMENTATIONS):
         raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
 

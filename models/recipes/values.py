@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from competition.common.text import band_names
-from models.recipes.view_sets import VIEW_SETS, drawn_views
+from models.recipes.view_sets import drawn_views, views_of
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
 OWN = "own"  # mean or deviation: those of the training chips
@@ -148,7 +148,10 @@ class Values:
     sampling: Literal["uniform", "balanced"] = _value(
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
-    views: str = _value("test-time views: identity, flips or d4", "d4")
+    views: str = _value(
+        "test-time views: any of identity, flips, d4, scales, crops, joined by commas, each under each",
+        "d4",
+    )
     seeds: int = _value("networks from different seeds, whose scores are averaged; heads share order and views", 1)
     seed: int = _value("seed of weights, order and augmentation", 0)
     # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
@@ -188,7 +191,7 @@ class Values:
     @property
     def test_views(self) -> tuple[str, ...]:
         """The views over which scores are averaged at test time."""
-        return VIEW_SETS[self.views]
+        return views_of(self.views)
 
     @property
     def drawn_views(self) -> tuple[str, ...]:
