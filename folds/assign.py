@@ -72,7 +72,7 @@ def assign_folds(
     labelled, tables = workspace.labelled, workspace.competition.tables
     group = tables.group_column if group is None else group
     grouping = grouping_of(workspace, group) if group else None
-    groups, remarks = grouping and grouping.groups, list[str]()
+    groups, remarks = grouping.groups if grouping else None, list[str]()
     if grouping and grouping.remark:
         remarks.append(grouping.remark)
     if groups is not None and group == DUPLICATES and len(set(groups)) < k:

@@ -69,8 +69,11 @@ class Training:
                 model, fold = group.of
                 what = f"The loss became {loss} in epoch {number + 1}"
                 raise DivergedError(what, group.recipe.learning_rate, model, fold)
-            if state.add(epoch, group.examples.task.metric.sign):
-                group.keep_best(head)
+            sign = group.examples.task.metric.sign
+            state.add(epoch, sign)
+            best = state.best_epochs(len(group.kept), sign)
+            if number in best:
+                group.keep(head, best.index(number))
 
     def step(self, batch: Batch, taken: int) -> Floats:
         """Learn from one batch, after so many steps; return the scores (num_heads, num_chips, num_labels) before."""

@@ -14,6 +14,7 @@ from models.recipes.view_sets import AUGMENTATIONS, views_of
 MOST = {
     **dict.fromkeys(("input_size", "progressive"), 8192),
     **dict.fromkeys(("members", "seeds", "levels"), 1000),
+    "swa": 100,
     **dict.fromkeys(("dense", "batch_size"), 2**20),
     **dict.fromkeys(("epochs", "head_epochs", "patience"), 10**6),
 }
@@ -39,7 +40,18 @@ def check_each(values: Values) -> None:
     for name in ("backbone_rate", "unfrozen"):
         if not 0 < getattr(values, name) <= 1:
             raise UserError(f"{name} must be above 0 and at most 1, received {getattr(values, name)}.")
-    not_negative = ("gamma", "warmup", "weight_decay", "clip", "head_epochs", "mixup", "cutmix", "patience", "seed")
+    not_negative = (
+        "gamma",
+        "warmup",
+        "weight_decay",
+        "clip",
+        "head_epochs",
+        "mixup",
+        "cutmix",
+        "patience",
+        "seed",
+        "swa",
+    )
     for name in (name for name in not_negative if not getattr(values, name) >= 0):
         raise UserError(f"{name} cannot be below 0, received {getattr(values, name)}.")
     for name, most in MOST.items():
@@ -89,6 +101,8 @@ def check_together(values: Values) -> None:
         )
     if values.loss == "soft_f_beta":
         _check_soft_f_beta(values)
+    if values.swa:
+        _check_swa(values)
     if values.epochs <= len(values.progressive):
         raise UserError(f"{len(values.progressive) + 1} input sizes need as many epochs, received {values.epochs}.")
 
@@ -143,6 +157,16 @@ def _check_members(values: Values) -> None:
         )
 
 
+def _check_swa(values: Values) -> None:
+    *before, last = (0, *(end for _, end in values.stages))
+    if not 2 <= values.swa <= last - before[-1]:
+        at_size = " at the last input size" if values.progressive else ""
+        raise UserError(
+            f"swa averages two epochs or more, of the {last - before[-1]}{at_size}; received {values.swa}. Give "
+            "--swa 0 for the best epoch alone, or more --epochs."
+        )
+
+
 def _check_soft_f_beta(values: Values) -> None:
     for name, neutral in (("label_smoothing", 0.0), ("class_weights", "none")):
         if (value := getattr(values, name)) != neutral:
@@ -158,7 +182,7 @@ def _check_solver(values: Values) -> None:
     plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
     plain["groups"] = "auto" if values.groups == "auto" else "sigmoid"
     unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
-    at_once = {"monitor": "heldout"}  # there are no epochs to choose among
+    at_once = {"monitor": "heldout", "swa": 0}  # there are no epochs to choose among
     every = linear | plain | unmixed | at_once
     wanted = {name: value for name, value in every.items() if getattr(values, name) != value}
     if not values.augments_by_views:

@@ -119,6 +119,7 @@ class Values:
     weight_decay: float = _value("decay of the kernels per step, as a share of the learning rate", 0.0)
     clip: float = _value("largest norm of all gradients together; 0: any", 0.0)
     ema: float = _value("momentum of the moving average of weights that is judged and kept; 0: none", 0.0)
+    swa: int = _value("best epochs whose weights are averaged, judged and kept; 0: the best one's", 0)
     head_epochs: int = _value("finetune: epochs of the head alone, before", 5)
     backbone_rate: float = _value("finetune: learning rate of the backbone, as a share of the head's", 0.1)
     unfrozen: float = _value("finetune: share of the backbone's layers that learn, from the last", 1.0)

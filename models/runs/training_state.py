@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,17 @@ class TrainingState:
             self.best = epoch.number
         return better
 
+    def best_epochs(self, many: int, sign: int = 1) -> list[int]:
+        """Return the numbers of the best epochs of those at the last input size, the best first, the earlier of equals.
+
+        Args:
+            many: how many at most.
+            sign: of the metric: 1 if more of it is better, -1 if less.
+        """
+        last = takewhile(lambda epoch: epoch.input_size == self.history[-1].input_size, reversed(self.history))
+        ranked = sorted(last, key=lambda epoch: (-sign * epoch.heldout_metric, epoch.number))
+        return [epoch.number for epoch in ranked[:many]]
+
     def is_at(self, size: int) -> bool:
         """Whether the last finished epoch was at an input size."""
         return bool(self.history) and self.history[-1].input_size == size
@@ -172,10 +184,11 @@ def state_of(folder: Path) -> TrainingState:
     return TrainingState.read(paths[-1] / STATE) if paths else TrainingState()
 
 
-def best_epochs(folders: Iterable[Path]) -> str:
-    """Return which epochs are kept, of the networks in some folders."""
+def best_epochs(folders: Iterable[Path], swa: int) -> str:
+    """Return which epochs are kept, of the networks in some folders; of the best `swa` the mean, if it is not 0."""
     states = map(state_of, folders)
-    return "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
+    best = "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
+    return f"{best}, averaged with the {swa - 1} next best" if swa else best
 
 
 def has_begun(folder: Path) -> bool:

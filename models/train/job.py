@@ -179,7 +179,7 @@ class Job:
         )
         self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
         clear(self.folder)
-        reporter.say(f"Wrote {self.folder}: {best_epochs(seed_folders(self.folder, self.recipe))}.")
+        reporter.say(f"Wrote {self.folder}: {best_epochs(seed_folders(self.folder, self.recipe), self.recipe.swa)}.")
 
     def _keep_extractor(self, sources: Sources) -> None:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""

@@ -222,6 +222,21 @@ def test_each_head_keeps_the_weights_of_its_own_best_epoch_and_stops_by_itself()
             assert np.array_equal(kept, then)
 
 
+@pytest.mark.parametrize("values", [{}, {"ema": 0.9}, {"members": 2}], ids=str)
+def test_the_mean_of_the_best_epochs_weights_is_kept(values):
+    group = group_of(**{"seeds": 2, "swa": 2, "epochs": 5, "learning_rate": 0.2, **values})
+    training, judged = Training(group), []
+    for _ in range(5):
+        training.epoch()
+        judged.append(group.judged.copy())
+    for head, state in enumerate(group.states):
+        metrics = [epoch.heldout_metric for epoch in state.history]
+        best = sorted(range(5), key=lambda number: (-metrics[number], number))[:2]
+        expected = np.mean([judged[number] for number in best], axis=0, dtype=np.float64)
+        for kept, mean in zip(group.arrays(group.best, head), group.arrays(expected, head), strict=True):
+            np.testing.assert_array_equal(kept, mean.astype(np.float32))
+
+
 def test_a_head_that_has_ended_may_become_no_number_and_stops_no_other():
     group = trained(group_of(seeds=2, epochs=3, patience=1), 1)
     state = group.states[0]
