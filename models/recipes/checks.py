@@ -18,6 +18,10 @@ MOST = {
     **dict.fromkeys(("dense", "batch_size"), 2**20),
     **dict.fromkeys(("epochs", "head_epochs", "patience"), 10**6),
 }
+NOT_NEGATIVE = (
+    *("gamma", "warmup", "weight_decay", "clip", "head_epochs"),
+    *("mixup", "cutmix", "patience", "seed", "swa"),
+)
 
 
 def check_each(values: Values) -> None:
@@ -40,19 +44,7 @@ def check_each(values: Values) -> None:
     for name in ("backbone_rate", "unfrozen"):
         if not 0 < getattr(values, name) <= 1:
             raise UserError(f"{name} must be above 0 and at most 1, received {getattr(values, name)}.")
-    not_negative = (
-        "gamma",
-        "warmup",
-        "weight_decay",
-        "clip",
-        "head_epochs",
-        "mixup",
-        "cutmix",
-        "patience",
-        "seed",
-        "swa",
-    )
-    for name in (name for name in not_negative if not getattr(values, name) >= 0):
+    for name in (name for name in NOT_NEGATIVE if not getattr(values, name) >= 0):
         raise UserError(f"{name} cannot be below 0, received {getattr(values, name)}.")
     for name, most in MOST.items():
         received = getattr(values, name)
