@@ -1,4 +1,4 @@
-"""What the folds of a model say of the recipe that they were made with, should its file be lost or its weights change."""
+"""What the folds of a model say of the recipe they were made with, should its file be lost or its weights be others."""
 
 from __future__ import annotations
 
