@@ -42,6 +42,7 @@ from models.runs.folders import (
     extractors_in,
     seed_folders,
 )
+from models.runs.kept_recipe import check_same_weights
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
 from models.runs.training_state import best_epochs, has_begun, state_of
@@ -129,9 +130,10 @@ class Job:
         """See that all is there that the model needs, whatever the fold, and write down what it begins with.
 
         Raises:
-            UserError: if the weights cannot be had, or the chips to predict do not fit those to learn from.
+            UserError: if weights cannot be had or are others, or the chips to predict do not fit those to learn from.
         """
         record_recipe(self.workspace, self.model, self.recipe)
+        check_same_weights(self.folder.parent, self.recipe, {self.fold})
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources)
         if test is None:
@@ -185,12 +187,11 @@ class Job:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
         from models.networks.build import build_network
 
-        model = self.folder.parent
         if self.recipe.train != "head":
             if not has_begun(self.folder):
                 build_network(self.recipe, self.task, sources.inputs)
-        elif not (extractors_in(model) and any(map(has_begun, model.glob("fold*")))):
-            sources.extractor.write(model)
+        elif not (extractors_in(self.folder.parent) and any(map(has_begun, self.folder.parent.glob("fold*")))):
+            sources.extractor.write(self.folder.parent)
 
     def _test_cache(self, sources: Sources) -> ChipCache | None:
         return sources.cache("test") if self.with_test and sources.names("test") else None

@@ -42,6 +42,7 @@ from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, WEIGHTS
 from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.restarts import Restart
 from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
@@ -488,6 +489,19 @@ def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, 
     samples.saved(weights, samples.TinyNet())
     with pytest.raises(UserError, match="begun with another recipe"):
         run_jobs([job])
+
+
+def test_a_fold_of_other_weights_than_the_other_folds_is_not_begun(workspace, tiny_net, tiny_weights, tmp_path):
+    weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
+    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
+    run_jobs([job])
+    samples.saved(weights, samples.TinyNet())
+    with pytest.raises(UserError, match=r"tiny\.weights\.h5, are not those that its other folds .*Put those back\."):
+        run_jobs([dataclasses.replace(job, fold=1)])
+    again = Restart(workspace, job.model)
+    with pytest.raises(UserError, match=r"train --models tiny --restart"):
+        again.begin([1], job.recipe, job.store)
+    again.begin([0], job.recipe, job.store)  # nothing is left then of what the others were
 
 
 # Fine-tuning, specialists, seeds
