@@ -73,9 +73,9 @@ def _run(output: Path, environment: Mapping[str, str], command: list[str], settl
     os.environ.update(environment)
     # What was started in the background, as tests may be, would not hear Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from competition.kaggle import client, transfer
+    from competition.kaggle import connection, transfer
     from run import main
     from submissions.submit import upload
 
-    upload.SETTLED, upload.POLL, client.READ, transfer.READ = settled, 0.1, read, read
+    upload.SETTLED, upload.POLL, connection.READ, transfer.READ = settled, 0.1, read, read
     main(command)
