@@ -131,8 +131,7 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     """A Kaggle on the loopback, to which the official client of this process talks, signed in and impatient."""
     from kagglesdk import kaggle_env
 
-    from competition.kaggle import connection
-    from competition.kaggle import retries, transfer
+    from competition.kaggle import connection, retries, transfer
     from submissions.submit import upload
 
     for name in [name for name in os.environ if name.startswith("KAGGLE_")]:

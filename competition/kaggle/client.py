@@ -93,7 +93,9 @@ class Kaggle(Connection):
 
         request = ApiGetSubmissionRequest()
         request.ref = ref
-        return self._ask(f"show submission {ref}", lambda: RemoteSubmission.of(self._call(f"{SERVICE}.get_submission", request)))
+        return self._ask(
+            f"show submission {ref}", lambda: RemoteSubmission.of(self._call(f"{SERVICE}.get_submission", request))
+        )
 
     def limits(self) -> Limits:
         """Return how many submissions were made today and are left."""
@@ -139,9 +141,7 @@ class Kaggle(Connection):
 
         return self._accepted(f"{SERVICE}.create_submission", request, announce)
 
-    def create_of_notebook(
-        self, kernel: str, version: int, message: str, announce: Callable[[], None]
-    ) -> int:
+    def create_of_notebook(self, kernel: str, version: int, message: str, announce: Callable[[], None]) -> int:
         """Submit what a version of a notebook makes, and return the submission's ref; else as `create`.
 
         Args:

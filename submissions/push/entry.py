@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -88,11 +89,11 @@ def pack_notebook(name: str, workspace: Workspace, *, ask: bool = True) -> Noteb
     Raises:
         UserError: if it was not pushed from here, or has not run to its end.
     """
-    push, title = pushed_of(name, workspace), folder_of(name, workspace).name
+    push, title, told = pushed_of(name, workspace), folder_of(name, workspace).name, shlex.quote(name)
     if push.version is None:
-        raise UserError(f"{title!r} was not pushed from here.", command=f"notebook push {name}")
-    if ask and (run := run_of(push, Notebooks())).status != "complete":
-        again = f"notebook push {name} --again" if run.is_failed else f"notebook status {name} --wait"
+        raise UserError(f"{title!r} was not pushed from here.", command=f"notebook push {told}")
+    if ask and (run := run_of(name, push, Notebooks())).status != "complete":
+        again = f"notebook push {told} --again" if run.is_failed else f"notebook status {told} --wait"
         raise UserError(f"Only a notebook that has run to its end can be submitted. {run.text()}", command=again)
     local = workspace.submissions / f"{title}.csv"
     return NotebookParcel(title, push, what_is_known(read_provenance(local)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,11 @@ def _write_log(left: RemoteOutput, path: Path) -> Path | None:
 
 
 def _nothing_left(name: str, push: Push, kaggle: Notebooks, log: Path | None) -> UserError:
-    run = run_of(push, kaggle)
+    run = run_of(name, push, kaggle)
     printed = f" What it printed is in {log}." if log else ""
-    again = {"to wait for its end": f"notebook status {name} --wait"} if run.status in ("queued", "running") else ""
+    again = (
+        {"to wait for its end": f"notebook status {shlex.quote(name)} --wait"}
+        if run.status in ("queued", "running")
+        else ""
+    )
     return UserError(f"There is no {NOTEBOOKS_OUTPUT} of {run.text().rstrip('.')}.{printed}", command=again)

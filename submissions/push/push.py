@@ -164,7 +164,9 @@ class _Pushing:
         ref, there = self.packed.dataset, self.kaggle.dataset(self.packed.dataset)
         if there and there.status == "failed":
             self.log.note(stage="begun")
-            raise UserError(f"Kaggle could not process the data set: see https://www.kaggle.com/datasets/{ref}. {AGAIN}.")
+            raise UserError(
+                f"Kaggle could not process the data set: see https://www.kaggle.com/datasets/{ref}. {AGAIN}."
+            )
         raise UserError(
             f"Kaggle has taken the data set {ref}, and has not processed it within {PATIENCE / 60:.0f} min. {AGAIN} "
             "later; it looks at Kaggle first."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,9 @@ class Run:
     def text(self) -> str:
         """Return it as a line."""
         which = f"version {self.version}" if self.version else "the latest version"
-        failure = f": {self.failure}" if self.failure else "."
+        failure = f": {self.failure.rstrip('.')}" if self.failure else ""
         where = f" See {self.address}." if self.is_failed and self.address else ""
-        return f"{self.kernel}, {which}: {self.status}{failure}{where}"
+        return f"{self.kernel}, {which}: {self.status}{failure}.{where}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it, for JSON."""
@@ -52,20 +53,20 @@ class Run:
         return {**of, "failure": self.failure or None, "address": self.address or None}
 
 
-def run_of(push: Push, kaggle: Notebooks) -> Run:
-    """Return how far a pushed notebook has run.
+def run_of(name: str, push: Push, kaggle: Notebooks) -> Run:
+    """Return how far the notebook that was packed under a name, and pushed, has run.
 
     Raises:
         UserError: if Kaggle does not show it.
     """
     remote = kaggle.run(push.kernel, push.version or 0)
     if remote is None:
-        raise _not_there(push)
+        raise _not_there(name, push)
     return _run(push, remote)
 
 
-def wait_for_end(push: Push, kaggle: Notebooks) -> Run:
-    """Return how a pushed notebook has ended; one that Kaggle does not show yet is waited for a while.
+def wait_for_end(name: str, push: Push, kaggle: Notebooks) -> Run:
+    """Return how it has ended, as `run_of`; one that Kaggle does not show yet is waited for a while.
 
     Raises:
         UserError: if Kaggle cannot be asked, or does not show it.
@@ -75,7 +76,7 @@ def wait_for_end(push: Push, kaggle: Notebooks) -> Run:
     while True:
         asked, remote = time.monotonic() - begun, kaggle.run(push.kernel, push.version or 0)
         if remote is None and asked >= SETTLED:
-            raise _not_there(push)
+            raise _not_there(name, push)
         if remote and remote.has_ended:
             return _run(push, remote)
         if remote and remote.status != told:
@@ -89,11 +90,7 @@ def _run(push: Push, remote: RemoteRun) -> Run:
     return Run(push.kernel, push.version, remote.status, remote.failure, push.address)
 
 
-def _not_there(push: Push) -> UserError:
-    which = f"version {push.version} of the notebook" if push.version else "the notebook"
-    name = push.kernel.split("/")[1]
-    return UserError(
-        f"Kaggle shows no {which.removeprefix('the ')} {push.kernel} of yours.",
-        command={"to bring it there": "notebook push NAME"},
-        otherwise=f"look for {name} at https://www.kaggle.com/code",
-    )
+def _not_there(name: str, push: Push) -> UserError:
+    which = f"version {push.version} of the notebook" if push.version else "notebook"
+    bring = {"to bring it there": f"notebook push {shlex.quote(name)}"}
+    return UserError(f"Kaggle shows no {which} {push.kernel} of yours.", command=bring)

@@ -52,7 +52,7 @@ def status(workspace: Workspace, name: str, wait: bool) -> None:
     from submissions.push.runs import run_of, wait_for_end
 
     push, kaggle = pushed_of(name, workspace), Notebooks()
-    run = wait_for_end(push, kaggle) if wait else run_of(push, kaggle)
+    run = (wait_for_end if wait else run_of)(name, push, kaggle)
     show(run)
     if run.status in ("complete", "error"):
         show_next(f"notebook output {shlex.quote(name)}")

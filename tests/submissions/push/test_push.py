@@ -58,7 +58,7 @@ def test_the_same_again_pushes_nothing_and_says_so(kaggle: KaggleServer, packed:
     assert "Nothing was pushed." in send(packed)
     assert not {"PUT", "SaveKernel", "CreateDatasetVersion"} & {*kaggle.calls[calls:]}
     assert record_of(packed.notebooks / "first").read_bytes() == before
-    shown = json.loads(run(packed, "notebook", "push", "first", "--json").partition("\n{")[2].join(["{", ""]))
+    shown = json.loads(run(packed, "notebook", "push", "first", "--json"))
     assert (shown["version"], shown["data_version"], shown["made"]) == (1, 1, [])
 
 
@@ -109,7 +109,11 @@ LOST = {
 
 
 @pytest.mark.parametrize(
-    "lost", [name if name in ("version, made", "notebook, made") else pytest.param(name, marks=pytest.mark.slow) for name in LOST]
+    "lost",
+    [
+        name if name in ("version, made", "notebook, made") else pytest.param(name, marks=pytest.mark.slow)
+        for name in LOST
+    ],
 )
 def test_a_lost_answer_doubles_nothing(lost: str, kaggle: KaggleServer, packed: Workspace) -> None:
     before = (0, 0)
