@@ -1,8 +1,8 @@
 """The notebooks and data sets of our own Kaggle, as `kagglesdk` asks for them.
 
-What is not there, or somebody else's, is answered by 403. A data set is processed for a while after each version, during
-which there is no version after the first. A notebook runs with the versions of its data sets that are processed when it
-is made. A version is asked for as "v3"; as "3" there is none.
+What is not there, or somebody else's, is answered by 403. A data set is processed for a while after each version, and
+there is no second version before the first is processed. A notebook runs with the versions of its data sets that are
+processed when it is made. A version is asked for as "v3"; as "3" there is none.
 """
 
 from __future__ import annotations

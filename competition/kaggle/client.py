@@ -1,9 +1,9 @@
 """The one door to a competition on Kaggle: its files, and submissions to it.
 
-The official client signs in, makes every call of Kaggle's API and reads the answers. The files themselves are sent and received
-by `requests`: the client's `competition_submit` has no time limit, retries in silence for six minutes, prints signed
-addresses, takes a redirected upload for a successful one, and returns after a failed upload as after a good one; its
-`competition_download_file` throws away what has come when the rest is refused once.
+The official client signs in, makes every call of Kaggle's API and reads the answers. The files themselves are sent and
+received by `requests`: the client's `competition_submit` has no time limit, retries in silence for six minutes, prints
+signed addresses, takes a redirected upload for a successful one, and returns after a failed upload as after a good one;
+its `competition_download_file` throws away what has come when the rest is refused once.
 """
 
 from __future__ import annotations

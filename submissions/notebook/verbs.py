@@ -35,10 +35,11 @@ class _OfNotebooks(Verbs):
         try:
             return super().invoke(ctx)
         except click.MissingParameter as error:
-            if error.ctx and error.ctx.info_name != PACK:
-                name = error.ctx.info_name
-                error.message = f"(To pack a blend called {name!r}: `notebook {PACK} {name}`.)"
-            raise
+            name = error.ctx.info_name if error.ctx else PACK
+            if name == PACK:
+                raise
+            said = f"{error.format_message()} A blend called {name!r} is packed by `notebook {PACK} {name}`."
+            raise click.UsageError(said, error.ctx) from None
 
 
 def notebook_verb(pack_model: PackModel) -> click.RichGroup:

@@ -41,6 +41,11 @@ class NotebookParcel:
         return f"version {self.push.version} of the notebook {self.push.kernel}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What an entry of the ledger may be called."""
+        return (self.title,)
+
+    @property
     def marker(self) -> str:
         """What makes it known in the ledger; what Kaggle lists carries its words instead."""
         return sha256(f"{self.push.kernel}/{self.push.version}".encode()).hexdigest()[:16]

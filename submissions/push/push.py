@@ -2,8 +2,8 @@
 
 A notebook that is pushed before its data set is processed runs with the version before. Kaggle is looked at first: a
 file in each version of the data set, and the last cell of each version of the notebook, carry the digest of what was
-pushed, so that it is found there, also by another machine or without the record. The record notes each step before it is
-taken. Where a step has no answer, Kaggle is looked at until nothing can be on its way any more.
+pushed, so that it is found there, also by another machine or without the record. The record notes each step before it
+is taken. Where a step has no answer, Kaggle is looked at until nothing can be on its way any more.
 """
 
 from __future__ import annotations

@@ -61,6 +61,11 @@ class Parcel:
         return self.report.path
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What an entry of the ledger may be called: one made here, and one that only Kaggle knew."""
+        return self.title, self.upload_name
+
+    @property
     def marker(self) -> str:
         """What makes the file known among all that are on Kaggle."""
         return self.digest[:16]

@@ -48,6 +48,10 @@ class Parcel(Protocol):
         """What it is called in a message."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What an entry of it may be called."""
+
+    @property
     def marker(self) -> str:
         """What makes it known in the ledger."""
 
@@ -115,7 +119,7 @@ def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
     if earlier and not again:
         entry = earlier[-1]
         score = entry.status if entry.public is None else f"public {entry.public:.5f}"
-        same = "" if entry.name.startswith(parcel.title) else f", with the content of {entry.name},"
+        same = "" if entry.name in parcel.names else f", with the content of {entry.name},"
         raise UserError(
             f"{parcel.name}{same} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}, "
             f"{score}). Give --again to submit the same once more.",
@@ -189,7 +193,8 @@ def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry 
         token = parcel.bring(kaggle)
     except BaseException as error:
         ledger.end(entry, clean(str(error)) or type(error).__name__)
-        raise _explained(error, parcel, kaggle) from error
+        _check_takes_files(error, parcel, kaggle)
+        raise
     try:
         ref = parcel.create(kaggle, token, message, lambda: ledger.send(entry))
     except UnansweredError as error:
@@ -198,28 +203,33 @@ def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry 
         return next((listed for listed in _settle(kaggle, ledger) if listed.id == entry.id), None)
     except UserError as error:
         ledger.end(entry, clean(str(error)))
-        raise _explained(error, parcel, kaggle) from error
+        _check_takes_files(error, parcel, kaggle)
+        raise
     try:
         return ledger.confirm(entry, ref)
     except UserError as error:
         raise UserError(f"Kaggle has accepted {parcel.name} as {ref}, but: {error}") from error
 
 
-def _explained(error: BaseException, parcel: Parcel, kaggle: Kaggle) -> BaseException:
-    """Return the error to show for one: of a file that a code competition refuses, one that says so."""
-    if isinstance(error, RefusedError) and error.status == BAD and isinstance(parcel, FileParcel):
-        with suppress(UserError):  # who cannot be asked; then what was refused is all that is known
-            if kaggle.takes_notebooks_only():
-                name = shlex.quote(parcel.title)
-                return UserError(
-                    f"{kaggle.slug} takes notebooks only, and no files: {error}",
-                    command={
-                        "to make a notebook": f"notebook {name}",
-                        "to bring it to Kaggle": f"notebook push {name}",
-                        "to submit it then": f"submit {name} --notebook",
-                    },
-                )
-    return error
+def _check_takes_files(error: BaseException, parcel: Parcel, kaggle: Kaggle) -> None:
+    """Say of a file that was refused without a reason that it is a code competition, if it is one.
+
+    Raises:
+        UserError: that says so.
+    """
+    if not (isinstance(error, RefusedError) and error.status == BAD and isinstance(parcel, FileParcel)):
+        return
+    takes_files = True
+    with suppress(UserError):  # what was refused is all that is known then
+        takes_files = not kaggle.takes_notebooks_only()
+    if not takes_files:
+        name = shlex.quote(parcel.title)
+        steps = {
+            "to make a notebook": f"notebook {name} --owner YOU --fetch",
+            "to bring it to Kaggle": f"notebook push {name}",
+            "to submit it then": f"submit {name} --notebook",
+        }
+        raise UserError(f"{kaggle.slug} takes notebooks only, and no files: {error}", command=steps) from error
 
 
 def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:

@@ -88,6 +88,6 @@ def test_one_that_was_not_pushed_is_refused(kaggle: KaggleServer, packed: Worksp
 def test_a_file_that_a_code_competition_refuses_is_told_the_way(kaggle: KaggleServer, pushed: Workspace) -> None:
     shown = send(pushed, code=2)
     assert "planet-understanding-the-amazon-from-space takes notebooks only, and no files: Kaggle refuses to" in shown
-    for command in ("notebook first", "notebook push first", "submit first --notebook"):
+    for command in ("notebook first --owner YOU --fetch", "notebook push first", "submit first --notebook"):
         assert f"python run.py {command} --workspace" in shown
     assert [entry.stage for entry in Ledger.of(pushed).entries()] == ["ended"]

@@ -1,4 +1,4 @@
-"""`submit` and `notebook push` in processes of their own, to be killed: forked from one that has imported everything, to save its time."""
+"""Verbs in processes of their own, to be killed: forked from one that has imported everything, to save its time."""
 
 from __future__ import annotations
 
