@@ -150,7 +150,7 @@ class Shelf:
         if isinstance(made, tuple):
             return made
         if made.looks <= self.ends_after:
-            return 200, {"files": [], "log": ""}
+            return 404, {"code": 404, "message": "Not found"}
         number, listed = len(self.files), []
         for name, content in self.left.items():
             path = f"output/{number}/{name.rsplit('/', 1)[-1]}"

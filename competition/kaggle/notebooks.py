@@ -147,7 +147,7 @@ class Notebooks(Connection):
         return self._ask(f"say how far the notebook {ref} has run", partial(_if_there, ask))
 
     def output(self, ref: str, version: int) -> RemoteOutput:
-        """Return what a version of a notebook has left, 0 for the latest."""
+        """Return what a version of a notebook has left, 0 for the latest; nothing, where Kaggle knows of none."""
         from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
         request = _of_notebook(ApiListKernelSessionOutputRequest(), ref, version)
@@ -158,7 +158,9 @@ class Notebooks(Connection):
             return self._call(f"{NOTEBOOKS}.list_kernel_session_output", request)
 
         while True:
-            page = self._ask(f"list what the notebook {ref} has left", ask)
+            page = self._ask(f"list what the notebook {ref} has left", partial(_if_there, ask))
+            if page is None:
+                return RemoteOutput(addresses, log)
             new = {file.file_name: file.url for file in page.files or [] if file.file_name not in addresses}
             addresses, log = addresses | new, log or page.log or ""
             if not (new and page.next_page_token):

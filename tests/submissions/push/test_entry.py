@@ -40,7 +40,9 @@ def test_a_finished_notebook_is_submitted_scored_and_noted(kaggle: KaggleServer,
     assert "first" in run(pushed, "submissions", "list")
 
 
-@pytest.mark.parametrize("kind", ["drop after", "malformed", "again"])
+@pytest.mark.parametrize(
+    "kind", ["drop after", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("malformed", "again"))]
+)
 def test_a_lost_answer_submits_once(kind: str, kaggle: KaggleServer, pushed: Workspace) -> None:
     kaggle.fail("CreateCodeSubmission", kind)
     shown = send(pushed, "--notebook")

@@ -128,6 +128,7 @@ def test_a_lost_answer_doubles_nothing(lost: str, kaggle: KaggleServer, packed: 
     assert "Nothing was pushed" in send(packed)
 
 
+@pytest.mark.slow
 def test_what_is_shown_late_is_waited_for(kaggle: KaggleServer, packed: Workspace) -> None:
     kaggle.shelf.shown_after = 0.5
     kaggle.fail("CreateDataset", "drop after")
@@ -157,6 +158,7 @@ def test_what_is_refused_is_one_line_and_can_be_pushed_later(
     assert made_on(kaggle) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_data_set_that_cannot_be_processed_is_said_and_made_anew(kaggle: KaggleServer, packed: Workspace) -> None:
     kaggle.shelf.fails = True
     assert "Kaggle could not process the data set: see https://www.kaggle.com/datasets/user/first" in send(
