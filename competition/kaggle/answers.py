@@ -132,12 +132,10 @@ class PushedNotebook:
 
     Attributes:
         version: its number.
-        address: of its page.
         unknown: data sets and competitions that it is to read, and that Kaggle does not give it.
     """
 
     version: int
-    address: str
     unknown: tuple[str, ...]
 
     @classmethod
@@ -151,7 +149,7 @@ class PushedNotebook:
             raise MalformedError
         lists = (answer.invalid_dataset_sources, answer.invalid_competition_sources)
         unknown = tuple(clean(name) for names in lists for name in names or ())
-        return cls(answer.version_number, clean(answer.url), unknown)
+        return cls(answer.version_number, unknown)
 
 
 @dataclass(frozen=True)

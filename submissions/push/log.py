@@ -39,7 +39,6 @@ class Push:
         data_version: of the data set; None before it is there, 0 if Kaggle does not say.
         after: version of the notebook that was there before, 0 for none; None before it was sent.
         version: of the notebook; None before Kaggle has made it.
-        address: of its page; "" if Kaggle does not say.
         pushed: when it was made, ISO, UTC; None before.
     """
 
@@ -52,8 +51,12 @@ class Push:
     data_version: int | None = None
     after: int | None = None
     version: int | None = None
-    address: str = ""
     pushed: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Of the notebook's page."""
+        return f"https://www.kaggle.com/code/{self.kernel}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it, for JSON."""

@@ -50,8 +50,7 @@ class Pushed:
             when = f", of {day(push.pushed)}" if push.pushed else ""
             return f"Kaggle has it already: {notebook}{when}, with {data}. Nothing was pushed."
         kept = "" if "data set" in self.made else ", which it had already"
-        where = f": {push.address}" if push.address else "."
-        return f"Kaggle has {data}{kept}, and runs {notebook}{where}"
+        return f"Kaggle has {data}{kept}, and runs {notebook}: {push.address}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what happened, for JSON."""
@@ -93,11 +92,10 @@ class _Pushing:
     def run(self, message: str, *, again: bool) -> Pushed:
         """Look at what is there, and make what is not."""
         packed, log = self.packed, self.log
-        was_sent = log.last is not None and log.last.stage == "notebook sent"
-        self._settle()
+        is_made_now = self._settle()
         data = self._await_data(packed.dataset, packed.data, 0.0)
         version = self._await_notebook(packed.kernel, packed.digest, self._rejected(), 0.0)
-        if data is not None and version is not None and (was_sent or not again):
+        if data is not None and version is not None and (is_made_now or not again):
             if log.made is None or (log.made.digest, log.made.version) != (packed.digest, version):
                 self._begin()
                 log.note(stage="pushed", data_version=data, version=version)
@@ -116,8 +114,12 @@ class _Pushing:
         if last is None or (last.digest, last.kernel) != (packed.digest, packed.kernel) or last.stage not in open_ones:
             self.log.begin(Push(packed.kernel, packed.dataset, packed.digest, packed.data, begun=now()))
 
-    def _settle(self) -> None:
-        """Find out what became of a step that has no answer, of this push or of another one before."""
+    def _settle(self) -> bool:
+        """Find out what became of a step that has no answer, of this push or of another one before.
+
+        Returns:
+            Whether it was the notebook, and Kaggle has made it.
+        """
         last = self.log.last
         if last and last.stage == "data sent":
             data = self._await_data(last.dataset, last.data, SETTLED)
@@ -125,6 +127,8 @@ class _Pushing:
         elif last and last.stage == "notebook sent":
             version = self._await_notebook(last.kernel, last.digest, last.after or 0, SETTLED)
             self.log.note(stage="data there" if version is None else "pushed", version=version)
+            return version is not None
+        return False
 
     def _rejected(self) -> int:
         """Return the version of this very notebook to which Kaggle does not give all that it is to read, or 0."""
@@ -194,13 +198,13 @@ class _Pushing:
                     self.log.note(stage="data there")
                     raise
             if answer.unknown:
-                self.log.note(stage="rejected", version=answer.version, address=answer.address)
+                self.log.note(stage="rejected", version=answer.version)
                 raise UserError(
                     f"Kaggle has made version {answer.version} of {packed.kernel}, and does not give it "
                     f"{first(answer.unknown)}: are the competition's rules accepted, and is the data set yours? "
                     f"{AGAIN} then."
                 )
-            return self.log.note(stage="pushed", version=answer.version, address=answer.address)
+            return self.log.note(stage="pushed", version=answer.version)
         raise _unconfirmed(f"a version of the notebook {packed.kernel}")
 
     def _await_data(self, ref: str, data: str, patience: float) -> int | None:

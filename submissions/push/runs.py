@@ -26,7 +26,7 @@ class Run:
         version: of it; None for the latest, whichever that is.
         status: "queued", "running", "complete", "error", "being cancelled", "cancelled" or "not run".
         failure: what Kaggle says of it, such as why it failed; "" if nothing.
-        address: of its page; "" if it is not known.
+        address: of its page.
     """
 
     kernel: str
@@ -44,13 +44,13 @@ class Run:
         """Return it as a line."""
         which = f"version {self.version}" if self.version else "the latest version"
         failure = f": {self.failure.rstrip('.')}" if self.failure else ""
-        where = f" See {self.address}." if self.is_failed and self.address else ""
+        where = f" See {self.address}." if self.is_failed else ""
         return f"{self.kernel}, {which}: {self.status}{failure}.{where}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it, for JSON."""
         of = {"kernel": self.kernel, "version": self.version, "status": self.status}
-        return {**of, "failure": self.failure or None, "address": self.address or None}
+        return {**of, "failure": self.failure or None, "address": self.address}
 
 
 def run_of(name: str, push: Push, kaggle: Notebooks) -> Run:

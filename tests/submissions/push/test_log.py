@@ -16,7 +16,7 @@ def test_what_was_noted_is_read_again(tmp_path: Path) -> None:
     log.begin(Push("a/b", "a/c", "1" * 64, "2" * 64, begun="2026-11-28T10:00:00+00:00"))
     log.note(stage="data there", data_version=3)
     assert log.made is None
-    log.note(stage="pushed", version=2, address="https://www.kaggle.com/code/a/b")
+    log.note(stage="pushed", version=2)
     log.begin(Push("a/b", "a/c", "3" * 64, "4" * 64, begun="2026-11-28T11:00:00+00:00"))
     again = PushLog(log.path)
     assert again.pushes == log.pushes
@@ -25,6 +25,7 @@ def test_what_was_noted_is_read_again(tmp_path: Path) -> None:
     assert again.made
     assert (again.made.version, again.made.data_version) == (2, 3)
     assert again.made.pushed
+    assert again.made.address == "https://www.kaggle.com/code/a/b"
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"{}", b'{"format": 1, "pushes": [{"stage": "on its way"}]}'])
