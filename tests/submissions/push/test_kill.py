@@ -63,6 +63,24 @@ def test_killed_anywhere_it_is_pushed_once(point: str, kaggle: KaggleServer, pac
     assert "Nothing was pushed" in run(packed, "notebook", "push", "first")
 
 
+@pytest.mark.parametrize(("call", "look"), [("CreateDataset", "GetDatasetStatus"), ("SaveKernel", "GetKernel")])
+def test_what_is_made_long_after_the_kill_is_waited_for(
+    call: str, look: str, kaggle: KaggleServer, packed: Workspace, tmp_path: Path
+) -> None:
+    kaggle.stop_at = f"{call} received"
+    killed = start(kaggle, packed, tmp_path)
+    assert kaggle.reached.wait(60)
+    killed.send(signal.SIGKILL)
+    killed.shown()
+    looks = kaggle.calls.count(look)
+    second = start(kaggle, packed, tmp_path, settled=20)
+    while kaggle.calls.count(look) < looks + 3:  # it has looked, and has not found it
+        assert second.is_running
+    kaggle.go_on.set()
+    assert "Kaggle has" in second.shown()
+    check_once(kaggle, packed, 1)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_at_random_again_and_again_it_is_pushed_once(
     seed: int, kaggle: KaggleServer, packed: Workspace, tmp_path: Path

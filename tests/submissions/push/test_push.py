@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from competition.workspace import Workspace
+from submissions.push import push
 from submissions.push.log import PushLog
 from submissions.push.packed import record_of
 from tests.kaggle_server import SLUG, USER, KaggleServer
@@ -170,15 +171,17 @@ def test_a_data_set_that_cannot_be_processed_is_said_and_made_anew(kaggle: Kaggl
     assert "and runs version 1" in send(packed)
 
 
+@pytest.mark.parametrize("is_recorded", [True, False])
 def test_a_data_set_that_is_processed_for_long_is_gone_on_with(
-    kaggle: KaggleServer, packed: Workspace, monkeypatch: pytest.MonkeyPatch
+    is_recorded: bool, kaggle: KaggleServer, packed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from submissions.push import push
-
-    monkeypatch.setattr(push, "PATIENCE", 0.1)
-    kaggle.shelf.processed_after = 10**6
-    assert "has not processed it within 0 min. Run the same command again later" in send(packed, code=2)
-    kaggle.shelf.processed_after = 1
+    with monkeypatch.context() as patched:
+        patched.setattr(push, "PATIENCE", 0.1)
+        kaggle.shelf.processed_after = 10**6
+        assert "has not processed it within 0 min. Run the same command again later" in send(packed, code=2)
+    if not is_recorded:
+        record_of(packed.notebooks / "first").unlink()
+    kaggle.shelf.processed_after = kaggle.shelf.datasets[DATASET][0].looks + 3
     assert "and runs version 1" in send(packed)
     assert made_on(kaggle) == (1, 1)
 
