@@ -143,11 +143,15 @@ class Values:
     sampling: Literal["uniform", "balanced"] = _value(
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
+    pseudo: str = _value("pseudo-labels to learn from besides, by their name: what `pseudo` has made", "none")
+    pseudo_weight: float = _value("what a chip with pseudo-labels counts in the loss, above 0 and at most 1", 1.0)
     views: str = _value("test-time views: identity, flips or d4", "d4")
     seeds: int = _value("networks from different seeds, whose scores are averaged; heads share order and views", 1)
     seed: int = _value("seed of weights, order and augmentation", 0)
     # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
     parts: tuple[Part, ...] = ()
+    # Of the pseudo-labels, when the model was begun: others of that name are refused.
+    pseudo_digest: str = ""
 
     @property
     def feature_dropout(self) -> float:

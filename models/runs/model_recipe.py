@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
+from folds.store.pseudo_labels import NONE, PseudoLabels
 from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
@@ -72,7 +73,7 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     source = f"recipe of '{request.model}'"
     asked = over(named, request.overrides, source)
     recipe = recipe_from(over(before, asked, source), source, request.recipes)
-    recipe = recipe.settled(workspace.competition)
+    recipe = _taught(workspace, recipe.settled(workspace.competition), None if begins_again else before)
     if begins_again or recipe.to_dict() == before:
         return recipe
     flags: Mapping[str, Any] = request.overrides
@@ -85,7 +86,24 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
-    return _start_of(workspace, request, request.overrides).settled(workspace.competition)
+    return _taught(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
+
+
+def _taught(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:
+    """Return a recipe with the digest of the pseudo-labels that it names: of those it was begun with, or there are now.
+
+    Args:
+        workspace: where they are.
+        recipe: that may name some.
+        before: the values that the model was begun with; None if it begins now.
+
+    Raises:
+        UserError: if there are none of that name, or they are damaged.
+    """
+    if before is not None and before["pseudo"] == recipe.pseudo:
+        return recipe
+    digest = "" if recipe.pseudo == NONE else PseudoLabels.open(workspace, recipe.pseudo).digest
+    return replace(recipe, pseudo_digest=digest)
 
 
 def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
