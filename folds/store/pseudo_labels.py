@@ -32,7 +32,7 @@ from competition.common.records import read_record, write_record
 from competition.common.text import first, now, short
 from competition.spec.load import describe
 from competition.terminal.command_line import as_flags
-from competition.workspace import Workspace
+from competition.workspace import RUNS, Workspace
 from folds.dealing.table import FoldTable
 from folds.store.provenance import MARKER, PseudoLearnt, read_marker
 
@@ -206,12 +206,16 @@ class PseudoLabels:
             command=self.made.command,
         )
 
-    def changed(self, runs: Path) -> list[str]:
-        """Return the models whose scores are no longer those that the pseudo-labels were made of.
+    def said_of_change(self, workspace: Workspace) -> str:
+        """Return a line that says that the scores they were made of are others by now; "" if they are not."""
+        if not (models := self.changed(workspace)):
+            return ""
+        have = "has" if len(models) == 1 else "have"
+        return f"The pseudo-labels '{self.made.name}' were made of earlier scores than {first(models)} {have} now."
 
-        Args:
-            runs: the folder with one folder per model.
-        """
+    def changed(self, workspace: Workspace) -> list[str]:
+        """Return the models whose scores are no longer those that the pseudo-labels were made of."""
+        runs = workspace.root / RUNS  # also while something is begun again beside it
         every = [network for networks in self.made.networks.values() for network in networks]
         now = {each: scores_digest(runs, each.model, each.fold) for each in every}
         return list(dict.fromkeys(each.model for each in every if now[each] != each.scores))

@@ -210,3 +210,4 @@ class Values:
 
 
 FLAGS = tuple(each.name for each in fields(Values) if "help" in each.metadata)
+NOTED = ("parts", "pseudo_digest")  # values that no flag gives: they are noted when a model begins

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from competition.common.errors import UserError, unknown_name
+from competition.common.errors import UserError, spelled, unknown_name
 from competition.common.files import checked_name
 from competition.common.locks import locked
 from competition.common.progress import reporter
@@ -102,8 +102,12 @@ def _taught(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | No
     """
     if before is not None and before["pseudo"] == recipe.pseudo:
         return recipe
-    digest = "" if recipe.pseudo == NONE else PseudoLabels.open(workspace, recipe.pseudo).digest
-    return replace(recipe, pseudo_digest=digest)
+    if recipe.pseudo == NONE:
+        return replace(recipe, pseudo_digest="")
+    found = PseudoLabels.open(workspace, recipe.pseudo)
+    if changed := found.said_of_change(workspace):
+        reporter.note(f"{changed} They are clean all the same; to make them of these: {spelled(found.made.command)}")
+    return replace(recipe, pseudo_digest=found.digest)
 
 
 def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:

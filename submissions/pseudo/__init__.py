@@ -1,1 +1,1 @@
-"""Pseudo-labels: chips to predict labelled by networks that did not see a fold, for its training; and what they gain."""
+"""Pseudo-labels: chips to predict, labelled for each fold by networks that did not see it, and what they gain."""

@@ -1,4 +1,4 @@
-"""What was gained by pseudo-labels: the models that learnt from them, against the same recipes without and the teacher."""
+"""What was gained by pseudo-labels: models that learnt from them against the same recipes without, and the teacher."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.text import first
+from competition.common.text import counted, first
+from competition.spec.metric import Metric
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.provenance import Provenance, PseudoLearnt
 from folds.store.pseudo_labels import PseudoLabels
 from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import make_candidates
+from submissions.choose.report import LESS_IS_BETTER
 from submissions.measure.evaluation import Difference, Evaluation
 from submissions.members.blend_files import blend_names
 
@@ -46,26 +48,22 @@ class Gains:
 
     Attributes:
         pseudo: the pseudo-labels.
-        changed: models whose scores are others by now.
+        changed: a line that says whose scores are others by now; "" if none are.
         metric: what is measured.
         students: the models that have learnt from them.
     """
 
     pseudo: PseudoLabels
-    changed: tuple[str, ...]
-    metric: str
+    changed: str
+    metric: Metric
     students: tuple[Student, ...]
 
     def text(self) -> str:
         """Return the same for people."""
         made = self.pseudo.made
-        lines = [
-            f"Pseudo-labels '{made.name}', round {made.round}: by '{made.source}', for {len(made.networks)} folds."
-        ]
-        if self.changed:
-            lines.append(
-                f"The scores of {first(self.changed)} have changed since: these labels are clean, but of what it was."
-            )
+        folds = counted(len(made.networks), "fold")
+        lines = [f"Pseudo-labels '{made.name}', round {made.round}: by '{made.source}', for {folds}."]
+        lines += [self.changed] if self.changed else []
         if not self.students:
             return "\n".join([*lines, "No model that has learnt from them has all its folds yet."])
         rows = [
@@ -77,22 +75,21 @@ class Gains:
             ]
             for student in self.students
         ]
-        lines += [table(["model", self.metric, "over the same without", f"over {made.source}"], rows), ""]
+        lines += [table(["model", self.metric.title, "over the same without", f"over {made.source}"], rows), ""]
         lines.append(
-            "On held-out chips, which neither the model nor those that labelled its chips have seen; paired by chip, with "
-            "the standard error over chips: another seed may differ by as much."
+            "On held-out chips, which neither the model nor those that labelled its chips have seen; paired by chip, "
+            "with the standard error over chips: another seed may differ by as much."
+            + ("" if self.metric.sign > 0 else LESS_IS_BETTER)
         )
         if alone := [student.name for student in self.students if not student.twin]:
-            lines.append(
-                f"No model has the recipe of {first(alone)} without pseudo-labels: train it by the same flags."
-            )
+            lines.append(f"No model has the recipe of {first(alone)} without these: train it, by the same flags.")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same, for JSON."""
         made = self.pseudo.made
-        about = {"name": made.name, "from": made.source, "round": made.round, "changed": list(self.changed)}
-        return {**about, "metric": self.metric, "students": [_as_dict(student) for student in self.students]}
+        about = {"name": made.name, "from": made.source, "round": made.round, "changed": self.changed}
+        return {**about, "metric": self.metric.title, "students": [_as_dict(student) for student in self.students]}
 
 
 def gains_of(name: str, workspace: Workspace) -> Gains:
@@ -109,8 +106,7 @@ def gains_of(name: str, workspace: Workspace) -> Gains:
         for model, made in known.items()
         if (learnt := made.pseudo) and learnt.name == name
     ]
-    changed = tuple(pseudo.changed(workspace.runs))
-    return Gains(pseudo, changed, workspace.competition.metric.title, tuple(students))
+    return Gains(pseudo, pseudo.said_of_change(workspace), workspace.competition.metric, tuple(students))
 
 
 def _provenances(store: ScoreStore) -> Iterator[tuple[str, Provenance]]:

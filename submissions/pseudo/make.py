@@ -91,8 +91,7 @@ def make_pseudo(name: str, source: str, workspace: Workspace, *, power: float = 
     if not HALF <= sure < 1:
         raise UserError(f"--sure must be at least {HALF} and below 1, received {sure:g}.")
     teacher = Teacher.of(source, workspace)
-    scored = np.any([member.oof.scored for member in teacher.members], axis=0)
-    labels = {fold: _of_fold(teacher, fold, power, sure, scored) for fold in teacher.folds}
+    labels = {fold: _of_fold(teacher, fold, power, sure) for fold in teacher.folds}
     made = Made(
         name=name,
         source=source,
@@ -115,14 +114,13 @@ def make_pseudo(name: str, source: str, workspace: Workspace, *, power: float = 
     )
 
 
-def _of_fold(teacher: Teacher, fold: int, power: float, sure: float, scored: NDArray[np.bool_]) -> FoldLabels:
-    """Return the pseudo-labels for the training of a fold; of labels that are not scored none counts."""
-    scores = np.where(scored, teacher.scores(fold), np.float32(0))
-    counts = np.broadcast_to(scored, scores.shape).copy()
+def _of_fold(teacher: Teacher, fold: int, power: float, sure: float) -> FoldLabels:
+    """Return the pseudo-labels for the training of a fold."""
+    scores = teacher.scores(fold)
+    counts = np.ones(scores.shape, dtype=bool)
     if sure > HALF:
-        said, truth = teacher.of_labelled(fold)
-        likely = Calibration(PLATT).fit(said[:, scored], truth[:, scored]).predict(scores[:, scored])
-        counts[:, scored] = np.maximum(likely, 1 - likely) >= sure
+        likely = Calibration(PLATT).fit(*teacher.of_labelled(fold)).predict(scores)
+        counts = np.maximum(likely, 1 - likely) >= sure
     return FoldLabels(teacher.names, powered(scores, power), counts)
 
 

@@ -64,7 +64,7 @@ class Teacher:
         if blends := [member["name"] for member in content["members"] if member["kind"] != "model"]:
             models = [member["name"] for member in content["members"] if member["kind"] == "model"]
             raise UserError(
-                f"'{name}' has {first(blends)} among its members, which has no networks of its own by fold. Blend models.",
+                f"'{name}' has {first(blends)} among its members, which has no networks by fold. Blend models.",
                 command=f"blend --members {','.join([*models, 'MODEL'])} --name {name}-of-models",
             )
         members = [member["name"] for member in content["members"]]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--power",
     type=float,
-    help="raise the odds of scores to this: above 1 targets become surer; default: 1, as they are",
+    help="raise the odds of scores to this: above 1 targets become surer; default: 1",
 )
 @click.option(
     "--sure",
@@ -56,7 +56,9 @@ def pseudo(workspace: Workspace, name: str, source: str | None, power: float | N
             show_next(f"train --models RECIPE --name RECIPE-{name} --pseudo {name}")
         return
     with reporter.busy("labelling"):
-        made = make_pseudo(name, source, workspace, power=power or 1.0, sure=sure or HALF)
+        made = make_pseudo(
+            name, source, workspace, power=1.0 if power is None else power, sure=HALF if sure is None else sure
+        )
     show(made)
     show_next(f"train --models {made.models[0]} --name {made.models[0]}-{name} --pseudo {name}")
     show_next(f"pseudo {name}", what="Then, what it has gained")
