@@ -89,7 +89,7 @@ class Noise:
 def gains(tmp_path: Path) -> dict[str, NDArray[np.float64]]:
     """By how the labels were made, how far above chance each label is told, of labels that cannot be told."""
     found: dict[str, list[NDArray[np.float64]]] = {"clean": [], "leaky": []}
-    for seed in range(3):
+    for seed in range(2):
         noise = Noise.drawn(tmp_path / str(seed), seed)
         made = make_pseudo("p", "teacher", noise.workspace).pseudo
         clean = [made.of_fold(fold) for fold in range(K)]

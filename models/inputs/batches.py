@@ -69,8 +69,7 @@ class Chips:
 
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Return the chips at `positions` as they are."""
-        end = len(self.cache)
-        if self.more is None or not (behind := positions >= end).any():
+        if self.more is None or not (behind := positions >= (end := len(self.cache))).any():
             return as_network_input(self.cache.read(positions), self.columns)
         others = self.more.read(positions[behind] - end)
         chips = np.empty((len(positions), *others.shape[1:]), dtype=others.dtype)

@@ -139,8 +139,8 @@ def test_training_refuses_labels_by_networks_that_saw_the_fold(workspace):
 
 def test_training_refuses_others_than_the_model_was_begun_with(workspace):
     write_labels(workspace)
+    sources = Sources(workspace, tiny_recipe(pseudo="p", pseudo_digest="0" * 64))
     with pytest.raises(UserError, match=r"others than those with which 'm' was begun.*train --models m --restart"):
-        sources = Sources(workspace, tiny_recipe(pseudo="p", pseudo_digest="0" * 64))
         Examples.of_fold(sources, FoldTable.read(workspace.fold_table), 1, "m")
 
 

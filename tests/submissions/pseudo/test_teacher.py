@@ -39,7 +39,7 @@ def test_a_blend_combines_the_networks_of_the_fold(workspace: Workspace) -> None
     assert [network.model for network in teacher.networks(1)] == ["a", "b"]
 
 
-@pytest.mark.parametrize("method", ["mean", "rank", "vote", "greedy", "log-loss-by-label", "ridge", "logistic"])
+@pytest.mark.parametrize("method", ["mean", "rank", "vote", "greedy", "log-loss", "ridge"])
 def test_what_is_said_for_a_fold_knows_nothing_of_its_chips(workspace: Workspace, method: str) -> None:
     blend_of("ab", ["a", "b"], workspace, method=method, rule="fixed")
     teacher = Teacher.of("ab", workspace)
