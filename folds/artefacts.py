@@ -28,7 +28,7 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         return
     table = kept.read()
     for name in pseudo_names(workspace):
-        yield look(workspace.pseudo / name, "pseudo-labels", partial(check_pseudo, workspace, name, table))
+        yield look(workspace.pseudo / name, "pseudo-labels", partial(check_pseudo, workspace.pseudo / name))
     for there in (workspace, workspace.restarted):
         store = ScoreStore(there.runs, workspace.competition.labels, table)
         for marker in sorted(there.runs.glob(f"*/fold*/{MARKER}")):

@@ -150,22 +150,33 @@ class PseudoLabels:
         folder = workspace.pseudo / checked_name("pseudo-labels", name)
         if not folder.is_dir():
             known = first(pseudo_names(workspace)) or "none yet"
-            raise UserError(f"No pseudo-labels '{name}'; there are: {known}.", command=f"pseudo {name} --from BLEND")
-        made, files = read_record(folder / RECORD, _parsed, version=FORMAT, command=_again(name))
-        if made.name != name:
-            back = f"Rename it back to {folder.with_name(made.name)}, or take it away"
-            raise UserError(f"{folder} holds the pseudo-labels '{made.name}'. {back}.", command=_again(name))
-        wanted = {"fold table": None if table is None else table.digest, "labels": workspace.labelled.digest}
-        for what, received in (("fold table", made.fold_digest), ("labels", made.label_digest)):
-            if wanted[what] not in (None, received):
+            raise UserError(f"No pseudo-labels '{name}'; there are: {known}.", command=_again(name))
+        found = cls.read(folder)
+        made, fold_digest = found.made, found.made.fold_digest if table is None else table.digest
+        wanted = {"folds": fold_digest, "labels": workspace.labelled.digest}
+        for (what, expected), received in zip(wanted.items(), (made.fold_digest, made.label_digest), strict=True):
+            if expected != received:
                 raise UserError(
-                    f"The pseudo-labels '{name}' were made with another {what} (expected {short(str(wanted[what]))}, "
-                    f"received {short(received)}).",
+                    f"The pseudo-labels '{name}' were made with other {what} (expected {short(expected)}, received "
+                    f"{short(received)}).",
                     command=made.command,
                 )
         if made.labels != workspace.competition.labels:
             text = f"The pseudo-labels '{name}' have other labels or another order than the competition."
             raise UserError(text, command=made.command)
+        return found
+
+    @classmethod
+    def read(cls, folder: Path) -> PseudoLabels:
+        """Return the pseudo-labels in a folder, whatever folds and labels they were made with.
+
+        Raises:
+            UserError: if their record is damaged, or of others.
+        """
+        made, files = read_record(folder / RECORD, _parsed, version=FORMAT, command=_again(folder.name))
+        if made.name != folder.name:
+            back = f"Rename it back to {folder.with_name(made.name)}, or take it away"
+            raise UserError(f"{folder} holds the pseudo-labels '{made.name}'. {back}.", command=_again(folder.name))
         return cls(folder, made, files)
 
     @cached_property
@@ -242,7 +253,7 @@ def every_pseudo(workspace: Workspace) -> Iterator[PseudoLabels]:
     """Yield the pseudo-labels of a workspace that can be read."""
     for name in pseudo_names(workspace):
         with suppress(UserError):
-            yield PseudoLabels.open(workspace, name)
+            yield PseudoLabels.read(workspace.pseudo / name)
 
 
 def write_pseudo(workspace: Workspace, made: Made, labels: Mapping[int, FoldLabels]) -> PseudoLabels:
@@ -265,13 +276,13 @@ def write_pseudo(workspace: Workspace, made: Made, labels: Mapping[int, FoldLabe
     return PseudoLabels(folder, made, files)
 
 
-def check_pseudo(workspace: Workspace, name: str, table: FoldTable) -> None:
-    """Read everything of some pseudo-labels.
+def check_pseudo(folder: Path) -> None:
+    """Read everything of the pseudo-labels in a folder.
 
     Raises:
-        UserError: if they are damaged, not clean, or made with other folds or labels.
+        UserError: if they are damaged, or not clean.
     """
-    found = PseudoLabels.open(workspace, name, table)
+    found = PseudoLabels.read(folder)
     for fold in found.made.networks:
         found.of_fold(fold)
 

@@ -101,7 +101,7 @@ def test_labels_by_a_network_that_saw_the_fold_are_refused(workspace: Workspace)
         found.of_fold(0)
     found.of_fold(1)
     with pytest.raises(UserError, match="fold 0 holds out"):
-        check_pseudo(workspace, "p", ScoreStore.of(workspace).table)
+        check_pseudo(found.folder)
 
 
 def test_so_are_those_by_a_student_of_labels_for_another_fold(workspace: Workspace) -> None:
@@ -161,10 +161,10 @@ def test_a_record_that_says_nonsense_is_damage(workspace: Workspace) -> None:
 def test_those_of_other_folds_or_labels_are_refused(workspace: Workspace) -> None:
     table = ScoreStore.of(workspace).table
     written(workspace)
-    with pytest.raises(UserError, match="made with another fold table"):
+    with pytest.raises(UserError, match="made with other folds"):
         PseudoLabels.open(workspace, "p", FoldTable(table.image_names, (table.folds + 1) % K, K))
     written(workspace, label_digest="0" * 64)
-    with pytest.raises(UserError, match=r"made with another labels|other labels|another labels"):
+    with pytest.raises(UserError, match="made with other labels"):
         PseudoLabels.open(workspace, "p")
     written(workspace, labels=workspace.competition.labels[::-1])
     with pytest.raises(UserError, match="other labels or another order"):
