@@ -6,9 +6,9 @@ Layout of their folder, pseudo/<name>/:
     pseudo.json   whose scores they are, fold by fold, and the digest of each file; written last
 
 They are clean: what labels chips for the training of fold k are networks that held fold k out, and nothing else. So the
-network that learns from them has not seen fold k either, its held-out scores are as honest as its teachers', and it can
-be a teacher itself. Pseudo-labels by networks that saw fold k, such as the mean of all folds, carry the truth of its
-chips to the student, whose held-out scores then look better than they are.
+network that learns from them has not seen fold k either, its held-out scores are as honest as its teachers' (whose best
+epoch fold k has chosen), and it can be a teacher itself. Pseudo-labels by networks that saw fold k, such as the mean of
+all folds, carry the truth of its chips to the student, whose held-out scores then look better than they are.
 """
 
 from __future__ import annotations
