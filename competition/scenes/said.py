@@ -44,9 +44,7 @@ def check_colours(dataset: Any, indexes: Sequence[int], shown: str) -> None:
         UserError: if one does.
     """
     if "palette" in [dataset.colorinterp[index - 1].name for index in indexes]:
-        raise UserError(
-            f"{shown} holds colours of a table. Write it in three bands (gdal_translate -expand rgb)."
-        )
+        raise UserError(f"{shown} holds colours of a table. Write it in three bands (gdal_translate -expand rgb).")
 
 
 def doubt_about(dataset: Any, named: Sequence[str], shown: str) -> str:
