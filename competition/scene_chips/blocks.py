@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,10 @@ from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.common.text import short
 from competition.gdal.imports import import_map
+from competition.gdal.systems import is_same, metres_of_unit, system_of
 from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
 
-EARTH = 6_378_137.0  # metres of a radian at the equator
 WORLD = "EPSG:6933"  # of the whole Earth but its poles, equal in area, where scenes have several coordinate systems
 MOVES = (
     4  # times that chips are moved into their blocks: the first reaches it, but for bent coordinates and whole pixels
@@ -62,7 +61,7 @@ class Blocks:
         Raises:
             UserError: if a block is smaller than a chip.
         """
-        blocks = cls(scene, window, wkt, metres / _metres_of_unit(wkt))
+        blocks = cls(scene, window, wkt, metres / metres_of_unit(wkt))
         middle = Window(*((side - each) // 2 for side, each in zip(scene.size, window, strict=True)), *window)
         if (np.ptp(blocks.outlines([middle], rim=RIM)[0], axis=0) > blocks.side).any():
             raise UserError(f"Blocks of {metres:,.0f} m are smaller than a chip. Give larger --block-metres.")
@@ -99,10 +98,9 @@ class Blocks:
 
 def common_system(scenes: Sequence[Scene]) -> str:
     """Return the coordinate system in which the blocks of scenes lie: theirs, or one of the whole Earth."""
-    pyproj = import_map("pyproj")
-    one, *others = (pyproj.CRS.from_wkt(wkt) for wkt in dict.fromkeys(scene.wkt for scene in scenes))
-    alike = all(one.equals(other, ignore_axis_order=True) for other in others)
-    return scenes[0].wkt if alike else str(pyproj.CRS.from_user_input(WORLD).to_wkt())
+    one = scenes[0].wkt
+    alike = all(is_same(one, wkt) for wkt in {scene.wkt for scene in scenes})
+    return one if alike else str(system_of(WORLD).to_wkt())
 
 
 @lru_cache(64)
@@ -116,9 +114,3 @@ def _mover(scene: Scene, wkt: str) -> Callable[[Points], Points]:
     systems = (pyproj.CRS.from_wkt(each) for each in (scene.wkt, wkt))
     move = pyproj.Transformer.from_crs(*systems, always_xy=True).transform
     return lambda pixels: np.stack(move(*(pixels @ linear + (c, f)).T), axis=1)
-
-
-def _metres_of_unit(wkt: str) -> float:
-    system: Any = import_map("pyproj").CRS.from_wkt(wkt)
-    unit = float(system.axis_info[0].unit_conversion_factor)
-    return unit * EARTH if system.is_geographic else unit

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
+from competition.common.text import first
 from competition.data.chips import DTYPES
 from competition.gdal.sources import images_in
 from competition.scenes.said import letter_of
 from competition.scenes.scene import Scene
 from competition.spec.competition import Competition
 
+UNNAMED = r"band \d+"  # see `names_of`
 LONGEST = 60  # letters of a scene's name in a chip's id
 
 
@@ -40,6 +42,11 @@ def open_scenes(
     scenes = list[Scene]()
     for each in every:
         scene = Scene.open(each, bands, named=named)
+        if unnamed := [band for band in scene.bands if re.fullmatch(UNNAMED, band)]:
+            raise UserError(
+                f"{scene.source.shown} names no bands, but {first(unnamed)}. Name all of them in their order, such as "
+                "--scene-bands BGRN."
+            )
         wanted = tuple(bands) or (scenes[0].bands if scenes else usual_bands(like, scene.bands))
         scenes.append(scene if scene.bands == wanted else Scene.open(each, wanted, named=named))
     _check(scenes)
@@ -64,20 +71,20 @@ def usual_metres(like: Competition | None, scenes: Sequence[Scene]) -> float:
 
 def _check(scenes: Sequence[Scene]) -> None:
     """Refuse scenes whose chips would not be of one kind."""
-    first, *others = scenes
-    if first.dtype not in DTYPES:
-        raise UserError(f"Chips hold values of {', '.join(DTYPES)}; {first.source.shown} holds {first.dtype}.")
+    example, *others = scenes
+    if example.dtype not in DTYPES:
+        raise UserError(f"Chips hold values of {', '.join(DTYPES)}; {example.source.shown} holds {example.dtype}.")
     if twice := [each for each, many in Counter(scene.source.target for scene in scenes).items() if many > 1]:
         shown = next(scene.source.shown for scene in scenes if scene.source.target == twice[0])
         raise UserError(f"{shown} is given twice. Give each scene once.")
     for scene in others:
         for what, one, other in (
-            ("values of", first.dtype, scene.dtype),
-            ("scales and offsets of", (first.scales, first.offsets), (scene.scales, scene.offsets)),
+            ("values of", example.dtype, scene.dtype),
+            ("scales and offsets of", (example.scales, example.offsets), (scene.scales, scene.offsets)),
         ):
             if one != other:
                 raise UserError(
-                    f"The scenes are not alike: {first.source.shown} holds {what} {one}, and {scene.source.shown} "
+                    f"The scenes are not alike: {example.source.shown} holds {what} {one}, and {scene.source.shown} "
                     f"{other}. Bring them to the same values (gdal_translate -unscale -ot), or cut each by itself."
                 )
 

@@ -16,8 +16,8 @@ OF_YOUR_OWN = (
     "data prepare --from mine --competition mine/competition.toml --workspace mine/workspace",
 )
 
-# Coarser than Planet's pixels, as more ground is drawn in the same time: 25 and 18 km along each side. Two are learnt from,
-# as each has a light and a sky of its own.
+# Coarser than Planet's pixels, as more ground is drawn in the same time: 25 and 18 km along each side. Two are
+# learnt from, as each has a light and a sky of its own.
 LEARN, HELD_OUT = ("learn-1", "learn-2"), "held-out"
 SIMULATE = {
     LEARN[0]: "scene simulate --size 2048 --metres-per-pixel 12 --seed 11",

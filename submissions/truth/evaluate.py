@@ -82,7 +82,8 @@ def _check(places: Sequence[Place], area: Path | None) -> None:
             "polygons within which this is known."
         )
     if not any(one.cells.any() for one in every):
-        raise UserError(f"No cell of {scenes} is left to count: none lies within {area} and has a known score.")
+        within = f" within {area}" if area else ""
+        raise UserError(f"No cell of {scenes} is left to count: none{within} has a known score.")
 
 
 def _regions(path: Path | None, wkt: str, column: str) -> Features | None:

@@ -44,10 +44,11 @@ def test_a_pixel_is_as_large_as_the_coarsest_scenes_or_as_the_competition_says(t
 def test_scenes_that_make_no_data_set_are_one_line(tmp_path) -> None:
     first = str(write_scene(tmp_path / "first.tif", noise(4, 40, 50), names="BGRN"))
     grey = str(write_scene(tmp_path / "grey.tif", noise(4, 40, 50, "uint8"), names="BGRN"))
-    deep = str(write_scene(tmp_path / "deep.tif", noise(1, 40, 50, "uint32")))
+    deep = str(write_scene(tmp_path / "deep.tif", noise(1, 40, 50, "uint32"), names="N"))
     scaled = str(write_scene(tmp_path / "scaled.tif", noise(4, 40, 50), names="BGRN"))
     with rasterio.open(scaled, "r+") as dataset:
         dataset.offsets = [-1000] * 4
+    unnamed = str(write_scene(tmp_path / "unnamed.tif", noise(2, 40, 50)))
     (empty := tmp_path / "empty").mkdir()
     for scenes, folder, said in (
         ([], None, "Give --scene SCENE, as often as there are scenes, or --scenes FOLDER"),
@@ -55,6 +56,7 @@ def test_scenes_that_make_no_data_set_are_one_line(tmp_path) -> None:
         ([first, grey], None, "The scenes are not alike: .* holds values of uint16, and .* uint8"),
         ([first, scaled], None, "scales and offsets"),
         ([deep], None, "holds uint32"),
+        ([unnamed], None, "names no bands, but band 1, band 2. Name all of them"),
         ([], empty, "holds no images: expected files with .tif"),
         ([], tmp_path / "gone", "Cannot read the folder"),
     ):
