@@ -6,6 +6,7 @@ eight symmetries of the square (the dihedral group D4) keep its labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,25 @@ def seen_under(chips: NDArray[Any], view: str) -> NDArray[Any]:
     turns, mirrored = D4[view]
     turned = np.rot90(chips, turns, axes=(1, 2))
     return turned[:, :, ::-1] if mirrored else turned
+
+
+def side_by_side(under_views: Iterable[NDArray[Any]], most: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the chips of as many views at once as `most` bytes take, one at least, and how many views these are.
+
+    A runner that works on several chips at a time runs out of work at the end of each call.
+
+    Args:
+        under_views: the same chips under one view after another.
+        most: bytes at once.
+    """
+    views: list[NDArray[Any]] = []
+    for chips in under_views:
+        if views and (len(views) + 1) * chips.nbytes > most:
+            yield len(views), np.concatenate(views)
+            views = []
+        views.append(chips)
+    if views:
+        yield len(views), np.concatenate(views)
 
 
 def copy_pixels(source: NDArray[Any], target: NDArray[Any]) -> None:

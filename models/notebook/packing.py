@@ -96,7 +96,7 @@ def _check(workspace: Workspace, trained: Trained, stored: Mapping[int, Scores],
     scored = Scored.of(packed, len(names))
     chips = Chips(tuple(names), lambda _: {name: files[name] for name in names})
     if names:
-        one_pass(packed.scorer(), scored, packed.views, chips, lambda: True)
+        one_pass(packed.scorer(), scored, len(packed.views), chips, lambda: True)
     for fold, scores in scored.by_fold().items():
         difference = np.nanmax(np.abs(scores - stored[fold].aligned(names)), initial=0)
         if difference > TOLERANCE:

@@ -24,10 +24,15 @@ FORMAT = 1
 
 
 class Said(Protocol):
-    """What a model has said of the chips so far."""
+    """What a model has said of the chips so far.
+
+    Attributes:
+        counts: int array (num_chips,): how often it has scored each.
+        broken: bool array (num_chips,): which it cannot read.
+    """
 
     counts: NDArray[np.int64]
-    broken: set[str]
+    broken: NDArray[np.bool_]
 
     def by_fold(self) -> dict[int, NDArray[np.float32]]:
         """Return by fold the scores (num_chips, num_labels); NaN where there are none."""
@@ -73,26 +78,24 @@ class Answers:
 
         return read_record(folder / RECORD, parse, version=FORMAT)
 
-    def of(self, names: Sequence[str], said: Mapping[str, Said]) -> NDArray[Any]:
+    def of(self, num_chips: int, said: Mapping[str, Said]) -> NDArray[Any]:
         """Return the answers (num_chips, num_labels) for some chips.
 
         A chip that no model has scored yet gets the constant answer; one that cannot be read that of the labels'
         shares, as in training.
 
         Args:
-            names: ids of the chips, in the order of the rows of all scores.
+            num_chips: how many these are.
             said: what every model has said of them, by its name; of none, nothing is known.
         """
-        answers = np.broadcast_to(self.constant, (len(names), len(self.shares))).copy()
-        broken = set[str]().union(*(each.broken for each in said.values()))
-        if broken:
-            decided = self.rule.predict(self.shares[None].astype(np.float32))[0]
-            answers[[number for number, name in enumerate(names) if name in broken]] = decided
+        answers = np.broadcast_to(self.constant, (num_chips, len(self.shares))).copy()
         if not said:
             return answers
+        broken = np.any([each.broken for each in said.values()], axis=0)
+        answers[broken] = self.rule.predict(self.shares[None].astype(np.float32))[0]
         by_model = {name: each.by_fold() for name, each in said.items()}
         known = np.stack([each.counts > 0 for each in said.values()], axis=1)
-        known &= ~np.isin(names, sorted(broken))[:, None]
+        known &= ~broken[:, None]
         for pattern in np.unique(known, axis=0):
             rows = np.flatnonzero((known == pattern).all(axis=1))
             there = {name for name, has in zip(said, pattern, strict=True) if has}
@@ -136,7 +139,7 @@ class Answers:
             write_table(
                 temporary,
                 sample.names,
-                self.of(sample.names, said),
+                self.of(len(sample.names), said),
                 self.competition.submission_form,
                 self.competition.labels,
                 decimals=self.competition.submission.decimals,

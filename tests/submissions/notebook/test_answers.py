@@ -28,7 +28,7 @@ class Said:
     def __init__(self, workspace: Workspace, model: str, most: int | None = None) -> None:
         scores = ScoreStore.of(workspace).join(model)
         self.names = workspace.test_names
-        self.broken = set(scores.test_left_out)
+        self.broken = np.isin(self.names, scores.test_left_out)
         self.counts = np.array([int(name in scores.test.names) for name in self.names])
         if most is not None:
             self.counts[most:] = 0
