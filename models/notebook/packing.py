@@ -98,8 +98,9 @@ def _check(workspace: Workspace, trained: Trained, stored: Mapping[int, Scores],
     if names:
         one_pass(packed.scorer(), scored, len(packed.views), chips, lambda: True)
     for fold, scores in scored.by_fold().items():
-        difference = np.nanmax(np.abs(scores - stored[fold].aligned(names)), initial=0)
-        if difference > TOLERANCE:
+        expected = stored[fold].aligned(names)
+        difference = np.where(np.isnan(scores) & np.isnan(expected), 0, np.abs(scores - expected)).max(initial=0)
+        if not difference <= TOLERANCE:  # NaN, where just one of them has no score
             raise UserError(
                 f"Packed, '{trained.model}' scores otherwise than it has, by up to {difference:.0e} in fold {fold}.",
                 command={"to score them again, if its chips have changed": f"train --models {trained.model}"},

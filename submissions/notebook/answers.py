@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.files import replace_atomically
+from competition.common.errors import UserError
+from competition.common.files import digest_file, replace_atomically
 from competition.common.records import read_record, write_record
 from competition.spec.competition import Competition
 from competition.tables.sample import SampleSubmission
@@ -66,13 +67,14 @@ class Answers:
         Raises:
             UserError: if it is damaged.
         """
-        text = (folder / COMPETITION).read_text(encoding="utf-8")
-        competition = Competition.model_validate_json(text)
-        with np.load(folder / ARRAYS, allow_pickle=False) as file:
-            arrays = dict(file)
 
         def parse(content: dict[str, Any]) -> Answers:
-            values = together({key: value for key, value in content.items() if key != "format"}, arrays)
+            for name, digest in content["files"].items():
+                if not (folder / name).is_file() or digest_file(folder / name) != digest:
+                    raise UserError(f"{folder / name} is missing or was changed after it was written.")
+            competition = Competition.model_validate_json((folder / COMPETITION).read_text(encoding="utf-8"))
+            with np.load(folder / ARRAYS, allow_pickle=False) as file:
+                values = together(content["values"], dict(file))
             rule = restored(values["rule"], competition)
             return cls(competition, values["tree"], rule, tuple(values["models"]), values["shares"], values["constant"])
 
@@ -168,4 +170,5 @@ def write_answers(folder: Path, competition: Competition, values: dict[str, Any]
     content = apart(values, arrays)
     (folder / COMPETITION).write_text(competition.model_dump_json(), encoding="utf-8")
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
-    write_record(folder / RECORD, content, version=FORMAT)
+    files = {name: digest_file(folder / name) for name in (COMPETITION, ARRAYS)}
+    write_record(folder / RECORD, {"values": content, "files": files}, version=FORMAT)

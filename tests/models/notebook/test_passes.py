@@ -148,9 +148,7 @@ def test_whether_there_is_time_goes_by_how_fast_the_models_are() -> None:
     assert passes._next(left, 1.0) == (left[0], 3)
 
 
-def test_when_the_time_is_up_what_is_known_is_told_and_nothing_more_is_begun(
-    chips: Chips, monkeypatch, capsys
-) -> None:
+def test_when_the_time_is_up_what_is_known_is_told_and_nothing_more_is_begun(chips: Chips, monkeypatch, capsys) -> None:
     told: list[int] = []
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(passes, "time", SimpleNamespace(monotonic=lambda: now.seconds))
