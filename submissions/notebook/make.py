@@ -19,6 +19,7 @@ from competition.kernels.sources import copy_sources
 from competition.kernels.wheels import Image, bring, kaggles_image, said_of
 from competition.workspace import Workspace
 from submissions.notebook.answers import write_answers
+from submissions.notebook.known import check_known
 from submissions.notebook.plan import Plan, plan_of
 
 SOURCES, NETWORKS = "sources", "networks"  # folders of the data set
@@ -113,8 +114,8 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         asked: how it is to be made.
 
     Raises:
-        UserError: if there is no such blend, it cannot be made again, wheels cannot be fetched, or the folder holds
-            something that is no notebook.
+        UserError: if there is no such blend, it cannot be made again or would not write the blend's submission, wheels
+            cannot be fetched, or the folder holds something that is no notebook.
     """
     _check_folder(folder)
     plan, kernel = plan_of(name, workspace), Kernel(name, asked.owner, workspace.competition.kaggle_slug, asked.gpu)
@@ -123,6 +124,7 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         dataset.mkdir()
         values = {key: getattr(plan, key) for key in ("tree", "rule", "models", "shares", "constant")}
         write_answers(dataset, workspace.competition, {**values, "constant": np.asarray(plan.constant)})
+        check_known(name, dataset, workspace)
         for model in plan.models:
             pack_model(workspace, model, dataset / NETWORKS / model)
         copy_sources(ENTRIES, dataset / SOURCES)
