@@ -21,6 +21,7 @@ from competition.common.records import write_record
 from folds.store.score_store import ScoreStore
 from models.backend.seals import onnx_seal, seal
 from submissions.members.blend_files import write_blend
+from submissions.push.log import Push, PushLog
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 from submissions.submit.provenance import write_provenance
@@ -64,6 +65,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (workspace.submissions).mkdir()
     (workspace.submissions / "s.csv").write_text("image_name,tags\n" + "test_0,clear\n" * 20)
     write_provenance(workspace.submissions / "s.csv", {"figures": [], "members": []})
+    PushLog(workspace.notebooks / "b.pushed.json").begin(Push("a/b", "a/c", "1" * 64, "2" * 64, begun="2026-11-28"))
     Ledger.of(workspace).begin(Entry(competition=workspace.competition.slug or "", name="s", size=1, message="m"))
     return root
 
@@ -101,6 +103,7 @@ def test_a_whole_workspace_is_said_to_be(kept: Path) -> None:
         "blends/b/test.npz": "scores import FILES --name b",
         "submissions/s.csv": "To write the submission again, run",
         "model.onnx": "export --model MODEL --output",
+        "notebooks/b.pushed.json": "what is on Kaggle is looked at before anything is pushed",
         "ledger.db": "submissions sync",
         "ledger.json": "what Kaggle lists is found without it",
     }.items(),
