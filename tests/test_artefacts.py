@@ -22,6 +22,7 @@ from folds.store.score_store import ScoreStore
 from models.backend.seals import onnx_seal, seal
 from submissions.members.blend_files import write_blend
 from submissions.pseudo.make import make_pseudo
+from submissions.push.log import Push, PushLog
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 from submissions.submit.provenance import write_provenance
@@ -66,6 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (workspace.submissions).mkdir()
     (workspace.submissions / "s.csv").write_text("image_name,tags\n" + "test_0,clear\n" * 20)
     write_provenance(workspace.submissions / "s.csv", {"figures": [], "members": []})
+    PushLog(workspace.notebooks / "b.pushed.json").begin(Push("a/b", "a/c", "1" * 64, "2" * 64, begun="2026-11-28"))
     Ledger.of(workspace).begin(Entry(competition=workspace.competition.slug or "", name="s", size=1, message="m"))
     return root
 
@@ -105,6 +107,7 @@ def test_a_whole_workspace_is_said_to_be(kept: Path) -> None:
         "pseudo/p/fold1.npz": "pseudo p --from a",
         "submissions/s.csv": "To write the submission again, run",
         "model.onnx": "export --model MODEL --output",
+        "notebooks/b.pushed.json": "what is on Kaggle is looked at before anything is pushed",
         "ledger.db": "submissions sync",
         "ledger.json": "what Kaggle lists is found without it",
     }.items(),

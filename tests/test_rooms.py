@@ -126,7 +126,7 @@ PLACES = {
     "submissions.share": {"submissions.choose", *COMBINE},
     "submissions.workspace_verbs": {"submissions.share", *NAMES},
     "submissions.demo": {"submissions.members"},
-    "submissions.artefacts": {"submissions.choose", "submissions.submit", *COMBINE},
+    "submissions.artefacts": {"submissions.choose", "submissions.push", "submissions.submit", *COMBINE},
     "submissions.best_so_far": {"submissions.choose", "submissions.combine", "submissions.submit", *COMBINE},
     "submissions.submission_verbs": {
         "submissions.submit",

@@ -14,8 +14,7 @@ from competition.kaggle.notebooks import Notebooks
 from competition.workspace import Workspace
 from submissions.push.log import Push
 from submissions.push.packed import folder_of
-from submissions.push.push import pushed_of
-from submissions.push.runs import run_of
+from submissions.push.runs import pushed_of, run_of
 from submissions.submit.entry import NOTEBOOK, Entry
 from submissions.submit.provenance import read_provenance, what_is_known
 

@@ -21,8 +21,7 @@ from competition.spec.competition import Competition
 from competition.workspace import Workspace
 from submissions.push.log import Push
 from submissions.push.packed import folder_of
-from submissions.push.push import pushed_of
-from submissions.push.runs import run_of
+from submissions.push.runs import pushed_of, run_of
 from submissions.submit.provenance import read_provenance
 from submissions.submit.validate import SubmissionReport, read_submission, validate_submission
 

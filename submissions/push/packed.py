@@ -21,6 +21,7 @@ from competition.spec.load import describe
 from competition.workspace import Workspace
 
 MARKED = 16  # hex digits of a digest by which a version is known on Kaggle
+PUSHED = ".pushed.json"  # ends the name of the record of what was pushed
 FORMAT = 1  # of the file in a data set that says what is in it
 UNSET = "INSERT_"  # begins what Kaggle's client writes where somebody is to say something
 REFS = r"[^/]+/[^/]+"
@@ -138,7 +139,7 @@ def folder_of(name: str, workspace: Workspace) -> Path:
 
 def record_of(folder: Path) -> Path:
     """Return the path of the record of what was pushed of a folder: beside it, as it stays when it is packed anew."""
-    return folder.absolute().with_name(f"{folder.absolute().name}.pushed.json")
+    return folder.absolute().with_name(f"{folder.absolute().name}{PUSHED}")
 
 
 def data_marker(data: str) -> str:

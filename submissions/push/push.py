@@ -94,7 +94,9 @@ class _Pushing:
         packed, log = self.packed, self.log
         is_made_now = self._settle()
         data = self._await_data(packed.dataset, packed.data, 0.0)
-        version = self._await_notebook(packed.kernel, packed.digest, self._rejected(), 0.0)
+        # What Kaggle has made it may not show yet.
+        patience = SETTLED if self._made() and log.last and log.last.stage == "pushed" and not again else 0.0
+        version = self._await_notebook(packed.kernel, packed.digest, self._rejected(), patience)
         if data is not None and version is not None and (is_made_now or not again):
             if log.made is None or (log.made.digest, log.made.version) != (packed.digest, version):
                 self._begin()
@@ -130,10 +132,15 @@ class _Pushing:
             return version is not None
         return False
 
+    def _made(self) -> int:
+        """Return the last version of the notebook that was made of just this, as the record has it, or 0."""
+        made = self.log.made
+        is_this = made and (made.digest, made.kernel) == (self.packed.digest, self.packed.kernel)
+        return made.version or 0 if made and is_this else 0
+
     def _rejected(self) -> int:
         """Return the version of this very notebook to which Kaggle does not give all that it is to read, or 0."""
-        last = self.log.last
-        return last.version or 0 if last and last.stage == "rejected" and last.digest == self.packed.digest else 0
+        return self._made() if self.log.last and self.log.last.stage == "rejected" else 0
 
     def _make_data(self, message: str) -> int:
         """Make a version of the data set, and return its number when it is processed."""
@@ -181,7 +188,7 @@ class _Pushing:
         packed, kaggle = self.packed, self.kaggle
         for _ in range(ATTEMPTS):
             there = kaggle.notebook(packed.kernel)
-            after = there.version if there else 0
+            after = max(there.version if there else 0, self._made())
             with scratch_folder() as scratch:
                 packed.write_marked(scratch)
                 self.log.note(stage="notebook sent", after=after)
@@ -283,16 +290,3 @@ def _unconfirmed(what: str) -> UserError:
         f"Kaggle has not confirmed {what} in {ATTEMPTS} attempts, and does not show it. {AGAIN} later; it looks at "
         "Kaggle first."
     )
-
-
-def pushed_of(name: str, workspace: Workspace) -> Push:
-    """Return the last version of a notebook that was pushed from here; or the latest, if it was from elsewhere.
-
-    Raises:
-        UserError: if it was not pushed, or there is no such notebook.
-    """
-    folder = folder_of(name, workspace)
-    if made := PushLog(record_of(folder)).made:
-        return made
-    packed = PackedNotebook.read(folder, workspace)
-    return Push(packed.kernel, packed.dataset, packed.digest, packed.data, begun="")

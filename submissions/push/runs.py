@@ -1,4 +1,4 @@
-"""How far a notebook has run on Kaggle, and waiting for its end."""
+"""Which version of a notebook was pushed, how far it has run on Kaggle, and waiting for its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.kaggle.answers import RemoteRun
 from competition.kaggle.notebooks import Notebooks
-from submissions.push.log import Push
+from competition.workspace import Workspace
+from submissions.push.log import Push, PushLog
+from submissions.push.packed import PackedNotebook, folder_of, record_of
 
 FIRST_LOOK, LAST_LOOK = 5.0, 120.0  # seconds between two looks; they double
 SETTLED = 90.0  # seconds after which a version that Kaggle does not show yet is taken for not there
@@ -51,6 +53,19 @@ class Run:
         """Return it, for JSON."""
         of = {"kernel": self.kernel, "version": self.version, "status": self.status}
         return {**of, "failure": self.failure or None, "address": self.address}
+
+
+def pushed_of(name: str, workspace: Workspace) -> Push:
+    """Return the last version of a notebook that was pushed from here; or the latest, if it was from elsewhere.
+
+    Raises:
+        UserError: if it was not pushed, or there is no such notebook.
+    """
+    folder = folder_of(name, workspace)
+    if made := PushLog(record_of(folder)).made:
+        return made
+    packed = PackedNotebook.read(folder, workspace)
+    return Push(packed.kernel, packed.dataset, packed.digest, packed.data, begun="")
 
 
 def run_of(name: str, push: Push, kaggle: Notebooks) -> Run:

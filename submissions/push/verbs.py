@@ -48,8 +48,7 @@ def push(workspace: Workspace, name: str, message: str | None, again: bool) -> N
 def status(workspace: Workspace, name: str, wait: bool) -> None:
     """Show how far a pushed notebook has run; exits with 1 if it failed."""
     from competition.kaggle.notebooks import Notebooks
-    from submissions.push.push import pushed_of
-    from submissions.push.runs import run_of, wait_for_end
+    from submissions.push.runs import pushed_of, run_of, wait_for_end
 
     push, kaggle = pushed_of(name, workspace), Notebooks()
     run = (wait_for_end if wait else run_of)(name, push, kaggle)

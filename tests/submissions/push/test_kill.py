@@ -87,11 +87,12 @@ def test_killed_at_random_again_and_again_it_is_pushed_once(
 ) -> None:
     draw = random.Random(seed)
     kaggle.shelf.processed_after, kaggle.shelf.shown_after = 3, 0.2
-    for _ in range(5):
+    for _ in range(6):
         killed = start(kaggle, packed, tmp_path, settled=2)
-        killed_after = time.monotonic() + draw.uniform(0.1, 2.0)
-        while killed.is_running and time.monotonic() < killed_after:
-            time.sleep(0.01)
+        calls = len(kaggle.calls) + draw.randrange(1, 16)
+        while killed.is_running and len(kaggle.calls) < calls:
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.03))
         killed.send(signal.SIGKILL) if killed.is_running else None
         killed.shown()
     run(packed, "notebook", "push", "first")

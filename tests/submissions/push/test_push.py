@@ -63,6 +63,15 @@ def test_the_same_again_pushes_nothing_and_says_so(kaggle: KaggleServer, packed:
     assert (shown["version"], shown["data_version"], shown["made"]) == (1, 1, [])
 
 
+def test_what_is_pushed_and_not_shown_yet_is_not_pushed_again(kaggle: KaggleServer, packed: Workspace) -> None:
+    kaggle.shelf.shown_after = 0.5
+    send(packed)
+    assert "Nothing was pushed" in send(packed)
+    kaggle.fail("SaveKernel", "drop after")
+    assert "runs version 2" in send(packed, "--again")
+    assert made_on(kaggle) == (1, 2)
+
+
 def test_without_the_record_it_is_found_on_kaggle(kaggle: KaggleServer, packed: Workspace) -> None:
     send(packed)
     record_of(packed.notebooks / "first").unlink()
