@@ -181,7 +181,7 @@ def _find(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool
     store, sources = ScoreStore.of(workspace), Sources(workspace, recipe, skip_broken)
     both = both_splits(sources, store.table, model, seed)
     log_odds = told_apart(both, recipe)
-    overall = area(log_odds, both.is_test, both.folds)
+    overall = area(log_odds, both.is_test, both.folds, learnt=True)
     weights, notes = ratios(log_odds, both.is_test, both.folds), list[str]()
     labels = list[LabelShift]()
     try:

@@ -51,7 +51,7 @@ def by_label(both: Both, log_odds: NDArray[np.float64], store: ScoreStore, model
     for label, column in zip(store.labels, scores[has_all].T, strict=True):
         if is_test.all() or not is_test.any() or np.isnan(column).any():
             continue
-        features = area(odds, is_test, folds, column)
+        features = area(odds, is_test, folds, column, learnt=True)
         own = area(column, is_test, folds) if np.ptp(column) > 0 else NOTHING
         found.append(LabelShift(label, float(column[~is_test].mean()), float(column[is_test].mean()), features, own))
     return sorted(found, key=lambda one: -max(abs(one.features.sigmas), abs(one.scores.sigmas)))

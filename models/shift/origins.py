@@ -119,7 +119,7 @@ def _origin(name: str, values: Values, both: Both) -> Origin:
         told[folds == fold] = np.log(theirs / ours)[codes[folds == fold]]
     most = int(np.abs(shares[1] - shares[0]).argmax())
     is_apart = not (counts > 0).all(axis=0).any()
-    found = area(told, is_test, folds)
+    found = area(told, is_test, folds, learnt=True)
     return Origin(name, found, is_apart, str(kinds[most]), float(shares[0, most]), float(shares[1, most]))
 
 
@@ -138,7 +138,7 @@ def groups(both: Both, log_odds: NDArray[np.float64], attributes: Mapping[str, V
             if inside.tobytes() not in seen:  # a folder may hold just those of one prefix
                 seen.add(inside.tobytes())
                 rows = inside | (both.is_test != is_test)
-                own = area(log_odds[rows], both.is_test[rows], both.folds[rows])
+                own = area(log_odds[rows], both.is_test[rows], both.folds[rows], learnt=True)
                 found.append(Group(name, value, is_test, int(inside.sum()), own))
     far = [one for one in found if abs(one.area.value - overall.value) > 3 * one.area.error]
     return sorted(far, key=lambda one: -abs(one.area.value - overall.value))

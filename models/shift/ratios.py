@@ -13,9 +13,7 @@ LARGEST = 20.0  # of a weight, in those of the mean chip: one chip shall not sta
 BINS, OF_BIN = 50, 100  # at most so many, of at least so many chips
 
 
-def ratios(
-    log_odds: NDArray[np.float64], is_test: NDArray[np.bool_], folds: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def ratios(log_odds: NDArray[np.float64], is_test: NDArray[np.bool_], folds: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the weights (num_labelled,) of labelled chips, of mean 1 or, where many are clipped, near it.
 
     Log odds are calibrated by a rising function that is fitted to those of the other folds, so that nothing is made of

@@ -53,7 +53,7 @@ def test_without_weights_the_verb_that_finds_them_is_named(workspace: Workspace)
 def test_what_the_weights_were_made_of_must_be_as_it_was(workspace: Workspace) -> None:
     weights = kept(workspace)
     make_table(weights.names, workspace.labelled.truth, k=3, seed=1).write(workspace.fold_table)
-    with pytest.raises(UserError, match="another fold table.*adversarial m"):
+    with pytest.raises(UserError, match=r"another fold table.*adversarial m"):
         read_weights(workspace)
     make_table(weights.names, workspace.labelled.truth, k=3, seed=0).write(workspace.fold_table)
     write_record((workspace.root / BANK).with_name("sums.json"), {"identity": 6}, version=1)

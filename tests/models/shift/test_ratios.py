@@ -43,6 +43,6 @@ def test_constant_odds_weigh_all_chips_the_same() -> None:
 def test_no_chip_stands_for_many() -> None:
     _, odds, is_test, folds = chips(8.0, 1.0)
     weights = ratios(odds, is_test, folds)
-    assert 0 < weights.min()
+    assert weights.min() > 0
     assert weights.max() <= LARGEST
     assert np.isfinite(weights).all()
