@@ -180,7 +180,7 @@ def _find(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool
 
     store, sources = ScoreStore.of(workspace), Sources(workspace, recipe, skip_broken)
     both = both_splits(sources, store.table, model, seed)
-    log_odds = told_apart(both, recipe)
+    log_odds = told_apart(both)
     overall = area(log_odds, both.is_test, both.folds, learnt=True)
     weights, notes = ratios(log_odds, both.is_test, both.folds), list[str]()
     labels = list[LabelShift]()
@@ -194,13 +194,8 @@ def _find(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool
         places = {name: attributes[name] for name in ("id prefix", "folder")}
         apart = groups(both, log_odds, {**places, **by_value}, overall)
         told_by = origins(both, attributes)
-    features = {str(path.resolve().relative_to(workspace.root.resolve())): checksum_of(path) for path in both.arrays}
     made_of = MadeOf(
-        model,
-        recipe.digest(),
-        store.table.digest,
-        digest_of_test(workspace),
-        {path: checksum for path, checksum in features.items() if checksum is not None},
+        model, recipe.digest(), store.table.digest, digest_of_test(workspace), _checksums(both.arrays, workspace)
     )
     path = write_weights(ChipWeights(both.labelled, weights, made_of), workspace, **overall._asdict())
     return Shift(
@@ -217,3 +212,10 @@ def _find(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool
         origins=told_by,
         notes=notes,
     )
+
+
+def _checksums(arrays: Sequence[Path], workspace: Workspace) -> dict[str, int]:
+    """Return the checksums of arrays of features, by their paths within the workspace; of those that have one."""
+    root = workspace.root.resolve()
+    found = {path.resolve().relative_to(root).as_posix(): checksum_of(path) for path in arrays}
+    return {path: checksum for path, checksum in found.items() if checksum is not None}

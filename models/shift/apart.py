@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ SPREAD_OF = 20_000  # chips at most, of which the components are those
 STEADY, LEAST = 1e-3, 1e-6  # added to deviations; share of the features' variance that a component has at least
 
 
-def told_apart(both: Both, recipe: Recipe) -> NDArray[np.float64]:
+def told_apart(both: Both) -> NDArray[np.float64]:
     """Return the log odds (num_chips,) of being to predict, by logistic regressions on principal components.
 
     Cross-fitted: each chip's come from a regression on the chips of the other folds, whose penalty is chosen there. The
@@ -33,12 +32,12 @@ def told_apart(both: Both, recipe: Recipe) -> NDArray[np.float64]:
 
     Args:
         both: the chips.
-        recipe: of the model whose features they are; its own head and loss play no part.
     """
     with reporter.busy("reducing features"):
         bank = FeatureBank(*_components(both))
     numbers = np.unique(both.folds).tolist()
-    how = replace(recipe, solver="logistic", augment=())
+    # Of a recipe, solver, views and seed play a part; those of the model whose features these are do not.
+    how = Recipe(backbone="MobileNetV2", solver="logistic", dense=(), augment=())
     heads = fit_linear(bank, both.is_test[:, None], both.folds, numbers, how)
     found = np.empty(len(both.names))
     for fold, (kernel, bias) in zip(numbers, heads, strict=True):

@@ -60,8 +60,9 @@ class Expected:
             return f"{lines} {noise} Nothing says that the public leaderboard will not agree with cross-validation."
         how = "higher" if value > 0 else "lower"
         return (
-            f"{lines} {noise} The public leaderboard will not agree with cross-validation: expect scores "
-            f"{abs(value):.4f} {how} there, as chips to predict look otherwise in the ways above."
+            f"{lines} {noise} The public leaderboard will not agree with cross-validation: expect scores about "
+            f"{abs(value):.4f} {how} there, as chips to predict look otherwise in the ways above. (That is a rough "
+            "guess: of made-up shifts, weights foretold from half to twice what they cost.)"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What adversarial validation finds, and what its weights are worth. `python -m tests.benchmarks.bench_shift FOLDER`.
 
-FOLDER is a workspace of planet32 (shared data) with a model on features, of which `adversarial` was run. Its labelled chips
-are dealt into labelled ones (two thirds) and chips to predict, whose labels are known here; the latter are shifted:
+FOLDER is a workspace of planet32 (shared data) with a model on features, of which `adversarial` was run. Its labelled
+chips are dealt into labelled ones (two thirds) and chips to predict, whose labels are known here; these are shifted:
 
 - not at all;
 - brighter: every pixel 3 % brighter;
@@ -9,8 +9,23 @@ are dealt into labelled ones (two thirds) and chips to predict, whose labels are
 - labels: drawn with odds by random factors of each label that a chip carries (deviation of the logarithm .5);
 - clouds: every second chip without a cloud left out.
 
-Shown: the area of the features, as `adversarial` finds it; effective chips; and how far F2 of cross-fitted heads at 0.2
-is, plain and weighed, from that on the chips to predict.
+Shown: the area of the features, as `adversarial` finds it; effective chips; by how much the shift moves F2 of heads at
+0.2 that have not seen the chips, and by how much weights say that it does, with the error of chance among the labelled
+chips; and how far the plain and the weighed F2 of the labelled chips are from that of the chips to predict. Without a
+shift the two halves are .0034 apart, by chance.
+
+Measured (MobileNetV2 at 64 px, 2,192 features, 24,025 labelled chips and 12,012 others, 2 busy cores):
+
+    shift                 AUC  effective  F2 moves          foretold  plain off by  weighed off by  seconds
+    none      0.4936 ± 0.0046       100%   +0.0000  -0.0000 ± 0.0000       +0.0034         +0.0033       34
+    brighter  0.5218 ± 0.0046        99%   +0.0010  -0.0018 ± 0.0001       +0.0024         +0.0006       48
+    hazy      0.5362 ± 0.0046        97%   -0.0133  -0.0058 ± 0.0003       +0.0167         +0.0109       34
+    labels    0.5555 ± 0.0045        95%   -0.0017  -0.0033 ± 0.0003       +0.0050         +0.0017       54
+    clouds    0.5653 ± 0.0055        93%   -0.0116  -0.0089 ± 0.0003       +0.0150         +0.0061       75
+
+So every shift is found, at 4.7 errors or more. Weights foretell .4 to .8 of what haze and clouds cost, as a classifier
+that is not sure takes back what it says. Of brightness they foretell a loss where there is none: bright chips among the
+labelled ones are hazy, and the brightened ones are not.
 """
 
 from __future__ import annotations
@@ -121,7 +136,7 @@ def main() -> None:
         is_test = np.repeat([False, True], [len(ours), len(theirs)])
         stacked = Stacked(ours.shape[1], {}, ((of[0], len(ours)), (of[1], len(theirs))))
         both = Both(stacked, tuple(map(str, range(len(is_test)))), is_test, folds, ())
-        odds = told_apart(both, chips.recipe)
+        odds = told_apart(both)
         found, weights = area(odds, is_test, folds, learnt=True), ratios(odds, is_test, folds)
         real, weighed = chips.f2(theirs, others), measure_weighed(chips.truth[chips.labelled], decided, metric, weights)
         unmoved = real.mean() if unmoved is None else unmoved
