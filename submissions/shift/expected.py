@@ -45,8 +45,8 @@ class Expected:
 
     @property
     def disagrees(self) -> bool:
-        """Whether the weights move the metric by more than chance does."""
-        return abs(self.difference.value) > SURE * self.difference.error
+        """Whether the weights move the metric by more than chance does, among labelled and among public chips."""
+        return abs(self.difference.value) > max(SURE * self.difference.error, self.chance)
 
     def text(self) -> str:
         """Return it for a terminal."""
