@@ -8,6 +8,7 @@ Layout of a workspace:
     data/bundles/               archives of several folders and tables, unpacked
     cache/                      decoded chips
     folds.csv, folds.json       who is held out, and the audit
+    shift.json                  what labelled chips weigh, to look like those to predict
     runs/<model>/fold<k>/       one training job: recipe, history, checkpoint, scores
     restarted/<model>/fold<k>/  the same of what `--restart` makes again, until it is complete and takes its place
     blends/<name>/              a blend's scores
@@ -50,7 +51,7 @@ FOLDERS = (
     *("data", "cache", RUNS, RESTARTED, "blends", "pseudo", "auto", "submissions", "notebooks", "mlruns"),
     *("downloads", "slurm"),
 )
-FILES = ("folds.csv", "folds.json", "optuna.db", "ledger.db", "ledger.json")
+FILES = ("folds.csv", "folds.json", "shift.json", "optuna.db", "ledger.db", "ledger.json")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import partial
 
 from competition.artefacts.looked import Looked, look, look_at_record
 from competition.workspace import Workspace
+from folds.store.chip_weights import FILE as WEIGHTS
 from folds.store.kept import KeptFolds
 from folds.store.provenance import MARKER
 from folds.store.pseudo_labels import check_pseudo, pseudo_names
@@ -20,6 +21,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         return
     found = look(workspace.fold_table, "fold table", partial(_read, kept))
     yield found
+    if (weights := workspace.root / WEIGHTS).exists():
+        yield look_at_record(weights, "weights", "adversarial MODEL")
     record = workspace.fold_table.with_suffix(".json")
     if record.exists():
         yield look_at_record(record, "fold table", kept.command_again)

@@ -10,11 +10,11 @@ import rich_click as click
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.flags import in_workspace
+from competition.flags import in_workspace, with_public
 from competition.terminal.command_line import Verbs
 from competition.terminal.completion import of_scored, of_submissions
 from competition.terminal.output import as_json, show, show_next
-from submissions.flags import OF_GROUP, with_public
+from submissions.flags import OF_GROUP
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -130,15 +130,17 @@ def submissions() -> None:
 @submissions.command(name="list")
 @in_workspace
 @as_json
-def list_submissions(workspace: Workspace) -> None:
+@with_public
+def list_submissions(workspace: Workspace, public: float) -> None:
     """Show the ledger: every submission, its cross-fitted score and its scores on Kaggle."""
-    _show_ledger(workspace)
+    _show_ledger(workspace, public)
 
 
 @submissions.command()
 @in_workspace
 @as_json
-def sync(workspace: Workspace) -> None:
+@with_public
+def sync(workspace: Workspace, public: float) -> None:
     """Pull the scores of every submission from Kaggle, also of those made elsewhere, and show the ledger."""
     from competition.common.text import counted
     from competition.kaggle.client import Kaggle
@@ -147,7 +149,7 @@ def sync(workspace: Workspace) -> None:
     listed = Kaggle(workspace.competition.kaggle_slug).submissions()
     news = Ledger.of(workspace).record(listed).text()
     reporter.say(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.")
-    _show_ledger(workspace)
+    _show_ledger(workspace, public)
 
 
 @submissions.command()
@@ -206,11 +208,14 @@ def shares(workspace: Workspace, name: str, public: float) -> None:
     show(found)
 
 
-def _show_ledger(workspace: Workspace) -> None:
+def _show_ledger(workspace: Workspace, public: float) -> None:
+    from submissions.shift.board import disagreement
     from submissions.submit.leaderboard import Standings
     from submissions.submit.ledger import Ledger
 
-    show(Standings(Ledger.of(workspace).entries(), workspace.competition.slug is not None))
+    entries = Ledger.of(workspace).entries()
+    standings = Standings(entries, workspace.competition.slug is not None)
+    show(standings, disagreement=disagreement(entries, workspace, public))
 
 
 VERBS = (validate, submit, submissions)
