@@ -62,7 +62,7 @@ class Blocks:
             UserError: if a block is smaller than a chip.
         """
         blocks = cls(scene, window, wkt, metres / metres_of_unit(wkt))
-        middle = Window(*((side - each) // 2 for side, each in zip(scene.size, window, strict=True)), *window)
+        middle = Window((scene.width - window[0]) // 2, (scene.height - window[1]) // 2, *window)
         if (np.ptp(blocks.outlines([middle], rim=RIM)[0], axis=0) > blocks.side).any():
             raise UserError(f"Blocks of {metres:,.0f} m are smaller than a chip. Give larger --block-metres.")
         return blocks

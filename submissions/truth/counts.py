@@ -108,7 +108,9 @@ def count(
     _check(truth, told, decided, terms)
     labels = tuple(label for label in decided.asked if label in told)
     shapes, named = in_cells(truth.geometries, raster), np.array(truth.labels, dtype=object)
-    shares = Shares(*(widened(shapes, named, raster, terms.buffer) if terms.buffer else (shapes, named)), raster)
+    if terms.buffer:
+        shapes, named = widened(shapes, named, raster, terms.buffer)
+    shares = Shares(shapes, named, raster)
     parts = dict((known or Known.of(raster)).parts())
     blocks, found = _blocks(raster, terms), list[Counted]()
     with reporter.bar(len(labels), "measuring what is there", "label") as bar:

@@ -80,8 +80,16 @@ def evaluate(
             raise UserError(f"--output {output}: expected a page to write, .html. For figures, give --json.")
     find = finder(workspace, **how)
     rasters = [ScoreRaster.read(path) for path in scores]
-    where = {"column": column, "area": area, "regions": regions, "region_column": region_column}
-    found = evaluate_maps(rasters, find, truth, Terms(cover, block_km, buffer), **where)
+    found = evaluate_maps(
+        rasters,
+        find,
+        truth,
+        Terms(cover, block_km, buffer),
+        column=column,
+        area=area,
+        regions=regions,
+        region_column=region_column,
+    )
     show(found)
     if output is not None:
         from submissions.truth.page import write_page
