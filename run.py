@@ -27,6 +27,7 @@ from competition.terminal.demonstration import demonstrate
 from competition.terminal.output import as_json, show, show_next
 from models.auto.command import auto_flags, run_auto
 from models.scenes.command import scene_predict
+from models.shift.command import adversarial_verb
 from models.stream.command import predict_flags, run_predict
 from submissions.notebook.verbs import notebook_verb
 
@@ -191,11 +192,12 @@ submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 cuts_of = when_called("submissions.choose.cuts", "cuts_of")
 notebook = notebook_verb(when_called("models.notebook.packing", "pack_model"))
+adversarial = adversarial_verb(when_called("submissions.shift.expected", "expect"))
 for verb in (competition.verbs.scene_simulate, chips, scene_predict(cuts_of), *submissions.verbs.OF_SCENES):
     scene.add_command(verb)
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
-    "The models": (*models.verbs.VERBS, status, predict, export),
+    "The models": (*models.verbs.VERBS, adversarial, status, predict, export),
     "The scores": (*submissions.verbs.VERBS, notebook, report),
     "Scenes": (scene,),
     "With others": submissions.workspace_verbs.VERBS,

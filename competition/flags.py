@@ -19,6 +19,13 @@ from competition.terminal.output import SHARED, output_flags
 if TYPE_CHECKING:
     from competition.spec.competition import Competition
 
+with_public = click.option(
+    "--public",
+    type=click.FloatRange(0, 1, True, True),
+    default=0.34,
+    show_default=True,
+    help="share of the chips to predict behind the public scores, as the leaderboard's page says; Planet's is 0.34",
+)
 MOST_PROPOSED = 12  # bands in a command that is shown
 
 

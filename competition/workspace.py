@@ -8,9 +8,11 @@ Layout of a workspace:
     data/bundles/               archives of several folders and tables, unpacked
     cache/                      decoded chips
     folds.csv, folds.json       who is held out, and the audit
+    shift.json                  what labelled chips weigh, to look like those to predict
     runs/<model>/fold<k>/       one training job: recipe, history, checkpoint, scores
     restarted/<model>/fold<k>/  the same of what `--restart` makes again, until it is complete and takes its place
     blends/<name>/              a blend's scores
+    pseudo/<name>/              pseudo-labels, by fold
     auto/<name>/                a run of `auto`: its plan and what each step added
     submissions/                files for Kaggle, each with its recipe
     notebooks/<name>/           a notebook for Kaggle, and its data set
@@ -46,19 +48,10 @@ from competition.tables.sample import SampleSubmission
 MADE_UP = "simulated_test_labels.csv"  # which `data simulate` leaves beside the tables
 RUNS, RESTARTED = "runs", "restarted"
 FOLDERS = (
-    "data",
-    "cache",
-    RUNS,
-    RESTARTED,
-    "blends",
-    "auto",
-    "submissions",
-    "notebooks",
-    "mlruns",
-    "downloads",
-    "slurm",
+    *("data", "cache", RUNS, RESTARTED, "blends", "pseudo", "auto", "submissions", "notebooks", "mlruns"),
+    *("downloads", "slurm"),
 )
-FILES = ("folds.csv", "folds.json", "optuna.db", "ledger.db", "ledger.json")
+FILES = ("folds.csv", "folds.json", "shift.json", "optuna.db", "ledger.db", "ledger.json")
 
 
 @dataclass(frozen=True)
@@ -117,6 +110,11 @@ class Workspace:
     def blends(self) -> Path:
         """One folder per blend."""
         return self.root / "blends"
+
+    @property
+    def pseudo(self) -> Path:
+        """One folder per set of pseudo-labels."""
+        return self.root / "pseudo"
 
     @property
     def auto(self) -> Path:

@@ -1,4 +1,4 @@
-"""What this room keeps: the fold table and the scores of finished folds."""
+"""What this room keeps: the fold table, the scores of finished folds, and pseudo-labels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from functools import partial
 
 from competition.artefacts.looked import Looked, look, look_at_record
 from competition.workspace import Workspace
+from folds.store.chip_weights import FILE as WEIGHTS
 from folds.store.kept import KeptFolds
 from folds.store.provenance import MARKER
+from folds.store.pseudo_labels import check_pseudo, pseudo_names
 from folds.store.score_store import ScoreStore
 
 
@@ -19,6 +21,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         return
     found = look(workspace.fold_table, "fold table", partial(_read, kept))
     yield found
+    if (weights := workspace.root / WEIGHTS).exists():
+        yield look_at_record(weights, "weights", "adversarial MODEL")
     record = workspace.fold_table.with_suffix(".json")
     if record.exists():
         yield look_at_record(record, "fold table", kept.command_again)
@@ -26,6 +30,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         yield Looked(workspace.runs, "scores", "not looked at", "Scores were not looked at: they are of a fold table.")
         return
     table = kept.read()
+    for name in pseudo_names(workspace):
+        yield look(workspace.pseudo / name, "pseudo-labels", partial(check_pseudo, workspace.pseudo / name))
     for there in (workspace, workspace.restarted):
         store = ScoreStore(there.runs, workspace.competition.labels, table)
         for marker in sorted(there.runs.glob(f"*/fold*/{MARKER}")):

@@ -94,9 +94,10 @@ def train(
     **where: Any,
 ) -> None:
     """Train models on every fold; folds that are done are left as they are."""
+    from folds.store.pseudo_labels import NONE
     from models.cluster.steps import Training
     from models.cluster.where import train_where
-    from models.runs.model_recipe import ModelRequest
+    from models.runs.model_recipe import ModelRequest, read_recipe
 
     requests = tuple(ModelRequest(model, name, overrides, recipes) for model in models)
     training = Training(workspace, requests, restart, skip_broken, no_test, track)
@@ -109,6 +110,8 @@ def train(
         show_next("compare")
     else:
         show_next(f"thresholds --model {requests[0].model}")
+        if (name := read_recipe(workspace, requests[0].model).pseudo) != NONE:
+            show_next(f"pseudo {name}", what="What it has gained by pseudo-labels")
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""What this room keeps: cuts, blends, submissions, and the ledger."""
+"""What this room keeps: cuts, blends, submissions, what was pushed, and the ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from competition.artefacts.looked import Looked, look, look_at_record
 from competition.workspace import Workspace
 from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import check_files
+from submissions.push.log import PushLog
+from submissions.push.packed import PUSHED
 from submissions.submit.entry import read_copy
 from submissions.submit.ledger import Ledger
 from submissions.submit.provenance import path_beside, read_provenance
@@ -24,6 +26,8 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         yield look(folder, "blends", partial(check_files, folder))
     for path in sorted(workspace.submissions.glob("*.csv")):
         yield look(path, "submissions", partial(_submission, path))
+    for path in sorted(workspace.notebooks.glob(f"[!.]*{PUSHED}")):
+        yield look(path, "pushes", partial(PushLog, path))
     ledger = Ledger.of(workspace)
     if workspace.ledger.exists() or ledger.was_made:
         yield look(workspace.ledger, "ledger", lambda: bool(ledger.entries()) and False)

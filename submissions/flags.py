@@ -15,13 +15,6 @@ OF_GROUP = ("--exclusive/--any-of-group", "--one-weather/--any-weather")  # the 
 with_trials = click.option(
     "--trials", type=click.IntRange(min=1), default=200, show_default=True, help="size of each Optuna study"
 )
-with_public = click.option(
-    "--public",
-    type=click.FloatRange(0, 1, True, True),
-    default=0.34,
-    show_default=True,
-    help="share of the chips to predict behind the public scores, as the leaderboard's page says; Planet's is 0.34",
-)
 _BLEND_FLAGS = (
     click.option(
         "--union", type=Words(), default=(), help="decide these labels wherever any member that scores them would"
@@ -52,6 +45,11 @@ _COMPARE_FLAGS = (
         "--public",
         type=click.FloatRange(0, 1, True, True),
         help="simulate the shake-up, with this share of the chips public; Planet's was 0.34",
+    ),
+    click.option(
+        "--weighted-to",
+        type=click.Choice(["test"]),
+        help="also measure with chips weighed to look like those to predict, by `adversarial`",
     ),
     track_flag,
 )

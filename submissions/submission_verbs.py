@@ -10,14 +10,15 @@ import rich_click as click
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.flags import in_workspace
+from competition.flags import in_workspace, with_public
 from competition.terminal.command_line import Verbs
 from competition.terminal.completion import of_scored, of_submissions
 from competition.terminal.output import as_json, show, show_next
-from submissions.flags import OF_GROUP, with_public
+from submissions.flags import OF_GROUP
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
+    from submissions.submit.upload import Parcel
 
 
 @click.command()
@@ -65,23 +66,30 @@ def validate(workspace: Workspace, name: str, against: str | None, exclusive: bo
 @in_workspace
 @click.argument("name", required=False, shell_complete=of_submissions)
 @click.option("--message", help="shown beside the submission on Kaggle; default: its name")
-@click.option("--again", is_flag=True, help="submit a file that was submitted before")
+@click.option("--again", is_flag=True, help="submit what was submitted before")
+@click.option("--notebook", is_flag=True, help="submit the notebook of this name that was pushed, and no file")
 @click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
 @click.option("--gzip", "as_gzip", is_flag=True, help="compress the file for the upload")
 @click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
 def submit(
-    workspace: Workspace, name: str | None, message: str | None, again: bool, wait: bool, as_gzip: bool, dry_run: bool
+    workspace: Workspace,
+    name: str | None,
+    message: str | None,
+    again: bool,
+    notebook: bool,
+    wait: bool,
+    as_gzip: bool,
+    dry_run: bool,
 ) -> None:
     """Check a submission, by name or path, and upload it to Kaggle, once; default: the one written last."""
     from competition.kaggle.client import Kaggle
     from submissions.submit import upload
     from submissions.submit.ledger import Ledger
-    from submissions.submit.parcel import check_message, pack
+    from submissions.submit.parcel import check_message
 
     slug = workspace.competition.slug if dry_run else workspace.competition.kaggle_slug
-    parcel, ledger = pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
-    message = check_message(parcel.path.stem if message is None else message)
-    click.echo(parcel.report.text())
+    parcel, ledger = _parcel(name, workspace, notebook, as_gzip, dry_run), Ledger.of(workspace)
+    message = check_message(parcel.title if message is None else message)
     upload.check_new(parcel, ledger, again=again)
     if dry_run:
         click.echo(parcel.rehearsal(message, slug))
@@ -100,6 +108,20 @@ def submit(
         sys.exit(1)
 
 
+def _parcel(name: str | None, workspace: Workspace, notebook: bool, as_gzip: bool, dry_run: bool) -> Parcel:
+    """Return what is to be submitted, and show what was found in it."""
+    from submissions.push.entry import pack_notebook
+    from submissions.submit.parcel import pack
+
+    if not notebook:
+        parcel = pack(name, workspace, as_gzip=as_gzip)
+        click.echo(parcel.report.text())
+        return parcel
+    if name is None or as_gzip:
+        raise UserError("--notebook: give the name of a notebook that was pushed, and no --gzip.")
+    return pack_notebook(name, workspace, ask=not (dry_run or workspace.is_made_up))
+
+
 @click.group(name="submissions", cls=Verbs)
 def submissions() -> None:
     """Show what was submitted, and how it scored."""
@@ -108,15 +130,17 @@ def submissions() -> None:
 @submissions.command(name="list")
 @in_workspace
 @as_json
-def list_submissions(workspace: Workspace) -> None:
+@with_public
+def list_submissions(workspace: Workspace, public: float) -> None:
     """Show the ledger: every submission, its cross-fitted score and its scores on Kaggle."""
-    _show_ledger(workspace)
+    _show_ledger(workspace, public)
 
 
 @submissions.command()
 @in_workspace
 @as_json
-def sync(workspace: Workspace) -> None:
+@with_public
+def sync(workspace: Workspace, public: float) -> None:
     """Pull the scores of every submission from Kaggle, also of those made elsewhere, and show the ledger."""
     from competition.common.text import counted
     from competition.kaggle.client import Kaggle
@@ -125,7 +149,7 @@ def sync(workspace: Workspace) -> None:
     listed = Kaggle(workspace.competition.kaggle_slug).submissions()
     news = Ledger.of(workspace).record(listed).text()
     reporter.say(f"Kaggle lists {counted(len(listed), 'submission')}: {news}.")
-    _show_ledger(workspace)
+    _show_ledger(workspace, public)
 
 
 @submissions.command()
@@ -184,11 +208,14 @@ def shares(workspace: Workspace, name: str, public: float) -> None:
     show(found)
 
 
-def _show_ledger(workspace: Workspace) -> None:
+def _show_ledger(workspace: Workspace, public: float) -> None:
+    from submissions.shift.board import disagreement
     from submissions.submit.leaderboard import Standings
     from submissions.submit.ledger import Ledger
 
-    show(Standings(Ledger.of(workspace).entries(), workspace.competition.slug is not None))
+    entries = Ledger.of(workspace).entries()
+    standings = Standings(entries, workspace.competition.slug is not None)
+    show(standings, disagreement=disagreement(entries, workspace, public))
 
 
 VERBS = (validate, submit, submissions)

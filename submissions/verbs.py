@@ -22,6 +22,7 @@ from submissions.flags import blend_flags, compare_flags, shown, with_trials
 from submissions.map.verbs import decide, scene_demo
 from submissions.map_page.verbs import scene_map
 from submissions.names import METHODS, RULES
+from submissions.pseudo.verbs import pseudo
 from submissions.submission_verbs import VERBS as OF_SUBMISSIONS
 from submissions.truth.verbs import evaluate
 
@@ -122,6 +123,7 @@ def compare(
     rules: tuple[str, ...] | None,
     top: int,
     public: float | None,
+    weighted_to: str | None,
     track: str | None,
     trials: int,
     on: str,
@@ -130,13 +132,17 @@ def compare(
     **options: Any,
 ) -> None:
     """Show every model, blend and stack by every decision rule, cross-fitted, and which to submit."""
+    from folds.store.chip_weights import read_weights
     from submissions.choose.candidates import make_candidates
     from submissions.choose.compare import compare as compare_all
     from submissions.choose.compare import known_members
     from submissions.choose.measuring import on_ray
     from submissions.choose.tracked import ComparisonTracker
     from submissions.decide.studies import Tuning
+    from submissions.shift.weighed import Weighed, Weighing
 
+    if weighted_to:
+        read_weights(workspace)  # refuses what cannot serve, before the work
     tracker = ComparisonTracker(workspace, track)
     members = members or known_members(workspace)
     # On many machines studies are not kept: SQLite is for one.
@@ -145,10 +151,11 @@ def compare(
         candidates = make_candidates(members, workspace, tuning=tuning, **options)
         comparison = compare_all(candidates, methods, rules, run=on_ray(address, cpus) if on == RAY else None)
         shaken = comparison.shake_up(public) if public else None
-        text = comparison.text(top=top, shaken=shaken)
+        weighed = Weighed(comparison, Weighing.of(comparison, workspace)) if weighted_to else None
+        text = comparison.text(top=top, shaken=shaken, further=weighed.further if weighed else None)
     for line in candidates.chips.notes:
         reporter.say(line)
-    show(comparison, text=text, shake_up=shaken)
+    show(comparison, text=text, shake_up=shaken, weighed=weighed)
     tracker.keep(comparison, members=members, methods=methods, rules=rules, trials=trials, **options)
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 
@@ -214,5 +221,5 @@ def blend(
         show_next(f"submit {name} --message '{blended.evaluation.name}'")
 
 
-VERBS = (thresholds, scores, compare, blend, *OF_SUBMISSIONS)
+VERBS = (thresholds, scores, compare, blend, pseudo, *OF_SUBMISSIONS)
 OF_SCENES = (decide, change, evaluate, scene_map, scene_demo)

@@ -21,6 +21,8 @@ from competition.common.records import write_record
 from folds.store.score_store import ScoreStore
 from models.backend.seals import onnx_seal, seal
 from submissions.members.blend_files import write_blend
+from submissions.pseudo.make import make_pseudo
+from submissions.push.log import Push, PushLog
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
 from submissions.submit.provenance import write_provenance
@@ -47,6 +49,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "method": "mean", "union": [], "members": [{"name": "a", "kind": "model"}], "left_out": [],
         "labels": list(workspace.competition.labels), "fold_digest": None,
     })  # fmt: skip
+    make_pseudo("p", "a", workspace)
     write_record(model / "recipe.json", {"backbone": "x"}, version=1)
     write_record(model / "fold0" / "history.json", {"history": []}, version=1)
     write_record(model / "cuts.json", {"cuts": {}}, version=1)
@@ -64,6 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (workspace.submissions).mkdir()
     (workspace.submissions / "s.csv").write_text("image_name,tags\n" + "test_0,clear\n" * 20)
     write_provenance(workspace.submissions / "s.csv", {"figures": [], "members": []})
+    PushLog(workspace.notebooks / "b.pushed.json").begin(Push("a/b", "a/c", "1" * 64, "2" * 64, begun="2026-11-28"))
     Ledger.of(workspace).begin(Entry(competition=workspace.competition.slug or "", name="s", size=1, message="m"))
     return root
 
@@ -99,8 +103,11 @@ def test_a_whole_workspace_is_said_to_be(kept: Path) -> None:
         "cache/features/net-16px-0/identity.npy": "makes it again",
         "blends/b/blend.json": "blend --members MEMBERS --name b",
         "blends/b/test.npz": "scores import FILES --name b",
+        "pseudo/p/pseudo.json": "pseudo p --from BLEND",
+        "pseudo/p/fold1.npz": "pseudo p --from a",
         "submissions/s.csv": "To write the submission again, run",
         "model.onnx": "export --model MODEL --output",
+        "notebooks/b.pushed.json": "what is on Kaggle is looked at before anything is pushed",
         "ledger.db": "submissions sync",
         "ledger.json": "what Kaggle lists is found without it",
     }.items(),

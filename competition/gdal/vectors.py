@@ -13,6 +13,7 @@ from competition.common.errors import UserError
 from competition.common.files import open_ordinary
 from competition.common.text import REASON, cut, first
 from competition.gdal.imports import SETTINGS, import_map, unwarned
+from competition.gdal.systems import is_same, metres_of_unit
 
 # How files begin that are read, whatever they are called; other formats name files and addresses of their own.
 BEGINNINGS = {
@@ -21,6 +22,7 @@ BEGINNINGS = {
 }  # fmt: skip
 LARGEST, LARGEST_TEXT = 1 << 31, 1 << 27  # bytes of a file, and of one of text, which takes several times as many
 MOST = 5_000_000  # features
+STRAIGHT = 5000.0  # metres of a line that other coordinate systems bend by less than a metre
 MOST_CROSSINGS = 4_000_000  # squares of the corners of shapes that cross themselves, which takes seconds to mend
 
 
@@ -37,27 +39,30 @@ class Features:
     labels: tuple[str, ...]
 
 
-def read_features(path: Path, wkt: str, column: str = "label") -> Features:
+def read_features(path: Path, wkt: str, column: str = "label", *, flag: str = "--label") -> Features:
     """Return the labelled geometries in a file.
 
     Args:
         path: of it.
         wkt: the coordinate system in which they are wanted.
         column: that says their labels.
+        flag: that names the column.
 
     Raises:
         UserError: if it cannot be read, lacks the column or a coordinate system, or a feature has no label.
     """
     meta, shapes, fields = _read(path)
+    if not len(shapes):  # a GeoJSON file without features has no columns either
+        return Features(shapes, ())
     names = list(meta["fields"])
     if column not in names:
-        raise _refused(path, f"it has no column {column!r}; it has {first(names, 12) or 'none'}", "name it by --label")
+        raise _refused(path, f"it has no column {column!r}; it has {first(names, 12) or 'none'}", f"name it by {flag}")
     labels = ["" if _is_missing(value) else str(value).strip() for value in fields[names.index(column)]]
     has_shape = _has_shape(shapes)
     if unnamed := [number for number, label in enumerate(labels, start=1) if has_shape[number - 1] and not label]:
         raise _refused(path, f"features without a label in column {column!r}: {first(unnamed)}", "fill these cells")
-    kept = np.flatnonzero(has_shape)
-    moved = _moved(_mended(shapes[kept], path), meta["crs"], wkt, path)
+    flat, kept = _parted(shapes)
+    moved = _moved(_mended(flat, path), meta["crs"], wkt, path)
     return Features(moved, tuple(labels[place] for place in kept))
 
 
@@ -72,7 +77,7 @@ def read_shapes(path: Path, wkt: str) -> NDArray[np.object_]:
         UserError: if it cannot be read, or lacks a coordinate system.
     """
     meta, shapes, _ = _read(path)
-    return _moved(_mended(shapes[_has_shape(shapes)], path), meta["crs"], wkt, path)
+    return _moved(_mended(_parted(shapes)[0], path), meta["crs"], wkt, path)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], NDArray[np.object_], list[NDArray[Any]]]:
@@ -96,6 +101,21 @@ def _has_shape(shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
     return there
 
 
+def _parted(shapes: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Return geometries without empty ones, collections as their parts, and the place in `shapes` of each."""
+    shapely = import_map("shapely")
+    places = np.flatnonzero(_has_shape(shapes))
+    parts = shapes[places]
+    while (shapely.get_type_id(parts) == shapely.GeometryType.GEOMETRYCOLLECTION).any():
+        mixed = shapely.get_type_id(parts) == shapely.GeometryType.GEOMETRYCOLLECTION
+        loose, of = shapely.get_parts(parts[mixed], return_index=True)
+        places = np.concatenate([places[~mixed], places[mixed][of]])
+        parts = np.concatenate([parts[~mixed], loose])
+    kept = np.flatnonzero(_has_shape(parts))
+    order = kept[np.argsort(places[kept], kind="stable")]
+    return parts[order], places[order]
+
+
 def _mended(shapes: NDArray[np.object_], path: Path) -> NDArray[np.object_]:
     """Return geometries of which none crosses itself."""
     shapely = import_map("shapely")
@@ -114,6 +134,8 @@ def _moved(shapes: NDArray[np.object_], crs: str | None, wkt: str, path: Path) -
         raise _refused(path, "it does not say its coordinate system", "write it as GeoJSON (ogr2ogr)")
     if not wkt:
         raise UserError(f"The scene has no coordinate system, so that nothing says where {path} lies on it.")
+    if not is_same(crs, wkt):  # what is straight in one is bent in the other
+        shapes = shapely.segmentize(shapes, STRAIGHT / metres_of_unit(crs))
     move = pyproj.Transformer.from_crs(crs, pyproj.CRS.from_wkt(wkt), always_xy=True).transform
     moved = shapely.transform(shapes, lambda x, y: np.stack(move(x, y)), interleaved=False)
     if not np.isfinite(shapely.bounds(moved)).all():

@@ -5,7 +5,7 @@ The hidden test has other ids, and another number of them, than the one that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from competition.common.errors import UserError
 from competition.index.chip_index import ChipFile
 from competition.index.layout import Layout
 from competition.spec.competition import Competition
-from competition.spec.images import ImageSet
 from competition.tables.sample import SampleSubmission
 
 DEPTH = 4  # folders below the one where Kaggle lays everything
@@ -52,13 +51,13 @@ class Inputs:
         tables: dict[str, Path] = {}
         folders: dict[str, list[Path]] = {}
         names = _tables_of(competition)
-        named = {name: images for images in competition.images.values() for name in images.test}
-        for folder in _folders_in(root, named):
+        of_chips = {name for images in competition.images.values() for name in images.test}
+        for folder in _folders_in(root, of_chips):
             for name in names:
                 found = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
                 if path := next((path for path in found if path.is_file()), None):
                     tables.setdefault(name, path)
-            for name in named:
+            for name in of_chips:
                 if (name == "." and folder == root) or _ends_in(folder, name):
                     folders.setdefault(name, []).append(folder)
         sample = competition.tables.sample_submission
@@ -90,14 +89,19 @@ def _tables_of(competition: Competition) -> list[str]:
     return [name for name in dict.fromkeys(names) if name]
 
 
-def _folders_in(root: Path, named: dict[str, ImageSet]) -> Iterator[Path]:
-    """Yield the folders up to `DEPTH` below one, level by level; those within one of the chips' are not walked."""
+def _folders_in(root: Path, of_chips: Collection[str]) -> Iterator[Path]:
+    """Yield the folders up to `DEPTH` below one, level by level; those within one of the chips' are not walked.
+
+    Args:
+        root: the folder.
+        of_chips: names of the folders that chips to predict lie in.
+    """
     level = [root]
     for _ in range(DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             yield folder
-            if not any(name != "." and _ends_in(folder, name) for name in named):
+            if not any(name != "." and _ends_in(folder, name) for name in of_chips):
                 below += sorted(path for path in folder.iterdir() if path.is_dir())
         level = below
 

@@ -26,6 +26,7 @@ def bootstrap(
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the metric of several answers on the same resampled sets of chips.
 
@@ -38,6 +39,8 @@ def bootstrap(
         metric: what to measure.
         resamples: how many sets of chips to draw.
         seed: of the draws.
+        weights: float array (num_chips,), what each chip counts for; None: all the same. Each set's are divided by
+            their sum, so that the spread of what is returned is that of self-normalised means.
 
     Returns:
         Float array (resamples, len(answers)).
@@ -49,7 +52,7 @@ def bootstrap(
         ((1000, 2), [1.0, 0.0])
     """
     times = _times_drawn(len(truth), resamples, seed)
-    return metric_of_draws(times, len(truth), truth, answers, metric)
+    return metric_of_draws(times, len(truth), truth, answers, metric, weights)
 
 
 def metric_of_draws(
@@ -58,6 +61,7 @@ def metric_of_draws(
     truth: NDArray[np.bool_],
     answers: Sequence[NDArray[Any]],
     metric: Metric,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the metric (num_draws, len(answers)) of drawn sets of chips.
 
@@ -67,14 +71,18 @@ def metric_of_draws(
         truth: bool array (num_chips, num_labels).
         answers: arrays (num_chips, num_labels): bool decisions, or float scores, as the metric judges.
         metric: what to measure.
+        weights: float array (num_chips,), what each chip counts for; None: all the same.
     """
+    counted: int | NDArray[np.float64] = size if weights is None else times @ weights
     per_block, values = max(1, NUMBERS_AT_ONCE // len(truth)), []
     at_once = max(1, min(ANSWERS_AT_ONCE, CELLS_AT_ONCE // truth.size))
     for first in range(0, len(answers), at_once):
         added = np.stack([addends(truth, some, metric) for some in answers[first : first + at_once]])
+        if weights is not None:
+            added *= weights.astype(added.dtype)[:, None]
         starts = range(0, len(times), per_block)
         blocks = [times[start : start + per_block].astype(added.dtype) @ added for start in starts]
-        values.append(of_sums(np.concatenate(blocks, axis=1), size, metric).T)
+        values.append(of_sums(np.concatenate(blocks, axis=1), counted, metric).T)
     return np.concatenate(values, axis=1)
 
 

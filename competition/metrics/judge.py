@@ -97,14 +97,15 @@ def addends(truth: NDArray[np.bool_], answers: NDArray[Any], metric: Metric) -> 
     return np.concatenate(found, axis=1).astype(np.float32)
 
 
-def of_sums(sums: NDArray[np.floating], num_chips: int, metric: Metric) -> NDArray[np.float64]:
-    """Return the metric (...,) of sums (..., num_sums) over so many chips, drawn with replacement."""
+def of_sums(sums: NDArray[np.floating], num_chips: float | NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
+    """Return the metric (...,) of sums (..., num_sums) over so many chips, drawn with replacement or weighed."""
     if metric.name == "label_ranking" and metric.average == "micro":
         return np.divide(sums[..., 0], sums[..., 1], out=np.zeros(sums.shape[:-1]), where=sums[..., 1] > 0)
     if metric.judges != DECISIONS or counted_by(metric) == "samples":
         return np.asarray(sums[..., 0] / num_chips)
     hits, decided, carried = np.split(sums, 3, axis=-1)
-    return mean_of(of_counts(hits, decided, carried, metric, num_chips), metric)
+    # What is counted by chips was returned above: of F-beta, the size of a cell plays no part.
+    return mean_of(of_counts(hits, decided, carried, metric, 1), metric)
 
 
 def _score_addends(truth: NDArray[np.bool_], scores: NDArray[Any], metric: Metric) -> NDArray[np.float64]:

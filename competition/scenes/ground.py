@@ -10,6 +10,8 @@ from competition.spec.images import ImageSet, image_key
 
 SPAN = 50.0  # pixels to either side of the centre over which a pixel's size is measured
 
+OTHERWISE = "give `scene predict` --metres-per-pixel"  # where a scene does not say where it lies
+
 Affine = tuple[float, float, float, float, float, float]  # x = a column + b row + c, y = d column + e row + f
 
 
@@ -35,7 +37,7 @@ def metres_of_pixels(wkt: str, transform: Affine, width: int, height: int) -> tu
     if not all(math.isfinite(each) and each > 0 for each in metres):
         raise UserError(
             "The scene's coordinates lie nowhere on Earth: its coordinate system is not the right one. "
-            "Set it (gdal_edit -a_srs), or give --metres-per-pixel."
+            f"Set it (gdal_edit -a_srs), or {OTHERWISE}."
         )
     return metres
 
@@ -55,7 +57,7 @@ def on_ground(wkt: str, points: list[tuple[float, float]]) -> list[tuple[float, 
         return [to_degrees.transform(*point) for point in points]
     except (pyproj.exceptions.ProjError, UserError) as error:
         said = error.text if isinstance(error, UserError) else "The scene's coordinate system is not understood."
-        raise UserError(f"{said} Set another (gdal_edit -a_srs), or give --metres-per-pixel.") from error
+        raise UserError(f"{said} Set another (gdal_edit -a_srs), or {OTHERWISE}.") from error
 
 
 def chip_metres(images: ImageSet, name: str, pixels: int | None, given: float | None = None) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from competition.common.errors import UserError
 from competition.common.text import cut, first, printable
 from competition.gdal.sources import ALPHA
-from competition.scenes.ground import Affine, metres_of_pixels
+from competition.scenes.ground import OTHERWISE, Affine, metres_of_pixels
 
 # What files call bands that letters stand for; a band is found by its name in any case.
 LETTERS = {"red": "r", "green": "g", "blue": "b", "nir": "n", "near infrared": "n", "near-infrared": "n"}
@@ -35,6 +35,16 @@ def names_of(dataset: Any, named: Sequence[str], shown: str) -> list[str]:
         text or (colour if colour in (*LETTERS, ALPHA) else f"band {number}")
         for number, (text, colour) in enumerate(zip(described, colours, strict=True), start=1)
     ]
+
+
+def check_colours(dataset: Any, indexes: Sequence[int], shown: str) -> None:
+    """Refuse bands that hold numbers of colours in a table, between which nothing lies.
+
+    Raises:
+        UserError: if one does.
+    """
+    if "palette" in [dataset.colorinterp[index - 1].name for index in indexes]:
+        raise UserError(f"{shown} holds colours of a table. Write it in three bands (gdal_translate -expand rgb).")
 
 
 def doubt_about(dataset: Any, named: Sequence[str], shown: str) -> str:
@@ -87,7 +97,7 @@ def placed(dataset: Any, given: float | None, shown: str) -> tuple[str, Affine, 
     if given is not None:
         return wkt if is_placed else "", transform, (given, given)
     if not is_placed:
-        why = "it has control points, and no grid: warp it (gdalwarp)" if dataset.gcps[0] else "give --metres-per-pixel"
+        why = "it has control points, and no grid: warp it (gdalwarp)" if dataset.gcps[0] else f"set it, or {OTHERWISE}"
         raise UserError(f"{shown} does not say where on the ground it lies, nor how large its pixels are: {why}.")
     return wkt, transform, metres_of_pixels(wkt, transform, dataset.width, dataset.height)
 

@@ -20,11 +20,12 @@ from competition.gdal.imports import gdal, import_map
 from competition.gdal.sources import ALPHA, Source, reading
 from competition.scenes.grid import Window
 from competition.scenes.ground import Affine
-from competition.scenes.said import date_in, day_of, doubt_about, found, names_of, placed
+from competition.scenes.said import check_colours, date_in, day_of, doubt_about, found, names_of, placed
 
 LONGEST_SIDE = 1 << 26  # pixels
 LARGE = 1024  # pixels along each side of a window that are read of a finer scene, or up to twice as many
 MOST_AT_ONCE = 1 << 22  # pixels of several windows that are read together
+NEVER = 1e30  # a value so large is what many write for no data, such as the least of float32, though no tag says so
 SAMPLES, SAMPLE = 32, 128  # windows that the digest of a scene is of, and their pixels along each side
 
 
@@ -95,6 +96,7 @@ class Scene:
         with source.open() as dataset:
             names = names_of(dataset, named, source.shown)
             indexes = found(bands or [name for name in names if name.lower() != ALPHA], names, source.shown)
+            check_colours(dataset, indexes, source.shown)
             dtypes = {dataset.dtypes[index - 1] for index in indexes}
             if len(dtypes) > 1:
                 raise UserError(f"The bands of {source.shown} have several data types: {', '.join(sorted(dtypes))}.")
@@ -213,7 +215,7 @@ class Scene:
             with np.errstate(over="ignore"):  # what is infinite then is no data
                 pixels = pixels.astype(np.float32)
         if pixels.dtype.kind == "f":
-            valid &= np.isfinite(pixels).all(axis=0)
+            valid &= (np.abs(pixels) < NEVER).all(axis=0)  # nor is NaN
         return np.moveaxis(pixels, 0, -1), valid
 
 

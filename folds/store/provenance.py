@@ -17,6 +17,25 @@ MARKER = "scores.json"
 
 
 @dataclass(frozen=True)
+class PseudoLearnt:
+    """Pseudo-labels that a network has learnt from, beside the labelled chips.
+
+    Attributes:
+        name: of them.
+        fold: that they were made for: networks that saw its chips have no part in them.
+        digest: of the pseudo-labels of all folds.
+        round: 1 if they are of networks that learnt from labelled chips alone, 2 if of students of such, and so on.
+        without: digest of the recipe without them, by which a model of the same recipe is found.
+    """
+
+    name: str
+    fold: int
+    digest: str
+    round: int
+    without: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What the scores of one (model, fold) were made with.
 
@@ -33,6 +52,7 @@ class Provenance:
         versions: versions of what made them, by package.
         test_left_out: chips to predict that were left out as broken; None in older records, where `left_out` has both.
         delivered_digest: digest of the label table without corrections; None in older records.
+        pseudo: what it has learnt from beside the labelled chips; None if nothing.
     """
 
     model: str
@@ -47,6 +67,7 @@ class Provenance:
     versions: dict[str, str]
     test_left_out: tuple[str, ...] | None = None
     delivered_digest: str | None = None
+    pseudo: PseudoLearnt | None = None
 
     def __post_init__(self) -> None:
         if not self.scored or self.scored != tuple(label for label in self.labels if label in self.scored):

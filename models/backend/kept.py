@@ -53,15 +53,23 @@ class Kept:
         if importlib.util.find_spec("openvino") is None or may_have_gpu():
             return None
         try:
-            pixels = read_record(self.folder / RECORD, self._checked, version=FORMAT)
+            model, pixels = self.network()
             with np.load(self.folder / CHECK, allow_pickle=False) as kept:
                 chips, expected = kept["chips"], kept["outputs"]
-            model = read_model(*((self.folder / name).read_bytes() for name in (XML, BIN)))
             runner = OpenVinoRunner(model, chips.shape[1:], pixels, mixed=mixed)
             difference = largest_difference(runner(chips), expected)
         except Exception:  # it is missing or damaged; and OpenVINO raises whatever it likes on what it does not know
             return None
         return (runner, difference) if difference <= tolerance(mixed) else None  # not so for NaN
+
+    def network(self) -> tuple[Any, int]:
+        """Return the network, as OpenVINO has it, and the pixels of its largest map.
+
+        Raises:
+            Exception: of any kind, if it is not kept or not whole.
+        """
+        pixels = read_record(self.folder / RECORD, self._checked, version=FORMAT)
+        return read_model(*((self.folder / name).read_bytes() for name in (XML, BIN))), pixels
 
     def _checked(self, record: dict[str, Any]) -> int:
         if (record["network"], record["files"]) != (self._digest, _digests(self.folder)):

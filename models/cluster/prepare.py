@@ -46,4 +46,4 @@ def _prepare(job: Job) -> None:
         if job.with_test and sources.names("test"):
             sources.cache("test")
         if recipe.train == "finetune" and recipe.head_epochs:
-            sources.bank("train", ("identity",), head_first(recipe))
+            sources.bank_to_learn(("identity",), head_first(recipe))

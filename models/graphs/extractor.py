@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +22,7 @@ from competition.common.errors import UserError
 from competition.common.files import replace_atomically
 from competition.common.folders import check_room
 from models.backend.load import load_backend
+from models.backend.openvino import converted, nhwc_pixels
 from models.backend.runners import KerasRunner, Runner, kept_runner, runner_of
 from models.backend.seals import check_archive, check_onnx
 from models.graphs.pixels import Shrinking
@@ -83,6 +85,17 @@ class KerasExtractor:
         """The network."""
         load_backend()
         return self._build()
+
+    def converted(self) -> tuple[Any, int]:
+        """Return it as a network of OpenVINO, which may be kept already, and the pixels of its largest map.
+
+        Raises:
+            Exception: of any kind, if it cannot be converted.
+        """
+        if self._kept:
+            with suppress(Exception):  # it is missing or damaged
+                return self._kept.network()
+        return converted(self.network), nhwc_pixels(self.network)
 
     @property
     def num_features(self) -> int:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from models.heads.group import HeadGroup
 from models.heads.stack import Floats
 from models.inputs.augment import mix
-from models.inputs.batches import drawn_order
 
 AHEAD = 2**20  # numbers in a batch from which it is made ahead: handing over a smaller one takes longer than it saves
 IN_CACHE = 2**16  # numbers standardised at once: they stay in a core's cache
@@ -26,13 +25,15 @@ class Batch:
 
     Attributes:
         features: float32 array (num_chips, num_features), standardised, some of them dropped.
-        targets: float32 array (num_chips, num_labels).
+        targets: float32 array (num_chips, num_labels), or two planes, see `models.recipes.loss_terms.planes`.
         masks: for each dense layer, which units are kept; none without dropout.
+        labelled: bool array (num_chips,), which of them have labels and no pseudo-labels.
     """
 
     features: Floats
     targets: Floats
     masks: list[NDArray[np.bool_]]
+    labelled: NDArray[np.bool_]
 
 
 def batches_of(group: HeadGroup, epoch: int) -> Iterator[Batch]:
@@ -45,7 +46,7 @@ def batches_of(group: HeadGroup, epoch: int) -> Iterator[Batch]:
         group: the heads.
         epoch: number of the epoch, from 0.
     """
-    order = drawn_order(group.examples.training, group.examples.truth, group.recipe, epoch)
+    order = group.examples.order(group.recipe, epoch)
     size, total = min(group.recipe.batch_size, len(order)), group.steps_per_epoch
     is_ahead = total > 1 and size * group.shape.num_features >= AHEAD
     buffers = np.empty((1 + is_ahead, size, group.shape.num_features), dtype=np.float32)
@@ -74,10 +75,9 @@ def _batch(group: HeadGroup, positions: NDArray[np.int64], features: Floats, ran
     bounds = np.searchsorted(drawn, np.arange(len(views) + 1))
     for view, start, stop in zip(views, bounds, bounds[1:], strict=False):
         group.bank.read_into(view, positions[start:stop], features[start:stop])
-    truth = group.examples.truth[positions]
-    targets = truth.astype(np.float32)
+    targets = group.examples.targets(positions)
     if recipe.mixup:
-        features[...], targets = mix(features, truth, recipe, random)
+        features[...], targets = mix(features, targets, recipe, random)
     rows = max(1, IN_CACHE // shape.num_features)
     for start in range(0, len(features), rows):
         part = features[start : start + rows]
@@ -85,7 +85,8 @@ def _batch(group: HeadGroup, positions: NDArray[np.int64], features: Floats, ran
         if recipe.feature_dropout:
             part *= _kept(part.shape, recipe.feature_dropout, random)
     hidden = shape.mask_shapes(len(features)) if recipe.dropout else []
-    return Batch(features, targets, [_kept(sizes, recipe.dropout, random) for sizes in hidden])
+    masks = [_kept(sizes, recipe.dropout, random) for sizes in hidden]
+    return Batch(features, targets, masks, positions < len(group.examples.truth))
 
 
 def _kept(shape: tuple[int, ...], dropout: float, random: np.random.Generator) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 What each loss is for and where it comes from is said in `models/networks/losses.py`. Arrays are float32 of shape
 (..., num_chips, num_labels): the leading axes are heads, each with a batch of its own. Targets may lack them where all
-heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them.
+heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them, or are two planes, see `planes`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from competition.metrics.over_labels import label_weights
 from competition.spec.metric import Metric
 from competition.task import Task
 from models.heads.stack import Floats
-from models.recipes.loss_terms import EPSILON, MARGIN, balanced_weights
+from models.recipes.loss_terms import EPSILON, MARGIN, balanced_weights, planes
 from models.recipes.recipe import Columns, Recipe, softmax_groups
 
 HIGHEST = float(np.float32(1 - EPSILON))  # score that Keras does not clip
@@ -51,14 +51,13 @@ class HeadLoss:
     def __init__(self, recipe: Recipe, task: Task, class_weights: Floats | None = None) -> None:
         num_labels = len(task.labels)
         self.groups = _Groups(softmax_groups(recipe, task), num_labels)
-        self.terms: list[_CrossEntropy | _SoftFBeta] = []
-        if recipe.loss != "soft_f_beta":
-            self.terms.append(_CrossEntropy(recipe, class_weights, self.groups))
+        crossentropy = _CrossEntropy(recipe, class_weights, self.groups)
+        self.terms: list[_CrossEntropy | _SoftFBeta] = [] if recipe.loss == "soft_f_beta" else [crossentropy]
         if "f_beta" in recipe.loss:
             self.terms.append(_SoftFBeta(task.metric, num_labels))
         # The usual loss: its gradient is a difference.
         self.is_plain = recipe.loss == "binary_crossentropy" and class_weights is None and not self.groups.columns
-        self.smoothing, self.share = recipe.label_smoothing, 1 / num_labels
+        self.smoothing, self.share, self._shares = recipe.label_smoothing, 1 / num_labels, crossentropy.shares
 
     def scores(self, logits: Floats, out: Floats | None = None) -> Floats:
         """Return the scores in [0, 1]: a softmax over each exclusive group, a sigmoid of each other logit.
@@ -106,7 +105,12 @@ class HeadLoss:
             out: where to write it, which may be `scores`.
         """
         targets = np.asarray(targets, np.float32)
-        if self.is_plain:
+        if self.is_plain and targets.shape[-1] != scores.shape[-1]:
+            carried, absent = self._shares(targets)
+            out = np.multiply(scores, carried + absent, out=out)
+            out -= carried
+            out *= self.share
+        elif self.is_plain:
             if self.smoothing:
                 targets = targets * (1 - self.smoothing) + self.smoothing / 2
             out = np.subtract(scores, targets, out=out)
@@ -169,7 +173,7 @@ class _CrossEntropy:
 
     def values(self, targets: Floats, scores: Floats) -> Floats:
         """Return the loss (..., num_chips) of each chip."""
-        carried, absent = self._shares(targets)
+        carried, absent = self.shares(targets)
         clipped = np.clip(scores, EPSILON, HIGHEST)
         of_carried, of_absent = np.log(clipped), np.log(1 - clipped)
         if self.kind == "focal":
@@ -182,7 +186,7 @@ class _CrossEntropy:
 
     def slopes(self, targets: Floats, scores: Floats) -> tuple[Floats, Floats]:
         """Return the pull of -log(p), and the push of -log(1 - p), whose pull would be infinite at 1."""
-        carried, absent = (part * self.share for part in self._shares(targets))
+        carried, absent = (part * self.share for part in self.shares(targets))
         others = 1 - scores
         # 1 of scores that are not clipped.
         inside: Any = (
@@ -208,11 +212,10 @@ class _CrossEntropy:
         slope = bounded / (1 - bounded) - self.gamma * np.log(1 - bounded)
         return slope * bounded ** (self.gamma - 1) * (shifted >= EPSILON)
 
-    def _shares(self, targets: Floats) -> tuple[Floats, Floats]:
+    def shares(self, targets: Floats) -> tuple[Floats, Floats]:
         """Return how much each label is carried, and absent: its target, shared by its group, weighed and smoothed."""
         groups = self.groups
-        carried: Any = targets
-        absent: Any = 1 - targets
+        carried, absent = planes(targets, len(groups.single))
         if groups.columns:
             carried, absent = carried / np.maximum(groups.sums(carried), 1), absent * groups.single
         if self.class_weights is not None:

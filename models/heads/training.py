@@ -55,7 +55,7 @@ class Training:
         group, started = self.group, time.monotonic()
         number, rate, learnt = group.epochs, self.steps.rate(group.taken), _Learnt(group)
         for taken, batch in enumerate(batches_of(group, number), start=group.taken):
-            learnt.add(batch.targets, self.step(batch, taken))
+            learnt.add(batch, self.step(batch, taken))
             after_step()
         positions = group.examples.judged
         group.judged_scores = scores_of(group, positions)
@@ -93,7 +93,7 @@ class Training:
 
 
 class _Learnt:
-    """The scores of an epoch's training chips, as they were when learnt from.
+    """The scores of an epoch's training chips that have labels, as they were when learnt from.
 
     Args:
         group: whose they are.
@@ -102,12 +102,16 @@ class _Learnt:
     def __init__(self, group: HeadGroup) -> None:
         self.group, labels = group, len(group.examples.task.labels)
         most = min(len(group.examples.training), max(1, MOST // labels))
-        self.targets = np.empty((most, labels), dtype=np.float32)
+        columns = labels if group.examples.pseudo is None else 2 * labels
+        self.targets = np.empty((most, columns), dtype=np.float32)
         self.scores = np.empty((group.shape.num_heads, most, labels), dtype=np.float32)
         self.count = 0
 
-    def add(self, targets: Floats, scores: Floats) -> None:
-        """Keep those of a batch: targets (num_chips, num_labels), scores (num_heads, num_chips, num_labels)."""
+    def add(self, batch: Batch, scores: Floats) -> None:
+        """Keep those of a batch: scores (num_heads, num_chips, num_labels)."""
+        targets = batch.targets
+        if not batch.labelled.all():
+            targets, scores = targets[batch.labelled], scores[:, batch.labelled]
         end = min(self.count + len(targets), len(self.targets))
         self.targets[self.count : end] = targets[: end - self.count]
         self.scores[:, self.count : end] = scores[:, : end - self.count]
@@ -123,10 +127,10 @@ def figures_of(group: HeadGroup, targets: NDArray[np.bool_] | Floats, scores: Fl
 
     Args:
         group: the heads.
-        targets: (num_chips, num_labels), in [0, 1].
+        targets: (num_chips, num_labels), in [0, 1], or two planes.
         scores: float32 array (num_heads, num_chips, num_labels).
     """
-    task, truth = group.examples.task, targets >= 0.5
+    task, truth = group.examples.task, targets[:, : scores.shape[-1]] >= 0.5
     losses = group.loss.values(targets, scores).mean(axis=-1)
     return [
         Figures(float(loss), measure(truth, task.answers(made), task.metric) if np.isfinite(loss) else float("nan"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import keras
@@ -54,16 +54,29 @@ class Chips:
         columns: which of the cache's bands the network takes, in its order.
         batch_size: how many chips to predict at once.
         span: what the values of the columns span, within which augmentation changes them.
+        more: further chips of the same kind, behind these; None if there are none.
     """
 
     cache: ChipCache
     columns: tuple[int, ...]
     batch_size: int
     span: Span = OF_8_BITS
+    more: Chips | None = None
+
+    def followed_by(self, more: Chips) -> Chips:
+        """Return these chips and behind them others, whose positions go on where these end."""
+        return replace(self, more=more)
 
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Return the chips at `positions` as they are."""
-        return as_network_input(self.cache.read(positions), self.columns)
+        if self.more is None or not (behind := positions >= (end := len(self.cache))).any():
+            return as_network_input(self.cache.read(positions), self.columns)
+        others = self.more.read(positions[behind] - end)
+        chips = np.empty((len(positions), *others.shape[1:]), dtype=others.dtype)
+        chips[behind] = others
+        if not behind.all():
+            chips[~behind] = self.read(positions[~behind])
+        return chips
 
     def views(self, positions: NDArray[np.int64], views: Sequence[str]) -> Iterator[NDArray[Any]]:
         """Yield the chips at `positions` under one view after another."""
@@ -75,6 +88,45 @@ class Chips:
         """Return the chips at `positions`, each under its own random view."""
         chips = self.read(positions)
         return augment(chips, recipe, random, self.span)
+
+
+@dataclass(frozen=True)
+class Pseudo:
+    """Chips with pseudo-labels that are learnt from too; in the source they follow on those that have labels.
+
+    Attributes:
+        rows: which of the chips that follow.
+        planes: float32 array (num_chips_that_follow, 2 * num_labels): how much each label is carried, and how much it
+            is absent; both together are the weight of the chip, or 0 of a label that does not count.
+    """
+
+    rows: NDArray[np.int64]
+    planes: NDArray[np.float32]
+
+    @property
+    def carried(self) -> NDArray[np.bool_]:
+        """Which labels are rather carried than absent, bool (num_chips_that_follow, num_labels)."""
+        half = self.planes.shape[1] // 2
+        return np.asarray(self.planes[:, :half] > self.planes[:, half:])
+
+
+def targets_of(
+    positions: NDArray[np.int64], truth: NDArray[np.bool_], pseudo: Pseudo | None = None
+) -> NDArray[np.float32]:
+    """Return the targets of chips: (num_positions, num_labels), or where some have pseudo-labels two planes.
+
+    Args:
+        positions: of the chips in their source.
+        truth: bool array (num_labelled_chips, num_labels).
+        pseudo: the chips that follow on these; None if there are none.
+    """
+    if pseudo is None:
+        return truth[positions].astype(np.float32)
+    targets, behind = np.empty((len(positions), 2 * truth.shape[1]), dtype=np.float32), positions >= len(truth)
+    own = truth[positions[~behind]]
+    targets[~behind] = np.concatenate([own, ~own], axis=1)
+    targets[behind] = pseudo.planes[positions[behind] - len(truth)]
+    return targets
 
 
 class Batches(keras.utils.PyDataset):
@@ -98,7 +150,11 @@ class Batches(keras.utils.PyDataset):
         positions = self.positions[index * self.batch_size :][: self.batch_size]
         if num_gpus() > 1:  # they take equal shares: the first chips fill the last batch up
             positions = np.concatenate([positions, self.positions[: -len(positions) % num_gpus()]])
-        return self.batch(positions, self.truth[positions].astype(np.float32), index)
+        return self.batch(positions, self.targets(positions), index)
+
+    def targets(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what is to be learnt of chips."""
+        return targets_of(positions, self.truth)
 
     def batch(
         self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int
@@ -108,7 +164,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def drawn_order(
-    positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
+    positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int, pseudo: Pseudo | None = None
 ) -> NDArray[np.int64]:
     """Return the positions of the training chips in the order of an epoch; balanced, a chip may come several times.
 
@@ -117,8 +173,12 @@ def drawn_order(
         truth: bool array (num_chips_in_source, num_labels).
         recipe: sampling and seed.
         epoch: number of the epoch, from 0.
+        pseudo: chips that are learnt from too; None if there are none.
     """
     random = np.random.default_rng([recipe.seed, epoch])
+    if pseudo is not None:
+        positions = np.concatenate([positions, len(truth) + pseudo.rows])
+        truth = np.concatenate([truth, pseudo.carried]) if recipe.sampling == "balanced" else truth
     if recipe.sampling == "balanced":
         return balanced_order(truth, positions, random)
     return random.permutation(positions)
@@ -136,13 +196,24 @@ class TrainingBatches(Batches):
         truth: bool array (num_chips_in_source, num_labels).
         recipe: batch size, augmentation and seed.
         epoch: number of the epoch, from 0.
+        pseudo: chips that are learnt from too; None if there are none.
     """
 
     def __init__(
-        self, source: Source, positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int
+        self,
+        source: Source,
+        positions: NDArray[np.int64],
+        truth: NDArray[np.bool_],
+        recipe: Recipe,
+        epoch: int,
+        pseudo: Pseudo | None = None,
     ) -> None:
-        super().__init__(source, drawn_order(positions, truth, recipe, epoch), truth, recipe.batch_size)
-        self.recipe, self.epoch = recipe, epoch
+        super().__init__(source, drawn_order(positions, truth, recipe, epoch, pseudo), truth, recipe.batch_size)
+        self.recipe, self.epoch, self.pseudo = recipe, epoch, pseudo
+
+    def targets(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what is to be learnt of chips, also of those with pseudo-labels."""
+        return targets_of(positions, self.truth, self.pseudo)
 
     def batch(
         self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int

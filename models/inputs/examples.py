@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from competition.common.errors import UserError
-from competition.common.text import first
+from competition.common.text import first, short
 from competition.task import Task
 from folds.dealing.inner import inner_split
 from folds.dealing.table import FoldTable
 from folds.groups import kept_groups
-from models.inputs.batches import Source, drawn_order
+from folds.store.provenance import PseudoLearnt
+from folds.store.pseudo_labels import NONE, FoldLabels, PseudoLabels
+from models.inputs.batches import Pseudo, Source, drawn_order, targets_of
 from models.inputs.sources import Sources
 from models.networks.heads import Priors
 from models.recipes.recipe import Recipe, softmax_groups
+
+TINY = np.float32(1e-12)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Examples:
         heldout: positions of the chips held out.
         inner: positions of the chips set aside of those to learn from, by which epochs are judged; None: by those held
             out.
+        pseudo: chips with pseudo-labels, which follow on these in the source; None where none are learnt from.
+        learnt: which pseudo-labels these are, for the records.
     """
 
     task: Task
@@ -42,13 +48,22 @@ class Examples:
     training: NDArray[np.int64]
     heldout: NDArray[np.int64]
     inner: NDArray[np.int64] | None = None
+    pseudo: Pseudo | None = None
+    learnt: PseudoLearnt | None = None
 
     @classmethod
-    def of_fold(cls, sources: Sources, table: FoldTable, fold: int) -> Examples:
+    def of_fold(cls, sources: Sources, table: FoldTable, fold: int, model: str = "") -> Examples:
         """Return the labelled chips of a workspace, those of one fold held out.
 
+        Args:
+            sources: the chips, and the recipe, which may name pseudo-labels.
+            table: who is held out.
+            fold: that is.
+            model: name of the model, for messages.
+
         Raises:
-            UserError: if the fold table is of other chips, or leaves none to learn from or to hold out.
+            UserError: if the fold table is of other chips, or leaves none to learn from or to hold out; or if
+                pseudo-labels are not clean, damaged, or not those that the model was begun with.
         """
         workspace, cache = sources.workspace, sources.cache("train")
         competition, labelled = workspace.competition, workspace.labelled
@@ -64,11 +79,29 @@ class Examples:
             raise UserError(f"Fold {fold} leaves no chips to {'learn from' if is_held.all() else 'hold out'}.")
         task, rows = sources.recipe.task(competition), [row[name] for name in cache.names]
         truth = labelled.truth[rows][:, task.columns]
-        examples = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
-        if sources.recipe.monitor == "heldout":
-            return examples
-        groups = kept_groups(workspace)
-        return examples.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
+        found = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
+        if sources.recipe.monitor == "inner":
+            groups = kept_groups(workspace)
+            found = found.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
+        return found if sources.recipe.pseudo == NONE else found._with_pseudo(sources, table, fold, model)
+
+    def _with_pseudo(self, sources: Sources, table: FoldTable, fold: int, model: str) -> Examples:
+        """Return the same with the pseudo-labels that the recipe names, those for this fold."""
+        recipe, made = sources.recipe, PseudoLabels.open(sources.workspace, sources.recipe.pseudo, table)
+        if made.digest != recipe.pseudo_digest:
+            raise UserError(
+                f"The pseudo-labels '{recipe.pseudo}' are others than those with which '{model}' was begun (expected "
+                f"{short(recipe.pseudo_digest)}, received {short(made.digest)}).",
+                command={"to begin it again with those there are now": f"train --models {model} --restart"},
+            )
+        labels = made.of_fold(fold)
+        names = sources.cache("test").names if sources.names("test") else ()
+        pseudo = planes_of(labels, names, recipe, self.task)
+        if not len(pseudo.rows):
+            text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."
+            raise UserError(text, command="data prepare --from DIR")
+        learnt = PseudoLearnt(recipe.pseudo, fold, made.digest, made.made.round, recipe.without_pseudo().digest())
+        return replace(self, source=sources.chips_to_learn(), pseudo=pseudo, learnt=learnt)
 
     def with_inner(self, groups: Sequence[Any] | None, seed: int) -> Examples:
         """Return the same with a part of the chips to learn from set aside, by which epochs are judged.
@@ -102,7 +135,7 @@ class Examples:
 
     def text(self) -> str:
         """Return how many chips there are to learn from, and which ones judge that, in one line."""
-        learnt = f"{len(self.training):,} chips to learn from"
+        learnt = f"{len(self.training):,} chips to learn from{self.besides}"
         if self.inner is None:
             return f"{learnt}."
         return f"{learnt}; {len(self.inner):,} more, set aside, judge the epochs: those held out have no say."
@@ -112,9 +145,24 @@ class Examples:
         """The labels (num_training_chips, num_scored_labels) of the chips to learn from."""
         return self.truth[self.training]
 
+    @property
+    def besides(self) -> str:
+        """What is learnt from beside the labelled chips, for a message; "" if nothing."""
+        if self.pseudo is None or self.learnt is None:
+            return ""
+        return f", and {len(self.pseudo.rows):,} with the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
+
     def steps_per_epoch(self, recipe: Recipe) -> int:
         """Return the number of training steps per epoch."""
-        return -(-len(self.training) // recipe.batch_size)
+        return -(-(len(self.training) + (len(self.pseudo.rows) if self.pseudo else 0)) // recipe.batch_size)
+
+    def order(self, recipe: Recipe, epoch: int) -> NDArray[np.int64]:
+        """Return the positions of the chips to learn from in the order of an epoch, see `drawn_order`."""
+        return drawn_order(self.training, self.truth, recipe, epoch, self.pseudo)
+
+    def targets(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what is to be learnt of chips, see `targets_of`."""
+        return targets_of(positions, self.truth, self.pseudo)
 
     def priors(self, recipe: Recipe) -> Priors:
         """Return how often the labels occur among the training chips, and in the batches where those are balanced.
@@ -126,8 +174,33 @@ class Examples:
         among_chips = _logits(self.training_truth, shared)
         if recipe.sampling == "uniform":
             return Priors(among_chips)
-        drawn = drawn_order(self.training, self.truth, recipe, 0)
-        return Priors(among_chips, _logits(self.truth[drawn], shared))
+        drawn = self.order(recipe, 0)
+        carried = self.truth if self.pseudo is None else np.concatenate([self.truth, self.pseudo.carried])
+        return Priors(among_chips, _logits(carried[drawn], shared))
+
+
+def planes_of(labels: FoldLabels, names: Sequence[str], recipe: Recipe, task: Task) -> Pseudo:
+    """Return pseudo-labels as they are learnt from.
+
+    The labels of a softmax count together: where one of them is not sure, none counts; their targets are shares of 1.
+
+    Args:
+        labels: those for the training of the fold.
+        names: of the chips that follow on the labelled ones in the source.
+        recipe: what the chips weigh, and whether exclusive labels share a softmax.
+        task: the labels to score.
+    """
+    row = {name: number for number, name in enumerate(labels.names)}
+    found = [(number, row[name]) for number, name in enumerate(names) if name in row]
+    rows, taken = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    targets, counted = (part[taken][:, task.columns] for part in (labels.targets, labels.counted))
+    for group in map(list, softmax_groups(recipe, task)):
+        counted[:, group] = counted[:, group].all(axis=1, keepdims=True)
+        targets[:, group] /= np.maximum(targets[:, group].sum(axis=1, keepdims=True), TINY)
+    weights = counted * np.float32(recipe.pseudo_weight)
+    planes = np.zeros((len(names), 2 * targets.shape[1]), dtype=np.float32)
+    planes[rows] = np.concatenate([targets * weights, (1 - targets) * weights], axis=1)
+    return Pseudo(rows[counted.any(axis=1)], planes)
 
 
 def smoothed_frequency(truth: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,16 @@ class FeatureBank:
         num_features: length of a feature vector.
         maps: by view, float16 arrays (num_chips, number of columns) whose columns stand side by side: one of each
             backbone.
+        more: features of further chips, behind these; None if there are none.
     """
 
     num_features: int
     maps: Mapping[str, tuple[NDArray[np.float16], ...]]
+    more: FeatureBank | None = None
+
+    def followed_by(self, more: FeatureBank) -> FeatureBank:
+        """Return these chips and behind them others, whose positions go on where these end."""
+        return replace(self, more=more)
 
     @classmethod
     def beside(cls, banks: Sequence[FeatureBank]) -> FeatureBank:
@@ -95,7 +101,11 @@ class FeatureBank:
 
     def read_into(self, view: str, positions: NDArray[np.int64], out: NDArray[np.float32]) -> None:
         """Write the features of the chips at `positions` under one view into `out` (num_positions, num_features)."""
-        start = 0
+        start, end = 0, len(self.maps[view][0])
+        if self.more is not None and (behind := positions >= end).any():
+            out[behind] = self.more.under(view, positions[behind] - end)
+            out[~behind] = replace(self, more=None).under(view, positions[~behind])
+            return
         for array in self.maps[view]:
             widen(np.take(np.asarray(array), positions, axis=0), out[:, start : start + array.shape[1]])
             start += array.shape[1]

@@ -8,6 +8,7 @@ from competition.common.errors import UserError
 from competition.common.interrupts import heeded
 from competition.common.progress import reporter
 from competition.workspace import Workspace
+from folds.store.pseudo_labels import NONE
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
@@ -71,6 +72,7 @@ def fill_banks(
         reporter.say(
             f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features per view."
         )
-        if not no_test and sources.names("test"):
-            sources.bank("test", recipe.test_views)
+        learns = recipe.pseudo != NONE
+        if sources.names("test") and (learns or not no_test):
+            sources.bank("test", sorted(views) if learns else recipe.test_views)
             reporter.say(f"The bank of {len(sources.cache('test')):,} chips to predict is complete.")

@@ -8,6 +8,7 @@ of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,25 @@ def _between(size: int, start: float, side: float) -> tuple[NDArray[np.int64], N
     turned = [size - 1 - np.abs(size - 1 - np.abs(each)) for each in (first, first + 1)]
     one, other = (np.clip(each, 0, size - 1) for each in turned)
     return one, other, (centres - first).astype(np.float32)
+
+
+def side_by_side(under_views: Iterable[NDArray[Any]], most: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the chips of as many views at once as `most` bytes take, one at least, and how many views these are.
+
+    A runner that works on several chips at a time runs out of work at the end of each call.
+
+    Args:
+        under_views: the same chips under one view after another.
+        most: bytes at once.
+    """
+    views: list[NDArray[Any]] = []
+    for chips in under_views:
+        if views and (len(views) + 1) * chips.nbytes > most:
+            yield len(views), np.concatenate(views)
+            views = []
+        views.append(chips)
+    if views:
+        yield len(views), np.concatenate(views)
 
 
 def copy_pixels(source: NDArray[Any], target: NDArray[Any]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from competition.spec.metric import Metric
 from competition.task import Task
 from models.networks.monitor import mean_over_labels
-from models.recipes.loss_terms import EPSILON, MARGIN, balanced_weights
+from models.recipes.loss_terms import EPSILON, MARGIN, balanced_weights, planes
 from models.recipes.recipe import Columns, Recipe, softmax_groups
 
 
@@ -48,7 +48,8 @@ class CrossEntropy(keras.losses.Loss):
     Targets may lie anywhere in [0, 1], as mixed chips have them: each counts as that share of a chip with the label and
     the rest of one without. A group that shares a softmax gives the categorical loss of the labels carried, which in
     the asymmetric loss is the plain one, as there are no absent labels to pass over. Of several labels in a group, each
-    is the target by an equal share; a chip without any says nothing about the group, and its loss there is 0.
+    is the target by an equal share; a chip without any says nothing about the group, and its loss there is 0. They may
+    be two planes, see `planes`.
 
     Args:
         recipe: loss, gamma and label smoothing.
@@ -74,17 +75,18 @@ class CrossEntropy(keras.losses.Loss):
         elif self.kind == "asymmetric":
             shifted = ops.maximum(y_pred - MARGIN, 0.0)
             absent = ops.binary_crossentropy(ops.zeros_like(shifted), shifted) * _power(shifted, self.gamma)
-        parts = [self._shared(y_true, carried, group) for group in self.groups]
+        targets, others = planes(y_true, len(self.weights))
+        parts = [self._shared(targets, carried, group) for group in self.groups]
         if self.single:
-            parts.append(self._single(y_true, carried, absent))
+            parts.append(self._single((targets, others), carried, absent))
         return sum(parts[1:], parts[0]) / len(self.weights)
 
-    def _single(self, targets: Any, carried: Any, absent: Any) -> Any:
-        if self.groups:
-            targets, carried, absent = (ops.take(part, self.single, axis=1) for part in (targets, carried, absent))
+    def _single(self, shares: tuple[Any, Any], carried: Any, absent: Any) -> Any:
+        parts = (*shares, carried, absent)
+        targets, others, carried, absent = (ops.take(x, self.single, axis=1) for x in parts) if self.groups else parts
         moved, kept = self.smoothing / 2, 1 - self.smoothing / 2
         losses = self._weights(self.single) * targets * (kept * carried + moved * absent)
-        return ops.sum(losses + (1 - targets) * (kept * absent + moved * carried), axis=1)
+        return ops.sum(losses + others * (kept * absent + moved * carried), axis=1)
 
     def _shared(self, targets: Any, carried: Any, group: tuple[int, ...]) -> Any:
         targets, carried = (ops.take(part, group, axis=1) for part in (targets, carried))

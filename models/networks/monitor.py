@@ -17,6 +17,7 @@ from competition.metrics.counts import counted_by
 from competition.metrics.over_labels import label_weights
 from competition.spec.metric import DECISIONS, Metric
 from competition.task import Task
+from models.recipes.loss_terms import planes
 
 KEY = "metric"  # of the figure in Keras' logs
 LOWEST, HIGHEST = -40.0, 18.0  # log odds that bins tell apart; a softmax of many labels has scores of 1e-17
@@ -53,7 +54,7 @@ class OfDecisions(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch: truth and scores of shape (num_chips, num_labels)."""
-        truth = ops.cast(y_true, "float32")
+        truth = _truth(y_true, y_pred)
         decisions = ops.cast(y_pred >= self.cut, "float32") if self.cut is not None else _highest(y_pred)
         axis = 1 if self.by_chip else 0
         counts = ops.stack([ops.sum(part, axis=axis) for part in (truth * decisions, decisions, truth)])
@@ -99,7 +100,7 @@ class OfChips(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch: truth and scores of shape (num_chips, num_labels)."""
-        truth, scores = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        truth, scores = _truth(y_true, y_pred), ops.cast(y_pred, "float32")
         if self.metric.name == "log_loss":
             if self.metric.average == "samples":
                 shares = ops.sum(truth * scores, axis=1) / ops.maximum(ops.sum(scores, axis=1), SMALLEST)
@@ -162,7 +163,7 @@ class OfBins(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch: truth and scores of shape (num_chips, num_labels)."""
-        truth, scores = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        truth, scores = _truth(y_true, y_pred), ops.cast(y_pred, "float32")
         odds = ops.log(ops.maximum(scores, SMALLEST)) - ops.log(ops.maximum(1 - scores, SMALLEST))
         bins = ops.cast(ops.clip((odds - LOWEST) * (BINS / (HIGHEST - LOWEST)), 0, BINS - 1), "int32")
         if self.rows > 1:
@@ -213,6 +214,14 @@ def mean_over_labels(values: Any, metric: Metric, has_value: Any = None) -> Any:
     weights = ops.convert_to_tensor(np.ones(values.shape[-1]) if weights is None else weights, dtype="float32")
     weights = weights if has_value is None else weights * has_value
     return ops.divide_no_nan(ops.sum(values * weights, axis=-1), ops.sum(weights))
+
+
+def _truth(targets: Any, scores: Any) -> Any:
+    """Return targets (num_chips, num_labels); of two planes, the share carried, and where nothing counts the score."""
+    if targets.shape[-1] == scores.shape[-1]:
+        return ops.cast(targets, "float32")
+    carried, absent = planes(targets, scores.shape[-1])
+    return ops.where(carried + absent > 0, ops.divide_no_nan(carried, carried + absent), ops.cast(scores, "float32"))
 
 
 def _highest(scores: Any) -> Any:

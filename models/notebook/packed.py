@@ -17,6 +17,7 @@ from competition.task import Task
 from models.backend.openvino import OpenVinoRunner, read_model
 from models.graphs.pixels import Shrinking
 from models.graphs.running import OnnxRunner
+from models.inputs.views import apply_view, side_by_side
 from models.networks.input_spec import Inputs
 from models.predict.head_scorer import HeadLayers, HeadScorer
 from models.recipes.recipe import Recipe
@@ -24,6 +25,7 @@ from models.recipes.recipe import Recipe
 RECORD = "model.json"
 FORMAT = 1
 LARGEST = float(np.finfo(np.float16).max)
+BYTES_AT_ONCE = 2**26  # of chips
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
@@ -103,14 +105,23 @@ class FoldScorer:
         self._extractors = [self._extractor(packed, part) for part in packed.extractors]
         self._folds = {fold: [self._head(packed, made) for made in files] for fold, files in packed.folds.items()}
 
-    def __call__(self, chips: NDArray[Any]) -> dict[int, list[NDArray[np.float32]]]:
-        """Return by fold the scores (num_chips, num_scored) of each of its networks.
+    def __call__(self, chips: NDArray[Any], views: Sequence[str]) -> dict[int, list[NDArray[np.float32]]]:
+        """Return by fold the scores (num_chips, num_scored) under each view of each of its networks.
+
+        Each fold's heads are a product of matrices of their own, as `train` made the scores that blends are made of:
+        BLAS adds up in an order that depends on how many columns there are.
 
         Args:
-            chips: array (num_chips, size, size, num_bands) in the values of the files, under one view.
+            chips: array (num_chips, size, size, num_bands) in the values of the files.
+            views: names of views.
         """
-        given = self._features(chips) if self._extractors else chips
-        return {fold: [network(given) for network in networks] for fold, networks in self._folds.items()}
+        by_fold: dict[int, list[NDArray[np.float32]]] = {fold: [] for fold in self._folds}
+        for num_views, seen in side_by_side((apply_view(chips, view) for view in views), BYTES_AT_ONCE):
+            given = self._features(seen) if self._extractors else seen
+            for fold, networks in self._folds.items():
+                by_network = [np.split(network(given), num_views) for network in networks]
+                by_fold[fold] += [scores for view in zip(*by_network, strict=True) for scores in view]
+        return by_fold
 
     def _features(self, chips: NDArray[Any]) -> NDArray[np.float32]:
         features = np.concatenate([extractor(chips) for extractor in self._extractors], axis=1)

@@ -56,7 +56,6 @@ def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
         UserError: if the model is not trained, or OpenVINO is not installed.
         Exception: of any kind, if OpenVINO does not take a network.
     """
-    load_backend()
     store = ScoreStore.of(workspace)
     stored = store.join(model).test_by_fold  # of whole repeats, as blends have them
     trained = Trained.of(workspace, store, model)
@@ -64,8 +63,9 @@ def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
     recipe = trained.recipe
     folder.mkdir(parents=True, exist_ok=True)
     with reporter.busy(f"packing {model}"):
-        extractors = _write_extractors(trained, folder)
-        folds = {str(fold): _write_fold(trained, fold, folder) for fold in trained.folders}
+        extractor = trained.extractor(workspace.cache)
+        extractors = _write_extractors(extractor, trained.inputs.size, folder) if extractor else []
+        folds = {str(fold): _write_fold(trained, fold, extractor, folder) for fold in trained.folders}
     record = {
         "model": model,
         "recipe": recipe.without_paths().to_dict(),
@@ -96,26 +96,23 @@ def _check(workspace: Workspace, trained: Trained, stored: Mapping[int, Scores],
     scored = Scored.of(packed, len(names))
     chips = Chips(tuple(names), lambda _: {name: files[name] for name in names})
     if names:
-        one_pass(packed.scorer(), scored, packed.views, chips, lambda: True)
+        one_pass(packed.scorer(), scored, len(packed.views), chips, lambda: True)
     for fold, scores in scored.by_fold().items():
-        difference = np.nanmax(np.abs(scores - stored[fold].aligned(names)), initial=0)
-        if difference > TOLERANCE:
+        expected = stored[fold].aligned(names)
+        difference = np.where(np.isnan(scores) & np.isnan(expected), 0, np.abs(scores - expected)).max(initial=0)
+        if not difference <= TOLERANCE:  # NaN, where just one of them has no score
             raise UserError(
                 f"Packed, '{trained.model}' scores otherwise than it has, by up to {difference:.0e} in fold {fold}.",
                 command={"to score them again, if its chips have changed": f"train --models {trained.model}"},
             )
 
 
-def _write_extractors(trained: Trained, folder: Path) -> list[dict[str, Any]]:
-    """Write what makes features, one file for each backbone whose features stand side by side."""
-    if trained.recipe.train != "head":
-        return []
-    from models.graphs.extractor import JointExtractor, extractor_in
+def _write_extractors(extractor: Extractor, size: int, folder: Path) -> list[dict[str, Any]]:
+    """Write what makes features of chips of some size, one file for each backbone whose features stand side by side."""
+    from models.graphs.extractor import JointExtractor
 
-    beside = next(iter(trained.folders.values())).parent
-    extractor = extractor_in(beside, replace(trained.recipe, precision="float32"), trained.inputs)
     parts: Sequence[Extractor] = extractor.parts if isinstance(extractor, JointExtractor) else [extractor]
-    sizes = extractor.sizes if isinstance(extractor, JointExtractor) else [trained.inputs.size]
+    sizes = extractor.sizes if isinstance(extractor, JointExtractor) else [size]
     return [
         {**_write_extractor(part, folder / f"extractor{number}.xml"), "size": size}
         for number, (part, size) in enumerate(zip(parts, sizes, strict=True))
@@ -127,7 +124,7 @@ def _write_extractor(extractor: Extractor, path: Path) -> dict[str, Any]:
     from models.graphs.running import BIN, XML
 
     if isinstance(extractor, KerasExtractor):
-        return _write_network(extractor.network, path)
+        return _write_network(*extractor.converted(), path)
     assert isinstance(extractor, GraphExtractor)
     if extractor.path.suffix == ".onnx":
         path = path.with_suffix(".onnx")
@@ -139,15 +136,16 @@ def _write_extractor(extractor: Extractor, path: Path) -> dict[str, Any]:
     return {"file": path.name, "pixels": extractor.pixels}
 
 
-def _write_network(network: keras.Model, path: Path) -> dict[str, Any]:
-    import_openvino().save_model(converted(network), path, compress_to_fp16=False)
-    return {"file": path.name, "pixels": nhwc_pixels(network)}
+def _write_network(network: Any, pixels: int, path: Path) -> dict[str, Any]:
+    import_openvino().save_model(network, path, compress_to_fp16=False)
+    return {"file": path.name, "pixels": pixels}
 
 
-def _write_fold(trained: Trained, fold: int, folder: Path) -> list[dict[str, Any]]:
+def _write_fold(trained: Trained, fold: int, extractor: Extractor | None, folder: Path) -> list[dict[str, Any]]:
     """Write the networks of a fold, or its heads, and return what to run one after the other."""
     recipe, job = trained.recipe, trained.folders[fold]
-    if recipe.train != "head":
+    if not extractor:
+        load_backend()
         networks, _ = networks_of(recipe, trained.task, trained.inputs, [job])
         return _write_each(networks, fold, folder)
     units = (*recipe.dense, len(trained.task.labels))
@@ -155,14 +153,15 @@ def _write_fold(trained: Trained, fold: int, folder: Path) -> list[dict[str, Any
     heads = [head for path in paths if (head := read_head(path, units))]
     if len(heads) == len(paths):
         return [_write_heads(heads, folder / f"heads{fold}.npz")]
-    from models.graphs.extractor import extractor_in
-
-    num_features = extractor_in(job.parent, recipe, trained.inputs).num_features
-    return _write_each(heads_of(recipe, trained.task, num_features, [job]), fold, folder)
+    load_backend()
+    return _write_each(heads_of(recipe, trained.task, extractor.num_features, [job]), fold, folder)
 
 
 def _write_each(networks: Sequence[keras.Model], fold: int, folder: Path) -> list[dict[str, Any]]:
-    return [_write_network(network, folder / f"network{fold}-{number}.xml") for number, network in enumerate(networks)]
+    return [
+        _write_network(converted(network), nhwc_pixels(network), folder / f"network{fold}-{number}.xml")
+        for number, network in enumerate(networks)
+    ]
 
 
 def _write_heads(heads: Sequence[HeadLayers], path: Path) -> dict[str, Any]:

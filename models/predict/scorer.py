@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from competition.common.interrupts import check
 from competition.common.progress import reporter
 from competition.common.text import counted
 from models.backend.runners import Runner
+from models.inputs.views import side_by_side
 
 if TYPE_CHECKING:
     from models.inputs.batches import Source
@@ -45,28 +46,13 @@ class Scorer:
             Float32 array (num_chips, num_labels) in [0, 1].
         """
         scores: list[NDArray[np.float32]] = []
-        for num_views, chips in _side_by_side(under_views):
+        for num_views, chips in side_by_side(under_views, BYTES_AT_ONCE):
             check()
             inputs = self.extractor(chips) if self.extractor else chips
             by_network = [np.split(network(inputs), num_views) for network in self.networks]
             scores += [of_view for view in zip(*by_network, strict=True) for of_view in view]
         # The mean of numbers in [0, 1] may leave it by rounding.
         return np.mean(scores, axis=0, dtype=np.float64).clip(0, 1).astype(np.float32)
-
-
-def _side_by_side(under_views: Iterable[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield the chips of as many views at once as `BYTES_AT_ONCE` takes, one at least, and how many views these are.
-
-    A runner that works on several chips at a time runs out of work at the end of each call.
-    """
-    views: list[NDArray[Any]] = []
-    for chips in under_views:
-        if views and (len(views) + 1) * chips.nbytes > BYTES_AT_ONCE:
-            yield len(views), np.concatenate(views)
-            views = []
-        views.append(chips)
-    if views:
-        yield len(views), np.concatenate(views)
 
 
 def predict_in_parts(

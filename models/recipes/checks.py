@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from competition.common.errors import UserError, unknown_name
+from folds.store.pseudo_labels import NONE
 from models.recipes.values import Values
 from models.recipes.view_sets import AUGMENTATIONS, views_of
 
@@ -41,7 +42,7 @@ def check_each(values: Values) -> None:
             raise UserError(f"{name} must be in [0, 1), received {getattr(values, name)}.")
     if not 0 <= values.feature_dropout < 1:
         raise UserError(f"input_dropout must be in [0, 1), received {values.input_dropout}.")
-    for name in ("backbone_rate", "unfrozen"):
+    for name in ("backbone_rate", "unfrozen", "pseudo_weight"):
         if not 0 < getattr(values, name) <= 1:
             raise UserError(f"{name} must be above 0 and at most 1, received {getattr(values, name)}.")
     for name in (name for name in NOT_NEGATIVE if not getattr(values, name) >= 0):
@@ -95,6 +96,8 @@ def check_together(values: Values) -> None:
         _check_soft_f_beta(values)
     if values.swa:
         _check_swa(values)
+    if values.pseudo != NONE:
+        _check_pseudo(values)
     if values.epochs <= len(values.progressive):
         raise UserError(f"{len(values.progressive) + 1} input sizes need as many epochs, received {values.epochs}.")
 
@@ -130,6 +133,19 @@ def _to_bank(values: Values) -> dict[str, Any]:
     wanted: dict[str, Any] = {"train": "head", "progressive": (), "cutmix": 0.0}
     wanted = {name: value for name, value in wanted.items() if getattr(values, name) != value}
     return wanted if values.augments_by_views else {**wanted, "augment": ("d4",)}
+
+
+def _check_pseudo(values: Values) -> None:
+    if values.solver != "gradient":
+        raise UserError(
+            f"--solver {values.solver} chooses its penalties on inner folds, whose chips the networks behind "
+            "pseudo-labels have seen. Give --solver gradient, or --pseudo none."
+        )
+    if "f_beta" in values.loss:
+        raise UserError(
+            f"The loss {values.loss} is of all labels of a chip together, and of pseudo-labels only those count that "
+            "are sure. Give --loss binary_crossentropy, or --pseudo none."
+        )
 
 
 def _check_members(values: Values) -> None:

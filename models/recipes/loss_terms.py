@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,3 +31,16 @@ def balanced_weights(truth: NDArray[np.bool_]) -> NDArray[np.float32]:
     weights = (1 - SATURATION) / (1 - SATURATION**counts)
     weights = np.minimum(weights, WIDEST * weights.min())
     return (weights / np.average(weights, weights=counts)).astype(np.float32)
+
+
+def planes(targets: Any, num_labels: int) -> tuple[Any, Any]:
+    """Return how much each label is carried, and how much it is absent, each (..., num_labels).
+
+    Args:
+        targets: array or tensor: (..., num_labels) in [0, 1], of which the rest is absent; or (..., 2 * num_labels),
+            both side by side, of chips that do not count as much as others, or by some labels only.
+        num_labels: how many there are.
+    """
+    if targets.shape[-1] == num_labels:
+        return targets, 1 - targets
+    return targets[..., :num_labels], targets[..., num_labels:]

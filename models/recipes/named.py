@@ -14,7 +14,7 @@ from competition.terminal.command_line import shown
 from competition.terminal.tables import table
 from models.recipes.joint import BROUGHT, over, with_parts
 from models.recipes.recipe import Recipe
-from models.recipes.values import FLAGS
+from models.recipes.values import FLAGS, NOTED
 
 BUILT_IN = Path(__file__).parent / "recipes.toml"
 
@@ -35,8 +35,8 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
             values.pop("licence", None)  # see `licences`
             if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
                 raise unknown_name("base recipe", base, list(recipes))
-            if "parts" in values:  # `backbone` names them
-                raise unknown_name(f"value of recipe {name!r}", "parts", list(FLAGS))
+            for noted in (noted for noted in NOTED if noted in values):  # `backbone` and `pseudo` name them
+                raise unknown_name(f"value of recipe {name!r}", noted, list(FLAGS))
             recipes[name] = over(recipes[base] if base else {}, values, f"recipe {name!r}")
     return recipes
 
@@ -99,7 +99,7 @@ def recipe_from(values: Mapping[str, Any], source: str, extra: Path | None = Non
 
     from competition.spec.load import describe
 
-    if unknown := sorted(values.keys() - {*FLAGS, "parts"}):
+    if unknown := sorted(values.keys() - {*FLAGS, *NOTED}):
         raise unknown_name(f"value of {source}", unknown[0], list(FLAGS))
 
     def part(name: str) -> Recipe:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_file, digest_json
 from competition.common.text import counted
+from folds.store.pseudo_labels import NONE
 from models.recipes.checks import check_each, check_joint, check_together
 from models.recipes.foreign import check_foreign, companions
 from models.recipes.values import FILE, Values
@@ -22,6 +23,7 @@ Columns = tuple[tuple[int, ...], ...]
 # Values that recipes had not at first, and what they were without them.
 LATER: dict[str, Any] = {"members": 1, "parts": (), "input_dropout": None}
 LATER |= {"mean": (), "deviation": (), "outputs": (), "prefix_tokens": None, "monitor": "heldout", "swa": 0}
+LATER |= {"pseudo": NONE, "pseudo_weight": 1.0, "pseudo_digest": ""}
 KEPT = ("imagenet", "none")  # weights that are no file
 
 
@@ -52,7 +54,8 @@ class Recipe(Values):
         bands = " + ".join([self.bands, *dict.fromkeys(index for part in parts for index in part.indices)])
         sizes = ", ".join(dict.fromkeys(str(size) for part in parts for size, _ in part.stages))
         how = f"at most {counted(self.epochs, 'epoch')}" if self.solver == "gradient" else f"solved by {self.solver}"
-        return f"{backbones} {weights}, {bands} at {sizes} px, {how}."
+        taught = "" if self.pseudo == NONE else f", also from pseudo-labels '{self.pseudo}'"
+        return f"{backbones} {weights}, {bands} at {sizes} px, {how}{taught}."
 
     def settled(self, competition: Competition) -> Recipe:
         """Return the recipe with what it leaves to the competition: the rendering, and whether labels share a softmax.
@@ -114,6 +117,10 @@ class Recipe(Values):
             parts = map(_without_later, map(vars, self.parts))
             values["parts"] = [{**part, "weights": of} for part, of in zip(parts, contents, strict=True)]
         return digest_json(values)
+
+    def without_pseudo(self) -> Recipe:
+        """Return the recipe of a model that learns from the labelled chips alone."""
+        return dataclasses.replace(self, pseudo=NONE, pseudo_weight=1.0, pseudo_digest="")
 
     def weights_path(self) -> Path:
         """Return the path of the weights file.

@@ -149,6 +149,8 @@ class Values:
     sampling: Literal["uniform", "balanced"] = _value(
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
+    pseudo: str = _value("pseudo-labels to learn from besides, by their name: what `pseudo` has made", "none")
+    pseudo_weight: float = _value("what a chip with pseudo-labels counts in the loss, above 0 and at most 1", 1.0)
     views: str = _value(
         "test-time views: any of identity, flips, d4, scales, crops, joined by commas, each under each",
         "d4",
@@ -157,6 +159,8 @@ class Values:
     seed: int = _value("seed of weights, order and augmentation", 0)
     # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
     parts: tuple[Part, ...] = ()
+    # Of the pseudo-labels, when the model was begun: others of that name are refused.
+    pseudo_digest: str = ""
 
     @property
     def feature_dropout(self) -> float:
@@ -215,3 +219,4 @@ class Values:
 
 
 FLAGS = tuple(each.name for each in fields(Values) if "help" in each.metadata)
+NOTED = ("parts", "pseudo_digest")  # values that no flag gives: they are noted when a model begins

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from competition.common.errors import UserError, unknown_name
+from competition.common.errors import UserError, spelled, unknown_name
 from competition.common.files import checked_name
 from competition.common.locks import locked
 from competition.common.progress import reporter
@@ -16,6 +16,7 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
+from folds.store.pseudo_labels import NONE, PseudoLabels
 from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
@@ -72,7 +73,7 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     source = f"recipe of '{request.model}'"
     asked = over(named, request.overrides, source)
     recipe = recipe_from(over(before, asked, source), source, request.recipes)
-    recipe = recipe.settled(workspace.competition)
+    recipe = _taught(workspace, recipe.settled(workspace.competition), None if begins_again else before)
     if begins_again or recipe.to_dict() == before:
         return recipe
     flags: Mapping[str, Any] = request.overrides
@@ -85,7 +86,28 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
-    return _start_of(workspace, request, request.overrides).settled(workspace.competition)
+    return _taught(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
+
+
+def _taught(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:
+    """Return a recipe with the digest of the pseudo-labels that it names: of those it was begun with, or there are now.
+
+    Args:
+        workspace: where they are.
+        recipe: that may name some.
+        before: the values that the model was begun with; None if it begins now.
+
+    Raises:
+        UserError: if there are none of that name, or they are damaged.
+    """
+    if before is not None and before["pseudo"] == recipe.pseudo:
+        return recipe
+    if recipe.pseudo == NONE:
+        return replace(recipe, pseudo_digest="")
+    found = PseudoLabels.open(workspace, recipe.pseudo)
+    if changed := found.said_of_change(workspace):
+        reporter.note(f"{changed} They are clean all the same; to make them of these: {spelled(found.made.command)}")
+    return replace(recipe, pseudo_digest=found.digest)
 
 
 def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:

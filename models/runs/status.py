@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, spelled
 from competition.common.text import counted, first
 from competition.metrics.judge import measure
 from competition.tables.labels import LabelTable
 from competition.task import Task
 from competition.terminal.tables import table
 from competition.workspace import Workspace
+from folds.store.pseudo_labels import every_pseudo
 from folds.store.score_store import ScoreStore
 from folds.store.scores import Scores
 from models.runs.model_recipe import read_recipe
@@ -73,6 +76,7 @@ class Status:
         models: one entry per model.
         restarted: names of the models that are being made again, beside what there is of them.
         inner: names of the models whose epochs are judged by chips set aside, and not by those held out.
+        notes: lines on pseudo-labels that are older than what they were made of, or younger than what learnt from them.
     """
 
     cut: float | None
@@ -80,6 +84,7 @@ class Status:
     models: tuple[ModelStatus, ...]
     restarted: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[str, ...]:
@@ -112,7 +117,7 @@ class Status:
             legend += f"\nEpochs chosen without the chips held out (--monitor inner): {first(self.inner)}."
         if self.restarted:
             legend += f"\nBegun again, beside what is shown: {first(self.restarted)}; `train` goes on with it."
-        return f"{table(self.headers, self.rows, 'llr')}\n{legend}"
+        return "\n".join([table(self.headers, self.rows, "llr"), legend, *self.notes])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the status as values that JSON knows."""
@@ -134,7 +139,24 @@ def status_of(workspace: Workspace) -> Status:
     competition = workspace.competition
     restarted = tuple(model for model in store.models() if Restart(workspace, model).folds(store))
     inner = tuple(model for model in store.models() if _monitor(workspace, model) == "inner")
-    return Status(Task(competition, competition.labels).cut, len(folds), tuple(models), restarted, inner)
+    cut, notes = Task(competition, competition.labels).cut, tuple(_on_pseudo_labels(workspace, store))
+    return Status(cut, len(folds), tuple(models), restarted, inner, notes)
+
+
+def _on_pseudo_labels(workspace: Workspace, store: ScoreStore) -> Iterator[str]:
+    """Yield what there is to say of pseudo-labels that are older than their source, or younger than their students."""
+    digests = {}
+    for found in every_pseudo(workspace):
+        digests[found.made.name] = found.digest
+        if changed := found.said_of_change(workspace):
+            yield f"{changed} To make them again: {spelled(found.made.command)}"
+    for model in store.models():
+        for fold in store.folds_of(model)[:1]:
+            with suppress(UserError):
+                learnt = store.provenance(model, fold).pseudo
+                if learnt and digests.get(learnt.name, learnt.digest) != learnt.digest:
+                    again = spelled(f"train --models {model} --restart")
+                    yield f"'{model}' has learnt from earlier pseudo-labels '{learnt.name}'. To begin again: {again}"
 
 
 def reached(heldout: Scores, task: Task, labelled: LabelTable) -> float:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 POSITIVE = Finite(min=0, min_open=True)
 _FLAGS = (
     click.option(
-        "--model", required=True, shell_complete=of_models, help="a trained model, or a file that `export` wrote"
+        "--model",
+        required=True,
+        shell_complete=of_models,
+        help="a trained model, or a file of `export`: .zip and .onnx keep memory below 1 GB, .keras loads TensorFlow",
     ),
     click.option(
         "--scene", "where", required=True, help="a GeoTIFF, a folder of tiles, a VRT, or an address of a GeoTIFF"

@@ -20,7 +20,7 @@ from competition.common.text import counted, short
 from competition.data.chip_cache import ChipCache
 from competition.task import Task
 from competition.workspace import Workspace
-from folds.store.provenance import Provenance
+from folds.store.provenance import Provenance, PseudoLearnt
 from folds.store.score_store import FoldScores, ScoreStore
 from folds.store.scores import Scores
 from models.backend.load import versions
@@ -150,7 +150,7 @@ class Job:
         from models.inputs.examples import Examples
 
         reporter.say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {self.recipe.summary()}")
-        examples = Examples.of_fold(sources, self.store.table, self.fold)
+        examples = Examples.of_fold(sources, self.store.table, self.fold, self.model)
         self._record(sources.cache("train"), sources.inputs, examples)
         reporter.say(examples.text())
         return examples
@@ -179,7 +179,7 @@ class Job:
                 for chips in (examples.training, examples.heldout)
             ),
         )
-        self.store.write(FoldScores(self._provenance(train, test), heldout, tested))
+        self.store.write(FoldScores(self._provenance(train, test, examples.learnt), heldout, tested))
         clear(self.folder)
         reporter.say(f"Wrote {self.folder}: {best_epochs(seed_folders(self.folder, self.recipe), self.recipe.swa)}.")
 
@@ -274,7 +274,7 @@ class Job:
             # The values too, from which recipe.json is written again where it is lost.
             write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict(), FOLD: self.fold}, version=FORMAT)
 
-    def _provenance(self, train: ChipCache, test: ChipCache | None) -> Provenance:
+    def _provenance(self, train: ChipCache, test: ChipCache | None, pseudo: PseudoLearnt | None) -> Provenance:
         return Provenance(
             model=self.model,
             fold=self.fold,
@@ -288,6 +288,7 @@ class Job:
             versions=versions(),
             test_left_out=test.left_out if test else (),
             delivered_digest=self.workspace.delivered.digest,
+            pseudo=pseudo,
         )
 
     def _reached(self, heldout: Scores) -> str:

@@ -124,7 +124,7 @@ def _fit_heads(jobs: Sequence[Job], every: Sequence[Examples], sources: Sources)
     left = [(job, examples) for job, examples in zip(jobs, every, strict=True) if not job.is_trained]
     if not left:
         return
-    bank = sources.bank("train", ("identity", *recipe.drawn_views, *recipe.test_views))
+    bank = sources.bank_to_learn(("identity", *recipe.drawn_views, *recipe.test_views))
     folds = [FoldOfHeads(job.fold, dataclasses.replace(examples, source=bank), job.folder) for job, examples in left]
     for repeat in range(table.num_repeats):  # of each repeat other folds hold the chips out
         if some := [fold for fold in folds if table.repeat_of(fold.fold) == repeat]:

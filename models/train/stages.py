@@ -40,7 +40,7 @@ def fit_network(recipe: Recipe, examples: Examples, sources: Sources, folder: Pa
     if recipe.train == "finetune" and recipe.head_epochs and not state_of(folder).epochs:
         reporter.say(f"The head first, {recipe.head_epochs} epochs.")
         head_recipe = head_first(recipe)
-        bank = sources.bank("train", ("identity",), head_recipe)
+        bank = sources.bank_to_learn(("identity",), head_recipe)
         first = fit_head(head_recipe, replace(examples, source=bank), folder / HEAD)
     return _fit_whole(recipe, examples, sources.inputs, folder, first)
 

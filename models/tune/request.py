@@ -11,6 +11,7 @@ from competition.common.errors import UserError
 from competition.common.files import checked_name
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
+from folds.store.pseudo_labels import NONE
 from models.inputs.fill_banks import check_on_bank
 from models.recipes.joint import over
 from models.recipes.named import recipe_from
@@ -72,6 +73,11 @@ def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:
         raise UserError(
             f"The head of '{source}' is solved at once by {recipe.solver}: it has no settings to search. "
             "Give --solver gradient."
+        )
+    if recipe.pseudo != NONE:
+        raise UserError(
+            f"'{source}' learns from pseudo-labels of networks that have seen the chips by which a search judges. "
+            "Search without them, by --pseudo none, and train with them by the settings that are found."
         )
     if model == source or (workspace.blends / model).exists():
         what = "what is tuned" if model == source else "a blend"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,18 @@ class AnswersOf(Sequence[NDArray[Any]]):
         if isinstance(number, slice):
             return AnswersOf(self._candidates[number], self._rows)
         return self._candidates[number].evaluation.answers[self._rows]
+
+
+class Further(NamedTuple):
+    """What else is shown of candidates.
+
+    Attributes:
+        columns: by heading, a cell for each candidate, in their order.
+        lines: below the table.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +115,13 @@ class Comparison:
         fit = self.source.cross_fit
         return shake_up(fit.truth, self._answers, self.candidates.index(self.chosen), fit.metric, public)
 
-    def text(self, *, top: int = 0, shaken: ShakeUp | None = None) -> str:
+    def text(self, *, top: int = 0, shaken: ShakeUp | None = None, further: Further | None = None) -> str:
         """Return the table of the candidates, the best first, and which of them to submit.
 
         Args:
             top: how many rows to show, beside the chosen one and the reference; 0: all.
             shaken: what `shake_up` returned, if it is to be shown.
+            further: what else is.
         """
         evaluations = [candidate.evaluation for candidate in self.candidates]
         chosen, reference = self.chosen.evaluation, self.reference
@@ -117,8 +130,10 @@ class Comparison:
         shown = [
             number for place, number in enumerate(order) if not top or place < top or evaluations[number].name in always
         ]
-        beaten = {} if shaken is None else {"beaten": [f"{shaken.beats[number]:.0%}" for number in shown]}
-        lines = [evaluation_table([evaluations[number] for number in shown], reference, chosen, beaten)]
+        more = {} if shaken is None else {"beaten": [f"{beats:.0%}" for beats in shaken.beats]}
+        more |= further.columns if further else {}
+        columns = {heading: [cells[number] for number in shown] for heading, cells in more.items()}
+        lines = [evaluation_table([evaluations[number] for number in shown], reference, chosen, columns)]
         if len(shown) < len(order):
             lines.append(f"{len(order) - len(shown)} worse ones are not shown; --top 0 shows all.")
         lines.append(CHOICE.format(chosen.name))
@@ -130,6 +145,7 @@ class Comparison:
             )
         if shaken is not None:
             lines.append(shaken.text())
+        lines += further.lines if further else ()
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:

@@ -70,8 +70,8 @@ def measure_agreement(entries: Sequence[Entry], workspace: Workspace) -> Agreein
     answers = {number: answered for number, entry in enumerate(entries) if (answered := _answers(entry, workspace))}
     measured = sorted(answers)
     correlation = np.full((count, count), USUAL)
-    variance = np.array([_variance_of(entry) for entry in entries])
-    labelled = max((_chips_of(entry) for entry in entries), default=0) or len(workspace.labelled.image_names)
+    variance = np.array([variance_of(entry) for entry in entries])
+    labelled = max((chips_of(entry) for entry in entries), default=0) or len(workspace.labelled.image_names)
     if measured:
         found = _covariance([answers[number] for number in measured], workspace)
         deviation = np.sqrt(found.diagonal())
@@ -125,14 +125,15 @@ def _rows(names: Sequence[str], workspace: Workspace) -> list[int]:
     return [row[name] for name in names]
 
 
-def _variance_of(entry: Entry) -> float:
+def variance_of(entry: Entry) -> float:
     """Return the variance of what a chip adds, by the interval of the cross-fitted score; NaN if there is none."""
     if entry.low is None or entry.high is None or entry.high <= entry.low:
         return float("nan")
-    return ((entry.high - entry.low) / NORMAL) ** 2 * _chips_of(entry) or float("nan")
+    return ((entry.high - entry.low) / NORMAL) ** 2 * chips_of(entry) or float("nan")
 
 
-def _chips_of(entry: Entry) -> int:
+def chips_of(entry: Entry) -> int:
+    """Return how many labelled chips are behind the cross-fitted score of an entry; 0 if that is not known."""
     chips = (entry.provenance or {}).get("chips")
     return chips if isinstance(chips, int) and chips > 0 else 0
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.files import replace_atomically
+from competition.common.errors import UserError
+from competition.common.files import digest_file, replace_atomically
 from competition.common.records import read_record, write_record
 from competition.spec.competition import Competition
 from competition.tables.sample import SampleSubmission
@@ -24,10 +25,15 @@ FORMAT = 1
 
 
 class Said(Protocol):
-    """What a model has said of the chips so far."""
+    """What a model has said of the chips so far.
+
+    Attributes:
+        counts: int array (num_chips,): how often it has scored each.
+        broken: bool array (num_chips,): which it cannot read.
+    """
 
     counts: NDArray[np.int64]
-    broken: set[str]
+    broken: NDArray[np.bool_]
 
     def by_fold(self) -> dict[int, NDArray[np.float32]]:
         """Return by fold the scores (num_chips, num_labels); NaN where there are none."""
@@ -61,38 +67,37 @@ class Answers:
         Raises:
             UserError: if it is damaged.
         """
-        text = (folder / COMPETITION).read_text(encoding="utf-8")
-        competition = Competition.model_validate_json(text)
-        with np.load(folder / ARRAYS, allow_pickle=False) as file:
-            arrays = dict(file)
 
         def parse(content: dict[str, Any]) -> Answers:
-            values = together({key: value for key, value in content.items() if key != "format"}, arrays)
+            for name, digest in content["files"].items():
+                if not (folder / name).is_file() or digest_file(folder / name) != digest:
+                    raise UserError(f"{folder / name} is missing or was changed after it was written.")
+            competition = Competition.model_validate_json((folder / COMPETITION).read_text(encoding="utf-8"))
+            with np.load(folder / ARRAYS, allow_pickle=False) as file:
+                values = together(content["values"], dict(file))
             rule = restored(values["rule"], competition)
             return cls(competition, values["tree"], rule, tuple(values["models"]), values["shares"], values["constant"])
 
         return read_record(folder / RECORD, parse, version=FORMAT)
 
-    def of(self, names: Sequence[str], said: Mapping[str, Said]) -> NDArray[Any]:
+    def of(self, num_chips: int, said: Mapping[str, Said]) -> NDArray[Any]:
         """Return the answers (num_chips, num_labels) for some chips.
 
         A chip that no model has scored yet gets the constant answer; one that cannot be read that of the labels'
         shares, as in training.
 
         Args:
-            names: ids of the chips, in the order of the rows of all scores.
+            num_chips: how many these are.
             said: what every model has said of them, by its name; of none, nothing is known.
         """
-        answers = np.broadcast_to(self.constant, (len(names), len(self.shares))).copy()
-        broken = set[str]().union(*(each.broken for each in said.values()))
-        if broken:
-            decided = self.rule.predict(self.shares[None].astype(np.float32))[0]
-            answers[[number for number, name in enumerate(names) if name in broken]] = decided
+        answers = np.broadcast_to(self.constant, (num_chips, len(self.shares))).copy()
         if not said:
             return answers
+        broken = np.any([each.broken for each in said.values()], axis=0)
+        answers[broken] = self.rule.predict(self.shares[None].astype(np.float32))[0]
         by_model = {name: each.by_fold() for name, each in said.items()}
         known = np.stack([each.counts > 0 for each in said.values()], axis=1)
-        known &= ~np.isin(names, sorted(broken))[:, None]
+        known &= ~broken[:, None]
         for pattern in np.unique(known, axis=0):
             rows = np.flatnonzero((known == pattern).all(axis=1))
             there = {name for name, has in zip(said, pattern, strict=True) if has}
@@ -136,7 +141,7 @@ class Answers:
             write_table(
                 temporary,
                 sample.names,
-                self.of(sample.names, said),
+                self.of(len(sample.names), said),
                 self.competition.submission_form,
                 self.competition.labels,
                 decimals=self.competition.submission.decimals,
@@ -165,4 +170,5 @@ def write_answers(folder: Path, competition: Competition, values: dict[str, Any]
     content = apart(values, arrays)
     (folder / COMPETITION).write_text(competition.model_dump_json(), encoding="utf-8")
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
-    write_record(folder / RECORD, content, version=FORMAT)
+    files = {name: digest_file(folder / name) for name in (COMPETITION, ARRAYS)}
+    write_record(folder / RECORD, {"values": content, "files": files}, version=FORMAT)

@@ -22,17 +22,17 @@ from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import Candidates, make_candidates
 from submissions.choose.cuts import cuts_of, digest_scores
 from submissions.combine.mean_trials import make_trial
-from submissions.combine.means import Mean, Union, WeightedMean
+from submissions.combine.means import Union, WeightedMean
 from submissions.combine.methods import score_test
 from submissions.combine.vote import MAJORITY, Vote
 from submissions.decide.cut_rules import CutRule
 from submissions.decide.decisions import Obedient, obey
-from submissions.decide.rules import make_rule
+from submissions.decide.rules import cut_rules, make_rule
 from submissions.decide.studies import Tuning
 from submissions.members.blend_files import FORMAT, IMPORTED, MARKER, again, blend_names
 from submissions.members.members import Member, load_members, share
-from submissions.names import CUT_RULES, MEAN, PLAIN, SCORE_RULES, TUNED, VOTE
-from submissions.notebook.fitted import kept
+from submissions.names import CUT_RULES, FIXED, PLAIN, SCORE_RULES
+from submissions.notebook.fitted import kept, restored
 
 QUICK = Tuning(1)  # what Optuna has found is in the record, and is not searched again
 
@@ -95,14 +95,35 @@ def _cuts(cuts: NDArray[np.float64]) -> CutRule:
 
 
 def _blend(name: str, workspace: Workspace) -> tuple[dict[str, Any], Any]:
-    """Return the tree of a blend, and its rule, fitted."""
+    """Return the tree of a blend, whose combiner gives the scores of chips to predict that it has, and its rule.
+
+    Raises:
+        UserError: if it is made of imported scores, or of other scores than those that there are now.
+    """
     folder = workspace.blends / name
     record = read_record(folder / MARKER, dict, version=FORMAT, command=again(folder))
     if record["method"] == IMPORTED:
         raise UserError(f"The scores of '{name}' came from files: there is no network to put into a notebook.")
-    members = [member["name"] for member in record["members"]]
-    source = make_candidates(
-        members,
+    source = _source_of(record, workspace)
+    for member, made_of in zip(source.members, record["members"], strict=True):
+        if made_of.get("oof") != digest_scores(member.oof):
+            raise UserError(f"'{name}' was blended of other scores of '{member.name}'.", command=again(folder))
+    combiner = kept(_combiner(record, source))
+    (blend,) = load_members([name], workspace, ScoreStore.of(workspace))
+    scores = score_test(restored(combiner, workspace.competition), source.members, blend.test.names)
+    if not np.array_equal(scores, blend.test.values):
+        raise UserError(
+            f"'{name}' is not what its members give now: blended anew, its scores differ.", command=again(folder)
+        )
+    blends, names = blend_names(workspace.blends), source.setting.members
+    trees = [_blend(each, workspace)[0] if each in blends else {"model": each} for each in names]
+    return {"blend": name, "combiner": combiner, "members": trees}, _rule(record, blend, source)
+
+
+def _source_of(record: Mapping[str, Any], workspace: Workspace) -> Candidates:
+    """Return the members of a blend, as they were combined."""
+    return make_candidates(
+        [member["name"] for member in record["members"]],
         workspace,
         exclusive=record["exclusive"],
         alone=record["alone"],
@@ -111,40 +132,21 @@ def _blend(name: str, workspace: Workspace) -> tuple[dict[str, Any], Any]:
         calibration=record["calibration"],
         tuning=QUICK,
     )
-    for member, made_of in zip(source.members, record["members"], strict=True):
-        if made_of.get("oof") != digest_scores(member.oof):
-            raise UserError(f"'{name}' was blended of other scores of '{member.name}'.", command=again(folder))
-    combiner = _combiner(record, source)
-    (blend,) = load_members([name], workspace, ScoreStore.of(workspace))
-    scores = score_test(combiner, source.members, blend.test.names)
-    if not np.array_equal(scores, blend.test.values):
-        raise UserError(
-            f"'{name}' is not what its members give now: blended anew, its scores differ.", command=again(folder)
-        )
-    by_blend = workspace.blends
-    trees = [_blend(each, workspace)[0] if each in blend_names(by_blend) else {"model": each} for each in members]
-    return {"blend": name, "combiner": kept(combiner), "members": trees}, _rule(record, blend, source)
 
 
 def _combiner(record: Mapping[str, Any], source: Candidates) -> Any:
-    """Return the combiner of a blend: by the numbers in its record, or fitted again."""
-    names, labels = source.setting.members, source.setting.competition.labels
-    if record["method"] == VOTE and "member_cuts" in record:
-        cuts = [[record["member_cuts"][name].get(label, np.nan) for label in labels] for name in names]
-        vote = source.fitted(VOTE)
-        assert isinstance(vote, Vote)
-        vote.cuts = np.array(cuts)
+    """Return the combiner of a blend: by the numbers in its record where that holds them, or else fitted again."""
+    setting = source.setting
+    if own := record.get("member_cuts"):
+        labels = setting.competition.labels
+        vote = Vote(cut_rules(setting.competition)[FIXED], setting.union)
+        vote.cuts = np.array([[own[name].get(label, np.nan) for label in labels] for name in setting.members])
         return vote
-    if record["method"] == VOTE:
-        return Mean()
-    combiner: Any = source.fitted(MEAN if record["method"] == TUNED else record["method"])
     if weights := record.get("weights"):
-        kept_weights: Any = WeightedMean()
-        kept_weights.weights = np.array([weights[name] for name in names])
-        if isinstance(combiner, Union):
-            return Union(kept_weights, combiner.union)
-        return kept_weights
-    return combiner
+        combiner: Any = WeightedMean()
+        combiner.weights = np.array([weights[name] for name in setting.members])
+        return Union(combiner, setting.union) if setting.union.any() else combiner
+    return source.fitted(record["method"])
 
 
 def _rule(record: Mapping[str, Any], blend: Member, source: Candidates) -> Any:

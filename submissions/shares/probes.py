@@ -23,6 +23,7 @@ from competition.terminal.tables import table
 
 ROUNDED = 5e-6  # of a score on the leaderboard, which has five decimals
 NORMAL = 1.959964
+NONE_FITS, ALL_OR_NONE, SAME = "none fits", "all or no labelled chips carry it", "worth the same with it and without"
 
 
 class ShareByProbe(NamedTuple):
@@ -32,8 +33,9 @@ class ShareByProbe(NamedTuple):
         label: of the answer.
         labelled: its share among the labelled chips.
         estimate: among the public ones, if chips with it, and chips without it, are as the labelled ones are; None if
-            no such share gives the score.
+            there is none.
         low, high: 95 % interval of that.
+        why: there is none; "" if there is one.
         least, most: bounds, if only label sets occur that labelled chips carry; None if no mix of them gives the score.
     """
 
@@ -42,6 +44,7 @@ class ShareByProbe(NamedTuple):
     estimate: float | None
     low: float | None
     high: float | None
+    why: str
     least: float | None
     most: float | None
 
@@ -72,7 +75,7 @@ class Explained:
             [
                 share.label,
                 f"{share.labelled:.4f}",
-                "none fits" if share.estimate is None else f"{share.estimate:.4f}",
+                share.why if share.estimate is None else f"{share.estimate:.4f}",
                 _between(share.low, share.high),
                 _between(share.least, share.most),
             ]
@@ -83,7 +86,8 @@ class Explained:
             f"on the labelled chips it has {self.expected:.5f}.",
             table(["label", "labelled", "public", "95 % interval", "bounds"], rows),
             "`public`: the share that gives the score if chips with the label, and chips without it, are as among the "
-            "labelled ones. `bounds`: whatever mix of the label sets that labelled chips carry gives it.",
+            f"labelled ones; `{NONE_FITS}`: none does. `bounds`: whatever mix of the label sets that labelled chips "
+            "carry gives it.",
         ]
         if len(self.labels) > 1:
             lines.append("Of several labels each is taken alone to have moved: one number cannot say which has.")
@@ -134,14 +138,18 @@ def explain_score(
 
 def _estimate(
     worth: NDArray[np.float64], carried: NDArray[np.bool_], score: float, num_public: int
-) -> tuple[float | None, float | None, float | None]:
-    """Return the share that gives the score and its 95 % interval, by how what chips are worth is spread."""
+) -> tuple[float | None, float | None, float | None, str]:
+    """Return the share that gives the score and its 95 % interval, by how what chips are worth is spread; or why not.
+
+    A share that does not fit is told from one that could not be asked for: of a label that all or no labelled chips
+    carry, or where the answer is worth as much without it, no score says anything.
+    """
     if carried.all() or not carried.any():
-        return None, None, None
+        return None, None, None, ALL_OR_NONE
     with_it, without = worth[carried], worth[~carried]
     gain = with_it.mean() - without.mean()
     if abs(gain) < ROUNDED:
-        return None, None, None
+        return None, None, None, SAME
     share = float((score - without.mean()) / gain)
     inside = min(max(share, 0.0), 1.0)
     noise = sum(
@@ -150,8 +158,8 @@ def _estimate(
     )
     error = NORMAL * float(np.sqrt(noise)) / abs(gain)
     if not -error <= share <= 1 + error:
-        return None, None, None
-    return inside, max(share - error, 0.0), min(share + error, 1.0)
+        return None, None, None, NONE_FITS
+    return inside, max(share - error, 0.0), min(share + error, 1.0), ""
 
 
 def _bounds(worth: NDArray[np.float64], carried: NDArray[np.bool_], score: float) -> tuple[float | None, float | None]:

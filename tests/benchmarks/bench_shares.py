@@ -44,21 +44,24 @@ def towards_shares(
 def figures(
     scores: NDArray[np.float64], truth: NDArray[np.bool_], strength: float, random: np.random.Generator
 ) -> list[float]:
-    """Return errors of labelled and estimated shares, and what decisions gain by estimated and by true ones."""
+    """Return errors of labelled and estimated shares, how often intervals hold, and what decisions gain by shares."""
     learnt, rest = np.split(random.permutation(len(truth)), 2)
     weights = np.exp((truth[rest] * random.normal(0, strength, truth.shape[1])).sum(axis=1))
-    drawn = random.choice(rest, len(rest), p=weights / weights.sum())
+    weights /= weights.sum()
+    drawn = random.choice(rest, len(rest), p=weights)
     before, real = truth[learnt].mean(axis=0), truth[drawn].mean(axis=0)
-    found = estimate_shares(scores[learnt], truth[learnt], scores[drawn], resamples=2).value
-    found = np.where(np.isnan(found), before, found)
+    shares = estimate_shares(scores[learnt], truth[learnt], scores[drawn], resamples=100)
+    known, of_kind = ~np.isnan(shares.value), weights @ truth[rest]
+    held = ((shares.low <= of_kind) & (of_kind <= shares.high))[known].mean()
+    found = np.where(known, shares.value, before)
     calibrated = Calibration("platt").fit(scores[learnt], truth[learnt]).predict(scores[drawn]).astype(float)
     reached = []
-    for shares in (before, found, real):
-        decided = most_expected(towards_shares(calibrated, before, shares), 2, STRUCTURE)
-        cut = towards_shares(scores[drawn], before, shares) >= 0.2
+    for after in (before, found, real):
+        decided = most_expected(towards_shares(calibrated, before, after), 2, STRUCTURE)
+        cut = towards_shares(scores[drawn], before, after) >= 0.2
         reached.append([f_beta_per_chip(truth[drawn], one, 2).mean() for one in (decided, cut)])
     gains = np.subtract(reached[1:], reached[0]).ravel()
-    return [float(np.abs(of - real).mean()) for of in (before, found)] + gains.tolist()
+    return [*(float(np.abs(of - real).mean()) for of in (before, found)), float(held), *gains.tolist()]
 
 
 def main() -> None:
@@ -70,9 +73,9 @@ def main() -> None:
     for strength in STRENGTHS:
         found = np.array([figures(scores, truth, strength, np.random.default_rng(seed)) for seed in range(times)])
         errors = found.std(axis=0) / np.sqrt(times)
-        gains = [f"{mean:+.4f} ± {of:.4f}" for mean, of in zip(found.mean(axis=0)[2:], errors[2:], strict=True)]
-        rows.append([f"{strength:g}", *(f"{mean:.4f}" for mean in found.mean(axis=0)[:2]), *gains])
-    headers = ["shift", "error, labelled", "error, estimated"]
+        gains = [f"{mean:+.4f} ± {of:.4f}" for mean, of in zip(found.mean(axis=0)[3:], errors[3:], strict=True)]
+        rows.append([f"{strength:g}", *(f"{mean:.4f}" for mean in found.mean(axis=0)[:3]), *gains])
+    headers = ["shift", "error, labelled", "error, estimated", "intervals hold"]
     print(table([*headers, "expected F2", "at 0.2", "true shares, expected F2", "at 0.2"], rows))
 
 

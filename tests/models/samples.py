@@ -124,6 +124,9 @@ class NumberedCache:
     size: int = 4
     asked: list[list[int]] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return self.num_chips
+
     def read(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the chips, and remember that they were asked for."""
         self.asked.append(list(positions))

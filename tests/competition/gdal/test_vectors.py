@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from competition.common.errors import UserError
 from competition.gdal.vectors import read_features
@@ -81,3 +81,38 @@ def test_without_a_place_nothing_lies_anywhere(tmp_path) -> None:
         read_features(path, "")
     with pytest.raises(UserError, match="No such file"):
         read_features(tmp_path / "b.geojson", WKT)
+
+
+def write_geojson(path, *geometries) -> None:
+    features = [
+        {"type": "Feature", "properties": {"label": "road"}, "geometry": shapely.geometry.mapping(geometry)}
+        for geometry in geometries
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+
+
+def test_a_file_without_features_says_that_there_are_none(tmp_path) -> None:
+    write_geojson(tmp_path / "a.geojson")
+    features = read_features(tmp_path / "a.geojson", CRS(UTM).to_wkt())
+    assert (len(features.geometries), features.labels) == (0, ())
+
+
+def test_collections_are_read_as_their_parts(tmp_path) -> None:
+    inner = shapely.GeometryCollection([shapely.Point(-57, -9), shapely.LineString()])
+    write_geojson(
+        tmp_path / "a.geojson",
+        shapely.Point(-57, -8),
+        shapely.GeometryCollection([inner, shapely.box(-57, -9, -56.9, -8.9)]),
+    )
+    features = read_features(tmp_path / "a.geojson", CRS(UTM).to_wkt())
+    assert [shape.geom_type for shape in features.geometries] == ["Point", "Polygon", "Point"]
+    assert features.labels == ("road",) * 3
+
+
+def test_long_lines_are_bent_as_the_ground_is(tmp_path) -> None:
+    """Five degrees along a parallel: a straight line in UTM would miss its middle by 900 m."""
+    write_geojson(tmp_path / "a.geojson", shapely.LineString([(-59.5, -9), (-54.5, -9)]))
+    (line,) = read_features(tmp_path / "a.geojson", CRS(UTM).to_wkt()).geometries
+    middle = Transformer.from_crs("EPSG:4326", UTM, always_xy=True).transform(-57.013, -9)
+    assert line.distance(shapely.Point(middle)) < 1
+    assert shapely.LineString([line.coords[0], line.coords[-1]]).distance(shapely.Point(middle)) > 500

@@ -51,7 +51,9 @@ def test_a_scene_in_degrees_and_one_that_is_turned_are_placed(tmp_path) -> None:
 
 def test_a_scene_without_a_place_needs_to_be_told_its_pixels(tmp_path) -> None:
     path = write_scene(tmp_path / "a.tif", noise(1), crs=None, transform=Affine.identity())
-    with pytest.raises(UserError, match=r"does not say where on the ground it lies.*give --metres-per-pixel"):
+    with pytest.raises(
+        UserError, match=r"does not say where on the ground.*give `scene predict` --metres-per-pixel"
+    ):
         Scene.open(path)
     scene = Scene.open(path, metres_per_pixel=2.5)
     assert (scene.metres, scene.wkt) == ((2.5, 2.5), "")

@@ -152,3 +152,20 @@ def test_damage_is_one_line(tmp_path) -> None:
     scene = Scene.open(path)
     with pytest.raises(UserError, match=r"Cannot read the scene .*a\.tif"):
         scene.read(Window(0, 0, 512, 512), 512)
+
+
+def test_values_that_no_sensor_gives_are_no_data_though_no_tag_says_so(tmp_path) -> None:
+    values = noise(dtype="float32")
+    values[:, :, :40] = np.finfo(np.float32).min
+    values[1, 5, 50] = np.nan
+    _, valid = Scene.open(write_scene(tmp_path / "a.tif", values)).read(Window(0, 0, 96, 96), 96)
+    assert not valid[:, :40].any()
+    assert (~valid[:, 40:]).sum() == 1
+
+
+def test_colours_of_a_table_are_refused(tmp_path) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(1, dtype="uint8"), photometric="palette")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {number: (number, 0, 0, 255) for number in range(256)})
+    with pytest.raises(UserError, match=r"holds colours of a table. Write it in three bands"):
+        Scene.open(path, named="P")

@@ -192,3 +192,37 @@ def test_truths_have_a_column_for_each_label_scored():
     recipe = tiny_recipe(only_labels=("water", "road"))
     with pytest.raises(ValueError, match="17 columns for 2 labels"):
         head_loss(recipe, recipe.task(PLANET), truth_of())
+
+
+# Targets in two planes
+
+
+def in_planes(targets: Any, weights: Any) -> Any:
+    return np.concatenate([targets * weights, (1 - targets) * weights], axis=-1).astype(np.float32)
+
+
+SEPARABLE = [case for case in CASES if "f_beta" not in case.values[0]["loss"]]
+
+
+@pytest.mark.parametrize(("values", "average"), SEPARABLE)
+def test_planes_of_weight_one_are_the_targets_themselves(values, average):
+    recipe, (targets, logits) = tiny_recipe(**values), batch()
+    loss = head_loss(recipe, recipe.task(PLANET), truth_of())
+    scores, planes = loss.scores(logits), in_planes(targets, 1)
+    np.testing.assert_allclose(loss.values(planes, scores), loss.values(targets, scores), rtol=1e-5)
+    np.testing.assert_allclose(loss.gradient(planes, scores), loss.gradient(targets, scores), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("values", "average"), SEPARABLE)
+def test_planes_of_other_weights_are_what_keras_makes_of_them(values, average):
+    recipe, (targets, logits) = tiny_recipe(**values), batch()
+    targets[:, WEATHER] /= np.maximum(targets[:, WEATHER].sum(axis=1, keepdims=True), 1)
+    weights = np.random.default_rng(1).choice([0, 0.3, 1], targets.shape)
+    weights[:, WEATHER] = weights[:, WEATHER[:1]]  # labels of a softmax count together
+    planes, task = in_planes(targets, weights), recipe.task(PLANET)
+    loss = head_loss(recipe, task, truth_of())
+    scores, values, gradient = of_keras(recipe, task, truth_of(), planes, logits)
+    np.testing.assert_allclose(loss.values(planes, scores), values, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(loss.gradient(planes, scores), gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
+    if not recipe.label_smoothing:
+        assert not loss.gradient(planes, scores)[weights == 0].any()  # what does not count teaches nothing

@@ -12,6 +12,7 @@ from models.heads import training as training_module
 from models.heads.batches import batches_of
 from models.heads.group import HeadGroup
 from models.heads.training import Training, figures_of, scores_of
+from models.inputs.batches import Pseudo
 from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.networks.build import compile_network
@@ -282,3 +283,48 @@ def test_what_is_raised_after_a_step_ends_the_epoch_which_does_not_count():
         Training(group).epoch(stop)
     assert len(steps) == 2
     assert not group.epochs
+
+
+# Pseudo-labels
+
+
+def taught(group: HeadGroup, weight: float, counted: float = 1.0) -> HeadGroup:
+    """Return the same heads, the last third of whose chips follow as chips with pseudo-labels: their labels."""
+    examples, count = group.examples, len(group.examples.truth)
+    first, last = examples.training[:40], examples.training[40:]
+    truth = examples.truth[last].astype(np.float32) * weight * counted
+    planes = np.concatenate([truth, weight * counted - truth], axis=1)
+    behind = FeatureBank(group.bank.num_features, {v: (m[0][last],) for v, m in group.bank.maps.items()})
+    bank = group.bank.followed_by(behind)
+    pseudo = Pseudo(np.arange(len(last)), planes)
+    assert count == len(next(iter(group.bank.maps.values()))[0])
+    return HeadGroup(group.recipe, dataclasses.replace(examples, source=bank, training=first, pseudo=pseudo))
+
+
+PLAIN = {"dropout": 0.0, "augment": (), "head_norm": "none", "batch_size": 64, "epochs": 3}
+
+
+def test_right_pseudo_labels_of_full_weight_teach_what_labels_do():
+    whole = group_of(**PLAIN)
+    student = taught(whole, 1.0)
+    student.values[...] = whole.values  # which begin at the labels' frequencies
+    assert student.steps_per_epoch == whole.steps_per_epoch == 1
+    np.testing.assert_allclose(trained(student).values, trained(whole).values, rtol=1e-4, atol=1e-6)
+
+
+def test_the_less_they_weigh_the_less_they_teach_and_figures_are_of_labelled_chips():
+    whole = group_of(**PLAIN)
+    first = HeadGroup(whole.recipe, dataclasses.replace(whole.examples, training=whole.examples.training[:40]))
+    nothing, little = taught(whole, 0.0), taught(whole, 0.01)
+    for group in (first, nothing, little):
+        group.values[...] = whole.values
+        trained(group, 1)
+    losses = [group.states[0].history[0].loss for group in (first, nothing, little)]
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+    assert np.abs(nothing.values - little.values).max() > 0
+
+
+def test_pseudo_labels_are_mixed_as_labels_are():
+    group = trained(taught(group_of(mixup=0.4, sampling="balanced", seeds=2), 0.5))
+    assert np.isfinite(group.values).all()
+    assert group.states[0].epochs == 4

@@ -10,7 +10,7 @@ import pytest
 
 from models.backend.devices import batch_size_for
 from models.inputs.augment import augment
-from models.inputs.batches import Batches, Chips, TrainingBatches, slices
+from models.inputs.batches import Batches, Chips, Pseudo, TrainingBatches, drawn_order, slices, targets_of
 from models.inputs.views import apply_view
 from tests.models.samples import NumberedCache, array_chips, tiny_recipe
 
@@ -114,3 +114,40 @@ def test_slices_are_all_of_it_in_its_order(count):
 
 def test_batches_hold_about_as_many_pixels_whatever_the_size():
     assert [batch_size_for(size) for size in (16, 64, 224, 299, 2000)] == [1024, 512, 41, 23, 8]
+
+
+# Pseudo-labels
+
+
+def pseudo_of(weight: float = 0.5) -> Pseudo:
+    """Return pseudo-labels of the last two of three chips that follow: of each, all labels are carried or none."""
+    planes = np.zeros((3, 12), dtype=np.float32)
+    planes[1, :6], planes[2, 6:] = weight, weight
+    return Pseudo(np.array([1, 2]), planes)
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_an_epoch_has_the_chips_with_pseudo_labels_too(sampling):
+    drawn = drawn_order(POSITIONS, TRUTH, tiny_recipe(sampling=sampling), 0, pseudo_of())
+    assert len(drawn) == len(POSITIONS) + 2
+    assert not {NUM_CHIPS} & set(drawn.tolist())  # that has none
+    if sampling == "uniform":
+        assert sorted(drawn) == [*POSITIONS, NUM_CHIPS + 1, NUM_CHIPS + 2]
+
+
+def test_their_targets_weigh_what_is_said_and_those_of_others_one():
+    targets = targets_of(np.array([NUM_CHIPS + 2, 5, NUM_CHIPS + 1, NUM_CHIPS]), TRUTH, pseudo_of())
+    carried, absent = targets[:, :6], targets[:, 6:]
+    assert (carried + absent).tolist() == [[0.5] * 6, [1] * 6, [0.5] * 6, [0] * 6]
+    assert carried[1].tolist() == TRUTH[5].tolist()
+    assert carried[2].tolist() == [0.5] * 6
+    assert carried[0].tolist() == [0] * 6
+
+
+def test_batches_read_them_behind_the_labelled_chips():
+    source = source_of(NumberedCache(NUM_CHIPS)).followed_by(source_of(NumberedCache(3)))
+    batches = TrainingBatches(source, POSITIONS, TRUTH, tiny_recipe(batch_size=8, augment=()), 0, pseudo_of())
+    drawn = drawn_order(POSITIONS, TRUTH, tiny_recipe(), 0, pseudo_of())
+    read = np.concatenate([batches[i][0][:, 0, 0, 0] for i in range(len(batches))])
+    assert read.tolist() == [position % NUM_CHIPS for position in drawn]
+    assert np.concatenate([batches[i][1] for i in range(len(batches))]).shape == (len(POSITIONS) + 2, 12)

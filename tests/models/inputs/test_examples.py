@@ -11,8 +11,9 @@ from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
+from folds.store.pseudo_labels import FoldLabels, Made, Network, write_pseudo
 from models.inputs.batches import drawn_order
-from models.inputs.examples import Examples
+from models.inputs.examples import Examples, planes_of
 from models.inputs.sources import Sources
 from models.recipes.recipe import Recipe
 from tests.models import samples
@@ -120,3 +121,65 @@ def test_the_priors_of_labels_that_share_a_softmax_are_their_frequencies_in_it()
     for logits, carried in ((priors.among_chips, truth), (priors.in_batches, shown)):
         said = np.exp(logits[columns]) / np.exp(logits[columns]).sum()
         np.testing.assert_allclose(said, carried[:, columns].mean(axis=0), atol=2e-3)
+
+
+# Pseudo-labels
+
+
+def write_labels(workspace: Workspace, fold: int = 1, by: int = 1) -> str:
+    """Write pseudo-labels of some chips to predict for the training of a fold, by a network that held `by` out."""
+    labels, labelled = workspace.competition.labels, workspace.labelled
+    table = FoldTable.read(workspace.fold_table)
+    names = (*workspace.test_names[5:2:-1], "stranger")
+    targets = np.full((4, len(labels)), 0.8, dtype=np.float32)
+    counted = np.ones(targets.shape, dtype=bool)
+    counted[0], counted[1, 0] = False, False
+    networks = {fold: (Network("a", by, "recipe", "scores"),)}
+    made = Made("p", "a", "mean", 1.0, 0.5, labels, table.digest, labelled.digest, networks)
+    return write_pseudo(workspace, made, {fold: FoldLabels(names, targets, counted)}).digest
+
+
+def test_chips_with_pseudo_labels_follow_on_the_labelled_ones(workspace):
+    digest = write_labels(workspace)
+    examples = examples_in(workspace, pseudo="p", pseudo_digest=digest, pseudo_weight=0.5)
+    count, (third, fourth) = len(workspace.labelled.image_names), workspace.test_names[3:5]
+    assert examples.pseudo.rows.tolist() == [3, 4]  # the last of them counts by no label, and one is not here
+    assert examples.pseudo.planes[3] == pytest.approx([0.4] * 17 + [0.1] * 17)
+    assert examples.pseudo.planes[4, [0, 17]].tolist() == [0, 0]
+    assert not examples.pseudo.planes[[0, 1, 2, 5]].any()
+    read = Sources(workspace, tiny_recipe()).chips("test").read(np.array([3, 4]))
+    np.testing.assert_array_equal(examples.source.read(np.array([count + 3, count + 4])), read)
+    assert examples.steps_per_epoch(tiny_recipe(batch_size=1)) == len(examples.training) + 2
+    assert sorted(examples.order(tiny_recipe(), 0))[-2:] == [count + 3, count + 4]
+    assert (examples.learnt.name, examples.learnt.fold, examples.learnt.round) == ("p", 1, 1)
+    assert examples.learnt.without == tiny_recipe().digest()
+    assert {third, fourth} <= set(Sources(workspace, tiny_recipe()).names("test"))
+
+
+def test_training_refuses_labels_by_networks_that_saw_the_fold(workspace):
+    digest = write_labels(workspace, fold=1, by=0)
+    with pytest.raises(
+        UserError, match="for fold 1 are by 'a' fold 0 which learnt from the chips that fold 1 holds out"
+    ):
+        examples_in(workspace, pseudo="p", pseudo_digest=digest)
+
+
+def test_training_refuses_others_than_the_model_was_begun_with(workspace):
+    write_labels(workspace)
+    sources = Sources(workspace, tiny_recipe(pseudo="p", pseudo_digest="0" * 64))
+    with pytest.raises(UserError, match=r"others than those with which 'm' was begun.*train --models m --restart"):
+        Examples.of_fold(sources, FoldTable.read(workspace.fold_table), 1, "m")
+
+
+def test_labels_that_share_a_softmax_count_together_and_share_one():
+    recipe = tiny_recipe(groups="softmax", pseudo="p")
+    task = recipe.task(samples.PLANET)
+    weather = list(task.exclusive_columns[0])
+    targets, counted = np.full((2, 17), 0.5, dtype=np.float32), np.ones((2, 17), dtype=bool)
+    counted[1, weather[0]] = False
+    pseudo = planes_of(FoldLabels(("a", "b"), targets, counted), ("b", "a"), recipe, task)
+    assert pseudo.rows.tolist() == [0, 1]
+    assert pseudo.planes[1, weather].sum() == pytest.approx(1)
+    assert not pseudo.planes[0, [*weather, *(17 + column for column in weather)]].any()
+    others = sorted(set(range(17)) - set(weather))
+    assert pseudo.planes[0, others].tolist() == [0.5] * len(others)

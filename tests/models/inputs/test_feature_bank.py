@@ -359,3 +359,12 @@ def test_every_half_is_widened_to_the_same_number(finite: bool) -> None:
     features.widen(halves, wide[:, 1:2])
     np.testing.assert_array_equal(wide[:, 1:2].view(np.int32), halves.astype(np.float32).view(np.int32))
     assert (wide[:, ::2] == 7).all()
+
+
+def test_a_bank_behind_another_is_read_where_that_ends():
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=(rows, 3)).astype(np.float16) for rows in (5, 4)]
+    first, more = (FeatureBank(3, {"identity": (array,)}) for array in arrays)
+    both, every = first.followed_by(more), np.concatenate(arrays).astype(np.float32)
+    for positions in ([7, 0, 8, 4, 5], [1, 3], [8, 6]):
+        np.testing.assert_array_equal(both.read(np.array(positions)), every[positions])

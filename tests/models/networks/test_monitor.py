@@ -186,3 +186,12 @@ def test_an_evaluated_network_reports_it():
     truth, scores = random.random((50, 17)) < 0.2, random.random((50, 17)).astype(np.float32)
     figures = network.evaluate(scores, truth.astype(np.float32), batch_size=16, verbose=0, return_dict=True)
     assert figures[KEY] == pytest.approx(measure(truth, scores >= 0.2, Metric(beta=2)), abs=1e-6)
+
+
+def test_of_targets_in_two_planes_the_share_carried_is_judged_and_what_does_not_count_is_right():
+    scores = np.array([[0.9, 0.1, 0.7], [0.2, 0.8, 0.4]], dtype=np.float32)
+    targets = np.array([[1, 0, 0.5], [0, 0.6, 1]], dtype=np.float32)
+    planes = np.concatenate([targets * 0.5, (1 - targets) * 0.5], axis=1)
+    np.testing.assert_allclose(module._truth(planes, scores), targets, rtol=1e-6)
+    planes[0, [2, 5]] = 0
+    assert float(module._truth(planes, scores)[0, 2]) == pytest.approx(0.7)

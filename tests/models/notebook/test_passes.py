@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from competition.spec.images import ImageSet
 from competition.spec.load import load
 from competition.task import Task
+from models.inputs.views import apply_view
 from models.notebook import passes
 from models.notebook.packed import Packed
 from models.notebook.passes import Chips, Scored, score_all
+from models.predict import chip_files
 from tests.models.samples import inputs_of, tiny_recipe
 
 PLANET = load("planet")
@@ -32,7 +37,11 @@ def packed(name: str, scores: Any, folds: int = 2) -> Packed:
     )  # fmt: skip
 
     def scorer() -> Any:
-        return lambda chips: {fold: [scores(chips)] for fold in range(folds)}
+        def score(chips: np.ndarray, views: Sequence[str]) -> dict[int, list[np.ndarray]]:
+            by_view = [scores(apply_view(chips, view)) for view in views]
+            return dict.fromkeys(range(folds), by_view)
+
+        return score
 
     object.__setattr__(made, "scorer", scorer)
     return made
@@ -61,44 +70,98 @@ def never() -> float:
     return time.monotonic() + 1000
 
 
-def test_scores_are_the_mean_of_all_views_of_what_can_be_read(chips: Chips) -> None:
+@pytest.fixture
+def scarce(monkeypatch) -> None:
+    """No time is surely enough."""
+    monkeypatch.setattr(passes, "SURELY", 1e9)
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> Counter[str]:
+    """How often each file is decoded."""
+    counts, read = Counter[str](), chip_files.read_chip
+
+    def counted(file: Path, images: ImageSet) -> np.ndarray:
+        counts[file.stem] += 1
+        return read(file, images)
+
+    monkeypatch.setattr(chip_files, "read_chip", counted)
+    return counts
+
+
+@pytest.mark.parametrize("time_left", ["plenty", "scarce"])
+def test_scores_are_the_mean_of_all_views_of_what_can_be_read(chips: Chips, time_left: str, request) -> None:
+    if time_left == "scarce":
+        request.getfixturevalue("scarce")
     last: dict[str, Scored] = {}
     score_all([packed("a", brightness)], chips, last.update, never())
-    scores = last["a"].by_fold()
-    assert last["a"].broken == {"chip_4", "chip_7"}
-    lacking = [name in last["a"].broken for name in chips.names]
+    scores, broken = last["a"].by_fold(), last["a"].broken
+    np.testing.assert_array_equal(np.flatnonzero(broken), [4, 7])
+    np.testing.assert_array_equal(last["a"].counts, np.where(broken, 0, 3))
     files = chips.files("jpg")
-    for name, row in zip(chips.names, scores[1], strict=True):
-        if name not in last["a"].broken:
+    for name, row, lacks in zip(chips.names, scores[1], broken, strict=True):
+        if not lacks:
             pixels = np.asarray(Image.open(files[name]))
             corners = [pixels[0, 0, 0], pixels[0, -1, 0], pixels[-1, -1, 0]]  # seen first under the three views
             np.testing.assert_allclose(row, np.mean(corners) / 255, rtol=1e-6)
-    np.testing.assert_array_equal(np.isnan(scores[0]).all(axis=1), lacking)
+    np.testing.assert_array_equal(np.isnan(scores[0]).all(axis=1), broken)
 
 
-def test_every_model_sees_the_first_view_before_any_sees_another(chips: Chips) -> None:
-    told: list[dict[str, int]] = []
+def seen_when_told(chips: Chips) -> list[tuple[tuple[int, int], ...]]:
+    """Return how many chips each of two models has seen, and under all views, each time that it is told."""
+    told: list[tuple[tuple[int, int], ...]] = []
 
     def note(said: Mapping[str, Scored]) -> None:
-        told.append({name: int(each.counts.max()) for name, each in said.items()})
+        told.append(tuple((int((each.seen > 0).sum()), int((each.seen == 3).sum())) for each in said.values()))
 
     score_all([packed("a", brightness), packed("b", brightness)], chips, note, never())
-    assert told == [{"a": 1, "b": 0}, {"a": 1, "b": 1}, {"a": 3, "b": 1}, {"a": 3, "b": 3}]
+    return told
 
 
-def test_when_the_time_is_up_what_is_known_is_told_and_nothing_more_is_begun(chips: Chips, capsys) -> None:
+def test_where_time_is_scarce_every_model_sees_the_first_view_before_any_sees_another(
+    chips: Chips, decoded: Counter[str], scarce: None
+) -> None:
+    first = [((3, 0), (0, 0)), ((3, 0), (3, 0)), ((8, 0), (3, 0)), ((8, 0), (8, 0))]
+    assert seen_when_told(chips) == [*first, ((8, 8), (8, 0)), ((8, 8), (8, 8))]
+    assert decoded["chip_9"] == 4
+
+
+def test_where_there_surely_is_time_chips_are_decoded_once_by_a_model(chips: Chips, decoded: Counter[str]) -> None:
+    first = [((3, 0), (0, 0)), ((3, 0), (3, 0))]  # the chips that tell how fast a model is
+    assert seen_when_told(chips) == [*first, ((8, 8), (3, 0)), ((8, 8), (8, 8))]
+    assert decoded["chip_9"] == 2
+
+
+def test_whether_there_is_time_goes_by_how_fast_the_models_are() -> None:
+    left = []
+    for name, seconds in (("a", 1.0), ("b", 3.0)):
+        scored = Scored.of(packed(name, brightness), 100)
+        scored.seen[:10], scored.seconds = 1, seconds
+        left.append(scored)
+    every = (1.0 + 3.0) / 10 * 290
+    assert [each.seconds_left for each in left] == pytest.approx([29, 87])
+    assert passes._next(left, passes.SURELY * every + 1) == (left[0], 3)
+    assert passes._next(left, passes.SURELY * every - 1) == (left[0], 1)
+    left[0].seen[:] = 1
+    assert passes._next(left, 1.0) == (left[1], 1)
+    left[1].broken[10:] = True  # and is not waited for
+    assert passes._next(left, 1.0) == (left[0], 3)
+
+
+def test_when_the_time_is_up_what_is_known_is_told_and_nothing_more_is_begun(chips: Chips, monkeypatch, capsys) -> None:
     told: list[int] = []
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(passes, "time", SimpleNamespace(monotonic=lambda: now.seconds))
 
     def slow(batch: np.ndarray) -> np.ndarray:
-        time.sleep(0.03)
+        now.seconds += 1
         return brightness(batch)
 
     def note(said: Mapping[str, Scored]) -> None:
         told.append(int((said["a"].counts > 0).sum()))
 
-    score_all([packed("a", slow), packed("b", slow)], chips, note, time.monotonic() + 0.05)
-    assert len(told) == 1
-    assert 0 < told[0] < 8
+    score_all([packed("a", slow), packed("b", slow)], chips, note, 2.5)
+    assert told == [3, 3, 5]  # of the second three one is broken
     assert "The time is up" in capsys.readouterr().out
 
 
@@ -110,7 +173,7 @@ def test_a_model_that_fails_leaves_the_others_at_work(chips: Chips, capsys) -> N
     score_all([packed("a", broken), packed("b", brightness)], chips, last.update, never())
     assert last["b"].counts.max() == 3
     assert not last["a"].counts.any()
-    assert "a does not run under 1 view: RuntimeError('no such runtime')" in capsys.readouterr().out
+    assert "a does not run: RuntimeError('no such runtime')" in capsys.readouterr().out
 
 
 def test_telling_takes_no_more_than_its_share_of_the_time(monkeypatch) -> None:
@@ -135,7 +198,7 @@ def test_a_model_without_one_of_its_chips_leaves_the_others_as_they_are(chips: C
     last: dict[str, Scored] = {}
     some = Chips(chips.names, lambda rendering: {} if rendering == "tif" else chips.files(rendering))
     score_all([packed("a", brightness), lost], some, last.update, never())
-    assert last["b"].broken == set()
+    assert not last["b"].broken.any()
     assert not last["b"].counts.any()
     assert last["a"].counts.any()
     assert "No file of the tif chips to predict was found" in capsys.readouterr().out
@@ -148,4 +211,4 @@ def test_what_cannot_be_told_ends_nothing(chips: Chips, capsys) -> None:
     score_all([packed("a", brightness), packed("b", brightness)], chips, told, never())
     shown = capsys.readouterr().out
     assert "could not be written: OSError('no space left')" in shown
-    assert "b, 2 views" in shown
+    assert "b: 24 of 24 chips and views scored" in shown

@@ -134,3 +134,20 @@ def test_the_flags_that_a_joint_head_needs_are_named_together_and_are_enough(spo
     named = flags_in(str(caught.value), "one --backbone")
     assert named.keys() == spoilt.keys()
     assert resolve("vgg16_levels", {**joint, **spoilt, **named}).on_bank
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"solver": "ridge", "dense": (), "dropout": 0.0},
+            "inner folds, whose chips the networks behind pseudo-labels",
+        ),
+        ({"loss": "crossentropy_and_f_beta"}, "of pseudo-labels only those count that are sure"),
+        ({"pseudo_weight": 0.0}, "pseudo_weight must be above 0 and at most 1"),
+        ({"pseudo_weight": 1.5}, "pseudo_weight must be above 0 and at most 1"),
+    ],
+)
+def test_pseudo_labels_go_with_losses_that_add_up_and_heads_that_choose_nothing_on_inner_folds(values, said):
+    with pytest.raises(UserError, match=said):
+        resolve("resnet50", {"pseudo": "p", **values})

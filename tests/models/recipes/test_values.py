@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.recipes.named import resolve
 from models.recipes.recipe import Recipe
-from models.recipes.values import FLAGS
+from models.recipes.values import FLAGS, NOTED
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ def test_input_sizes_share_the_epochs_and_the_recipes_own_comes_last(progressive
     assert stages[-1][1] == epochs
 
 
-def test_every_value_has_a_line_of_help_but_what_the_names_of_parts_stand_for():
-    assert {field.name for field in dataclasses.fields(Recipe) if not field.metadata.get("help")} == {"parts"}
-    assert {field.name for field in dataclasses.fields(Recipe)} == {*FLAGS, "parts"}
+def test_every_value_has_a_line_of_help_but_what_names_stand_for():
+    assert {field.name for field in dataclasses.fields(Recipe) if not field.metadata.get("help")} == {*NOTED}
+    assert {field.name for field in dataclasses.fields(Recipe)} == {*FLAGS, *NOTED}
 
 
 def test_a_stage_follows_the_epochs_that_are_finished():

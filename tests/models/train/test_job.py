@@ -33,6 +33,7 @@ from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
 from folds.store.alone import alone
+from folds.store.pseudo_labels import PseudoLabels
 from models.backend.made import MADE
 from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
@@ -688,3 +689,35 @@ def test_what_a_job_killed_behind_its_scores_leaves_goes_when_it_is_looked_at_ag
     assert {path.name for path in job.folder.iterdir()} == before
     run_jobs([job])
     assert {path.name for path in job.folder.iterdir()} == before - left
+
+
+def test_a_student_is_trained_recorded_and_held_to_the_labels_it_was_begun_with(trained):
+    here = ["--workspace", str(trained.root)]
+
+    def ask(words: str) -> Result:
+        return CliRunner().invoke(run.main, [*words.split(), *here])
+
+    assert ask("pseudo p --from tiny").exit_code == 0
+    done = ask("train --models tiny --name student --pseudo p --pseudo-weight 0.5")
+    assert done.exit_code == 0, done.output
+    assert f"and {NUM_TEST} with the pseudo-labels 'p', round 1" in done.output
+    assert "What it has gained by pseudo-labels: python run.py pseudo p" in done.output
+    store, again = store_of(trained), PseudoLabels.open(trained, "p")
+    for fold in range(K):
+        learnt = store.provenance("student", fold).pseudo
+        assert (learnt.name, learnt.fold, learnt.digest) == ("p", fold, again.digest)
+        assert learnt.without == store.provenance("tiny", fold).recipe_digest
+    assert re.search(r"student  +0\.\d{4}  +[+-]0\.\d{4} ± 0\.\d{4}  +[+-]0\.\d{4} ± 0\.\d{4}", ask("pseudo p").output)
+    # The next round is by networks that learnt from clean labels alone, and says which round it is.
+    second = ask("pseudo p2 --from student --power 2")
+    assert "Round 2." in second.output
+    assert {each.pseudo.digest for (each,) in PseudoLabels.open(trained, "p2").made.networks.values()} == {again.digest}
+    # Other labels of that name: what is trained stays, and another fold of the same model is not trained by these.
+    assert ask("pseudo p --from tiny --power 3").exit_code == 0
+    shutil.rmtree(trained.runs / "student/fold1")
+    refused = ask("fold --model student --fold 1")
+    assert refused.exit_code == 2
+    assert "are others than those with which 'student' was begun" in refused.output
+    assert "'student' has learnt from earlier pseudo-labels 'p'" in ask("status").output
+    anew = recipe_of(trained, ModelRequest("student"), restarted=range(K))
+    assert anew.pseudo_digest == PseudoLabels.open(trained, "p").digest != again.digest

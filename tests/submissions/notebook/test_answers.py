@@ -9,35 +9,28 @@ from typing import Any
 import numpy as np
 import pytest
 from _pytest.mark import ParameterSet
-from numpy.typing import NDArray
 
+from competition.common.errors import UserError
 from competition.spec.competition import Competition
 from competition.tables.sample import SampleSubmission
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from submissions.notebook.answers import Answers, write_answers
+from submissions.notebook.known import Known, known_of
 from submissions.notebook.plan import plan_of
 from submissions.submit.validate import validate_submission
 from submissions.submit.write import write_decided
 from tests.submissions.samples import add_model, blend_of, draw_truth, make_workspace, one_hot
 
 
-class Said:
-    """What a model of a workspace has said of the first chips."""
-
-    def __init__(self, workspace: Workspace, model: str, most: int | None = None) -> None:
-        scores = ScoreStore.of(workspace).join(model)
-        self.names = workspace.test_names
-        self.broken = set(scores.test_left_out)
-        self.counts = np.array([int(name in scores.test.names) for name in self.names])
-        if most is not None:
-            self.counts[most:] = 0
-        self._folds = {fold: each.aligned(self.names) for fold, each in scores.test_by_fold.items()}
-        for each in self._folds.values():
-            each[self.counts == 0] = np.nan
-
-    def by_fold(self) -> dict[int, NDArray[np.float32]]:
-        return self._folds
+def said_by(workspace: Workspace, models: str, most: int | None = None) -> dict[str, Known]:
+    """Return what some models of a workspace have said of the first chips."""
+    said = known_of(workspace, tuple(models))
+    for known in said.values():
+        known.counts[most or len(known.counts) :] = 0
+        for scores in known.folds.values():
+            scores[known.counts == 0] = np.nan
+    return said
 
 
 def answers_of(name: str, workspace: Workspace, folder: Path) -> Answers:
@@ -55,7 +48,7 @@ def written_by(workspace: Workspace, name: str, members: Sequence[str], **option
     return report.path.read_bytes()
 
 
-def noted(answers: Answers, workspace: Workspace, path: Path, said: dict[str, Said]) -> bytes:
+def noted(answers: Answers, workspace: Workspace, path: Path, said: dict[str, Known]) -> bytes:
     answers.write(path, workspace.sample, said)
     return path.read_bytes()
 
@@ -95,7 +88,7 @@ WAYS = [
 def test_a_notebook_writes_the_bytes_that_the_blend_wrote(three: Workspace, tmp_path: Path, way: dict) -> None:
     expected = written_by(three, "blend", ["a", "b", "c"], **way)
     answers = answers_of("blend", three, tmp_path / "data")
-    said = {model: Said(three, model) for model in answers.models}
+    said = said_by(three, "".join(answers.models))
     assert noted(answers, three, tmp_path / "submission.csv", said) == expected
 
 
@@ -104,7 +97,7 @@ def test_blends_of_blends_are_made_down_to_their_models(three: Workspace, tmp_pa
     expected = written_by(three, "outer", ["inner", "b"], method="geometric")
     answers = answers_of("outer", three, tmp_path / "data")
     assert set(answers.models) == set("abc")
-    assert noted(answers, three, tmp_path / "s.csv", {model: Said(three, model) for model in "abc"}) == expected
+    assert noted(answers, three, tmp_path / "s.csv", said_by(three, "abc")) == expected
 
 
 @pytest.mark.parametrize("method", ["mean", "vote", "ridge", "rank", "log-loss"])
@@ -114,9 +107,9 @@ def test_what_is_known_so_far_is_a_valid_submission(three: Workspace, tmp_path: 
     versions = []
     for said in (
         {},
-        {"a": Said(three, "a", 11)},
-        {"c": Said(three, "c", 20)},
-        {"a": Said(three, "a"), "b": Said(three, "b", 7)},
+        said_by(three, "a", 11),
+        said_by(three, "c", 20),
+        {**said_by(three, "a"), **said_by(three, "b", 7)},
     ):
         versions.append(noted(answers, three, path, said))
         report = validate_submission(path, three.competition, three.sample, exclusive=True)
@@ -134,7 +127,7 @@ def test_chips_that_cannot_be_read_are_answered_as_in_training(tmp_path: Path) -
     add_model(ScoreStore.of(workspace), "b", truth, 7, left_out=left_out, test_left_out=left_out)
     expected = written_by(workspace, "blend", ["a", "b"])
     answers = answers_of("blend", workspace, tmp_path / "data")
-    said = {model: Said(workspace, model) for model in "ab"}
+    said = said_by(workspace, "ab")
     assert noted(answers, workspace, tmp_path / "s.csv", said) == expected
 
 
@@ -149,6 +142,16 @@ def test_other_chips_than_the_known_ones_are_answered(three: Workspace, tmp_path
     ]
 
 
+@pytest.mark.parametrize("name", ["notebook.json", "competition.json", "arrays.npz"])
+def test_what_is_damaged_on_the_way_is_named(three: Workspace, tmp_path: Path, name: str) -> None:
+    blend_of("blend", ["a", "b"], three)
+    answers_of("blend", three, tmp_path / "data")
+    path = tmp_path / "data" / name
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=rf"{name} (is damaged|is missing or was changed)"):
+        Answers.read(tmp_path / "data")
+
+
 @pytest.mark.parametrize("rule", ["plain", "calibrated"])
 def test_where_scores_are_judged_scores_are_written(tmp_path: Path, rule: str) -> None:
     changed = {"metric": {"name": "log_loss", "average": "macro"}, "submission": {"kind": "scores"}}
@@ -156,6 +159,6 @@ def test_where_scores_are_judged_scores_are_written(tmp_path: Path, rule: str) -
     workspace = make_workspace(tmp_path, competition=competition)
     expected = written_by(workspace, "blend", ["a", "b"], rule=rule, exclusive=False)
     answers = answers_of("blend", workspace, tmp_path / "data")
-    said = {model: Said(workspace, model) for model in "ab"}
+    said = said_by(workspace, "ab")
     assert noted(answers, workspace, tmp_path / "s.csv", said) == expected
     np.testing.assert_allclose(answers.constant, draw_truth(competition, 300).mean(axis=0), rtol=1e-6)

@@ -20,6 +20,7 @@ from submissions.members.exchange import export_scores, import_scores
 from submissions.notebook.make import ENTRIES, cells_of
 from submissions.notebook.plan import plan_of
 from submissions.notebook.verbs import notebook_verb
+from submissions.submit.write import write_decided
 from tests.submissions.notebook.refusing import BEFORE
 from tests.submissions.samples import blend_of, make_workspace
 
@@ -57,8 +58,37 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
     assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
 
 
+def test_flags_may_come_before_the_name(blended: Workspace, tmp_path: Path) -> None:
+    run(blended, "--to", tmp_path / "made", "--owner", "somebody", "--hours", "2", "both")
+    assert "= time.monotonic(), 2.0" in (tmp_path / "made/both.ipynb").read_text()
+
+
+def test_a_blend_that_is_called_like_a_command_is_packed_by_pack(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    blend_of("push", ["a", "b"], workspace, rule="fixed")
+    done = CliRunner().invoke(notebook_verb(pack_model), ["push", "--workspace", str(workspace.root)])
+    assert done.exit_code == 2
+    assert "Missing argument 'NAME'. A blend called 'push' is packed by `notebook pack push`." in done.output
+    assert not workspace.notebooks.exists()
+    assert "predicts with 2 models" in run(workspace, "pack", "push", "--owner", "somebody")
+    assert (workspace.notebooks / "push" / "push.ipynb").is_file()
+
+
 def test_a_model_by_its_cuts_will_do(blended: Workspace, tmp_path: Path) -> None:
     assert "predicts with 1 model" in run(blended, "a", "--to", tmp_path / "made", "--owner", "somebody")
+
+
+def test_a_blend_whose_submission_was_decided_otherwise_is_refused(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    made = {rule: blend_of("both", ["a", "b"], workspace, rule=rule) for rule in ("uniform", "fixed")}
+    for rule, blend in made.items():
+        write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
+        given = ["both", "--to", str(tmp_path / rule), "--workspace", str(workspace.root)]
+        done = CliRunner().invoke(notebook_verb(pack_model), given)
+        assert (done.exit_code == 0) == (rule == "fixed")  # as the blend is now
+        assert (tmp_path / rule).exists() == (rule == "fixed")
+        if rule == "uniform":
+            assert "'both' would write another file than" in " ".join(done.output.split())
 
 
 def test_its_cells_are_python() -> None:

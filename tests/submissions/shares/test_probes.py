@@ -7,7 +7,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.metrics.f_beta import f_beta_per_chip
-from submissions.shares.probes import Explained, explain_score
+from submissions.shares.probes import ALL_OR_NONE, NONE_FITS, SAME, Explained, explain_score
 from tests.submissions.samples import draw_truth, planet
 
 PLANET = planet()
@@ -64,8 +64,22 @@ def test_a_score_that_no_mix_of_label_sets_gives_is_told() -> None:
     expected, (road,) = explain_score(answer("road"), 0.999, truth, PUBLIC, PLANET)
     assert (road.estimate, road.least) == (None, None)
     explained = Explained("p", ("road",), "F2", 0.999, expected, (road,))
-    assert "none fits" in explained.text()
+    assert road.why == NONE_FITS
+    assert NONE_FITS in explained.text()
     assert explained.as_dict()["shares"][0]["most"] is None
+
+
+def test_a_label_of_which_no_score_says_anything_is_not_called_one_that_none_fits() -> None:
+    truth = draw_truth(PLANET, 500)
+    truth[:, PLANET.label_index["conventional_mine"]] = False
+    _, (mine,) = explain_score(answer("conventional_mine"), 0.3, truth, PUBLIC, PLANET)
+    assert (mine.estimate, mine.why) == (None, ALL_OR_NONE)
+    two = np.zeros((100, len(PLANET.labels)), dtype=bool)
+    two[:, PLANET.label_index["water"]] = True
+    two[:50, PLANET.label_index["road"]], two[50:, PLANET.label_index["habitation"]] = True, True
+    both = answer("road", "habitation")
+    _, found = explain_score(both, 0.9, two, PUBLIC, PLANET)
+    assert {each.why for each in found} == {SAME}
 
 
 def test_a_metric_that_is_no_mean_over_chips_is_refused() -> None:

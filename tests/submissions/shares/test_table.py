@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from competition.spec.metric import Metric
 from submissions.shares.constant import write_probe
 from submissions.shares.table import find_shares
 from tests.submissions.samples import make_workspace
@@ -31,5 +33,9 @@ def test_shares_by_scores_and_probes_stand_beside_those_of_the_labelled_chips(tm
             not values["shares"][label]["low"] <= values["shares"][label]["labelled"] <= values["shares"][label]["high"]
         )
     json.dumps(values, allow_nan=False)
+    other = replace(workspace, competition=workspace.competition.model_copy(update={"metric": Metric(average="macro")}))
+    refused = find_shares("a", [submitted("probe-road", workspace, 0.1)], other, 0.34)
+    assert not refused.probes
+    assert "The probe of road is left out: " in refused.text()
     with pytest.raises(UserError, match="model or blend"):
         find_shares("b", [], workspace, 0.34)

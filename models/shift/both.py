@@ -1,0 +1,124 @@
+"""Labelled chips and those to predict side by side: their features as one bank, and the folds they are judged in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competition.common.errors import UserError
+from competition.common.text import counted
+from competition.terminal.command_line import as_flags
+from folds.dealing.table import FoldTable
+from models.inputs.feature_bank import FeatureBank
+from models.inputs.sources import Sources
+from models.shift.area import FEWEST
+
+SPLITS = ("train", "test")
+AS_THEY_ARE = "identity"  # the view of all chips, by which those to predict are scored too
+
+
+@dataclass(frozen=True)
+class Stacked(FeatureBank):
+    """The features of different chips, from banks with the same columns, one below another.
+
+    Attributes:
+        parts: the banks, each with the number of its chips.
+    """
+
+    parts: tuple[tuple[FeatureBank, int], ...] = ()
+
+    def read_into(self, view: str, positions: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+        """Write the features of the chips at `positions` under one view into `out` (num_positions, num_features)."""
+        start = 0
+        for bank, size in self.parts:
+            inside = (positions >= start) & (positions < start + size)
+            if inside.any():
+                out[inside] = bank.under(view, positions[inside] - start)
+            start += size
+
+
+@dataclass(frozen=True, eq=False)
+class Both:
+    """Labelled chips, and after them those to predict.
+
+    Attributes:
+        bank: their features.
+        names: ids of the chips.
+        is_test: bool array (num_chips,), whether a chip is to be predicted.
+        folds: int array (num_chips,): of labelled chips the fold, of the first repeat, that holds them out; the others
+            are dealt to the folds at random.
+        arrays: paths of the features.
+    """
+
+    bank: FeatureBank
+    names: tuple[str, ...]
+    is_test: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+    arrays: tuple[Path, ...]
+
+    @property
+    def num_test(self) -> int:
+        """How many chips are to be predicted."""
+        return int(self.is_test.sum())
+
+    @property
+    def labelled(self) -> tuple[str, ...]:
+        """Ids of the labelled chips."""
+        return self.names[: len(self.names) - self.num_test]
+
+    @property
+    def to_predict(self) -> tuple[str, ...]:
+        """Ids of the chips to predict."""
+        return self.names[len(self.labelled) :]
+
+
+def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -> Both:
+    """Return the chips of both splits, whose features must have been made.
+
+    Args:
+        sources: the chips as a model takes them.
+        table: the fold table.
+        model: name of the model, for the command that makes the features.
+        seed: deals the chips to predict to folds.
+
+    Raises:
+        UserError: if there are no chips to predict, too few chips, or features that are not made yet.
+    """
+    if not sources.names("test"):
+        raise UserError(
+            "There are no chips to predict in the workspace: nothing to compare the labelled ones with.",
+            command="data prepare --from DIR",
+        )
+    _check_filled(sources, model)
+    names = [sources.cache(split).names for split in SPLITS]
+    for split, own in zip(("labelled", "to predict"), names, strict=True):
+        if len(own) < max(FEWEST, table.k):
+            raise UserError(
+                f"{counted(len(own), 'chip')} {split}: too few to tell them from the others; {FEWEST} are needed."
+            )
+    banks = [sources.bank(split, (AS_THEY_ARE,)) for split in SPLITS]
+    random = np.random.default_rng([seed, 20])
+    dealt = random.permutation(np.arange(len(names[1])) % table.k)
+    parts = tuple((bank, len(own)) for bank, own in zip(banks, names, strict=True))
+    return Both(
+        bank=Stacked(banks[0].num_features, {}, parts),
+        names=(*names[0], *names[1]),
+        is_test=np.repeat([False, True], [len(own) for own in names]),
+        folds=np.concatenate([table.folds_of(names[0], 0), dealt]),
+        arrays=tuple(Path(str(array.filename)) for bank in banks for array in bank.maps[AS_THEY_ARE]),
+    )
+
+
+def _check_filled(sources: Sources, model: str) -> None:
+    """Refuse to begin what takes long without a word: the features of every chip."""
+    for part in sources.parts or [sources]:
+        for split in SPLITS:
+            made, needed = part.rows_made(split).get(AS_THEY_ARE, 0), len(part.cache(split))
+            if made < needed:
+                raise UserError(
+                    f"The features of '{model}' are not made yet of {needed - made:,} of {needed:,} {split} chips.",
+                    command=f"features{as_flags({'models': model})}",
+                )

@@ -1,0 +1,90 @@
+"""Adversarial validation of a workspace, from its chips to the weights that it keeps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from competition.common.errors import UserError
+from competition.common.records import write_record
+from competition.workspace import Workspace
+from folds.store.chip_weights import read_weights
+from models.inputs.fill_banks import fill_banks
+from models.runs.folders import FORMAT, RECIPE
+from models.shift.adversarial import find_shift
+from tests.conftest import NUM_TEST, NUM_TRAIN
+from tests.models.samples import frozen, tiny_recipe
+
+MODEL = "small"
+
+
+@pytest.fixture
+def begun(workspace: Workspace, tiny_net: str, tiny_weights: str) -> Workspace:
+    """A workspace with a model on features, which are not made yet."""
+    recipe = tiny_recipe(**frozen(tiny_weights, augment=()), views="identity")
+    (workspace.runs / MODEL).mkdir(parents=True)
+    write_record(workspace.runs / MODEL / RECIPE, recipe.to_dict(), version=FORMAT)
+    return workspace
+
+
+def filled(workspace: Workspace, tiny_weights: str) -> Workspace:
+    fill_banks(workspace, tiny_recipe(**frozen(tiny_weights, augment=()), views="identity"))
+    return workspace
+
+
+def test_weights_are_kept_with_what_they_were_made_of(begun: Workspace, tiny_weights: str) -> None:
+    found = find_shift(filled(begun, tiny_weights), MODEL)
+    assert (found.labelled, found.to_predict, found.features) == (NUM_TRAIN, NUM_TEST, 4)
+    kept = read_weights(begun)
+    assert kept.names == begun.labelled.image_names
+    assert kept.values.mean() == pytest.approx(1, abs=1e-3)
+    assert 1 < found.effective <= NUM_TRAIN
+    assert len(kept.made_of.features) == 2
+    again = find_shift(begun, MODEL)
+    np.testing.assert_array_equal(read_weights(begun).values, kept.values)
+    assert again.area == found.area
+    assert len(found.notes) == 1
+    assert f"Fold 0 of '{MODEL}' has no scores yet" in found.notes[0]  # so nothing is said label by label
+    text = found.text()
+    assert "Labelled chips (60) against those to predict (24) by the 4 features of 'small'" in text
+    assert "folder: no value is on both sides" in text
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_features_that_are_not_made_yet_are_asked_for_in_a_line(begun: Workspace) -> None:
+    with pytest.raises(UserError, match=r"^The features of 'small' are not made yet.*features --models small"):
+        find_shift(begun, MODEL)
+
+
+def test_a_model_without_features_is_refused(begun: Workspace) -> None:
+    with pytest.raises(UserError, match="'baseline' does not learn from features"):
+        find_shift(begun, "baseline")
+
+
+def test_without_chips_to_predict_there_is_nothing_to_compare_with(begun: Workspace) -> None:
+    path = begun.data / "layout.json"
+    content = json.loads(path.read_text())
+    content["folders"] = {name: where for name, where in content["folders"].items() if "test" not in name}
+    path.write_text(json.dumps({key: value for key, value in content.items() if key not in ("digest",)}))
+    with pytest.raises(UserError, match="There are no chips to predict in the workspace"):
+        find_shift(Workspace(begun.root, begun.competition), MODEL)
+
+
+def test_a_side_of_a_few_chips_is_refused(begun: Workspace, tiny_weights: str, tmp_path: Path) -> None:
+    sample = begun.competition.tables.sample_submission
+    assert sample
+    few = tmp_path / "few.csv"
+    few.write_text("".join(begun.layout.table(sample).read_text().splitlines(keepends=True)[:8]))
+    path = begun.data / "layout.json"
+    content = json.loads(path.read_text())
+    content["tables"][sample] = str(few)
+    content["stamps"].pop(sample, None)
+    path.write_text(json.dumps({key: value for key, value in content.items() if key != "digest"}))
+    shutil.rmtree(begun.cache, ignore_errors=True)
+    begun = filled(Workspace(begun.root, begun.competition), tiny_weights)
+    with pytest.raises(UserError, match="7 chips to predict: too few to tell them from the others; 20 are needed"):
+        find_shift(begun, MODEL)

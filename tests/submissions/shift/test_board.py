@@ -1,0 +1,57 @@
+"""Whether public scores disagree with cross-fitted ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from competition.workspace import Workspace
+from submissions.shift.board import disagreement
+from submissions.submit.entry import Entry
+from tests.submissions.samples import NUM_CHIPS, make_workspace
+from tests.submissions.shift.samples import weigh
+
+PUBLIC = 0.5
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path, models=("a",))
+
+
+def entries(gap: float, *, chips: int | None = NUM_CHIPS) -> list[Entry]:
+    """Return submissions whose public scores are apart from the cross-fitted ones."""
+    made = {"chips": chips} if chips else None
+    known = {"metric": "F2", "provenance": made}
+    return [
+        Entry(
+            "planet", f"s{i}", 1, "m", cross_fitted=ours, low=ours - 0.01, high=ours + 0.01, public=ours + gap, **known
+        )
+        for i, ours in enumerate((0.8, 0.81, 0.82))
+    ]
+
+
+def test_a_gap_beyond_chance_is_said_with_what_finds_its_cause(workspace: Workspace) -> None:
+    found = disagreement(entries(-0.3), workspace, PUBLIC)
+    assert found is not None
+    assert "Public scores are 0.3000 lower than cross-fitted ones (the median of 3 submissions)" in found.text()
+    assert "adversarial MODEL" in found.text()
+    json.dumps(found.as_dict(), allow_nan=False)
+    weigh(workspace, "primary")
+    weighed = disagreement(entries(-0.3), workspace, PUBLIC)
+    assert weighed is not None
+    assert weighed.expected is not None
+    assert "Weighed to look like the chips to predict, the labelled ones give" in weighed.text()
+
+
+def test_what_chance_does_is_passed_over(workspace: Workspace) -> None:
+    found = disagreement(entries(-0.3), workspace, PUBLIC)
+    assert found is not None
+    assert disagreement(entries(1.9 * found.noise), workspace, PUBLIC) is None
+
+
+@pytest.mark.parametrize("known", [[], entries(-0.3, chips=None), [Entry("planet", "s", 1, "m", public=0.5)]])
+def test_where_no_error_is_known_nothing_is_said(workspace: Workspace, known: list[Entry]) -> None:
+    assert disagreement(known, workspace, PUBLIC) is None
