@@ -173,6 +173,21 @@ def test_the_mean_of_epochs_gets_statistics_of_its_own_and_is_the_same_again(bui
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
+def test_interrupted_and_resumed_the_mean_of_epochs_is_the_uninterrupted_one(build, chips, tmp_path, monkeypatch):
+    recipe = lively(swa=2, ema=0.9)
+    networks = [build(recipe), build(recipe)]
+    expected = train(networks[0], chips, recipe, tmp_path / "whole")
+    with monkeypatch.context() as context:
+        interrupt_at(context, step=3 * chips.steps_per_epoch(recipe) + 2)
+        with pytest.raises(KeyboardInterrupt):
+            train(networks[1], chips, recipe, tmp_path / "resumed")
+    networks[1].set_weights([np.ones_like(weights) for weights in networks[1].get_weights()])
+    assert train(networks[1], chips, recipe, tmp_path / "resumed").best == expected.best
+    for one, other in zip(*(network.get_weights() for network in networks), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
 def test_it_stops_when_patience_is_at_its_end_and_not_before(network, play, tmp_path, lines):
     played = play(0.1, 0.5, 0.3, 0.4, 0.6, 0.2, 0.2, 0.2, 0.9)
     state = train_played(tmp_path, network, recipe_for(9, patience=3))
