@@ -12,16 +12,14 @@ import numpy as np
 
 from competition.common.errors import UserError
 from competition.common.text import counted, first, short
-from competition.copies.copies import copies_of
 from competition.spec.tables import TableForm
 from competition.tables.csv_files import header_of
 from competition.tables.joined import read_column
 from competition.workspace import Workspace
 from folds.dealing.audit import Audit, audit, write_table
-from folds.dealing.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds, read_groups
+from folds.dealing.table import NAME_COLUMN, FoldTable, make_table, of_chips, parse_folds
+from folds.groups import DUPLICATES, grouping_of
 from folds.store.kept import KeptFolds, Noted
-
-DUPLICATES = "duplicates"  # as a group: chips that are equal, or nearly so
 
 
 @dataclass(frozen=True)
@@ -73,36 +71,19 @@ def assign_folds(
     """
     labelled, tables = workspace.labelled, workspace.competition.tables
     group = tables.group_column if group is None else group
-    groups, what, remarks = None, repr(group), list[str]()
-    if group and group.endswith(".csv"):
-        what = f"group in {group}"
-        groups = read_groups(Path(group), labelled.image_names, id_column=tables.id_column)
-    elif group == DUPLICATES:
-        column, copies = tables.group_column, copies_of(workspace)
-        groups = copies.groups(labelled.image_names, _column(workspace, column) if column else None)
-        what = f"picture or {column!r}" if column else "picture"
-        remarks.append(copies.text())
-        if len(set(groups)) < k:
-            raise UserError(f"All but {len(set(groups)) - 1} chips show the same: that is no data for {k} folds.")
-    elif group:
-        groups = _column(workspace, group)
+    grouping = grouping_of(workspace, group) if group else None
+    groups, remarks = grouping.groups if grouping else None, list[str]()
+    if grouping and grouping.remark:
+        remarks.append(grouping.remark)
+    if groups is not None and group == DUPLICATES and len(set(groups)) < k:
+        raise UserError(f"All but {len(set(groups)) - 1} chips show the same: that is no data for {k} folds.")
     table = make_table(labelled.image_names, labelled.truth, k=k, seed=seed, repeats=repeats, groups=groups)
     settings = {"k": k, "seed": seed, "repeats": repeats, "group": group or None}
-    if groups is not None:
-        remarks.append(f"Chips of one {what} stay together: {counted(len(set(groups)), 'group')}.")
+    if grouping:
+        remarks.append(f"Chips of one {grouping.what} stay together: {counted(len(set(grouping.groups)), 'group')}.")
     if tables.fold_column is not None:
         remarks.append(f"The delivered folds in column {tables.fold_column!r} are not used.")
     return _written(table, workspace, settings, force=force, remarks=remarks)
-
-
-def _column(workspace: Workspace, group: str) -> list[str]:
-    """Return the group of each labelled chip, by a column of the training table."""
-    labelled, tables = workspace.labelled, workspace.competition.tables
-    cells = read_column(workspace.training_tables, tables, workspace.competition.labels, group)
-    try:
-        return of_chips(cells, labelled.image_names, f"{first(tables.train)}, column {group!r},", "group")
-    except UserError as error:
-        raise UserError(f"{error} Fill these cells, or give --group '' for no groups.") from error
 
 
 def default_folds(workspace: Workspace) -> AssignedFolds | None:

@@ -18,6 +18,7 @@ from submissions.flags import OF_GROUP, with_public
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
+    from submissions.submit.upload import Parcel
 
 
 @click.command()
@@ -65,23 +66,30 @@ def validate(workspace: Workspace, name: str, against: str | None, exclusive: bo
 @in_workspace
 @click.argument("name", required=False, shell_complete=of_submissions)
 @click.option("--message", help="shown beside the submission on Kaggle; default: its name")
-@click.option("--again", is_flag=True, help="submit a file that was submitted before")
+@click.option("--again", is_flag=True, help="submit what was submitted before")
+@click.option("--notebook", is_flag=True, help="submit the notebook of this name that was pushed, and no file")
 @click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
 @click.option("--gzip", "as_gzip", is_flag=True, help="compress the file for the upload")
 @click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
 def submit(
-    workspace: Workspace, name: str | None, message: str | None, again: bool, wait: bool, as_gzip: bool, dry_run: bool
+    workspace: Workspace,
+    name: str | None,
+    message: str | None,
+    again: bool,
+    notebook: bool,
+    wait: bool,
+    as_gzip: bool,
+    dry_run: bool,
 ) -> None:
     """Check a submission, by name or path, and upload it to Kaggle, once; default: the one written last."""
     from competition.kaggle.client import Kaggle
     from submissions.submit import upload
     from submissions.submit.ledger import Ledger
-    from submissions.submit.parcel import check_message, pack
+    from submissions.submit.parcel import check_message
 
     slug = workspace.competition.slug if dry_run else workspace.competition.kaggle_slug
-    parcel, ledger = pack(name, workspace, as_gzip=as_gzip), Ledger.of(workspace)
-    message = check_message(parcel.path.stem if message is None else message)
-    click.echo(parcel.report.text())
+    parcel, ledger = _parcel(name, workspace, notebook, as_gzip, dry_run), Ledger.of(workspace)
+    message = check_message(parcel.title if message is None else message)
     upload.check_new(parcel, ledger, again=again)
     if dry_run:
         click.echo(parcel.rehearsal(message, slug))
@@ -98,6 +106,20 @@ def submit(
     click.echo(entry.text())
     if entry.status != "complete":
         sys.exit(1)
+
+
+def _parcel(name: str | None, workspace: Workspace, notebook: bool, as_gzip: bool, dry_run: bool) -> Parcel:
+    """Return what is to be submitted, and show what was found in it."""
+    from submissions.push.entry import pack_notebook
+    from submissions.submit.parcel import pack
+
+    if not notebook:
+        parcel = pack(name, workspace, as_gzip=as_gzip)
+        click.echo(parcel.report.text())
+        return parcel
+    if name is None or as_gzip:
+        raise UserError("--notebook: give the name of a notebook that was pushed, and no --gzip.")
+    return pack_notebook(name, workspace, ask=not (dry_run or workspace.is_made_up))
 
 
 @click.group(name="submissions", cls=Verbs)

@@ -131,8 +131,7 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     """A Kaggle on the loopback, to which the official client of this process talks, signed in and impatient."""
     from kagglesdk import kaggle_env
 
-    from competition.kaggle import client as kaggle_client
-    from competition.kaggle import retries, transfer
+    from competition.kaggle import connection, retries, transfer
     from submissions.submit import upload
 
     for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
@@ -141,7 +140,7 @@ def kaggle(monkeypatch, tmp_path) -> Iterator[kaggle_server.KaggleServer]:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_API_TOKEN", kaggle_server.TOKEN)
     for module, name, seconds in [
-        (kaggle_client, "READ", 1.0),
+        (connection, "READ", 1.0),
         (transfer, "READ", 1.0),
         (upload, "SETTLED", 1.5),  # longer than READ, as in earnest
         (upload, "POLL", 0.1),

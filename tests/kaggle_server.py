@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from tests import kaggle_shelf
+
 TOKEN = "KGAT_0123456789abcdef0123456789abcdef"
-USER, KEY = "user", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+USER, KEY = kaggle_shelf.USER, "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SLUG = "planet-understanding-the-amazon-from-space"
 MEGABYTE = 2**20
 SIGNATURE = "X-Signature=5ecre7"  # of the addresses for uploads and downloads
@@ -71,6 +73,8 @@ class KaggleServer:
         listed_after: seconds until a submission is in the list.
         with_tokens: the list of submissions is turned by tokens, not by numbers of pages.
         is_spent: no more submissions in all.
+        takes_notebooks_only: it is a code competition, which refuses files without a word.
+        shelf: its notebooks and data sets.
         score: public and private score, as Kaggle writes them.
         stop_at: point at which the server holds still, such as "CreateSubmission received"; each once.
         reached: is set when it does.
@@ -93,6 +97,8 @@ class KaggleServer:
         self.with_tokens, self.is_spent = True, False
         self.score = ("0.93001", "0.92800")
         self.with_names = True
+        self.takes_notebooks_only = False
+        self.shelf = kaggle_shelf.Shelf(self)
         self.faults: dict[str, deque[Fault]] = {}
         self.stop_at = ""
         self.reached, self.go_on = threading.Event(), threading.Event()
@@ -129,16 +135,26 @@ class KaggleServer:
         inner = name.removesuffix(".zip")
         if inner in self.packed:
             return zipped(inner, self.files[inner])
-        return self.files.get(name)
+        return self.files.get(name, self.shelf.files.get(name))
+
+    def start_upload(self, name: str, size: int) -> tuple[int, dict[str, Any]]:
+        """Name a place for a file."""
+        token = f"blob-token-{len(self.names)}-secret"
+        self.names[token], self.sizes[token] = name, size
+        return 200, {"token": token, "createUrl": f"{self.url}/upload/{token}?{SIGNATURE}"}
 
     def accept(self, token: str, message: str) -> dict[str, Any]:
         """Make a submission of what was uploaded."""
+        return self.submit(self.names[token], len(self.blobs[token]), message)
+
+    def submit(self, file_name: str, size: int, message: str) -> dict[str, Any]:
+        """Make a submission."""
         with self._lock:
             ref = 1000 + len(self.submissions)
             date = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-            name = {"fileName": self.names[token]} if self.with_names else {}
+            name = {"fileName": file_name} if self.with_names else {}
             about = {"ref": ref, "date": date, "description": message, "status": "PENDING", **name}
-            made = {"totalBytes": len(self.blobs[token]), "looks": 0, "made": time.monotonic()}
+            made = {"totalBytes": size, "looks": 0, "made": time.monotonic()}
             self.submissions.append({**about, **made})
             self.left, self.made = self.left - 1, self.made + 1
             return {"message": "Successfully submitted", "ref": ref}
@@ -274,7 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 401, {"code": 401, "message": "Unauthorized"}
         if asked.get("competitionName", SLUG) != SLUG:
             return 404, {"code": 404, "message": "Not found"}
-        return getattr(self, f"_{method}")(asked)
+        answer = getattr(self, f"_{method}", None) or getattr(self.kaggle.shelf, method)
+        return answer(asked)
 
     def _ListDataFiles(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
         names, begin = list(self.kaggle.files), int(asked.get("pageToken") or 0)
@@ -310,11 +327,14 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, {"numToday": kaggle.made, "numTotal": kaggle.made, "numAllowedNow": left, **total}
 
     def _StartSubmissionUpload(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
-        token = f"blob-token-{len(self.kaggle.names)}-secret"
-        self.kaggle.names[token], self.kaggle.sizes[token] = asked["fileName"], asked["contentLength"]
-        return 200, {"token": token, "createUrl": f"{self.kaggle.url}/upload/{token}?{SIGNATURE}"}
+        return self.kaggle.start_upload(asked["fileName"], asked["contentLength"])
+
+    def _GetCompetition(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+        return 200, {"ref": asked["competitionName"], "isKernelsSubmissionsOnly": self.kaggle.takes_notebooks_only}
 
     def _CreateSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+        if self.kaggle.takes_notebooks_only:
+            return 400, {"code": 400, "message": ""}
         if asked["blobFileTokens"] not in self.kaggle.blobs:
             return 400, {"code": 400, "message": "The file was not uploaded"}
         return 200, self.kaggle.accept(asked["blobFileTokens"], asked.get("submissionDescription", ""))

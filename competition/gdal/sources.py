@@ -206,13 +206,24 @@ def _stem(url: str) -> str:
     return url.rstrip("/").rpartition("/")[2].partition("?")[0].rpartition(".")[0] or "scene"
 
 
+def images_in(folder: Path) -> list[Path]:
+    """Return the images in a folder, sorted by name.
+
+    Raises:
+        UserError: if there are none.
+    """
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))
+    except OSError as error:
+        raise UserError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+    if not names:
+        raise UserError(f"{folder} holds no images: expected files with {', '.join(SUFFIXES)}.")
+    return [folder / name for name in names]
+
+
 def _mosaic_of(folder: Path, *, alpha_is_data: bool) -> str:
     """Return the VRT of the tiles in a folder."""
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.name.lower().endswith(SUFFIXES))
-    if not names:
-        raise UserError(f"{folder} holds no tiles: expected files with {', '.join(SUFFIXES)}.")
-    return mosaic(folder, [_tile(folder / name, alpha_is_data=alpha_is_data) for name in names])
+    return mosaic(folder, [_tile(path, alpha_is_data=alpha_is_data) for path in images_in(folder)])
 
 
 def _tile(path: Path, *, alpha_is_data: bool) -> Tile:

@@ -37,13 +37,14 @@ class Features:
     labels: tuple[str, ...]
 
 
-def read_features(path: Path, wkt: str, column: str = "label") -> Features:
+def read_features(path: Path, wkt: str, column: str = "label", *, flag: str = "--label") -> Features:
     """Return the labelled geometries in a file.
 
     Args:
         path: of it.
         wkt: the coordinate system in which they are wanted.
         column: that says their labels.
+        flag: that names the column.
 
     Raises:
         UserError: if it cannot be read, lacks the column or a coordinate system, or a feature has no label.
@@ -51,7 +52,7 @@ def read_features(path: Path, wkt: str, column: str = "label") -> Features:
     meta, shapes, fields = _read(path)
     names = list(meta["fields"])
     if column not in names:
-        raise _refused(path, f"it has no column {column!r}; it has {first(names, 12) or 'none'}", "name it by --label")
+        raise _refused(path, f"it has no column {column!r}; it has {first(names, 12) or 'none'}", f"name it by {flag}")
     labels = ["" if _is_missing(value) else str(value).strip() for value in fields[names.index(column)]]
     has_shape = _has_shape(shapes)
     if unnamed := [number for number, label in enumerate(labels, start=1) if has_shape[number - 1] and not label]:

@@ -1,1 +1,1 @@
-"""The one door to Kaggle: credentials, lists, downloads, submissions."""
+"""The one door to Kaggle: credentials, lists, downloads, submissions, notebooks."""

@@ -1,4 +1,4 @@
-"""What Kaggle answers, checked: files, submissions, limits."""
+"""What Kaggle answers, checked: files, submissions, limits, data sets, notebooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Any
 
 from competition.kaggle.errors import MalformedError, clean
 
-LONGEST_MESSAGE = 1000  # characters of a message beside a submission that are kept
+LONGEST_MESSAGE = 1000  # characters of a message beside a submission, or of a failure, that are kept
+RUNS = {  # how far a notebook has run, by Kaggle's words for it
+    "QUEUED": "queued",
+    "RUNNING": "running",
+    "COMPLETE": "complete",
+    "ERROR": "error",
+    "CANCEL_REQUESTED": "being cancelled",
+    "CANCEL_ACKNOWLEDGED": "cancelled",
+    "NEW_SCRIPT": "not run",
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,99 @@ class Limits:
     made: int
     left: int
     is_total: bool
+
+
+@dataclass(frozen=True)
+class RemoteDataset:
+    """A data set as Kaggle shows it.
+
+    Attributes:
+        version: number of its latest version; 0 if Kaggle does not say.
+        status: of that version: "ready", "failed", "deleted", or what is being done with it.
+    """
+
+    version: int
+    status: str
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is being done with it."""
+        return self.status in ("ready", "failed", "deleted")
+
+
+@dataclass(frozen=True)
+class RemoteNotebook:
+    """A notebook as Kaggle shows it.
+
+    Attributes:
+        version: number of its latest version.
+        source: of that, as the text of its file.
+    """
+
+    version: int
+    source: str
+
+
+@dataclass(frozen=True)
+class PushedNotebook:
+    """A version of a notebook that Kaggle has taken, and runs.
+
+    Attributes:
+        version: its number.
+        unknown: data sets and competitions that it is to read, and that Kaggle does not give it.
+    """
+
+    version: int
+    unknown: tuple[str, ...]
+
+    @classmethod
+    def of(cls, answer: Any) -> PushedNotebook:
+        """Read the client's object.
+
+        Raises:
+            MalformedError: if it names no version.
+        """
+        if not is_ref(answer.version_number):
+            raise MalformedError
+        lists = (answer.invalid_dataset_sources, answer.invalid_competition_sources)
+        unknown = tuple(clean(name) for names in lists for name in names or ())
+        return cls(answer.version_number, unknown)
+
+
+@dataclass(frozen=True)
+class RemoteRun:
+    """How far a version of a notebook has run.
+
+    Attributes:
+        status: one of `RUNS`.
+        failure: what Kaggle says of it, such as why it failed; "" if nothing.
+    """
+
+    status: str
+    failure: str
+
+    @classmethod
+    def of(cls, answer: Any) -> RemoteRun:
+        """Read the client's object."""
+        return cls(RUNS[answer.status.name], clean(answer.failure_message or "", LONGEST_MESSAGE))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.status in ("complete", "error", "cancelled")
+
+
+@dataclass(frozen=True)
+class RemoteOutput:
+    """What a version of a notebook has left.
+
+    Attributes:
+        addresses: of its files, signed, by name; a name may be any text.
+        log: what it printed, as Kaggle keeps it.
+    """
+
+    addresses: dict[str, str]
+    log: str
 
 
 def is_ref(number: Any) -> bool:

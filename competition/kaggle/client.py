@@ -1,72 +1,31 @@
-"""The one door to Kaggle: the official client, with time limits, bounded retries and one clear line for each failure.
+"""The one door to a competition on Kaggle: its files, and submissions to it.
 
-The client signs in, makes every call of Kaggle's API and reads the answers. The files themselves are sent and received
-by `requests`: the client's `competition_submit` has no time limit, retries in silence for six minutes, prints signed
-addresses, takes a redirected upload for a successful one, and returns after a failed upload as after a good one; its
-`competition_download_file` throws away what has come when the rest is refused once.
+The official client signs in, makes every call of Kaggle's API and reads the answers. The files themselves are sent and
+received by `requests`: the client's `competition_submit` has no time limit, retries in silence for six minutes, prints
+signed addresses, takes a redirected upload for a successful one, and returns after a failed upload as after a good one;
+its `competition_download_file` throws away what has come when the rest is refused once.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from functools import partial
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
-
-import requests
-from requests.adapters import HTTPAdapter
+from typing import Any
 
 from competition.common.errors import UserError
-from competition.common.progress import reporter
 from competition.kaggle.answers import Limits, RemoteFile, RemoteSubmission, is_ref, is_size
-from competition.kaggle.credentials import find_credentials
-from competition.kaggle.errors import (
-    AGAIN,
-    CONNECT,
-    READ,
-    REFUSED,
-    MalformedError,
-    StorageError,
-    UnansweredError,
-    UnservedError,
-    clean,
-    no_connection,
-    not_accepted,
-    refusal,
-    status_of,
-    unreadable,
-)
-from competition.kaggle.retries import is_transient, persist, was_not_begun
-from competition.kaggle.transfer import begun_in, receive, send
+from competition.kaggle.connection import PAGE, Connection
+from competition.kaggle.errors import AGAIN, MalformedError, UnansweredError, UnservedError, clean
+from competition.kaggle.retries import was_not_begun
+from competition.kaggle.transfer import begun_in, receive
 
-PAGE = 100  # items of a list
-ODD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # what reading an odd answer raises
-T = TypeVar("T")
+SERVICE = "competitions.competition_api_client"
+NOTEBOOKS_OUTPUT = "submission.csv"  # what a notebook writes that takes part in a competition
 
 
-class Kaggle:
-    """A connection to one competition. Every method raises UserError, one line, where Kaggle does not do as asked.
-
-    Args:
-        slug: the competition's name in its address.
-
-    Raises:
-        UserError: if there are no credentials, or they are not accepted.
-    """
-
-    def __init__(self, slug: str) -> None:
-        self.slug = slug
-        self._credentials = find_credentials()
-        if warning := self._credentials.warning():
-            reporter.note(warning)
-        self._api = self._connect()
+class Kaggle(Connection):
+    """A connection to one competition; `slug` is its name in its address."""
 
     def files(self) -> list[RemoteFile]:
         """Return the competition's files, in Kaggle's order."""
@@ -134,7 +93,9 @@ class Kaggle:
 
         request = ApiGetSubmissionRequest()
         request.ref = ref
-        return self._ask(f"show submission {ref}", lambda: RemoteSubmission.of(self._call("get_submission", request)))
+        return self._ask(
+            f"show submission {ref}", lambda: RemoteSubmission.of(self._call(f"{SERVICE}.get_submission", request))
+        )
 
     def limits(self) -> Limits:
         """Return how many submissions were made today and are left."""
@@ -156,14 +117,7 @@ class Kaggle:
         request.competition_name, request.file_name = self.slug, name
         request.content_length, request.last_modified_epoch_seconds = len(content), modified
 
-        def bring() -> str:
-            start = self._call("start_submission_upload", request)
-            if not start.token or not start.create_url:
-                raise MalformedError
-            send(start.create_url, name, content)
-            return str(start.token)
-
-        return self._ask(f"take the file {name}", bring)
+        return self._bring(f"{SERVICE}.start_submission_upload", request, name, content)
 
     def create(self, token: str, message: str, announce: Callable[[], None]) -> int:
         """Submit the file that was uploaded, and return the submission's ref.
@@ -185,9 +139,40 @@ class Kaggle:
         request.competition_name, request.blob_file_tokens = self.slug, token
         request.submission_description = message
 
+        return self._accepted(f"{SERVICE}.create_submission", request, announce)
+
+    def create_of_notebook(self, kernel: str, version: int, message: str, announce: Callable[[], None]) -> int:
+        """Submit what a version of a notebook makes, and return the submission's ref; else as `create`.
+
+        Args:
+            kernel: the notebook, as "owner/name".
+            version: of it; it has run to its end.
+            message: shown beside the submission.
+            announce: called before every attempt.
+        """
+        from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
+
+        request = ApiCreateCodeSubmissionRequest()
+        request.competition_name, request.file_name = self.slug, NOTEBOOKS_OUTPUT
+        request.kernel_owner, request.kernel_slug = kernel.split("/")
+        request.kernel_version, request.submission_description = version, message
+        return self._accepted(f"{SERVICE}.create_code_submission", request, announce)
+
+    def takes_notebooks_only(self) -> bool:
+        """Return whether it is a code competition, which takes no files."""
+        from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
+
+        request = ApiGetCompetitionRequest()
+        request.competition_name = self.slug
+        answer = self._ask("describe the competition", lambda: self._call(f"{SERVICE}.get_competition", request))
+        return bool(answer.is_kernels_submissions_only)
+
+    def _accepted(self, method: str, request: Any, announce: Callable[[], None]) -> int:
+        """Submit, and return the ref."""
+
         def ask() -> Any:
             announce()
-            return self._call("create_submission", request)
+            return self._call(method, request)
 
         answer = self._ask("accept the submission", ask, was_not_begun)
         if not is_ref(answer.ref):
@@ -205,84 +190,6 @@ class Kaggle:
 
     def _submissions_of_page(self, request: Any) -> tuple[dict[int, RemoteSubmission], str]:
         """Return the submissions of a page, by ref, and the token of the next one."""
-        page = self._call("list_submissions", request)
+        page = self._call(f"{SERVICE}.list_submissions", request)
         listed = {submission.ref: RemoteSubmission.of(submission) for submission in page.submissions or []}
         return listed, page.next_page_token or ""
-
-    def _call(self, method: str, request: Any) -> Any:
-        with self._api.build_kaggle_client() as client:
-            return getattr(client.competitions.competition_api_client, method)(request)
-
-    def _ask(
-        self, what: str, function: Callable[[], T], may_repeat: Callable[[BaseException], bool] = is_transient
-    ) -> T:
-        """Call `function`, again where `may_repeat` allows; an error becomes one line, without its trace.
-
-        What the client prints is not shown, nor is the trace: they may hold signed addresses.
-        """
-        unknown, cause = False, None  # whether it may have been done; what may be shown of where
-        try:
-            with redirect_stdout(io.StringIO()):
-                return persist(function, may_repeat)
-        except UserError:
-            raise
-        except requests.HTTPError as error:
-            line = refusal(what, error, self.slug, self._credentials.source)
-            unknown = status_of(error) not in REFUSED
-        except StorageError as error:
-            line = UnservedError(f"Kaggle's storage answers {error.status}, asked to {what}. {AGAIN} later.")
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            line, unknown = no_connection(what, error), not was_not_begun(error)
-        except (MalformedError, requests.RequestException, *ODD) as error:
-            line, unknown = unreadable(what, error), True
-            cause = None if isinstance(error, requests.RequestException) else error
-        raise UnansweredError(str(line)) if unknown else line from cause
-
-    def _connect(self) -> Any:
-        """Return the client, signed in."""
-        logging.getLogger("urllib3").setLevel(logging.WARNING)  # VERBOSE=1 would log addresses that are signed
-        _skip_sign_in()
-        from kaggle.api.kaggle_api_extended import KaggleApi
-
-        class Client(KaggleApi):
-            """The official client, with time limits."""
-
-            def build_kaggle_client(self) -> Any:
-                client = super().build_kaggle_client()
-                http = client.http_client().__enter__()
-                for scheme in ("https://", "http://"):
-                    http._session.mount(scheme, _TimeLimits())
-                return client
-
-        client = Client()
-        # It would read downloads into memory to print them, and print the token.
-        client.args = [arg for arg in client.args if arg != "--verbose"]
-        try:
-            self._ask("sign in", client.authenticate)
-        except SystemExit:
-            raise not_accepted(self._credentials.source) from None
-        except OSError as error:  # which may name the token as a file
-            raise UserError(f"The kaggle client cannot read {self._credentials.source}: {error.strerror}.") from None
-        return client
-
-
-def _skip_sign_in() -> None:
-    """Let the client's package be empty: importing it signs in, without a time limit, and hides whether it could."""
-    if "kaggle" not in sys.modules and (spec := find_spec("kaggle")):
-        package = ModuleType("kaggle")
-        package.__path__ = list(spec.submodule_search_locations or ())
-        package.__spec__ = spec
-        package.__version__ = version("kaggle")  # type: ignore[attr-defined]
-        sys.modules["kaggle"] = package
-
-
-class _TimeLimits(HTTPAdapter):
-    """Gives up what takes too long, and what is to be told a second time; the client itself would wait for ever."""
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs["timeout"] = kwargs.get("timeout") or (CONNECT, READ)
-        answer = super().send(request, *args, **kwargs)
-        # The same call would be made again, be it done already or not.
-        if request.method == "POST" and answer.status_code in (307, 308):
-            raise requests.HTTPError("redirected", response=answer)
-        return answer

@@ -18,11 +18,12 @@ CONNECT, READ = 10.0, 60.0  # seconds until a connection, and until the next byt
 REFUSED = (400, 401, 403, 404, 413, 422, 429)  # nothing was done; others do not say so
 AGAIN = "Run the same command again"
 SHOWN = 200  # characters of what Kaggle says
-OF_NOTEBOOKS = re.compile("notebook|kernel|code competition", re.IGNORECASE)
 
 
 class RefusedError(UserError):
-    """Kaggle has answered that it does not do what it was asked."""
+    """Kaggle has answered that it does not do what it was asked; `status` is that of its answer, where it was bare."""
+
+    status = 0
 
 
 class UnansweredError(UserError):
@@ -61,20 +62,20 @@ def refusal(what: str, error: requests.HTTPError, slug: str, source: str) -> Use
     Args:
         what: what Kaggle was asked to do.
         error: of the client.
-        slug: the competition's name in its address.
+        slug: name in its address of the competition that it is about; "" if it is about none.
         source: where the credentials come from.
     """
     status, said = status_of(error), clean(str(_json_of(error.response).get("message") or ""))
     because = f" Kaggle says: {said.rstrip('.')}." if said else ""
     if status == 401:
         return not_accepted(source)
-    if status == 403 and (not said or re.search("rule|permission|particip", said, re.IGNORECASE)):
+    if slug and status == 403 and (not said or re.search("rule|permission|particip", said, re.IGNORECASE)):
         return RefusedError(
             f"Kaggle refuses to {what} (403): are the competition's rules accepted?{because} Open "
             f"https://www.kaggle.com/competitions/{slug}/rules, accept them, and run the same command again. If there "
             "is no such page, correct `slug` in the competition file."
         )
-    if status == 404:
+    if slug and status == 404:
         return RefusedError(
             f"Kaggle answers that there is no such thing (404), asked to {what}.{because} Is there a competition "
             f"https://www.kaggle.com/competitions/{slug}? If not, correct `slug` in the competition file."
@@ -83,20 +84,11 @@ def refusal(what: str, error: requests.HTTPError, slug: str, source: str) -> Use
         asked = retry_after(error)
         until = f"in {asked:.0f} s" if asked else "in some minutes"
         return RefusedError(f"Kaggle asks for fewer calls (429), unable to {what}. {AGAIN} {until}.")
-    if status == 400 and _is_of_submitting(what) and (not said or OF_NOTEBOOKS.search(said)):
-        return RefusedError(
-            f"Kaggle refuses to {what} (400).{because} A code competition takes notebooks, and no files: is "
-            f"https://www.kaggle.com/competitions/{slug} one?",
-            command={"to make a notebook of a blend": "notebook NAME"},
-        )
     if status < 500:
-        return RefusedError(f"Kaggle refuses to {what} ({status}).{because}")
+        refused = RefusedError(f"Kaggle refuses to {what} ({status}).{because}")
+        refused.status = status
+        return refused
     return UserError(f"Kaggle could not {what} ({status}), {ATTEMPTS} times at most.{because} {AGAIN} later.")
-
-
-def _is_of_submitting(what: str) -> bool:
-    """Whether Kaggle was asked to do a part of a submission."""
-    return what.startswith(("take the file", "accept the submission"))
 
 
 def not_accepted(source: str) -> UserError:

@@ -58,10 +58,14 @@ def receive(response: requests.Response, folder: Path) -> None:
         raise requests.ConnectionError("The answer ended early.")
 
 
-def send(url: str, name: str, content: bytes) -> None:
-    """Send a file to the address that Kaggle named; whatever is not a clear success is a StorageError."""
-    with reporter.bar(len(content), name, "B") as bar:
-        body = CallbackIOWrapper(bar.update, io.BytesIO(content), "read")
+def send(url: str, name: str, content: bytes | Path) -> None:
+    """Send bytes, or a file, to the address that Kaggle named; whatever is not a clear success is a StorageError."""
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    with (
+        io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file,
+        reporter.bar(size, name, "B") as bar,
+    ):
+        body = CallbackIOWrapper(bar.update, file, "read")
         # A redirect followed as a GET would answer 200, and nothing would be there.
         # Nothing of ~/.netrc belongs to an address that is signed.
         limits: dict[str, Any] = {"timeout": (CONNECT, READ), "allow_redirects": False}

@@ -16,7 +16,8 @@ from typing import Any
 
 from competition.common.errors import UserError
 
-DATASET, METADATA = "dataset", "kernel-metadata.json"
+DATASET, METADATA, DATASET_METADATA = "dataset", "kernel-metadata.json", "dataset-metadata.json"
+PACKAGES = "packages"  # folder of the data set, of packages that Kaggle's image lacks
 OWNER = "INSERT_OWNER_HERE"  # as Kaggle's client writes it where nobody has said who
 SHORTEST, LONGEST = 6, 50  # characters of a title and of what stands in its address
 TOLD = 8  # of these, which tell titles apart that are cut
@@ -46,12 +47,12 @@ class Kernel:
     @property
     def id(self) -> str:
         """Of the notebook, with its owner."""
-        return f"{self.owner}/{_in_address(self.title)}"
+        return f"{self.owner}/{in_address(self.title)}"
 
     @property
     def dataset(self) -> str:
         """Of the data set, with its owner."""
-        return f"{self.owner}/{_in_address(self._dataset_title)}"
+        return f"{self.owner}/{in_address(self._dataset_title)}"
 
     @property
     def _dataset_title(self) -> str:
@@ -88,7 +89,7 @@ def _fitting(title: str) -> str:
     return f"{title[: LONGEST - TOLD - 1].strip()} {told}"
 
 
-def _in_address(title: str) -> str:
+def in_address(title: str) -> str:
     """Return what Kaggle makes of a title in an address.
 
     Raises:
@@ -117,7 +118,7 @@ def write_notebook(folder: Path, kernel: Kernel, cells: list[tuple[str, str]]) -
     notebook = {"cells": made, "metadata": {"kernelspec": spoken}, "nbformat": 4, "nbformat_minor": 5}
     _write(folder / f"{kernel.name}.ipynb", notebook)
     _write(folder / METADATA, kernel.metadata())
-    _write(folder / DATASET / "dataset-metadata.json", kernel.dataset_metadata())
+    _write(folder / DATASET / DATASET_METADATA, kernel.dataset_metadata())
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

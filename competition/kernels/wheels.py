@@ -1,7 +1,7 @@
 """The packages that a notebook needs and Kaggle's image lacks, unpacked so that they are imported where they lie.
 
 A notebook without internet installs nothing, and need not: a folder on the path does. `image.json` says what the image
-had when somebody last looked.
+had when somebody last looked, and where.
 """
 
 from __future__ import annotations

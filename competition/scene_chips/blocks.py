@@ -1,23 +1,36 @@
 """Blocks of ground, which hold chips together: what lies in one is learned from, or held out, as a whole.
 
 Neighbouring chips show the same river and the same haze, so that a score for a chip whose neighbour was learned from is
-too good. No chip crosses the border of a block. Blocks lie at whole multiples of their side in the scene's coordinate
-system, and so at the same places in two scenes of one ground.
+too good. Blocks are squares of one coordinate system, whatever the scenes have, and so at the same places in all of
+them. A chip lies within one, unless the scene has no room for it there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.files import digest_json
 from competition.common.text import short
+from competition.gdal.imports import import_map
 from competition.scenes.grid import Window
 from competition.scenes.scene import Scene
 
-METRES_OF_DEGREE = 111_320.0  # at the equator
+EARTH = 6_378_137.0  # metres of a radian at the equator
+WORLD = "EPSG:6933"  # of the whole Earth but its poles, equal in area, where scenes have several coordinate systems
+MOVES = (
+    4  # times that chips are moved into their blocks: the first reaches it, but for bent coordinates and whole pixels
+)
+RIM = 1.0  # pixels at each side of a chip that may lie in the next block, as borders cut pixels
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=float)
+
+Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,69 +38,87 @@ class Blocks:
     """The blocks of a scene.
 
     Attributes:
-        prefix: of their names: of the coordinate system, or of the scene where it has none.
-        borders: of columns and rows of blocks, in pixels, from the scene's beginning to its end.
-        firsts: numbers of the first column and row.
-        rises: whether coordinates rise with columns and rows; blocks are numbered by coordinates.
+        scene: whose chips they hold.
+        window: width and height of a chip in pixels.
+        wkt: coordinate system of the blocks, of which they lie at whole multiples of their side.
+        side: in its units.
     """
 
-    prefix: str
-    borders: tuple[tuple[int, ...], tuple[int, ...]]
-    firsts: tuple[int, int]
-    rises: tuple[bool, bool] = (True, True)
+    scene: Scene
+    window: tuple[int, int]
+    wkt: str
+    side: float
 
     @classmethod
-    def of(cls, scene: Scene, window: tuple[int, int], side: float) -> Blocks:
+    def of(cls, scene: Scene, window: tuple[int, int], metres: float, wkt: str) -> Blocks:
         """Return the blocks of a scene.
 
         Args:
             scene: whose chips they hold.
-            window: width and height of a chip in pixels; no block is smaller.
-            side: of a block, in metres of ground.
+            window: width and height of a chip in pixels.
+            metres: side of a block.
+            wkt: its coordinate system, see `common_system`.
 
         Raises:
             UserError: if a block is smaller than a chip.
         """
-        a, b, c, d, e, f = scene.transform
-        steps = tuple(side / each for each in scene.metres)
-        offsets, rises = (0.0, 0.0), (True, True)
-        if scene.wkt and b == d == 0:
-            unit = METRES_OF_DEGREE if _is_in_degrees(scene) else 1.0
-            steps = abs(side / unit / a), abs(side / unit / e)
-            offsets, rises = (c / a, f / e), (a > 0, e > 0)  # pixels from the coordinates' origin to the scene's
-        if min(step - least for step, least in zip(steps, window, strict=True)) < 0:
-            raise UserError(f"Blocks of {side:,.0f} m are smaller than a chip. Give larger --block-metres.")
-        prefix = short(digest_json(scene.wkt)) if scene.wkt else scene.name
-        sides = [
-            _borders(size, step, offset, least)
-            for size, step, offset, least in zip(scene.size, steps, offsets, window, strict=True)
-        ]
-        return cls(prefix, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]), rises)
+        blocks = cls(scene, window, wkt, metres / _metres_of_unit(wkt))
+        middle = Window(*((side - each) // 2 for side, each in zip(scene.size, window, strict=True)), *window)
+        if (np.ptp(blocks.outlines([middle], rim=RIM)[0], axis=0) > blocks.side).any():
+            raise UserError(f"Blocks of {metres:,.0f} m are smaller than a chip. Give larger --block-metres.")
+        return blocks
 
-    def place(self, x: float, y: float, window: tuple[int, int]) -> tuple[Window, str]:
-        """Return the chip around a pixel, moved into the block in which that lies, and the block's name."""
-        corner, names = [], []
-        for axis, value in enumerate((x, y)):
-            borders, size = self.borders[axis], window[axis]
-            block = int(np.clip(np.searchsorted(borders, value, side="right") - 1, 0, len(borders) - 2))
-            corner.append(int(np.clip(round(value - size / 2), borders[block], borders[block + 1] - size)))
-            number = self.firsts[axis] + block
-            names.append(number if self.rises[axis] else -number - 1)
-        return Window(corner[0], corner[1], *window), f"{self.prefix}_{names[0]}_{names[1]}"
+    def place(self, points: Sequence[tuple[float, float]] | Points) -> list[tuple[Window, str]]:
+        """Return the chips around pixels, moved into the blocks in which these lie, and the names of the blocks.
 
+        Where the scene has no room for a chip within a block, it stands out of it.
+        """
+        pixels, size = np.array(points, dtype=float).reshape(-1, 2), np.array(self.window)
+        most, move = np.array(self.scene.size) - size, _mover(self.scene, self.wkt)
+        block = np.floor(move(pixels) / self.side)
+        low, high = block * self.side, (block + 1) * self.side
+        corner = np.clip(np.rint(pixels - size / 2), 0, most)
+        for _ in range(MOVES):
+            outline = move((corner[:, None] + CORNERS * size).reshape(-1, 2)).reshape(-1, 4, 2)
+            off = np.maximum(low - outline.min(axis=1), 0) + np.minimum(high - outline.max(axis=1), 0)
+            across, down = (outline[:, other] - outline[:, 0] for other in (1, 3))
+            steps = np.linalg.solve(np.stack([across, down], axis=2), off[:, :, None])[:, :, 0] * size
+            corner = np.clip(corner + np.trunc(steps.round(6)), 0, most)  # up to the pixel that the border cuts
+        prefix = short(digest_json(self.wkt))
+        names = [f"{prefix}_{column}_{row}" for column, row in block.astype(int).tolist()]
+        corners = [Window(x, y, *self.window) for x, y in corner.astype(int).tolist()]
+        return list(zip(corners, names, strict=True))
 
-def _borders(size: int, step: float, offset: float, least: int) -> tuple[tuple[int, ...], int]:
-    """Return the borders of blocks along an axis, and the number of the first; narrow ones at its ends are joined."""
-    number = int(np.floor(offset / step))
-    places = np.rint(np.arange(number, np.ceil((offset + size) / step) + 1) * step - offset).astype(int)
-    borders = sorted({0, size, *(int(place) for place in places if 0 < place < size)})
-    while len(borders) > 2 and borders[1] - borders[0] < least:
-        del borders[1]
-        number += 1
-    while len(borders) > 2 and borders[-1] - borders[-2] < least:
-        del borders[-2]
-    return tuple(borders), number
+    def outlines(self, windows: Sequence[Window], rim: float = 0.0) -> Points:
+        """Return the corners of chips (num_windows, 4, 2) in the blocks' coordinate system, without a rim of pixels."""
+        boxes = np.array([(x, y, width, height) for x, y, width, height in windows], dtype=float)
+        rims = np.minimum(rim, boxes[:, None, 2:] / 4)
+        pixels = boxes[:, None, :2] + rims + CORNERS * (boxes[:, None, 2:] - 2 * rims)
+        return _mover(self.scene, self.wkt)(pixels.reshape(-1, 2)).reshape(-1, 4, 2)
 
 
-def _is_in_degrees(scene: Scene) -> bool:
-    return scene.wkt.startswith(("GEOG", "BASEGEOG"))
+def common_system(scenes: Sequence[Scene]) -> str:
+    """Return the coordinate system in which the blocks of scenes lie: theirs, or one of the whole Earth."""
+    pyproj = import_map("pyproj")
+    one, *others = (pyproj.CRS.from_wkt(wkt) for wkt in dict.fromkeys(scene.wkt for scene in scenes))
+    alike = all(one.equals(other, ignore_axis_order=True) for other in others)
+    return scenes[0].wkt if alike else str(pyproj.CRS.from_user_input(WORLD).to_wkt())
+
+
+@lru_cache(64)
+def _mover(scene: Scene, wkt: str) -> Callable[[Points], Points]:
+    """Return what moves pixels of a scene (num_points, 2) into a coordinate system."""
+    a, b, c, d, e, f = scene.transform
+    linear = np.array([[a, d], [b, e]])
+    if scene.wkt == wkt:
+        return lambda pixels: pixels @ linear + (c, f)
+    pyproj = import_map("pyproj")
+    systems = (pyproj.CRS.from_wkt(each) for each in (scene.wkt, wkt))
+    move = pyproj.Transformer.from_crs(*systems, always_xy=True).transform
+    return lambda pixels: np.stack(move(*(pixels @ linear + (c, f)).T), axis=1)
+
+
+def _metres_of_unit(wkt: str) -> float:
+    system: Any = import_map("pyproj").CRS.from_wkt(wkt)
+    unit = float(system.axis_info[0].unit_conversion_factor)
+    return unit * EARTH if system.is_geographic else unit

@@ -1,4 +1,4 @@
-"""Cutting labelled chips from a scene into a folder that is a competition of its own: chips, table, and its file."""
+"""Cutting labelled chips from scenes into a folder that is a competition of its own: chips, table, and its file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from competition.common.files import replace_folder, write_text
 from competition.common.interrupts import check
 from competition.common.progress import reporter
 from competition.common.text import counted, first
-from competition.data.chips import DTYPES
 from competition.gdal.imports import gdal
-from competition.scene_chips.described import FILE, FOLDER, GROUP, TABLE, described, labels_of, read_described
+from competition.scene_chips.described import FILE, FOLDER, TABLE, described, header_of, labels_of, read_described
 from competition.scene_chips.places import Place
 from competition.scene_chips.rules import Rules
 from competition.scenes.hidden import shows_ground
-from competition.scenes.said import letter_of
 from competition.scenes.scene import Scene
 from competition.scenes.values import quantiles_of
 from competition.spec.competition import Competition
@@ -41,6 +39,7 @@ class CutChips:
 
     Attributes:
         folder: that holds them.
+        scenes: how many were cut from each, by name.
         labels: how many chips carry each label.
         num_chips: in all.
         num_negatives: that show no feature.
@@ -49,6 +48,7 @@ class CutChips:
     """
 
     folder: Path
+    scenes: dict[str, int]
     labels: dict[str, int]
     num_chips: int
     num_negatives: int
@@ -58,6 +58,8 @@ class CutChips:
     def text(self) -> str:
         """Return the counts as a table, and what was written."""
         lines = [table(["label", "chips"], list(self.labels.items())), ""]
+        if len(self.scenes) > 1:
+            lines += [table(["scene", "chips"], list(self.scenes.items())), ""]
         negatives = f", {self.num_negatives:,} of them beside all features" if self.num_negatives else ""
         lines += [
             f"Cut {counted(self.num_chips, 'chip')}{negatives}, in {counted(self.num_groups, 'block')} of ground."
@@ -69,16 +71,18 @@ class CutChips:
     def as_dict(self) -> dict[str, Any]:
         """Return the same for JSON."""
         return {
-            "folder": str(self.folder), "labels": self.labels, "chips": self.num_chips,
+            "folder": str(self.folder), "scenes": self.scenes, "labels": self.labels, "chips": self.num_chips,
             "negatives": self.num_negatives, "groups": self.num_groups, "left_out": self.num_left_out,
         }  # fmt: skip
 
 
-def cut_chips(scene: Scene, places: Sequence[Place], size: int, output: Path, *, like: Competition | None) -> CutChips:
-    """Cut chips from a scene into a new folder, all of it or nothing.
+def cut_chips(
+    scenes: Sequence[Scene], places: Sequence[Place], size: int, output: Path, *, like: Competition | None
+) -> CutChips:
+    """Cut chips from scenes into a new folder, all of it or nothing.
 
     Args:
-        scene: with the bands that are wanted.
+        scenes: with the bands that are wanted, and names that tell them apart; see `open_scenes`.
         places: where they lie; see `sample_places`.
         size: pixels along each side of a chip's file.
         output: the folder; new or empty.
@@ -88,27 +92,29 @@ def cut_chips(scene: Scene, places: Sequence[Place], size: int, output: Path, *,
         UserError: if there are none, a label is none of the competition's, or a chip would lack one.
     """
     labels = labels_of([label for place in places for label in place.labels], like)
-    _check(scene, places, output, like)
+    _check(scenes, places, output, like)
     with replace_folder(output) as folder:
         (folder / FOLDER).mkdir()
         with reporter.bar(len(places), "cutting") as bar, ThreadPoolExecutor(READERS) as pool:
             pixels = []
-            for each in pool.map(lambda place: _cut(scene, place, size, folder / FOLDER), places):
+            for each in pool.map(lambda place: _cut(place, size, folder / FOLDER), places):
                 check()
                 bar.update()
                 pixels.append(each)
         kept = [place for place, each in zip(places, pixels, strict=True) if each is not None]
         if not kept:
-            raise UserError(f"No chip of {scene.source.shown} holds enough data. Give other points, or another scene.")
-        ranges = _ranges(scene, [each for each in pixels if each is not None], like)
-        metres = kept[0].window.width * scene.metres[0] / size
+            raise UserError(f"No chip of {_shown(scenes)} holds enough data. Give other points, or another scene.")
+        ranges = _ranges(scenes[0], [each for each in pixels if each is not None], like)
+        metres = kept[0].window.width * kept[0].scene.metres[0] / size
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", output.absolute().name).strip("-._") or "chips"
-        text = described(name[:100], labels, like, scene, ranges, metres)
+        text = described(name[:100], labels, like, scenes, ranges, metres)
         write_text(folder / FILE, text)
-        _write_table(folder / TABLE, scene, kept, read_described(text))
+        _write_table(folder / TABLE, kept, read_described(text))
     counts = Counter(label for place in kept for label in place.labels)
+    by_scene = Counter(place.scene.name for place in kept)
     return CutChips(
         output,
+        {scene.name: by_scene[scene.name] for scene in scenes},
         {label: counts[label] for label in labels},
         len(kept),
         sum(place.negative for place in kept),
@@ -117,32 +123,20 @@ def cut_chips(scene: Scene, places: Sequence[Place], size: int, output: Path, *,
     )
 
 
-def usual_bands(like: Competition | None, bands: Sequence[str]) -> tuple[str, ...]:
-    """Return the bands of chips: as a competition calls and orders them, if it has these, or else as they are."""
-    letters = sorted(map(letter_of, bands))
-    alike = (images.bands for images in (like.images.values() if like else ()))
-    return next((each for each in alike if sorted(map(letter_of, each)) == letters), tuple(bands))
-
-
-def usual_metres(like: Competition | None, scene: Scene) -> float:
-    """Return how much ground a chip's pixel shows: as a competition says of the same bands, or else as the scene's."""
-    alike = [images for images in like.images.values() if set(images.bands) == set(scene.bands)] if like else []
-    said = next((images.metres_per_pixel for images in alike if images.metres_per_pixel), None)
-    return said or sum(scene.metres) / 2
-
-
-def chip_name(scene: Scene, place: Place) -> str:
+def chip_name(place: Place) -> str:
     """Return the id of a chip: the scene's name, and where its upper left pixel lies on it."""
-    return f"{re.sub(r'[^A-Za-z0-9-]+', '-', scene.name)[:60].strip('-') or 'scene'}_{place.window.x}_{place.window.y}"
+    return f"{place.scene.name}_{place.window.x}_{place.window.y}"
 
 
-def _check(scene: Scene, places: Sequence[Place], output: Path, like: Competition | None) -> None:
+def _shown(scenes: Sequence[Scene]) -> str:
+    return first(scene.source.shown for scene in scenes)
+
+
+def _check(scenes: Sequence[Scene], places: Sequence[Place], output: Path, like: Competition | None) -> None:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"Will not cut chips into {output}: it is not empty. Name a new folder, or empty this one.")
     if not places:
-        raise UserError(f"None of the features lies on {scene.source.shown}. Is it the scene that they were drawn on?")
-    if scene.dtype not in DTYPES:
-        raise UserError(f"Chips hold values of {', '.join(DTYPES)}; {scene.source.shown} holds {scene.dtype}.")
+        raise UserError(f"None of the features lies on {_shown(scenes)}. Is it the scene that they were drawn on?")
     if like is not None and not like.unlabelled and not all(place.labels for place in places):
         raise UserError(
             f"Negatives carry no label, and every chip of '{like.name}' carries one: name those that all chips carry, "
@@ -157,8 +151,9 @@ def _check(scene: Scene, places: Sequence[Place], output: Path, like: Competitio
         )
 
 
-def _cut(scene: Scene, place: Place, size: int, folder: Path) -> NDArray[Any] | None:
+def _cut(place: Place, size: int, folder: Path) -> NDArray[Any] | None:
     """Write a chip, and return some of its pixels; None where it has too few data to be one."""
+    scene = place.scene
     chip, valid = scene.read(place.window, size)
     if not shows_ground(valid[None])[0]:
         return None
@@ -172,7 +167,7 @@ def _cut(scene: Scene, place: Place, size: int, folder: Path) -> NDArray[Any] | 
             "crs": scene.wkt or None, "transform": rasterio.Affine(*place_of), "interleave": "pixel",
             "compress": "deflate", "photometric": "minisblack", "alpha": "unspecified",
         }  # fmt: skip
-        with rasterio.open(folder / f"{chip_name(scene, place)}.tif", "w", **profile) as dataset:
+        with rasterio.open(folder / f"{chip_name(place)}.tif", "w", **profile) as dataset:
             dataset.write(np.moveaxis(chip, -1, 0))
             dataset.descriptions = scene.bands
     return chip[::THIN, ::THIN]
@@ -193,14 +188,17 @@ def _ranges(scene: Scene, pixels: Sequence[NDArray[Any]], like: Competition | No
     }
 
 
-def _write_table(path: Path, scene: Scene, places: Sequence[Place], competition: Competition) -> None:
-    """Write ids, tags and blocks of the chips, sorted by id."""
+def _write_table(path: Path, places: Sequence[Place], competition: Competition) -> None:
+    """Write ids, tags and blocks of the chips, and the scene and day of each, sorted by id."""
     form = competition.tables
     rows = sorted(
-        [chip_name(scene, place), form.join([t for t in competition.labels if t in place.labels]), place.group]
+        (
+            chip_name(place), form.join([t for t in competition.labels if t in place.labels]), place.group,
+            place.scene.name, place.scene.date,
+        )
         for place in places
-    )
+    )  # fmt: skip
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([form.id_column, form.tags_column, GROUP])
+        writer.writerow(header_of(competition))
         writer.writerows(rows)

@@ -1,4 +1,4 @@
-"""The file of a competition whose chips were cut from a scene: labels, rules and metric of another one, or none."""
+"""The file of a competition whose chips were cut from scenes: labels, rules and metric of another one, or none."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from competition.common.errors import unknown_name
+from pydantic import ValidationError
+
+from competition.common.errors import UserError, unknown_name
+from competition.common.text import first, printable
 from competition.scenes.scene import Scene
 from competition.spec.base import toml_key, toml_text
 from competition.spec.competition import Competition
+from competition.spec.load import describe
 
 TABLE, FOLDER, FILE, GROUP = "labels.csv", "chips", "competition.toml", "group"
 SEPARATORS = " |;,"  # of tags, the first that no label holds
@@ -20,10 +24,16 @@ def labels_of(found: Sequence[str], like: Competition | None) -> tuple[str, ...]
     """Return the labels of the chips, in order: those of a competition, or those that were found.
 
     Raises:
-        UserError: if the competition lacks one that was found.
+        UserError: if the competition lacks one that was found, or there is but one.
     """
     if like is None:
-        return tuple(sorted(set(found)))
+        labels = tuple(sorted(set(found)))
+        if len(labels) == 1:
+            raise UserError(
+                f"All features are labelled {labels[0]!r}, and chips are told apart by two labels or more. "
+                "Name one that every chip carries, such as by --with ground."
+            )
+        return labels
     for label in sorted(set(found)):
         if label not in like.labels:
             raise unknown_name(f"label of competition '{like.name}'", label, list(like.labels))
@@ -34,7 +44,7 @@ def described(
     name: str,
     labels: Sequence[str],
     like: Competition | None,
-    scene: Scene,
+    scenes: Sequence[Scene],
     ranges: Mapping[str, tuple[float, float]],
     metres_per_pixel: float,
 ) -> str:
@@ -44,12 +54,13 @@ def described(
         name: short name.
         labels: of the chips.
         like: gives the rules that labels keep, and the metric; None: chips may carry any labels, or none.
-        scene: that the chips were cut from.
+        scenes: that the chips were cut from.
         ranges: values that bands span, of those that need to be told.
         metres_per_pixel: of the chips.
     """
-    lines = [f"# Chips cut from {scene.source.shown}.", f"name = {toml_text(name)}"]
-    lines += [f"title = {toml_text(f'Chips of {scene.name}')}", f"labels = {_list(labels)}"]
+    shown = printable(first(scene.source.shown for scene in scenes))
+    lines = [f"# Chips cut from {shown}.", f"name = {toml_text(name)}"]
+    lines += [f"title = {toml_text(f'Chips of {first(scene.name for scene in scenes)}')}", f"labels = {_list(labels)}"]
     if like is None:
         lines += ["unlabelled = true"]
     else:
@@ -60,7 +71,7 @@ def described(
     separator = next((mark for mark in SEPARATORS if not any(mark in label for label in labels)), "\t")
     lines += ["", "[tables]", f'train = "{TABLE}"', 'id_column = "image_name"', 'tags_column = "tags"']
     lines += [f"separator = {toml_text(separator)}", f'group_column = "{GROUP}" # blocks of ground']
-    lines += ["", "[images.tif]", 'suffix = ".tif"', f"bands = {_list(scene.bands)}", f'train = ["{FOLDER}"]']
+    lines += ["", "[images.tif]", 'suffix = ".tif"', f"bands = {_list(scenes[0].bands)}", f'train = ["{FOLDER}"]']
     lines += [f"metres_per_pixel = {metres_per_pixel:.6g}"]
     if ranges:
         lines += ["", "[images.tif.range]"]
@@ -69,9 +80,21 @@ def described(
 
 
 def read_described(text: str) -> Competition:
-    """Return the competition that `described` has written."""
+    """Return the competition that `described` has written.
+
+    Raises:
+        UserError: if its labels are none of a competition.
+    """
     content: dict[str, Any] = tomllib.loads(text)
-    return Competition.model_validate(content)
+    try:
+        return Competition.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"The chips make no competition: {describe(error, Competition)}.") from error
+
+
+def header_of(competition: Competition) -> list[str]:
+    """Return the columns of the table of such chips: id, tags, block of ground, scene, and the day it was taken."""
+    return [competition.tables.id_column, competition.tables.tags_column or "tags", GROUP, "scene", "date"]
 
 
 def _list(names: Sequence[str]) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.common.text import counted
+from competition.common.text import counted, first
 from competition.gdal.imports import import_map
-from competition.gdal.vectors import Features
+from competition.gdal.vectors import Features, read_features
 from competition.scene_chips.blocks import Blocks
 from competition.scene_chips.rules import Rules
 from competition.scenes.grid import Window
@@ -34,12 +38,14 @@ class Place:
     """Where a chip is cut.
 
     Attributes:
+        scene: that it is cut from.
         window: of the scene.
         labels: that the chip carries, sorted.
         group: the block in which it lies.
         negative: no feature shows in it.
     """
 
+    scene: Scene
     window: Window
     labels: tuple[str, ...]
     group: str
@@ -50,16 +56,14 @@ class Ground:
     """Features on a scene, in its pixels, and what chips of them say.
 
     Args:
-        scene: that they lie on.
         features: in the scene's coordinate system.
-        window: width and height of a chip in pixels.
-        blocks: that chips stay within.
+        blocks: of the scene, that chips stay within.
         rules: that their labels keep to.
     """
 
-    def __init__(self, scene: Scene, features: Features, window: tuple[int, int], blocks: Blocks, rules: Rules) -> None:
-        self._shapely = import_map("shapely")
-        self._scene, self._window, self._blocks, self._rules = scene, window, blocks, rules
+    def __init__(self, features: Features, blocks: Blocks, rules: Rules) -> None:
+        self._shapely, self.scene, self._window = import_map("shapely"), blocks.scene, blocks.window
+        self._blocks, self._rules, scene = blocks, rules, blocks.scene
         shapes = self._shapely.transform(features.geometries, lambda xy: _to_pixels(scene, xy))
         inside = self._shapely.intersects(shapes, self._shapely.box(0, 0, scene.width, scene.height))
         self.shapes, self.labels = shapes[inside], [features.labels[place] for place in np.flatnonzero(inside)]
@@ -71,8 +75,8 @@ class Ground:
     def positives(self, rng: np.random.Generator) -> Iterator[Place]:
         """Yield chips around points and within polygons, none of which shares half with another."""
         for shape in self.shapes:
-            for x, y in self._points_in(shape, rng):
-                place = self._placed(x, y)
+            for placed in self._blocks.place(list(self._points_in(shape, rng))):
+                place = self._placed(*placed)
                 if place is not None and not place.negative:
                     yield place
 
@@ -95,7 +99,7 @@ class Ground:
 
     def _at_random(self, rng: np.random.Generator) -> Iterator[Place]:
         """Yield chips at random places, until there is no room for any."""
-        while made := [place for x, y in self._somewhere(rng, is_near=False) if (place := self._placed(x, y))]:
+        while made := [place for each in self._somewhere(rng, is_near=False) if (place := self._placed(*each))]:
             yield from made
 
     def _beside(self, rng: np.random.Generator, *, is_near: bool) -> Iterator[Place]:
@@ -103,7 +107,7 @@ class Ground:
         fruitless = 0
         while fruitless < PATIENCE:
             fruitless += 1
-            placed = [self._blocks.place(x, y, self._window) for x, y in self._somewhere(rng, is_near=is_near)]
+            placed = self._somewhere(rng, is_near=is_near)
             boxes = [_box(self._shapely, window) for window, _ in placed]
             touched, _ = self._tree.query(boxes, predicate="intersects")
             reached, _ = self._tree.query(boxes, predicate="dwithin", distance=NEAR * max(self._window))
@@ -113,17 +117,17 @@ class Ground:
                 window, group = placed[place]
                 if self._take(window):
                     fruitless = 0
-                    yield Place(window, self._rules.labels({}), group, negative=True)
+                    yield Place(self.scene, window, self._rules.labels({}), group, negative=True)
 
-    def _somewhere(self, rng: np.random.Generator, *, is_near: bool) -> list[tuple[float, float]]:
-        """Return random pixels: of the scene, or of the surroundings of features."""
-        most = np.array(self._scene.size, dtype=float)
+    def _somewhere(self, rng: np.random.Generator, *, is_near: bool) -> list[tuple[Window, str]]:
+        """Return random chips and their blocks: of the scene, or of the surroundings of features."""
+        most = np.array(self.scene.size, dtype=float)
         if not is_near:
-            return [(x, y) for x, y in rng.uniform(0, most, (BATCH, 2)).tolist()]
+            return self._blocks.place(rng.uniform(0, most, (BATCH, 2)))
         reach = (NEAR + 1) * max(self._window)
         bounds = self._shapely.bounds(self.shapes[rng.integers(len(self.shapes), size=BATCH)])
         found = rng.uniform(bounds[:, :2] - reach, bounds[:, 2:] + reach)
-        return [(x, y) for x, y in np.clip(found, 0, most).tolist()]
+        return self._blocks.place(np.clip(found, 0, most))
 
     def _points_in(self, shape: Any, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
         """Yield where chips of a feature lie: of points themselves, a little off; of polygons random places in them."""
@@ -133,7 +137,7 @@ class Ground:
                 off = rng.uniform(-JITTER, JITTER, 2) * self._window
                 yield float(x + off[0]), float(y + off[1])
             return
-        shape = shapely.intersection(shape, shapely.box(0, 0, *self._scene.size))
+        shape = shapely.intersection(shape, shapely.box(0, 0, *self.scene.size))
         wanted = min(MOST_OF_ONE, max(1, round(shapely.area(shape) / (self._window[0] * self._window[1]))))
         left, top, right, bottom = shapely.bounds(shape)
         tried = rng.uniform((left, top), (right, bottom), (TRIES, 2))
@@ -142,12 +146,11 @@ class Ground:
             found = shapely.get_coordinates(shapely.point_on_surface(shape))
         yield from ((float(x), float(y)) for x, y in found)
 
-    def _placed(self, x: float, y: float) -> Place | None:
-        window, group = self._blocks.place(x, y, self._window)
+    def _placed(self, window: Window, group: str) -> Place | None:
         if not self._take(window):
             return None
         shown = self._shown_in(window)
-        return Place(window, self._rules.labels(shown), group, negative=not shown)
+        return Place(self.scene, window, self._rules.labels(shown), group, negative=not shown)
 
     def _shown_in(self, window: Window) -> dict[str, float]:
         """Return the labels of the features that show in a chip, and the share of it that each covers."""
@@ -183,16 +186,62 @@ class Ground:
         return True
 
 
-def sample_places(ground: Ground, num_negatives: int, seed: int, num_anywhere: int = 0) -> list[Place]:
-    """Return where chips are cut: around features, beside them, and anywhere; the same for a seed."""
-    of_features, of_negatives, of_any = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
-    positive = list(ground.positives(of_features))
-    negative = list(ground.negatives(num_negatives, of_negatives))
-    further = list(ground.anywhere(num_anywhere, of_any))
+def grounds_of(blocks: Sequence[Blocks], files: Sequence[Path], column: str, rules: Rules) -> list[Ground]:
+    """Return the ground of scenes, with what files say of it.
+
+    Args:
+        blocks: of each scene.
+        files: of features, one for each scene, or one for all.
+        column: that says their labels.
+        rules: that the labels of chips keep to.
+
+    Raises:
+        UserError: if there are not as many files as scenes, one cannot be read, or no feature lies on any scene.
+    """
+    if len(files) not in (1, len(blocks)):
+        raise UserError(
+            f"Expected a file of features for each of {counted(len(blocks), 'scene')}, or one for all, received "
+            f"{len(files)}. Give it as often as there are scenes."
+        )
+    files = tuple(files) * (len(blocks) // len(files))
+    read = lru_cache(maxsize=None)(lambda file, wkt: read_features(file, wkt, column))
+    grounds = [Ground(read(file, each.scene.wkt), each, rules) for each, file in zip(blocks, files, strict=True)]
+    bare = [ground.scene.source.shown for ground in grounds if not len(ground.shapes)]
+    if len(bare) == len(grounds):
+        raise UserError(f"None of the features lies on {first(bare)}. Is it the scene that they were drawn on?")
+    if bare:
+        reporter.say(f"No feature lies on {first(bare)}.")
+    return grounds
+
+
+def sample_places(grounds: Sequence[Ground], num_negatives: int, seed: int, num_anywhere: int = 0) -> list[Place]:
+    """Return where chips are cut: around features, beside them, and anywhere; the same for a seed.
+
+    Args:
+        grounds: of the scenes; the larger one has more of the negatives, and of the chips anywhere.
+        num_negatives: chips beside all features.
+        seed: of what is random.
+        num_anywhere: further chips, whatever they show.
+    """
+    sizes = [ground.scene.width * ground.scene.height * math.prod(ground.scene.metres) for ground in grounds]
+    negatives, anywhere = (_dealt(total, sizes) for total in (num_negatives, num_anywhere))
+    streams = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3 * len(grounds))]
+    positive, negative, further = list[Place](), list[Place](), list[Place]()
+    for number, ground in enumerate(grounds):
+        of_features, of_negatives, of_any = streams[3 * number : 3 * number + 3]
+        positive += ground.positives(of_features)
+        negative += ground.negatives(negatives[number], of_negatives)
+        further += ground.anywhere(anywhere[number], of_any)
     for made, wanted, what in ((negative, num_negatives, "negative"), (further, num_anywhere, "chip")):
         if len(made) < wanted:
             reporter.say(f"There is room for {len(made):,} of {counted(wanted, what)}.")
     return [*positive, *negative, *further]
+
+
+def _dealt(total: int, sizes: Sequence[float]) -> list[int]:
+    """Return a number in parts as large as the sizes say."""
+    ends = np.rint(total * np.cumsum(sizes) / sum(sizes)).astype(int)
+    return [int(part) for part in np.diff(ends, prepend=0)]
 
 
 def _to_pixels(scene: Scene, xy: NDArray[np.float64]) -> NDArray[np.float64]:

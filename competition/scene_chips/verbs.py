@@ -8,7 +8,6 @@ from pathlib import Path
 import rich_click as click
 
 from competition.common.errors import UserError
-from competition.common.progress import reporter
 from competition.flags import Bands
 from competition.terminal.command_line import FILE, FOLDER, Words
 from competition.terminal.output import as_json, output_flags, show, show_next
@@ -17,9 +16,10 @@ SIDES = 8  # of a chip along a block of ground
 
 
 @click.command()
-@click.option("--scene", "where", required=True, help="a GeoTIFF, a folder of tiles, a VRT, or an address of a GeoTIFF")
-@click.option("--points", type=FILE, help="file of points with a label: .geojson, .gpkg, .fgb or .shp")
-@click.option("--polygons", type=FILE, help="file of polygons with a label")
+@click.option("--scene", "where", multiple=True, help="a GeoTIFF, a folder of one scene's tiles, a VRT, or an address")
+@click.option("--scenes", "folder", type=FOLDER, help="folder in which each GeoTIFF is a scene of its own")
+@click.option("--points", type=FILE, multiple=True, help="points with a label, .geojson, .gpkg, .fgb or .shp")
+@click.option("--polygons", type=FILE, multiple=True, help="polygons with a label: one file, or one for each scene")
 @click.option("--output", type=FOLDER, required=True, help="new folder for the chips, their table and competition.toml")
 @click.option("--label", "column", default="label", show_default=True, help="column of the labels in that file")
 @click.option("--negatives", type=click.IntRange(min=0), default=0, help="chips beside all features, near and far")
@@ -35,9 +35,10 @@ SIDES = 8  # of a chip along a block of ground
 @as_json
 @output_flags
 def chips(
-    where: str,
-    points: Path | None,
-    polygons: Path | None,
+    where: tuple[str, ...],
+    folder: Path | None,
+    points: tuple[Path, ...],
+    polygons: tuple[Path, ...],
     output: Path,
     column: str,
     negatives: int,
@@ -51,34 +52,29 @@ def chips(
     like: str | None,
     seed: int,
 ) -> None:
-    """Cut labelled chips from a scene, to train on a place of your own.
+    """Cut labelled chips from scenes, to train on places of your own.
 
-    Chips of one block of ground have one group, which `folds` keeps together.
+    Chips of one block of ground have one group, which `folds` keeps together, from whichever scenes they are.
     """
-    from competition.gdal.vectors import read_features
-    from competition.scene_chips.blocks import Blocks
-    from competition.scene_chips.cut import cut_chips, usual_bands, usual_metres
+    from competition.scene_chips.blocks import Blocks, common_system
+    from competition.scene_chips.cut import cut_chips
     from competition.scene_chips.described import FILE as DESCRIBED
-    from competition.scene_chips.places import Ground, sample_places
+    from competition.scene_chips.groups import keep_together
+    from competition.scene_chips.places import grounds_of, sample_places
     from competition.scene_chips.rules import Rules
+    from competition.scene_chips.scenes import open_scenes, usual_metres
     from competition.scenes.grid import window_of
-    from competition.scenes.scene import Scene
     from competition.spec.load import load
 
-    features = points or polygons
-    if features is None or (points and polygons):
+    if bool(points) == bool(polygons):
         raise UserError("Give --points FILE, or --polygons FILE.")
     competition = None if like is None else load(like)
-    scene = Scene.open(where, bands or (), named=scene_bands or ())
-    if not bands:
-        scene = Scene.open(where, usual_bands(competition, scene.bands), named=scene_bands or ())
-    if scene.doubt:
-        reporter.say(scene.doubt)
-    metres = chip_metres or size * usual_metres(competition, scene)
-    window = window_of(scene.size, scene.metres, metres)
-    blocks = Blocks.of(scene, window, block_metres or SIDES * metres)
-    ground = Ground(scene, read_features(features, scene.wkt, column), window, blocks, Rules.of(competition, always))
-    places = sample_places(ground, negatives, seed, anywhere)
-    show(cut_chips(scene, places, size, output, like=competition))
-    folder = shlex.quote(str(output))
-    show_next(f"data prepare --from {folder} --competition {shlex.quote(str(output / DESCRIBED))} --workspace DIR")
+    scenes = open_scenes(where, folder, bands or (), scene_bands or (), competition)
+    metres, system = chip_metres or size * usual_metres(competition, scenes), common_system(scenes)
+    side = block_metres or SIDES * metres
+    blocks = [Blocks.of(each, window_of(each.size, each.metres, metres), side, system) for each in scenes]
+    grounds = grounds_of(blocks, points or polygons, column, Rules.of(competition, always))
+    places = keep_together(sample_places(grounds, negatives, seed, anywhere), blocks)
+    show(cut_chips(scenes, places, size, output, like=competition))
+    made = shlex.quote(str(output))
+    show_next(f"data prepare --from {made} --competition {shlex.quote(str(output / DESCRIBED))} --workspace DIR")

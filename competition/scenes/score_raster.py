@@ -7,7 +7,9 @@ scores are of stands in `scene.json` beside the file and, the same, in a tag wit
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +27,7 @@ from competition.scenes.ground import Affine, metres_of_pixels
 from competition.spec.base import Frozen, Text
 from competition.spec.load import describe
 
-FILE, RECORD, FORMAT = "scores.tif", "scene.json", 1
+FILE, RECORD, ROWS, FORMAT = "scores.tif", "scene.json", "rows", 1
 TAG = "SCENE_SCORES"  # of the GeoTIFF
 BLOCK = 256  # rows of cells read at once
 LARGEST_TAG = 1 << 22  # letters
@@ -131,18 +133,25 @@ class ScoreRaster:
         """Return the score raster in a GeoTIFF, or in the folder that `scene predict` has written.
 
         Raises:
-            UserError: if it is none.
+            UserError: if it is none, is damaged, or is not complete.
         """
+        if path.is_dir() and not (path / FILE).is_file() and (path / ROWS).is_dir():
+            raise UserError(
+                f"The scores in {path} are not complete: they were interrupted.", command=_again(path / FILE)
+            )
         path = path / FILE if path.is_dir() else path
-        with opened(path, str(path)) as dataset:
-            scored = _scored_in(dataset.tags().get(TAG, ""), path)
-            shape = len(scored.labels), scored.grid.rows, scored.grid.columns
+        with _opened(path) as dataset:
+            said, dtypes = dataset.tags().get(TAG, ""), dataset.dtypes
             found = dataset.count, dataset.height, dataset.width
-            if found != shape or set(dataset.dtypes) != {f"uint{scored.bits}"}:
-                raise UserError(f"{path} is damaged: it says {shape}, and holds {found} of {dataset.dtypes[0]}.")
             a, b, c, d, e, f = tuple(dataset.transform)[:6]
             wkt = "" if dataset.crs is None else dataset.crs.to_wkt()
-            return cls(path, scored, dataset.height, dataset.width, wkt, (a, b, c, d, e, f))
+        scored = _scored_in(said, path)
+        shape = len(scored.labels), scored.grid.rows, scored.grid.columns
+        if found != shape or set(dtypes) != {f"uint{scored.bits}"}:
+            raise UserError(
+                f"{path} is damaged: it says {shape}, and holds {found} of {dtypes[0]}.", command=_again(path)
+            )
+        return cls(path, scored, found[1], found[2], wkt, (a, b, c, d, e, f))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -191,21 +200,38 @@ class ScoreRaster:
 
     def _read(self, bands: list[int], first: int, last: int | None) -> NDArray[Any]:
         window = (first, min(self.rows, self.rows if last is None else last)), (0, self.columns)
-        with opened(self.path, str(self.path)) as dataset:
+        with _opened(self.path) as dataset:
             return dataset.read(bands, window=window)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a score raster for the block: rasterio's data set; whatever cannot be read of it is one line."""
+    try:
+        with opened(path, str(path)) as dataset:
+            yield dataset
+    except UserError as error:
+        reason = error.text.removeprefix(f"Cannot read the scene {path}: ")
+        raise UserError(f"Cannot read the scores {path}: {reason}", command=_again(path)) from error
+
+
+def _again(path: Path) -> str:
+    """Return the command that makes scores again."""
+    folder = shlex.quote(str(path.parent)) if path.name == FILE else "DIR"
+    return f"scene predict --model MODEL --scene SCENE --output {folder}"
 
 
 def _scored_in(text: str, path: Path) -> Scored:
     if not text or len(text) > LARGEST_TAG:
-        raise UserError(f"{path} is no score raster.", command="scene predict --scene SCENE --output DIR")
+        raise UserError(f"{path} is no score raster, or half of one.", command=_again(path))
     try:
         content = json.loads(text)
         if content.pop("format", None) != FORMAT:
             raise UserError(f"{path} was written by another version of the toolkit. Use that version.")
         return Scored.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{path} is damaged: {describe(error, Scored)}.") from error
+        raise UserError(f"{path} is damaged: {describe(error, Scored)}.", command=_again(path)) from error
     except (ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{path} is damaged: what it says of itself is no record.") from error
+        raise UserError(f"{path} is damaged: what it says of itself is no record.", command=_again(path)) from error

@@ -8,7 +8,8 @@ Layout of the folder that `scene predict` fills:
     scene.json        what it is of; written last, and `rows/` is removed then
 
 A row that a killed process has not finished, or that the disk has damaged, has the wrong checksum and is made again.
-All others are as they were, so that a raster that was interrupted has the same bytes as one that was not.
+All others are as they were, so that a raster that was interrupted has the same bytes as one that was not. A raster that
+is damaged is begun again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import os
 import shutil
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,9 +38,9 @@ from competition.common.text import first
 from competition.gdal.imports import gdal, import_map
 from competition.scenes.grid import mean_over_cells
 from competition.scenes.scene import Scene
-from competition.scenes.score_raster import BLOCK, FILE, FORMAT, RECORD, TAG, Scored
+from competition.scenes.score_raster import BLOCK, FILE, FORMAT, RECORD, ROWS, TAG, Scored, ScoreRaster
 
-ROWS, VALUES, ROWS_RECORD = "rows", "rows.bin", "rows.json"
+VALUES, ROWS_RECORD = "rows.bin", "rows.json"
 SUM = 4  # bytes of a checksum
 OTHERWISE = "give another --output, or remove that folder"
 TILE = 256  # cells along each side of a block of the GeoTIFF
@@ -173,9 +175,22 @@ def score_rows(folder: Path, scored: Scored, scene: Scene) -> Iterator[ScoreRows
     """
     with locked(lock_of(folder), f"the scores in {folder}"):
         _check_same(folder, scored)
-        if not (folder / RECORD).is_file():
+        if not _is_whole(folder):
             _begin(folder, scored, scene)
+            (folder / RECORD).unlink(missing_ok=True)
         yield ScoreRows(folder, scored)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a folder holds a score raster that can be read to its end."""
+    if not (folder / RECORD).is_file():
+        return False
+    try:
+        deque(ScoreRaster.read(folder).blocks(), maxlen=0)
+    except UserError:
+        reporter.say(f"{folder / FILE} cannot be read: it is made again.")
+        return False
+    return True
 
 
 def _begin(folder: Path, scored: Scored, scene: Scene) -> None:

@@ -23,7 +23,7 @@ from models.backend.seals import MANIFEST
 from models.networks.input_spec import Inputs
 from models.predict.predictor import LearntFrom
 from models.recipes.recipe import Recipe
-from models.recipes.view_sets import D4
+from models.recipes.view_sets import VIEWS
 
 FORMAT: Literal[1] = 1
 LARGEST = 2**20  # bytes of the JSON; it takes a few thousand
@@ -86,7 +86,7 @@ class Manifest(BaseModel):
             raise ValueError("labels must be the competition's, in its order")
         if set(self.cuts) != set(self.labels):
             raise ValueError("there must be a cut for each label, and no other")
-        if strange := set(self.views) - set(D4):
+        if strange := set(self.views) - set(VIEWS):
             raise ValueError(f"views name {', '.join(sorted(strange))}")
         if not 0 < self.inputs.size <= LARGEST_CHIP:
             raise ValueError(f"chips of {self.inputs.size} px")

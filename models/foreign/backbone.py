@@ -92,6 +92,13 @@ class TimmBackbone(keras.layers.TorchModuleWrapper):
                 variable.trainable = False
         self.at_rest = [part for part in still if isinstance(part, norm)]
 
+    @property
+    def learns_statistics(self) -> bool:
+        """Whether training changes the statistics of its batch normalisations."""
+        norm = importlib.import_module("torch").nn.modules.batchnorm._BatchNorm
+        at_rest = {id(part) for part in self.at_rest}
+        return any(isinstance(part, norm) and id(part) not in at_rest for part in self.module.modules())
+
     def call(self, chips: Any, training: bool = False) -> Any:
         """Return the outputs for chips (num_chips, size, size, num_bands)."""
         torch = importlib.import_module("torch")

@@ -3,7 +3,8 @@
 Layout of a checkpoint's folder:
 
     state.json, state1.json, ...   how far each head has come
-    weights.npy                    float32 (2 + num_slots, num_weights): weights now, of the best epochs, and the slots
+    weights.npy                    float32 (1 + num_kept + num_slots, num_weights): weights now, of the best epochs, and
+                                   the slots
     sums.json                      the checksum of the weights; older checkpoints have none
 """
 
@@ -56,12 +57,12 @@ class Keeper:
             reporter.say("What an earlier version of this project began cannot be gone on with: it begins again.")
             shutil.rmtree(path.parent)
             return
-        shape = (2 + len(group.slots), len(group.values))
+        shape = (1 + len(group.kept) + len(group.slots), len(group.values))
         kept = opened(path / WEIGHTS, shape, np.dtype(np.float32))
         if kept is None or not sum_fits(path / SUM, kept):
             raise UserError(f"{path / WEIGHTS} is damaged.", command=restart_command(path))
         group.states = [TrainingState.read(path / state_name(number)) for number in range(len(group.states))]
-        group.values[:], group.best[:], group.slots[:] = kept[0], kept[1], kept[2:]
+        group.values[:], group.kept[:], group.slots[:] = np.split(kept, [1, 1 + len(group.kept)])
         metric, best = group.examples.task.metric.title, ", ".join(f"{state.best_metric:.4f}" for state in group.states)
         reporter.say(f"Going on after epoch {group.epochs}; best {metric} so far {best}.")
         self._log()  # what a kill right after the checkpoint has left out
@@ -76,7 +77,7 @@ class Keeper:
 
     def _write(self) -> None:
         group, before = self.group, checkpoints(self.folder)
-        rows = np.concatenate([group.values[None], group.best[None], group.slots])
+        rows = np.concatenate([group.values[None], group.kept, group.slots])
         check_room(rows.nbytes, self.folder, "A checkpoint")
         with replace_folder(self.folder / CHECKPOINTS / f"epoch{group.epochs:05d}") as temporary:
             np.save(temporary / WEIGHTS, rows, allow_pickle=False)

@@ -54,8 +54,9 @@ class HeadGroup:
         stopped: whether they are not to be trained any further, however far they have come.
         values: float32 array (num_weights,), the weights now.
         slots: float32 array (num_slots, num_weights) of the optimiser.
-        best: float32 array (num_weights,), of each head the weights of its best epoch.
-        heldout_scores: float32 array (num_heads, num_heldout, num_labels) after the last epoch; empty before the first.
+        kept: float32 array (num_kept, num_weights), of each head the weights of its best epochs, the best first.
+        judged_scores: float32 array (num_heads, num_chips, num_labels) of the chips by which epochs are judged, after
+            the last one; empty before the first.
     """
 
     recipe: Recipe
@@ -65,15 +66,15 @@ class HeadGroup:
     stopped: bool = False
     values: Floats = field(init=False)
     slots: Floats = field(init=False)
-    best: Floats = field(init=False)
-    heldout_scores: Floats = field(init=False, default_factory=lambda: np.empty((0, 0, 0), dtype=np.float32))
+    kept: Floats = field(init=False)
+    judged_scores: Floats = field(init=False, default_factory=lambda: np.empty((0, 0, 0), dtype=np.float32))
 
     def __post_init__(self) -> None:
         seeds = [self.recipe.seed + number for number in range(self.recipe.seeds)]
         self.states = self.states or [TrainingState() for _ in seeds]
         self.values = self.shape.begin(self.priors.among_chips, seeds)
         self.slots = np.zeros((num_slots(self.recipe), len(self.values)), dtype=np.float32)
-        self.best = self.values.copy()
+        self.kept = np.repeat(self.values[None], self.recipe.swa or 1, axis=0)
 
     @property
     def bank(self) -> FeatureBank:
@@ -142,10 +143,24 @@ class HeadGroup:
         """The weights (num_weights,) that are judged and kept: their moving averages, or those of now."""
         return self.slots[-1] if self.recipe.ema else self.values
 
-    def keep_best(self, number: int) -> None:
-        """Keep a head's weights as its best ones."""
-        for best, now in zip(self.arrays(self.best, number), self.arrays(self.judged, number), strict=True):
-            best[...] = now
+    def keep(self, number: int, place: int = 0) -> None:
+        """Keep a head's weights at a place among its best ones; those that were there, and behind, move back."""
+        now, *rows = (self.arrays(values, number) for values in (self.judged, *self.kept[place:]))
+        for better, worse in reversed(list(zip([now, *rows], rows, strict=False))):
+            for array, weights in zip(worse, better, strict=True):
+                array[...] = weights
+
+    @property
+    def best(self) -> Floats:
+        """The weights (num_weights,) that are the result: of each head its best epoch's, or the mean of several."""
+        if not self.recipe.swa:
+            return self.kept[0]
+        mean = self.values.copy()
+        for number, state in enumerate(self.states):
+            rows = [self.arrays(values, number) for values in self.kept[: state.epochs or 1]]
+            for array, *several in zip(self.arrays(mean, number), *rows, strict=True):
+                array[...] = np.mean(several, axis=0, dtype=np.float64)
+        return mean
 
     def arrays(self, values: Floats, number: int) -> list[Floats]:
         """Return all arrays of one head's weights, or of their gradients: views into a buffer (num_weights,)."""

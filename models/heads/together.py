@@ -135,7 +135,7 @@ class _EndedError(Exception):
 
 
 def _line(groups: Sequence[HeadGroup], number: int) -> str:
-    """Return the figures of an epoch, means over all heads, and the range of the held-out metric."""
+    """Return the figures of an epoch, means over all heads, and the range of the metric by which they are judged."""
     states = [state for group in groups for state in group.states if state.epochs > number]
     epochs = [state.history[number] for state in states]
     loss, metric, heldout_loss, heldout, seconds = np.mean(
@@ -145,7 +145,7 @@ def _line(groups: Sequence[HeadGroup], number: int) -> str:
     spread = f" ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else ""
     return (
         f"epoch {number + 1:>3}/{groups[0].recipe.epochs}  loss {loss:.4f}  {name} {metric:.4f}  "
-        f"held-out loss {heldout_loss:.4f}  {name} {heldout:.4f}{spread}"
+        f"{groups[0].examples.judged_by} loss {heldout_loss:.4f}  {name} {heldout:.4f}{spread}"
         f"{' *' if any(state.best == number for state in states) else '  '}  "
         f"rate {epochs[0].learning_rate:.1e}  {seconds:.0f} s"
     )

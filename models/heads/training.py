@@ -44,7 +44,7 @@ class Training:
 
     @np.errstate(over="ignore", invalid="ignore")  # a loss that is no number is seen at the epoch's end
     def epoch(self, after_step: Callable[[], None] = lambda: None) -> None:
-        """Train an epoch, judge the chips held out, and add the figures to the states of the heads.
+        """Train an epoch, judge it by the chips held out or set aside, and add the figures to the states of the heads.
 
         Args:
             after_step: called after each step; what it raises ends the epoch.
@@ -57,9 +57,9 @@ class Training:
         for taken, batch in enumerate(batches_of(group, number), start=group.taken):
             learnt.add(batch, self.step(batch, taken))
             after_step()
-        positions = group.examples.heldout
-        group.heldout_scores = scores_of(group, positions)
-        heldout = figures_of(group, group.examples.truth[positions], group.heldout_scores)
+        positions = group.examples.judged
+        group.judged_scores = scores_of(group, positions)
+        heldout = figures_of(group, group.examples.truth[positions], group.judged_scores)
         seconds = time.monotonic() - started
         for head, (figures, state) in enumerate(zip(learnt.figures(), group.states, strict=True)):
             if group.is_head_over(head):
@@ -69,8 +69,11 @@ class Training:
                 model, fold = group.of
                 what = f"The loss became {loss} in epoch {number + 1}"
                 raise DivergedError(what, group.recipe.learning_rate, model, fold)
-            if state.add(epoch, group.examples.task.metric.sign):
-                group.keep_best(head)
+            sign = group.examples.task.metric.sign
+            state.add(epoch, sign)
+            best = state.best_epochs(len(group.kept), sign)
+            if number in best:
+                group.keep(head, best.index(number))
 
     def step(self, batch: Batch, taken: int) -> Floats:
         """Learn from one batch, after so many steps; return the scores (num_heads, num_chips, num_labels) before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from scipy.special import logit
 from competition.common.errors import UserError
 from competition.common.text import first, short
 from competition.task import Task
+from folds.dealing.inner import inner_split
 from folds.dealing.table import FoldTable
+from folds.groups import kept_groups
 from folds.store.provenance import PseudoLearnt
 from folds.store.pseudo_labels import NONE, FoldLabels, PseudoLabels
 from models.inputs.batches import Pseudo, Source, drawn_order, targets_of
@@ -33,6 +36,8 @@ class Examples:
         truth: bool array (num_chips_in_source, num_scored_labels).
         training: positions of the chips to learn from.
         heldout: positions of the chips held out.
+        inner: positions of the chips set aside of those to learn from, by which epochs are judged; None: by those held
+            out.
         pseudo: chips with pseudo-labels, which follow on these in the source; None where none are learnt from.
         learnt: which pseudo-labels these are, for the records.
     """
@@ -42,6 +47,7 @@ class Examples:
     truth: NDArray[np.bool_]
     training: NDArray[np.int64]
     heldout: NDArray[np.int64]
+    inner: NDArray[np.int64] | None = None
     pseudo: Pseudo | None = None
     learnt: PseudoLearnt | None = None
 
@@ -71,10 +77,55 @@ class Examples:
         is_held = np.array([name in held_names for name in cache.names])
         if is_held.all() or not is_held.any():
             raise UserError(f"Fold {fold} leaves no chips to {'learn from' if is_held.all() else 'hold out'}.")
-        task = sources.recipe.task(competition)
-        truth = labelled.truth[[row[name] for name in cache.names]][:, task.columns]
-        found = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
-        return found if sources.recipe.pseudo == NONE else found._with_pseudo(sources, table, fold, model)
+        task, rows = sources.recipe.task(competition), [row[name] for name in cache.names]
+        truth = labelled.truth[rows][:, task.columns]
+        examples = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
+        if sources.recipe.pseudo != NONE:
+            return examples._with_pseudo(sources, table, fold, model)
+        if sources.recipe.monitor == "heldout":
+            return examples
+        groups = kept_groups(workspace)
+        return examples.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
+
+    def with_inner(self, groups: Sequence[Any] | None, seed: int) -> Examples:
+        """Return the same with a part of the chips to learn from set aside, by which epochs are judged.
+
+        Args:
+            groups: the group of each chip in the source, which stays whole; None: each stands for itself.
+            seed: of the split.
+
+        Raises:
+            UserError: if the chips to learn from cannot be divided.
+        """
+        of_training = None if groups is None else [groups[position] for position in self.training]
+        aside = inner_split(self.training_truth, of_training, seed)
+        return replace(self, training=self.training[~aside], inner=self.training[aside])
+
+    def without_inner(self) -> Examples:
+        """Return the same with all chips to learn from that are not held out."""
+        if self.inner is None:
+            return self
+        return replace(self, training=np.sort(np.concatenate([self.training, self.inner])), inner=None)
+
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Positions of the chips by which epochs are judged: those held out, or those set aside."""
+        return self.heldout if self.inner is None else self.inner
+
+    @property
+    def judged_by(self) -> str:
+        """What figures of these chips are called."""
+        return "held-out" if self.inner is None else "inner"
+
+    def text(self) -> str:
+        """Return how many chips there are to learn from, and which ones judge that, in one line."""
+        learnt = f"{len(self.training):,} chips to learn from"
+        if self.pseudo and self.learnt:
+            which = f"the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
+            return f"{learnt}, and {len(self.pseudo.rows):,} with {which}."
+        if self.inner is None:
+            return f"{learnt}."
+        return f"{learnt}; {len(self.inner):,} more, set aside, judge the epochs: those held out have no say."
 
     def _with_pseudo(self, sources: Sources, table: FoldTable, fold: int, model: str) -> Examples:
         """Return the same with the pseudo-labels that the recipe names, those for this fold."""
@@ -98,13 +149,6 @@ class Examples:
     def training_truth(self) -> NDArray[np.bool_]:
         """The labels (num_training_chips, num_scored_labels) of the chips to learn from."""
         return self.truth[self.training]
-
-    @property
-    def besides(self) -> str:
-        """What is learnt from beside the labelled chips, for a message; "" if nothing."""
-        if self.pseudo is None or self.learnt is None:
-            return ""
-        return f", and {len(self.pseudo.rows):,} with the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
 
     def steps_per_epoch(self, recipe: Recipe) -> int:
         """Return the number of training steps per epoch."""

@@ -105,6 +105,22 @@ def compile_network(
     network.optimizer.build(network.trainable_variables)
 
 
+def compile_at_rest(network: keras.Model, recipe: Recipe, task: Task, truth: NDArray[np.bool_]) -> None:
+    """Give a network the recipe's loss and steps of length 0: training then changes no weight, but statistics."""
+    loss = make_loss(recipe, task, truth)
+    network.compile(optimizer=keras.optimizers.SGD(0.0), loss=loss, jit_compile=jit_compile())
+
+
+def learns_statistics(network: keras.Model) -> bool:
+    """Whether training changes the statistics of a network's batch normalisations."""
+    every = network._flatten_layers()
+    return any(
+        layer.learns_statistics if isinstance(layer, TimmBackbone) else layer.trainable
+        for layer in every
+        if isinstance(layer, layers.BatchNormalization | TimmBackbone)
+    )
+
+
 def part_to_keep(network: keras.Model, recipe: Recipe) -> keras.Model:
     """Return what differs between folds: the head alone, where the backbone is frozen."""
     return network.get_layer("head") if recipe.train == "head" and network.name != "head" else network

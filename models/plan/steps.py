@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from models.plan.worth import BRIEF, HEADS, JOINT, LINEAR, QUICK, SCRATCH_HEAD, VIEWS, WIDE, Views
-from models.recipes.view_sets import VIEW_SETS, drawn_views
+from models.recipes.view_sets import drawn_views, views_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Bank:
     @property
     def test_views(self) -> tuple[str, ...]:
         """The views over which scores are averaged."""
-        return VIEW_SETS[self.views.views]
+        return views_of(self.views.views)
 
     def rows(self, num_train: int, num_test: int) -> dict[tuple[str, int, str, str], int]:
         """Return how many feature vectors it needs, by recipe, size, split and view."""
@@ -114,5 +114,5 @@ def same_views(banks: Sequence[Bank]) -> tuple[Bank, ...]:
 @cache
 def _views_needed(views: Views) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the views of the labelled chips and of those to predict that learning and scoring ask for."""
-    test = VIEW_SETS[views.views]
+    test = views_of(views.views)
     return tuple(sorted({"identity", *drawn_views(views.augment), *test})), test

@@ -9,15 +9,20 @@ from typing import Any
 from competition.common.errors import UserError, unknown_name
 from folds.store.pseudo_labels import NONE
 from models.recipes.values import Values
-from models.recipes.view_sets import AUGMENTATIONS, VIEW_SETS
+from models.recipes.view_sets import AUGMENTATIONS, views_of
 
 # Beyond any use, and what no memory holds; a recipe may be a stranger's.
 MOST = {
     **dict.fromkeys(("input_size", "progressive"), 8192),
     **dict.fromkeys(("members", "seeds", "levels"), 1000),
+    "swa": 100,
     **dict.fromkeys(("dense", "batch_size"), 2**20),
     **dict.fromkeys(("epochs", "head_epochs", "patience"), 10**6),
 }
+NOT_NEGATIVE = (
+    *("gamma", "warmup", "weight_decay", "clip", "head_epochs"),
+    *("mixup", "cutmix", "patience", "seed", "swa"),
+)
 
 
 def check_each(values: Values) -> None:
@@ -40,8 +45,7 @@ def check_each(values: Values) -> None:
     for name in ("backbone_rate", "unfrozen", "pseudo_weight"):
         if not 0 < getattr(values, name) <= 1:
             raise UserError(f"{name} must be above 0 and at most 1, received {getattr(values, name)}.")
-    not_negative = ("gamma", "warmup", "weight_decay", "clip", "head_epochs", "mixup", "cutmix", "patience", "seed")
-    for name in (name for name in not_negative if not getattr(values, name) >= 0):
+    for name in (name for name in NOT_NEGATIVE if not getattr(values, name) >= 0):
         raise UserError(f"{name} cannot be below 0, received {getattr(values, name)}.")
     for name, most in MOST.items():
         received = getattr(values, name)
@@ -54,8 +58,7 @@ def check_each(values: Values) -> None:
     for name in ("dense", "progressive"):
         if any(number < 1 for number in getattr(values, name)):
             raise UserError(f"{name} needs whole numbers above 0, received {getattr(values, name)}.")
-    if values.views not in VIEW_SETS:
-        raise unknown_name("set of views", values.views, list(VIEW_SETS))
+    views_of(values.views)
     for name in (name for name in values.augment if name not in AUGMENTATIONS):
         raise unknown_name("augmentation", name, [*AUGMENTATIONS, "none"])
 
@@ -93,6 +96,8 @@ def check_together(values: Values) -> None:
         _check_soft_f_beta(values)
     if values.pseudo != NONE:
         _check_pseudo(values)
+    if values.swa:
+        _check_swa(values)
     if values.epochs <= len(values.progressive):
         raise UserError(f"{len(values.progressive) + 1} input sizes need as many epochs, received {values.epochs}.")
 
@@ -136,6 +141,11 @@ def _check_pseudo(values: Values) -> None:
             f"--solver {values.solver} chooses its penalties on inner folds, whose chips the networks behind "
             "pseudo-labels have seen. Give --solver gradient, or --pseudo none."
         )
+    if values.monitor != "heldout":
+        raise UserError(
+            "--monitor inner judges epochs by chips to learn from, which the networks behind pseudo-labels have seen. "
+            "Give --monitor heldout, or --pseudo none."
+        )
     if "f_beta" in values.loss:
         raise UserError(
             f"The loss {values.loss} is of all labels of a chip together, and of pseudo-labels only those count that "
@@ -160,6 +170,16 @@ def _check_members(values: Values) -> None:
         )
 
 
+def _check_swa(values: Values) -> None:
+    *before, last = (0, *(end for _, end in values.stages))
+    if not 2 <= values.swa <= last - before[-1]:
+        at_size = " at the last input size" if values.progressive else ""
+        raise UserError(
+            f"swa averages two epochs or more, of the {last - before[-1]}{at_size}; received {values.swa}. Give "
+            "--swa 0 for the best epoch alone, or more --epochs."
+        )
+
+
 def _check_soft_f_beta(values: Values) -> None:
     for name, neutral in (("label_smoothing", 0.0), ("class_weights", "none")):
         if (value := getattr(values, name)) != neutral:
@@ -175,7 +195,9 @@ def _check_solver(values: Values) -> None:
     plain = {"loss": "binary_crossentropy", "class_weights": "none", "sampling": "uniform"}
     plain["groups"] = "auto" if values.groups == "auto" else "sigmoid"
     unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
-    wanted = {name: value for name, value in (linear | plain | unmixed).items() if getattr(values, name) != value}
+    at_once = {"monitor": "heldout", "swa": 0}  # there are no epochs to choose among
+    every = linear | plain | unmixed | at_once
+    wanted = {name: value for name, value in every.items() if getattr(values, name) != value}
     if not values.augments_by_views:
         wanted["augment"] = ("d4",)
     if values.weights == "none":

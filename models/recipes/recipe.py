@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Columns = tuple[tuple[int, ...], ...]
 # Values that recipes had not at first, and what they were without them.
 LATER: dict[str, Any] = {"members": 1, "parts": (), "input_dropout": None}
-LATER |= {"mean": (), "deviation": (), "outputs": (), "prefix_tokens": None}
+LATER |= {"mean": (), "deviation": (), "outputs": (), "prefix_tokens": None, "monitor": "heldout", "swa": 0}
 LATER |= {"pseudo": NONE, "pseudo_weight": 1.0, "pseudo_digest": ""}
 KEPT = ("imagenet", "none")  # weights that are no file
 

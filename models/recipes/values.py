@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from competition.common.text import band_names
-from models.recipes.view_sets import VIEW_SETS, drawn_views
+from models.recipes.view_sets import drawn_views, views_of
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
 OWN = "own"  # mean or deviation: those of the training chips
@@ -119,6 +119,7 @@ class Values:
     weight_decay: float = _value("decay of the kernels per step, as a share of the learning rate", 0.0)
     clip: float = _value("largest norm of all gradients together; 0: any", 0.0)
     ema: float = _value("momentum of the moving average of weights that is judged and kept; 0: none", 0.0)
+    swa: int = _value("best epochs whose weights are averaged, judged and kept; 0: the best one's", 0)
     head_epochs: int = _value("finetune: epochs of the head alone, before", 5)
     backbone_rate: float = _value("finetune: learning rate of the backbone, as a share of the head's", 0.1)
     unfrozen: float = _value("finetune: share of the backbone's layers that learn, from the last", 1.0)
@@ -130,7 +131,12 @@ class Values:
     # The chips of a step.
     batch_size: int = _value("chips per step", 64)
     epochs: int = _value("passes over the training chips", 20)
-    patience: int = _value("epochs without a better held-out metric before training stops; 0: never stops", 5)
+    patience: int = _value("epochs without a better metric before training stops; 0: never stops", 5)
+    monitor: Literal["heldout", "inner"] = _value(
+        "chips by which epochs are judged: those held out, or a tenth of the others, set aside: then no choice knows "
+        "those held out",
+        "heldout",
+    )
     progressive: tuple[int, ...] = _value("input sizes of the first epochs, such as 128; all get equal shares", ())
     augment: tuple[str, ...] = _value(
         "any of d4, flips, quarter_turns, shifts, photometric, joined by commas, or none", ("d4",)
@@ -145,7 +151,10 @@ class Values:
     )
     pseudo: str = _value("pseudo-labels to learn from besides, by their name: what `pseudo` has made", "none")
     pseudo_weight: float = _value("what a chip with pseudo-labels counts in the loss, above 0 and at most 1", 1.0)
-    views: str = _value("test-time views: identity, flips or d4", "d4")
+    views: str = _value(
+        "test-time views: any of identity, flips, d4, scales, crops, joined by commas, each under each",
+        "d4",
+    )
     seeds: int = _value("networks from different seeds, whose scores are averaged; heads share order and views", 1)
     seed: int = _value("seed of weights, order and augmentation", 0)
     # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
@@ -187,7 +196,7 @@ class Values:
     @property
     def test_views(self) -> tuple[str, ...]:
         """The views over which scores are averaged at test time."""
-        return VIEW_SETS[self.views]
+        return views_of(self.views)
 
     @property
     def drawn_views(self) -> tuple[str, ...]:

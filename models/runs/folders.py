@@ -51,6 +51,7 @@ BEGUN_WITH = {
     "training chips": "the chips",
     "dtype": "the chips",
     "inputs": "the chips",
+    "chips set aside": "folds.json and the groups that it names",
 }
 EXTRACTOR = "extractor"  # name of what keeps the frozen backbone; of several that stand side by side a number follows
 WEIGHTS, GRAPHS = ".weights.h5", (".onnx", ".zip")  # its suffix, and where it is a graph that others made

@@ -1,14 +1,15 @@
-"""What the folds of a model say of the recipe that they were made with, should its own file be lost."""
+"""What the folds of a model say of the recipe they were made with, should its file be lost or its weights be others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from competition.common.errors import UserError
 from folds.store.provenance import MARKER, read_marker
+from models.recipes.recipe import Recipe
 from models.runs.folders import VALUES, begun, read_job
 
 
@@ -27,9 +28,29 @@ def values_of(folder: Path) -> dict[str, Any] | None:
     return found if len({digest for digest, _ in every}) == 1 else None
 
 
-def _made_with(folder: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def check_same_weights(folder: Path, recipe: Recipe, remade: Collection[int] = ()) -> None:
+    """Look whether the files of weights that a model's recipe names are still those that its folds were made with.
+
+    Args:
+        folder: of the model.
+        recipe: of the model.
+        remade: folds that are made again, and have no say.
+
+    Raises:
+        UserError: if no fold was made with them, or a file is not there.
+    """
+    digests = {digest for digest, _ in _made_with(folder, remade)}
+    if digests and recipe.digest() not in digests:
+        raise UserError(
+            f"The weights of '{folder.name}', {recipe.weights}, are not those that its other folds were made with. Put "
+            "those back.",
+            command={"to begin again with these": f"train --models {folder.name} --restart"},
+        )
+
+
+def _made_with(folder: Path, but: Collection[int] = ()) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Yield digest and values of the recipe of each fold; its scores, if there are any, decide on the digest."""
-    for fold in sorted(begun(folder)):
+    for fold in sorted(begun(folder) - {*but}):
         digest, values = "", None
         with suppress(UserError):
             job = read_job(folder / f"fold{fold}")

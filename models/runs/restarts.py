@@ -29,6 +29,7 @@ from folds.store.score_store import ScoreStore
 from folds.store.swaps import swap
 from models.recipes.recipe import Recipe
 from models.runs.folders import RECIPE, begun, extractors_in
+from models.runs.kept_recipe import check_same_weights
 from models.runs.model_recipe import read_recipe, record_recipe
 
 FORMAT = 1
@@ -89,7 +90,9 @@ class Restart:
 
         Raises:
             BusyError: if another process is at one of them.
+            UserError: if folds that stay were made with other weights.
         """
+        check_same_weights(self.old, recipe, folds)
         with locked(self.beside.runs / f".{self.model}.lock"), ExitStack() as held:
             _keep_others_from(self.old, folds, held)
             before = self.folds(store)

@@ -75,6 +75,7 @@ class Status:
         num_folds: number of folds.
         models: one entry per model.
         restarted: names of the models that are being made again, beside what there is of them.
+        inner: names of the models whose epochs are judged by chips set aside, and not by those held out.
         notes: lines on pseudo-labels that are older than what they were made of, or younger than what learnt from them.
     """
 
@@ -82,6 +83,7 @@ class Status:
     num_folds: int
     models: tuple[ModelStatus, ...]
     restarted: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -111,6 +113,8 @@ class Status:
         )
         if any(fold.state == "diverged" for status in self.models for fold in status.folds):
             legend += "\ndiverged has learnt nothing but noise; `fold` says why, and what mends it."
+        if self.inner:
+            legend += f"\nEpochs chosen without the chips held out (--monitor inner): {first(self.inner)}."
         if self.restarted:
             legend += f"\nBegun again, beside what is shown: {first(self.restarted)}; `train` goes on with it."
         return "\n".join([table(self.headers, self.rows, "llr"), legend, *self.notes])
@@ -134,8 +138,9 @@ def status_of(workspace: Workspace) -> Status:
         models.append(ModelStatus(model, _metric(workspace, model), reached_by_fold))
     competition = workspace.competition
     restarted = tuple(model for model in store.models() if Restart(workspace, model).folds(store))
+    inner = tuple(model for model in store.models() if _monitor(workspace, model) == "inner")
     cut, notes = Task(competition, competition.labels).cut, tuple(_on_pseudo_labels(workspace, store))
-    return Status(cut, len(folds), tuple(models), restarted, notes)
+    return Status(cut, len(folds), tuple(models), restarted, inner, notes)
 
 
 def _on_pseudo_labels(workspace: Workspace, store: ScoreStore) -> Iterator[str]:
@@ -169,6 +174,14 @@ def _metric(workspace: Workspace, model: str) -> str:
         return "damaged"
     part = "" if task.is_whole else f" of {counted(len(task.labels), 'label')}"
     return f"{task.metric.title}{part}"
+
+
+def _monitor(workspace: Workspace, model: str) -> str:
+    """Return by which chips a model's epochs are judged; "" where its recipe is damaged."""
+    try:
+        return read_recipe(workspace, model).monitor
+    except UserError:
+        return ""
 
 
 def _fold_status(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> FoldStatus:

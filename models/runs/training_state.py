@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,8 @@ def check_diverged(folder: Path) -> None:
 class Epoch:
     """The figures of one finished epoch; the losses are means over chips, the metric is the competition's.
 
+    What is called `heldout` is of the chips by which epochs are judged, be they held out or set aside.
+
     `input_size` tells epochs of progressive training apart: those at another size do not compete for the best.
     """
 
@@ -121,6 +125,17 @@ class TrainingState:
             self.best = epoch.number
         return better
 
+    def best_epochs(self, many: int, sign: int = 1) -> list[int]:
+        """Return the numbers of the best epochs of those at the last input size, the best first, the earlier of equals.
+
+        Args:
+            many: how many at most.
+            sign: of the metric: 1 if more of it is better, -1 if less.
+        """
+        last = takewhile(lambda epoch: epoch.input_size == self.history[-1].input_size, reversed(self.history))
+        ranked = sorted(last, key=lambda epoch: (-sign * epoch.heldout_metric, epoch.number))
+        return [epoch.number for epoch in ranked[:many]]
+
     def is_at(self, size: int) -> bool:
         """Whether the last finished epoch was at an input size."""
         return bool(self.history) and self.history[-1].input_size == size
@@ -167,6 +182,13 @@ def state_of(folder: Path) -> TrainingState:
         return TrainingState.read(folder / "history.json")
     paths = checkpoints(folder)
     return TrainingState.read(paths[-1] / STATE) if paths else TrainingState()
+
+
+def best_epochs(folders: Iterable[Path], swa: int) -> str:
+    """Return which epochs are kept, of the networks in some folders; of the best `swa` the mean, if it is not 0."""
+    states = map(state_of, folders)
+    best = "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
+    return f"{best}, averaged with the {swa - 1} next best" if swa else best
 
 
 def has_begun(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from competition.flags import Bands, in_workspace
 from competition.terminal.command_line import FOLDER, Finite, Words
 from competition.terminal.completion import of_models
 from competition.terminal.output import as_json, show, show_next
-from models.recipes.view_sets import VIEW_SETS
+from models.recipes.view_sets import VIEW_SETS, views_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 POSITIVE = Finite(min=0, min_open=True)
 _FLAGS = (
     click.option(
-        "--model", required=True, shell_complete=of_models, help="a trained model, or a file that `export` wrote"
+        "--model",
+        required=True,
+        shell_complete=of_models,
+        help="a trained model, or a file of `export`: .zip and .onnx keep memory below 1 GB, .keras loads TensorFlow",
     ),
     click.option(
         "--scene", "where", required=True, help="a GeoTIFF, a folder of tiles, a VRT, or an address of a GeoTIFF"
@@ -36,7 +39,10 @@ _FLAGS = (
     click.option("--output", type=FOLDER, required=True, help="folder for the score raster; begun with it, it goes on"),
     click.option("--overlap", type=Finite(0, 0.99), default=0.5, show_default=True, help="of windows: 0, .5, .67, .75"),
     click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="of a score on disk"),
-    click.option("--views", type=click.Choice(list(VIEW_SETS)), help="that scores are averaged over; default: as made"),
+    click.option(
+        "--views",
+        help=f"that scores are averaged over: any of {', '.join(VIEW_SETS)}, joined by commas; default: as made",
+    ),
     click.option(
         "--hides", type=Words(), help="labels that hide the ground; default: those that stand alone, and haze"
     ),
@@ -117,7 +123,7 @@ def _made(make: Callable[[], Predictor], views: str | None) -> Predictor:
     """Return a predictor, under other views where these are given; on any machine."""
     from models.predict.predictor import under
 
-    return under(make(), VIEW_SETS[views]) if views else make()
+    return under(make(), views_of(views)) if views else make()
 
 
 def _flagged(verb: Callable[..., None]) -> Callable[..., None]:

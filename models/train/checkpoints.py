@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,27 @@ OF_ARRAY, BESIDE = 2**12, 2**16  # bytes that HDF5 takes for what it says of an 
 LATEST, BEST = "latest.weights.h5", "best.weights.h5"
 
 
-def resume(network: keras.Model, folder: Path) -> TrainingState:
+def best_files(state: TrainingState, swa: int, sign: int) -> dict[str, int]:
+    """Return the names of the files that keep the weights of the best epochs, the best first, and the epochs' numbers.
+
+    Args:
+        state: the finished epochs.
+        swa: how many of the best are kept; 0: the best alone.
+        sign: of the metric: 1 if more of it is better, -1 if less.
+    """
+    if not swa:
+        return {BEST: state.best}
+    return {f"best{number:05d}.weights.h5": number for number in state.best_epochs(swa, sign)}
+
+
+def resume(network: keras.Model, folder: Path, swa: int, sign: int) -> TrainingState:
     """Load the latest checkpoint into a network; return the state after it, or a new one where there is none.
+
+    Args:
+        network: the network.
+        folder: of its job.
+        swa: as of `best_files`.
+        sign: likewise.
 
     Raises:
         UserError: if it is damaged.
@@ -33,14 +52,22 @@ def resume(network: keras.Model, folder: Path) -> TrainingState:
     paths = checkpoints(folder)
     if not paths:
         return TrainingState()
-    if not (best := paths[-1] / BEST).is_file():  # the next checkpoint takes it over
-        raise UserError(f"{best} is missing or damaged.", command=restart_command(best))
+    state = TrainingState.read(paths[-1] / STATE)
+    for best in (paths[-1] / name for name in best_files(state, swa, sign)):
+        if not best.is_file():  # the next checkpoint takes it over
+            raise UserError(f"{best} is missing or damaged.", command=restart_command(best))
     load_weights(network, paths[-1] / LATEST)
-    return TrainingState.read(paths[-1] / STATE)
+    return state
 
 
-def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, folder: Path) -> None:
+def write_checkpoint(network: keras.Model, state: TrainingState, best: Mapping[str, int], folder: Path) -> None:
     """Write the whole state after an epoch, atomically, and remove the checkpoint before.
+
+    Args:
+        network: the network.
+        state: the finished epochs.
+        best: the files of `best_files`; those of earlier epochs are taken over.
+        folder: of its job.
 
     Raises:
         UserError: if the disk has no room for it.
@@ -51,11 +78,13 @@ def write_checkpoint(network: keras.Model, state: TrainingState, better: bool, f
     target = folder / CHECKPOINTS / f"epoch{state.epochs:05d}"
     with replace_folder(target) as temporary:
         write_sealed(network, temporary / LATEST)
-        if better and network.optimizer.use_ema:
-            with averaged(network):
-                write_sealed(network, temporary / BEST)
-        else:
-            _link(temporary / LATEST if better else before[-1] / BEST, temporary / BEST)
+        for name, number in best.items():
+            is_new = number == state.epochs - 1
+            if is_new and network.optimizer.use_ema:
+                with averaged(network):
+                    write_sealed(network, temporary / name)
+            else:
+                _link(temporary / LATEST if is_new else before[-1] / name, temporary / name)
         state.write(temporary / STATE)
     for old in before:
         shutil.rmtree(old)

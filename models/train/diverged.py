@@ -74,9 +74,9 @@ def check_scores(scores: NDArray[np.float32], folder: Path, recipe: Recipe) -> N
 
 
 def _by_shares(recipe: Recipe, examples: Examples) -> tuple[float, float]:
-    """Return the loss of held-out chips whose scores are the labels' shares, and a metric that is better than so."""
+    """Return the loss of what judges epochs, by scores that are the labels' shares, and a metric better than so."""
     loss, metric = head_loss(recipe, examples.task, examples.training_truth), examples.task.metric
-    truth = examples.truth[examples.heldout]
+    truth = examples.truth[examples.judged]
     shares = loss.scores(np.tile(examples.priors(recipe).among_chips, (len(truth), 1)))
     reached = measure(truth, examples.task.answers(shares), metric)
     perfect = 1.0 if metric.sign > 0 else 0.0

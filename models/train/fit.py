@@ -15,17 +15,18 @@ from folds.store.alone import model_and_fold
 from models.backend.load import seed_backend
 from models.inputs.batches import Batches, TrainingBatches
 from models.inputs.examples import Examples
+from models.networks.build import compile_at_rest, learns_statistics
 from models.networks.monitor import KEY
 from models.networks.optimizers import averaged
 from models.recipes.recipe import Recipe
 from models.runs.event_log import log_epochs
 from models.runs.folders import load_weights
 from models.runs.training_state import DivergedError, Epoch, TrainingState, checkpoints
-from models.train.checkpoints import BEST, resume, write_checkpoint
+from models.train.checkpoints import best_files, resume, write_checkpoint
 
 
 def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path) -> TrainingState:
-    """Train a network to the end of its input size; after the last size leave it with the weights of its best epoch.
+    """Train a network to the end of its input size; after the last size leave it with those of its best epoch.
 
     After each epoch the whole state (weights, optimiser, history, best epoch) is written to a new folder and renamed,
     and the one before is removed: a kill at any moment costs the epoch it fell in and nothing else.
@@ -42,9 +43,9 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
     Raises:
         UserError: if the loss is no longer a number.
     """
-    metric = examples.task.metric.title
+    metric, sign = examples.task.metric.title, examples.task.metric.sign
     folder.mkdir(parents=True, exist_ok=True)
-    state = resume(network, folder)
+    state = resume(network, folder, recipe.swa, sign)
     log_epochs(folder, state, metric)  # of an epoch after which the process was killed
     size, last = recipe.stage_after(state.epochs)
     if state.is_at(size):
@@ -56,15 +57,51 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
         if not np.isfinite(loss := epoch.loss + epoch.heldout_loss):
             what = f"The loss became {loss} in epoch {epoch.number + 1}"
             raise DivergedError(what, recipe.learning_rate, *model_and_fold(folder))
-        better = state.add(epoch, examples.task.metric.sign)
-        write_checkpoint(network, state, better, folder)
+        better = state.add(epoch, sign)
+        write_checkpoint(network, state, best_files(state, recipe.swa, sign), folder)
         log_epochs(folder, state, metric)
-        reporter.say(_line(epoch, recipe.epochs, metric, better))
+        reporter.say(_line(epoch, recipe.epochs, metric, better, examples.judged_by))
     if last == recipe.epochs:
         if state.epochs < last:
             reporter.say(f"Stopped: no better {metric} in {state.waited} epochs.")
-        load_weights(network, checkpoints(folder)[-1] / BEST)
+        _load_best(network, examples, recipe, state, checkpoints(folder)[-1])
     return state
+
+
+def _load_best(
+    network: keras.Model, examples: Examples, recipe: Recipe, state: TrainingState, checkpoint: Path
+) -> None:
+    """Give a network the weights of its best epoch, or the mean of those of several.
+
+    The mean network meets other features than any of those that it is the mean of: where batch normalisations learn,
+    one more epoch that changes no weight gives them the statistics of its own.
+
+    Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018; differs from
+    it in that the best epochs are averaged, and not the last.
+    """
+    best = best_files(state, recipe.swa, examples.task.metric.sign)
+    total: list[Any] = []
+    for name in best:
+        load_weights(network, checkpoint / name)
+        if recipe.swa:
+            weights = [np.asarray(each, dtype=np.float64) for each in network.get_weights()]
+            total = [one + other for one, other in zip(total, weights, strict=True)] if total else weights
+    if not recipe.swa:
+        return
+    kept = ", ".join(str(number + 1) for number in sorted(best.values()))
+    reporter.say(f"The weights of epochs {kept} are averaged.")
+    network.set_weights([each / len(best) for each in total])
+    if learns_statistics(network):
+        compile_at_rest(network, recipe, examples.task, examples.training_truth)
+        with deferred():
+            _seed_dropout(network, recipe.seed, state.epochs)
+        batches = TrainingBatches(
+            examples.source, examples.training, examples.truth, recipe, state.epochs, examples.pseudo
+        )
+        with deferred():
+            network._symbolic_build(data_batch=batches[0])
+        with reporter.bar(len(batches), "statistics of the mean", "step") as bar, deferred():
+            network.fit(batches, verbose=0, shuffle=False, callbacks=[Watch(bar)])
 
 
 def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number: int, size: int) -> Epoch:
@@ -73,7 +110,7 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
         _seed_dropout(network, recipe.seed, number)
     batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number, examples.pseudo)
     at_once = max(recipe.batch_size, examples.source.batch_size)
-    heldout = Batches(examples.source, examples.heldout, examples.truth, at_once)
+    judged = Batches(examples.source, examples.judged, examples.truth, at_once)
     # JAX and torch build the metrics from a first batch, which several workers do not give back to `fit`.
     with deferred():
         network._symbolic_build(data_batch=batches[0])
@@ -83,7 +120,7 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
         with deferred():
             learnt = network.fit(batches, verbose=0, shuffle=False, callbacks=[watch]).history
         with averaged(network), deferred():
-            figures = network.evaluate(heldout, verbose=0, return_dict=True, callbacks=[watch])
+            figures = network.evaluate(judged, verbose=0, return_dict=True, callbacks=[watch])
     return Epoch(
         number=number,
         loss=float(learnt["loss"][0]),
@@ -128,9 +165,9 @@ def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     seed_backend(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
-def _line(epoch: Epoch, epochs: int, metric: str, better: bool) -> str:
+def _line(epoch: Epoch, epochs: int, metric: str, better: bool, by: str) -> str:
     return (
         f"epoch {epoch.number + 1:>3}/{epochs}  loss {epoch.loss:.4f}  {metric} {epoch.metric:.4f}  "
-        f"held-out loss {epoch.heldout_loss:.4f}  {metric} {epoch.heldout_metric:.4f}{' *' if better else '  '}  "
+        f"{by} loss {epoch.heldout_loss:.4f}  {metric} {epoch.heldout_metric:.4f}{' *' if better else '  '}  "
         f"rate {epoch.learning_rate:.1e}  {epoch.seconds:.0f} s"
     )

@@ -92,7 +92,7 @@ def _by_solver(recipe: Recipe, folds: Sequence[FoldOfHeads], fold_of: NDArray[np
             group = HeadGroup(seeded, fold.examples)
             for array, made in zip(group.arrays(group.values, 0), (kernel, bias), strict=True):
                 array[...] = made
-            group.keep_best(0)
+            group.keep(0)
             (learnt,), (held,) = (
                 figures_of(group, truth[positions], scores_of(group, positions))
                 for positions in (fold.examples.training, fold.examples.heldout)

@@ -42,9 +42,10 @@ from models.runs.folders import (
     extractors_in,
     seed_folders,
 )
+from models.runs.kept_recipe import check_same_weights
 from models.runs.model_recipe import record_recipe
 from models.runs.status import reached
-from models.runs.training_state import has_begun, state_of
+from models.runs.training_state import best_epochs, has_begun, state_of
 from models.train.diverged import check_learnt, check_scores
 
 if TYPE_CHECKING:
@@ -129,9 +130,10 @@ class Job:
         """See that all is there that the model needs, whatever the fold, and write down what it begins with.
 
         Raises:
-            UserError: if the weights cannot be had, or the chips to predict do not fit those to learn from.
+            UserError: if weights cannot be had or are others, or the chips to predict do not fit those to learn from.
         """
         record_recipe(self.workspace, self.model, self.recipe)
+        check_same_weights(self.folder.parent, self.recipe, {self.fold})
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
         train, test = sources.cache("train"), self._test_cache(sources)
         if test is None:
@@ -148,9 +150,9 @@ class Job:
         from models.inputs.examples import Examples
 
         reporter.say(f"'{self.model}' fold {self.fold} of {self.store.table.num_folds}: {self.recipe.summary()}")
-        self._record(sources.cache("train"), sources.inputs)
         examples = Examples.of_fold(sources, self.store.table, self.fold, self.model)
-        reporter.say(f"{len(examples.training):,} chips to learn from{examples.besides}.")
+        self._record(sources.cache("train"), sources.inputs, examples)
+        reporter.say(examples.text())
         return examples
 
     @property
@@ -179,18 +181,17 @@ class Job:
         )
         self.store.write(FoldScores(self._provenance(train, test, examples.learnt), heldout, tested))
         clear(self.folder)
-        reporter.say(f"Wrote {self.folder}: {self._best_epochs()}.")
+        reporter.say(f"Wrote {self.folder}: {best_epochs(seed_folders(self.folder, self.recipe), self.recipe.swa)}.")
 
     def _keep_extractor(self, sources: Sources) -> None:
         """Keep the frozen backbone, which the folds share, beside them; or see that a learning one can be built."""
         from models.networks.build import build_network
 
-        model = self.folder.parent
         if self.recipe.train != "head":
             if not has_begun(self.folder):
                 build_network(self.recipe, self.task, sources.inputs)
-        elif not (extractors_in(model) and any(map(has_begun, model.glob("fold*")))):
-            sources.extractor.write(model)
+        elif not (extractors_in(self.folder.parent) and any(map(has_begun, self.folder.parent.glob("fold*")))):
+            sources.extractor.write(self.folder.parent)
 
     def _test_cache(self, sources: Sources) -> ChipCache | None:
         return sources.cache("test") if self.with_test and sources.names("test") else None
@@ -255,7 +256,7 @@ class Job:
         check_scores(scores, self.folder, self.recipe)
         return Scores(names, self.task.spread(scores))
 
-    def _record(self, train: ChipCache, inputs: Inputs) -> None:
+    def _record(self, train: ChipCache, inputs: Inputs, examples: Examples) -> None:
         """Record what the job is made with; refuse to go on with what was begun with something else."""
         job = {
             "fold table": self.store.table.digest,
@@ -265,6 +266,8 @@ class Job:
             "dtype": str(train.dtype),
             "inputs": inputs.as_dict(),
         }
+        if examples.inner is not None:
+            job["chips set aside"] = digest_json([train.names[position] for position in examples.inner])
         if any(map(has_begun, seed_folders(self.folder, self.recipe))):
             check_job(self.folder, job)
         else:
@@ -287,10 +290,6 @@ class Job:
             delivered_digest=self.workspace.delivered.digest,
             pseudo=pseudo,
         )
-
-    def _best_epochs(self) -> str:
-        states = [state_of(folder) for folder in seed_folders(self.folder, self.recipe)]
-        return "best epoch " + ", ".join(f"{state.best + 1} of {state.epochs}" for state in states)
 
     def _reached(self, heldout: Scores) -> str:
         task, recipe = self.task, self.recipe

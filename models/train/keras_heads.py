@@ -10,7 +10,7 @@ from models.networks.heads import build_head
 
 
 def best_head(group: HeadGroup, number: int) -> keras.Model:
-    """Return a head of a group with the weights of its best epoch, standardising included."""
+    """Return a head of a group with the weights of its best epoch, or epochs, standardising included."""
     head = build_head(group.recipe, group.shape.num_features, group.examples.task, group.priors)
     layers = group.shape.layers(group.best, number)
     for name, weights in zip([*(f"dense{place}" for place in range(len(layers) - 1)), "logits"], layers, strict=True):

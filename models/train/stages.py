@@ -57,6 +57,7 @@ def head_first(recipe: Recipe) -> Recipe:
         mixup=0.0,
         cutmix=0.0,
         ema=0.0,
+        swa=0,
         warmup=0.0,
         patience=0,
         solver="gradient",

@@ -40,7 +40,7 @@ def inner_folds(outer: Sequence[Examples], k: int, seed: int = 0) -> list[Exampl
         seed: of the halves, where there are two folds.
     """
     inner = []
-    for fold, examples in enumerate(outer):
+    for fold, examples in enumerate(each.without_inner() for each in outer):
         following = outer[fold - fold % k + (fold + 1) % k].heldout
         learnt = np.setdiff1d(examples.training, following)
         if k == 2:
@@ -131,7 +131,7 @@ class _Heads:
 
     def after_epoch(self, group: HeadGroup) -> None:
         """Judge a head; called by the thread that trained it."""
-        (scores,), (state,) = group.heldout_scores, group.states
+        (scores,), (state,) = group.judged_scores, group.states
         kept = self.losses[self._place[id(group)]]
         if state.best == group.epochs - 1:
             truth = group.examples.truth[group.examples.heldout]

@@ -1,4 +1,4 @@
-"""The demonstration of scenes: what is learnt on one made-up landscape finds mines, roads and rivers on another."""
+"""The demonstration of scenes: what is learnt on two made-up landscapes finds mines, roads and rivers on a third."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from competition.common.errors import spelled
 
-BEGINS = "From two made-up scenes to a map. On two cores it takes about three minutes; Ctrl-C stops it."
+BEGINS = "From three made-up scenes to a map. On two cores it takes about three minutes; Ctrl-C stops it."
 MADE_UP = """These scenes are made up: the figures say that the chain works, not how well it would do.
 
 With a scene of your own, and features of some of its ground:"""
@@ -16,10 +16,12 @@ OF_YOUR_OWN = (
     "data prepare --from mine --competition mine/competition.toml --workspace mine/workspace",
 )
 
-LEARN, HELD_OUT = "learn", "held-out"
-# Coarser than Planet's pixels, as more ground is drawn in the same time: 37 km and 18 km along each side.
+# Coarser than Planet's pixels, as more ground is drawn in the same time: 25 and 18 km along each side. Two are learnt from,
+# as each has a light and a sky of its own.
+LEARN, HELD_OUT = ("learn-1", "learn-2"), "held-out"
 SIMULATE = {
-    LEARN: "scene simulate --size 3072 --metres-per-pixel 12 --seed 11",
+    LEARN[0]: "scene simulate --size 2048 --metres-per-pixel 12 --seed 11",
+    LEARN[1]: "scene simulate --size 2048 --metres-per-pixel 12 --seed 12 --later",
     HELD_OUT: "scene simulate --size 1536 --metres-per-pixel 12 --seed 14",
 }
 CHIPS = "scene chips --competition planet --size 64 --chip-metres 768 --block-metres 3072 --anywhere 1500"
@@ -39,12 +41,12 @@ def chain(folder: Path) -> Iterator[list[str]]:
             yield [*command.split(), "--output", str(scene[name])]
     chips, scores, found = folder / "chips", folder / "scores", folder / "detections.gpkg"
     if not chips.is_dir():
-        places = ["--scene", str(scene[LEARN]), "--polygons", str(truth[LEARN])]
+        places = [word for name in LEARN for word in ("--scene", str(scene[name]), "--polygons", str(truth[name]))]
         yield [*CHIPS.split(), *places, "--output", str(chips)]
     here = ["--workspace", str(folder / "workspace"), "--competition", str(chips / "competition.toml")]
     yield ["data", "prepare", "--from", str(chips), *here]
     yield from ([*command.split(), *here] for command in TRAIN)
-    # On another day the light is another one, which `match` makes up for.
+    # On yet another day the light is another one, which `match` makes up for.
     places = ["--scene", str(scene[HELD_OUT]), "--output", str(scores)]
     yield ["scene", "predict", "--model", "baseline", "--values", "match", *places, *here]
     rule = ["--rule", RULE, "--name", "baseline"]

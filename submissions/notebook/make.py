@@ -12,15 +12,16 @@ import numpy as np
 
 from competition.common.errors import UserError
 from competition.common.files import replace_folder
+from competition.common.locks import lock_of, locked
 from competition.common.text import counted, first, readable
-from competition.kernels.folder import DATASET, METADATA, OWNER, Kernel, write_notebook
+from competition.kernels.folder import DATASET, METADATA, OWNER, PACKAGES, Kernel, write_notebook
 from competition.kernels.sources import copy_sources
 from competition.kernels.wheels import Image, bring, kaggles_image, said_of
 from competition.workspace import Workspace
 from submissions.notebook.answers import write_answers
 from submissions.notebook.plan import Plan, plan_of
 
-SOURCES, PACKAGES, NETWORKS = "sources", "packages", "networks"  # folders of the data set
+SOURCES, NETWORKS = "sources", "networks"  # folders of the data set
 ENTRIES = (  # modules that the cells import
     "competition.kernels.inputs",
     "models.notebook.passes",
@@ -117,8 +118,7 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
     """
     _check_folder(folder)
     plan, kernel = plan_of(name, workspace), Kernel(name, asked.owner, workspace.competition.kaggle_slug, asked.gpu)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with replace_folder(folder) as temporary:
+    with locked(lock_of(folder.absolute())), replace_folder(folder) as temporary:  # somebody may be pushing it
         dataset = temporary / DATASET
         dataset.mkdir()
         values = {key: getattr(plan, key) for key in ("tree", "rule", "models", "shares", "constant")}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from competition.flags import in_workspace
 from competition.terminal.command_line import FOLDER, Verbs, Words
 from competition.terminal.completion import of_scored
-from competition.terminal.output import as_json, show
+from competition.terminal.output import as_json, show, show_next
+from submissions.push.verbs import VERBS
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -20,15 +22,24 @@ PACK = "pack"
 
 
 class _OfNotebooks(Verbs):
-    """Takes the name of a blend for a command: that packs it."""
+    """Packs whatever is given without a command: a name, with flags before or after it."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant, and its arguments."""
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command that is meant before its arguments."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = [PACK, *args]
-        return super().resolve_command(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; one without a name may have been meant for the name of a blend."""
+        try:
+            return super().invoke(ctx)
+        except click.MissingParameter as error:
+            name = error.ctx.info_name if error.ctx else PACK
+            if name == PACK:
+                raise
+            said = f"{error.format_message()} A blend called {name!r} is packed by `notebook {PACK} {name}`."
+            raise click.UsageError(said, error.ctx) from None
 
 
 def notebook_verb(pack_model: PackModel) -> click.RichGroup:
@@ -40,7 +51,10 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
 
     @click.group(name="notebook", cls=_OfNotebooks)
     def notebook() -> None:
-        """A notebook for Kaggle's code competitions, made of a blend: `notebook NAME` packs it."""
+        """A notebook for Kaggle's code competitions, made of a blend: `notebook NAME` packs it.
+
+        A blend that is called like a command, such as push, is packed by `notebook pack push`.
+        """
 
     @notebook.command(name=PACK)
     @in_workspace
@@ -74,6 +88,11 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
             workspace.check_not_kept(to)
         folder = to or workspace.notebooks / name
         asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have))
-        show(make_notebook(name, workspace, folder, pack_model, asked))
+        made = make_notebook(name, workspace, folder, pack_model, asked)
+        show(made)
+        if not (made.lacking or made.kernel.owner == OWNER):
+            show_next(f"notebook push {shlex.quote(name if to is None else str(to))}")
 
+    for verb in VERBS:
+        notebook.add_command(verb)
     return notebook

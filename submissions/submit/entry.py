@@ -16,6 +16,7 @@ from competition.common.records import read_record, write_record
 
 # Fields that are called otherwise where they are kept: in ledgers and lists since before they had their names.
 COLUMNS = {"provenance": "recipe"}
+NOTEBOOK = "notebook"  # in the provenance of what a notebook on Kaggle was submitted for: which, and its version
 AS_JSON = ("members", "provenance")
 FORMAT = 1  # of the copy
 SCHEMA = """
@@ -61,7 +62,7 @@ class Entry:
         ref: Kaggle's number of the submission; None until it is confirmed.
         marker: first 16 hex digits of `digest`, which the name of the uploaded file carries; None for other files.
         digest: SHA-256 of the CSV; None if it was made elsewhere.
-        size: bytes that were uploaded.
+        size: bytes that were uploaded; 0 of a notebook.
         message: shown beside the submission on Kaggle.
         metric: name of the metric of `cross_fitted`.
         cross_fitted: the score expected, with `low` and `high`, its 95 % interval; None where it is not known.
@@ -96,6 +97,11 @@ class Entry:
     private: float | None = None
     error: str = ""
     id: int = 0
+
+    @property
+    def is_of_notebook(self) -> bool:
+        """Whether a notebook on Kaggle was submitted, and no file."""
+        return NOTEBOOK in (self.provenance or {})
 
     @property
     def when(self) -> str:

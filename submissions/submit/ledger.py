@@ -270,12 +270,13 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _is_same(entry: Entry, remote: RemoteSubmission) -> bool:
-    """Whether a submission on Kaggle is of the file of an entry, and made when that was sent."""
-    if remote.file_name:
-        marker = MARKER.search(remote.file_name)
+    """Whether a submission on Kaggle is of the file or notebook of an entry, and made when that was sent."""
+    words, marker = clean(entry.message, LONGEST_MESSAGE), MARKER.search(remote.file_name)
+    if entry.is_of_notebook:  # the file is always called the same; the words tell its version
+        is_same = remote.message == words and marker is None and bool(remote.date)
+    elif remote.file_name:
         is_same = marker is not None and marker[1] == entry.marker
     else:  # the same words, as many bytes
-        words = clean(entry.message, LONGEST_MESSAGE)
         is_same = remote.message == words and remote.size in (0, entry.size) and bool(remote.date)
     if not is_same or not remote.date or not entry.sent:
         return is_same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from competition.common.errors import UserError
 from competition.common.files import digest_file
 from competition.common.text import readable
+from competition.kaggle.client import Kaggle
 from competition.kaggle.credentials import redact
 from competition.workspace import Workspace
 from submissions.submit.entry import Entry
@@ -41,11 +43,27 @@ class Parcel:
     modified: int
     known: dict[str, Any]
     is_packed: bool
+    done = "Uploaded"
+
+    @property
+    def title(self) -> str:
+        """Of the submission; the message beside it where none is given."""
+        return self.path.stem
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+        return self.path.name
 
     @property
     def path(self) -> Path:
         """The CSV file."""
         return self.report.path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What an entry of the ledger may be called: one made here, and one that only Kaggle knew."""
+        return self.title, self.upload_name
 
     @property
     def marker(self) -> str:
@@ -73,6 +91,14 @@ class Parcel:
             f"Dry run: {self.text(competition)} would be submitted with the message {message!r}. Nothing has left this "
             "machine.\nKaggle was not asked how many submissions are left, nor whether it has the file already."
         )
+
+    def bring(self, kaggle: Kaggle) -> str:
+        """Upload it, and return its token."""
+        return kaggle.upload(self.upload_name, self.content, self.modified)
+
+    def create(self, kaggle: Kaggle, token: str, message: str, announce: Callable[[], None]) -> int:
+        """Submit what was uploaded, and return the submission's ref; as `Kaggle.create`."""
+        return kaggle.create(token, message, announce)
 
     def entry(self, message: str, competition: str) -> Entry:
         """Return the parcel as an entry of the ledger."""

@@ -9,10 +9,13 @@ ledger.
 
 from __future__ import annotations
 
+import shlex
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from competition.common.errors import UserError
 from competition.common.locks import locked
@@ -20,16 +23,56 @@ from competition.common.progress import reporter
 from competition.common.text import day, first
 from competition.kaggle.answers import Limits
 from competition.kaggle.client import Kaggle
-from competition.kaggle.errors import AGAIN, UnansweredError, clean
+from competition.kaggle.errors import AGAIN, RefusedError, UnansweredError, clean
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
-from submissions.submit.parcel import Parcel
+from submissions.submit.parcel import Parcel as FileParcel
 
 ATTEMPTS = 2
+BAD = 400  # all that Kaggle says of a file where it takes notebooks
 SETTLED = 90.0  # seconds of looking at Kaggle's list until what it does not show is taken for not accepted
 POLL = 5.0  # seconds between two looks at Kaggle's list
 FIRST_LOOK, LAST_LOOK = 5.0, 60.0  # seconds between two looks at a score; they double
 PATIENCE = 1800.0  # seconds to wait for a score
+
+
+class Parcel(Protocol):
+    """What is to be submitted: a file or a notebook, checked."""
+
+    @property
+    def title(self) -> str:
+        """Its name in the workspace."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What an entry of it may be called."""
+
+    @property
+    def marker(self) -> str:
+        """What makes it known in the ledger."""
+
+    @property
+    def done(self) -> str:
+        """What was done with it, as the first word of a line."""
+
+    def text(self, competition: str) -> str:
+        """Return what goes where, as part of a line."""
+
+    def rehearsal(self, message: str, competition: str | None) -> str:
+        """Return what would be done, for a dry run."""
+
+    def entry(self, message: str, competition: str) -> Entry:
+        """Return it as an entry of the ledger."""
+
+    def bring(self, kaggle: Kaggle) -> str:
+        """Bring it to where submissions are made from; this submits nothing."""
+
+    def create(self, kaggle: Kaggle, token: str, message: str, announce: Callable[[], None]) -> int:
+        """Submit what was brought, and return the submission's ref; as `Kaggle.create`."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +81,7 @@ class Submitted:
 
     Attributes:
         entry: of the ledger.
-        parcel: what was uploaded.
+        parcel: what was submitted.
         limits: before it was made; None if Kaggle does not say.
         is_earlier: it was made by an earlier attempt, and nothing was uploaded now.
     """
@@ -57,7 +100,7 @@ class Submitted:
             )
         left = f"; {self.limits.left - 1} left today" if self.limits and self.limits.left else ""
         return (
-            f"Uploaded {self.parcel.text(self.entry.competition)}. Kaggle has accepted it as submission "
+            f"{self.parcel.done} {self.parcel.text(self.entry.competition)}. Kaggle has accepted it as submission "
             f"{self.entry.ref}{left}."
         )
 
@@ -67,7 +110,7 @@ class Submitted:
 
 
 def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
-    """Refuse a file that is known to be on Kaggle already, unless it is to be submitted `again`.
+    """Refuse what is known to be on Kaggle already, unless it is to be submitted `again`.
 
     Raises:
         UserError: if it is.
@@ -76,19 +119,19 @@ def check_new(parcel: Parcel, ledger: Ledger, *, again: bool) -> None:
     if earlier and not again:
         entry = earlier[-1]
         score = entry.status if entry.public is None else f"public {entry.public:.5f}"
-        same = "" if entry.name in (parcel.path.stem, parcel.upload_name) else f", with the content of {entry.name},"
+        same = "" if entry.name in parcel.names else f", with the content of {entry.name},"
         raise UserError(
-            f"{parcel.path.name}{same} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}, "
-            f"{score}). Give --again to submit the same file once more.",
+            f"{parcel.name}{same} was submitted already, on {day(entry.when)} as {entry.ref} ({entry.message!r}, "
+            f"{score}). Give --again to submit the same once more.",
             command={"to see its score": "submissions sync"},
         )
 
 
 def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, again: bool = False) -> Submitted:
-    """Submit a file, exactly once.
+    """Submit a file or notebook, exactly once.
 
     Args:
-        parcel: the file.
+        parcel: the file or notebook.
         message: shown beside it on Kaggle.
         kaggle: the competition.
         ledger: of the workspace; one process at a time submits from it.
@@ -108,7 +151,7 @@ def submit(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger, *, agai
             if entry := _try(parcel, message, kaggle, ledger):
                 return Submitted(entry, parcel, limits, is_earlier=False)
     raise UserError(
-        f"Kaggle has not confirmed {parcel.path.name} in {ATTEMPTS} attempts, and does not list it. "
+        f"Kaggle has not confirmed {parcel.name} in {ATTEMPTS} attempts, and does not list it. "
         "Run the same command again later; it asks Kaggle first."
     )
 
@@ -147,23 +190,46 @@ def _try(parcel: Parcel, message: str, kaggle: Kaggle, ledger: Ledger) -> Entry 
     """Upload and submit once; return the confirmed entry, None if Kaggle did not answer and does not have it."""
     entry = ledger.begin(parcel.entry(message, kaggle.slug))
     try:
-        token = kaggle.upload(parcel.upload_name, parcel.content, parcel.modified)
+        token = parcel.bring(kaggle)
     except BaseException as error:
         ledger.end(entry, clean(str(error)) or type(error).__name__)
+        _check_takes_files(error, parcel, kaggle)
         raise
     try:
-        ref = kaggle.create(token, message, lambda: ledger.send(entry))
+        ref = parcel.create(kaggle, token, message, lambda: ledger.send(entry))
     except UnansweredError as error:
         happened = str(error).split(f" {AGAIN}")[0]  # which is not for the user yet
         reporter.note(f"{happened}\nAsking Kaggle whether it has the submission.")
         return next((listed for listed in _settle(kaggle, ledger) if listed.id == entry.id), None)
     except UserError as error:
         ledger.end(entry, clean(str(error)))
+        _check_takes_files(error, parcel, kaggle)
         raise
     try:
         return ledger.confirm(entry, ref)
     except UserError as error:
-        raise UserError(f"Kaggle has accepted {parcel.path.name} as {ref}, but: {error}") from error
+        raise UserError(f"Kaggle has accepted {parcel.name} as {ref}, but: {error}") from error
+
+
+def _check_takes_files(error: BaseException, parcel: Parcel, kaggle: Kaggle) -> None:
+    """Say of a file that was refused without a reason that it is a code competition, if it is one.
+
+    Raises:
+        UserError: that says so.
+    """
+    if not (isinstance(error, RefusedError) and error.status == BAD and isinstance(parcel, FileParcel)):
+        return
+    takes_files = True
+    with suppress(UserError):  # what was refused is all that is known then
+        takes_files = not kaggle.takes_notebooks_only()
+    if not takes_files:
+        name = shlex.quote(parcel.title)
+        steps = {
+            "to make a notebook": f"notebook {name} --owner YOU --fetch",
+            "to bring it to Kaggle": f"notebook push {name}",
+            "to submit it then": f"submit {name} --notebook",
+        }
+        raise UserError(f"{kaggle.slug} takes notebooks only, and no files: {error}", command=steps) from error
 
 
 def _settle(kaggle: Kaggle, ledger: Ledger) -> tuple[Entry, ...]:

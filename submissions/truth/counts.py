@@ -17,11 +17,11 @@ from competition.gdal.vectors import Features
 from competition.scenes.score_raster import BLOCK, ScoreRaster
 from submissions.map.detections import Detections
 from submissions.regions.runs import Runs
-from submissions.truth.cover import Shares, cover, in_cells
+from submissions.truth.cover import Shares, in_cells, widened
 from submissions.truth.figures import Counts
+from submissions.truth.known import Known
 
 SIDES = 8  # of a chip along a block of ground, as of `scene chips`
-LABELLED = 0.5  # of a cell that must lie in the area where truth is known
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class Regions:
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """What was counted of one label in one scene.
+    """What was counted of one label in one scene, or in one region of it.
 
     Attributes:
         label: its name.
+        region: the region's name; "" of all that is counted.
         cells: by block of ground and kind, int64 (num_blocks, 4), see `figures`.
         scores: cells by truth and number on disk, int64 (2, num_codes); the last is that of unknown ones.
         regions: of cells.
@@ -61,6 +62,7 @@ class Counted:
     """
 
     label: str
+    region: str
     cells: Counts
     scores: NDArray[np.int64]
     regions: Regions
@@ -76,14 +78,16 @@ class Terms:
     Attributes:
         least: share of a cell that features of a label must cover for it to carry the label.
         block_km: side of a block of ground; None: 8 chips' sides.
+        buffer: metres to every side of lines and points that count as covered by them.
     """
 
     least: float
     block_km: float | None = None
+    buffer: float = 0.0
 
 
 def count(
-    decided: Detections, truth: Features, told: Set[str], terms: Terms, area: NDArray[np.object_] | None = None
+    decided: Detections, truth: Features, told: Set[str], terms: Terms, known: Known | None = None
 ) -> list[Counted]:
     """Return what was counted of each label that was decided and that the truth tells of, in the raster's order.
 
@@ -92,30 +96,33 @@ def count(
         truth: features in the raster's coordinate system.
         told: labels that the truth tells of; such as no feature has are nowhere.
         terms: of the comparison.
-        area: polygons of where the truth is known, likewise; None: everywhere.
+        known: where the truth is known; None: everywhere.
+
+    Returns:
+        Of each label what was counted of all, and then of each region.
 
     Raises:
-        UserError: if they have no label in common, features are lines, or the raster is damaged.
+        UserError: if they have no label in common, features are lines without a buffer, or the raster is damaged.
     """
     raster = decided.raster
-    _check(truth, told, decided)
+    _check(truth, told, decided, terms)
     labels = tuple(label for label in decided.asked if label in told)
-    shares = Shares(in_cells(truth.geometries, raster), np.array(truth.labels, dtype=object), raster)
-    asked = np.ones((raster.rows, raster.columns), dtype=bool)
-    if area is not None:
-        asked = cover(in_cells(area, raster), raster) >= LABELLED
-    blocks, found = _blocks(raster, terms), []
+    shapes, named = in_cells(truth.geometries, raster), np.array(truth.labels, dtype=object)
+    shares = Shares(*(widened(shapes, named, raster, terms.buffer) if terms.buffer else (shapes, named)), raster)
+    parts = dict((known or Known.of(raster)).parts())
+    blocks, found = _blocks(raster, terms), list[Counted]()
     with reporter.bar(len(labels), "measuring what is there", "label") as bar:
         for label in labels:
-            share = shares.of(label)
-            counter = _Counter(raster, label)
+            share, counters = shares.of(label), {region: _Counter(raster, label) for region in parts}
             for start in range(0, raster.rows, BLOCK):
                 check()
                 codes = raster.codes(label, start, start + BLOCK)
                 rows = slice(start, start + len(codes))
                 plane = decided.plane(label, rows.start, rows.stop)
-                counter.add(start, blocks[rows], asked[rows], share[rows], terms.least, plane, codes)
-            found.append(counter.counted(decided.neighbours, bool(share.any())))
+                for region, counter in counters.items():
+                    counter.add(start, blocks[rows], parts[region][rows], share[rows], terms.least, plane, codes)
+            is_there = bool(share.any())
+            found += [each.counted(region, decided.neighbours, is_there) for region, each in counters.items()]
             bar.update()
     return found
 
@@ -157,12 +164,12 @@ class _Counter:
         self.true.append(Runs.of(is_true, decided.view(np.uint8), start))
         self.decided.append(Runs.of(decided & known, touched.view(np.uint8), start))
 
-    def counted(self, neighbours: int, is_there: bool) -> Counted:
-        """Return what was counted, regions by so many neighbours of a cell."""
+    def counted(self, region: str, neighbours: int, is_there: bool) -> Counted:
+        """Return what was counted of a region's cells, regions of cells by so many neighbours of a cell."""
         true, found = _regions(Runs.joined(self.true), neighbours)
         decided, right = _regions(Runs.joined(self.decided), neighbours)
         regions = Regions(true, found, decided, right)
-        return Counted(self.label, self.cells, self.scores, regions, self.unknown, self.touched, is_there)
+        return Counted(self.label, region, self.cells, self.scores, regions, self.unknown, self.touched, is_there)
 
 
 def _regions(runs: Runs, neighbours: int) -> tuple[int, int]:
@@ -182,16 +189,15 @@ def _blocks(raster: ScoreRaster, terms: Terms) -> NDArray[np.int64]:
     return np.arange(raster.rows)[:, None] // down * in_row + np.arange(raster.columns) // across
 
 
-def _check(truth: Features, told: Set[str], decided: Detections) -> None:
+def _check(truth: Features, told: Set[str], decided: Detections, terms: Terms) -> None:
     if not told & set(decided.asked):
         raise UserError(
             f"No label of the truth is one that was decided. It has {first(sorted(told)) or 'none'}, and decided in "
             f"{decided.raster.path} are {first(decided.asked)}."
         )
     lines = import_map("shapely").get_dimensions(truth.geometries) == 1
-    if lines.any():
+    if lines.any() and not terms.buffer:
         whose: Sequence[str] = sorted({label for label, is_line in zip(truth.labels, lines, strict=True) if is_line})
         raise UserError(
-            f"Features of {first(whose)} are lines, which cover no ground. Give polygons: lines with "
-            "their width to both sides (ogr2ogr -dialect sqlite, ST_Buffer)."
+            f"Features of {first(whose)} are lines, which cover no ground. Give --buffer METRES, half their width."
         )

@@ -60,6 +60,29 @@ def in_cells(shapes: NDArray[np.object_], raster: ScoreRaster) -> NDArray[np.obj
     return moved
 
 
+def widened(
+    shapes: NDArray[np.object_], named: NDArray[np.object_], raster: ScoreRaster, metres: float
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Return lines as the ground within some metres of them, and points with that ground besides; polygons as they are.
+
+    Args:
+        shapes: of shapely, in cells.
+        named: the label of each, object array (num_shapes,).
+        raster: of the cells.
+        metres: to every side, on the ground at the scene's middle.
+
+    Returns:
+        Shapes in cells, and the label of each.
+    """
+    shapely, scored = import_map("shapely"), raster.scored
+    cell = np.array(scored.metres) * scored.grid.stride
+    thin = shapely.get_dimensions(shapes) < 2
+    on_ground = shapely.transform(shapes[thin], lambda xy: xy * cell)
+    wide = shapely.transform(shapely.buffer(on_ground, metres), lambda xy: xy / cell)
+    kept = shapely.get_dimensions(shapes) != 1
+    return np.concatenate([shapes[kept], wide]), np.concatenate([named[kept], named[thin]])
+
+
 def cover(shapes: NDArray[np.object_], raster: ScoreRaster) -> NDArray[np.float32]:
     """Return which share of each cell, as far as the scene reaches, some shapes cover; a point covers its whole cell.
 

@@ -14,6 +14,7 @@ from submissions.map.detections import Detections
 from submissions.truth.counts import Terms, count
 from submissions.truth.evaluation import MapEvaluation, Place
 from submissions.truth.figures import FEWEST
+from submissions.truth.known import Known
 
 
 def evaluate_maps(
@@ -24,6 +25,8 @@ def evaluate_maps(
     *,
     column: str = "label",
     area: Path | None = None,
+    regions: Path | None = None,
+    region_column: str = "name",
 ) -> MapEvaluation:
     """Return what maps are worth.
 
@@ -35,10 +38,13 @@ def evaluate_maps(
         terms: of the comparison.
         column: that says their labels.
         area: a file of polygons within which the truth is known; None: everywhere.
+        regions: a file of polygons with a name, of which figures are wanted; ground in none is left out; None: no file.
+        region_column: that says their names.
 
     Raises:
         UserError: if there are not as many files as scenes, one cannot be read, no feature lies in a scene and
-            no area says that this is known, scores differ in their bits, no cell is left to count, or as `count`.
+            neither area nor regions say that this is known, scores differ in their bits, no cell is left to count, or
+            as `count`.
     """
     if len(truth) not in (1, len(rasters)):
         raise UserError(
@@ -59,17 +65,17 @@ def evaluate_maps(
     for raster, name, file in zip(rasters, _names(rasters), files, strict=False):
         features = known[file, raster.wkt]
         shapes = read_shapes(area, raster.wkt) if area else None
+        asked = Known.of(raster, shapes, _regions(regions, raster.wkt, region_column))
         decided = find(raster)
-        places.append(
-            Place(name, decided, tuple(count(decided, features, set(features.labels) or said, terms, shapes)))
-        )
-    _check(places, area)
+        told = set(features.labels) or said
+        places.append(Place(name, decided, tuple(count(decided, features, told, terms, asked))))
+    _check(places, area or regions)
     evaluation = MapEvaluation(terms, tuple(places), ())
     return replace(evaluation, notes=tuple(_notes(evaluation, said)))
 
 
 def _check(places: Sequence[Place], area: Path | None) -> None:
-    every, scenes = [one for place in places for one in place.counted], first([place.name for place in places])
+    every, scenes = [one for place in places for one in place.of_region()], first([place.name for place in places])
     if area is None and not any(one.is_there for one in every):
         raise UserError(
             f"No feature of the truth lies in {scenes}. Give that of its place, or, if nothing is there, --area: "
@@ -77,6 +83,10 @@ def _check(places: Sequence[Place], area: Path | None) -> None:
         )
     if not any(one.cells.any() for one in every):
         raise UserError(f"No cell of {scenes} is left to count: none lies within {area} and has a known score.")
+
+
+def _regions(path: Path | None, wkt: str, column: str) -> Features | None:
+    return None if path is None else read_features(path, wkt, column, flag="--region-name")
 
 
 def _names(rasters: Sequence[ScoreRaster]) -> list[str]:
@@ -88,9 +98,11 @@ def _names(rasters: Sequence[ScoreRaster]) -> list[str]:
 def _notes(evaluation: MapEvaluation, said: set[str]) -> Iterator[str]:
     """Yield the lines to read with what maps are worth; `said` are the labels of the truth."""
     labels, places, terms = evaluation.labels, evaluation.places, evaluation.terms
-    every = [one for place in places for one in place.counted]
+    every = [one for place in places for one in place.of_region()]
     if few := [one.label for one in labels if one.blocks < FEWEST]:
         yield f"In fewer than {FEWEST} blocks of ground, too few for an interval: {first(few)}."
+    if bare := [name for name in evaluation.regions if not any(one.cells.any() for one in evaluation.of_region(name))]:
+        yield f"No cell with a known score lies in: {first(bare)}."
     if touched := sum(one.touched for one in every):
         yield f"Left out: {counted(touched, 'cell')} that a label touches, and covers by less than {terms.least:g}."
     if unknown := max(one.unknown for one in every):

@@ -26,12 +26,16 @@ class Place:
     Attributes:
         name: that tells it from the others.
         decided: regions of its scores.
-        counted: of each label that its truth tells of.
+        counted: of each label that its truth tells of, in all and in each region.
     """
 
     name: str
     decided: Detections
     counted: tuple[Counted, ...]
+
+    def of_region(self, region: str = "") -> list[Counted]:
+        """Return what was counted in a region; "": in all that is counted."""
+        return [one for one in self.counted if one.region == region]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +115,17 @@ class MapEvaluation:
     @cached_property
     def labels(self) -> tuple[OfLabel, ...]:
         """The labels, as the first scenes have them."""
-        names = dict.fromkeys(one.label for place in self.places for one in place.counted)
-        every = [one for place in self.places for one in place.counted]
+        return self.of_region()
+
+    @cached_property
+    def regions(self) -> tuple[str, ...]:
+        """The names of regions of which figures are wanted; () where there are none."""
+        return tuple(dict.fromkeys(one.region for place in self.places for one in place.counted if one.region))
+
+    def of_region(self, region: str = "") -> tuple[OfLabel, ...]:
+        """Return the labels in a region; "": in all that is counted."""
+        every = [one for place in self.places for one in place.of_region(region)]
+        names = dict.fromkeys(one.label for one in every)
         return tuple(OfLabel(name, tuple(one for one in every if one.label == name)) for name in names)
 
     @property
@@ -126,9 +139,11 @@ class MapEvaluation:
         return sorted({place.decided.rule.cuts[label] for place in places if label in place.decided.rule.cuts})
 
     def text(self) -> str:
-        """Return the tables of labels, of regions, and of scenes where there are several."""
+        """Return the tables of labels, of regions of cells, of named regions, and of scenes where there are several."""
         labels = table(*self.by_label(), spare=("cut", "AP", "F0.5", "precision"))
-        parts = [*(rule.text() for rule in self.rules), "", labels, "", table(*self.by_region())]
+        parts = [*(rule.text() for rule in self.rules), "", labels, "", table(*self.by_cells())]
+        if self.regions:
+            parts += ["", table(*self.by_region(), spare=("F0.5", "precision"))]
         if len(self.places) > 1:
             parts += ["", table(*self.by_place())]
         return "\n".join([*parts, *self.notes])
@@ -151,7 +166,25 @@ class MapEvaluation:
         return headers, rows
 
     def by_region(self) -> Rows:
-        """Return the figures of regions, as headers and rows."""
+        """Return the figures of cells label by label in each named region, as headers and rows."""
+        of_cells = ("sensitivity", "95 %", "specificity", "95 %", "precision", "F2", "F0.5")
+        rows: list[tuple[str, ...]] = []
+        for label in self.labels:
+            for region in self.regions:
+                for one in (each for each in self.of_region(region) if each.label == label.label):
+                    value, interval = one.figures, one.intervals
+                    rows.append(
+                        (
+                            one.label, region, f"{one.num_true:,}",
+                            shown(value["sensitivity"]), spanned(interval["sensitivity"]),
+                            shown(value["specificity"]), spanned(interval["specificity"]),
+                            shown(value["precision"]), shown(value["F2"]), shown(value["F0.5"]),
+                        )
+                    )  # fmt: skip
+        return ("label", "region", "cells", *of_cells), rows
+
+    def by_cells(self) -> Rows:
+        """Return the figures of regions of neighbouring cells, as headers and rows."""
         rows: list[tuple[str, ...]] = []
         for one in self.labels:
             regions = one.regions
@@ -169,26 +202,27 @@ class MapEvaluation:
         headers = ("scene", "labels", "cells", *(f"mean {name}" for name in ("sensitivity", "specificity")))
         rows: list[tuple[str, ...]] = []
         for place in self.places:
-            each = [OfLabel(one.label, (one,)) for one in place.counted]
+            each = [OfLabel(one.label, (one,)) for one in place.of_region()]
             means = (_mean([one.figures[name] for one in each]) for name in ("sensitivity", "specificity"))
             rows.append((place.name, str(len(each)), f"{each[0].cells.sum():,}", *map(shown, means)))
         return headers, rows
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures by label and by scene, for JSON."""
+        """Return the figures by label, by region and by scene, for JSON."""
         by_place = [
             {
                 "scene": place.name,
                 "date": place.decided.raster.scored.date,
                 **place.decided.rule.as_dict(),
                 "left_out": list(place.decided.left_out),
-                "labels": [OfLabel(one.label, (one,)).as_dict() for one in place.counted],
+                "labels": [OfLabel(one.label, (one,)).as_dict() for one in place.of_region()],
             }
             for place in self.places
         ]
-        terms = {"least_cover": self.terms.least, "block_km": self.terms.block_km}
+        terms = {"least_cover": self.terms.least, "block_km": self.terms.block_km, "buffer_metres": self.terms.buffer}
         labels = [one.as_dict() for one in self.labels]
-        return {**terms, "labels": labels, "scenes": by_place, "remarks": list(self.notes)}
+        regions = [{"region": name, "labels": [one.as_dict() for one in self.of_region(name)]} for name in self.regions]
+        return {**terms, "labels": labels, "regions": regions, "scenes": by_place, "remarks": list(self.notes)}
 
 
 def shown(value: float) -> str:

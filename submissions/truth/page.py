@@ -20,13 +20,16 @@ LEAST = 20  # cells of a bin, below which their share says nothing
 def write_page(evaluation: MapEvaluation, path: Path) -> None:
     """Write the page."""
     names = [place.name for place in evaluation.places]
-    labels, regions, places = evaluation.by_label(), evaluation.by_region(), evaluation.by_place()
+    labels, cells, regions = evaluation.by_label(), evaluation.by_cells(), evaluation.by_region()
+    places = evaluation.by_place()
     content: dict[str, Any] = {
         "scenes": ", ".join(names) if len(names) <= 3 else counted(len(names), "scene"),
         "said": f"Decided by {'; '.join(dict.fromkeys(rule.title for rule in evaluation.rules))}.",
         "whiskers": whiskers(evaluation.labels),
         "headers": labels[0],
         "rows": labels[1],
+        "cell_headers": cells[0],
+        "cell_rows": cells[1],
         "region_headers": regions[0],
         "region_rows": regions[1],
         "place_headers": places[0],

@@ -29,10 +29,21 @@ if TYPE_CHECKING:
     help="folder that `scene predict` has written, of each scene",
 )
 @click.option(
-    "--truth", type=FILE, required=True, multiple=True, help="polygons or points with a label: one file, or one a scene"
+    "--truth",
+    type=FILE,
+    required=True,
+    multiple=True,
+    help="polygons, points or lines with a label: one file, or one a scene",
 )
 @click.option("--label", "column", default="label", show_default=True, help="column of the labels in that file")
+@click.option(
+    "--buffer", type=Finite(min=0), default=0.0, help="metres to every side of lines and points that they cover"
+)
 @click.option("--area", type=FILE, help="polygons within which the truth is known; default: everywhere")
+@click.option(
+    "--regions", type=FILE, help="polygons with a name, each with figures of its own; other ground is left out"
+)
+@click.option("--region-name", "region_column", default="name", show_default=True, help="column of their names")
 @deciding
 @isolating
 @click.option(
@@ -49,7 +60,10 @@ def evaluate(
     scores: tuple[Path, ...],
     truth: tuple[Path, ...],
     column: str,
+    buffer: float,
     area: Path | None,
+    regions: Path | None,
+    region_column: str,
     cover: float,
     block_km: float | None,
     output: Path | None,
@@ -66,7 +80,8 @@ def evaluate(
             raise UserError(f"--output {output}: expected a page to write, .html. For figures, give --json.")
     find = finder(workspace, **how)
     rasters = [ScoreRaster.read(path) for path in scores]
-    found = evaluate_maps(rasters, find, truth, Terms(cover, block_km), column=column, area=area)
+    where = {"column": column, "area": area, "regions": regions, "region_column": region_column}
+    found = evaluate_maps(rasters, find, truth, Terms(cover, block_km, buffer), **where)
     show(found)
     if output is not None:
         from submissions.truth.page import write_page

@@ -87,7 +87,7 @@ class Ours:
         groups, scores = [HeadGroup(recipe, examples) for examples in every], self.assignment.scores.copy()
         train_together(groups, quiet=True)
         for group in groups:
-            scores[group.examples.heldout] = group.heldout_scores.mean(axis=0)
+            scores[group.examples.heldout] = group.judged_scores.mean(axis=0)
         return scores
 
     def linear(self, solver: Solver) -> NDArray[np.float32]:

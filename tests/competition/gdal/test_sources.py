@@ -80,7 +80,7 @@ def test_what_is_no_image_is_told(tmp_path) -> None:
     (tmp_path / "half.tif").write_bytes(b"II*\0\x08\0\0\0")
     for name, said in (
         ("none.tif", "Cannot read the scene .*none.tif: No such file"),
-        ("empty", "holds no tiles: expected files with .tif, .tiff, .jp2"),
+        ("empty", "holds no images: expected files with .tif, .tiff, .jp2"),
         ("text.tif", "is no scene: expected a GeoTIFF, JPEG 2000, or a VRT of such"),
         ("half.tif", "Cannot read the scene"),
     ):

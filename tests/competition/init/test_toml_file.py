@@ -18,6 +18,7 @@ from competition.init.report import report
 from competition.init.toml_file import init
 from competition.layouts.simulate import simulate_layout
 from competition.spec.competition import Competition
+from competition.spec.images import ImageSet
 from competition.spec.load import load
 from competition.workspace import Workspace
 from run import main

@@ -24,7 +24,11 @@ def wheel(folder: Path, name: str) -> None:
 
 
 def test_what_the_image_lacks_is_named_with_what_it_needs_in_turn() -> None:
-    assert IMAGE.lacks(["numpy", "pillow", "pydantic", "openvino", "tifffile"]) == ("openvino", "tifffile")
+    assert IMAGE.lacks(["numpy", "pillow", "pydantic", "openvino", "tifffile", "imagecodecs"]) == (
+        "imagecodecs",
+        "openvino",
+    )
+    assert IMAGE.lacks(["onnxruntime"]) == ("onnxruntime",)
     bare = replace(IMAGE, packages=frozenset({"numpy"}))
     assert "pydantic-core" in bare.lacks(["numpy", "pydantic"])
     assert len(IMAGE.date) == len("2026-11")

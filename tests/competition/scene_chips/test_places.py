@@ -5,7 +5,8 @@ import pytest
 import shapely
 
 from competition.gdal.vectors import Features
-from competition.scene_chips.blocks import Blocks
+from competition.scene_chips.blocks import RIM, Blocks
+from competition.scene_chips.groups import keep_together
 from competition.scene_chips.places import NEAR, Ground, sample_places
 from competition.scene_chips.rules import Rules
 from competition.scenes.grid import Window
@@ -25,7 +26,7 @@ def ground_of(scene: Scene, *shapes: tuple[shapely.Geometry, str], rules: Rules 
     """Return the ground of shapes in the scene's pixels."""
     placed = [shapely.transform(shape, lambda xy: xy * (METRES, -METRES) + (LEFT, TOP)) for shape, _ in shapes]
     features = Features(np.array(placed, dtype=object), tuple(label for _, label in shapes))
-    return Ground(scene, features, (SIDE, SIDE), Blocks.of(scene, (SIDE, SIDE), 160 * METRES), rules)
+    return Ground(features, Blocks.of(scene, (SIDE, SIDE), 160 * METRES, scene.wkt), rules)
 
 
 def box_of(window) -> shapely.Geometry:
@@ -50,13 +51,15 @@ def test_every_point_lies_in_a_chip_that_carries_its_label(scene) -> None:
 
 
 def test_chips_of_two_groups_share_no_ground_and_none_shares_half(scene) -> None:
-    places = sample_places(ground_of(scene, *many()), 60, seed=3)
+    blocks = Blocks.of(scene, (SIDE, SIDE), 160 * METRES, scene.wkt)
+    places = keep_together(sample_places([ground_of(scene, *many())], 60, seed=3), [blocks])
     assert len({place.group for place in places}) > 5
     boxes = [box_of(place.window) for place in places]
     for one, other in zip(*np.triu_indices(len(places), 1), strict=True):
-        shared = shapely.area(shapely.intersection(boxes[one], boxes[other])) / SIDE**2
-        assert shared <= 0.5
-        assert not shared or places[one].group == places[other].group
+        shared = boxes[one].intersection(boxes[other])
+        assert shared.area <= 0.5 * SIDE**2
+        left, top, right, bottom = shared.bounds if shared.area else (0, 0, 0, 0)
+        assert min(right - left, bottom - top) <= 2 * RIM or places[one].group == places[other].group
 
 
 def test_labels_are_those_that_show(scene) -> None:
@@ -94,12 +97,12 @@ def test_negatives_touch_no_feature_and_lie_near_and_far(scene) -> None:
 
 
 def test_a_seed_gives_the_same_places_and_another_gives_others(scene) -> None:
-    made = [sample_places(ground_of(scene, *many()), 20, seed) for seed in (1, 1, 2)]
+    made = [sample_places([ground_of(scene, *many())], 20, seed) for seed in (1, 1, 2)]
     assert made[0] == made[1] != made[2]
-    with_any = sample_places(ground_of(scene, *many()), 20, 1, 30)
+    with_any = sample_places([ground_of(scene, *many())], 20, 1, 30)
     assert with_any[: len(made[0])] == made[0]  # those anywhere come after
     assert len(with_any) == len(made[0]) + 30
-    assert with_any == sample_places(ground_of(scene, *many()), 20, 1, 30)
+    assert with_any == sample_places([ground_of(scene, *many())], 20, 1, 30)
 
 
 def test_chips_anywhere_carry_what_they_show_as_often_as_the_ground_does(scene) -> None:
@@ -116,7 +119,7 @@ def test_chips_anywhere_carry_what_they_show_as_often_as_the_ground_does(scene) 
 
 
 def test_where_there_is_no_room_there_are_fewer_negatives_and_it_is_said(scene, lines) -> None:
-    places = sample_places(ground_of(scene, (shapely.box(0, 0, 800, 560), "forest")), 500, 0)
+    places = sample_places([ground_of(scene, (shapely.box(0, 0, 800, 560), "forest"))], 500, 0)
     found = sum(place.negative for place in places)
     assert 5 < found < 500
     assert lines == [f"There is room for {found} of 500 negatives."]

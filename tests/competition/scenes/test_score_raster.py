@@ -97,7 +97,30 @@ def test_a_strangers_raster_is_taken_or_refused_in_one_line(made, change, said) 
 
 
 def test_other_images_are_no_score_rasters(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"is no score raster. Run \"python run.py scene predict"):
+    with pytest.raises(UserError, match=r"is no score raster, or half of one. Run \"python run.py scene predict"):
         ScoreRaster.read(write_scene(tmp_path / "a.tif", noise()))
     with pytest.raises(UserError, match=rf"{FILE}: No such file"):
         ScoreRaster.read(tmp_path)
+
+
+def read_whole(path) -> None:
+    for _ in ScoreRaster.read(path).blocks():
+        pass
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
+def test_half_a_raster_is_one_line_that_says_what_makes_it_again(made, share) -> None:
+    content = made.path.read_bytes()
+    made.path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError) as raised:
+        read_whole(made.path.parent)
+    line = str(raised.value)
+    assert line.startswith((f"Cannot read the scores {made.path}: ", f"{made.path} is no score raster, or half of one"))
+    assert f'. Run "python run.py scene predict --model MODEL --scene SCENE --output {made.path.parent}".' in line
+
+
+def test_scores_that_were_interrupted_are_named(made) -> None:
+    made.path.unlink()
+    (made.path.parent / "rows").mkdir()
+    with pytest.raises(UserError, match=r"are not complete: they were interrupted. Run .* --output .*out\"."):
+        ScoreRaster.read(made.path.parent)

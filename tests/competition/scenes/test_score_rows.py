@@ -124,6 +124,22 @@ def test_a_damaged_row_is_made_again(tmp_path, scene, damage) -> None:
     assert (folder / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.98, None])
+def test_a_damaged_raster_is_made_again(tmp_path, scene, lines, share) -> None:
+    fill(tmp_path / "out", scene)
+    path = tmp_path / "out" / FILE
+    content = path.read_bytes()
+    if share is None:
+        path.unlink()
+    else:
+        path.write_bytes(content[: int(share * len(content))])
+    assert fill(tmp_path / "out", scene, 2) == [0, 1, 2, 3, 4]
+    assert lines == [f"{path} cannot be read: it is made again."]
+    assert fill(tmp_path / "out", scene) == [2, 3, 4]
+    assert path.read_bytes() == content
+    assert sorted(os.listdir(path.parent)) == [RECORD, FILE]
+
+
 def test_rows_that_are_missing_are_never_written_over(tmp_path, scene) -> None:
     with score_rows(tmp_path / "out", scored_of(GRID), scene) as rows:
         rows.put(0, SCORES[0])

@@ -58,7 +58,7 @@ def group_of(fold: int = 0, bank: FeatureBank | None = None, **values: Any) -> H
 def state_of(group: HeadGroup) -> list[Any]:
     """Return everything that training changes, but for the seconds it took."""
     history = [[dataclasses.replace(epoch, seconds=0) for epoch in state.history] for state in group.states]
-    arrays = [array.tobytes() for array in (group.values, group.best, group.slots)]
+    arrays = [array.tobytes() for array in (group.values, group.best, group.kept, group.slots)]
     return [history, [state.best for state in group.states], arrays]
 
 

@@ -24,6 +24,7 @@ SETTINGS = [
     {"seeds": 2, "ema": 0.9, "schedule": "cosine", "warmup": 1.0, "weight_decay": 0.1, "mixup": 0.3},
     {"members": 3, "optimizer": "adamw"},
     {"optimizer": "sgd", "sampling": "balanced", "patience": 2, "seeds": 3},
+    {"swa": 3, "seeds": 2, "ema": 0.9, "learning_rate": 0.1},
 ]
 
 

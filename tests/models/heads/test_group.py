@@ -67,10 +67,31 @@ def test_heads_of_several_seeds_begin_as_each_seed_alone(members):
 def test_of_one_head_alone_the_weights_that_are_judged_are_kept(ema):
     group = group_of(seeds=3, ema=ema)
     group.values[:], group.slots[-1] = 5, 6
-    group.keep_best(1)
+    group.keep(1)
     kept = [{*np.concatenate([array.ravel() for array in group.arrays(group.best, number)])} for number in range(3)]
     assert kept[1] == ({6.0} if ema else {5.0})
     assert not {5.0, 6.0} & (kept[0] | kept[2])
+
+
+def test_the_best_epochs_are_kept_in_their_order_and_their_mean_is_the_result():
+    group = group_of(seeds=2, swa=3)
+    for number, place in ((1, 0), (2, 0), (3, 1), (4, 2), (5, 0)):  # 1; 2 1; 2 3 1; 2 3 4; 5 2 3
+        group.values[:] = number
+        group.states[1].add(Epoch(number - 1, 0, 0, 0, number == 5, 0, 0, 0))
+        group.keep(1, place)
+    weights = [{*np.concatenate([array.ravel() for array in group.arrays(row, 1)])} for row in group.kept]
+    assert weights == [{5.0}, {2.0}, {3.0}]
+    assert {*np.concatenate([array.ravel() for array in group.arrays(group.best, 1)])} == {np.float32(10 / 3)}
+    assert not {*np.concatenate([array.ravel() for array in group.arrays(group.best, 0)])} & {5.0, 2.0, 3.0}
+
+
+def test_of_fewer_epochs_than_are_averaged_all_are():
+    group = group_of(swa=3)
+    for number in range(2):
+        group.values[:] = number
+        group.states[0].add(Epoch(number, 0, 0, 0, number, 0, 0, 0))
+        group.keep(0)
+    assert {*group.best} == {0.5}
 
 
 def test_a_group_is_over_when_each_of_its_heads_is():

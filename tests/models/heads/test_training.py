@@ -13,6 +13,7 @@ from models.heads.batches import batches_of
 from models.heads.group import HeadGroup
 from models.heads.training import Training, figures_of, scores_of
 from models.inputs.batches import Pseudo
+from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.networks.build import compile_network
 from models.runs.training_state import DivergedError
@@ -171,6 +172,23 @@ def test_weights_know_nothing_of_the_chips_held_out(values, fold):
     assert group.states[0].history[0].heldout_loss != expected.states[0].history[0].heldout_loss
 
 
+@pytest.mark.parametrize("values", [{"patience": 2}, *KNOWING], ids=str)
+def test_judged_by_chips_set_aside_no_choice_knows_those_held_out(values):
+    values = {"seeds": 2, "learning_rate": 0.1, **values, "epochs": 6}
+    recipe = group_of(**values).recipe
+
+    def judged(examples: Examples) -> HeadGroup:
+        return trained(HeadGroup(recipe, examples.with_inner(None, 0)))
+
+    examples = group_of(**values).examples
+    expected = judged(examples)
+    truth, held = examples.truth.copy(), examples.heldout
+    truth[held] ^= True
+    assert state_of(judged(dataclasses.replace(examples, truth=truth))) == state_of(expected)
+    truth[expected.examples.inner] ^= True  # which do judge
+    assert state_of(judged(dataclasses.replace(examples, truth=truth))) != state_of(expected)
+
+
 def test_what_it_does_not_hold_out_it_learns_from():
     first, other = trained(group_of(), 1), group_of()
     truth = other.examples.truth
@@ -203,6 +221,21 @@ def test_each_head_keeps_the_weights_of_its_own_best_epoch_and_stops_by_itself()
         assert state.epochs == 30 or state.waited == 2
         for kept, then in zip(group.arrays(group.best, number), group.arrays(judged[state.best], number), strict=True):
             assert np.array_equal(kept, then)
+
+
+@pytest.mark.parametrize("values", [{}, {"ema": 0.9}, {"members": 2}], ids=str)
+def test_the_mean_of_the_best_epochs_weights_is_kept(values):
+    group = group_of(**{"seeds": 2, "swa": 2, "epochs": 5, "learning_rate": 0.2, **values})
+    training, judged = Training(group), []
+    for _ in range(5):
+        training.epoch()
+        judged.append(group.judged.copy())
+    for head, state in enumerate(group.states):
+        metrics = [epoch.heldout_metric for epoch in state.history]
+        best = sorted(range(5), key=lambda number: (-metrics[number], number))[:2]
+        expected = np.mean([judged[number] for number in best], axis=0, dtype=np.float64)
+        for kept, mean in zip(group.arrays(group.best, head), group.arrays(expected, head), strict=True):
+            np.testing.assert_array_equal(kept, mean.astype(np.float32))
 
 
 def test_a_head_that_has_ended_may_become_no_number_and_stops_no_other():

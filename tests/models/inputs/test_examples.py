@@ -9,6 +9,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
+from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
 from folds.store.pseudo_labels import FoldLabels, Made, Network, write_pseudo
 from models.inputs.batches import drawn_order
@@ -47,6 +48,32 @@ def test_a_specialists_chips_carry_its_labels_alone(workspace):
     columns = [labels.index(label) for label in ("clear", "water")]
     np.testing.assert_array_equal(examples.truth, workspace.labelled.truth[:, columns])
     assert examples.task.labels == ("clear", "water")
+
+
+# Set aside, to judge epochs by
+
+
+def test_chips_to_judge_epochs_by_come_from_those_to_learn_from(workspace):
+    plain, examples = examples_in(workspace), examples_in(workspace, monitor="inner")
+    np.testing.assert_array_equal(examples.heldout, plain.heldout)
+    assert abs(len(examples.inner) - len(plain.training) / 10) <= 1
+    np.testing.assert_array_equal(np.sort([*examples.training, *examples.inner]), plain.training)
+    np.testing.assert_array_equal(examples.judged, examples.inner)
+    np.testing.assert_array_equal(plain.judged, plain.heldout)
+    np.testing.assert_array_equal(examples.without_inner().training, plain.training)
+    assert examples.without_inner().inner is None
+    other = examples_in(workspace, monitor="inner", seed=1)
+    assert set(other.inner) != set(examples.inner)
+
+
+def test_chips_set_aside_are_whole_groups_where_the_folds_are(workspace, tmp_path):
+    names = workspace.labelled.image_names
+    groups = tmp_path / "groups.csv"
+    groups.write_text("image_name,group\n" + "".join(f"{name},{row // 4}\n" for row, name in enumerate(names)))
+    assign_folds(workspace, k=2, group=str(groups), force=True)
+    examples = examples_in(workspace, monitor="inner")
+    assert len(examples.inner)
+    assert not {row // 4 for row in examples.inner} & {row // 4 for row in examples.training}
 
 
 def test_a_fold_table_of_other_chips_is_refused(workspace):

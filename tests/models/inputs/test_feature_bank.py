@@ -114,6 +114,11 @@ def test_it_holds_what_the_extractor_makes_of_every_chip_under_each_view(bank, e
     assert "10 chips under 3 views, 5 each" in lines[0]
 
 
+def test_it_holds_views_of_windows_too(bank, extractor):
+    chips, views = array_chips(COUNT), ("turn90_nearer", "bottom_left")
+    assert_complete(bank.open(chips, views), extractor, chips, views)
+
+
 def test_one_chip_and_one_view_are_named_as_one(bank, lines):
     bank.open(array_chips(1), ("identity",))
     assert lines[0].startswith("Features of 1 chip under 1 view, 5 each: ")

@@ -1,4 +1,4 @@
-"""The views of D4."""
+"""The views of D4, and of windows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.inputs.views import apply_view
-from models.recipes.view_sets import D4, FLIPS
+from models.recipes.view_sets import D4, FLIPS, VIEWS, WINDOWS
 
 CHIP = np.arange(5 * 5 * 2, dtype=np.uint16).reshape(1, 5, 5, 2)
 
@@ -90,3 +90,45 @@ def test_a_view_of_D4_undone_by_another_gives_the_chip_back(dtype):  # noqa: N80
     for view in D4:
         undone = [other for other in D4 if np.array_equal(apply_view(apply_view(chips, view), other), chips)]
         assert len(undone) == 1
+
+
+# Windows
+
+
+def slope(size: int, num_bands: int = 2) -> np.ndarray:
+    """Return a chip whose first band rises by 1 a row, and the others by 1 a column."""
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    return np.stack([rows, *[columns] * (num_bands - 1)], axis=-1)[None]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_shows_what_lies_there(window):
+    size, (top, left, side) = 32, WINDOWS[window]
+    seen, inner = apply_view(slope(size), window)[0], slice(3, -3)  # where nothing is mirrored
+    centres = (np.arange(size) + 0.5) * side - 0.5
+    np.testing.assert_allclose(seen[inner, :, 0], (centres + top * size)[inner, None].repeat(size, 1), atol=1e-5)
+    np.testing.assert_allclose(seen[:, inner, 1], (centres + left * size)[None, inner].repeat(size, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("view", [view for view, (window, _) in VIEWS.items() if window])
+def test_values_stay_within_those_of_the_chip_and_plain_chips_as_they_are(view, dtype):
+    chips = drawn().integers(7, 250, (2, 9, 9, 3)).astype(dtype)
+    seen = apply_view(chips, view)
+    assert (seen.shape, seen.dtype, seen.flags.c_contiguous) == (chips.shape, dtype, True)
+    assert chips.min() <= seen.min() <= seen.max() <= chips.max()
+    assert not any(np.array_equal(seen, apply_view(chips, place)) for place in D4)
+    np.testing.assert_array_equal(apply_view(np.full_like(chips, 41), view), 41)
+
+
+def test_a_window_is_taken_first_and_then_turned():
+    chips = drawn().integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    corner = apply_view(chips, "top_left")
+    np.testing.assert_array_equal(apply_view(chips, "turn90_mirror_top_left"), apply_view(corner, "turn90_mirror"))
+    assert not np.array_equal(corner, apply_view(chips, "bottom_right"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_smallest_chips_have_windows_too(size):
+    for window in WINDOWS:
+        assert apply_view(np.ones((1, size, size, 1), np.uint8), window).sum() == size**2

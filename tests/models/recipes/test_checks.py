@@ -60,7 +60,10 @@ def flags_in(line, last):
         ({"warmup": 20}, r"warm-up of 20 epochs leaves none of 20 at the peak .*--warmup below 20"),
         ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
         ({"bands": "RGR"}, r"bands names a band twice: 'RGR'\.$"),
-        ({"views": "d8"}, r"valid: Unknown set of views 'd8'\. Known: d4, flips, identity\.$"),
+        ({"swa": 1}, r"swa averages two epochs or more, of the 20; received 1\. Give --swa 0 for the best epoch alone"),
+        ({"swa": 21}, r"of the 20; received 21"),
+        ({"swa": 11, "pooling": ("avg",), "progressive": (8,)}, r"of the 10 at the last input size; received 11"),
+        ({"views": "d8"}, r"valid: Unknown set of views 'd8'\. Known: crops, d4, flips, identity, scales\.$"),
         ({"augment": ("d4", "blur")}, r"valid: Unknown augmentation 'blur'\. Known: d4, flips, none, photometric"),
     ],
 )
@@ -85,6 +88,7 @@ def test_no_number_may_be_infinite_or_none_at_all(name, value):
         {"train": "full", "weights": "none"}, {"dense": (8,), "head_norm": "batch", "cutmix": 0.5},
         {"train": "finetune", "progressive": (64,), "loss": "soft_f_beta", "sampling": "balanced"},
         {"train": "head", "progressive": (64,)}, {"augment": ("d4", "photometric"), "label_smoothing": 0.1},
+        {"monitor": "inner"}, {"swa": 2},
     ],
 )  # fmt: skip
 def test_the_flags_that_a_solver_asks_for_are_named_together_and_are_enough(spoilt):
@@ -138,6 +142,10 @@ def test_the_flags_that_a_joint_head_needs_are_named_together_and_are_enough(spo
         (
             {"solver": "ridge", "dense": (), "dropout": 0.0},
             "inner folds, whose chips the networks behind pseudo-labels",
+        ),
+        (
+            {"monitor": "inner"},
+            "judges epochs by chips to learn from, which the networks behind pseudo-labels have seen",
         ),
         ({"loss": "crossentropy_and_f_beta"}, "of pseudo-labels only those count that are sure"),
         ({"pseudo_weight": 0.0}, "pseudo_weight must be above 0 and at most 1"),

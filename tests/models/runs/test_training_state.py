@@ -40,6 +40,8 @@ def after(*metrics: float) -> TrainingState:
 def test_the_best_epoch_is_the_first_of_the_highest(metrics):
     state = after(*metrics)
     assert state.best == metrics.index(max(metrics))
+    assert state.best_epochs(1) == [state.best]
+    assert state.best_epochs(3) == sorted(range(len(metrics)), key=lambda number: (-metrics[number], number))[:3]
     assert state.best_metric == max(metrics)
     assert state.waited == len(metrics) - 1 - state.best
     assert state.epochs == len(metrics)
@@ -56,6 +58,14 @@ def test_of_a_loss_the_lowest_is_the_best():
         True, False, True, False,
     ]  # fmt: skip
     assert (state.best, state.best_metric, state.waited) == (2, 0.2, 1)
+    assert state.best_epochs(3, sign=-1) == [2, 3, 0]
+
+
+def test_epochs_at_another_size_are_not_among_the_best():
+    state = TrainingState()
+    for number, size in enumerate([8, 8, 16, 16, 8]):
+        state.add(epoch(number, 0.9 - number / 10, size))
+    assert state.best_epochs(9) == [state.best] == [4]
 
 
 def test_training_is_over_at_the_last_epoch_or_out_of_patience():

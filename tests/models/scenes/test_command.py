@@ -53,11 +53,14 @@ def test_cells_without_overlap_have_the_scores_of_their_chips(exported, given, t
 
 
 def test_other_views_are_averaged_over(exported, given, tmp_path):
-    shown = predict(exported, given, tmp_path / "out", "--views", "flips", "--json")
+    shown = predict(exported, given, tmp_path / "out", "--views", "identity,scales", "--json")
     made = json.loads(shown)
     assert (made["windows"], made["scored"]) == ((2 * ROWS - 1) * 11, (2 * ROWS - 1) * 11)
     assert made["of"]["hides"] == ["cloudy", "haze"]
-    assert "already" not in predict(exported, given, tmp_path / "out", "--views", "flips")
+    assert "already" not in predict(exported, given, tmp_path / "out", "--views", "scales")
+    assert "Unknown set of views 'zoom'. Known: crops," in predict(
+        exported, given, tmp_path / "no", "--views", "scales,zoom", code=2
+    )
     assert "holds scores of another windows" in predict(exported, given, tmp_path / "out", code=2)
 
 

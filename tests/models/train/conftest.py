@@ -51,7 +51,7 @@ def play(monkeypatch) -> Callable[..., list[int]]:
 
 def train_played(folder: Path, network: keras.Model, recipe: Recipe) -> TrainingState:
     """Train with the figures of `play`."""
-    return fit.train(network, SimpleNamespace(task=recipe.task(PLANET)), recipe, folder)  # type: ignore[arg-type]
+    return fit.train(network, SimpleNamespace(task=recipe.task(PLANET), judged_by="held-out"), recipe, folder)  # type: ignore[arg-type]
 
 
 def weights_of(network: keras.Model) -> set[float]:

@@ -96,7 +96,18 @@ def test_a_checkpoint_without_its_best_weights_is_named_before_any_epoch(network
     with pytest.raises(
         UserError, match=r"best\.weights\.h5 is missing or damaged\. Run .*--model tiny --fold 1 --restart"
     ):
-        resume(network, tmp_path / "tiny/fold1")
+        resume(network, tmp_path / "tiny/fold1", 0, 1)
+
+
+def test_of_several_best_epochs_each_has_a_file_and_a_lost_one_is_named(network, play, tmp_path):
+    play(0.1, 0.5, 0.3, 0.2)
+    folder = tmp_path / "tiny/fold1"
+    train_played(folder, network, recipe_for(4, swa=2))
+    (kept,) = checkpoints(folder)
+    assert {path.name for path in kept.iterdir()} == {LATEST, "best00001.weights.h5", "best00002.weights.h5", STATE}
+    (kept / "best00002.weights.h5").unlink()
+    with pytest.raises(UserError, match=r"best00002\.weights\.h5 is missing or damaged\. Run .*--fold 1 --restart"):
+        resume(network, folder, 2, 1)
 
 
 def test_a_disk_without_hard_links_will_do(network, play, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from models.train.checkpoints import BEST, LATEST
 from models.train.fit import train
 from tests.models import samples
 from tests.models.event_files import read_events
-from tests.models.samples import interrupt_at, tiny_recipe
+from tests.models.samples import fill_weights, interrupt_at, tiny_recipe
 from tests.models.train.conftest import recipe_for, train_played, weights_of
 
 # Real training of a tiny network with everything that has a state: dropout, batch normalisation, Adam, a schedule
@@ -132,6 +132,45 @@ def test_training_ends_with_the_weights_of_its_best_epoch(network, play, tmp_pat
     state = train_played(tmp_path, network, recipe_for(4))
     assert (state.best, state.best_metric) == (1, 0.5)
     assert weights_of(network) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "swa", "mean"), [((0.1, 0.5, 0.3), 2, 1.5), ((0.5, 0.1, 0.5), 2, 1.0), ((0.1, 0.2, 0.3, 0.1), 3, 1.0)]
+)
+def test_training_ends_with_the_mean_of_its_best_epochs(network, play, tmp_path, lines, metrics, swa, mean):
+    play(*metrics)
+    state = train_played(tmp_path, network, recipe_for(len(metrics), swa=swa))
+    assert weights_of(network) == {mean}
+    assert lines[-1].endswith("are averaged.")
+    fill_weights(network, 7)
+    assert train_played(tmp_path, network, recipe_for(len(metrics), swa=swa)).best == state.best
+    assert weights_of(network) == {mean}
+
+
+def test_of_several_sizes_the_last_ones_epochs_are_averaged(network, play, tmp_path):
+    play(0.9, 0.8, 0.1, 0.3, 0.2, 0.4)
+    recipe = recipe_for(6, swa=2, progressive=(8,), pooling=("avg",))
+    train_played(tmp_path, network, recipe)
+    train_played(tmp_path, network, recipe)
+    assert weights_of(network) == {4.0}
+
+
+def test_the_mean_of_epochs_gets_statistics_of_its_own_and_is_the_same_again(build, chips, tmp_path):
+    recipe = lively(swa=2, epochs=3, learning_rate=0.1)
+    network = build(recipe)
+    train(network, chips, recipe, tmp_path)
+    once, (kept,), again = network.get_weights(), checkpoints(tmp_path), build(recipe)
+    every = []
+    for path in sorted(kept.glob("best*")):
+        again.load_weights(path)
+        every.append(again.get_weights())
+    assert len(every) == 2
+    for variable, found, *weights in zip(network.weights, once, *every, strict=True):
+        is_mean = np.allclose(found, np.mean(weights, axis=0), atol=1e-6)
+        assert is_mean == ("moving" not in variable.path), variable.path
+    train(again, chips, recipe, tmp_path)  # as after a kill before the network was written
+    for one, other in zip(again.get_weights(), once, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_it_stops_when_patience_is_at_its_end_and_not_before(network, play, tmp_path, lines):

@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 
 import run
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.data.chips import BrokenChipError, read_chip, resize_chip
 from competition.data.prepare import prepare
 from competition.metrics.judge import measure
@@ -42,6 +43,7 @@ from models.runs.curves import LEARNT, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, WEIGHTS
 from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.restarts import Restart
 from models.runs.status import status_of
 from models.runs.training_state import HEAD, TrainingState, state_of
 from models.train.fit import train
@@ -203,6 +205,25 @@ def test_whatever_judges_chooses_the_best_epoch_and_is_what_is_shown(workspace, 
     truth = judged.labelled.truth[[judged.labelled.image_names.index(name) for name in heldout.names]]
     answers = Task(judged.competition, labels).answers(heldout.values)
     assert f"Held-out {metric.title} {measure(truth, answers, metric):.4f}, the mean of 4 views." in log
+
+
+def test_what_judges_epochs_in_the_place_of_the_chips_held_out_is_said_and_kept(workspace, capsys):
+    job = tiny_job(workspace, monitor="inner", **QUICK)
+    run_jobs([job])
+    said = re.search(r"(\d+) chips to learn from; (\d+) more, set aside, judge the epochs", capsys.readouterr().out)
+    assert sum(map(int, said.groups())) == NUM_TRAIN - len(heldout_names(workspace, 0))
+    assert store_of(workspace).read("tiny", 0).heldout.names == heldout_names(workspace, 0)
+    assert "chips held out (--monitor inner): tiny" in status_of(workspace).text()
+    workspace.fold_table.with_suffix(".json").unlink(missing_ok=True)
+    names = workspace.labelled.image_names
+    groups = workspace.root / "groups.csv"
+    groups.write_text("image_name,group\n" + "".join(f"{name},{row // 4}\n" for row, name in enumerate(names)))
+    settings = {"group": str(groups)}  # as if the table had been made by these
+    digest = FoldTable.read(workspace.fold_table).digest
+    write_record(workspace.fold_table.with_suffix(".json"), {"fold_digest": digest, "settings": settings}, version=1)
+    (job.folder / "scores.json").unlink()
+    with pytest.raises(UserError, match=r"another chips set aside\. To go on, restore folds\.json and the groups"):
+        run_jobs([job])
 
 
 # Doing it again
@@ -469,6 +490,19 @@ def test_a_weights_file_changed_in_mid_training_is_refused(workspace, tiny_net, 
     samples.saved(weights, samples.TinyNet())
     with pytest.raises(UserError, match="begun with another recipe"):
         run_jobs([job])
+
+
+def test_a_fold_of_other_weights_than_the_other_folds_is_not_begun(workspace, tiny_net, tiny_weights, tmp_path):
+    weights = shutil.copy(tiny_weights, tmp_path / "tiny.weights.h5")
+    job = tiny_job(workspace, **frozen(str(weights), **QUICK))
+    run_jobs([job])
+    samples.saved(weights, samples.TinyNet())
+    with pytest.raises(UserError, match=r"tiny\.weights\.h5, are not those that its other folds .*Put those back\."):
+        run_jobs([dataclasses.replace(job, fold=1)])
+    again = Restart(workspace, job.model)
+    with pytest.raises(UserError, match=r"train --models tiny --restart"):
+        again.begin([1], job.recipe, job.store)
+    again.begin([0], job.recipe, job.store)  # nothing is left then of what the others were
 
 
 # Fine-tuning, specialists, seeds

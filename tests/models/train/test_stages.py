@@ -52,6 +52,23 @@ def layer_weights(network: keras.Model) -> dict[str, list[np.ndarray]]:
     return {name: backbone.get_layer(name).get_weights() for name in ("conv", "norm", "last")}
 
 
+# What is held out
+
+
+def test_judged_by_chips_set_aside_a_network_knows_nothing_of_those_held_out(fold_of, tiny_weights, tmp_path, lines):
+    recipe = tiny_recipe(**frozen(tiny_weights, train="finetune", head_epochs=1, epochs=3, monitor="inner"))
+    fold = fold_of(recipe)
+    networks = [fold.fit(tmp_path / "one")]
+    truth, held = fold.examples.truth.copy(), fold.examples.heldout
+    truth[held] ^= True
+    fold.examples = dataclasses.replace(fold.examples, truth=truth)
+    networks.append(fold.fit(tmp_path / "other"))
+    for one, other in zip(*(network.get_weights() for network in networks), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert state_of(tmp_path / "one").best == state_of(tmp_path / "other").best
+    assert sum("  inner loss 0." in line for line in lines) == 8
+
+
 # The head
 
 

@@ -24,6 +24,14 @@ def test_the_chips_of_a_fold_have_no_part_in_its_inner_split(k: int, repeats: in
     assert k == 2 or (judged == 1).all()
 
 
+def test_chips_set_aside_to_judge_epochs_are_learnt_from_or_judged_as_all_others_are() -> None:
+    outer = outer_folds(3)
+    aside = [examples.with_inner(None, 0) for examples in outer]
+    for one, other in zip(inner_folds(aside, 3), inner_folds(outer, 3), strict=True):
+        np.testing.assert_array_equal(one.training, other.training)
+        np.testing.assert_array_equal(one.judged, other.judged)
+
+
 def run(epochs: int, stop: int = SHARES + 1, **values: object) -> tuple[inner_module.Trial, list[tuple[int, float]]]:
     told: list[tuple[int, float]] = []
 

@@ -74,5 +74,5 @@ def test_an_input_is_never_written_over(dates, tmp_path) -> None:
 def test_a_damaged_raster_leaves_what_was_there(dates, tmp_path) -> None:
     damage(damaged := raster_of(tmp_path / "made", *random_planes(60, 80), cuts={"road": 0.7, "water": 0.8}))
     (output := tmp_path / "c.gpkg").write_bytes(b"yesterday's")
-    assert "Cannot read the scene" in change(dates, tmp_path, "--after", damaged.path, "--output", output, code=2)
+    assert "Cannot read the scores" in change(dates, tmp_path, "--after", damaged.path, "--output", output, code=2)
     assert output.read_bytes() == b"yesterday's"

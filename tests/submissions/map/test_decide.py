@@ -95,6 +95,6 @@ def test_labels_may_be_chosen(tall) -> None:
 def test_a_damaged_raster_is_named_in_one_line(tmp_path) -> None:
     raster = raster_of(tmp_path, *random_planes(60, 80))
     damage(raster)
-    with pytest.raises(UserError, match=r"^Cannot read the scene .*scores.tif: .*") as refused:
+    with pytest.raises(UserError, match=r"^Cannot read the scores .*scores.tif: .*") as refused:
         decide(raster, rule_of("cut=.5", raster.scored))
     assert "\n" not in str(refused.value)

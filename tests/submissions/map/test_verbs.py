@@ -68,5 +68,5 @@ def test_a_damaged_raster_leaves_what_was_there(raster, tmp_path) -> None:
     (output := tmp_path / "d.gpkg").write_bytes(b"yesterday's")
     damage(raster)
     shown = decide(raster, tmp_path, "--output", output, code=2)
-    assert "Cannot read the scene" in shown
+    assert "Cannot read the scores" in shown
     assert output.read_bytes() == b"yesterday's"

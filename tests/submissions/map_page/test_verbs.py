@@ -48,5 +48,5 @@ def test_what_cannot_be_is_refused_in_a_line(raster, tmp_path, flags, said) -> N
 def test_a_damaged_raster_leaves_what_was_there(raster, tmp_path) -> None:
     (output := tmp_path / "m.html").write_bytes(b"yesterday's")
     damage(raster)
-    assert "Cannot read the scene" in show(raster, tmp_path, "--output", output, code=2)
+    assert "Cannot read the scores" in show(raster, tmp_path, "--output", output, code=2)
     assert output.read_bytes() == b"yesterday's"

@@ -57,6 +57,22 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
     assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
 
 
+def test_flags_may_come_before_the_name(blended: Workspace, tmp_path: Path) -> None:
+    run(blended, "--to", tmp_path / "made", "--owner", "somebody", "--hours", "2", "both")
+    assert "= time.monotonic(), 2.0" in (tmp_path / "made/both.ipynb").read_text()
+
+
+def test_a_blend_that_is_called_like_a_command_is_packed_by_pack(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    blend_of("push", ["a", "b"], workspace, rule="fixed")
+    done = CliRunner().invoke(notebook_verb(pack_model), ["push", "--workspace", str(workspace.root)])
+    assert done.exit_code == 2
+    assert "Missing argument 'NAME'. A blend called 'push' is packed by `notebook pack push`." in done.output
+    assert not workspace.notebooks.exists()
+    assert "predicts with 2 models" in run(workspace, "pack", "push", "--owner", "somebody")
+    assert (workspace.notebooks / "push" / "push.ipynb").is_file()
+
+
 def test_a_model_by_its_cuts_will_do(blended: Workspace, tmp_path: Path) -> None:
     assert "predicts with 1 model" in run(blended, "a", "--to", tmp_path / "made", "--owner", "somebody")
 

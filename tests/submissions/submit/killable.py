@@ -1,4 +1,4 @@
-"""`submit` in processes of its own, to be killed: forked from one that has imported everything, to save its time."""
+"""Verbs in processes of their own, to be killed: forked from one that has imported everything, to save its time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from tests.kaggle_server import KaggleServer
 
 PRELOADED = ["run", "pandas", "pydantic", "kagglesdk", "competition.kaggle.client",
-             "submissions.submit.upload", "tests.submissions.submit.killable"]  # fmt: skip
+             "competition.kaggle.notebooks", "submissions.submit.upload", "submissions.push.push",
+             "tests.submissions.submit.killable"]  # fmt: skip
 
 
 class Submission:
-    """A process that runs `submit`, as a user does, but for how long it takes until nothing can be on its way any more.
+    """A process that runs a verb, as a user does, but for how long it takes until nothing can be on its way any more.
 
     Args:
         kaggle: the server.
@@ -73,9 +74,11 @@ def _run(output: Path, environment: Mapping[str, str], command: list[str], settl
     os.environ.update(environment)
     # What was started in the background, as tests may be, would not hear Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from competition.kaggle import client, transfer
+    from competition.kaggle import connection, transfer
     from run import main
+    from submissions.push import push
     from submissions.submit import upload
 
-    upload.SETTLED, upload.POLL, client.READ, transfer.READ = settled, 0.1, read, read
+    push.SETTLED, push.FIRST_LOOK, push.LAST_LOOK = settled, 0.1, 0.1
+    upload.SETTLED, upload.POLL, connection.READ, transfer.READ = settled, 0.1, read, read
     main(command)

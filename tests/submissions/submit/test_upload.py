@@ -228,18 +228,10 @@ FAULTS: dict[str, tuple[list[tuple[str, dict]], int, str, list[str], int]] = {
         ["ended"],
         0,
     ),
-    "a code competition, without a word": (
-        [("CreateSubmission", {"status": 400})],
+    "not accepted, without a word": (
+        [("CreateSubmission", {"status": 400}), ("GetCompetition", {"status": 404})],
         1,
-        "Error: Kaggle refuses to accept the submission (400). A code competition takes notebooks, and no files: is "
-        f"https://www.kaggle.com/competitions/{SLUG} one? To make a notebook of a blend, run",
-        ["ended"],
-        0,
-    ),
-    "a code competition": (
-        [("StartSubmissionUpload", {"status": 400, "message": "Only Submissions from Notebooks are accepted"})],
-        1,
-        f"Error: Kaggle refuses to {START} (400). Kaggle says: Only Submissions from Notebooks are accepted. A code",
+        "Error: Kaggle refuses to accept the submission (400).\n",
         ["ended"],
         0,
     ),
@@ -325,7 +317,7 @@ def test_a_file_is_submitted_once_unless_asked_for_again(kaggle: KaggleServer, s
             r"was submitted already, on \d{4}-\d\d-\d\d \d\d:\d\d as 1000 \('a mean', public 0.93001\)", shown
         )
         assert f'To see its score, run "python run.py submissions sync --workspace {submittable.root}".' in shown
-        assert "Give --again to submit the same file once more." in shown
+        assert "Give --again to submit the same once more." in shown
         assert ("other.csv, with the content of first, was" in shown) == (name == "other")
         assert len(kaggle.calls) == calls
     assert "accepted it as submission 1001" in send(submittable, "--again")

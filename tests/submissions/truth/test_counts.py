@@ -11,6 +11,7 @@ from competition.gdal.vectors import Features
 from submissions.map.decide import Isolation, decide
 from submissions.map.rules import MapRule
 from submissions.truth.counts import Regions, Terms, count
+from submissions.truth.known import Known
 from tests.submissions.map.samples import CELL_HA, SIDE, raster_of
 
 
@@ -21,7 +22,7 @@ def features(raster, *named):
 
 
 def counted(raster, rule, truth, terms, area=None, **how):
-    return count(decide(raster, rule, **how), truth, set(truth.labels), terms, area)
+    return count(decide(raster, rule, **how), truth, set(truth.labels), terms, Known.of(raster, area))
 
 
 def cells(*places):
@@ -88,6 +89,33 @@ def test_where_nobody_looked_nothing_is_counted(tmp_path):
     assert found.regions == Regions(true=1, found=1, decided=1, right=1)
 
 
+def test_all_and_each_region_are_counted_as_if_by_themselves(tmp_path):
+    random = np.random.default_rng(1)
+    raster = raster_of(tmp_path, random.random((8, 12)))
+    truth = features(raster, *[("road", shape) for shape in cells(*np.argwhere(random.random((8, 12)) < 0.4).tolist())])
+    west, east = shapely.box(0, 0, 5, 8), shapely.box(5, 0, 10, 8)
+    decided, terms = decide(raster, MapRule("", {"road": 0.5})), Terms(0.02, 0.01)
+    known = Known.of(raster, None, features(raster, ("west", west), ("east", east)))
+    every = count(decided, truth, {"road"}, terms, known)
+    assert [(one.label, one.region) for one in every] == [("road", ""), ("road", "west"), ("road", "east")]
+    for one, shape in zip(every, (shapely.box(0, 0, 10, 8), west, east), strict=True):
+        area = features(raster, ("", shape)).geometries
+        (alone,) = count(decided, truth, {"road"}, terms, Known.of(raster, area))
+        np.testing.assert_array_equal(one.cells, alone.cells)
+        np.testing.assert_array_equal(one.scores, alone.scores)
+        assert one.regions == alone.regions
+    assert [int(one.cells.sum()) for one in every] == [80, 40, 40]
+
+
+def test_roads_that_are_lines_have_the_width_of_a_buffer(tmp_path):
+    raster = raster_of(tmp_path, np.full((5, 8), 0.9))
+    line = features(raster, ("road", shapely.LineString([(-1, 2.5), (9, 2.5)])))
+    for metres, true in ((0.01, 0), (2.0, 8), (3.2, 24), (9.5, 40)):  # a cell is 6 m wide
+        (found,) = counted(raster, MapRule("", {"road": 0.5}), line, Terms(0.02, buffer=metres))
+        assert found.cells[:, 2:].sum() == true
+    assert found.touched == 0
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [
@@ -95,7 +123,7 @@ def test_where_nobody_looked_nothing_is_counted(tmp_path):
             ("mine", shapely.box(0, 0, 1, 1)),
             "No label of the truth is one that was decided. It has mine, and decided in .* are road",
         ),
-        (("road", shapely.LineString([(0, 0), (1, 1)])), "are lines, which cover no ground"),
+        (("road", shapely.LineString([(0, 0), (1, 1)])), "are lines, which cover no ground. Give --buffer METRES"),
     ],
 )
 def test_what_cannot_be_counted_is_refused(tmp_path, named, said):

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from competition.scenes.grid import Grid
-from submissions.truth.cover import Shares, cover, in_cells
+from submissions.truth.cover import Shares, cover, in_cells, widened
 from tests.submissions.regions.samples import raster_at
 
 CORNER = st.tuples(*[st.integers(-48, 144).map(lambda number: number / 16)] * 2)
@@ -66,3 +66,15 @@ def test_of_labels_that_exclude_each_other_the_largest_counts_and_clouds_where_t
     expected = {"clear": [0.6, 0, 0.6, 0.6], "haze": [0, 0.9, 0, 0], "cloudy": [0, 0, 0.9, 0], "road": [0.1] * 4}
     for label, share in expected.items():
         np.testing.assert_allclose(shares.of(label)[0], share, atol=1e-6)
+
+
+def test_what_is_thin_is_widened_on_the_ground_and_a_point_keeps_its_cell():
+    """Cells are 6 m wide and 12 m high, so that 3 m are half of a cell to the side and a quarter of one down."""
+    raster = raster_at(Grid(12, 12, (4, 4), (2, 4)), step=3.0)
+    shapes = np.array([shapely.LineString([(0, 1), (6, 1)]), shapely.Point(4.5, 2.5), shapely.box(0, 2, 1, 3)])
+    wide, named = widened(shapes, np.array(["road", "mine", "field"], dtype=object), raster, 3.0)
+    of = {label: wide[named == label] for label in ("road", "mine", "field")}
+    np.testing.assert_allclose(cover(of["road"], raster)[:, 2], [0.25, 0.25, 0], atol=1e-5)
+    assert cover(of["mine"], raster)[2].tolist() == [0, 0, 0, 0, 1, 0]
+    assert shapely.bounds(of["mine"][1]).tolist() == pytest.approx([4, 2.25, 5, 2.75], rel=1e-6)
+    assert of["field"].tolist() == [shapes[2]]

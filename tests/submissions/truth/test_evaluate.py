@@ -122,3 +122,28 @@ def test_scores_of_different_bits_are_refused_in_a_line(scenes, tmp_path):
     fine = raster_of(tmp_path, rasters[0].scores("road"), bits=16)
     with pytest.raises(UserError, match=r"8 bits in one scene and 16 in another.*same --bits"):
         evaluate_maps([rasters[0], fine], FIND, files[:1], TERMS)
+
+
+def test_figures_are_those_of_each_region_and_of_all(scenes, tmp_path):
+    rasters, files = scenes
+    boxes = {"north": shapely.box(0, 0, 12, 6), "south": shapely.box(0, 6, 9, 12), "far": shapely.box(50, 50, 51, 51)}
+    regions = write_truth(tmp_path / "regions.gpkg", rasters[0], boxes.items(), column="name")
+    found = evaluate_maps(rasters, FIND, files, TERMS, regions=regions)
+    assert found.regions == ("north", "south", "far")
+    for region, shape in boxes.items():
+        if region != "far":
+            area = write_truth(tmp_path / f"{region}.gpkg", rasters[0], [("", shape)])
+            alone = evaluate_maps(rasters, FIND, files, TERMS, area=area)
+            for one, other in zip(found.of_region(region), alone.labels, strict=True):
+                np.testing.assert_array_equal(one.cells, other.cells)
+    parts = [label.cells.sum(axis=0) for region in found.regions for label in found.of_region(region)[:1]]
+    np.testing.assert_array_equal(found.labels[0].cells.sum(axis=0), sum(parts))
+    shown = found.text()
+    assert "No cell with a known score lies in: far." in shown
+    assert [row[:2] for row in found.by_region()[1]][:3] == [("road", "north"), ("road", "south"), ("road", "far")]
+    content = json.loads(as_text(found.as_dict()))
+    assert [each["region"] for each in content["regions"]] == ["north", "south", "far"]
+    assert content["regions"][2]["labels"][0]["sensitivity"]["value"] is None
+    assert sum(each["labels"][0]["cells"] for each in content["regions"]) == content["labels"][0]["cells"]
+    with pytest.raises(UserError, match=r"it has no column 'kind'; it has name.*--region-name"):
+        evaluate_maps(rasters, FIND, files, TERMS, regions=regions, region_column="kind")

@@ -50,6 +50,19 @@ def test_json_is_the_result_alone(known, tmp_path) -> None:
     assert label["specificity"]["value"] == pytest.approx((ROAD[:4] < 0.25).sum() / (ROAD[:4] <= 0.4).sum())
 
 
+def test_regions_are_in_the_page_and_the_figures(known, tmp_path) -> None:
+    halves = [("<b>upper", shapely.box(0, 0, 10, 4)), ("lower", shapely.box(0, 4, 10, 8))]
+    regions = write_truth(tmp_path / "regions.gpkg", known[0], halves, column="said")
+    flags = ("--regions", regions, "--region-name", "said", "--buffer", 2)
+    assert "<b>upper" in evaluate(known, tmp_path, *flags, "--output", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "Cells by label and region" in page
+    assert "&lt;b&gt;upper" in page
+    found = json.loads(evaluate(known, tmp_path, *flags, "--json"))
+    upper = found["regions"][0]["labels"][0]
+    assert upper["cells"] == (ROAD[:4] > 0.4).sum()
+
+
 def test_flags_of_deciding_change_what_is_counted(known, tmp_path) -> None:
     for hectares, sensitivity, left_out in ((0, 8 / 48, 0), (1, 0, 1)):
         found = json.loads(evaluate(known, tmp_path, "--rule", "cut=.9", "--smallest-ha", hectares, "--json"))
@@ -68,6 +81,8 @@ def test_flags_of_deciding_change_what_is_counted(known, tmp_path) -> None:
         (("--cover", "nan"), "not a finite number"),
         (("--block-km", 0), "0.0 is not in the range"),
         (("--area", "lost.gpkg"), "Cannot read lost.gpkg"),
+        (("--regions", "lost.gpkg"), "Cannot read lost.gpkg"),
+        (("--buffer", -1), "-1.0 is not in the range"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(known, tmp_path, flags, said) -> None:

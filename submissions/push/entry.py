@@ -1,0 +1,104 @@
+"""A finished notebook as a submission: what is sent to the competition, and what the ledger is to know of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from competition.common.errors import UserError
+from competition.kaggle.client import Kaggle
+from competition.kaggle.notebooks import Notebooks
+from competition.workspace import Workspace
+from submissions.push.log import Push
+from submissions.push.packed import folder_of
+from submissions.push.push import pushed_of
+from submissions.push.runs import run_of
+from submissions.submit.entry import NOTEBOOK, Entry
+from submissions.submit.provenance import read_provenance, what_is_known
+
+
+@dataclass(frozen=True)
+class NotebookParcel:
+    """A version of a notebook, ready to be submitted; as `submissions.submit.parcel.Parcel`.
+
+    Attributes:
+        title: under which it was packed.
+        push: the version.
+        known: how its blend was made and what that should score, as fields of an entry of the ledger.
+    """
+
+    title: str
+    push: Push
+    known: dict[str, Any]
+    done = "Submitted"
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+        return f"version {self.push.version} of the notebook {self.push.kernel}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What an entry of the ledger may be called."""
+        return (self.title,)
+
+    @property
+    def marker(self) -> str:
+        """What makes it known in the ledger; what Kaggle lists carries its words instead."""
+        return sha256(f"{self.push.kernel}/{self.push.version}".encode()).hexdigest()[:16]
+
+    def text(self, competition: str) -> str:
+        """Return what goes where, as part of a line; `competition` is Kaggle's name of it."""
+        return f"{self.name} to {competition}"
+
+    def words(self, message: str) -> str:
+        """Return the message that Kaggle shows, which tells it from other versions."""
+        return f"{message} [{self.push.kernel.split('/')[1]} v{self.push.version}]"
+
+    def rehearsal(self, message: str, competition: str | None) -> str:
+        """Return what would be done, for a dry run."""
+        return (
+            f"Dry run: {self.text(str(competition))} would be submitted with the message {self.words(message)!r}. "
+            "Nothing has left this machine.\nKaggle was not asked whether it has run to its end."
+        )
+
+    def entry(self, message: str, competition: str) -> Entry:
+        """Return it as an entry of the ledger."""
+        made = {"kernel": self.push.kernel, "version": self.push.version}
+        provenance = {**(self.known.get("provenance") or {}), NOTEBOOK: made}
+        own = {"name": self.title, "marker": self.marker, "size": 0, "digest": None, "provenance": provenance}
+        return Entry(competition=competition, message=self.words(message), **{**self.known, **own})
+
+    def bring(self, kaggle: Kaggle) -> str:
+        """Return nothing: a notebook is there already."""
+        del kaggle
+        return ""
+
+    def create(self, kaggle: Kaggle, token: str, message: str, announce: Callable[[], None]) -> int:
+        """Submit it, and return the submission's ref; as `Kaggle.create`."""
+        del token
+        return kaggle.create_of_notebook(self.push.kernel, self.push.version or 0, self.words(message), announce)
+
+
+def pack_notebook(name: str, workspace: Workspace, *, ask: bool = True) -> NotebookParcel:
+    """Return the last pushed version of a notebook, ready to be submitted.
+
+    Args:
+        name: under which it was packed, or the path of its folder.
+        workspace: of the competition.
+        ask: Kaggle, whether it has run to its end.
+
+    Raises:
+        UserError: if it was not pushed from here, or has not run to its end.
+    """
+    push, title, told = pushed_of(name, workspace), folder_of(name, workspace).name, shlex.quote(name)
+    if push.version is None:
+        raise UserError(f"{title!r} was not pushed from here.", command=f"notebook push {told}")
+    if ask and (run := run_of(name, push, Notebooks())).status != "complete":
+        again = f"notebook push {told} --again" if run.is_failed else f"notebook status {told} --wait"
+        raise UserError(f"Only a notebook that has run to its end can be submitted. {run.text()}", command=again)
+    local = workspace.submissions / f"{title}.csv"
+    return NotebookParcel(title, push, what_is_known(read_provenance(local)))

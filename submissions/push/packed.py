@@ -1,0 +1,196 @@
+"""What is to be pushed: a packed notebook, checked before anything leaves the machine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from competition.common.errors import UserError
+from competition.common.files import digest_file, digest_json
+from competition.common.records import write_record
+from competition.kernels.folder import DATASET, DATASET_METADATA, METADATA, OWNER, PACKAGES, in_address
+from competition.spec.load import describe
+from competition.workspace import Workspace
+
+MARKED = 16  # hex digits of a digest by which a version is known on Kaggle
+FORMAT = 1  # of the file in a data set that says what is in it
+UNSET = "INSERT_"  # begins what Kaggle's client writes where somebody is to say something
+REFS = r"[^/]+/[^/]+"
+T = TypeVar("T", bound=BaseModel)
+
+
+class _Notebook(BaseModel):
+    id: str = Field(pattern=REFS)
+    title: str
+    code_file: str
+    dataset_sources: list[str]
+    competition_sources: list[str]
+
+
+class _License(BaseModel):
+    name: str
+
+
+class _Dataset(BaseModel):
+    id: str = Field(pattern=REFS)
+    title: str = Field(min_length=6, max_length=50)
+    licenses: list[_License] = Field(min_length=1, max_length=1)
+
+
+@dataclass(frozen=True)
+class PackedNotebook:
+    """A packed notebook.
+
+    Attributes:
+        folder: that holds it.
+        kernel: the notebook on Kaggle, as "owner/name".
+        dataset: its data set there, likewise.
+        code: name of the notebook's file.
+        title: of the data set.
+        license: of the data set, by Kaggle's name.
+        data: SHA-256 of what is in the data set.
+        digest: SHA-256 of that, and of the notebook and what Kaggle is to know of it.
+    """
+
+    folder: Path
+    kernel: str
+    dataset: str
+    code: str
+    title: str
+    license: str
+    data: str
+    digest: str
+
+    @classmethod
+    def read(cls, folder: Path, workspace: Workspace) -> PackedNotebook:
+        """Read and check the folder of a notebook.
+
+        Raises:
+            UserError: if there is none, or Kaggle would not take it; owner or title are not set.
+        """
+        if not (folder / METADATA).is_file():
+            raise UserError(f"{folder} holds no notebook.", command=packed_again(folder))
+        notebook, dataset = _read(folder / METADATA, _Notebook), _read(folder / DATASET / DATASET_METADATA, _Dataset)
+        _check(folder, notebook, dataset, workspace.competition.kaggle_slug)
+        data = digest_json(contents(folder / DATASET))
+        of_notebook = {name: digest_file(folder / name) for name in (METADATA, notebook.code_file)}
+        digest = digest_json({"data": data, **of_notebook})
+        of_dataset = (dataset.title, dataset.licenses[0].name)
+        return cls(folder, notebook.id, dataset.id, notebook.code_file, *of_dataset, data, digest)
+
+    @property
+    def name(self) -> str:
+        """Of the blend or model that it runs."""
+        return Path(self.code).stem
+
+    @property
+    def marker(self) -> str:
+        """What makes a version of the notebook known on Kaggle."""
+        return self.digest[:MARKED]
+
+    @property
+    def data_marker(self) -> str:
+        """Name of the file that makes a version of the data set known on Kaggle."""
+        return data_marker(self.data)
+
+    def parts(self, scratch: Path) -> Iterator[Path]:
+        """Yield the files that the data set is made of; folders as zips, which Kaggle unpacks into such folders.
+
+        Args:
+            scratch: an empty folder for what is made.
+
+        Raises:
+            UserError: if it is changed meanwhile.
+        """
+        for path in sorted((self.folder / DATASET).iterdir()):
+            if path.is_dir():
+                yield Path(shutil.make_archive(str(scratch / path.name), "zip", path))
+            elif path.name != DATASET_METADATA:
+                yield path
+        found = contents(self.folder / DATASET)
+        if digest_json(found) != self.data:
+            raise UserError(f"{self.folder} is changing while it is read. Run the command again when it is complete.")
+        write_record(scratch / self.data_marker, {"files": found}, version=FORMAT)
+        yield scratch / self.data_marker
+
+    def write_marked(self, folder: Path) -> None:
+        """Write the notebook to an empty folder, with a last cell that makes it known, and what Kaggle is to know."""
+        shutil.copyfile(self.folder / METADATA, folder / METADATA)
+        notebook = json.loads((self.folder / self.code).read_text(encoding="utf-8"))
+        told = f"Pushed as `{self.marker}`, with the data set of `{self.data_marker}`."
+        notebook["cells"].append({"cell_type": "markdown", "id": "pushed", "metadata": {}, "source": [told]})
+        (folder / self.code).write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
+
+
+def folder_of(name: str, workspace: Workspace) -> Path:
+    """Return the folder of a notebook given by name, or by the path of a folder elsewhere."""
+    here = workspace.notebooks / name
+    return Path(name) if Path(name).name != name or (not here.is_dir() and (Path(name) / METADATA).is_file()) else here
+
+
+def record_of(folder: Path) -> Path:
+    """Return the path of the record of what was pushed of a folder: beside it, as it stays when it is packed anew."""
+    return folder.absolute().with_name(f"{folder.absolute().name}.pushed.json")
+
+
+def data_marker(data: str) -> str:
+    """Return the name of the file by which a data set of this digest is known."""
+    return f"contents-{data[:MARKED]}.json"
+
+
+def packed_again(folder: Path, owner: str = "YOU") -> str:
+    """Return the command that packs a notebook anew for a user of Kaggle, with the flags that can be told from it."""
+    known: Any = {}
+    with suppress(OSError, ValueError):
+        known = json.loads((folder / METADATA).read_bytes())
+    gpu = " --gpu" if isinstance(known, dict) and known.get("enable_gpu") else ""
+    fetched = " --fetch" if (folder / DATASET / PACKAGES).is_dir() else ""
+    return f"notebook {shlex.quote(folder.name)} --owner {shlex.quote(owner)}{gpu}{fetched}"
+
+
+def contents(dataset: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a data set, by its path in it."""
+    files = sorted(path for path in dataset.rglob("*") if path.is_file() and path != dataset / DATASET_METADATA)
+    return {path.relative_to(dataset).as_posix(): digest_file(path) for path in files}
+
+
+def _read(path: Path, model: type[T]) -> T:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise _unfit(path, "it is missing") from None
+    except ValidationError as error:
+        raise _unfit(path, describe(error)) from None
+
+
+def _check(folder: Path, notebook: _Notebook, dataset: _Dataset, slug: str) -> None:
+    """Refuse what Kaggle would not take, or would take for something else."""
+    for path, of in ((folder / METADATA, notebook), (folder / DATASET / DATASET_METADATA, dataset)):
+        owner, name = of.id.split("/")
+        if owner == OWNER or owner.startswith(UNSET):
+            raise _unfit(path, f"`id` is {of.id!r}: whose it is is not set")
+        if of.title.startswith(UNSET) or not of.title.strip():
+            raise _unfit(path, f"`title` is {of.title!r}: it is not set")
+        if in_address(of.title) != name:
+            made = f"{owner}/{in_address(of.title)}"
+            raise _unfit(path, f"Kaggle makes {made!r} of `title`, and `id` is {of.id!r}")
+    path = folder / METADATA
+    if notebook.dataset_sources.count(dataset.id) != 1:
+        raise _unfit(path, f"`dataset_sources` lack {dataset.id!r}, received {notebook.dataset_sources}")
+    if notebook.competition_sources != [slug]:
+        raise _unfit(path, f"`competition_sources`: expected {[slug]}, received {notebook.competition_sources}")
+    if Path(notebook.code_file).name != notebook.code_file or not (folder / notebook.code_file).is_file():
+        raise _unfit(path, f"`code_file`: there is no {notebook.code_file!r} beside it")
+
+
+def _unfit(path: Path, why: str) -> UserError:
+    folder = path.parent if path.name == METADATA else path.parent.parent
+    return UserError(f"{path}: {why}.", command=packed_again(folder), otherwise="write it there")

@@ -1,0 +1,44 @@
+"""A packed notebook, and a Kaggle that is impatient about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from competition.kernels.folder import DATASET, Kernel, write_notebook
+from competition.workspace import Workspace
+from submissions.push import push, runs
+from tests.kaggle_server import SLUG, USER
+
+
+def pack(folder: Path, *, owner: str = USER, network: bytes = b"weights") -> Kernel:
+    """Write a notebook to a folder, with networks that are none."""
+    kernel = Kernel(folder.name, owner, SLUG)
+    for name in ("networks/a/model.json", "sources/competition/__init__.py"):
+        (folder / DATASET / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / DATASET / name).write_bytes(network)
+    (folder / DATASET / "notebook.json").write_text("{}")
+    write_notebook(folder, kernel, [("markdown", "# first"), ("code", "print(1)")])
+    return kernel
+
+
+@pytest.fixture
+def packed(submittable: Workspace) -> Workspace:
+    """A workspace with the notebook `first`, and the submission of that name, to write to."""
+    pack(submittable.notebooks / "first")
+    return submittable
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, seconds in [
+        (push, "SETTLED", 1.5),  # longer than an answer may take, as in earnest
+        (push, "FIRST_LOOK", 0.01),
+        (push, "LAST_LOOK", 0.05),
+        (push, "PATIENCE", 4.0),
+        (runs, "FIRST_LOOK", 0.01),
+        (runs, "LAST_LOOK", 0.05),
+        (runs, "SETTLED", 0.3),
+    ]:
+        monkeypatch.setattr(module, name, seconds)

@@ -1,0 +1,103 @@
+"""What is pushed is checked before anything leaves the machine."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from slugify import slugify
+
+from competition.common.errors import UserError
+from competition.kernels.folder import OWNER, in_address
+from competition.workspace import Workspace
+from submissions.push.packed import PackedNotebook, contents, folder_of
+from tests.kaggle_server import SLUG, KaggleServer
+from tests.submissions.push.conftest import pack
+from tests.submissions.push.samples import run
+
+
+def read(workspace: Workspace) -> PackedNotebook:
+    return PackedNotebook.read(workspace.notebooks / "first", workspace)
+
+
+def spoil(workspace: Workspace, file: str, **values: object) -> None:
+    path = workspace.notebooks / "first" / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+KERNEL, DATASET = "kernel-metadata.json", "dataset/dataset-metadata.json"
+UNFIT = {
+    "owner": (KERNEL, {"id": f"{OWNER}/first"}, f"`id` is '{OWNER}/first': whose it is is not set"),
+    "title": (KERNEL, {"title": "INSERT_TITLE_HERE"}, "`title` is 'INSERT_TITLE_HERE': it is not set"),
+    "another title": (KERNEL, {"title": "Something else"}, "Kaggle makes 'user/something-else' of `title`, and `id`"),
+    "no title": (DATASET, {"title": ""}, "title"),
+    "data set's owner": (DATASET, {"id": f"{OWNER}/first-networks"}, "whose it is is not set"),
+    "another data set": (KERNEL, {"dataset_sources": ["user/other"]}, "`dataset_sources` lack 'user/first-networks'"),
+    "another competition": (KERNEL, {"competition_sources": ["titanic"]}, f"expected .'{SLUG}'., received"),
+    "no notebook": (KERNEL, {"code_file": "../first.ipynb"}, "there is no '../first.ipynb' beside it"),
+    "licenses": (DATASET, {"licenses": []}, "licenses"),
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_what_kaggle_would_not_take_is_refused_with_the_command_that_mends_it(unfit: str, packed: Workspace) -> None:
+    file, values, line = UNFIT[unfit]
+    spoil(packed, file, **values)
+    with pytest.raises(UserError, match=f'{line}.*Run "python run.py notebook first --owner YOU", or write it there'):
+        read(packed)
+
+
+def test_nobody_is_asked_about_what_is_unfit(kaggle: KaggleServer, packed: Workspace) -> None:
+    pack(packed.notebooks / "first", owner=OWNER)
+    assert "whose it is is not set" in run(packed, "notebook", "push", "first", code=2)
+    assert "holds no notebook. Run" in run(packed, "notebook", "push", "nothing", code=2)
+    assert kaggle.calls == []
+
+
+def test_a_digest_is_of_all_that_is_pushed(packed: Workspace) -> None:
+    before = read(packed)
+    assert read(packed) == before
+    spoil(packed, KERNEL, enable_gpu=True)
+    assert (read(packed).data, read(packed).digest == before.digest) == (before.data, False)
+    (packed.notebooks / "first/dataset/sources/new.py").touch()
+    assert read(packed).data != before.data
+
+
+def test_the_parts_hold_every_file_in_its_folder(packed: Workspace, tmp_path: Path) -> None:
+    found = {}
+    for path in read(packed).parts(tmp_path):
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                files = [name for name in archive.namelist() if not name.endswith("/")]
+                found |= {f"{path.stem}/{name}": archive.read(name) for name in files}
+        elif not path.name.startswith("contents-"):
+            found[path.name] = path.read_bytes()
+    dataset = packed.notebooks / "first/dataset"
+    assert found == {name: (dataset / name).read_bytes() for name in contents(dataset)}
+
+
+def test_a_folder_that_changes_meanwhile_is_not_pushed(packed: Workspace, tmp_path: Path) -> None:
+    notebook = read(packed)
+    (packed.notebooks / "first/dataset/notebook.json").write_text("changed")
+    with pytest.raises(UserError, match="is changing while it is read"):
+        list(notebook.parts(tmp_path))
+
+
+def test_the_notebook_that_is_pushed_has_the_cells_and_its_marker(packed: Workspace, tmp_path: Path) -> None:
+    notebook = read(packed)
+    notebook.write_marked(tmp_path)
+    cells = json.loads((tmp_path / "first.ipynb").read_text())["cells"]
+    assert cells[:-1] == json.loads((packed.notebooks / "first/first.ipynb").read_text())["cells"]
+    assert notebook.marker in cells[-1]["source"][0]
+
+
+def test_a_name_is_of_the_workspace_and_a_path_is_a_path(packed: Workspace, tmp_path: Path) -> None:
+    assert folder_of("first", packed) == packed.notebooks / "first"
+    assert folder_of(str(tmp_path / "first"), packed) == tmp_path / "first"
+
+
+@pytest.mark.parametrize("name", ["Best_of 3", "v1.5-x", "a__b", "A.B..c", "x-", "planet networks"])
+def test_addresses_are_made_as_the_client_makes_them(name: str) -> None:
+    assert in_address(f"competition {name}") == slugify(f"competition {name}")
