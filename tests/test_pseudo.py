@@ -75,11 +75,11 @@ class Noise:
             held = table.heldout(fold)
             pseudo = planes_of(own, ids_to_predict(), recipe, task)
             chips = np.flatnonzero(~held)[:1], np.flatnonzero(held)  # it learns from pseudo-labels nearly alone
-            groups.append(HeadGroup(recipe, Examples(task, bank, self.truth, *chips, pseudo)))
+            groups.append(HeadGroup(recipe, Examples(task, bank, self.truth, *chips, pseudo=pseudo)))
         train_together(groups, quiet=True)
         scores = np.empty(self.truth.shape, dtype=np.float32)
         for group in groups:
-            scores[group.examples.heldout] = group.heldout_scores[0]
+            scores[group.examples.heldout] = group.judged_scores[0]
         # Fold by fold: another fold's scores lie elsewhere by the shares of the labels among its training chips.
         held = [group.examples.heldout for group in groups]
         return np.mean([roc_auc(self.truth[rows], scores[rows]) for rows in held], axis=0)

@@ -96,7 +96,8 @@ class Made:
     @property
     def command(self) -> str:
         """What makes the same again."""
-        flags = {"from": self.source, "power": _unless(self.power, 1), "sure": _unless(self.sure, 0.5)}
+        power, sure = (None if value == plain else value for value, plain in ((self.power, 1), (self.sure, 0.5)))
+        flags = {"from": self.source, "power": power, "sure": sure}
         return f"pseudo {self.name}{as_flags(flags)}"
 
 
@@ -277,11 +278,7 @@ def write_pseudo(workspace: Workspace, made: Made, labels: Mapping[int, FoldLabe
 
 
 def check_pseudo(folder: Path) -> None:
-    """Read everything of the pseudo-labels in a folder.
-
-    Raises:
-        UserError: if they are damaged, or not clean.
-    """
+    """Read everything of the pseudo-labels in a folder, which raises UserError if they are damaged or not clean."""
     found = PseudoLabels.read(folder)
     for fold in found.made.networks:
         found.of_fold(fold)
@@ -300,7 +297,3 @@ def _parsed(content: dict[str, Any]) -> tuple[Made, dict[str, str]]:
 
 def _again(name: str) -> str:
     return f"pseudo {name} --from BLEND"
-
-
-def _unless(value: float, default: float) -> float | None:
-    return None if value == default else value

@@ -79,29 +79,13 @@ class Examples:
             raise UserError(f"Fold {fold} leaves no chips to {'learn from' if is_held.all() else 'hold out'}.")
         task, rows = sources.recipe.task(competition), [row[name] for name in cache.names]
         truth = labelled.truth[rows][:, task.columns]
-        found = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
-        if sources.recipe.monitor == "inner":
-            groups = kept_groups(workspace)
-            found = found.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
-        return found if sources.recipe.pseudo == NONE else found._with_pseudo(sources, table, fold, model)
-
-    def _with_pseudo(self, sources: Sources, table: FoldTable, fold: int, model: str) -> Examples:
-        """Return the same with the pseudo-labels that the recipe names, those for this fold."""
-        recipe, made = sources.recipe, PseudoLabels.open(sources.workspace, sources.recipe.pseudo, table)
-        if made.digest != recipe.pseudo_digest:
-            raise UserError(
-                f"The pseudo-labels '{recipe.pseudo}' are others than those with which '{model}' was begun (expected "
-                f"{short(recipe.pseudo_digest)}, received {short(made.digest)}).",
-                command={"to begin it again with those there are now": f"train --models {model} --restart"},
-            )
-        labels = made.of_fold(fold)
-        names = sources.cache("test").names if sources.names("test") else ()
-        pseudo = planes_of(labels, names, recipe, self.task)
-        if not len(pseudo.rows):
-            text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."
-            raise UserError(text, command="data prepare --from DIR")
-        learnt = PseudoLearnt(recipe.pseudo, fold, made.digest, made.made.round, recipe.without_pseudo().digest())
-        return replace(self, source=sources.chips_to_learn(), pseudo=pseudo, learnt=learnt)
+        examples = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
+        if sources.recipe.pseudo != NONE:
+            return examples._with_pseudo(sources, table, fold, model)
+        if sources.recipe.monitor == "heldout":
+            return examples
+        groups = kept_groups(workspace)
+        return examples.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
 
     def with_inner(self, groups: Sequence[Any] | None, seed: int) -> Examples:
         """Return the same with a part of the chips to learn from set aside, by which epochs are judged.
@@ -135,22 +119,36 @@ class Examples:
 
     def text(self) -> str:
         """Return how many chips there are to learn from, and which ones judge that, in one line."""
-        learnt = f"{len(self.training):,} chips to learn from{self.besides}"
+        learnt = f"{len(self.training):,} chips to learn from"
+        if self.pseudo and self.learnt:
+            which = f"the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
+            return f"{learnt}, and {len(self.pseudo.rows):,} with {which}."
         if self.inner is None:
             return f"{learnt}."
         return f"{learnt}; {len(self.inner):,} more, set aside, judge the epochs: those held out have no say."
+
+    def _with_pseudo(self, sources: Sources, table: FoldTable, fold: int, model: str) -> Examples:
+        """Return the same with the pseudo-labels that the recipe names, those for this fold."""
+        recipe, made = sources.recipe, PseudoLabels.open(sources.workspace, sources.recipe.pseudo, table)
+        if made.digest != recipe.pseudo_digest:
+            raise UserError(
+                f"The pseudo-labels '{recipe.pseudo}' are others than those with which '{model}' was begun (expected "
+                f"{short(recipe.pseudo_digest)}, received {short(made.digest)}).",
+                command={"to begin it again with those there are now": f"train --models {model} --restart"},
+            )
+        labels = made.of_fold(fold)
+        names = sources.cache("test").names if sources.names("test") else ()
+        pseudo = planes_of(labels, names, recipe, self.task)
+        if not len(pseudo.rows):
+            text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."
+            raise UserError(text, command="data prepare --from DIR")
+        learnt = PseudoLearnt(recipe.pseudo, fold, made.digest, made.made.round, recipe.without_pseudo().digest())
+        return replace(self, source=sources.chips_to_learn(), pseudo=pseudo, learnt=learnt)
 
     @property
     def training_truth(self) -> NDArray[np.bool_]:
         """The labels (num_training_chips, num_scored_labels) of the chips to learn from."""
         return self.truth[self.training]
-
-    @property
-    def besides(self) -> str:
-        """What is learnt from beside the labelled chips, for a message; "" if nothing."""
-        if self.pseudo is None or self.learnt is None:
-            return ""
-        return f", and {len(self.pseudo.rows):,} with the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
 
     def steps_per_epoch(self, recipe: Recipe) -> int:
         """Return the number of training steps per epoch."""

@@ -94,10 +94,10 @@ def check_together(values: Values) -> None:
         )
     if values.loss == "soft_f_beta":
         _check_soft_f_beta(values)
-    if values.swa:
-        _check_swa(values)
     if values.pseudo != NONE:
         _check_pseudo(values)
+    if values.swa:
+        _check_swa(values)
     if values.epochs <= len(values.progressive):
         raise UserError(f"{len(values.progressive) + 1} input sizes need as many epochs, received {values.epochs}.")
 
@@ -140,6 +140,11 @@ def _check_pseudo(values: Values) -> None:
         raise UserError(
             f"--solver {values.solver} chooses its penalties on inner folds, whose chips the networks behind "
             "pseudo-labels have seen. Give --solver gradient, or --pseudo none."
+        )
+    if values.monitor != "heldout":
+        raise UserError(
+            "--monitor inner judges epochs by chips to learn from, which the networks behind pseudo-labels have seen. "
+            "Give --monitor heldout, or --pseudo none."
         )
     if "f_beta" in values.loss:
         raise UserError(

@@ -95,7 +95,9 @@ def _load_best(
         compile_at_rest(network, recipe, examples.task, examples.training_truth)
         with deferred():
             _seed_dropout(network, recipe.seed, state.epochs)
-        batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, state.epochs)
+        batches = TrainingBatches(
+            examples.source, examples.training, examples.truth, recipe, state.epochs, examples.pseudo
+        )
         with deferred():
             network._symbolic_build(data_batch=batches[0])
         with reporter.bar(len(batches), "statistics of the mean", "step") as bar, deferred():

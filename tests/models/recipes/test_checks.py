@@ -143,6 +143,10 @@ def test_the_flags_that_a_joint_head_needs_are_named_together_and_are_enough(spo
             {"solver": "ridge", "dense": (), "dropout": 0.0},
             "inner folds, whose chips the networks behind pseudo-labels",
         ),
+        (
+            {"monitor": "inner"},
+            "judges epochs by chips to learn from, which the networks behind pseudo-labels have seen",
+        ),
         ({"loss": "crossentropy_and_f_beta"}, "of pseudo-labels only those count that are sure"),
         ({"pseudo_weight": 0.0}, "pseudo_weight must be above 0 and at most 1"),
         ({"pseudo_weight": 1.5}, "pseudo_weight must be above 0 and at most 1"),
