@@ -189,7 +189,7 @@ class Shelf:
         if not versions:
             return _denied("kernels.get")
         label = asked.get("versionLabel") or f"v{len(versions)}"
-        return labels[label] if label in labels else (404, {"code": 404, "message": "Not found"})
+        return labels.get(label, (404, {"code": 404, "message": "Not found"}))
 
 
 def _denied(what: str) -> Answer:
