@@ -3,9 +3,9 @@
     python -m tests.benchmarks.bench_notebook --workspace DIR --model mobilenet_v2_levels --images CHIPS
 
 The model is a trained one with cuts, or that of a blend (`--name`). It is packed once; then `predict` and the code of
-the notebook, each in a process of its own, score the same chips in turns, as the speed of a shared machine changes
-from minute to minute. For the same reason CPU seconds, of all cores together, are shown beside those of the clock,
-and speeds are compared within each round.
+the notebook, each in a process of its own, score the same chips in turns, as the speed of a shared machine changes from
+minute to minute. For the same reason CPU seconds, of all cores together, are shown beside those of the clock, and
+speeds are compared within each round.
 """
 
 from __future__ import annotations
