@@ -20,26 +20,6 @@ SPLITS = ("train", "test")
 AS_THEY_ARE = "identity"  # the view of all chips, by which those to predict are scored too
 
 
-@dataclass(frozen=True)
-class Stacked(FeatureBank):
-    """The features of different chips, from banks with the same columns, one below another.
-
-    Attributes:
-        parts: the banks, each with the number of its chips.
-    """
-
-    parts: tuple[tuple[FeatureBank, int], ...] = ()
-
-    def read_into(self, view: str, positions: NDArray[np.int64], out: NDArray[np.float32]) -> None:
-        """Write the features of the chips at `positions` under one view into `out` (num_positions, num_features)."""
-        start = 0
-        for bank, size in self.parts:
-            inside = (positions >= start) & (positions < start + size)
-            if inside.any():
-                out[inside] = bank.under(view, positions[inside] - start)
-            start += size
-
-
 @dataclass(frozen=True, eq=False)
 class Both:
     """Labelled chips, and after them those to predict.
@@ -102,14 +82,18 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
     banks = [sources.bank(split, (AS_THEY_ARE,)) for split in SPLITS]
     random = np.random.default_rng([seed, 20])
     dealt = random.permutation(np.arange(len(names[1])) % table.k)
-    parts = tuple((bank, len(own)) for bank, own in zip(banks, names, strict=True))
     return Both(
-        bank=Stacked(banks[0].num_features, {}, parts),
+        bank=banks[0].followed_by(banks[1]),
         names=(*names[0], *names[1]),
         is_test=np.repeat([False, True], [len(own) for own in names]),
         folds=np.concatenate([table.folds_of(names[0], 0), dealt]),
-        arrays=tuple(Path(str(array.filename)) for bank in banks for array in bank.maps[AS_THEY_ARE]),
+        arrays=tuple(_path_of(array) for bank in banks for array in bank.maps[AS_THEY_ARE]),
     )
+
+
+def _path_of(array: NDArray[np.float16]) -> Path:
+    assert isinstance(array, np.memmap)  # as banks that were opened have them
+    return Path(str(array.filename))
 
 
 def _check_filled(sources: Sources, model: str) -> None:

@@ -55,7 +55,7 @@ from models.inputs.sources import Sources  # noqa: E402
 from models.linear.fit import fit_linear  # noqa: E402
 from models.shift.apart import told_apart  # noqa: E402
 from models.shift.area import area  # noqa: E402
-from models.shift.both import Both, Stacked  # noqa: E402
+from models.shift.both import Both  # noqa: E402
 from models.shift.ratios import ratios  # noqa: E402
 
 BRIGHTER, HAZY, SPREAD = 1.03, 0.1, 0.5
@@ -131,11 +131,12 @@ def main() -> None:
     for name, others, features in chips.shifted():
         started = time.monotonic()
         theirs = chips.bank.read(others) if features is None else features
-        of = [FeatureBank(ours.shape[1], {"identity": (side.astype(np.float16),)}) for side in (ours, theirs)]
+        bank, further = (
+            FeatureBank(ours.shape[1], {"identity": (side.astype(np.float16),)}) for side in (ours, theirs)
+        )
         folds = np.concatenate([chips.folds[chips.labelled], chips.folds[others]])
         is_test = np.repeat([False, True], [len(ours), len(theirs)])
-        stacked = Stacked(ours.shape[1], {}, ((of[0], len(ours)), (of[1], len(theirs))))
-        both = Both(stacked, tuple(map(str, range(len(is_test)))), is_test, folds, ())
+        both = Both(bank.followed_by(further), tuple(map(str, range(len(is_test)))), is_test, folds, ())
         odds = told_apart(both)
         found, weights = area(odds, is_test, folds, learnt=True), ratios(odds, is_test, folds)
         real, weighed = chips.f2(theirs, others), measure_weighed(chips.truth[chips.labelled], decided, metric, weights)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inputs.feature_bank import FeatureBank
-from models.shift.both import Both, Stacked
+from models.shift.both import Both
 
 
 def bank_of(features: NDArray[Any]) -> FeatureBank:
@@ -18,8 +18,7 @@ def bank_of(features: NDArray[Any]) -> FeatureBank:
 
 def both_of(ours: NDArray[Any], theirs: NDArray[Any], k: int = 3, names: tuple[str, ...] = ()) -> Both:
     """Return labelled chips and those to predict with some features, dealt to k folds."""
-    banks = tuple((bank_of(side), len(side)) for side in (ours, theirs))
     count = len(ours) + len(theirs)
     is_test = np.arange(count) >= len(ours)
     names = names or tuple(f"{'test' if test else 'train'}_{row}" for row, test in enumerate(is_test))
-    return Both(Stacked(ours.shape[1], {}, banks), names, is_test, np.arange(count) % k, ())
+    return Both(bank_of(ours).followed_by(bank_of(theirs)), names, is_test, np.arange(count) % k, ())
