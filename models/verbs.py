@@ -94,7 +94,7 @@ def train(
     **where: Any,
 ) -> None:
     """Train models on every fold; folds that are done are left as they are."""
-    from folds.store.pseudo_labels import NONE
+    from folds.store.provenance import NONE
     from models.cluster.steps import Training
     from models.cluster.where import train_where
     from models.runs.model_recipe import ModelRequest, read_recipe

@@ -39,7 +39,6 @@ from folds.store.provenance import MARKER, PseudoLearnt, read_marker
 FORMAT = 1
 RECORD = "pseudo.json"
 SCORES = "test.npz"  # of a fold, that pseudo-labels are made of
-NONE = "none"  # the name that stands for no pseudo-labels
 
 
 @dataclass(frozen=True)

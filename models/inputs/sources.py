@@ -19,7 +19,7 @@ from competition.data.chips import probe
 from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import NONE
+from folds.store.provenance import NONE
 from models.backend.devices import batch_size_for
 from models.graphs.extractor import Extractor, JointExtractor, KerasExtractor
 from models.graphs.made import made_graph

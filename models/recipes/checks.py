@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from competition.common.errors import UserError, unknown_name
-from folds.store.pseudo_labels import NONE
+from folds.store.provenance import NONE
 from models.recipes.values import Values
 from models.recipes.view_sets import AUGMENTATIONS, views_of
 

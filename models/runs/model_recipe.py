@@ -16,7 +16,8 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import NONE, PseudoLabels
+from folds.store.provenance import NONE
+from folds.store.pseudo_labels import PseudoLabels
 from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe

@@ -11,7 +11,7 @@ from competition.common.errors import UserError
 from competition.common.files import checked_name
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import NONE
+from folds.store.provenance import NONE
 from models.inputs.fill_banks import check_on_bank
 from models.recipes.joint import over
 from models.recipes.named import recipe_from

@@ -12,7 +12,8 @@ from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import NONE, FoldLabels, Made, PseudoLabels, write_pseudo
+from folds.store.provenance import NONE
+from folds.store.pseudo_labels import FoldLabels, Made, PseudoLabels, write_pseudo
 from submissions.decide.calibration import Calibration
 from submissions.names import PLATT
 from submissions.pseudo.teacher import Teacher
