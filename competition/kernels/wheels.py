@@ -150,6 +150,6 @@ def said_of(lacking: Sequence[str], image: Image) -> str:
     if not lacking:
         return ""
     return (
-        f"Kaggle's image (as of {image.date}) lacks {first(lacking)}, and the notebook needs them: give --fetch to "
+        f"Kaggle's image (as of {image.date}) lacks what the notebook needs: {first(lacking)}. Give --fetch to "
         "bring their wheels, or --wheels with a folder that has them."
     )

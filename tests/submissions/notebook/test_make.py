@@ -50,7 +50,7 @@ def run(workspace: Workspace, *arguments: object) -> str:
 def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> None:
     shown = run(blended, "both", "--to", tmp_path / "made", "--owner", "somebody", "--hours", "2")
     assert "predicts with 2 models, the most useful first" in shown
-    assert "lacks openvino, and the notebook needs them: give --fetch" in shown
+    assert "lacks what the notebook needs: openvino. Give --fetch" in shown
     assert {path.name for path in (tmp_path / "made").iterdir()} == {"both.ipynb", "kernel-metadata.json", "dataset"}
     networks = {path.parent.name for path in (tmp_path / "made/dataset/networks").glob("*/model.json")}
     assert networks == {"a", "b"}
