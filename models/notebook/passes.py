@@ -149,7 +149,7 @@ def score_all(models: Sequence[Packed], chips: Chips, told: Told, until: float) 
         try:
             if packed.model not in scorers:
                 scorers[packed.model] = packed.scorer()
-            go_on = partial(clock.tell, told, scored)
+            go_on = partial(_goes_on, now, num_views, left, clock, partial(clock.tell, told, scored))
             # Of a model that is not begun the first chips tell how fast it is.
             one_pass(scorers[packed.model], now, num_views, chips, go_on if is_begun else lambda: False)
         except Exception as error:  # decoders and runtimes raise whatever they like
@@ -178,6 +178,14 @@ def _next(left: Sequence[Scored], seconds: float) -> tuple[Scored, int]:
             if each.left(1):
                 return each, 1
     return left[0], len(left[0].packed.views)
+
+
+def _goes_on(now: Scored, num_views: int, left: Sequence[Scored], clock: _Clock, tell: Callable[[], bool]) -> bool:
+    """Tell what is known, and return whether to go on as was decided: not view by view where there is time after all.
+
+    First chips that were slow, as those of a network that warms up or of a disk that does, decide nothing for good.
+    """
+    return tell() and (num_views == len(now.packed.views) or _next(left, clock.left)[1] == num_views)
 
 
 def one_pass(scorer: FoldScorer, scored: Scored, num_views: int, chips: Chips, go_on: Callable[[], bool]) -> None:

@@ -6,6 +6,10 @@ The model is a trained one with cuts, or that of a blend (`--name`). It is packe
 the notebook, each in a process of its own, score the same chips in turns, as the speed of a shared machine changes from
 minute to minute. For the same reason CPU seconds, of all cores together, are shown beside those of the clock, and
 speeds are compared within each round.
+
+Measured on two cores with ten other processes at work, frozen MobileNetV2 with three heads under four views, medians of
+three rounds, by CPU seconds: of 6,000 chips of 32 px (planet32) 93.5 % of the speed of `predict`, of 950 chips of 256
+px (planet256, 224 px within) 98.1 %. What is lost is the start, and the first chips, which are decoded twice.
 """
 
 from __future__ import annotations

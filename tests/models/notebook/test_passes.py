@@ -132,6 +132,26 @@ def test_where_there_surely_is_time_chips_are_decoded_once_by_a_model(chips: Chi
     assert decoded["chip_9"] == 2
 
 
+def test_slow_first_chips_decide_nothing_for_good(chips: Chips, monkeypatch) -> None:
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(passes, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    told: list[list[int]] = []
+
+    def warming(batch: np.ndarray) -> np.ndarray:
+        now.seconds = 10.0
+        return brightness(batch)
+
+    def note(said: Mapping[str, Scored]) -> None:
+        told.append(said["a"].seen.tolist())
+
+    score_all([packed("a", warming)], chips, note, 100.0)  # at the pace of its first chips it takes 80
+    assert told == [
+        [1, 1, 1, 0, 0, 0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 1, 0, 0, 0, 0],
+        [3, 3, 3, 3, 0, 3, 3, 0, 3, 3],
+    ]
+
+
 def test_whether_there_is_time_goes_by_how_fast_the_models_are() -> None:
     left = []
     for name, seconds in (("a", 1.0), ("b", 3.0)):
