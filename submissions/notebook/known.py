@@ -18,7 +18,7 @@ from submissions.notebook.answers import Answers
 from submissions.submit.provenance import read_provenance
 
 
-@dataclass(frozen=True)
+@dataclass
 class Known:
     """What a model has said of the chips to predict, as its scores on disk say; see `Said`.
 
