@@ -132,10 +132,10 @@ def checksum_of(array: Path) -> int | None:
 
 def _parse(content: Mapping[str, Any]) -> ChipWeights:
     made = content["made_of"]
-    fields = ("model", "recipe_digest", "fold_digest", "test_digest")
     features = {str(path): int(checksum) for path, checksum in made["features"].items()}
     values = np.array(content["weights"], dtype=np.float64)
-    made_of = MadeOf(*(str(made[field]) for field in fields), features)
+    recipe, folds, test = (str(made[f"{of}_digest"]) for of in ("recipe", "fold", "test"))
+    made_of = MadeOf(str(made["model"]), recipe, folds, test, features)
     return ChipWeights(tuple(map(str, content["names"])), values, made_of)
 
 

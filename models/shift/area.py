@@ -69,14 +69,14 @@ def area(
         weights: float array (num_chips,), at least 0; None: all count the same.
         learnt: the numbers come from classifiers of the other folds, which have most chips in common.
     """
-    weights = np.ones(len(values)) if weights is None else weights.astype(np.float64)
-    if min(effective(weights[is_test]), effective(weights[~is_test])) < FEWEST:
+    counts = (np.ones(len(values)) if weights is None else weights).astype(np.float64)
+    if min(effective(counts[is_test]), effective(counts[~is_test])) < FEWEST:
         return NOTHING
     parts = []
     for fold in np.unique(folds):
-        ours, theirs = (np.flatnonzero((folds == fold) & (is_test == side) & (weights > 0)) for side in (False, True))
+        ours, theirs = (np.flatnonzero((folds == fold) & (is_test == side) & (counts > 0)) for side in (False, True))
         if len(ours) and len(theirs):
-            value, variance = _of_fold(values[ours], weights[ours], values[theirs], weights[theirs])
+            value, variance = _of_fold(values[ours], counts[ours], values[theirs], counts[theirs])
             parts.append((value, variance, len(ours) + len(theirs)))
     if not parts:
         return NOTHING

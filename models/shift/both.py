@@ -108,8 +108,13 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
         names=(*names[0], *names[1]),
         is_test=np.repeat([False, True], [len(own) for own in names]),
         folds=np.concatenate([table.folds_of(names[0], 0), dealt]),
-        arrays=tuple(Path(str(array.filename)) for bank in banks for array in bank.maps[AS_THEY_ARE]),
+        arrays=tuple(_path_of(array) for bank in banks for array in bank.maps[AS_THEY_ARE]),
     )
+
+
+def _path_of(array: NDArray[np.float16]) -> Path:
+    assert isinstance(array, np.memmap)  # as banks that were opened have them
+    return Path(str(array.filename))
 
 
 def _check_filled(sources: Sources, model: str) -> None:

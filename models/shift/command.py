@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Expect = Callable[["Workspace", float], Found]
 
 
-def adversarial_verb(expect: Expect) -> click.Command:
+def adversarial_verb(expect: Expect) -> click.RichCommand:
     """Return the verb.
 
     Args:

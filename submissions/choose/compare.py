@@ -130,8 +130,9 @@ class Comparison:
         shown = [
             number for place, number in enumerate(order) if not top or place < top or evaluations[number].name in always
         ]
-        more = {} if shaken is None else {"beaten": [f"{beats:.0%}" for beats in shaken.beats]}
-        more |= further.columns if further else {}
+        more: dict[str, Sequence[str]] = dict(further.columns) if further else {}
+        if shaken is not None:
+            more = {"beaten": [f"{beats:.0%}" for beats in shaken.beats], **more}
         columns = {heading: [cells[number] for number in shown] for heading, cells in more.items()}
         lines = [evaluation_table([evaluations[number] for number in shown], reference, chosen, columns)]
         if len(shown) < len(order):

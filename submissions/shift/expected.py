@@ -89,7 +89,7 @@ def expect(workspace: Workspace, public: float) -> Found:
         comparison = compare(make_candidates(names, workspace), (), [FIXED])
         weighing, best = Weighing.of(comparison, workspace), comparison.best.evaluation
         value, resampled = weighing.value(best), weighing.resampled(best)
-        error = float(np.std(resampled - best.resampled, ddof=1))
+        moved = Difference(value - best.cross_fitted, float(np.std(resampled - best.resampled, ddof=1)))
         spread = float(np.std(bootstrap(weighing.truth, [best.answers], best.metric), ddof=1))
     num_public = max(round(public * len(workspace.test_names)), 1)
     return Expected(
@@ -97,7 +97,7 @@ def expect(workspace: Workspace, public: float) -> Found:
         metric=best.metric.title,
         cross_fitted=best.cross_fitted,
         weighed=value,
-        difference=Difference(value - best.cross_fitted, error),
+        difference=moved,
         chance=spread * float(np.sqrt(len(weighing.weights) / num_public)),
         public=num_public,
     )

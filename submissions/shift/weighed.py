@@ -119,6 +119,10 @@ class Weighed:
             lines.append(f"Weighed, the simplest within one standard error of the best is {chosen}.")
         return lines
 
+    def text(self) -> str:
+        """Return what is said below the table, which shows the figures."""
+        return "\n".join(self.lines)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures, for JSON."""
         errors = np.std(self._resampled, axis=0, ddof=1)
