@@ -6,7 +6,8 @@ calibrated or as they are, are brought to the shares that `submissions shares` e
 decided by the highest expected F2, and at 0.2. Measured: estimates have half the error of the labelled shares or less
 where there is a shift. Decisions by them lose .001 where there is none, gain nothing at shifts up to .5, and .005 with
 a standard error of .004 at 1, where true shares gain .016: so nothing is decided by them. Labels that move together do
-not move as each by itself would, which the estimate supposes.
+not move as each by itself would, which the estimate supposes: so 95 % intervals hold the share in .86, .84, .69 and .47
+of cases at these four strengths (in .93, .80, .68 and .59 with other draws).
 """
 
 from __future__ import annotations
