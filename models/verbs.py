@@ -94,9 +94,9 @@ def train(
     **where: Any,
 ) -> None:
     """Train models on every fold; folds that are done are left as they are."""
-    from folds.store.provenance import NONE
     from models.cluster.steps import Training
     from models.cluster.where import train_where
+    from models.recipes.values import NONE
     from models.runs.model_recipe import ModelRequest, read_recipe
 
     requests = tuple(ModelRequest(model, name, overrides, recipes) for model in models)

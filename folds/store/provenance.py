@@ -14,7 +14,6 @@ from folds.store.scores import Scores
 
 FORMAT = 2
 MARKER = "scores.json"
-NONE = "none"  # the name that stands for no pseudo-labels
 
 
 @dataclass(frozen=True)

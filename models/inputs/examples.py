@@ -16,12 +16,13 @@ from competition.task import Task
 from folds.dealing.inner import inner_split
 from folds.dealing.table import FoldTable
 from folds.groups import kept_groups
-from folds.store.provenance import NONE, PseudoLearnt
+from folds.store.provenance import PseudoLearnt
 from folds.store.pseudo_labels import FoldLabels, PseudoLabels
 from models.inputs.batches import Pseudo, Source, drawn_order, targets_of
 from models.inputs.sources import Sources
 from models.networks.heads import Priors
 from models.recipes.recipe import Recipe, softmax_groups
+from models.recipes.values import NONE
 
 TINY = np.float32(1e-12)
 

@@ -8,10 +8,10 @@ from competition.common.errors import UserError
 from competition.common.interrupts import heeded
 from competition.common.progress import reporter
 from competition.workspace import Workspace
-from folds.store.provenance import NONE
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
+from models.recipes.values import NONE
 from models.runs.model_recipe import ModelRequest, recipe_of
 
 if TYPE_CHECKING:

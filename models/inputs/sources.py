@@ -19,7 +19,6 @@ from competition.data.chips import probe
 from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
-from folds.store.provenance import NONE
 from models.backend.devices import batch_size_for
 from models.graphs.extractor import Extractor, JointExtractor, KerasExtractor
 from models.graphs.made import made_graph
@@ -30,6 +29,7 @@ from models.inputs.feature_bank import FeatureBank, Maker, bank_key, open_bank, 
 from models.networks.backbones import build_extractor
 from models.networks.input_spec import Inputs, columns_of
 from models.recipes.recipe import Recipe
+from models.recipes.values import NONE
 
 # Given a recipe, a split and the digest of its chips, returns what makes their features.
 Elsewhere = Callable[[Recipe, str, str], Maker]

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from competition.common.errors import UserError, unknown_name
-from folds.store.provenance import NONE
-from models.recipes.values import Values
+from models.recipes.values import NONE, Values
 from models.recipes.view_sets import AUGMENTATIONS, views_of
 
 # Beyond any use, and what no memory holds; a recipe may be a stranger's.

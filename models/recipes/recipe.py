@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_file, digest_json
 from competition.common.text import counted
-from folds.store.provenance import NONE
 from models.recipes.checks import check_each, check_joint, check_together
 from models.recipes.foreign import check_foreign, companions
-from models.recipes.values import FILE, Values
+from models.recipes.values import FILE, NONE, Values
 
 if TYPE_CHECKING:
     from competition.spec.competition import Competition

@@ -9,6 +9,7 @@ from competition.common.text import band_names
 from models.recipes.view_sets import drawn_views, views_of
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
+NONE = "none"  # the name that stands for no pseudo-labels
 OWN = "own"  # mean or deviation: those of the training chips
 
 
@@ -149,7 +150,7 @@ class Values:
     sampling: Literal["uniform", "balanced"] = _value(
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
-    pseudo: str = _value("pseudo-labels to learn from besides, by their name: what `pseudo` has made", "none")
+    pseudo: str = _value("pseudo-labels to learn from besides, by their name: what `pseudo` has made", NONE)
     pseudo_weight: float = _value("what a chip with pseudo-labels counts in the loss, above 0 and at most 1", 1.0)
     views: str = _value(
         "test-time views: any of identity, flips, d4, scales, crops, joined by commas, each under each",

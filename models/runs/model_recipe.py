@@ -16,12 +16,11 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
-from folds.store.provenance import NONE
 from folds.store.pseudo_labels import PseudoLabels
 from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
-from models.recipes.values import FLAGS
+from models.recipes.values import FLAGS, NONE
 from models.runs.folders import FORMAT, RECIPE, begun
 from models.runs.kept_recipe import digests_of, values_of
 

@@ -11,11 +11,11 @@ from competition.common.errors import UserError
 from competition.common.files import checked_name
 from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
-from folds.store.provenance import NONE
 from models.inputs.fill_banks import check_on_bank
 from models.recipes.joint import over
 from models.recipes.named import recipe_from
 from models.recipes.recipe import Recipe
+from models.recipes.values import NONE
 from models.runs.model_recipe import ModelRequest, recipe_of
 from models.tune.space import check_choices
 

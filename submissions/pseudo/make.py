@@ -12,7 +12,6 @@ from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.store.provenance import NONE
 from folds.store.pseudo_labels import FoldLabels, Made, PseudoLabels, write_pseudo
 from submissions.decide.calibration import Calibration
 from submissions.names import PLATT
@@ -85,8 +84,8 @@ def make_pseudo(name: str, source: str, workspace: Workspace, *, power: float = 
     Raises:
         UserError: if a value or the name cannot be, or the source has no scores by fold.
     """
-    if name == NONE:
-        raise UserError(f"'{NONE}' stands for no pseudo-labels. Give another name.")
+    if name == "none":  # as in `train --pseudo none`
+        raise UserError("'none' stands for no pseudo-labels. Give another name.")
     if not power > 0:
         raise UserError(f"--power must be above 0, received {power:g}.")
     if not HALF <= sure < 1:

@@ -10,6 +10,10 @@ from competition.kernels.sources import ROOT, copy_sources, sources_of
 def test_what_is_imported_is_found_down_to_the_last_module() -> None:
     files = set(map(str, sources_of(["models.inputs.views"])))
     assert files == {
+        "competition/__init__.py",
+        "competition/common/__init__.py",
+        "competition/common/errors.py",
+        "competition/common/text.py",
         "models/__init__.py",
         "models/inputs/__init__.py",
         "models/inputs/views.py",
