@@ -691,6 +691,7 @@ def test_what_a_job_killed_behind_its_scores_leaves_goes_when_it_is_looked_at_ag
     assert {path.name for path in job.folder.iterdir()} == before - left
 
 
+@pytest.mark.slow
 def test_a_student_is_trained_recorded_and_held_to_the_labels_it_was_begun_with(trained):
     here = ["--workspace", str(trained.root)]
 
