@@ -293,21 +293,21 @@ class _Handler(BaseHTTPRequestHandler):
         answer = getattr(self, f"_{method}", None) or getattr(self.kaggle.shelf, method)
         return answer(asked)
 
-    def _ListDataFiles(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _ListDataFiles(self, asked: dict[str, Any]) -> tuple[int, Any]:
         names, begin = list(self.kaggle.files), int(asked.get("pageToken") or 0)
         page = names[begin : begin + 4]  # as if Kaggle's pages were small
         files = [{"name": n, "totalBytes": self.kaggle.listed.get(n, len(self.kaggle.files[n]))} for n in page]
         more = {"nextPageToken": str(begin + 4)} if begin + 4 < len(names) else {}
         return 200, {"files": files, **more}
 
-    def _DownloadDataFile(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _DownloadDataFile(self, asked: dict[str, Any]) -> tuple[int, Any]:
         name = asked["fileName"]
         if name not in self.kaggle.files:
             return 404, {"code": 404, "message": "No such file"}
         path = name + (".zip" if name in self.kaggle.packed else "")
         return 302, f"{self.kaggle.url}/files/{quote(path)}?{SIGNATURE}"
 
-    def _ListSubmissions(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _ListSubmissions(self, asked: dict[str, Any]) -> tuple[int, Any]:
         kaggle, size = self.kaggle, asked.get("pageSize", 20)
         begin = int(asked.get("pageToken") or 0) if kaggle.with_tokens else size * (asked.get("page", 1) - 1)
         since = time.monotonic() - kaggle.listed_after
@@ -316,23 +316,23 @@ class _Handler(BaseHTTPRequestHandler):
         more = {"nextPageToken": str(begin + size)} if has_more else {}
         return 200, {"submissions": [kaggle.shown(each) for each in listed[begin : begin + size]], **more}
 
-    def _GetSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _GetSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:
         found = [each for each in self.kaggle.submissions if each["ref"] == asked["ref"]]
         return (200, self.kaggle.shown(found[0])) if found else (404, {"code": 404, "message": "Not found"})
 
-    def _GetSubmissionLimits(self, _: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _GetSubmissionLimits(self, _: dict[str, Any]) -> tuple[int, Any]:
         kaggle = self.kaggle
         total = {"limitedByTotal": True} if kaggle.is_spent else {}
         left = 0 if kaggle.is_spent else kaggle.left
         return 200, {"numToday": kaggle.made, "numTotal": kaggle.made, "numAllowedNow": left, **total}
 
-    def _StartSubmissionUpload(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _StartSubmissionUpload(self, asked: dict[str, Any]) -> tuple[int, Any]:
         return self.kaggle.start_upload(asked["fileName"], asked["contentLength"])
 
-    def _GetCompetition(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _GetCompetition(self, asked: dict[str, Any]) -> tuple[int, Any]:
         return 200, {"ref": asked["competitionName"], "isKernelsSubmissionsOnly": self.kaggle.takes_notebooks_only}
 
-    def _CreateSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:  # noqa: N802
+    def _CreateSubmission(self, asked: dict[str, Any]) -> tuple[int, Any]:
         if self.kaggle.takes_notebooks_only:
             return 400, {"code": 400, "message": ""}
         if asked["blobFileTokens"] not in self.kaggle.blobs:

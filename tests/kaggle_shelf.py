@@ -65,11 +65,11 @@ class Shelf:
         self.files: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
-    def StartBlobUpload(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def StartBlobUpload(self, asked: dict[str, Any]) -> Answer:
         assert asked["type"] == "DATASET"
         return self.kaggle.start_upload(asked["name"], asked["contentLength"])
 
-    def CreateDataset(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def CreateDataset(self, asked: dict[str, Any]) -> Answer:
         ref = f"{asked['ownerSlug']}/{asked['slug']}"
         if asked["ownerSlug"] != USER:
             return _denied("datasets.create")
@@ -79,26 +79,26 @@ class Shelf:
             return 200, {"status": "error", "error": "The requested title is already in use by a dataset."}
         return self._add_data(ref, asked, asked["files"])
 
-    def CreateDatasetVersion(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def CreateDatasetVersion(self, asked: dict[str, Any]) -> Answer:
         ref = f"{asked['ownerSlug']}/{asked['datasetSlug']}"
         if ref not in self.datasets or self._state(self.datasets[ref][0]) == "INDIVIDUAL_BLOBS_COMPRESSED":
             return _denied("datasets.update")
         assert not asked["body"].get("deleteOldVersions")
         return self._add_data(ref, asked["body"], asked["body"]["files"])
 
-    def GetDatasetStatus(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def GetDatasetStatus(self, asked: dict[str, Any]) -> Answer:
         versions = self._shown(self.datasets, f"{asked['ownerSlug']}/{asked['datasetSlug']}")
         if not versions:
             return _denied("datasets.get")
         versions[-1].looks += 1
         return 200, {"status": self._state(versions[-1])}
 
-    def GetDataset(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def GetDataset(self, asked: dict[str, Any]) -> Answer:
         ref = f"{asked['ownerSlug']}/{asked['datasetSlug']}"
         versions = self._shown(self.datasets, ref)
         return (200, {"ref": ref, "currentVersionNumber": len(versions)}) if versions else _denied("datasets.get")
 
-    def ListDatasetFiles(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def ListDatasetFiles(self, asked: dict[str, Any]) -> Answer:
         versions = self._shown(self.datasets, f"{asked['ownerSlug']}/{asked['datasetSlug']}")
         ready = [made for made in versions if self._state(made) == "READY"]
         if not ready:
@@ -107,7 +107,7 @@ class Shelf:
         more = {"nextPageToken": str(begin + 2)} if begin + 2 < len(names) else {}
         return 200, {"datasetFiles": [{"name": name} for name in names[begin : begin + 2]], **more}
 
-    def GetKernel(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def GetKernel(self, asked: dict[str, Any]) -> Answer:
         ref = f"{asked['userName']}/{asked['kernelSlug']}"
         versions = self._shown(self.notebooks, ref)
         if not versions:
@@ -116,7 +116,7 @@ class Shelf:
         about = {"ref": ref, "currentVersionNumber": len(versions)}
         return 200, {"metadata": about, "blob": {"source": notebook, "language": "python"}}
 
-    def SaveKernel(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def SaveKernel(self, asked: dict[str, Any]) -> Answer:
         ref = asked["slug"]
         if ref.split("/")[0] != USER:
             return _denied("kernels.create")
@@ -135,7 +135,7 @@ class Shelf:
         where = f"https://www.kaggle.com/code/{ref}"
         return 200, {"ref": f"/code/{ref}", "url": where, "versionNumber": len(versions), **unknown}
 
-    def GetKernelSessionStatus(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def GetKernelSessionStatus(self, asked: dict[str, Any]) -> Answer:
         made = self._version(asked)
         if isinstance(made, tuple):
             return made
@@ -145,7 +145,7 @@ class Shelf:
         status, failure = self.end
         return 200, {"status": status, **({"failureMessage": failure} if failure else {})}
 
-    def ListKernelSessionOutput(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def ListKernelSessionOutput(self, asked: dict[str, Any]) -> Answer:
         made = self._version(asked)
         if isinstance(made, tuple):
             return made
@@ -158,7 +158,7 @@ class Shelf:
             listed.append({"fileName": name, "url": f"{self.kaggle.url}/files/{quote(path)}?X-Signature=5ecre7"})
         return 200, {"files": listed, "log": self.log}
 
-    def CreateCodeSubmission(self, asked: dict[str, Any]) -> Answer:  # noqa: N802
+    def CreateCodeSubmission(self, asked: dict[str, Any]) -> Answer:
         label = {"versionLabel": f"v{asked['kernelVersion']}"}
         made = self._version({"userName": asked["kernelOwner"], "kernelSlug": asked["kernelSlug"], **label})
         if isinstance(made, tuple) or made.looks <= self.ends_after:

@@ -46,17 +46,14 @@ from competition.workspace import Workspace
 from folds.store.chip_weights import effective
 from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
+from models.inputs.feature_bank import FeatureBank
+from models.inputs.sources import Sources
+from models.linear.fit import fit_linear
 from models.runs.model_recipe import read_recipe
-
-load_backend()
-
-from models.inputs.feature_bank import FeatureBank  # noqa: E402
-from models.inputs.sources import Sources  # noqa: E402
-from models.linear.fit import fit_linear  # noqa: E402
-from models.shift.apart import told_apart  # noqa: E402
-from models.shift.area import area  # noqa: E402
-from models.shift.both import Both  # noqa: E402
-from models.shift.ratios import ratios  # noqa: E402
+from models.shift.apart import told_apart
+from models.shift.area import area
+from models.shift.both import Both
+from models.shift.ratios import ratios
 
 BRIGHTER, HAZY, SPREAD = 1.03, 0.1, 0.5
 SHARE = 1 / 3  # of the chips that are to be predicted
@@ -123,6 +120,7 @@ def main() -> None:
     """Print a table of shifts."""
     from competition.spec.load import load
 
+    load_backend()
     workspace = Workspace(Path(sys.argv[1]), load("planet"))
     chips, rows = Chips(workspace, sys.argv[2] if len(sys.argv) > 2 else "mnv2"), []
     ours, metric = chips.bank.read(chips.labelled), workspace.competition.metric

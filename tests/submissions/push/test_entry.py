@@ -7,7 +7,7 @@ import pytest
 from competition.workspace import Workspace
 from submissions.submit.ledger import Ledger
 from tests.kaggle_server import KaggleServer
-from tests.submissions.push.samples import run
+from tests.submissions.on_kaggle import run
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from competition.workspace import Workspace
 from submissions.push.log import PushLog
 from submissions.push.packed import record_of
 from tests.kaggle_server import KaggleServer
+from tests.submissions.on_kaggle import SECRETS, run
 from tests.submissions.push.conftest import pack
-from tests.submissions.push.samples import SECRETS, run
 from tests.submissions.submit.killable import Submission
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from competition.workspace import Workspace
 from submissions.push.output import difference_of
 from tests.kaggle_server import KaggleServer
-from tests.submissions.push.samples import run
+from tests.submissions.on_kaggle import run
 from tests.submissions.submit.samples import scored
 
 

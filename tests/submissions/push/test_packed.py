@@ -14,8 +14,8 @@ from competition.kernels.folder import OWNER, in_address
 from competition.workspace import Workspace
 from submissions.push.packed import PackedNotebook, contents, folder_of
 from tests.kaggle_server import SLUG, KaggleServer
+from tests.submissions.on_kaggle import run
 from tests.submissions.push.conftest import pack
-from tests.submissions.push.samples import run
 
 
 def read(workspace: Workspace) -> PackedNotebook:

@@ -12,8 +12,8 @@ from submissions.push import push
 from submissions.push.log import PushLog
 from submissions.push.packed import record_of
 from tests.kaggle_server import SLUG, USER, KaggleServer
+from tests.submissions.on_kaggle import run
 from tests.submissions.push.conftest import pack
-from tests.submissions.push.samples import run
 
 NOTEBOOK, DATASET = f"{USER}/planet-understanding-the-amazon-from-spac-", f"{USER}/first-networks"
 

@@ -9,7 +9,7 @@ import pytest
 from competition.workspace import Workspace
 from submissions.push.packed import record_of
 from tests.kaggle_server import KaggleServer
-from tests.submissions.push.samples import run
+from tests.submissions.on_kaggle import run
 
 
 @pytest.fixture

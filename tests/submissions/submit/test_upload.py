@@ -10,33 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from competition.workspace import Workspace
-from run import main
 from submissions.submit import parcel, upload
 from submissions.submit.ledger import Ledger
 from submissions.submit.parcel import pack
 from submissions.submit.provenance import read_provenance
-from tests.kaggle_server import KEY, SIGNATURE, SLUG, TOKEN, USER, KaggleServer
+from tests.kaggle_server import KEY, SLUG, TOKEN, USER, KaggleServer
+from tests.submissions.on_kaggle import check_no_secret_in, run
 
 AGAIN = "Run the same command again"
-SECRETS = (TOKEN, KEY, SIGNATURE, "blob-token")
-
-
-def run(workspace: Workspace, *arguments: str, code: int = 0) -> str:
-    """Run a verb and return what it prints."""
-    command = [*arguments, "--workspace", str(workspace.root)]
-    done = CliRunner().invoke(main, command, catch_exceptions=False)
-    assert done.exit_code == code, done.output
-    assert not [secret for secret in SECRETS if secret in done.output]
-    return done.output
-
-
-def check_no_secret_in(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        content = path.read_bytes() if path.is_file() else b""
-        assert not [secret for secret in SECRETS if secret.encode() in content], path
 
 
 def stages(workspace: Workspace) -> list[str]:
