@@ -23,6 +23,7 @@ BEGINNINGS = {
 LARGEST, LARGEST_TEXT = 1 << 31, 1 << 27  # bytes of a file, and of one of text, which takes several times as many
 MOST = 5_000_000  # features
 STRAIGHT = 5000.0  # metres of a line that other coordinate systems bend by less than a metre
+MOST_PIECES = 2_000_000  # into which lines are parted for that, in all: 10 million km, of which each takes microseconds
 MOST_CROSSINGS = 4_000_000  # squares of the corners of shapes that cross themselves, which takes seconds to mend
 
 
@@ -135,7 +136,12 @@ def _moved(shapes: NDArray[np.object_], crs: str | None, wkt: str, path: Path) -
     if not wkt:
         raise UserError(f"The scene has no coordinate system, so that nothing says where {path} lies on it.")
     if not is_same(crs, wkt):  # what is straight in one is bent in the other
-        shapes = shapely.segmentize(shapes, STRAIGHT / metres_of_unit(crs))
+        step = STRAIGHT / metres_of_unit(crs)
+        with np.errstate(over="ignore"):
+            is_too_long = not shapely.length(shapes).sum() / step <= MOST_PIECES
+        if is_too_long:
+            raise _refused(path, f"its lines are longer than {STRAIGHT * MOST_PIECES / 1000:,.0f} km in all")
+        shapes = shapely.segmentize(shapes, step)
     move = pyproj.Transformer.from_crs(crs, pyproj.CRS.from_wkt(wkt), always_xy=True).transform
     moved = shapely.transform(shapes, lambda x, y: np.stack(move(x, y)), interleaved=False)
     if not np.isfinite(shapely.bounds(moved)).all():

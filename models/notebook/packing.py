@@ -96,7 +96,7 @@ def _check(workspace: Workspace, trained: Trained, stored: Mapping[int, Scores],
     scored = Scored.of(packed, len(names))
     chips = Chips(tuple(names), lambda _: {name: files[name] for name in names})
     if names:
-        one_pass(packed.scorer(), scored, len(packed.views), chips, lambda: True)
+        one_pass(packed.scorer(), scored, len(packed.views), chips)
     for fold, scores in scored.by_fold().items():
         expected = stored[fold].aligned(names)
         difference = np.where(np.isnan(scores) & np.isnan(expected), 0, np.abs(scores - expected)).max(initial=0)

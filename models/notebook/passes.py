@@ -74,6 +74,14 @@ class Scored:
         """How long the rest takes under all views, as fast as it went until now; 0 before it began."""
         return self.seconds * self.left(len(self.packed.views)) / max(1, int(self.seen.sum()))
 
+    def fits(self, seconds: float, num_views: int) -> int:
+        """Return how many chips can be seen under so many views in so many seconds, at least one; all before it began.
+
+        As fast as it went until now. What is to end in time must not begin a batch that does not.
+        """
+        each = num_views * self.seconds / max(1, int(self.seen.sum()))
+        return max(1, int(seconds / each)) if each else len(self.seen)
+
     def by_fold(self) -> dict[int, NDArray[np.float32]]:
         """Return by fold the mean scores (num_chips, num_labels); NaN where there are none."""
         counts = np.where(self.counts, self.counts, np.nan)[:, None]
@@ -151,7 +159,7 @@ def score_all(models: Sequence[Packed], chips: Chips, told: Told, until: float) 
                 scorers[packed.model] = packed.scorer()
             go_on = partial(_goes_on, now, num_views, left, clock, partial(clock.tell, told, scored))
             # Of a model that is not begun the first chips tell how fast it is.
-            one_pass(scorers[packed.model], now, num_views, chips, go_on if is_begun else lambda: False)
+            one_pass(scorers[packed.model], now, num_views, chips, go_on if is_begun else lambda: False, clock)
         except Exception as error:  # decoders and runtimes raise whatever they like
             print(f"{packed.model} does not run: {error!r}", flush=True)
             left.remove(now)
@@ -188,12 +196,30 @@ def _goes_on(now: Scored, num_views: int, left: Sequence[Scored], clock: _Clock,
     return tell() and (num_views == len(now.packed.views) or _next(left, clock.left)[1] == num_views)
 
 
-def one_pass(scorer: FoldScorer, scored: Scored, num_views: int, chips: Chips, go_on: Callable[[], bool]) -> None:
-    """Score chips until all are seen under the first so many views; `go_on` is asked after each batch."""
+def one_pass(
+    scorer: FoldScorer,
+    scored: Scored,
+    num_views: int,
+    chips: Chips,
+    go_on: Callable[[], bool] = lambda: True,
+    clock: _Clock | None = None,
+) -> None:
+    """Score chips until all are seen under the first so many views.
+
+    Args:
+        scorer: scores them.
+        scored: what the model has said of them, and is to say.
+        num_views: under how many views.
+        chips: to be scored.
+        go_on: is asked after each batch.
+        clock: says how long there is; None: as long as it takes.
+    """
     for seen in range(num_views):
         began = time.monotonic()
         for rows, batch in chips.batches(scored, seen):
-            scored.add(rows, scorer(batch, scored.packed.views[seen:num_views]), num_views - seen)
+            many = len(rows) if clock is None else scored.fits(clock.left, num_views - seen)
+            by_fold = scorer(batch[:many], scored.packed.views[seen:num_views])
+            scored.add(rows[:many], by_fold, num_views - seen)
             scored.seconds += time.monotonic() - began
             if not go_on():
                 return

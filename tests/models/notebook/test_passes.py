@@ -181,8 +181,21 @@ def test_when_the_time_is_up_what_is_known_is_told_and_nothing_more_is_begun(chi
         told.append(int((said["a"].counts > 0).sum()))
 
     score_all([packed("a", slow), packed("b", slow)], chips, note, 2.5)
-    assert told == [3, 3, 5]  # of the second three one is broken
+    assert told == [3, 3, 4]  # what is left of the time is enough for one more
     assert "The time is up" in capsys.readouterr().out
+
+
+def test_no_batch_is_begun_that_would_end_after_the_time(chips: Chips, monkeypatch) -> None:
+    now, last = SimpleNamespace(seconds=0.0), dict[str, Scored]()
+    monkeypatch.setattr(passes, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+
+    def slow(batch: np.ndarray) -> np.ndarray:
+        now.seconds += len(batch)
+        return brightness(batch)
+
+    until = 10.5  # eight chips are seen under one view, and then three at once would take six seconds
+    score_all([packed("a", slow)], chips, last.update, until)
+    assert now.seconds == last["a"].seen.sum() == 12  # two more views of one chip, and of the one begun in time
 
 
 def test_a_model_that_fails_leaves_the_others_at_work(chips: Chips, capsys) -> None:
