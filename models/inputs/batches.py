@@ -116,6 +116,10 @@ class Taught:
         counts = len(self.planes) + np.flatnonzero(planes.any(axis=1))
         return Taught(np.concatenate([self.planes, planes]), np.concatenate([self.behind, counts]))
 
+    def weighed(self, weights: NDArray[np.floating]) -> Taught:
+        """Return the same with each chip in the source counting so many times, (num_chips_in_source,)."""
+        return Taught(self.planes * weights.astype(np.float32)[:, None], self.behind)
+
     @cached_property
     def carried(self) -> NDArray[np.bool_]:
         """Which labels are rather carried than absent, bool (num_chips_in_source, num_labels)."""
