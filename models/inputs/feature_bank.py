@@ -267,7 +267,7 @@ class _Builder:
             arrays = list(maps.values())
             fill(positions, block, arrays, compute, record, total=total, title="features", unit="feature vector")
         seconds = time.monotonic() - started
-        rate = f"{total / max(seconds, 1e-9):,.0f} chips per second"
+        rate = f"{total / max(seconds, 1e-9):,.0f} a second"  # a chip has one under each view
         reporter.say(f"Made {counted(total, 'feature vector')} in {seconds:,.0f} s, {rate}.")
 
     def _open_maps(self, views: list[str], done: dict[str, int], size: int) -> dict[str, np.memmap]:

@@ -92,7 +92,7 @@ class Blend:
             lines.append(evaluation_table([chosen, *self.others], self.source.reference, chosen))
         if competition.metric.judges == DECISIONS:
             is_bound = (self.source.exclusive or competition.is_multi_class) and competition.exclusive
-            how = "with one label of every exclusive group" if is_bound else "by cuts alone"
+            how = "with one label of every exclusive group" if is_bound else "by the rule alone"
             lines.append(f"Every row is decided as it would be submitted, {how}.")
         lines += [*self.notes, ""]
         lines.append(self.by_label.text())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError, unknown_name
 from competition.common.progress import reporter
+from competition.common.text import counted
 from competition.flags import bands_flag
 from competition.metrics.bootstrap import bootstrap
 from competition.metrics.judge import measure
@@ -191,16 +192,19 @@ def known_members(workspace: Workspace) -> tuple[str, ...]:
     Raises:
         UserError: if there is none.
     """
-    store, names = ScoreStore.of(workspace), []
+    store, names, left_out = ScoreStore.of(workspace), [], 0
     for name in [*store.models(), *blend_names(workspace.blends)]:
         try:
             provenance = load_member(name, workspace, store).provenance
         except UserError as error:
             reporter.say(f"Left out: {error}")
+            left_out += 1
             continue
         if provenance["kind"] == "model" or provenance["method"] == IMPORTED:
             names.append(name)
     if not names:
+        if left_out:
+            raise UserError(f"Left out, as said above: {counted(left_out, 'model')}. None remains.", command="status")
         bands = bands_flag(workspace.competition)
         raise UserError("No model has all its folds yet.", command=f"train --models MODEL{bands}")
     return tuple(names)

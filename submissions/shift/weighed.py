@@ -111,9 +111,13 @@ class Weighed:
         if (ranks[0] == ranks[1]).all():
             return lines
         place = int(np.argmax(ranks[0] != ranks[1]))
-        before, after = (names[of[place]] for of in ranks)
+        before, after = (of[place] for of in ranks)
+        error = float(np.std(self._resampled[:, after] - self._resampled[:, before], ddof=1))
         where = "the best is" if not place else f"the first {place} are the same, and number {place + 1} is"
-        lines.append(f"Weighed, the order is another: {where} {after}, instead of {before}.")
+        lines.append(
+            f"Weighed, the order is another: {where} {names[after]}, instead of {names[before]}, by "
+            f"{abs(self.values[after] - self.values[before]):.4f} ± {error:.4f}."
+        )
         chosen = names[simplest_of(sign * self.values, sign * self._resampled)]
         if chosen != self.comparison.chosen.evaluation.name:
             lines.append(f"Weighed, the simplest within one standard error of the best is {chosen}.")

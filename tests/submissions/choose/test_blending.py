@@ -68,7 +68,7 @@ def test_auto_compares_all_rules_and_says_what_it_chose(workspace: Workspace) ->
     assert "with one label of every exclusive group" in text
     free = blend_of("free", ["a", "b"], workspace, rule="fixed", exclusive=False)
     assert free.provenance["exclusive"] is False
-    assert "by cuts alone" in free.text()
+    assert "by the rule alone" in free.text()
 
 
 def test_a_blend_can_be_a_member(workspace: Workspace) -> None:

@@ -62,7 +62,7 @@ def test_another_order_is_said(workspace: Workspace, comparison: Comparison) -> 
     weighing = Weighing(truth, weights / weights.mean(), comparison.reference.metric, "m")
     lines = Weighed(comparison, weighing).lines
     assert "Weighed, the order is another: the best is " in lines[1]
-    assert f"instead of {best.evaluation.name}." in lines[1]
+    assert f"instead of {best.evaluation.name}, by 0." in lines[1]
 
 
 def test_compare_shows_it_and_asks_for_weights_where_there_are_none(tmp_path: Path) -> None:
