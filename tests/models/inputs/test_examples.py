@@ -11,7 +11,8 @@ from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
-from folds.store.pseudo_labels import FoldLabels, Made, Network, write_pseudo
+from folds.store.provenance import Network
+from folds.store.pseudo_labels import FoldLabels, Made, write_pseudo
 from models.inputs.batches import drawn_order
 from models.inputs.examples import Examples, planes_of
 from models.inputs.sources import Sources
