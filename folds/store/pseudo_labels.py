@@ -6,8 +6,8 @@ Layout of their folder, pseudo/<name>/:
     pseudo.json   whose scores they are, fold by fold, and the digest of each file; written last
 
 They are of chips to predict, or of labelled chips, some of whose labels they correct. They are clean: what labels chips
-for the training of fold k are networks that held fold k out, and nothing else; chips of fold j, which are labelled, none
-that saw fold j either. So the network that learns from them has not seen fold k either, its held-out scores are as
+for the training of fold k are networks that held fold k out, and nothing else; of corrections, heads that held the
+chip's own fold out too. So the network that learns from them has not seen fold k either, its held-out scores are as
 honest as its teachers' (whose best epoch fold k has chosen), and it can be a teacher itself. Pseudo-labels by networks
 that saw fold k, such as the mean of all folds, carry the truth of its chips to the student, whose held-out scores then
 look better than they are.
@@ -61,7 +61,7 @@ class Made:
         label_digest: digest of the label table.
         networks: by fold, the networks whose scores label its chips.
         of: "test", the chips to predict, or "labelled": corrections of labels.
-        features: by path of an array of features, within the workspace, its checksum: of those that heads are fitted to.
+        features: by path of an array of features, within the workspace, its checksum: what heads are fitted to.
     """
 
     name: str
@@ -286,9 +286,8 @@ def check_pseudo(folder: Path, table: FoldTable) -> None:
 
 def _parsed(content: dict[str, Any]) -> tuple[Made, dict[str, str]]:
     try:
-        made = TypeAdapter(Made).validate_python(
-            {key: content[key] for key in Made.__dataclass_fields__ if key in content}
-        )
+        said = {key: content[key] for key in Made.__dataclass_fields__ if key in content}
+        made = TypeAdapter(Made).validate_python(said)
         files = TypeAdapter(dict[str, str]).validate_python(content["files"])
     except ValidationError as error:
         raise ValueError(describe(error)) from error

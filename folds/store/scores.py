@@ -175,7 +175,7 @@ def mean_of(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class NestedScores:
-    """Scores of labelled chips for the training of each fold, by heads that saw neither the chip's own fold nor that one.
+    """Scores of labelled chips for the training of each fold, by heads that saw neither the chip's fold nor that one.
 
     Attributes:
         model: whose features the heads are fitted to.

@@ -2,7 +2,7 @@
 
 Networks that held a chip's fold j out have learnt from fold k, all but one: by what they say of the chip, the truth of
 fold k would reach what learns from it. So each pair of folds has its heads, logistic regressions on features that know
-no labels, which learn from the other folds alone and serve both: j's chips for the training of k, and k's for that of j.
+no labels. They learn from the other folds alone, and serve both: j's chips for the training of k, and k's for j's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.backend.load import load_backend
 from models.inputs.fill_banks import AS_THEY_ARE, check_filled, check_on_bank
 from models.linear.plan import Plan, Training
 from models.linear.rows import Head, Rows
-from models.linear.solvers import Judged, Logistic
+from models.linear.solvers import Logistic, best_of, judged_on
 from models.runs.model_recipe import ModelRequest, recipe_of
 
 if TYPE_CHECKING:  # its module imports Keras
@@ -50,8 +50,8 @@ def nested_scores(workspace: Workspace, model: str, skip_broken: bool = False) -
     check_on_bank(workspace, recipe, model)
     if not recipe.task(workspace.competition).is_whole:
         raise UserError(
-            f"'{model}' scores some labels only: {', '.join(recipe.only_labels)}. Name a model that scores all; its heads "
-            "are fitted anew, and only its features count."
+            f"'{model}' scores some labels only: {', '.join(recipe.only_labels)}. Name a model that scores all; only "
+            "its features count, to which heads are fitted anew."
         )
     table = ScoreStore.of(workspace).table
     load_backend()
@@ -74,10 +74,10 @@ def nested_scores(workspace: Workspace, model: str, skip_broken: bool = False) -
 
 
 def nested(bank: FeatureBank, truth: NDArray[np.bool_], fold_of: NDArray[np.int64]) -> Nested:
-    """Return by fold the positions of the chips of all others, in rising order, and their scores (num_others, num_labels).
+    """Return by fold the positions of all other chips, in rising order, and their scores (num_others, num_labels).
 
-    A fold's scores depend on nothing of its chips: the penalty of each label is chosen by what the heads of its pairs
-    say of the other folds' chips. Of two folds, the halves of one stand for pairs: each is scored by heads on the other.
+    They depend on nothing of the fold's chips: the penalty of each label is chosen by what the heads of its pairs say
+    of the other folds' chips. Where there are two folds only, each half of one is scored by heads on its other half.
 
     Args:
         bank: features of the chips as they are.
@@ -115,18 +115,9 @@ def _of_fold(
         parts: those to be scored, each with what is learnt from for that.
         heads: by what they learnt from.
     """
-    rows, shape = solver.rows, (len(solver.penalties), solver.rows.truth.shape[1])
-    judged = [
-        Judged(
-            training,
-            heads[training],
-            rows.said(heads[training], part).reshape(-1, *shape),
-            rows.truth[rows.plan.parts[part]],
-        )
-        for part, training in parts.items()
-    ]
-    best = np.sum([solver.losses(part) for part in judged], axis=0).argmin(axis=0)
-    said = np.concatenate([part.said[:, best, np.arange(shape[1])] for part in judged])
-    positions = rows.plan.positions(parts)
+    judged = judged_on(parts, heads, solver)
+    best = best_of(judged, solver)
+    said = np.concatenate([part.said[:, best, np.arange(len(best))] for part in judged])
+    positions = solver.rows.plan.positions(parts)
     order = np.argsort(positions)
     return positions[order], expit(said[order])

@@ -79,8 +79,8 @@ class Corrected:
             "`rather without`, `rather with`: chips said to carry the label, and not to, whose label is suspected, on "
             "average over the folds.\n"
             f"Corrected of the chips to learn from, by the fold held out: {'; '.join(shares)}.\n\n"
-            f"Wrote {self.pseudo.folder}: corrections for the training of {counted(len(self.folds), 'fold')}, by heads on "
-            f"the features of '{made.source}' that saw neither the chip's own fold nor the one held out."
+            f"Wrote {self.pseudo.folder}: corrections for the training of {counted(len(self.folds), 'fold')}, by heads "
+            f"on the features of '{made.source}' that saw neither the chip's own fold nor the one held out."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def make_corrections(
         said.append(_said(fold, labels[fold], labelled.truth[[row[name] for name in labels[fold].names]], len(truth)))
     if not any(one.corrected for one in said):
         raise UserError(
-            f"No label is suspected of being wrong at least {sure:.0%} of the time, by the features of '{source}': there "
-            "is nothing to correct."
+            f"No label is suspected of being wrong at least {sure:.0%} of the time, by the features of '{source}'. "
+            "There is nothing to correct."
         )
     made = Made(
         name=name,
@@ -158,8 +158,8 @@ def corrections_of(
 ) -> FoldLabels:
     """Return the corrections of some chips' labels by their scores; of chips without a suspected label none.
 
-    Of exclusive labels all count where one is suspected: the one that is there by how likely it is right, and the others
-    share what is left as their scores do. A chip that does not carry just one of them keeps what it has.
+    Of exclusive labels all count where one is suspected: the one that is there by how likely it is right, and the
+    others share what is left as their scores do. A chip that does not carry just one of them keeps what it has.
 
     Args:
         scores: of the chips, by what did not learn from them.

@@ -34,8 +34,8 @@ def pseudo_verb(nested: MakeNested) -> click.RichCommand:
     @click.option(
         "--of",
         type=click.Choice([TEST, LABELLED]),
-        help="label the chips to predict, or correct suspected labels of labelled ones: by heads on the features of the "
-        "model, which saw neither the chip's fold nor the one held out; default: test",
+        help="label the chips to predict, or correct suspected labels of labelled ones: by heads on the features of "
+        "the model that saw neither the chip's fold nor the one held out; default: test",
     )
     @click.option(
         "--power",
@@ -45,16 +45,16 @@ def pseudo_verb(nested: MakeNested) -> click.RichCommand:
     @click.option(
         "--sure",
         type=float,
-        help="only targets count that are right at least this often, by label and by the chips of other folds; default: "
-        "0.5, all; of corrections, those whose label is this likely wrong",
+        help="only targets count that are right at least this often, by label and by the chips of other folds; "
+        "default: 0.5, all; of labelled chips, labels are corrected that are wrong at least this often",
     )
     @click.option("--skip-broken", is_flag=True, help="with --of labelled: leave broken chips out, instead of stopping")
     def pseudo(workspace: Workspace, name: str, source: str | None, **options: Any) -> None:
         """Label chips for training, for each fold by networks that did not see it; show what that gains.
 
-        With --from the pseudo-labels NAME are made, from which `train --pseudo NAME` learns: of the chips to predict, or
-        corrections of labels. Without it, the models that have are held against the same recipes without, on held-out
-        chips.
+        With --from the pseudo-labels NAME are made, from which `train --pseudo NAME` learns: of the chips to predict,
+        or corrections of labels. Without it, the models that have are held against the same recipes without, on
+        held-out chips.
         """
         given = {flag: value for flag, value in options.items() if value not in (None, False)}
         if source is None:

@@ -189,20 +189,16 @@ def test_they_say_when_their_source_has_changed(workspace: Workspace) -> None:
 
 
 def corrections(workspace: Workspace, fold_of: int | None = None) -> PseudoLabels:
-    """Write corrections of some chips that each fold learns from; where `fold_of` is given, of chips that it holds out."""
+    """Write corrections of some chips that each fold learns from; of fold `fold_of`, of chips that it holds out."""
     table = ScoreStore.of(workspace).table
     labels = {}
     for fold in range(K):
         rows = np.flatnonzero(table.heldout(fold) == (fold == fold_of))[:3]
         labels[fold] = replace(labels_for(fold), names=tuple(table.image_names[row] for row in rows))
     networks = {fold: (Network("net", fold, "recipe", ""),) for fold in range(K)}
-    changes = {
-        "source": "net",
-        "of": "labelled",
-        "networks": networks,
-        "features": {"cache/features/n/identity.npy": 7},
-    }
-    return write_pseudo(workspace, made_in(workspace, **changes), labels)
+    features = {"cache/features/n/identity.npy": 7}
+    made = made_in(workspace, source="net", of="labelled", networks=networks, features=features)
+    return write_pseudo(workspace, made, labels)
 
 
 def test_corrections_are_read_with_what_they_are_of(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ from folds.store.score_store import ScoreStore
 from models.inputs.fill_banks import fill_banks
 from models.linear.nested import nested, nested_scores
 from models.linear.solvers import Logistic
-from models.runs.model_recipe import ModelRequest, record_recipe, recipe_of
+from models.runs.model_recipe import ModelRequest, recipe_of, record_recipe
 from tests.models.linear.samples import bank_of, labels_of, related_features, uneven_features
 from tests.models.linear.test_fit import ranked
 from tests.models.samples import frozen, tiny_recipe
@@ -94,7 +94,7 @@ def test_a_models_features_score_every_chip_that_a_fold_does_not_hold_out(filled
 def test_models_without_features_of_all_labels_are_refused(filled: Workspace, tiny_weights: str) -> None:
     with pytest.raises(UserError, match="'baseline' does not learn from features"):
         nested_scores(filled, "baseline")
-    flipped = tiny_recipe(**frozen(tiny_weights, augment=()), views="identity", pooling=("max",))
+    flipped = tiny_recipe(**frozen(tiny_weights, augment=(), pooling=("max",)), views="identity")
     record_recipe(filled, "other", flipped)
     with pytest.raises(UserError, match=r"^The features of 'other' are not made yet of 60 of 60 train chips.*features"):
         nested_scores(filled, "other")

@@ -58,7 +58,7 @@ def test_labels_that_were_flipped_are_found_and_others_are_left() -> None:
     wrong, own = noise_of(scores[:, column], said[:, column]).wrong, counts[:, column]
     np.testing.assert_array_equal(own, wrong >= 0.5)
     expected = np.where(said[own, column], 1 - wrong[own], wrong[own])
-    np.testing.assert_allclose(targets[own, column], expected, rtol=1e-5)
+    np.testing.assert_allclose(targets[own, column], expected, rtol=1e-5, atol=1e-7)
     assert labels.targets.dtype == np.float32
     assert labels.counted.any(axis=1).all()  # chips of which nothing is suspected are not named
 
