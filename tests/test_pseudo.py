@@ -16,6 +16,7 @@ from folds.store.score_store import FoldScores, ScoreStore
 from folds.store.scores import Scores
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
+from models.inputs.batches import Taught
 from models.inputs.examples import Examples, planes_of
 from models.inputs.feature_bank import FeatureBank
 from submissions.pseudo.make import make_pseudo
@@ -73,9 +74,9 @@ class Noise:
         groups = []
         for fold, own in enumerate(labels):
             held = table.heldout(fold)
-            pseudo = planes_of(own, ids_to_predict(), recipe, task)
+            taught = Taught.of(self.truth).followed_by(planes_of(own, ids_to_predict(), recipe, task))
             chips = np.flatnonzero(~held)[:1], np.flatnonzero(held)  # it learns from pseudo-labels nearly alone
-            groups.append(HeadGroup(recipe, Examples(task, bank, self.truth, *chips, pseudo=pseudo)))
+            groups.append(HeadGroup(recipe, Examples(task, bank, self.truth, *chips, taught=taught)))
         train_together(groups, quiet=True)
         scores = np.empty(self.truth.shape, dtype=np.float32)
         for group in groups:

@@ -102,7 +102,7 @@ class _Learnt:
     def __init__(self, group: HeadGroup) -> None:
         self.group, labels = group, len(group.examples.task.labels)
         most = min(len(group.examples.training), max(1, MOST // labels))
-        columns = labels if group.examples.pseudo is None else 2 * labels
+        columns = labels if group.examples.taught is None else 2 * labels
         self.targets = np.empty((most, columns), dtype=np.float32)
         self.scores = np.empty((group.shape.num_heads, most, labels), dtype=np.float32)
         self.count = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import keras
@@ -91,42 +92,48 @@ class Chips:
 
 
 @dataclass(frozen=True)
-class Pseudo:
-    """Chips with pseudo-labels that are learnt from too; in the source they follow on those that have labels.
+class Taught:
+    """What is learnt of chips, where that is not the bare truth of the labelled ones.
+
+    Held-out chips, and those that judge epochs, are judged by the truth all the same.
 
     Attributes:
-        rows: which of the chips that follow.
-        planes: float32 array (num_chips_that_follow, 2 * num_labels): how much each label is carried, and how much it
-            is absent; both together are the weight of the chip, or 0 of a label that does not count.
+        planes: float32 array (num_chips_in_source, 2 * num_labels): how much each label is carried, and how much it is
+            absent; both together are the weight of the chip, or 0 of a label that does not count.
+        behind: positions of chips behind the labelled ones that are learnt from too.
     """
 
-    rows: NDArray[np.int64]
     planes: NDArray[np.float32]
+    behind: NDArray[np.int64]
 
-    @property
+    @classmethod
+    def of(cls, truth: NDArray[np.bool_]) -> Taught:
+        """Return the bare truth (num_labelled_chips, num_labels) as planes: every chip weighs 1."""
+        return cls(np.concatenate([truth, ~truth], axis=1).astype(np.float32), np.empty(0, dtype=np.int64))
+
+    def followed_by(self, planes: NDArray[np.float32]) -> Taught:
+        """Return the same with the planes (num_chips, 2 * num_labels) of chips behind; those that count are learnt."""
+        counts = len(self.planes) + np.flatnonzero(planes.any(axis=1))
+        return Taught(np.concatenate([self.planes, planes]), np.concatenate([self.behind, counts]))
+
+    @cached_property
     def carried(self) -> NDArray[np.bool_]:
-        """Which labels are rather carried than absent, bool (num_chips_that_follow, num_labels)."""
+        """Which labels are rather carried than absent, bool (num_chips_in_source, num_labels)."""
         half = self.planes.shape[1] // 2
         return np.asarray(self.planes[:, :half] > self.planes[:, half:])
 
 
 def targets_of(
-    positions: NDArray[np.int64], truth: NDArray[np.bool_], pseudo: Pseudo | None = None
+    positions: NDArray[np.int64], truth: NDArray[np.bool_], taught: Taught | None = None
 ) -> NDArray[np.float32]:
-    """Return the targets of chips: (num_positions, num_labels), or where some have pseudo-labels two planes.
+    """Return the targets of chips: (num_positions, num_labels), or where more than the truth is taught two planes.
 
     Args:
         positions: of the chips in their source.
         truth: bool array (num_labelled_chips, num_labels).
-        pseudo: the chips that follow on these; None if there are none.
+        taught: what is learnt; None: the truth.
     """
-    if pseudo is None:
-        return truth[positions].astype(np.float32)
-    targets, behind = np.empty((len(positions), 2 * truth.shape[1]), dtype=np.float32), positions >= len(truth)
-    own = truth[positions[~behind]]
-    targets[~behind] = np.concatenate([own, ~own], axis=1)
-    targets[behind] = pseudo.planes[positions[behind] - len(truth)]
-    return targets
+    return truth[positions].astype(np.float32) if taught is None else taught.planes[positions]
 
 
 class Batches(keras.utils.PyDataset):
@@ -164,23 +171,22 @@ class Batches(keras.utils.PyDataset):
 
 
 def drawn_order(
-    positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int, pseudo: Pseudo | None = None
+    positions: NDArray[np.int64], truth: NDArray[np.bool_], recipe: Recipe, epoch: int, taught: Taught | None = None
 ) -> NDArray[np.int64]:
     """Return the positions of the training chips in the order of an epoch; balanced, a chip may come several times.
 
     Args:
         positions: of the training chips in their source.
-        truth: bool array (num_chips_in_source, num_labels).
+        truth: bool array (num_labelled_chips, num_labels).
         recipe: sampling and seed.
         epoch: number of the epoch, from 0.
-        pseudo: chips that are learnt from too; None if there are none.
+        taught: what is learnt of the chips, and of which behind them; None: the truth.
     """
     random = np.random.default_rng([recipe.seed, epoch])
-    if pseudo is not None:
-        positions = np.concatenate([positions, len(truth) + pseudo.rows])
-        truth = np.concatenate([truth, pseudo.carried]) if recipe.sampling == "balanced" else truth
+    if taught is not None:
+        positions = np.concatenate([positions, taught.behind])
     if recipe.sampling == "balanced":
-        return balanced_order(truth, positions, random)
+        return balanced_order(truth if taught is None else taught.carried, positions, random)
     return random.permutation(positions)
 
 
@@ -193,10 +199,10 @@ class TrainingBatches(Batches):
     Args:
         source: the chips.
         positions: positions of the training chips in the source.
-        truth: bool array (num_chips_in_source, num_labels).
+        truth: bool array (num_labelled_chips, num_labels).
         recipe: batch size, augmentation and seed.
         epoch: number of the epoch, from 0.
-        pseudo: chips that are learnt from too; None if there are none.
+        taught: what is learnt of the chips, and of which behind them; None: the truth.
     """
 
     def __init__(
@@ -206,14 +212,14 @@ class TrainingBatches(Batches):
         truth: NDArray[np.bool_],
         recipe: Recipe,
         epoch: int,
-        pseudo: Pseudo | None = None,
+        taught: Taught | None = None,
     ) -> None:
-        super().__init__(source, drawn_order(positions, truth, recipe, epoch, pseudo), truth, recipe.batch_size)
-        self.recipe, self.epoch, self.pseudo = recipe, epoch, pseudo
+        super().__init__(source, drawn_order(positions, truth, recipe, epoch, taught), truth, recipe.batch_size)
+        self.recipe, self.epoch, self.taught = recipe, epoch, taught
 
     def targets(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return what is to be learnt of chips, also of those with pseudo-labels."""
-        return targets_of(positions, self.truth, self.pseudo)
+        """Return what is to be learnt of chips, see `targets_of`."""
+        return targets_of(positions, self.truth, self.taught)
 
     def batch(
         self, positions: NDArray[np.int64], targets: NDArray[np.float32], index: int

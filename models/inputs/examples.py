@@ -18,7 +18,7 @@ from folds.dealing.table import FoldTable
 from folds.groups import kept_groups
 from folds.store.provenance import PseudoLearnt
 from folds.store.pseudo_labels import FoldLabels, PseudoLabels
-from models.inputs.batches import Pseudo, Source, drawn_order, targets_of
+from models.inputs.batches import Source, Taught, drawn_order, targets_of
 from models.inputs.sources import Sources
 from models.networks.heads import Priors
 from models.recipes.recipe import Recipe, softmax_groups
@@ -34,13 +34,13 @@ class Examples:
     Attributes:
         task: the labels to score.
         source: the chips, or features of them.
-        truth: bool array (num_chips_in_source, num_scored_labels).
+        truth: bool array (num_labelled_chips, num_scored_labels).
         training: positions of the chips to learn from.
         heldout: positions of the chips held out.
         inner: positions of the chips set aside of those to learn from, by which epochs are judged; None: by those held
             out.
-        pseudo: chips with pseudo-labels, which follow on these in the source; None where none are learnt from.
-        learnt: which pseudo-labels these are, for the records.
+        taught: what is learnt of the chips, and of which that follow on these in the source; None: the truth.
+        learnt: which pseudo-labels are learnt from, for the records.
     """
 
     task: Task
@@ -49,7 +49,7 @@ class Examples:
     training: NDArray[np.int64]
     heldout: NDArray[np.int64]
     inner: NDArray[np.int64] | None = None
-    pseudo: Pseudo | None = None
+    taught: Taught | None = None
     learnt: PseudoLearnt | None = None
 
     @classmethod
@@ -99,7 +99,7 @@ class Examples:
             UserError: if the chips to learn from cannot be divided.
         """
         of_training = None if groups is None else [groups[position] for position in self.training]
-        aside = inner_split(self.training_truth, of_training, seed)
+        aside = inner_split(self.truth[self.training], of_training, seed)
         return replace(self, training=self.training[~aside], inner=self.training[aside])
 
     def without_inner(self) -> Examples:
@@ -121,9 +121,9 @@ class Examples:
     def text(self) -> str:
         """Return how many chips there are to learn from, and which ones judge that, in one line."""
         learnt = f"{len(self.training):,} chips to learn from"
-        if self.pseudo and self.learnt:
+        if self.taught and self.learnt:
             which = f"the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
-            return f"{learnt}, and {len(self.pseudo.rows):,} with {which}."
+            return f"{learnt}, and {len(self.taught.behind):,} with {which}."
         if self.inner is None:
             return f"{learnt}."
         return f"{learnt}; {len(self.inner):,} more, set aside, judge the epochs: those held out have no say."
@@ -139,29 +139,34 @@ class Examples:
             )
         labels = made.of_fold(fold)
         names = sources.cache("test").names if sources.names("test") else ()
-        pseudo = planes_of(labels, names, recipe, self.task)
-        if not len(pseudo.rows):
+        taught = (self.taught or Taught.of(self.truth)).followed_by(planes_of(labels, names, recipe, self.task))
+        if not len(taught.behind):
             text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."
             raise UserError(text, command="data prepare --from DIR")
         learnt = PseudoLearnt(recipe.pseudo, fold, made.digest, made.made.round, recipe.without_pseudo().digest())
-        return replace(self, source=sources.chips_to_learn(), pseudo=pseudo, learnt=learnt)
+        return replace(self, source=sources.chips_to_learn(), taught=taught, learnt=learnt)
 
     @property
     def training_truth(self) -> NDArray[np.bool_]:
-        """The labels (num_training_chips, num_scored_labels) of the chips to learn from."""
-        return self.truth[self.training]
+        """Which labels the chips to learn from rather carry than not, (num_training_chips, num_scored_labels)."""
+        return self.carried[self.training]
+
+    @property
+    def carried(self) -> NDArray[np.bool_]:
+        """The same of all chips in the source that have labels of whatever kind."""
+        return self.truth if self.taught is None else self.taught.carried
 
     def steps_per_epoch(self, recipe: Recipe) -> int:
         """Return the number of training steps per epoch."""
-        return -(-(len(self.training) + (len(self.pseudo.rows) if self.pseudo else 0)) // recipe.batch_size)
+        return -(-(len(self.training) + (len(self.taught.behind) if self.taught else 0)) // recipe.batch_size)
 
     def order(self, recipe: Recipe, epoch: int) -> NDArray[np.int64]:
         """Return the positions of the chips to learn from in the order of an epoch, see `drawn_order`."""
-        return drawn_order(self.training, self.truth, recipe, epoch, self.pseudo)
+        return drawn_order(self.training, self.truth, recipe, epoch, self.taught)
 
     def targets(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what is to be learnt of chips, see `targets_of`."""
-        return targets_of(positions, self.truth, self.pseudo)
+        return targets_of(positions, self.truth, self.taught)
 
     def priors(self, recipe: Recipe) -> Priors:
         """Return how often the labels occur among the training chips, and in the batches where those are balanced.
@@ -173,19 +178,17 @@ class Examples:
         among_chips = _logits(self.training_truth, shared)
         if recipe.sampling == "uniform":
             return Priors(among_chips)
-        drawn = self.order(recipe, 0)
-        carried = self.truth if self.pseudo is None else np.concatenate([self.truth, self.pseudo.carried])
-        return Priors(among_chips, _logits(carried[drawn], shared))
+        return Priors(among_chips, _logits(self.carried[self.order(recipe, 0)], shared))
 
 
-def planes_of(labels: FoldLabels, names: Sequence[str], recipe: Recipe, task: Task) -> Pseudo:
-    """Return pseudo-labels as they are learnt from.
+def planes_of(labels: FoldLabels, names: Sequence[str], recipe: Recipe, task: Task) -> NDArray[np.float32]:
+    """Return pseudo-labels as they are learnt from, see `Taught.planes`; those of chips that have none are 0.
 
     The labels of a softmax count together: where one of them is not sure, none counts; their targets are shares of 1.
 
     Args:
         labels: those for the training of the fold.
-        names: of the chips that follow on the labelled ones in the source.
+        names: of the chips.
         recipe: what the chips weigh, and whether exclusive labels share a softmax.
         task: the labels to score.
     """
@@ -199,7 +202,7 @@ def planes_of(labels: FoldLabels, names: Sequence[str], recipe: Recipe, task: Ta
     weights = counted * np.float32(recipe.pseudo_weight)
     planes = np.zeros((len(names), 2 * targets.shape[1]), dtype=np.float32)
     planes[rows] = np.concatenate([targets * weights, (1 - targets) * weights], axis=1)
-    return Pseudo(rows[counted.any(axis=1)], planes)
+    return planes
 
 
 def smoothed_frequency(truth: NDArray[np.bool_]) -> NDArray[np.float64]:

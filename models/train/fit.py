@@ -96,7 +96,7 @@ def _load_best(
         with deferred():
             _seed_dropout(network, recipe.seed, state.epochs)
         batches = TrainingBatches(
-            examples.source, examples.training, examples.truth, recipe, state.epochs, examples.pseudo
+            examples.source, examples.training, examples.truth, recipe, state.epochs, examples.taught
         )
         with deferred():
             network._symbolic_build(data_batch=batches[0])
@@ -108,7 +108,7 @@ def _one_epoch(network: keras.Model, examples: Examples, recipe: Recipe, number:
     started = time.monotonic()
     with deferred():
         _seed_dropout(network, recipe.seed, number)
-    batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number, examples.pseudo)
+    batches = TrainingBatches(examples.source, examples.training, examples.truth, recipe, number, examples.taught)
     at_once = max(recipe.batch_size, examples.source.batch_size)
     judged = Batches(examples.source, examples.judged, examples.truth, at_once)
     # JAX and torch build the metrics from a first batch, which several workers do not give back to `fit`.

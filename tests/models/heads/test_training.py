@@ -12,7 +12,7 @@ from models.heads import training as training_module
 from models.heads.batches import batches_of
 from models.heads.group import HeadGroup
 from models.heads.training import Training, figures_of, scores_of
-from models.inputs.batches import Pseudo
+from models.inputs.batches import Taught
 from models.inputs.examples import Examples
 from models.inputs.feature_bank import FeatureBank
 from models.networks.build import compile_network
@@ -296,9 +296,10 @@ def taught(group: HeadGroup, weight: float, counted: float = 1.0) -> HeadGroup:
     planes = np.concatenate([truth, weight * counted - truth], axis=1)
     behind = FeatureBank(group.bank.num_features, {v: (m[0][last],) for v, m in group.bank.maps.items()})
     bank = group.bank.followed_by(behind)
-    pseudo = Pseudo(np.arange(len(last)), planes)
+    bare = Taught.of(examples.truth)
+    of_both = Taught(np.concatenate([bare.planes, planes]), count + np.arange(len(last)))
     assert count == len(next(iter(group.bank.maps.values()))[0])
-    return HeadGroup(group.recipe, dataclasses.replace(examples, source=bank, training=first, pseudo=pseudo))
+    return HeadGroup(group.recipe, dataclasses.replace(examples, source=bank, training=first, taught=of_both))
 
 
 PLAIN = {"dropout": 0.0, "augment": (), "head_norm": "none", "batch_size": 64, "epochs": 3}

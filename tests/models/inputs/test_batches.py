@@ -10,7 +10,7 @@ import pytest
 
 from models.backend.devices import batch_size_for
 from models.inputs.augment import augment
-from models.inputs.batches import Batches, Chips, Pseudo, TrainingBatches, drawn_order, slices, targets_of
+from models.inputs.batches import Batches, Chips, Taught, TrainingBatches, drawn_order, slices, targets_of
 from models.inputs.views import apply_view
 from tests.models.samples import NumberedCache, array_chips, tiny_recipe
 
@@ -119,16 +119,16 @@ def test_batches_hold_about_as_many_pixels_whatever_the_size():
 # Pseudo-labels
 
 
-def pseudo_of(weight: float = 0.5) -> Pseudo:
+def taught_of(weight: float = 0.5) -> Taught:
     """Return pseudo-labels of the last two of three chips that follow: of each, all labels are carried or none."""
     planes = np.zeros((3, 12), dtype=np.float32)
     planes[1, :6], planes[2, 6:] = weight, weight
-    return Pseudo(np.array([1, 2]), planes)
+    return Taught.of(TRUTH).followed_by(planes)
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
 def test_an_epoch_has_the_chips_with_pseudo_labels_too(sampling):
-    drawn = drawn_order(POSITIONS, TRUTH, tiny_recipe(sampling=sampling), 0, pseudo_of())
+    drawn = drawn_order(POSITIONS, TRUTH, tiny_recipe(sampling=sampling), 0, taught_of())
     assert len(drawn) == len(POSITIONS) + 2
     assert not {NUM_CHIPS} & set(drawn.tolist())  # that has none
     if sampling == "uniform":
@@ -136,7 +136,7 @@ def test_an_epoch_has_the_chips_with_pseudo_labels_too(sampling):
 
 
 def test_their_targets_weigh_what_is_said_and_those_of_others_one():
-    targets = targets_of(np.array([NUM_CHIPS + 2, 5, NUM_CHIPS + 1, NUM_CHIPS]), TRUTH, pseudo_of())
+    targets = targets_of(np.array([NUM_CHIPS + 2, 5, NUM_CHIPS + 1, NUM_CHIPS]), TRUTH, taught_of())
     carried, absent = targets[:, :6], targets[:, 6:]
     assert (carried + absent).tolist() == [[0.5] * 6, [1] * 6, [0.5] * 6, [0] * 6]
     assert carried[1].tolist() == TRUTH[5].tolist()
@@ -146,8 +146,8 @@ def test_their_targets_weigh_what_is_said_and_those_of_others_one():
 
 def test_batches_read_them_behind_the_labelled_chips():
     source = source_of(NumberedCache(NUM_CHIPS)).followed_by(source_of(NumberedCache(3)))
-    batches = TrainingBatches(source, POSITIONS, TRUTH, tiny_recipe(batch_size=8, augment=()), 0, pseudo_of())
-    drawn = drawn_order(POSITIONS, TRUTH, tiny_recipe(), 0, pseudo_of())
+    batches = TrainingBatches(source, POSITIONS, TRUTH, tiny_recipe(batch_size=8, augment=()), 0, taught_of())
+    drawn = drawn_order(POSITIONS, TRUTH, tiny_recipe(), 0, taught_of())
     read = np.concatenate([batches[i][0][:, 0, 0, 0] for i in range(len(batches))])
     assert read.tolist() == [position % NUM_CHIPS for position in drawn]
     assert np.concatenate([batches[i][1] for i in range(len(batches))]).shape == (len(POSITIONS) + 2, 12)

@@ -144,10 +144,12 @@ def test_chips_with_pseudo_labels_follow_on_the_labelled_ones(workspace):
     digest = write_labels(workspace)
     examples = examples_in(workspace, pseudo="p", pseudo_digest=digest, pseudo_weight=0.5)
     count, (third, fourth) = len(workspace.labelled.image_names), workspace.test_names[3:5]
-    assert examples.pseudo.rows.tolist() == [3, 4]  # the last of them counts by no label, and one is not here
-    assert examples.pseudo.planes[3] == pytest.approx([0.4] * 17 + [0.1] * 17)
-    assert examples.pseudo.planes[4, [0, 17]].tolist() == [0, 0]
-    assert not examples.pseudo.planes[[0, 1, 2, 5]].any()
+    assert (examples.taught.behind - count).tolist() == [3, 4]  # the last counts by no label, and one is not here
+    planes = examples.taught.planes[count:]
+    assert planes[3] == pytest.approx([0.4] * 17 + [0.1] * 17)
+    assert planes[4, [0, 17]].tolist() == [0, 0]
+    assert not planes[[0, 1, 2, 5]].any()
+    np.testing.assert_array_equal(examples.taught.carried[:count], examples.truth)
     read = Sources(workspace, tiny_recipe()).chips("test").read(np.array([3, 4]))
     np.testing.assert_array_equal(examples.source.read(np.array([count + 3, count + 4])), read)
     assert examples.steps_per_epoch(tiny_recipe(batch_size=1)) == len(examples.training) + 2
@@ -178,9 +180,8 @@ def test_labels_that_share_a_softmax_count_together_and_share_one():
     weather = list(task.exclusive_columns[0])
     targets, counted = np.full((2, 17), 0.5, dtype=np.float32), np.ones((2, 17), dtype=bool)
     counted[1, weather[0]] = False
-    pseudo = planes_of(FoldLabels(("a", "b"), targets, counted), ("b", "a"), recipe, task)
-    assert pseudo.rows.tolist() == [0, 1]
-    assert pseudo.planes[1, weather].sum() == pytest.approx(1)
-    assert not pseudo.planes[0, [*weather, *(17 + column for column in weather)]].any()
+    planes = planes_of(FoldLabels(("a", "b"), targets, counted), ("b", "a"), recipe, task)
+    assert planes[1, weather].sum() == pytest.approx(1)
+    assert not planes[0, [*weather, *(17 + column for column in weather)]].any()
     others = sorted(set(range(17)) - set(weather))
-    assert pseudo.planes[0, others].tolist() == [0.5] * len(others)
+    assert planes[0, others].tolist() == [0.5] * len(others)
