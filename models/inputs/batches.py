@@ -116,6 +116,14 @@ class Taught:
         counts = len(self.planes) + np.flatnonzero(planes.any(axis=1))
         return Taught(np.concatenate([self.planes, planes]), np.concatenate([self.behind, counts]))
 
+    def corrected(self, planes: NDArray[np.float32]) -> Taught:
+        """Return the same with other planes (num_labelled_chips, 2 * num_labels) of labelled chips, where these count.
+
+        A label that is replaced so weighs what its chip does, times what the planes say.
+        """
+        weights, counts = (np.tile(sum(np.split(part, 2, axis=1)), 2) for part in (self.planes, planes))
+        return replace(self, planes=np.where(counts > 0, weights * planes, self.planes))
+
     @cached_property
     def carried(self) -> NDArray[np.bool_]:
         """Which labels are rather carried than absent, bool (num_chips_in_source, num_labels)."""

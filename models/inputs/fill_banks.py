@@ -13,7 +13,6 @@ from competition.workspace import Workspace
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
-from models.recipes.values import NONE
 from models.runs.model_recipe import ModelRequest, recipe_of
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def fill_banks(
         reporter.say(
             f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features per view."
         )
-        learns = recipe.pseudo != NONE
+        learns = sources.learns_test
         if sources.names("test") and (learns or not no_test):
             sources.bank("test", sorted(views) if learns else recipe.test_views)
             reporter.say(f"The bank of {len(sources.cache('test')):,} chips to predict is complete.")
