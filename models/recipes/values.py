@@ -151,7 +151,9 @@ class Values:
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
     pseudo: str = _value("pseudo-labels, or corrections, to learn from besides: the name that `pseudo` gave them", NONE)
-    pseudo_weight: float = _value("what a pseudo-label counts in the loss, where a label counts 1; above 0, at most 1", 1.0)
+    pseudo_weight: float = _value(
+        "what a pseudo-label counts in the loss, where a label counts 1; above 0, at most 1", 1.0
+    )
     views: str = _value(
         "test-time views: any of identity, flips, d4, scales, crops, joined by commas, each under each",
         "d4",
