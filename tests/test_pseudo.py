@@ -146,7 +146,7 @@ def test_a_leak_shows_as_a_gain_where_there_is_nothing_to_learn_and_clean_labels
 def test_corrections_by_heads_that_saw_the_fold_leak_its_labels_and_those_by_heads_of_pairs_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Of labels that cannot be told none is suspected: so that there is something to leak, whatever scores contradict is.
+    # Of labels that cannot be told none is suspected; so that there is something to leak, what scores contradict is.
     monkeypatch.setattr(correct, "wrong_by_label", lambda scores, truth: np.abs(truth - scores))
     monkeypatch.setattr(Logistic, "penalties", np.array([1e-3]))  # heads that learn by heart
     noise = Noise.drawn(tmp_path, 0)
