@@ -15,10 +15,11 @@ from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from models.backend.made import Stretch, read_made
-from models.runs.folders import NETWORK, read_job, seed_folders
+from models.runs.folders import NETWORK, VALUES, read_job, seed_folders
 from models.runs.model_recipe import read_recipe
 
 WITH = ("fold table", "labels", "training chips", "recipe")  # digests in job.json
+TAUGHT = {"pseudo-labels": "pseudo_digest", "chip weights": "weighted_digest"}  # likewise, in its recipe's values
 UNKNOWN = "not recorded"  # by an earlier version
 
 
@@ -56,7 +57,8 @@ class How:
         parts = [table(["fold", "began (UTC)", "took", "ended", "made by", "network"], rows, "rllllll")]
         for number, way in enumerate(ways, start=1):
             parts.append(table([f"made by {number}", ""], [(name, _shown(value)) for name, value in way.items()], "ll"))
-        digests = [(name, {short(fold.made_with.get(name, "")): None for fold in self.folds}) for name in WITH]
+        names = [*WITH, *(name for name in TAUGHT if any(name in fold.made_with for fold in self.folds))]
+        digests = [(name, {short(fold.made_with.get(name, "")): None for fold in self.folds}) for name in names]
         made_with = [(name, ", ".join(found).strip(", ") or UNKNOWN) for name, found in digests]
         return "\n\n".join([*parts, table(["made with", "digest"], made_with, "ll")])
 
@@ -85,7 +87,8 @@ def how_made(workspace: Workspace, model: str) -> How:
                 runs for seed in seeds if (runs := read_made(seed)) is not None
             ]  # seeds may have runs of their own
             networks = [path for seed in seeds if (path := seed / NETWORK).is_file()]
-            made_with = {name: str(job[name]) for name in WITH if name in job}
+            values, made_with = job.get(VALUES, {}), {name: str(job[name]) for name in WITH if name in job}
+            made_with |= {name: str(values[of]) for name, of in TAUGHT.items() if values.get(of)}
             every = tuple(itertools.chain.from_iterable(noted)) if noted else None
             found.append(FoldHow(fold, every, made_with, tuple(map(digest_file, networks))))
     return How(model, tuple(found))

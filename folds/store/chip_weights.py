@@ -1,13 +1,15 @@
 """Weights of labelled chips by how much they look like those to predict, on disk: one record, `shift.json`.
 
-`models` finds them, and `submissions` measures with them: like scores, they are handed over here. The record says what
-they were made of, so that weights of another fold table, other chips to predict or other features are noticed.
+`models` finds them and may learn by them, and `submissions` measures with them: like scores, they are handed over here.
+The record says what they were made of, so that weights of another fold table, other chips to predict or other features
+are noticed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,11 @@ class ChipWeights:
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.names),) or not np.isfinite(self.values).all() or (self.values < 0).any():
             raise ValueError(f"Expected a weight of 0 or more for each of {len(self.names):,} chips.")
+
+    @cached_property
+    def digest(self) -> str:
+        """Of which chip weighs what; the same weights found again have the same."""
+        return digest_json([self.names, self.values.tolist()])
 
     def of(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return the weights of some chips, in that order.

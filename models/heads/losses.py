@@ -2,7 +2,8 @@
 
 What each loss is for and where it comes from is said in `models/networks/losses.py`. Arrays are float32 of shape
 (..., num_chips, num_labels): the leading axes are heads, each with a batch of its own. Targets may lack them where all
-heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them, or are two planes, see `planes`.
+heads see the same chips; they lie anywhere in [0, 1], as mixed chips have them, or are two planes, see `planes`: the
+loss of a chip is as many times as large as it weighs.
 """
 
 from __future__ import annotations
@@ -217,7 +218,8 @@ class _CrossEntropy:
         groups = self.groups
         carried, absent = planes(targets, len(groups.single))
         if groups.columns:
-            carried, absent = carried / np.maximum(groups.sums(carried), 1), absent * groups.single
+            several = groups.sums(carried) / np.maximum(carried + absent, EPSILON)
+            carried, absent = carried / np.maximum(several, 1), absent * groups.single
         if self.class_weights is not None:
             carried = carried * self.class_weights
         if self.smoothing:
@@ -231,13 +233,15 @@ class _CrossEntropy:
 class _SoftFBeta:
     """1 - F-beta, by the competition's own average, of scores counted as if they were shares of decisions.
 
+    Of targets in two planes a chip that weighs 2 counts as two do.
+
     Args:
         metric: average, beta, and the weights of the labels.
         num_labels: number of labels.
     """
 
     def __init__(self, metric: Metric, num_labels: int) -> None:
-        self.average, self.weight = metric.average, metric.beta**2
+        self.average, self.weight, self.num_labels = metric.average, metric.beta**2, num_labels
         self.ones: Any = np.ones((num_labels, 1), np.float32)
         # Of each of the values that a batch has a mean of: one a chip, one a label, or one.
         self.importance = np.ones(1, np.float32)
@@ -248,20 +252,28 @@ class _SoftFBeta:
 
     def values(self, targets: Floats, scores: Floats) -> Floats:
         """Return the loss of each chip (..., num_chips), or of the batch (..., 1)."""
-        return 1 - self._fractions(targets, scores)[0] @ self.importance
+        shares = self._shares(targets)
+        values = 1 - self._fractions(shares, scores)[0] @ self.importance
+        return np.asarray(values * shares[1].max(axis=-1)) if self.average == "samples" else values
 
     def slopes(self, targets: Floats, scores: Floats) -> tuple[Floats, Any]:
         """Return the pull, and no push."""
-        fractions, under = self._fractions(targets, scores)
+        carried, counted = shares = self._shares(targets)
+        fractions, under = self._fractions(shares, scores)
         factors = self.importance / under
-        if self.average != "samples":
-            factors *= scores.shape[-2]
-        return (fractions - (1 + self.weight) * targets) * factors * scores, np.float32(0)
+        factors *= counted.max(axis=-1, keepdims=True) if self.average == "samples" else scores.shape[-2]
+        return (fractions * counted - (1 + self.weight) * carried) * factors * scores, np.float32(0)
 
-    def _fractions(self, targets: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    def _shares(self, targets: Floats) -> tuple[Floats, Floats]:
+        """Return how much each label is carried, and how much it counts at all: 1 where targets are no planes."""
+        carried, absent = planes(targets, self.num_labels)
+        return carried, carried + absent
+
+    def _fractions(self, shares: tuple[Floats, Floats], scores: Floats) -> tuple[Floats, Floats]:
         """Return F-beta and what is under it: (..., num_chips, 1), (..., 1, num_labels) macro, (..., 1, 1) micro."""
-        hits, decided, carried = (self._sum(part) for part in (targets * scores, scores, targets))
-        under: Any = np.maximum(decided + self.weight * carried, EPSILON)
+        carried, counted = shares
+        hits, decided, present = (self._sum(part) for part in (carried * scores, counted * scores, carried))
+        under: Any = np.maximum(decided + self.weight * present, EPSILON)
         return (1 + self.weight) * hits / under, under
 
     def _sum(self, part: Floats) -> Floats:

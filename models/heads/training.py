@@ -14,10 +14,12 @@ from models.heads.batches import Batch, batches_of
 from models.heads.group import HeadGroup
 from models.heads.stack import Each, Floats, one_by_one
 from models.heads.steps import Steps, clip
+from models.recipes.loss_terms import planes
 from models.runs.training_state import DivergedError, Epoch
 
 FEATURES = 0  # the input size that epochs on the feature bank are recorded with
 AT_ONCE = 2048  # chips scored at once, by one head or member
+TINY = np.float32(1e-12)
 MOST = 2**22  # numbers of an epoch's training scores that are kept for the metric; of more chips the first ones count
 
 
@@ -130,7 +132,8 @@ def figures_of(group: HeadGroup, targets: NDArray[np.bool_] | Floats, scores: Fl
         targets: (num_chips, num_labels), in [0, 1], or two planes.
         scores: float32 array (num_heads, num_chips, num_labels).
     """
-    task, truth = group.examples.task, targets[:, : scores.shape[-1]] >= 0.5
+    task, (carried, absent) = group.examples.task, planes(targets, scores.shape[-1])
+    truth = carried >= np.maximum(absent, TINY)  # of a chip that weighs nothing, nothing
     losses = group.loss.values(targets, scores).mean(axis=-1)
     return [
         Figures(float(loss), measure(truth, task.answers(made), task.metric) if np.isfinite(loss) else float("nan"))

@@ -16,6 +16,7 @@ from competition.task import Task
 from folds.dealing.inner import inner_split
 from folds.dealing.table import FoldTable
 from folds.groups import kept_groups
+from folds.store.chip_weights import FILE, effective, read_weights
 from folds.store.provenance import PseudoLearnt
 from folds.store.pseudo_labels import LABELLED, FoldLabels, PseudoLabels
 from models.inputs.batches import Source, Taught, drawn_order, targets_of
@@ -64,7 +65,8 @@ class Examples:
 
         Raises:
             UserError: if the fold table is of other chips, or leaves none to learn from or to hold out; or if
-                pseudo-labels are not clean, damaged, or not those that the model was begun with.
+                pseudo-labels are not clean, damaged, or not those that the model was begun with; or if the weights
+                of chips are not, or a chip to learn from has none.
         """
         workspace, cache = sources.workspace, sources.cache("train")
         competition, labelled = workspace.competition, workspace.labelled
@@ -81,12 +83,12 @@ class Examples:
         task, rows = sources.recipe.task(competition), [row[name] for name in cache.names]
         truth = labelled.truth[rows][:, task.columns]
         examples = cls(task, sources.chips("train"), truth, np.flatnonzero(~is_held), np.flatnonzero(is_held))
-        if sources.recipe.pseudo != NONE:
-            return examples._with_pseudo(sources, table, fold, model)
-        if sources.recipe.monitor == "heldout":
-            return examples
-        groups = kept_groups(workspace)
-        return examples.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
+        if sources.recipe.monitor == "inner":
+            groups = kept_groups(workspace)
+            examples = examples.with_inner(groups and [groups[place] for place in rows], sources.recipe.seed)
+        if sources.recipe.weighted_to != NONE:
+            examples = examples._weighed(sources, model)
+        return examples if sources.recipe.pseudo == NONE else examples._with_pseudo(sources, table, fold, model)
 
     def with_inner(self, groups: Sequence[Any] | None, seed: int) -> Examples:
         """Return the same with a part of the chips to learn from set aside, by which epochs are judged.
@@ -120,7 +122,7 @@ class Examples:
 
     def text(self) -> str:
         """Return how many chips there are to learn from, and which ones judge that, in one line."""
-        learnt = f"{len(self.training):,} chips to learn from"
+        learnt = f"{len(self.training):,} chips to learn from{self._worth}"
         if self.taught and self.learnt and len(self.taught.behind):
             which = f"the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
             return f"{learnt}, and {len(self.taught.behind):,} with {which}."
@@ -129,6 +131,36 @@ class Examples:
         if self.inner is None:
             return f"{learnt}."
         return f"{learnt}; {len(self.inner):,} more, set aside, judge the epochs: those held out have no say."
+
+    @property
+    def _worth(self) -> str:
+        """How many chips of the same weight they stand for, where they weigh more or less."""
+        if self.taught is None:
+            return ""
+        worth = effective(self.taught.weights[self.training])
+        return f" (weighed, worth {worth:,.0f})" if round(worth) < len(self.training) else ""
+
+    def _weighed(self, sources: Sources, model: str) -> Examples:
+        """Return the same with each chip to learn from weighed by how much it looks like those to predict.
+
+        Their mean is 1, so that the loss keeps its size. So a chip with pseudo-labels, which keeps the recipe's
+        `pseudo_weight`, counts for that share of the mean labelled chip.
+        """
+        found, expected = read_weights(sources.workspace), sources.recipe.weighted_digest
+        if found.digest != expected:
+            raise UserError(
+                f"The weights of chips in {FILE} are others than those with which '{model}' was begun (expected "
+                f"{short(expected)}, received {short(found.digest)}).",
+                command={
+                    "to find those again, by the model that they were found by": "adversarial MODEL",
+                    "to begin it again with those there are now": f"train --models {model} --restart",
+                },
+            )
+        names, known = np.array(sources.cache("train").names), self.without_inner().training
+        weights = np.ones(len(names))
+        weights[known] = found.of(names[known].tolist())  # also of those aside, from which a search learns
+        weights[known] /= found.of(names[self.training].tolist()).mean()
+        return replace(self, taught=Taught.of(self.truth).weighed(weights))
 
     def _with_pseudo(self, sources: Sources, table: FoldTable, fold: int, model: str) -> Examples:
         """Return the same with the pseudo-labels that the recipe names, those for this fold."""

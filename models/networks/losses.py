@@ -49,7 +49,7 @@ class CrossEntropy(keras.losses.Loss):
     the rest of one without. A group that shares a softmax gives the categorical loss of the labels carried, which in
     the asymmetric loss is the plain one, as there are no absent labels to pass over. Of several labels in a group, each
     is the target by an equal share; a chip without any says nothing about the group, and its loss there is 0. They may
-    be two planes, see `planes`.
+    be two planes, see `planes`: the loss of a chip is as many times as large as it weighs.
 
     Args:
         recipe: loss, gamma and label smoothing.
@@ -75,10 +75,10 @@ class CrossEntropy(keras.losses.Loss):
         elif self.kind == "asymmetric":
             shifted = ops.maximum(y_pred - MARGIN, 0.0)
             absent = ops.binary_crossentropy(ops.zeros_like(shifted), shifted) * _power(shifted, self.gamma)
-        targets, others = planes(y_true, len(self.weights))
-        parts = [self._shared(targets, carried, group) for group in self.groups]
+        shares = planes(y_true, len(self.weights))
+        parts = [self._shared(shares, carried, group) for group in self.groups]
         if self.single:
-            parts.append(self._single((targets, others), carried, absent))
+            parts.append(self._single(shares, carried, absent))
         return sum(parts[1:], parts[0]) / len(self.weights)
 
     def _single(self, shares: tuple[Any, Any], carried: Any, absent: Any) -> Any:
@@ -88,12 +88,12 @@ class CrossEntropy(keras.losses.Loss):
         losses = self._weights(self.single) * targets * (kept * carried + moved * absent)
         return ops.sum(losses + others * (kept * absent + moved * carried), axis=1)
 
-    def _shared(self, targets: Any, carried: Any, group: tuple[int, ...]) -> Any:
-        targets, carried = (ops.take(part, group, axis=1) for part in (targets, carried))
-        shares = targets / ops.maximum(ops.sum(targets, axis=1, keepdims=True), 1.0)
+    def _shared(self, shares: tuple[Any, Any], carried: Any, group: tuple[int, ...]) -> Any:
+        targets, others, carried = (ops.take(part, group, axis=1) for part in (*shares, carried))
+        several = ops.sum(targets, axis=1, keepdims=True) / ops.maximum(targets + others, EPSILON)
         uniform = ops.mean(carried, axis=1, keepdims=True)
         losses = (1 - self.smoothing) * carried + self.smoothing * uniform
-        return ops.sum(self._weights(group) * shares * losses, axis=1)
+        return ops.sum(self._weights(group) * (targets / ops.maximum(several, 1.0)) * losses, axis=1)
 
     def _weights(self, columns: tuple[int, ...]) -> Any:
         return ops.convert_to_tensor(self.weights[list(columns)])
@@ -105,7 +105,7 @@ class SoftFBeta(keras.losses.Loss):
     Each chip is given one value. Averaged over chips, that is its own; averaged over labels, or pooled, the batch has
     one value for all of its chips. As in the metric, nothing decided where nothing is carried counts as 0: chips (or
     labels in a batch) without positives teach nothing, which is why `crossentropy_and_f_beta` exists; so too where the
-    metric counts such as 1.
+    metric counts such as 1. Of targets in two planes, see `planes`, a chip that weighs 2 counts as two do.
 
     Args:
         metric: average, beta, and the weights of the labels.
@@ -118,14 +118,17 @@ class SoftFBeta(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss (num_chips,) of targets and scores (num_chips, num_labels)."""
         axis = {"samples": 1, "macro": 0, "micro": None}[self.metric.average]
-        hits, decided, carried = (ops.sum(part, axis=axis) for part in (y_true * y_pred, y_pred, y_true))
+        targets, others = planes(y_true, y_pred.shape[-1])
+        counted = targets + others
+        parts = (targets * y_pred, counted * y_pred, targets)
+        hits, decided, carried = (ops.sum(part, axis=axis) for part in parts)
         weight = self.metric.beta**2
         values = (1 + weight) * hits / ops.maximum(decided + weight * carried, EPSILON)
         if self.metric.average == "macro":
             values = mean_over_labels(values, self.metric)
-        if self.metric.average != "samples":
-            values = values * ops.ones_like(y_pred[:, 0])
-        return 1 - values
+        if self.metric.average == "samples":
+            return (1 - values) * ops.max(counted, axis=1)
+        return 1 - values * ops.ones_like(y_pred[:, 0])
 
 
 class Sum(keras.losses.Loss):

@@ -195,7 +195,7 @@ def _check_solver(values: Values) -> None:
     plain["groups"] = "auto" if values.groups == "auto" else "sigmoid"
     unmixed = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
     at_once = {"monitor": "heldout", "swa": 0}  # there are no epochs to choose among
-    every = linear | plain | unmixed | at_once
+    every = linear | plain | unmixed | at_once | {"weighted_to": NONE}
     wanted = {name: value for name, value in every.items() if getattr(values, name) != value}
     if not values.augments_by_views:
         wanted["augment"] = ("d4",)

@@ -35,7 +35,7 @@ def load_recipes(extra: Path | None = None) -> dict[str, dict[str, Any]]:
             values.pop("licence", None)  # see `licences`
             if base is not None and base not in list(recipes):  # a list, as TOML may give what cannot be a key
                 raise unknown_name("base recipe", base, list(recipes))
-            for noted in (noted for noted in NOTED if noted in values):  # `backbone` and `pseudo` name them
+            for noted in (noted for noted in NOTED if noted in values):  # other values name what they are of
                 raise unknown_name(f"value of recipe {name!r}", noted, list(FLAGS))
             recipes[name] = over(recipes[base] if base else {}, values, f"recipe {name!r}")
     return recipes

@@ -22,7 +22,7 @@ Columns = tuple[tuple[int, ...], ...]
 # Values that recipes had not at first, and what they were without them.
 LATER: dict[str, Any] = {"members": 1, "parts": (), "input_dropout": None}
 LATER |= {"mean": (), "deviation": (), "outputs": (), "prefix_tokens": None, "monitor": "heldout", "swa": 0}
-LATER |= {"pseudo": NONE, "pseudo_weight": 1.0, "pseudo_digest": ""}
+LATER |= {"pseudo": NONE, "pseudo_weight": 1.0, "pseudo_digest": "", "weighted_to": NONE, "weighted_digest": ""}
 KEPT = ("imagenet", "none")  # weights that are no file
 
 
@@ -54,6 +54,7 @@ class Recipe(Values):
         sizes = ", ".join(dict.fromkeys(str(size) for part in parts for size, _ in part.stages))
         how = f"at most {counted(self.epochs, 'epoch')}" if self.solver == "gradient" else f"solved by {self.solver}"
         taught = "" if self.pseudo == NONE else f", also from pseudo-labels '{self.pseudo}'"
+        taught += "" if self.weighted_to == NONE else f", chips weighted to {self.weighted_to}"
         return f"{backbones} {weights}, {bands} at {sizes} px, {how}{taught}."
 
     def settled(self, competition: Competition) -> Recipe:

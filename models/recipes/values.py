@@ -9,7 +9,7 @@ from competition.common.text import band_names
 from models.recipes.view_sets import drawn_views, views_of
 
 FILE, TIMM = "file", "timm/"  # backbones that others made: a file's, and those that begin so
-NONE = "none"  # the name that stands for no pseudo-labels
+NONE = "none"  # the name that stands for no pseudo-labels, and no weights of chips
 OWN = "own"  # mean or deviation: those of the training chips
 
 
@@ -154,6 +154,11 @@ class Values:
     pseudo_weight: float = _value(
         "what a pseudo-label counts in the loss, where a label counts 1; above 0, at most 1", 1.0
     )
+    weighted_to: Literal["none", "test"] = _value(
+        "test: a labelled chip counts in the loss by how much it looks like those to predict, as `adversarial` found; "
+        "the mean one counts 1",
+        NONE,
+    )
     views: str = _value(
         "test-time views: any of identity, flips, d4, scales, crops, joined by commas, each under each",
         "d4",
@@ -162,8 +167,9 @@ class Values:
     seed: int = _value("seed of weights, order and augmentation", 0)
     # What the names in `backbone` stood for when the model was begun, so that no later change of theirs reaches it.
     parts: tuple[Part, ...] = ()
-    # Of the pseudo-labels, when the model was begun: others of that name are refused.
+    # Of the pseudo-labels, and of the chips' weights, when the model was begun: others are refused.
     pseudo_digest: str = ""
+    weighted_digest: str = ""
 
     @property
     def feature_dropout(self) -> float:
@@ -222,4 +228,5 @@ class Values:
 
 
 FLAGS = tuple(each.name for each in fields(Values) if "help" in each.metadata)
-NOTED = ("parts", "pseudo_digest")  # values that no flag gives: they are noted when a model begins
+DIGEST_OF = {"pseudo_digest": "pseudo", "weighted_digest": "weighted_to"}
+NOTED = ("parts", *DIGEST_OF)  # values that no flag gives: they are noted when a model begins

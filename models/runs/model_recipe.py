@@ -16,11 +16,12 @@ from competition.common.records import DamagedError, read_record, write_record
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
+from folds.store.chip_weights import read_weights
 from folds.store.pseudo_labels import PseudoLabels
 from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
-from models.recipes.values import FLAGS, NONE
+from models.recipes.values import DIGEST_OF, FLAGS, NONE
 from models.runs.folders import FORMAT, RECIPE, begun
 from models.runs.kept_recipe import digests_of, values_of
 
@@ -73,7 +74,7 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
     source = f"recipe of '{request.model}'"
     asked = over(named, request.overrides, source)
     recipe = recipe_from(over(before, asked, source), source, request.recipes)
-    recipe = _taught(workspace, recipe.settled(workspace.competition), None if begins_again else before)
+    recipe = with_digests(workspace, recipe.settled(workspace.competition), None if begins_again else before)
     if begins_again or recipe.to_dict() == before:
         return recipe
     flags: Mapping[str, Any] = request.overrides
@@ -86,28 +87,37 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
-    return _taught(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
+    return with_digests(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
 
 
-def _taught(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:
-    """Return a recipe with the digest of the pseudo-labels that it names: of those it was begun with, or there are now.
+def with_digests(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:
+    """Return a recipe with the digests of what else it learns by: of what it was begun with, or what there is now.
 
     Args:
-        workspace: where they are.
-        recipe: that may name some.
+        workspace: where pseudo-labels and the chips' weights are.
+        recipe: that may name them.
         before: the values that the model was begun with; None if it begins now.
 
     Raises:
-        UserError: if there are none of that name, or they are damaged.
+        UserError: if there are none, or they are damaged or not of this workspace's folds and chips.
     """
-    if before is not None and before["pseudo"] == recipe.pseudo:
-        return recipe
-    if recipe.pseudo == NONE:
-        return replace(recipe, pseudo_digest="")
+    found = {"pseudo_digest": _digest_of_pseudo, "weighted_digest": _digest_of_weights}
+    for digest, name in DIGEST_OF.items():
+        if before is None or before[name] != getattr(recipe, name):
+            now = "" if getattr(recipe, name) == NONE else found[digest](workspace, recipe)
+            recipe = replace(recipe, **{digest: now})
+    return recipe
+
+
+def _digest_of_pseudo(workspace: Workspace, recipe: Recipe) -> str:
     found = PseudoLabels.open(workspace, recipe.pseudo)
     if changed := found.said_of_change(workspace):
         reporter.note(f"{changed} They are clean all the same; to make them of these: {spelled(found.made.command)}")
-    return replace(recipe, pseudo_digest=found.digest)
+    return found.digest
+
+
+def _digest_of_weights(workspace: Workspace, recipe: Recipe) -> str:
+    return read_weights(workspace).digest
 
 
 def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -172,6 +182,7 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
     if before["backbone"] == after["backbone"]:
         before, after = spread(before), spread(after)
     changed = [name for name in before if name != "parts" and before[name] != after[name]]
+    changed = [name for name in changed if DIGEST_OF.get(name) not in changed]  # which says it
     return ", ".join(f"{name} {shown(before[name])} (received {shown(after[name])})" for name in changed)
 
 

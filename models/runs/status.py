@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,9 +14,11 @@ from competition.tables.labels import LabelTable
 from competition.task import Task
 from competition.terminal.tables import table
 from competition.workspace import Workspace
+from folds.store.chip_weights import FILE, read_weights
 from folds.store.pseudo_labels import every_pseudo
 from folds.store.score_store import ScoreStore
 from folds.store.scores import Scores
+from models.recipes.recipe import Recipe
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.training_state import has_diverged, state_of
@@ -76,7 +78,8 @@ class Status:
         models: one entry per model.
         restarted: names of the models that are being made again, beside what there is of them.
         inner: names of the models whose epochs are judged by chips set aside, and not by those held out.
-        notes: lines on pseudo-labels that are older than what they were made of, or younger than what learnt from them.
+        notes: lines on pseudo-labels that are older than what they were made of, or younger than what learnt from them;
+            and on chips' weights that are younger than what learnt by them.
     """
 
     cut: float | None
@@ -138,8 +141,10 @@ def status_of(workspace: Workspace) -> Status:
         models.append(ModelStatus(model, _metric(workspace, model), reached_by_fold))
     competition = workspace.competition
     restarted = tuple(model for model in store.models() if Restart(workspace, model).folds(store))
-    inner = tuple(model for model in store.models() if _monitor(workspace, model) == "inner")
-    cut, notes = Task(competition, competition.labels).cut, tuple(_on_pseudo_labels(workspace, store))
+    recipes = _recipes(workspace, store)
+    inner = tuple(model for model, recipe in recipes.items() if recipe.monitor == "inner")
+    notes = *_on_pseudo_labels(workspace, store), *_on_weights(workspace, recipes)
+    cut = Task(competition, competition.labels).cut
     return Status(cut, len(folds), tuple(models), restarted, inner, notes)
 
 
@@ -159,6 +164,17 @@ def _on_pseudo_labels(workspace: Workspace, store: ScoreStore) -> Iterator[str]:
                     yield f"'{model}' has learnt from earlier pseudo-labels '{learnt.name}'. To begin again: {again}"
 
 
+def _on_weights(workspace: Workspace, recipes: Mapping[str, Recipe]) -> Iterator[str]:
+    """Yield which models have learnt by other weights of chips than there are now."""
+    weighted = {model: recipe.weighted_digest for model, recipe in recipes.items() if recipe.weighted_digest}
+    now = ""
+    with suppress(UserError):
+        now = read_weights(workspace).digest if weighted else ""
+    for model in (model for model, digest in weighted.items() if now and digest != now):
+        again = spelled(f"train --models {model} --restart")
+        yield f"'{model}' has learnt by earlier weights of chips than those in {FILE}. To begin again: {again}"
+
+
 def reached(heldout: Scores, task: Task, labelled: LabelTable) -> float:
     """Return the metric of held-out scores, nothing fitted to them, over the labels of the task."""
     row = {name: i for i, name in enumerate(labelled.image_names)}
@@ -176,12 +192,13 @@ def _metric(workspace: Workspace, model: str) -> str:
     return f"{task.metric.title}{part}"
 
 
-def _monitor(workspace: Workspace, model: str) -> str:
-    """Return by which chips a model's epochs are judged; "" where its recipe is damaged."""
-    try:
-        return read_recipe(workspace, model).monitor
-    except UserError:
-        return ""
+def _recipes(workspace: Workspace, store: ScoreStore) -> dict[str, Recipe]:
+    """Return the recipe of each model, where it is not damaged."""
+    found = {}
+    for model in store.models():
+        with suppress(UserError):
+            found[model] = read_recipe(workspace, model)
+    return found
 
 
 def _fold_status(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> FoldStatus:

@@ -35,7 +35,8 @@ def adversarial_verb(expect: Expect) -> click.RichCommand:
         """Tell chips to predict from labelled ones by the features of a model: where and how far the two differ.
 
         Adversarial validation. It also weighs the labelled chips, so that together they look like those to predict, for
-        `compare --weighted-to test`, and says how far public scores will be from cross-fitted ones.
+        `compare --weighted-to test` and `train --weighted-to test`, and says how far public scores will be from
+        cross-fitted ones.
         """
         from models.shift.adversarial import find_shift
 

@@ -16,7 +16,7 @@ from models.recipes.joint import over
 from models.recipes.named import recipe_from
 from models.recipes.recipe import Recipe
 from models.recipes.values import NONE
-from models.runs.model_recipe import ModelRequest, recipe_of
+from models.runs.model_recipe import ModelRequest, recipe_of, with_digests
 from models.tune.space import check_choices
 
 
@@ -66,7 +66,8 @@ def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:
     """
     source, model = request.source, checked_name("model", request.model)
     recipe = recipe_of(workspace, ModelRequest(source, recipes=request.recipes, verb="tune --model"))
-    values = over(recipe.to_dict(), request.overrides, f"recipe of '{source}'")
+    before = recipe.to_dict()
+    values = over(before, request.overrides, f"recipe of '{source}'")
     recipe = recipe_from(values, f"recipe of '{source}'", request.recipes).settled(workspace.competition)
     check_on_bank(workspace, recipe, source)
     if recipe.solver != "gradient":
@@ -83,5 +84,6 @@ def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:
         what = "what is tuned" if model == source else "a blend"
         raise UserError(f"'{model}' is {what}. Give the tuned model another --name.")
     recipe.task(workspace.competition)
+    recipe = with_digests(workspace, recipe, before)
     check_choices(recipe, request.overrides, request.choices, grid=request.grid)
     return recipe

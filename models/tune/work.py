@@ -40,7 +40,7 @@ class Tuning:
         bank = self.sources.bank("train", ("identity", *start.drawn_views, *start.test_views))
         self.names = self.sources.cache("train").names
         self.outer = [
-            dataclasses.replace(Examples.of_fold(self.sources, store.table, fold), source=bank)
+            dataclasses.replace(Examples.of_fold(self.sources, store.table, fold, request.source), source=bank)
             for fold in range(store.table.num_folds)
         ]
         sizes = bank.num_features, len(self.outer[0].task.labels)

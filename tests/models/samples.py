@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from competition.spec.load import load
 from competition.workspace import Workspace
+from folds.store.chip_weights import ChipWeights, MadeOf, digest_of_test, read_weights, write_weights
 from models.inputs.batches import Chips
 from models.networks.build import build_network, compile_network
 from models.networks.input_spec import Inputs
@@ -43,6 +44,15 @@ def tiny_recipe(**values: Any) -> Recipe:
 def tiny_job(workspace: Workspace, fold: int = 0, *, skip_broken: bool = False, **values: Any) -> Job:
     """Return a job of the model "tiny"."""
     return Job(workspace, store_of(workspace), "tiny", tiny_recipe(**values), fold, skip_broken)
+
+
+def write_chip_weights(
+    workspace: Workspace, values: NDArray[np.floating], names: tuple[str, ...] | None = None
+) -> ChipWeights:
+    """Write what labelled chips weigh to look like those to predict, and return it as it is read."""
+    made_of = MadeOf("m", "recipe", store_of(workspace).table.digest, digest_of_test(workspace), {})
+    write_weights(ChipWeights(names or workspace.labelled.image_names, np.asarray(values), made_of), workspace)
+    return read_weights(workspace)
 
 
 def frozen(weights: str, **values: Any) -> dict[str, Any]:

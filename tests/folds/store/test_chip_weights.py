@@ -80,3 +80,11 @@ def test_effective_chips_are_all_where_all_weigh_the_same_and_one_where_one_alon
     assert effective(np.full(7, 3.0)) == pytest.approx(7)
     assert effective(np.array([0.0, 2.0, 0.0])) == pytest.approx(1)
     assert effective(np.zeros(3)) == 0
+
+
+def test_the_digest_is_that_of_which_chip_weighs_what(workspace: Workspace) -> None:
+    kept(workspace)
+    read = read_weights(workspace)
+    assert replace(read, made_of=replace(read.made_of, model="other")).digest == read.digest
+    assert replace(read, values=read.values[::-1].copy()).digest != read.digest
+    assert replace(read, names=read.names[::-1]).digest != read.digest

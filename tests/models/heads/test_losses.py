@@ -201,28 +201,38 @@ def in_planes(targets: Any, weights: Any) -> Any:
     return np.concatenate([targets * weights, (1 - targets) * weights], axis=-1).astype(np.float32)
 
 
-SEPARABLE = [case for case in CASES if "f_beta" not in case.values[0]["loss"]]
-
-
-@pytest.mark.parametrize(("values", "average"), SEPARABLE)
+@pytest.mark.parametrize(("values", "average"), CASES)
 def test_planes_of_weight_one_are_the_targets_themselves(values, average):
     recipe, (targets, logits) = tiny_recipe(**values), batch()
-    loss = head_loss(recipe, recipe.task(PLANET), truth_of())
+    loss = head_loss(recipe, recipe.task(planet(average)), truth_of())
     scores, planes = loss.scores(logits), in_planes(targets, 1)
     np.testing.assert_allclose(loss.values(planes, scores), loss.values(targets, scores), rtol=1e-5)
     np.testing.assert_allclose(loss.gradient(planes, scores), loss.gradient(targets, scores), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(("values", "average"), SEPARABLE)
+@pytest.mark.parametrize(("values", "average"), CASES)
 def test_planes_of_other_weights_are_what_keras_makes_of_them(values, average):
     recipe, (targets, logits) = tiny_recipe(**values), batch()
     targets[:, WEATHER] /= np.maximum(targets[:, WEATHER].sum(axis=1, keepdims=True), 1)
-    weights = np.random.default_rng(1).choice([0, 0.3, 1], targets.shape)
+    weights = np.random.default_rng(1).choice([0, 0.3, 1, 2.5], targets.shape)
     weights[:, WEATHER] = weights[:, WEATHER[:1]]  # labels of a softmax count together
-    planes, task = in_planes(targets, weights), recipe.task(PLANET)
+    planes, task = in_planes(targets, weights), recipe.task(planet(average))
     loss = head_loss(recipe, task, truth_of())
     scores, values, gradient = of_keras(recipe, task, truth_of(), planes, logits)
     np.testing.assert_allclose(loss.values(planes, scores), values, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(loss.gradient(planes, scores), gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
     if not recipe.label_smoothing:
         assert not loss.gradient(planes, scores)[weights == 0].any()  # what does not count teaches nothing
+
+
+@pytest.mark.parametrize(("values", "average"), CASES)
+def test_a_chip_that_weighs_two_is_two_chips_and_one_that_weighs_nothing_is_none(values, average):
+    recipe, (targets, logits) = tiny_recipe(**values), batch()
+    loss = head_loss(recipe, recipe.task(planet(average)), truth_of())
+    weighed, twice = np.arange(12) % 2 == 0, np.repeat(np.arange(0, 12, 2), 2)
+    planes, scores = in_planes(targets, 2.0 * weighed[:, None]), loss.scores(logits)
+    found, apart = loss.gradient(planes, scores), loss.gradient(targets[twice], scores[twice])
+    np.testing.assert_allclose(found[weighed], apart[::2] + apart[1::2], rtol=1e-4, atol=1e-6)
+    assert not found[~weighed].any()
+    sums = loss.values(planes, scores).mean(), loss.values(targets[twice], scores[twice]).mean()
+    assert sums[0] == pytest.approx(sums[1], rel=1e-4)

@@ -329,3 +329,65 @@ def test_pseudo_labels_are_mixed_as_labels_are():
     group = trained(taught(group_of(mixup=0.4, sampling="balanced", seeds=2), 0.5))
     assert np.isfinite(group.values).all()
     assert group.states[0].epochs == 4
+
+
+# Weights of chips
+
+
+def weighed(group: HeadGroup, weights: np.ndarray) -> HeadGroup:
+    """Return the same heads, whose chips count by weights."""
+    taught = Taught.of(group.examples.truth).weighed(weights)
+    return HeadGroup(group.recipe, dataclasses.replace(group.examples, taught=taught))
+
+
+BIT_BY_BIT = [*({**values, "mixup": 0.0} for values in LAYOUTS), {"members": 3, "mixup": 0.4}, {"loss": "soft_f_beta"}]
+
+
+@pytest.mark.parametrize("values", BIT_BY_BIT, ids=str)
+def test_weights_of_one_teach_the_same_to_the_bit(values):
+    group = group_of(**values)
+    assert state_of(trained(weighed(group, np.ones(len(group.examples.truth))))) == state_of(trained(group))
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"loss": "focal", "seeds": 2}, {"groups": "softmax"}, {"loss": "crossentropy_and_f_beta"}], ids=str
+)
+def test_a_chip_that_weighs_two_teaches_as_two_that_stand_there(values):
+    plain = group_of(**PLAIN, **values)
+    first, count = plain.examples.training[::2], len(plain.examples.truth)
+    weights = np.where(np.isin(np.arange(count), first), 2.0, 0.0)
+    group = weighed(plain, weights)
+    twice = HeadGroup(plain.recipe, dataclasses.replace(plain.examples, training=np.repeat(first, 2)))
+    group.values[...] = twice.values
+    assert group.steps_per_epoch == twice.steps_per_epoch == 1
+    np.testing.assert_allclose(trained(group).values, trained(twice).values, rtol=1e-4, atol=1e-6)
+    for one, other in zip(group.states, twice.states, strict=True):
+        assert one.history[0].loss == pytest.approx(other.history[0].loss, rel=1e-4)
+
+
+def test_weighed_chips_are_drawn_by_their_labels_and_mixed_with_their_weights():
+    values = {"mixup": 0.4, "sampling": "balanced", "groups": "softmax", "seeds": 2}
+    plain = group_of(**values)
+    weights = np.random.default_rng(0).exponential(size=len(plain.examples.truth))
+    group = weighed(plain, weights)
+    np.testing.assert_array_equal(group.examples.order(group.recipe, 0), plain.examples.order(plain.recipe, 0))
+    for ours, theirs in zip(batches_of(group, 0), batches_of(plain, 0), strict=True):
+        np.testing.assert_array_equal(ours.features, theirs.features)
+        assert not np.allclose(ours.targets.sum(axis=1), theirs.targets.shape[1])
+    assert np.isfinite(trained(group).values).all()
+    assert not np.array_equal(group.values, trained(plain).values)
+
+
+def test_weights_have_no_say_in_how_epochs_are_judged_and_in_what_counts_as_carried():
+    group = group_of(**PLAIN)
+    weights = np.full(len(group.examples.truth), 0.3)
+    quiet = weighed(group, weights)
+    targets = quiet.examples.targets(group.examples.training)
+    scores = np.random.default_rng(0).random((1, len(targets), 17)).astype(np.float32)
+    (ours,), (theirs,) = figures_of(quiet, targets, scores), figures_of(group, group.examples.training_truth, scores)
+    assert ours.metric == theirs.metric
+    assert ours.loss == pytest.approx(0.3 * theirs.loss, rel=1e-5)
+    training = Training(quiet)
+    training.epoch()
+    judged = figures_of(group, group.examples.truth[group.examples.heldout], quiet.judged_scores)
+    assert (quiet.states[0].history[0].heldout_loss, quiet.states[0].history[0].heldout_metric) == judged[0]

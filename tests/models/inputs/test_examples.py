@@ -218,3 +218,74 @@ def test_labels_that_share_a_softmax_count_together_and_share_one():
     assert not planes[0, [*weather, *(17 + column for column in weather)]].any()
     others = sorted(set(range(17)) - set(weather))
     assert planes[0, others].tolist() == [0.5] * len(others)
+
+
+# Weights of chips
+
+
+def weighed_in(workspace: Workspace, digest: str, **values: Any) -> Examples:
+    return examples_in(workspace, weighted_to="test", weighted_digest=digest, **values)
+
+
+def test_chips_to_learn_from_weigh_what_was_found_with_a_mean_of_one(workspace):
+    count = len(workspace.labelled.image_names)
+    values = np.random.default_rng(0).exponential(size=count).round(6)
+    digest = samples.write_chip_weights(workspace, values).digest
+    examples = weighed_in(workspace, digest)
+    weights = examples.taught.planes[:, :17] + examples.taught.planes[:, 17:]
+    training = examples.training
+    expected = values[training] / values[training].mean()
+    np.testing.assert_allclose(weights[training], np.repeat(expected[:, None], 17, axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(examples.carried, examples.truth)
+    np.testing.assert_array_equal(examples.truth, workspace.labelled.truth)  # which judges
+    assert examples.steps_per_epoch(tiny_recipe(batch_size=1)) == len(training)
+    worth = values[training].sum() ** 2 / (values[training] ** 2).sum()
+    assert examples.text() == f"{len(training)} chips to learn from (weighed, worth {worth:.0f})."
+    assert examples_in(workspace).taught is None
+
+
+def test_chips_set_aside_take_no_part_in_the_mean_of_those_to_learn_from(workspace):
+    values = np.random.default_rng(0).exponential(size=len(workspace.labelled.image_names)).round(6)
+    digest = samples.write_chip_weights(workspace, values).digest
+    examples, plain = weighed_in(workspace, digest, monitor="inner"), examples_in(workspace, monitor="inner")
+    np.testing.assert_array_equal(examples.inner, plain.inner)
+    np.testing.assert_array_equal(examples.judged, plain.inner)
+    weights = examples.taught.planes.sum(axis=1) / 17
+    assert weights[examples.training].mean() == pytest.approx(1, rel=1e-5)
+    learnt = np.sort([*examples.training, *examples.inner])
+    np.testing.assert_allclose(weights[learnt], values[learnt] / values[examples.training].mean(), rtol=1e-5)
+
+
+def test_chips_with_pseudo_labels_keep_their_own_weight_beside_weighed_ones(workspace):
+    pseudo, count = write_labels(workspace), len(workspace.labelled.image_names)
+    values = np.random.default_rng(0).exponential(size=count)
+    digest = samples.write_chip_weights(workspace, values).digest
+    examples = weighed_in(workspace, digest, pseudo="p", pseudo_digest=pseudo, pseudo_weight=0.5)
+    assert examples.taught.planes[count + 3] == pytest.approx([0.4] * 17 + [0.1] * 17)
+    assert examples.taught.planes[examples.training].sum() / 17 / len(examples.training) == pytest.approx(1, rel=1e-5)
+    assert examples.text().endswith("and 2 with the pseudo-labels 'p', round 1.")
+
+
+def test_training_refuses_other_weights_than_the_model_was_begun_with(workspace):
+    first = samples.write_chip_weights(workspace, np.linspace(0.5, 1.5, len(workspace.labelled.image_names)))
+    recipe = tiny_recipe(weighted_to="test", weighted_digest=first.digest)
+    table = FoldTable.read(workspace.fold_table)
+    samples.write_chip_weights(workspace, first.values[::-1])
+    line = r"others than those with which 'm' was begun \(.*\).*adversarial MODEL.*train --models m --restart"
+    with pytest.raises(UserError, match=line):
+        Examples.of_fold(Sources(workspace, recipe), table, 1, "m")
+    samples.write_chip_weights(workspace, first.values)  # found again
+    assert Examples.of_fold(Sources(workspace, recipe), table, 1, "m").taught
+
+
+def test_a_chip_to_learn_from_without_a_weight_is_named_and_one_held_out_needs_none(workspace):
+    names = workspace.labelled.image_names
+    plain = examples_in(workspace)
+    for position, is_refused in ((plain.training[0], True), (plain.heldout[0], False)):
+        others = tuple(name for name in names if name != names[position])
+        digest = samples.write_chip_weights(workspace, np.ones(len(others)), others).digest
+        if not is_refused:
+            assert weighed_in(workspace, digest).taught
+            continue
+        with pytest.raises(UserError, match=rf"1 of \d+ chips have no weight in .*{names[position]}.*adversarial m"):
+            weighed_in(workspace, digest)

@@ -88,7 +88,7 @@ def test_no_number_may_be_infinite_or_none_at_all(name, value):
         {"train": "full", "weights": "none"}, {"dense": (8,), "head_norm": "batch", "cutmix": 0.5},
         {"train": "finetune", "progressive": (64,), "loss": "soft_f_beta", "sampling": "balanced"},
         {"train": "head", "progressive": (64,)}, {"augment": ("d4", "photometric"), "label_smoothing": 0.1},
-        {"monitor": "inner"}, {"swa": 2},
+        {"monitor": "inner"}, {"swa": 2}, {"weighted_to": "test"},
     ],
 )  # fmt: skip
 def test_the_flags_that_a_solver_asks_for_are_named_together_and_are_enough(spoilt):

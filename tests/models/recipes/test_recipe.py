@@ -61,7 +61,12 @@ def test_values_that_recipes_had_not_at_first_leave_the_recorded_digests_as_they
     before = {"dense": (512,), "input_dropout": None, "epochs": 20}  # of heads on several levels
     values = {name: before if name.endswith("levels") else {} for name in RECORDED}
     assert {name: resolve(name, values[name]).digest()[:16] for name in RECORDED} == RECORDED
-    assert resolve("densenet121_levels", {"members": 8}).digest()[:16] != RECORDED["densenet121_levels"]
+    weighted = {"weighted_to": "test", "weighted_digest": "1"}
+    for later in ({"members": 8}, weighted):
+        digest = dataclasses.replace(resolve("densenet121_levels", values["densenet121_levels"]), **later).digest()
+        assert digest[:16] != RECORDED["densenet121_levels"]
+    others = dataclasses.replace(resolve("baseline", {}), **{**weighted, "weighted_digest": "2"})
+    assert others.digest() != dataclasses.replace(others, weighted_digest="1").digest()
 
 
 def test_a_recipe_recorded_before_comes_back_as_one_that_is_not_joint_and_has_one_head():
@@ -103,6 +108,8 @@ def test_the_summary_names_bands_indices_and_how_long_it_takes():
     assert recipe.summary() == "two_convolutions from scratch, RGBN + ndvi + ndwi at 16 px, at most 1 epoch."
     solved = {"solver": "ridge", "dense": (), "train": "head", "weights": "imagenet", "backbone": "VGG16"}
     assert tiny_recipe(**solved).summary() == "VGG16 frozen, RGB at 16 px, solved by ridge."
+    weighted = tiny_recipe(pseudo="p", weighted_to="test").summary()
+    assert weighted.endswith("at most 2 epochs, also from pseudo-labels 'p', chips weighted to test.")
 
 
 def test_the_views_of_a_recipe_are_those_of_its_names():

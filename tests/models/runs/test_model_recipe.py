@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,6 +16,7 @@ from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of, recor
 from models.train.run_jobs import run_jobs
 from run import main
 from tests.conftest import K, store_of
+from tests.models import samples
 from tests.models.samples import content_of, tiny_job, tiny_recipe
 
 
@@ -249,3 +251,39 @@ def test_a_model_cannot_take_the_name_of_a_blend(workspace):
     (workspace.blends / "first").mkdir(parents=True)
     with pytest.raises(UserError, match="'first' is a blend"):
         recipe_of(workspace, ModelRequest("baseline", "first"))
+
+
+# Weights of chips
+
+
+def test_a_model_keeps_the_digest_of_the_weights_that_it_was_begun_with(workspace):
+    weighted = {"weighted_to": "test"}
+    with pytest.raises(UserError, match=r"No weights of the labelled chips yet.*adversarial MODEL"):
+        recipe_of(workspace, ModelRequest("baseline", overrides=weighted))
+    count = len(workspace.labelled.image_names)
+    first = samples.write_chip_weights(workspace, np.linspace(0.5, 1.5, count)).digest
+    recipe = recipe_of(workspace, ModelRequest("baseline", overrides=weighted))
+    assert (recipe.weighted_to, recipe.weighted_digest) == ("test", first)
+    record_recipe(workspace, "baseline", recipe)
+    (workspace.runs / "baseline/fold0").mkdir()
+    later = samples.write_chip_weights(workspace, np.linspace(1.5, 0.5, count)).digest
+    for request in (ModelRequest("baseline"), ModelRequest("baseline", overrides=weighted)):
+        assert recipe_of(workspace, request).weighted_digest == first  # what trains refuses these
+    assert recipe_of(workspace, ModelRequest("baseline", overrides=weighted), [0]).weighted_digest == later
+    assert recipe_of(workspace, ModelRequest("baseline", "variant", weighted)).weighted_digest == later
+    with pytest.raises(UserError) as caught:
+        recipe_of(workspace, ModelRequest("baseline", overrides={"weighted_to": "none"}))
+    line = str(caught.value)
+    assert line.startswith("Model 'baseline' was begun with weighted_to test (received none). ")
+    assert "train --models baseline --weighted-to none --restart" in line
+    assert not recipe_of(workspace, ModelRequest("baseline", overrides={"weighted_to": "none"}), [0]).weighted_digest
+
+
+def test_a_recipe_file_may_ask_for_weights_and_not_say_which(workspace, tmp_path):
+    recipes = tmp_path / "recipes.toml"
+    recipes.write_text('[mine]\nbase = "baseline"\nweighted_to = "test"\n')
+    digest = samples.write_chip_weights(workspace, np.ones(len(workspace.labelled.image_names))).digest
+    assert recipe_of(workspace, ModelRequest("mine", recipes=recipes)).weighted_digest == digest
+    recipes.write_text('[mine]\nbase = "baseline"\nweighted_digest = "1"\n')
+    with pytest.raises(UserError, match="Unknown value of recipe 'mine' 'weighted_digest'"):
+        recipe_of(workspace, ModelRequest("mine", recipes=recipes))

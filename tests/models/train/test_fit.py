@@ -16,7 +16,7 @@ from competition.data.chip_cache import open_cache
 from competition.spec.load import load
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
-from models.inputs.batches import Batches, Chips
+from models.inputs.batches import Batches, Chips, Taught
 from models.inputs.examples import Examples
 from models.recipes.recipe import Recipe
 from models.runs.event_log import HELDOUT_RUN
@@ -287,3 +287,17 @@ def test_dropout_draws_depend_on_seed_and_epoch_and_differ_between_layers():
 
 
 # Priors
+
+
+# Weights of chips
+
+
+def test_weights_of_one_teach_a_network_the_same_to_the_bit_and_others_something_else(build, chips, tmp_path):
+    recipe, found = lively(epochs=1, mixup=0.4, augment=()), []
+    for number, weights in enumerate((None, np.ones(len(chips.truth)), np.linspace(0.1, 1.9, len(chips.truth)))):
+        taught = None if weights is None else Taught.of(chips.truth).weighed(weights)
+        network = build(recipe)
+        train(network, replace(chips, taught=taught), recipe, tmp_path / str(number))
+        found.append(network.get_weights())
+    assert not any(samples.moved(found[0], found[1]))
+    assert any(samples.moved(found[0], found[2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from competition.common.errors import UserError
@@ -34,6 +35,18 @@ def test_the_same_request_under_another_name_has_the_same_flags() -> None:
 def test_a_search_begins_from_what_the_model_was_begun_with_and_the_flags(begun: Workspace) -> None:
     start = start_of(begun, TuneRequest("tiny", overrides={"epochs": 7}))
     assert (start.epochs, start.dropout, start.backbone) == (7, 0.3, "TinyNet")
+
+
+def test_a_search_learns_by_the_weights_that_there_are_now_or_the_model_was_begun_with(begun: Workspace) -> None:
+    weighted = {"weighted_to": "test"}
+    with pytest.raises(UserError, match="adversarial MODEL"):
+        start_of(begun, TuneRequest("tiny", overrides=weighted))
+    kept = samples.write_chip_weights(begun, np.ones(len(begun.labelled.image_names)))
+    start = start_of(begun, TuneRequest("tiny", overrides=weighted))
+    assert start.weighted_digest == kept.digest
+    record_recipe(begun, "weighted", start)
+    samples.write_chip_weights(begun, np.linspace(0.5, 1.5, len(kept.names)))
+    assert start_of(begun, TuneRequest("weighted")).weighted_digest == kept.digest
 
 
 @pytest.mark.parametrize(
