@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +15,7 @@ from competition.workspace import Workspace
 from models.backend import made
 from models.backend.made import MADE
 from models.how import how_made
-from models.runs.folders import NETWORK
+from models.runs.folders import NETWORK, read_job
 from models.train.run_jobs import run_jobs
 from tests.models.samples import content_of, tiny_job
 
@@ -76,3 +77,17 @@ def test_models_of_earlier_versions_say_that_it_was_not_recorded(trained: Worksp
     assert before.keys() - content_of(trained.runs).keys()
     with pytest.raises(UserError, match="Unknown model 'none'"):
         how_made(trained, "none")
+
+
+def test_what_a_model_has_learnt_by_besides_is_shown_where_there_is_such(
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "chip weights" not in how_made(trained, "tiny").text()
+    job = read_job(trained.runs / "tiny/fold0")
+    job["values"] |= {"weighted_to": "test", "weighted_digest": "12ab" * 16}
+    monkeypatch.setattr("models.how.read_job", lambda folder: job if folder.name == "fold0" else read_job(folder))
+    how = how_made(trained, "tiny")
+    assert how.folds[0].made_with["chip weights"] == "12ab" * 16
+    assert "chip weights" not in how.folds[1].made_with
+    assert re.search(r"chip weights +12ab", how.text())
+    assert "pseudo-labels" not in how.text()

@@ -19,7 +19,7 @@ from models.runs.model_recipe import record_recipe
 from models.runs.status import status_of
 from models.runs.training_state import STATE, Epoch, TrainingState
 from tests.conftest import K, store_of
-from tests.models.samples import tiny_recipe
+from tests.models.samples import tiny_recipe, write_chip_weights
 
 
 def state(*metrics: float) -> TrainingState:
@@ -107,3 +107,16 @@ def test_scores_that_readers_would_refuse_are_shown_as_refused(trained, damage):
             path.write_text("{")
     assert cells(status_of(trained).text(), "tiny") == ["F2", *["refused"] * 3]
     assert status_of(trained).whole == ()
+
+
+def test_models_that_learnt_by_earlier_weights_of_chips_are_named(workspace: Workspace) -> None:
+    weights = write_chip_weights(workspace, np.linspace(0.5, 1.5, len(workspace.labelled.image_names)))
+    (workspace.runs / "tiny").mkdir(parents=True)
+    record_recipe(workspace, "tiny", tiny_recipe(weighted_to="test", weighted_digest=weights.digest))
+    assert not status_of(workspace).notes
+    write_chip_weights(workspace, weights.values[::-1])
+    (note,) = status_of(workspace).notes
+    assert note.startswith("'tiny' has learnt by earlier weights of chips than those in shift.json. To begin again: ")
+    assert note.endswith("train --models tiny --restart")
+    (workspace.root / "shift.json").unlink()
+    assert not status_of(workspace).notes

@@ -292,6 +292,7 @@ def test_dropout_draws_depend_on_seed_and_epoch_and_differ_between_layers():
 # Weights of chips
 
 
+@pytest.mark.slow
 def test_weights_of_one_teach_a_network_the_same_to_the_bit_and_others_something_else(build, chips, tmp_path):
     recipe, found = lively(epochs=1, mixup=0.4, augment=()), []
     for number, weights in enumerate((None, np.ones(len(chips.truth)), np.linspace(0.1, 1.9, len(chips.truth)))):

@@ -722,3 +722,36 @@ def test_a_student_is_trained_recorded_and_held_to_the_labels_it_was_begun_with(
     assert "'student' has learnt from earlier pseudo-labels 'p'" in ask("status").output
     anew = recipe_of(trained, ModelRequest("student"), restarted=range(K))
     assert anew.pseudo_digest == PseudoLabels.open(trained, "p").digest != again.digest
+
+
+@pytest.mark.slow
+def test_a_model_learns_by_weights_of_chips_and_is_held_to_those_it_was_begun_with(trained):
+    here, names = ["--workspace", str(trained.root)], trained.labelled.image_names
+
+    def ask(words: str) -> Result:
+        return CliRunner().invoke(run.main, [*words.split(), *here])
+
+    asked = "train --models tiny --name weighted --weighted-to test"
+    refused = ask(asked)
+    assert refused.exit_code == 2
+    assert 'Run "python run.py adversarial MODEL' in refused.output
+    assert not (trained.runs / "weighted").exists()
+    first = samples.write_chip_weights(trained, np.ones(len(names)))
+    done = ask(asked)
+    assert done.exit_code == 0, done.output
+    assert "chips weighted to test." in done.output
+    store = store_of(trained)
+    for fold in range(K):  # all weigh the same: it is the same model
+        ours, theirs = (store.read(model, fold).heldout.values for model in ("weighted", "tiny"))
+        np.testing.assert_array_equal(ours, theirs)
+    assert re.search(rf"chip weights +{first.digest[:8]}", ask("status --how weighted").output)
+    samples.write_chip_weights(trained, np.linspace(0.2, 1.8, len(names)))
+    assert ask("train --models weighted").exit_code == 0  # it is done
+    shutil.rmtree(trained.runs / "weighted/fold1")
+    refused = ask("fold --model weighted --fold 1")
+    assert refused.exit_code == 2
+    assert "are others than those with which 'weighted' was begun" in refused.output
+    assert "has learnt by earlier weights" in ask("status").output
+    assert ask("train --models weighted --restart").exit_code == 0
+    assert not np.array_equal(store.read("weighted", 0).heldout.values, store.read("tiny", 0).heldout.values)
+    assert "earlier weights" not in ask("status").output
