@@ -30,6 +30,7 @@ from models.scenes.command import scene_predict
 from models.shift.command import adversarial_verb
 from models.stream.command import predict_flags, run_predict
 from submissions.notebook.verbs import notebook_verb
+from submissions.pseudo.verbs import pseudo_verb
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
@@ -192,13 +193,14 @@ submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 cuts_of = when_called("submissions.choose.cuts", "cuts_of")
 notebook = notebook_verb(when_called("models.notebook.packing", "pack_model"))
+pseudo = pseudo_verb(when_called("models.linear.nested", "nested_scores"))
 adversarial = adversarial_verb(when_called("submissions.shift.expected", "expect"))
 for verb in (competition.verbs.scene_simulate, chips, scene_predict(cuts_of), *submissions.verbs.OF_SCENES):
     scene.add_command(verb)
 for heading, verbs in {
     "The data": (*competition.verbs.VERBS, *folds.verbs.VERBS),
     "The models": (*models.verbs.VERBS, adversarial, status, predict, export),
-    "The scores": (*submissions.verbs.VERBS, notebook, report),
+    "The scores": (*submissions.verbs.VERBS, pseudo, notebook, report),
     "Scenes": (scene,),
     "With others": submissions.workspace_verbs.VERBS,
     "All at once": (auto, demo),

@@ -31,7 +31,7 @@ def artefacts_of(workspace: Workspace) -> Iterator[Looked]:
         return
     table = kept.read()
     for name in pseudo_names(workspace):
-        yield look(workspace.pseudo / name, "pseudo-labels", partial(check_pseudo, workspace.pseudo / name))
+        yield look(workspace.pseudo / name, "pseudo-labels", partial(check_pseudo, workspace.pseudo / name, table))
     for there in (workspace, workspace.restarted):
         store = ScoreStore(there.runs, workspace.competition.labels, table)
         for marker in sorted(there.runs.glob(f"*/fold*/{MARKER}")):

@@ -22,7 +22,6 @@ from submissions.flags import blend_flags, compare_flags, shown, with_trials
 from submissions.map.verbs import decide, scene_demo
 from submissions.map_page.verbs import scene_map
 from submissions.names import METHODS, RULES
-from submissions.pseudo.verbs import pseudo
 from submissions.submission_verbs import VERBS as OF_SUBMISSIONS
 from submissions.truth.verbs import evaluate
 
@@ -221,5 +220,5 @@ def blend(
         show_next(f"submit {name} --message '{blended.evaluation.name}'")
 
 
-VERBS = (thresholds, scores, compare, blend, pseudo, *OF_SUBMISSIONS)
+VERBS = (thresholds, scores, compare, blend, *OF_SUBMISSIONS)
 OF_SCENES = (decide, change, evaluate, scene_map, scene_demo)

@@ -137,6 +137,19 @@ def checksum_of(array: Path) -> int | None:
     return read_record(sums, lambda content: content.get(array.stem), version=FORMAT)
 
 
+def checksums_of(arrays: Sequence[Path], workspace: Workspace) -> dict[str, int]:
+    """Return the checksums of arrays of features, by their paths within the workspace; of those that have one."""
+    root = workspace.root.resolve()
+    found = {path.resolve().relative_to(root).as_posix(): checksum_of(path) for path in arrays}
+    return {path: checksum for path, checksum in found.items() if checksum is not None}
+
+
+def changed_features(features: Mapping[str, int], workspace: Workspace) -> list[str]:
+    """Return the paths of features that are others by now; those that were removed may be what they were."""
+    known = ((path, sum_then, checksum_of(workspace.root / path)) for path, sum_then in features.items())
+    return [path for path, sum_then, sum_now in known if sum_now not in (None, sum_then)]
+
+
 def _parse(content: Mapping[str, Any]) -> ChipWeights:
     made = content["made_of"]
     features = {str(path): int(checksum) for path, checksum in made["features"].items()}
@@ -147,7 +160,7 @@ def _parse(content: Mapping[str, Any]) -> ChipWeights:
 
 
 def _check(made: MadeOf, workspace: Workspace) -> None:
-    """Refuse weights of what is no longer there; features that were removed may be those that they were."""
+    """Refuse weights of what is no longer there."""
     table = KeptFolds(workspace).read()
     if made.fold_digest != table.digest:
         raise UserError(
@@ -157,8 +170,6 @@ def _check(made: MadeOf, workspace: Workspace) -> None:
         )
     if made.test_digest != digest_of_test(workspace):
         raise UserError(f"The weights in {FILE} are of other chips to predict.", command=made.command)
-    for path, checksum in made.features.items():
-        if checksum_of(workspace.root / path) not in (None, checksum):
-            raise UserError(
-                f"The weights in {FILE} were made of other features than those in {path}.", command=made.command
-            )
+    if changed := changed_features(made.features, workspace):
+        text = f"The weights in {FILE} were made of other features than those in {first(changed)}."
+        raise UserError(text, command=made.command)

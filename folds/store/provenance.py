@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from competition.common.errors import UserError
 from competition.common.records import read_record
 from competition.spec.load import describe
 from folds.store.scores import Scores
 
 FORMAT = 2
 MARKER = "scores.json"
+SCORES = "test.npz"  # of a fold, that pseudo-labels are made of
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,25 @@ class PseudoLearnt:
     digest: str
     round: int
     without: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, or several of one job, or heads on features, by whose scores chips were labelled.
+
+    Attributes:
+        model: its name; of heads, that of the model whose features they are fitted to.
+        fold: that it held out.
+        recipe_digest: of what it was made with.
+        scores: digest of the file of its scores; "" of heads, whose scores are not kept.
+        pseudo: pseudo-labels that it has learnt from itself; None if it has learnt from labelled chips alone.
+    """
+
+    model: str
+    fold: int
+    recipe_digest: str
+    scores: str
+    pseudo: PseudoLearnt | None = None
 
 
 @dataclass(frozen=True)
@@ -109,3 +131,10 @@ def read_marker(path: Path, command: str) -> Marker:
             raise ValueError(describe(error)) from error
 
     return read_record(path, parse, version=FORMAT, command=command)
+
+
+def scores_digest(runs: Path, model: str, fold: int) -> str:
+    """Return the digest of a finished fold's scores of chips to predict, as its marker says; "" if it has none."""
+    with suppress(UserError):
+        return read_marker(runs / model / f"fold{fold}" / MARKER, "").files.get(SCORES, "")
+    return ""

@@ -1,14 +1,16 @@
-"""Pseudo-labels on disk: chips to predict, labelled for the training of each fold by networks that did not see it.
+"""Pseudo-labels on disk: chips that are labelled, for the training of each fold, by networks that did not see it.
 
 Layout of their folder, pseudo/<name>/:
 
     fold<k>.npz   names (num_chips,), targets float32 (num_chips, num_labels), counted bool (num_chips, num_labels)
     pseudo.json   whose scores they are, fold by fold, and the digest of each file; written last
 
-They are clean: what labels chips for the training of fold k are networks that held fold k out, and nothing else. So the
-network that learns from them has not seen fold k either, its held-out scores are as honest as its teachers' (whose best
-epoch fold k has chosen), and it can be a teacher itself. Pseudo-labels by networks that saw fold k, such as the mean of
-all folds, carry the truth of its chips to the student, whose held-out scores then look better than they are.
+They are of chips to predict, or of labelled chips, some of whose labels they correct. They are clean: what labels chips
+for the training of fold k are networks that held fold k out, and nothing else; of corrections, heads that held the
+chip's own fold out too. So the network that learns from them has not seen fold k either, its held-out scores are as
+honest as its teachers' (whose best epoch fold k has chosen), and it can be a teacher itself. Pseudo-labels by networks
+that saw fold k, such as the mean of all folds, carry the truth of its chips to the student, whose held-out scores then
+look better than they are.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,35 +31,19 @@ from competition.common.errors import UserError
 from competition.common.files import checked_name, digest_file, digest_json, replace_folder, versions_of
 from competition.common.locks import lock_of, locked
 from competition.common.records import read_record, write_record
-from competition.common.text import first, now, short
+from competition.common.text import counted, first, now, short
 from competition.spec.load import describe
 from competition.terminal.command_line import as_flags
 from competition.workspace import RUNS, Workspace
 from folds.dealing.table import FoldTable
-from folds.store.provenance import MARKER, PseudoLearnt, read_marker
+from folds.store.chip_weights import changed_features
+from folds.store.provenance import Network, scores_digest
 
 FORMAT = 1
 RECORD = "pseudo.json"
-SCORES = "test.npz"  # of a fold, that pseudo-labels are made of
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network, or several of one job, whose scores chips were labelled by.
-
-    Attributes:
-        model: its name.
-        fold: that it held out.
-        recipe_digest: of what it was made with.
-        scores: digest of the file of its scores.
-        pseudo: pseudo-labels that it has learnt from itself; None if it has learnt from labelled chips alone.
-    """
-
-    model: str
-    fold: int
-    recipe_digest: str
-    scores: str
-    pseudo: PseudoLearnt | None = None
+Of = Literal["test", "labelled"]  # the chips that pseudo-labels are of
+TEST: Of = "test"
+LABELLED: Of = "labelled"
 
 
 @dataclass(frozen=True)
@@ -74,6 +60,8 @@ class Made:
         fold_digest: digest of the fold table.
         label_digest: digest of the label table.
         networks: by fold, the networks whose scores label its chips.
+        of: "test", the chips to predict, or "labelled": corrections of labels.
+        features: by path of an array of features, within the workspace, its checksum: what heads are fitted to.
     """
 
     name: str
@@ -85,6 +73,8 @@ class Made:
     fold_digest: str
     label_digest: str
     networks: dict[int, tuple[Network, ...]]
+    of: Of = TEST
+    features: dict[str, int] = field(default_factory=dict)
 
     @property
     def round(self) -> int:
@@ -96,7 +86,8 @@ class Made:
     def command(self) -> str:
         """What makes the same again."""
         power, sure = (None if value == plain else value for value, plain in ((self.power, 1), (self.sure, 0.5)))
-        flags = {"from": self.source, "power": power, "sure": sure}
+        of = None if self.of == TEST else self.of
+        flags = {"of": of, "from": self.source, "power": power, "sure": sure}
         return f"pseudo {self.name}{as_flags(flags)}"
 
 
@@ -129,11 +120,13 @@ class PseudoLabels:
         folder: of them.
         made: what they were made with.
         files: digest of the file of each fold, by its name.
+        table: the fold table that they were made with; None where it is not at hand, and nothing is to be read.
     """
 
     folder: Path
     made: Made
     files: dict[str, str]
+    table: FoldTable | None = None
 
     @classmethod
     def open(cls, workspace: Workspace, name: str, table: FoldTable | None = None) -> PseudoLabels:
@@ -164,7 +157,7 @@ class PseudoLabels:
         if made.labels != workspace.competition.labels:
             text = f"The pseudo-labels '{name}' have other labels or another order than the competition."
             raise UserError(text, command=made.command)
-        return found
+        return replace(found, table=table)
 
     @classmethod
     def read(cls, folder: Path) -> PseudoLabels:
@@ -188,7 +181,8 @@ class PseudoLabels:
         """Read the pseudo-labels for the training of a fold.
 
         Raises:
-            UserError: if there are none, they were changed, or a network that made them saw the chips of the fold.
+            UserError: if there are none, they were changed, a network that made them saw the chips of the fold, or
+                they are of these chips themselves.
         """
         name, path = self.made.name, self.folder / file_of(fold)
         networks = self.made.networks.get(fold)
@@ -206,9 +200,19 @@ class PseudoLabels:
             raise UserError(f"{path} is missing or was changed after it was written.", command=self.made.command)
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return FoldLabels(tuple(arrays["names"].tolist()), arrays["targets"], arrays["counted"])
+                found = FoldLabels(tuple(arrays["names"].tolist()), arrays["targets"], arrays["counted"])
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged: {error}.", command=self.made.command) from error
+        if own := self._held(fold) & set(found.names):
+            text = f"{path} labels {counted(len(own), 'chip')} that fold {fold} holds out: {first(sorted(own))}."
+            raise UserError(text, command=self.made.command)
+        return found
+
+    def _held(self, fold: int) -> set[str]:
+        """Return the ids of the chips that a fold holds out, as far as it is known."""
+        if self.table is None:
+            return set()
+        return {name for name, held in zip(self.table.image_names, self.table.heldout(fold), strict=True) if held}
 
     def _unclean(self, fold: int, by: str) -> UserError:
         return UserError(
@@ -221,11 +225,13 @@ class PseudoLabels:
         """Return a line that says that the scores they were made of are others by now; "" if they are not."""
         if not (models := self.changed(workspace)):
             return ""
-        have = "has" if len(models) == 1 else "have"
-        return f"The pseudo-labels '{self.made.name}' were made of earlier scores than {first(models)} {have} now."
+        have, what = "has" if len(models) == 1 else "have", "features" if self.made.features else "scores"
+        return f"The pseudo-labels '{self.made.name}' were made of earlier {what} than {first(models)} {have} now."
 
     def changed(self, workspace: Workspace) -> list[str]:
-        """Return the models whose scores are no longer those that the pseudo-labels were made of."""
+        """Return the models whose scores, or features, are no longer those that the pseudo-labels were made of."""
+        if self.made.of == LABELLED:
+            return [self.made.source] if changed_features(self.made.features, workspace) else []
         runs = workspace.root / RUNS  # also while something is begun again beside it
         every = [network for networks in self.made.networks.values() for network in networks]
         now = {each: scores_digest(runs, each.model, each.fold) for each in every}
@@ -235,13 +241,6 @@ class PseudoLabels:
 def file_of(fold: int) -> str:
     """Return the name of the file of a fold."""
     return f"fold{fold}.npz"
-
-
-def scores_digest(runs: Path, model: str, fold: int) -> str:
-    """Return the digest of a finished fold's scores of chips to predict, as its marker says; "" if it has none."""
-    with suppress(UserError):
-        return read_marker(runs / model / f"fold{fold}" / MARKER, "").files.get(SCORES, "")
-    return ""
 
 
 def pseudo_names(workspace: Workspace) -> list[str]:
@@ -276,16 +275,19 @@ def write_pseudo(workspace: Workspace, made: Made, labels: Mapping[int, FoldLabe
     return PseudoLabels(folder, made, files)
 
 
-def check_pseudo(folder: Path) -> None:
+def check_pseudo(folder: Path, table: FoldTable) -> None:
     """Read everything of the pseudo-labels in a folder, which raises UserError if they are damaged or not clean."""
     found = PseudoLabels.read(folder)
+    if found.made.fold_digest == table.digest:  # those of earlier folds are refused when they are asked for
+        found = replace(found, table=table)
     for fold in found.made.networks:
         found.of_fold(fold)
 
 
 def _parsed(content: dict[str, Any]) -> tuple[Made, dict[str, str]]:
     try:
-        made = TypeAdapter(Made).validate_python({key: content[key] for key in Made.__dataclass_fields__})
+        said = {key: content[key] for key in Made.__dataclass_fields__ if key in content}
+        made = TypeAdapter(Made).validate_python(said)
         files = TypeAdapter(dict[str, str]).validate_python(content["files"])
     except ValidationError as error:
         raise ValueError(describe(error)) from error

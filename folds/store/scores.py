@@ -171,3 +171,20 @@ def mean_of(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         total += matrix
     total /= len(matrices)
     return total
+
+
+@dataclass(frozen=True)
+class NestedScores:
+    """Scores of labelled chips for the training of each fold, by heads that saw neither the chip's fold nor that one.
+
+    Attributes:
+        model: whose features the heads are fitted to.
+        recipe_digest: of its recipe.
+        features: by path of an array of features, within the workspace, its checksum.
+        folds: by fold, the scores of the labelled chips that it does not hold out.
+    """
+
+    model: str
+    recipe_digest: str
+    features: dict[str, int]
+    folds: dict[int, Scores]

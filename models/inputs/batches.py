@@ -116,15 +116,34 @@ class Taught:
         counts = len(self.planes) + np.flatnonzero(planes.any(axis=1))
         return Taught(np.concatenate([self.planes, planes]), np.concatenate([self.behind, counts]))
 
+    def corrected(self, planes: NDArray[np.float32]) -> Taught:
+        """Return the same with other planes (num_labelled_chips, 2 * num_labels) of labelled chips, where these count.
+
+        A label that is replaced so weighs what its chip does, times what the planes say.
+        """
+        weights, counts = (np.tile(_weights_in(part), 2) for part in (self.planes, planes))
+        return replace(self, planes=np.where(counts > 0, weights * planes, self.planes))
+
     def weighed(self, weights: NDArray[np.floating]) -> Taught:
         """Return the same with each chip in the source counting so many times, (num_chips_in_source,)."""
         return Taught(self.planes * weights.astype(np.float32)[:, None], self.behind)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """How many times each chip counts, (num_chips_in_source,): as the label does that counts most."""
+        return np.asarray(_weights_in(self.planes).max(axis=1))
 
     @cached_property
     def carried(self) -> NDArray[np.bool_]:
         """Which labels are rather carried than absent, bool (num_chips_in_source, num_labels)."""
         half = self.planes.shape[1] // 2
         return np.asarray(self.planes[:, :half] > self.planes[:, half:])
+
+
+def _weights_in(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much each label of each chip counts, (num_chips, num_labels)."""
+    half = planes.shape[1] // 2
+    return planes[:, :half] + planes[:, half:]
 
 
 def targets_of(

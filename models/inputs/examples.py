@@ -18,7 +18,7 @@ from folds.dealing.table import FoldTable
 from folds.groups import kept_groups
 from folds.store.chip_weights import FILE, effective, read_weights
 from folds.store.provenance import PseudoLearnt
-from folds.store.pseudo_labels import FoldLabels, PseudoLabels
+from folds.store.pseudo_labels import LABELLED, FoldLabels, PseudoLabels
 from models.inputs.batches import Source, Taught, drawn_order, targets_of
 from models.inputs.sources import Sources
 from models.networks.heads import Priors
@@ -123,9 +123,11 @@ class Examples:
     def text(self) -> str:
         """Return how many chips there are to learn from, and which ones judge that, in one line."""
         learnt = f"{len(self.training):,} chips to learn from{self._worth}"
-        if self.taught and self.learnt:
+        if self.taught and self.learnt and len(self.taught.behind):
             which = f"the pseudo-labels '{self.learnt.name}', round {self.learnt.round}"
             return f"{learnt}, and {len(self.taught.behind):,} with {which}."
+        if self.learnt:
+            return f"{learnt}, with labels corrected by '{self.learnt.name}'."
         if self.inner is None:
             return f"{learnt}."
         return f"{learnt}; {len(self.inner):,} more, set aside, judge the epochs: those held out have no say."
@@ -135,7 +137,7 @@ class Examples:
         """How many chips of the same weight they stand for, where they weigh more or less."""
         if self.taught is None:
             return ""
-        worth = effective(self.taught.planes[self.training].sum(axis=1))
+        worth = effective(self.taught.weights[self.training])
         return f" (weighed, worth {worth:,.0f})" if round(worth) < len(self.training) else ""
 
     def _weighed(self, sources: Sources, model: str) -> Examples:
@@ -169,13 +171,16 @@ class Examples:
                 f"{short(recipe.pseudo_digest)}, received {short(made.digest)}).",
                 command={"to begin it again with those there are now": f"train --models {model} --restart"},
             )
-        labels = made.of_fold(fold)
+        labels, before = made.of_fold(fold), self.taught or Taught.of(self.truth)
+        learnt = PseudoLearnt(recipe.pseudo, fold, made.digest, made.made.round, recipe.without_pseudo().digest())
+        if made.made.of == LABELLED:
+            planes = planes_of(labels, sources.cache("train").names, recipe, self.task)
+            return replace(self, taught=before.corrected(planes), learnt=learnt)
         names = sources.cache("test").names if sources.names("test") else ()
-        taught = (self.taught or Taught.of(self.truth)).followed_by(planes_of(labels, names, recipe, self.task))
+        taught = before.followed_by(planes_of(labels, names, recipe, self.task))
         if not len(taught.behind):
             text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."
             raise UserError(text, command="data prepare --from DIR")
-        learnt = PseudoLearnt(recipe.pseudo, fold, made.digest, made.made.round, recipe.without_pseudo().digest())
         return replace(self, source=sources.chips_to_learn(), taught=taught, learnt=learnt)
 
     @property

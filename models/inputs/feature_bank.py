@@ -78,6 +78,10 @@ class FeatureBank:
         """How many chips to predict at once."""
         return HEADS_AT_ONCE
 
+    def paths(self, view: str) -> list[Path]:
+        """Return the files of a view, as banks that were opened have them; those of chips behind are not among them."""
+        return [Path(str(array.filename)) for array in self.maps[view] if isinstance(array, np.memmap)]
+
     def read(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the features (num_positions, num_features) of the chips at `positions` as they are."""
         return self.under("identity", positions)

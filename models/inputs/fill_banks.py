@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from competition.common.errors import UserError
 from competition.common.interrupts import heeded
 from competition.common.progress import reporter
+from competition.terminal.command_line import as_flags
 from competition.workspace import Workspace
 from models.backend.load import load_backend
 from models.networks.input_spec import columns_of
 from models.recipes.recipe import Recipe
-from models.recipes.values import NONE
 from models.runs.model_recipe import ModelRequest, recipe_of
 
 if TYPE_CHECKING:
-    from models.inputs.sources import Elsewhere
+    from models.inputs.sources import Elsewhere, Sources
+
+AS_THEY_ARE = "identity"  # the view of all chips that every model asks for
 
 
 def bank_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
@@ -44,6 +47,27 @@ def check_on_bank(workspace: Workspace, recipe: Recipe, model: str) -> None:
     columns_of(recipe, workspace.competition.image_set(recipe.images))
 
 
+def check_filled(sources: Sources, model: str, splits: Sequence[str]) -> None:
+    """Refuse to begin what takes long without a word: the features of every chip as it is.
+
+    Args:
+        sources: the chips as a model takes them.
+        model: its name.
+        splits: those whose features are needed.
+
+    Raises:
+        UserError: if some are not made yet.
+    """
+    for part in sources.parts or [sources]:
+        for split in splits:
+            made, needed = part.rows_made(split).get(AS_THEY_ARE, 0), len(part.cache(split))
+            if made < needed:
+                raise UserError(
+                    f"The features of '{model}' are not made yet of {needed - made:,} of {needed:,} {split} chips.",
+                    command=f"features{as_flags({'models': model})}",
+                )
+
+
 def fill_banks(
     workspace: Workspace,
     recipe: Recipe,
@@ -65,14 +89,14 @@ def fill_banks(
     load_backend()
     from models.inputs.sources import Sources
 
-    views = {"identity", *recipe.drawn_views, *recipe.test_views}
+    views = {AS_THEY_ARE, *recipe.drawn_views, *recipe.test_views}
     with heeded():
         sources = Sources(workspace, recipe, skip_broken, elsewhere=elsewhere)
         bank = sources.bank("train", sorted(views))
         reporter.say(
             f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features per view."
         )
-        learns = recipe.pseudo != NONE
+        learns = sources.learns_test
         if sources.names("test") and (learns or not no_test):
             sources.bank("test", sorted(views) if learns else recipe.test_views)
             reporter.say(f"The bank of {len(sources.cache('test')):,} chips to predict is complete.")

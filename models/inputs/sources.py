@@ -19,6 +19,7 @@ from competition.data.chips import probe
 from competition.index.chip_index import ChipFile
 from competition.spec.images import ImageSet
 from competition.workspace import Workspace
+from folds.store.pseudo_labels import TEST, PseudoLabels
 from models.backend.devices import batch_size_for
 from models.graphs.extractor import Extractor, JointExtractor, KerasExtractor
 from models.graphs.made import made_graph
@@ -110,15 +111,25 @@ class Sources:
         """Return the chips of a split as a source of batches."""
         return self._as_source(self.cache(split))
 
+    @functools.cached_property
+    def learns_test(self) -> bool:
+        """Whether chips to predict are learnt from too: where the recipe's pseudo-labels are of these.
+
+        Raises:
+            UserError: if there are none of that name, or they are damaged.
+        """
+        name = self.recipe.pseudo
+        return name != NONE and PseudoLabels.open(self.workspace, name).made.of == TEST
+
     def chips_to_learn(self) -> Chips:
         """Return the labelled chips, and behind them those to predict where some of these have pseudo-labels."""
         chips = self.chips("train")
-        return chips if self.recipe.pseudo == NONE else chips.followed_by(self.chips("test"))
+        return chips.followed_by(self.chips("test")) if self.learns_test else chips
 
     def bank_to_learn(self, views: Sequence[str], recipe: Recipe | None = None) -> FeatureBank:
         """Return the features of the chips of `chips_to_learn`; the arguments are those of `bank`."""
         bank = self.bank("train", views, recipe)
-        return bank if self.recipe.pseudo == NONE else bank.followed_by(self.bank("test", views, recipe))
+        return bank.followed_by(self.bank("test", views, recipe)) if self.learns_test else bank
 
     def _as_source(self, cache: ChipCache) -> Chips:
         span = Span.of(cache.dtype, self._of_files.low, self._of_files.high)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from competition.common.progress import reporter
 from models.linear.plan import Plan, Training
 from models.linear.rows import Head, Rows
-from models.linear.solvers import Judged, Logistic, Ridge
+from models.linear.solvers import Logistic, Ridge, Solver, best_of, judged_on
 from models.recipes.recipe import Recipe
 
 if TYPE_CHECKING:  # its module imports Keras, which nothing here needs
@@ -57,12 +57,13 @@ def fit_linear(
             heads[training] = solver.inner(training)
             bar.update(1)
         for training, parts in zip(trainings, inner, strict=True):
-            fitted.append(_fitted(solver, training, parts, heads))
+            judged = judged_on(parts, heads, solver)
+            fitted.append(solver.final(training, best_of(judged, solver), judged))
             bar.update(1)
     return [(head.kernel, head.bias.astype(np.float32)) for head in fitted]
 
 
-def _solver(bank: FeatureBank, truth: NDArray[np.bool_], plan: Plan, recipe: Recipe) -> Ridge | Logistic:
+def _solver(bank: FeatureBank, truth: NDArray[np.bool_], plan: Plan, recipe: Recipe) -> Solver:
     """Return the recipe's solver, on the rows that it learns from."""
     views, size = recipe.drawn_views, len(truth)
     if recipe.solver == "ridge":
@@ -70,25 +71,3 @@ def _solver(bank: FeatureBank, truth: NDArray[np.bool_], plan: Plan, recipe: Rec
         return Ridge(Rows(bank, truth, plan, views, every))
     drawn = np.random.default_rng([recipe.seed, 1]).integers(len(views), size=(1, size))
     return Logistic(Rows(bank, truth, plan, views, drawn))
-
-
-def _fitted(
-    solver: Ridge | Logistic, training: Training, parts: dict[int, Training], heads: dict[Training, Head]
-) -> Head:
-    """Return the head of a training set, its penalties chosen on the parts that inner heads have not learnt from.
-
-    Args:
-        solver: fits the heads.
-        training: the parts to learn from.
-        parts: those to be judged on, each with what is learnt from for that.
-        heads: the inner heads by what they learnt from.
-    """
-    shape = len(solver.penalties), solver.rows.truth.shape[1]
-    judged, losses = [], np.zeros(shape)
-    for part, without in parts.items():
-        said = solver.rows.said(heads[without], part).reshape(-1, *shape)
-        judged.append(Judged(without, heads[without], said, solver.rows.truth[solver.rows.plan.parts[part]]))
-        losses += solver.losses(judged[-1])
-    # Where nothing can be judged on, the strongest.
-    best = losses.argmin(axis=0) if judged else np.full(shape[1], solver.penalties.argmax())
-    return solver.final(training, best, judged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -131,6 +131,34 @@ class Logistic:
         begun = np.ascontiguousarray(weights[:, varied])
         weights[:, varied] = minimised(features, targets, penalties[varied], metric, begun, tolerance)
         return onto.head(weights[:-1], weights[-1].astype(np.float64))
+
+
+Solver = Ridge | Logistic
+
+
+def judged_on(parts: Mapping[int, Training], heads: Mapping[Training, Head], solver: Solver) -> list[Judged]:
+    """Return what inner heads say of some parts.
+
+    Args:
+        parts: those to be judged on, each with what is learnt from for that.
+        heads: the inner heads by what they learnt from.
+        solver: of the heads.
+    """
+    rows = solver.rows
+    shape = len(solver.penalties), rows.truth.shape[1]
+    found = []
+    for part, training in parts.items():
+        said = rows.said(heads[training], part).reshape(-1, *shape)
+        found.append(Judged(training, heads[training], said, rows.truth[rows.plan.parts[part]]))
+    return found
+
+
+def best_of(judged: Sequence[Judged], solver: Solver) -> NDArray[np.int64]:
+    """Return which penalty is best for each label, (num_labels,); the strongest where nothing could be judged on."""
+    if not judged:
+        return np.full(solver.rows.truth.shape[1], solver.penalties.argmax())
+    losses: NDArray[np.float64] = np.sum([solver.losses(part) for part in judged], axis=0)
+    return losses.argmin(axis=0)
 
 
 def _log_odds(truth: NDArray[np.bool_]) -> NDArray[np.float64]:

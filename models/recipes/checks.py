@@ -147,8 +147,8 @@ def _check_pseudo(values: Values) -> None:
         )
     if "f_beta" in values.loss:
         raise UserError(
-            f"The loss {values.loss} is of all labels of a chip together, and of pseudo-labels only those count that "
-            "are sure. Give --loss binary_crossentropy, or --pseudo none."
+            f"The loss {values.loss} is of all labels of a chip together, each carried or not; pseudo-labels are in "
+            "between, and not all of a chip's count. Give --loss binary_crossentropy, or --pseudo none."
         )
 
 

@@ -150,8 +150,10 @@ class Values:
     sampling: Literal["uniform", "balanced"] = _value(
         "balanced: half of each batch carries one of the rarer half of labels", "uniform"
     )
-    pseudo: str = _value("pseudo-labels to learn from besides, by their name: what `pseudo` has made", NONE)
-    pseudo_weight: float = _value("what a chip with pseudo-labels counts in the loss, above 0 and at most 1", 1.0)
+    pseudo: str = _value("pseudo-labels, or corrections, to learn from besides: the name that `pseudo` gave them", NONE)
+    pseudo_weight: float = _value(
+        "what a pseudo-label counts in the loss, where a label counts 1; above 0, at most 1", 1.0
+    )
     weighted_to: Literal["none", "test"] = _value(
         "test: a labelled chip counts in the loss by how much it looks like those to predict, as `adversarial` found; "
         "the mean one counts 1",

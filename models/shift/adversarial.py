@@ -13,7 +13,7 @@ from competition.common.progress import reporter
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.assign import default_folds
-from folds.store.chip_weights import ChipWeights, MadeOf, checksum_of, digest_of_test, effective, write_weights
+from folds.store.chip_weights import ChipWeights, MadeOf, checksums_of, digest_of_test, effective, write_weights
 from folds.store.score_store import ScoreStore
 from models.backend.load import load_backend
 from models.inputs.fill_banks import check_on_bank
@@ -195,7 +195,7 @@ def _find(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool
         apart = groups(both, log_odds, {**places, **by_value}, overall)
         told_by = origins(both, attributes)
     made_of = MadeOf(
-        model, recipe.digest(), store.table.digest, digest_of_test(workspace), _checksums(both.arrays, workspace)
+        model, recipe.digest(), store.table.digest, digest_of_test(workspace), checksums_of(both.arrays, workspace)
     )
     path = write_weights(ChipWeights(both.labelled, weights, made_of), workspace, **overall._asdict())
     return Shift(
@@ -212,10 +212,3 @@ def _find(workspace: Workspace, model: str, recipe: Recipe, *, skip_broken: bool
         origins=told_by,
         notes=notes,
     )
-
-
-def _checksums(arrays: Sequence[Path], workspace: Workspace) -> dict[str, int]:
-    """Return the checksums of arrays of features, by their paths within the workspace; of those that have one."""
-    root = workspace.root.resolve()
-    found = {path.resolve().relative_to(root).as_posix(): checksum_of(path) for path in arrays}
-    return {path: checksum for path, checksum in found.items() if checksum is not None}

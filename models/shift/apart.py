@@ -11,10 +11,11 @@ from scipy.linalg import eigh
 from competition.common.interrupts import check
 from competition.common.progress import reporter
 from models.inputs.feature_bank import FeatureBank
+from models.inputs.fill_banks import AS_THEY_ARE
 from models.linear.fit import fit_linear
 from models.linear.gram import summed
 from models.recipes.recipe import Recipe
-from models.shift.both import AS_THEY_ARE, Both
+from models.shift.both import Both
 
 AT_ONCE = 4096  # chips
 COMPONENTS = 64  # to which features are reduced

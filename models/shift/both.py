@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import counted
-from competition.terminal.command_line import as_flags
 from folds.dealing.table import FoldTable
 from models.inputs.feature_bank import FeatureBank
+from models.inputs.fill_banks import AS_THEY_ARE, check_filled
 from models.inputs.sources import Sources
 from models.shift.area import FEWEST
 
 SPLITS = ("train", "test")
-AS_THEY_ARE = "identity"  # the view of all chips, by which those to predict are scored too
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,7 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
             "There are no chips to predict in the workspace: nothing to compare the labelled ones with.",
             command="data prepare --from DIR",
         )
-    _check_filled(sources, model)
+    check_filled(sources, model, SPLITS)
     names = [sources.cache(split).names for split in SPLITS]
     for split, own in zip(("labelled", "to predict"), names, strict=True):
         if len(own) < max(FEWEST, table.k):
@@ -87,22 +86,5 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
         names=(*names[0], *names[1]),
         is_test=np.repeat([False, True], [len(own) for own in names]),
         folds=np.concatenate([table.folds_of(names[0], 0), dealt]),
-        arrays=tuple(_path_of(array) for bank in banks for array in bank.maps[AS_THEY_ARE]),
+        arrays=tuple(path for bank in banks for path in bank.paths(AS_THEY_ARE)),
     )
-
-
-def _path_of(array: NDArray[np.float16]) -> Path:
-    assert isinstance(array, np.memmap)  # as banks that were opened have them
-    return Path(str(array.filename))
-
-
-def _check_filled(sources: Sources, model: str) -> None:
-    """Refuse to begin what takes long without a word: the features of every chip."""
-    for part in sources.parts or [sources]:
-        for split in SPLITS:
-            made, needed = part.rows_made(split).get(AS_THEY_ARE, 0), len(part.cache(split))
-            if made < needed:
-                raise UserError(
-                    f"The features of '{model}' are not made yet of {needed - made:,} of {needed:,} {split} chips.",
-                    command=f"features{as_flags({'models': model})}",
-                )

@@ -65,14 +65,27 @@ def suspects_of_label(
         truth: bool array (num_chips,).
         most: to list.
     """
-    if min(truth.sum(), (~truth).sum()) < FEWEST:
-        return Suspects(label, column, np.zeros(0, np.int64), np.zeros(0))
-    wrong = noise_of(scores, truth).wrong
+    wrong = wrong_by_label(scores, truth)
     rows = np.flatnonzero(wrong >= LIKELY)
-    if any((truth[rows] == said).sum() > MOST_OF * (truth == said).sum() for said in (True, False)):
-        rows = rows[:0]  # it is rather the scores that are wrong, as of a label that they hardly tell
     order = rows[np.argsort(-wrong[rows], kind="stable")][:most]
     return Suspects(label, column, order, wrong[order])
+
+
+def wrong_by_label(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how likely each chip is to be wrong about one label, (num_chips,); all 0 where nothing can be said of it.
+
+    Args:
+        scores: float array (num_chips,), out-of-fold.
+        truth: bool array (num_chips,).
+    """
+    nothing = np.zeros(len(truth))
+    if min(truth.sum(), (~truth).sum()) < FEWEST:
+        return nothing
+    wrong = noise_of(scores, truth).wrong
+    suspected = truth[wrong >= LIKELY]
+    if any((suspected == said).sum() > MOST_OF * (truth == said).sum() for said in (True, False)):
+        return nothing  # it is rather the scores that are wrong, as of a label that they hardly tell
+    return wrong
 
 
 def write_suspects(path: Path, found: Sequence[Suspects], evidence: Evidence) -> int:

@@ -1,1 +1,1 @@
-"""Pseudo-labels: chips to predict, labelled for each fold by networks that did not see it, and what they gain."""
+"""Pseudo-labels: chips labelled or corrected for each fold by what did not see it, and what they gain."""

@@ -13,7 +13,7 @@ from competition.spec.metric import Metric
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.provenance import Provenance, PseudoLearnt
-from folds.store.pseudo_labels import PseudoLabels
+from folds.store.pseudo_labels import TEST, PseudoLabels
 from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import make_candidates
 from submissions.choose.report import LESS_IS_BETTER
@@ -62,7 +62,8 @@ class Gains:
         """Return the same for people."""
         made = self.pseudo.made
         folds = counted(len(made.networks), "fold")
-        lines = [f"Pseudo-labels '{made.name}', round {made.round}: by '{made.source}', for {folds}."]
+        what = "Pseudo-labels" if made.of == TEST else "Corrections of labels"
+        lines = [f"{what} '{made.name}', round {made.round}: by '{made.source}', for {folds}."]
         lines += [self.changed] if self.changed else []
         if not self.students:
             return "\n".join([*lines, "No model that has learnt from them has all its folds yet."])
@@ -88,7 +89,7 @@ class Gains:
     def as_dict(self) -> dict[str, Any]:
         """Return the same, for JSON."""
         made = self.pseudo.made
-        about = {"name": made.name, "from": made.source, "round": made.round, "changed": self.changed}
+        about = {"name": made.name, "of": made.of, "from": made.source, "round": made.round, "changed": self.changed}
         return {**about, "metric": self.metric.title, "students": [_as_dict(student) for student in self.students]}
 
 

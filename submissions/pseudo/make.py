@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import checked_name
 from competition.common.text import counted
 from competition.terminal.tables import table
 from competition.workspace import Workspace
@@ -84,12 +85,7 @@ def make_pseudo(name: str, source: str, workspace: Workspace, *, power: float = 
     Raises:
         UserError: if a value or the name cannot be, or the source has no scores by fold.
     """
-    if name == "none":  # as in `train --pseudo none`
-        raise UserError("'none' stands for no pseudo-labels. Give another name.")
-    if not power > 0:
-        raise UserError(f"--power must be above 0, received {power:g}.")
-    if not HALF <= sure < 1:
-        raise UserError(f"--sure must be at least {HALF} and below 1, received {sure:g}.")
+    check_values(name, power, sure)
     teacher = Teacher.of(source, workspace)
     labels = {fold: _of_fold(teacher, fold, power, sure) for fold in teacher.folds}
     made = Made(
@@ -112,6 +108,21 @@ def make_pseudo(name: str, source: str, workspace: Workspace, *, power: float = 
         among_labelled=workspace.labelled.truth.mean(axis=0),
         counted=np.mean([each.counted.mean(axis=0) for each in every], axis=0),
     )
+
+
+def check_values(name: str, power: float, sure: float) -> None:
+    """Refuse a name or a value that pseudo-labels cannot have.
+
+    Raises:
+        UserError: if it is such a one.
+    """
+    if name == "none":  # as in `train --pseudo none`
+        raise UserError("'none' stands for no pseudo-labels. Give another name.")
+    checked_name("pseudo-labels", name)
+    if not power > 0:
+        raise UserError(f"--power must be above 0, received {power:g}.")
+    if not HALF <= sure < 1:
+        raise UserError(f"--sure must be at least {HALF} and below 1, received {sure:g}.")
 
 
 def _of_fold(teacher: Teacher, fold: int, power: float, sure: float) -> FoldLabels:

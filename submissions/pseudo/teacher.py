@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from competition.common.errors import UserError
 from competition.common.text import first
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import Network, scores_digest
+from folds.store.provenance import Network, scores_digest
 from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import Candidates, make_candidates
 from submissions.combine.methods import METHODS, make_combiner

@@ -15,19 +15,18 @@ from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
-from folds.store.provenance import PseudoLearnt
+from folds.store.chip_weights import SUMS
+from folds.store.provenance import Network, PseudoLearnt, scores_digest
 from folds.store.pseudo_labels import (
     FORMAT,
     RECORD,
     FoldLabels,
     Made,
-    Network,
     PseudoLabels,
     check_pseudo,
     every_pseudo,
     file_of,
     pseudo_names,
-    scores_digest,
     write_pseudo,
 )
 from folds.store.score_store import ScoreStore
@@ -101,7 +100,7 @@ def test_labels_by_a_network_that_saw_the_fold_are_refused(workspace: Workspace)
         found.of_fold(0)
     found.of_fold(1)
     with pytest.raises(UserError, match="fold 0 holds out"):
-        check_pseudo(found.folder)
+        check_pseudo(found.folder, ScoreStore.of(workspace).table)
 
 
 def test_so_are_those_by_a_student_of_labels_for_another_fold(workspace: Workspace) -> None:
@@ -184,3 +183,64 @@ def test_they_say_when_their_source_has_changed(workspace: Workspace) -> None:
     assert found.changed(workspace) == ["a"]
     assert found.said_of_change(workspace) == "The pseudo-labels 'p' were made of earlier scores than a has now."
     found.of_fold(1)  # they are clean all the same
+
+
+# Corrections of labels
+
+
+def corrections(workspace: Workspace, fold_of: int | None = None) -> PseudoLabels:
+    """Write corrections of some chips that each fold learns from; of fold `fold_of`, of chips that it holds out."""
+    table = ScoreStore.of(workspace).table
+    labels = {}
+    for fold in range(K):
+        rows = np.flatnonzero(table.heldout(fold) == (fold == fold_of))[:3]
+        labels[fold] = replace(labels_for(fold), names=tuple(table.image_names[row] for row in rows))
+    networks = {fold: (Network("net", fold, "recipe", ""),) for fold in range(K)}
+    features = {"cache/features/n/identity.npy": 7}
+    made = made_in(workspace, source="net", of="labelled", networks=networks, features=features)
+    return write_pseudo(workspace, made, labels)
+
+
+def test_corrections_are_read_with_what_they_are_of(workspace: Workspace) -> None:
+    corrections(workspace)
+    table = ScoreStore.of(workspace).table
+    found = PseudoLabels.open(workspace, "p", table)
+    assert found.made.of == "labelled"
+    assert found.made.command == "pseudo p --of labelled --from net"
+    for fold in range(K):
+        assert set(found.of_fold(fold).names) <= set(table.image_names)
+    check_pseudo(found.folder, table)
+
+
+def test_corrections_of_chips_that_the_fold_holds_out_are_refused(workspace: Workspace) -> None:
+    corrections(workspace, fold_of=1)
+    table = ScoreStore.of(workspace).table
+    found = PseudoLabels.open(workspace, "p", table)
+    found.of_fold(0)
+    with pytest.raises(UserError, match=r"labels 3 chips that fold 1 holds out.*pseudo p --of labelled --from net"):
+        found.of_fold(1)
+    with pytest.raises(UserError, match="that fold 1 holds out"):
+        check_pseudo(found.folder, table)
+    check_pseudo(found.folder, FoldTable(table.image_names, (table.folds + 1) % K, K))  # which they are not made with
+
+
+def test_records_from_before_there_were_corrections_are_read(workspace: Workspace) -> None:
+    record = written(workspace).folder / RECORD
+    said = json.loads(record.read_text())
+    for name in ("digest", "of", "features"):
+        said.pop(name)
+    write_record(record, said, version=FORMAT)
+    made = PseudoLabels.open(workspace, "p").made
+    assert (made.of, made.features) == ("test", {})
+    write_record(record, {**said, "of": "others"}, version=FORMAT)
+    with pytest.raises(UserError, match="is damaged"):
+        PseudoLabels.open(workspace, "p")
+
+
+def test_corrections_say_when_the_features_have_changed_and_not_when_they_are_gone(workspace: Workspace) -> None:
+    found = corrections(workspace)
+    assert found.changed(workspace) == []
+    sums = workspace.root / "cache/features/n" / SUMS
+    sums.parent.mkdir(parents=True)
+    write_record(sums, {"identity": 8}, version=FORMAT)
+    assert found.said_of_change(workspace) == "The pseudo-labels 'p' were made of earlier features than net has now."

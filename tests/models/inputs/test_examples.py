@@ -11,8 +11,9 @@ from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
-from folds.store.pseudo_labels import FoldLabels, Made, Network, write_pseudo
-from models.inputs.batches import drawn_order
+from folds.store.provenance import Network
+from folds.store.pseudo_labels import LABELLED, FoldLabels, Made, write_pseudo
+from models.inputs.batches import Taught, drawn_order
 from models.inputs.examples import Examples, planes_of
 from models.inputs.sources import Sources
 from models.recipes.recipe import Recipe
@@ -156,6 +157,39 @@ def test_chips_with_pseudo_labels_follow_on_the_labelled_ones(workspace):
     assert (examples.learnt.name, examples.learnt.fold, examples.learnt.round) == ("p", 1, 1)
     assert examples.learnt.without == tiny_recipe().digest()
     assert {third, fourth} <= set(Sources(workspace, tiny_recipe()).names("test"))
+
+
+def test_corrected_labels_take_the_place_of_those_of_labelled_chips_and_no_others_follow(workspace):
+    table, labels = FoldTable.read(workspace.fold_table), workspace.competition.labels
+    names = tuple(np.array(table.image_names)[~table.heldout(1)].tolist())[:2]
+    counted = np.zeros((2, 17), dtype=bool)
+    counted[0, :3] = True
+    targets = np.full(counted.shape, 0.2, dtype=np.float32)
+    networks = {1: (Network("net", 1, "recipe", ""),)}
+    made = Made("c", "net", "", 1.0, 0.5, labels, table.digest, workspace.labelled.digest, networks, LABELLED)
+    digest = write_pseudo(workspace, made, {1: FoldLabels(names, targets, counted)}).digest
+    recipe = tiny_recipe(pseudo="c", pseudo_digest=digest, pseudo_weight=0.5)
+    sources = Sources(workspace, recipe)
+    examples, bare = Examples.of_fold(sources, table, 1), examples_in(workspace)
+    row = sources.cache("train").names.index(names[0])
+    learnt, plain = examples.targets(examples.training), Taught.of(bare.truth).planes[bare.training]
+    changed = learnt != plain
+    own = examples.training.tolist().index(row)
+    assert learnt[own, [0, 1, 2, 17, 18, 19]].tolist() == pytest.approx([0.1] * 3 + [0.4] * 3)
+    assert set(np.flatnonzero(changed.any(axis=1))) == {own}
+    assert not changed[own, [*range(3, 17), *range(20, 34)]].any()
+    np.testing.assert_array_equal(examples.truth, bare.truth)
+    assert not len(examples.taught.behind)
+    assert not sources.learns_test
+    assert examples.text() == f"{len(examples.training)} chips to learn from, with labels corrected by 'c'."
+    assert (examples.learnt.name, examples.learnt.fold) == ("c", 1)
+
+
+def test_a_corrected_label_weighs_what_its_chip_does():
+    before = Taught.of(np.array([[True, False], [False, True]]))
+    heavy = Taught(before.planes * np.float32(3), before.behind)
+    planes = np.array([[0, 0.25, 0, 0.25], [0, 0, 0, 0]], dtype=np.float32)
+    assert heavy.corrected(planes).planes.tolist() == [[3, 0.75, 0, 0.75], [0, 3, 3, 0]]
 
 
 def test_training_refuses_labels_by_networks_that_saw_the_fold(workspace):

@@ -147,7 +147,7 @@ def test_the_flags_that_a_joint_head_needs_are_named_together_and_are_enough(spo
             {"monitor": "inner"},
             "judges epochs by chips to learn from, which the networks behind pseudo-labels have seen",
         ),
-        ({"loss": "crossentropy_and_f_beta"}, "of pseudo-labels only those count that are sure"),
+        ({"loss": "crossentropy_and_f_beta"}, "pseudo-labels are in between, and not all of a chip's count"),
         ({"pseudo_weight": 0.0}, "pseudo_weight must be above 0 and at most 1"),
         ({"pseudo_weight": 1.5}, "pseudo_weight must be above 0 and at most 1"),
     ],
