@@ -35,11 +35,16 @@ def adversarial_verb(expect: Expect) -> click.RichCommand:
         """Tell chips to predict from labelled ones by the features of a model: where and how far the two differ.
 
         Adversarial validation. It also weighs the labelled chips, so that together they look like those to predict, for
-        `compare --weighted-to test`, and says how far public scores will be from cross-fitted ones.
+        `compare --weighted-to test`, and says how far public scores will be from cross-fitted ones; but not where
+        labelled chips come in groups, as then neighbours are what is told.
         """
         from models.shift.adversarial import find_shift
 
         found = find_shift(workspace, model, skip_broken=skip_broken)
+        if found.weights is None:
+            show(found)
+            show_next(f"submissions shares {model}")
+            return
         show(found, expected=expect(workspace, public))
         show_next("compare --weighted-to test")
 
