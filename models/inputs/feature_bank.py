@@ -191,6 +191,11 @@ def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]
     return rows_in(_folder_of(root, key), num_chips)
 
 
+def array_of(root: Path, key: dict[str, Any], view: str) -> Path:
+    """Return where the features under a view lie in the bank that `open_bank` would open."""
+    return _folder_of(root, key) / f"{view}.npy"
+
+
 def _folder_of(root: Path, key: dict[str, Any]) -> Path:
     return root / f"{key['backbone'].lower().replace('/', '-')}-{key['input_size']}px-{short(digest_json(key))}"
 

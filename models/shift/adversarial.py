@@ -284,6 +284,5 @@ def _in_groups(found: Shift, halves: Halves) -> Shift:
 
 def _checksums(arrays: Sequence[Path], workspace: Workspace) -> dict[str, int]:
     """Return the checksums of arrays of features, by their paths within the workspace; of those that have one."""
-    root = workspace.root.resolve()
-    found = {path.resolve().relative_to(root).as_posix(): checksum_of(path) for path in arrays}
+    found = {path.relative_to(workspace.root).as_posix(): checksum_of(path) for path in arrays}
     return {path: checksum for path, checksum in found.items() if checksum is not None}

@@ -36,7 +36,7 @@ class Both:
         is_test: bool array (num_chips,), whether a chip is to be predicted.
         folds: int array (num_chips,): of labelled chips the fold, of the first repeat, that holds them out; the others
             are dealt to the folds at random.
-        arrays: paths of the features.
+        arrays: paths of the features, within the workspace.
         groups: int array (num_labelled,), which labelled chips are of one group, such as a block of ground, and so more
             alike than others; None where each stands for itself. Of chips to predict nobody knows.
     """
@@ -97,7 +97,7 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
         names=(*names[0], *names[1]),
         is_test=np.repeat([False, True], [len(own) for own in names]),
         folds=np.concatenate([table.folds_of(names[0], 0), dealt]),
-        arrays=tuple(_path_of(array) for bank in banks for array in bank.maps[AS_THEY_ARE]),
+        arrays=tuple(path for split in SPLITS for path in sources.arrays(split, AS_THEY_ARE)),
         groups=groups,
     )
 
@@ -121,11 +121,6 @@ def _groups(workspace: Workspace, names: Sequence[str]) -> NDArray[np.int64] | N
             f"where nothing has shifted; {FEWEST_GROUPS} are needed."
         )
     return codes
-
-
-def _path_of(array: NDArray[np.float16]) -> Path:
-    assert isinstance(array, np.memmap)  # as banks that were opened have them
-    return Path(str(array.filename))
 
 
 def _check_filled(sources: Sources, model: str) -> None:

@@ -58,6 +58,17 @@ def test_weights_are_kept_with_what_they_were_made_of(begun: Workspace, tiny_wei
     json.dumps(found.as_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("folder", ["cache", "cache/features"])
+def test_features_may_lie_on_another_disk(begun: Workspace, tiny_weights: str, tmp_path: Path, folder: str) -> None:
+    place = filled(begun, tiny_weights).root / folder
+    shutil.move(place, tmp_path / "large")
+    place.symlink_to(tmp_path / "large", target_is_directory=True)
+    find_shift(begun, MODEL)
+    kept = read_weights(begun).made_of.features
+    assert len(kept) == 2
+    assert all(path.startswith("cache/features/") and (begun.root / path).is_file() for path in kept)
+
+
 def in_pairs(workspace: Workspace, path: Path) -> Workspace:
     """Deal labelled chips to folds two by two."""
     rows = [f"{name},{number // 2}" for number, name in enumerate(workspace.labelled.image_names)]
