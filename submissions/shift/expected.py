@@ -15,7 +15,6 @@ from competition.workspace import Workspace
 from submissions.choose.candidates import make_candidates
 from submissions.choose.compare import compare, known_members
 from submissions.measure.evaluation import Difference
-from submissions.names import FIXED
 from submissions.shift.weighed import Weighing
 
 SURE = 2.0  # standard errors, beyond which a difference is said to be there
@@ -71,22 +70,26 @@ class Expected:
 
 
 def expect(workspace: Workspace, public: float) -> Found:
-    """Say how far public scores will be from cross-fitted ones.
+    """Say how far public scores will be from cross-fitted ones, or why that is not known.
 
     Args:
         workspace: which keeps weights.
         public: share of the chips to predict behind a public score.
-
-    Raises:
-        UserError: if it keeps no weights, or these do not fit it.
     """
     try:
-        with reporter.silent():
-            names = known_members(workspace)
-    except UserError as error:
+        return _expected(workspace, public)
+    except UserError as error:  # no scores or weights yet, or they are of other chips
         return Remark(f"What the weights make of scores is not known yet: {error}")
+
+
+def _expected(workspace: Workspace, public: float) -> Expected:
+    with reporter.silent():
+        names = known_members(workspace)
     with reporter.busy("weighing scores"):
-        comparison = compare(make_candidates(names, workspace), (), [FIXED])
+        candidates = make_candidates(names, workspace)
+        if not candidates.whole:
+            raise UserError("No model scores every label by itself.")
+        comparison = compare(candidates, (), [candidates.simplest_rule])
         weighing, best = Weighing.of(comparison, workspace), comparison.best.evaluation
         value, resampled = weighing.value(best), weighing.resampled(best)
         moved = Difference(value - best.cross_fitted, float(np.std(resampled - best.resampled, ddof=1)))
