@@ -61,7 +61,8 @@ class Expected:
         return (
             f"{lines} {noise} The public leaderboard will not agree with cross-validation: expect scores about "
             f"{abs(value):.4f} {how} there, as chips to predict look otherwise in the ways above. (That is a rough "
-            "guess: of made-up shifts, weights foretold from half to twice what they cost.)"
+            "guess: of made-up shifts, weights foretold .4 to .8 of what haze and clouds cost, and of brightness the "
+            "wrong sign.)"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def test_weights_that_move_the_metric_foretell_that_public_scores_disagree(tmp_p
     assert moved.disagrees
     assert moved.difference.value > 2 * moved.difference.error > 0
     assert f"expect scores about {moved.difference.value:.4f} higher there" in moved.text()
+    assert "weights foretold .4 to .8 of what haze and clouds cost, and of brightness the wrong sign" in moved.text()
     assert moved.chance > even.chance * 0.9
     json.dumps(moved.as_dict(), allow_nan=False)
 
