@@ -22,7 +22,7 @@ from models.backend.load import load_backend
 from models.inputs.fill_banks import check_on_bank
 from models.recipes.recipe import Recipe
 from models.runs.model_recipe import ModelRequest, recipe_of
-from models.shift.area import NOTHING, Area, area
+from models.shift.area import NOTHING, SURE, Area, area
 from models.shift.both import Both
 from models.shift.by_label import LabelShift, by_label
 from models.shift.origins import Group, Origin, attributes_of, groups, groups_in, origins, shown_groups
@@ -109,7 +109,7 @@ class Shift:
         if self.halves:
             return self._beyond_groups(self.halves)
         if not self.is_found:
-            most = max(self.area.value, 0.5) + 2 * self.area.error
+            most = 0.5 + SURE * self.area.error
             return (
                 "Nothing tells them apart: by these features the labelled chips stand for those to predict. (A shift "
                 f"of an area below {most:.3f} would not have been seen.)"

@@ -17,7 +17,8 @@ from folds.assign import assign_folds
 from folds.store.chip_weights import read_weights
 from models.inputs.fill_banks import fill_banks
 from models.runs.folders import FORMAT, RECIPE
-from models.shift.adversarial import find_shift
+from models.shift.adversarial import Shift, find_shift
+from models.shift.area import Area
 from tests.conftest import NUM_TEST, NUM_TRAIN
 from tests.models.samples import frozen, tiny_recipe
 
@@ -56,6 +57,14 @@ def test_weights_are_kept_with_what_they_were_made_of(begun: Workspace, tiny_wei
     assert "Labelled chips (60) against those to predict (24) by the 4 features of 'small'" in text
     assert "folder: no value is on both sides" in text
     json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_what_would_not_have_been_seen_is_what_is_not_said_to_differ() -> None:
+    seen, unseen = (Shift("m", 9, 900, 900, Area(0.5 + errors * 0.01, 0.01), None) for errors in (3.01, 2.99))
+    assert seen.is_found
+    assert seen.verdict.startswith("They differ")
+    assert not unseen.is_found
+    assert "A shift of an area below 0.530 would not have been seen" in unseen.verdict
 
 
 @pytest.mark.parametrize("folder", ["cache", "cache/features"])
