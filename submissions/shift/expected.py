@@ -17,7 +17,7 @@ from submissions.choose.compare import compare, known_members
 from submissions.measure.evaluation import Difference
 from submissions.shift.weighed import Weighing
 
-SURE = 2.0  # standard errors, beyond which a difference is said to be there
+NOTABLE = 2.0  # standard errors of one difference, beyond which scores are said to disagree
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Expected:
     @property
     def disagrees(self) -> bool:
         """Whether the weights move the metric by more than chance does, among labelled and among public chips."""
-        return abs(self.difference.value) > max(SURE * self.difference.error, self.chance)
+        return abs(self.difference.value) > max(NOTABLE * self.difference.error, self.chance)
 
     def text(self) -> str:
         """Return it for a terminal."""
