@@ -48,6 +48,7 @@ def test_a_search_begins_from_what_the_model_was_begun_with_and_the_flags(begun:
         ({"name": "a/b"}, "a/b"),
         ({"choices": {"dropout": (0.1, 1.5)}}, "dropout must be in"),
         ({"overrides": {"pseudo": "p"}}, "networks that have seen the chips by which a search judges"),
+        ({"overrides": {"swa": 3, "epochs": 9}}, r"keeps the mean of its best epochs.*by --swa 0.*with --swa 3"),
         ({"grid": True}, "Nothing is left to search"),
     ],
 )
