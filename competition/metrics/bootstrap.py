@@ -40,7 +40,8 @@ def bootstrap(
         resamples: how many sets of chips to draw.
         seed: of the draws.
         weights: float array (num_chips,), what each chip counts for; None: all the same. Each set's are divided by
-            their sum, so that the spread of what is returned is that of self-normalised means.
+            their sum, so that the spread of what is returned is that of self-normalised means, or, of how chips are
+            ranked, of that among weighed chips.
 
     Returns:
         Float array (resamples, len(answers)).
@@ -77,7 +78,7 @@ def metric_of_draws(
     per_block, values = max(1, NUMBERS_AT_ONCE // len(truth)), []
     at_once = max(1, min(ANSWERS_AT_ONCE, CELLS_AT_ONCE // truth.size))
     for first in range(0, len(answers), at_once):
-        added = np.stack([addends(truth, some, metric) for some in answers[first : first + at_once]])
+        added = np.stack([addends(truth, some, metric, weights) for some in answers[first : first + at_once]])
         if weights is not None:
             added *= weights.astype(added.dtype)[:, None]
         starts = range(0, len(times), per_block)

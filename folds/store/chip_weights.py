@@ -139,8 +139,7 @@ def checksum_of(array: Path) -> int | None:
 
 def checksums_of(arrays: Sequence[Path], workspace: Workspace) -> dict[str, int]:
     """Return the checksums of arrays of features, by their paths within the workspace; of those that have one."""
-    root = workspace.root.resolve()
-    found = {path.resolve().relative_to(root).as_posix(): checksum_of(path) for path in arrays}
+    found = {path.relative_to(workspace.root).as_posix(): checksum_of(path) for path in arrays}
     return {path: checksum for path, checksum in found.items() if checksum is not None}
 
 

@@ -78,10 +78,6 @@ class FeatureBank:
         """How many chips to predict at once."""
         return HEADS_AT_ONCE
 
-    def paths(self, view: str) -> list[Path]:
-        """Return the files of a view, as banks that were opened have them; those of chips behind are not among them."""
-        return [Path(str(array.filename)) for array in self.maps[view] if isinstance(array, np.memmap)]
-
     def read(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the features (num_positions, num_features) of the chips at `positions` as they are."""
         return self.under("identity", positions)
@@ -193,6 +189,11 @@ def made_by(runner: Runner, chips: Chips, asked: Sequence[Asked]) -> Generator[N
 def rows_made(root: Path, key: dict[str, Any], num_chips: int) -> dict[str, int]:
     """Return by view how many rows are made of the bank that `open_bank` would open."""
     return rows_in(_folder_of(root, key), num_chips)
+
+
+def array_of(root: Path, key: dict[str, Any], view: str) -> Path:
+    """Return where the features under a view lie in the bank that `open_bank` would open."""
+    return _folder_of(root, key) / f"{view}.npy"
 
 
 def _folder_of(root: Path, key: dict[str, Any]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from models.graphs.made import made_graph
 from models.inputs.augment import Span
 from models.inputs.batches import Chips
 from models.inputs.extractors import extractor_key, kept_extractor
-from models.inputs.feature_bank import FeatureBank, Maker, bank_key, open_bank, rows_made
+from models.inputs.feature_bank import FeatureBank, Maker, array_of, bank_key, open_bank, rows_made
 from models.networks.backbones import build_extractor
 from models.networks.input_spec import Inputs, columns_of
 from models.recipes.recipe import Recipe
@@ -205,6 +206,13 @@ class Sources:
         chips = self.chips(split)
         key = bank_key(self.recipe, self.inputs, chips)
         return rows_made(self.workspace.cache / "features", key, len(chips.cache))
+
+    def arrays(self, split: str, view: str) -> list[Path]:
+        """Return where the features of a split's chips under a view lie within the workspace, those of each part."""
+        if self.parts:
+            return [path for part in self.parts for path in part.arrays(split, view)]
+        key = bank_key(self.recipe, self.inputs, self.chips(split))
+        return [array_of(self.workspace.cache / "features", key, view)]
 
 
 def moments(chips: Chips, inputs: Inputs) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -70,7 +70,7 @@ def nested_scores(workspace: Workspace, model: str, skip_broken: bool = False) -
         fold: Scores(tuple(names[position] for position in positions), scores)
         for fold, (positions, scores) in found.items()
     }
-    return NestedScores(model, recipe.digest(), checksums_of(bank.paths(AS_THEY_ARE), workspace), folds)
+    return NestedScores(model, recipe.digest(), checksums_of(sources.arrays("train", AS_THEY_ARE), workspace), folds)
 
 
 def nested(bank: FeatureBank, truth: NDArray[np.bool_], fold_of: NDArray[np.int64]) -> Nested:

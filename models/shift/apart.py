@@ -23,32 +23,45 @@ SPREAD_OF = 20_000  # chips at most, of which the components are those
 STEADY, LEAST = 1e-3, 1e-6  # added to deviations; share of the features' variance that a component has at least
 
 
-def told_apart(both: Both) -> NDArray[np.float64]:
-    """Return the log odds (num_chips,) of being to predict, by logistic regressions on principal components.
+def told_apart(
+    components: NDArray[np.float16], is_test: NDArray[np.bool_], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the log odds (num_chips,) of being to predict, by logistic regressions.
 
-    Cross-fitted: each chip's come from a regression on the chips of the other folds, whose penalty is chosen there. The
-    components, which know nothing of which chips are to be predicted, are those of all chips. More of them fit chance:
-    of made-up shifts of planet32, with 2,192 features, 64 found an area of .537, .556 and .565 where 512 found .532,
-    .537 and .554, and all of them .529, .544 and .556 (`tests/benchmarks/bench_shift.py`).
+    Cross-fitted: each chip's come from a regression on the chips of the other folds, whose penalty is chosen there.
+
+    Args:
+        components: float array (num_chips, num_components), what `reduced` returns.
+        is_test: bool array (num_chips,), whether a chip is to be predicted.
+        folds: int array (num_chips,).
+    """
+    bank = FeatureBank(components.shape[1], {AS_THEY_ARE: (components,)})
+    numbers = np.unique(folds).tolist()
+    # Of a recipe, solver, views and seed play a part; those of the model whose features these are do not.
+    how = Recipe(backbone="MobileNetV2", solver="logistic", dense=(), augment=())
+    heads = fit_linear(bank, is_test[:, None], folds, numbers, how)
+    found = np.empty(len(folds))
+    for fold, (kernel, bias) in zip(numbers, heads, strict=True):
+        held = np.flatnonzero(folds == fold)
+        found[held] = (bank.under(AS_THEY_ARE, held) @ kernel + bias)[:, 0]
+    return found
+
+
+def reduced(both: Both) -> NDArray[np.float16]:
+    """Return the first principal components (num_chips, num_components) of standardised features, of variance 1.
+
+    They know nothing of which chips are to be predicted, and are those of all chips. More of them fit chance: of
+    made-up shifts of planet32, with 2,192 features, 64 found an area of .537, .556 and .565 where 512 found .532, .537
+    and .554, and all of them .529, .544 and .556 (`tests/benchmarks/bench_shift.py`).
 
     Args:
         both: the chips.
     """
     with reporter.busy("reducing features"):
-        bank = FeatureBank(*_components(both))
-    numbers = np.unique(both.folds).tolist()
-    # Of a recipe, solver, views and seed play a part; those of the model whose features these are do not.
-    how = Recipe(backbone="MobileNetV2", solver="logistic", dense=(), augment=())
-    heads = fit_linear(bank, both.is_test[:, None], both.folds, numbers, how)
-    found = np.empty(len(both.names))
-    for fold, (kernel, bias) in zip(numbers, heads, strict=True):
-        held = np.flatnonzero(both.folds == fold)
-        found[held] = (bank.under(AS_THEY_ARE, held) @ kernel + bias)[:, 0]
-    return found
+        return _components(both)
 
 
-def _components(both: Both) -> tuple[int, dict[str, tuple[NDArray[np.float16], ...]]]:
-    """Return the first principal components of standardised features, of variance 1: number, and arrays of a bank."""
+def _components(both: Both) -> NDArray[np.float16]:
     count = len(both.names)
     chosen = np.unique(np.linspace(0, count - 1, min(count, SPREAD_OF)).astype(np.int64))
     sums = summed((features, both.is_test[rows, None]) for rows, features in _read(both, chosen))
@@ -63,7 +76,7 @@ def _components(both: Both) -> tuple[int, dict[str, tuple[NDArray[np.float16], .
     made = np.empty((count, wanted), dtype=np.float16)
     for rows, features in _read(both, np.arange(count)):
         made[rows] = features @ kernel - bias
-    return wanted, {AS_THEY_ARE: (made,)}
+    return made
 
 
 def _read(both: Both, positions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:

@@ -25,7 +25,7 @@ class Area(NamedTuple):
     Attributes:
         value: how often a chip to predict has more of it than a labelled one, equal ones counting half: .5 where it
             tells nothing; NaN where there are too few chips.
-        error: standard error of that over chips.
+        error: standard error of that over chips; NaN where these come in groups, so that it is not known.
     """
 
     value: float
@@ -43,7 +43,14 @@ class Area(NamedTuple):
 
     def text(self) -> str:
         """Return both, for a table."""
-        return "" if np.isnan(self.value) else f"{self.value:.4f} ± {self.error:.4f}"
+        if np.isnan(self.value):
+            return ""
+        return f"{self.value:.4f}" if np.isnan(self.error) else f"{self.value:.4f} ± {self.error:.4f}"
+
+    @property
+    def without_error(self) -> Area:
+        """The same of chips that come in groups: nothing differs by it."""
+        return Area(self.value, float("nan"))
 
 
 NOTHING = Area(float("nan"), float("nan"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +11,18 @@ from numpy.typing import NDArray
 
 from competition.common.errors import UserError
 from competition.common.text import counted
+from competition.tables.joined import read_column
+from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
+from folds.groups import kept_groups
 from models.inputs.feature_bank import FeatureBank
 from models.inputs.fill_banks import AS_THEY_ARE, check_filled
 from models.inputs.sources import Sources
 from models.shift.area import FEWEST
 
 SPLITS = ("train", "test")
+ALONE = 1.1  # chips in the group of the mean chip, up to which groups are as none: such as of a few copies
+FEWEST_GROUPS = 20  # below which nothing is known of how much groups differ
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +35,9 @@ class Both:
         is_test: bool array (num_chips,), whether a chip is to be predicted.
         folds: int array (num_chips,): of labelled chips the fold, of the first repeat, that holds them out; the others
             are dealt to the folds at random.
-        arrays: paths of the features.
+        arrays: paths of the features, within the workspace.
+        groups: int array (num_labelled,), which labelled chips are of one group, such as a block of ground, and so more
+            alike than others; None where each stands for itself. Of chips to predict nobody knows.
     """
 
     bank: FeatureBank
@@ -37,6 +45,7 @@ class Both:
     is_test: NDArray[np.bool_]
     folds: NDArray[np.int64]
     arrays: tuple[Path, ...]
+    groups: NDArray[np.int64] | None = None
 
     @property
     def num_test(self) -> int:
@@ -64,7 +73,7 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
         seed: deals the chips to predict to folds.
 
     Raises:
-        UserError: if there are no chips to predict, too few chips, or features that are not made yet.
+        UserError: if there are no chips to predict, too few chips or groups, or features that are not made yet.
     """
     if not sources.names("test"):
         raise UserError(
@@ -78,6 +87,7 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
             raise UserError(
                 f"{counted(len(own), 'chip')} {split}: too few to tell them from the others; {FEWEST} are needed."
             )
+    groups = _groups(sources.workspace, names[0])
     banks = [sources.bank(split, (AS_THEY_ARE,)) for split in SPLITS]
     random = np.random.default_rng([seed, 20])
     dealt = random.permutation(np.arange(len(names[1])) % table.k)
@@ -86,5 +96,27 @@ def both_splits(sources: Sources, table: FoldTable, model: str, seed: int = 0) -
         names=(*names[0], *names[1]),
         is_test=np.repeat([False, True], [len(own) for own in names]),
         folds=np.concatenate([table.folds_of(names[0], 0), dealt]),
-        arrays=tuple(path for bank in banks for path in bank.paths(AS_THEY_ARE)),
+        arrays=tuple(path for split in SPLITS for path in sources.arrays(split, AS_THEY_ARE)),
+        groups=groups,
     )
+
+
+def _groups(workspace: Workspace, names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return the groups of labelled chips: those of the fold table, or the competition's if it was made without."""
+    tables, every = workspace.competition.tables, workspace.labelled.image_names
+    of_chips = kept_groups(workspace)
+    if of_chips is None and tables.group_column is not None:
+        cells = read_column(workspace.training_tables, tables, workspace.competition.labels, tables.group_column)
+        of_chips = [cells.get(name) or name for name in every]
+    if of_chips is None:
+        return None
+    of_chip = dict(zip(every, map(str, of_chips), strict=True))
+    _, codes, sizes = np.unique([of_chip[name] for name in names], return_inverse=True, return_counts=True)
+    if sizes[codes].mean() <= ALONE:
+        return None
+    if len(sizes) < FEWEST_GROUPS:
+        raise UserError(
+            f"The labelled chips come in {counted(len(sizes), 'group')}: too few to know by how much groups differ "
+            f"where nothing has shifted; {FEWEST_GROUPS} are needed."
+        )
+    return codes

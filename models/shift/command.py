@@ -36,11 +36,15 @@ def adversarial_verb(expect: Expect) -> click.RichCommand:
 
         Adversarial validation. It also weighs the labelled chips, so that together they look like those to predict, for
         `compare --weighted-to test` and `train --weighted-to test`, and says how far public scores will be from
-        cross-fitted ones.
+        cross-fitted ones; but not where labelled chips come in groups, as then neighbours are what is told.
         """
         from models.shift.adversarial import find_shift
 
         found = find_shift(workspace, model, skip_broken=skip_broken)
+        if found.weights is None:
+            show(found)
+            show_next(f"submissions shares {model}")
+            return
         show(found, expected=expect(workspace, public))
         show_next("compare --weighted-to test")
 

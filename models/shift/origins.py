@@ -17,7 +17,7 @@ from competition.index.chip_index import shown_file
 from competition.spec.images import ImageSet
 from competition.tables.joined import read_column
 from competition.workspace import Workspace
-from models.shift.area import FEWEST, Area, area
+from models.shift.area import FEWEST, SURE, Area, area
 from models.shift.both import Both
 
 SAMPLED = 1000  # files of either side that are opened, to see how large the pictures are
@@ -140,7 +140,7 @@ def groups(both: Both, log_odds: NDArray[np.float64], attributes: Mapping[str, V
                 rows = inside | (both.is_test != is_test)
                 own = area(log_odds[rows], both.is_test[rows], both.folds[rows], learnt=True)
                 found.append(Group(name, value, is_test, int(inside.sum()), own))
-    far = [one for one in found if abs(one.area.value - overall.value) > 3 * one.area.error]
+    far = [one for one in found if abs(one.area.value - overall.value) > SURE * one.area.error]
     return sorted(far, key=lambda one: -abs(one.area.value - overall.value))
 
 

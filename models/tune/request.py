@@ -61,8 +61,8 @@ def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:
     """Return the recipe that a search begins from.
 
     Raises:
-        UserError: if it does not learn by gradient on the bank, a value is not valid, nothing is left to search, or the
-            name is not one for the winner.
+        UserError: if it does not learn by gradient on the bank, or learns or keeps what a search cannot judge, a value
+            is not valid, nothing is left to search, or the name is not one for the winner.
     """
     source, model = request.source, checked_name("model", request.model)
     recipe = recipe_of(workspace, ModelRequest(source, recipes=request.recipes, verb="tune --model"))
@@ -79,6 +79,11 @@ def start_of(workspace: Workspace, request: TuneRequest) -> Recipe:
         raise UserError(
             f"'{source}' learns from pseudo-labels of networks that have seen the chips by which a search judges. "
             "Search without them, by --pseudo none, and train with them by the settings that are found."
+        )
+    if recipe.swa:
+        raise UserError(
+            f"'{source}' keeps the mean of its best epochs, and a search judges the best one alone. Search without, by "
+            f"--swa 0, and train with --swa {recipe.swa} by the settings that are found."
         )
     if model == source or (workspace.blends / model).exists():
         what = "what is tuned" if model == source else "a blend"

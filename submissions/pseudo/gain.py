@@ -18,7 +18,8 @@ from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import make_candidates
 from submissions.choose.report import LESS_IS_BETTER
 from submissions.measure.evaluation import Difference, Evaluation
-from submissions.members.blend_files import blend_names
+from submissions.members.blend_files import blend_names, written_as
+from submissions.names import MEAN, VOTE
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ def _measured(model: str, others: list[str], workspace: Workspace) -> tuple[Eval
     Raises:
         UserError: if it is a specialist: that is measured in a blend.
     """
-    candidates = make_candidates([model, *others], workspace)
-    found = {
-        candidates.members[number].name: candidates.singles(number, [candidates.simplest_rule])[0].evaluation
-        for number in candidates.whole
-    }
+    candidates, found = make_candidates([model, *others], workspace), dict[str, Evaluation]()
+    for number in candidates.whole:
+        member = candidates.members[number]
+        own = written_as(member.folder)
+        method = VOTE if own and own.method == VOTE else MEAN  # shares of votes are decided by majority
+        found[member.name] = candidates.singles(number, [candidates.simplest_rule], method)[0].evaluation
     if model not in found:
         raise UserError(f"'{model}' scores some labels only. Compare blends with and without it.", command="compare")
     return found.pop(model), found

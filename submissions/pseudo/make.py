@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from competition.common.errors import UserError
 from competition.common.files import checked_name
@@ -119,8 +120,8 @@ def check_values(name: str, power: float, sure: float) -> None:
     if name == "none":  # as in `train --pseudo none`
         raise UserError("'none' stands for no pseudo-labels. Give another name.")
     checked_name("pseudo-labels", name)
-    if not power > 0:
-        raise UserError(f"--power must be above 0, received {power:g}.")
+    if not 0 < power < np.inf:
+        raise UserError(f"--power must be above 0 and finite, received {power:g}.")
     if not HALF <= sure < 1:
         raise UserError(f"--sure must be at least {HALF} and below 1, received {sure:g}.")
 
@@ -144,6 +145,5 @@ def powered(scores: NDArray[np.floating], power: float) -> NDArray[np.float32]:
     """
     if power == 1:
         return scores.astype(np.float32, copy=False)
-    wide = scores.astype(np.float64)
-    carried, absent = wide**power, (1 - wide) ** power
-    return np.asarray(carried / (carried + absent), dtype=np.float32)
+    with np.errstate(over="ignore"):  # of log odds beyond all numbers, which are as sure as can be
+        return expit(power * logit(scores.astype(np.float64))).astype(np.float32)

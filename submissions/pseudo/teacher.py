@@ -68,7 +68,7 @@ class Teacher:
                 command=f"blend --members {','.join([*models, 'MODEL'])} --name {name}-of-models",
             )
         members = [member["name"] for member in content["members"]]
-        tuning = Tuning(content["trials"] or 1) if content.get("trials") else Tuning()
+        tuning = Tuning(content["trials"]) if content.get("trials") else Tuning()
         options = {"union": content["union"], "extras": content.get("extras", ()), "tuning": tuning}
         rule = content.get("rule", FIXED) if content["method"] == VOTE else FIXED
         return cls(name, content["method"], rule, make_candidates(members, workspace, **options), store)

@@ -9,6 +9,7 @@ import rich_click as click
 from competition.common.errors import UserError
 from competition.common.progress import reporter
 from competition.flags import in_workspace
+from competition.terminal.command_line import Finite
 from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show, show_next
 
@@ -39,7 +40,7 @@ def pseudo_verb(nested: MakeNested) -> click.RichCommand:
     )
     @click.option(
         "--power",
-        type=float,
+        type=Finite(min=0, min_open=True),
         help="raise the odds of scores to this: above 1 targets become surer; default: 1",
     )
     @click.option(

@@ -13,7 +13,7 @@ from competition.common.errors import UserError, spelled
 from competition.common.text import counted
 from competition.workspace import Workspace
 from submissions.final.agreeing import chips_of, variance_of
-from submissions.shift.expected import SURE, Expected, expect
+from submissions.shift.expected import NOTABLE, Expected, expect
 from submissions.submit.entry import Entry
 
 
@@ -37,7 +37,7 @@ class Disagreement:
     @property
     def is_more_than_chance(self) -> bool:
         """Whether chance alone seldom parts scores so far; what submissions share moves all of them together."""
-        return abs(self.gap) > SURE * self.noise
+        return abs(self.gap) > NOTABLE * self.noise
 
     def text(self) -> str:
         """Return it for a terminal."""

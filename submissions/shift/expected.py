@@ -15,10 +15,9 @@ from competition.workspace import Workspace
 from submissions.choose.candidates import make_candidates
 from submissions.choose.compare import compare, known_members
 from submissions.measure.evaluation import Difference
-from submissions.names import FIXED
 from submissions.shift.weighed import Weighing
 
-SURE = 2.0  # standard errors, beyond which a difference is said to be there
+NOTABLE = 2.0  # standard errors of one difference, beyond which scores are said to disagree
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Expected:
     @property
     def disagrees(self) -> bool:
         """Whether the weights move the metric by more than chance does, among labelled and among public chips."""
-        return abs(self.difference.value) > max(SURE * self.difference.error, self.chance)
+        return abs(self.difference.value) > max(NOTABLE * self.difference.error, self.chance)
 
     def text(self) -> str:
         """Return it for a terminal."""
@@ -62,7 +61,8 @@ class Expected:
         return (
             f"{lines} {noise} The public leaderboard will not agree with cross-validation: expect scores about "
             f"{abs(value):.4f} {how} there, as chips to predict look otherwise in the ways above. (That is a rough "
-            "guess: of made-up shifts, weights foretold from half to twice what they cost.)"
+            "guess: of made-up shifts, weights foretold .4 to .8 of what haze and clouds cost, and of brightness the "
+            "wrong sign.)"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,22 +71,26 @@ class Expected:
 
 
 def expect(workspace: Workspace, public: float) -> Found:
-    """Say how far public scores will be from cross-fitted ones.
+    """Say how far public scores will be from cross-fitted ones, or why that is not known.
 
     Args:
         workspace: which keeps weights.
         public: share of the chips to predict behind a public score.
-
-    Raises:
-        UserError: if it keeps no weights, or these do not fit it.
     """
     try:
-        with reporter.silent():
-            names = known_members(workspace)
-    except UserError as error:
+        return _expected(workspace, public)
+    except UserError as error:  # no scores or weights yet, or they are of other chips
         return Remark(f"What the weights make of scores is not known yet: {error}")
+
+
+def _expected(workspace: Workspace, public: float) -> Expected:
+    with reporter.silent():
+        names = known_members(workspace)
     with reporter.busy("weighing scores"):
-        comparison = compare(make_candidates(names, workspace), (), [FIXED])
+        candidates = make_candidates(names, workspace)
+        if not candidates.whole:
+            raise UserError("No model scores every label by itself.")
+        comparison = compare(candidates, (), [candidates.simplest_rule])
         weighing, best = Weighing.of(comparison, workspace), comparison.best.evaluation
         value, resampled = weighing.value(best), weighing.resampled(best)
         moved = Difference(value - best.cross_fitted, float(np.std(resampled - best.resampled, ddof=1)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.metrics.bootstrap import bootstrap
-from competition.metrics.weighed import measure_weighed
+from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
 from folds.store.chip_weights import effective, read_weights
@@ -54,7 +54,7 @@ class Weighing:
 
     def value(self, evaluation: Evaluation) -> float:
         """Return the metric of cross-fitted answers, each chip counting for its weight."""
-        return measure_weighed(self.truth, evaluation.answers, self.metric, self.weights)
+        return measure(self.truth, evaluation.answers, self.metric, self.weights)
 
     def resampled(self, evaluation: Evaluation) -> NDArray[np.float64]:
         """Return the same (num_resamples,) of bootstrapped sets of chips, those of `Evaluation.resampled`.

@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from competition.metrics.f_beta import f_beta_per_chip
-from competition.metrics.weighed import measure_weighed
+from competition.metrics.judge import measure
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.chip_weights import effective
@@ -50,7 +50,7 @@ from models.inputs.feature_bank import FeatureBank
 from models.inputs.sources import Sources
 from models.linear.fit import fit_linear
 from models.runs.model_recipe import read_recipe
-from models.shift.apart import told_apart
+from models.shift.apart import reduced, told_apart
 from models.shift.area import area
 from models.shift.both import Both
 from models.shift.ratios import ratios
@@ -135,9 +135,9 @@ def main() -> None:
         folds = np.concatenate([chips.folds[chips.labelled], chips.folds[others]])
         is_test = np.repeat([False, True], [len(ours), len(theirs)])
         both = Both(bank.followed_by(further), tuple(map(str, range(len(is_test)))), is_test, folds, ())
-        odds = told_apart(both)
+        odds = told_apart(reduced(both), is_test, folds)
         found, weights = area(odds, is_test, folds, learnt=True), ratios(odds, is_test, folds)
-        real, weighed = chips.f2(theirs, others), measure_weighed(chips.truth[chips.labelled], decided, metric, weights)
+        real, weighed = chips.f2(theirs, others), measure(chips.truth[chips.labelled], decided, metric, weights)
         unmoved = real.mean() if unmoved is None else unmoved
         moved = np.sqrt(((weights / weights.mean() * (plain - weighed) - (plain - plain.mean())) ** 2).sum()) / len(
             plain

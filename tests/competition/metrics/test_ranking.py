@@ -65,25 +65,22 @@ def test_the_macro_mean_leaves_out_labels_without_a_value() -> None:
     assert np.isnan(macro(np.array([np.nan])))
 
 
-def _weighted(metric: Callable[..., float], carried: np.ndarray, scores: np.ndarray, row: int) -> float:
-    weights = np.ones(len(scores))
-    weights[row] += 1e-6
-    return float(metric(carried, scores, sample_weight=weights))
-
-
+@pytest.mark.parametrize("weighed", [False, True])
 @pytest.mark.parametrize(
     ("influence", "metric"), [(area_influence, roc_auc_score), (precision_influence, average_precision_score)]
 )
 def test_influence_is_the_derivative_to_the_weight_of_a_chip(
-    influence: Callable[..., np.ndarray], metric: Callable[..., float]
+    influence: Callable[..., np.ndarray], metric: Callable[..., float], weighed: bool
 ) -> None:
     truth, scores = draw_matrices(40, 1)
     carried, scores = truth[:, 0], scores[:, 0].astype(np.float64).round(1)  # some tie
+    weights = np.random.default_rng(3).exponential(size=40) if weighed else np.ones(40)
     columns = (carried, scores) if influence is area_influence else (carried[:, None], scores[:, None])
-    received = influence(*columns)
-    expected = [(_weighted(metric, carried, scores, row) - metric(carried, scores)) * 40e6 for row in range(40)]
+    received = influence(*columns, weights if weighed else None)
+    heavier = [metric(carried, scores, sample_weight=weights + row) for row in 1e-6 * np.eye(40)]
+    expected = (np.array(heavier) - metric(carried, scores, sample_weight=weights)) * weights.sum() * 1e6
     np.testing.assert_allclose(received, expected, atol=1e-3)
-    assert received.mean() == pytest.approx(0, abs=1e-12)
+    assert np.average(received, weights=weights) == pytest.approx(0, abs=1e-12)
 
 
 def test_nothing_hangs_on_any_chip_where_there_is_nothing_to_rank() -> None:

@@ -22,3 +22,19 @@ def both_of(ours: NDArray[Any], theirs: NDArray[Any], k: int = 3, names: tuple[s
     is_test = np.arange(count) >= len(ours)
     names = names or tuple(f"{'test' if test else 'train'}_{row}" for row, test in enumerate(is_test))
     return Both(bank_of(ours).followed_by(bank_of(theirs)), names, is_test, np.arange(count) % k, ())
+
+
+def both_in_blocks(blocks: int, size: int, shift: float, seed: int) -> Both:
+    """Return both sides, of so many blocks each; those to predict lie farther by a shift, and are dealt singly."""
+    random = np.random.default_rng(seed)
+    width, k = 32, 5
+
+    def side() -> NDArray[np.float64]:
+        places = random.normal(size=(blocks, 1, width))
+        return (places + random.normal(size=(blocks, size, width))).reshape(-1, width)
+
+    features = np.concatenate([side(), side() + shift * np.eye(width)[0]])
+    count, groups = blocks * size, np.repeat(np.arange(blocks), size)
+    folds = [random.permutation(np.arange(blocks) % k)[groups], random.permutation(np.arange(count) % k)]
+    is_test = np.repeat([False, True], count)
+    return Both(bank_of(features), tuple(map(str, range(2 * count))), is_test, np.concatenate(folds), (), groups)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from folds.assign import assign_folds
 from folds.store.score_store import ScoreStore
 from models.inputs.fill_banks import fill_banks
 from models.inputs.sources import Sources
@@ -13,6 +16,35 @@ from models.shift.both import both_splits
 from tests.conftest import NUM_TEST, NUM_TRAIN
 from tests.models.samples import frozen, tiny_recipe
 from tests.models.shift.samples import both_of
+
+
+@pytest.fixture
+def begun(workspace, tiny_net, tiny_weights) -> Sources:
+    """Chips whose features are made."""
+    recipe = tiny_recipe(**frozen(tiny_weights, augment=()), views="identity")
+    fill_banks(workspace, recipe)
+    return Sources(workspace, recipe)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(2, 30), (4, "15 groups: too few to know"), (1, None)])
+def test_groups_are_those_of_the_fold_table(begun: Sources, tmp_path: Path, size: int, expected) -> None:
+    names = begun.workspace.labelled.image_names
+    of_each = [f"{name},{number // size if number > 1 else 0}" for number, name in enumerate(names)]  # two at least
+    path = tmp_path / "groups.csv"
+    path.write_text("\n".join(["image_name,group", *of_each]))
+    assign_folds(begun.workspace, k=3, group=str(path), force=True)
+    table = ScoreStore.of(begun.workspace).table
+    if isinstance(expected, str):
+        with pytest.raises(UserError, match=expected):
+            both_splits(begun, table, "m")
+        return
+    found = both_splits(begun, table, "m").groups
+    if expected is None:  # two chips of 60 in one group change nothing
+        assert found is None
+    else:
+        np.testing.assert_array_equal(np.unique(found, return_counts=True)[1], [size] * expected)
+        assert found is not None
+        assert found[0] == found[1] != found[2]
 
 
 def test_features_of_either_side_are_read_by_one_position() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from models.shift.area import area
 from models.shift.both import both_splits
@@ -32,7 +33,7 @@ def test_what_is_called_otherwise_on_either_side_is_told_from_what_differs() -> 
     assert (size.value, size.labelled < 0.3 < 0.7 < size.to_predict) == ("below 10 bytes", True)
 
 
-def test_a_group_that_differs_from_the_rest_is_named_and_one_too_small_is_not() -> None:
+def test_a_group_that_differs_from_the_rest_is_named_and_one_too_small_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     both, odds = both_of(OURS, THEIRS), np.random.default_rng(0).normal(size=500)
     place = np.where(np.arange(500) % 2, "north", "south")
     odds[both.is_test & (place == "north")] += 3
@@ -42,6 +43,8 @@ def test_a_group_that_differs_from_the_rest_is_named_and_one_too_small_is_not() 
     to_predict = {one.value: one for one in found if one.is_test}
     assert {one.name for one in found} == {"place"}
     assert to_predict["north"].area.value > 0.9 > overall.value > 0.6 > to_predict["south"].area.value
+    monkeypatch.setattr("models.shift.origins.SURE", 1e9)
+    assert groups(both, odds, {"place": place}, overall) == []
 
 
 def test_ids_and_files_of_a_workspace_are_read(workspace, tiny_net, tiny_weights) -> None:

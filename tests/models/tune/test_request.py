@@ -61,6 +61,7 @@ def test_a_search_learns_by_the_weights_that_there_are_now_or_the_model_was_begu
         ({"name": "a/b"}, "a/b"),
         ({"choices": {"dropout": (0.1, 1.5)}}, "dropout must be in"),
         ({"overrides": {"pseudo": "p"}}, "networks that have seen the chips by which a search judges"),
+        ({"overrides": {"swa": 3, "epochs": 9}}, r"keeps the mean of its best epochs.*by --swa 0.*with --swa 3"),
         ({"grid": True}, "Nothing is left to search"),
     ],
 )

@@ -13,7 +13,7 @@ from folds.store.provenance import PseudoLearnt
 from folds.store.score_store import ScoreStore
 from submissions.pseudo.gain import gains_of
 from submissions.pseudo.make import make_pseudo
-from tests.submissions.samples import add_model, make_workspace
+from tests.submissions.samples import add_model, blend_of, make_workspace
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path)
 
 
-def add_student(workspace: Workspace, name: str, seed: int, **changes: str) -> None:
+def add_student(workspace: Workspace, name: str, seed: int, teacher: str = "a", **changes: str) -> None:
     """Write scores of a model that has learnt from the pseudo-labels "p", and else is made as "b" is."""
-    store, pseudo = ScoreStore.of(workspace), make_pseudo("p", "a", workspace).pseudo
+    store, pseudo = ScoreStore.of(workspace), make_pseudo("p", teacher, workspace).pseudo
     add_model(store, name, workspace.labelled.truth, seed)
     for fold in range(store.table.num_folds):
         learnt = replace(PseudoLearnt("p", fold, pseudo.digest, 1, "recipe of b"), **changes)
@@ -41,6 +41,15 @@ def test_a_student_is_held_against_the_same_recipe_and_its_teacher(workspace: Wo
     text = gains_of("p", workspace).text()
     assert "+0.0000 ± 0.0000" in text
     assert "over the same without" in text
+
+
+def test_a_vote_that_teaches_is_worth_what_its_majority_decides(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, models=("a", "b", "c"))
+    voted = blend_of("voted", ["a", "b", "c"], workspace, method="vote", rule="fixed", exclusive=False)
+    add_student(workspace, "student", seed=7, teacher="voted")
+    (student,) = gains_of("p", workspace).students
+    assert student.over_teacher
+    assert student.reached - student.over_teacher.value == pytest.approx(voted.evaluation.cross_fitted, abs=1e-6)
 
 
 def test_a_student_of_earlier_labels_and_one_without_a_twin_are_named(workspace: Workspace) -> None:

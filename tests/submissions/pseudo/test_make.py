@@ -47,6 +47,12 @@ def test_a_power_multiplies_log_odds() -> None:
     np.testing.assert_array_equal(powered(scores, 1.0), scores)
 
 
+@pytest.mark.parametrize("power", [1100.0, 1e308, 1e-300])
+def test_no_power_is_too_large_for_odds(power: float) -> None:
+    found = powered(np.array([0.0, 0.3, 0.5, 0.7, 1.0], dtype=np.float32), power)
+    np.testing.assert_allclose(found, [0, 0, 0.5, 1, 1] if power > 1 else [0, 0.5, 0.5, 0.5, 1], atol=1e-6)
+
+
 def test_what_counts_is_right_as_often_as_asked_for(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, num_chips=900)
     every, sure = (make_pseudo(name, "a", workspace, sure=sure) for name, sure in (("every", 0.5), ("sure", 0.9)))
@@ -78,6 +84,8 @@ def test_a_specialist_alone_labels_nothing(workspace: Workspace) -> None:
     ("values", "said"),
     [
         ({"power": 0.0}, "--power must be above 0"),
+        ({"power": float("inf")}, "--power must be above 0 and finite"),
+        ({"power": float("nan")}, "--power must be above 0 and finite"),
         ({"sure": 1.0}, "--sure must be at least 0.5"),
         ({"name": "none"}, "stands for no pseudo-labels"),
     ],
@@ -98,3 +106,6 @@ def test_the_verb_makes_them_and_says_what_comes_next(workspace: Workspace) -> N
     refused = CliRunner().invoke(run.main, ["pseudo", "p", "--sure", "0.9", *place])
     assert refused.exit_code != 0
     assert "--sure: what labels the chips?" in refused.output
+    endless = CliRunner().invoke(run.main, ["pseudo", "q", "--from", "b", "--power", "inf", *place])
+    assert endless.exit_code == 2
+    assert "not a finite number" in endless.output
