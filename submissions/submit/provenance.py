@@ -73,8 +73,7 @@ def how_again(path: Path) -> dict[str, str]:
     what = "to write the submission again"
     with suppress(UserError):
         if labels := read_record(path_beside(path), dict, version=FORMAT).get(CONSTANT):
-            of_every_chip, name = shlex.quote(",".join(labels)), shlex.quote(f"{path.stem}-again")
-            return {what: f"submissions probe {of_every_chip} --name {name}"}
+            return {what: shlex.join(["submissions", "probe", *labels, "--name", f"{path.stem}-again"])}
     return {what: next(iter(again(path.parent.parent / "blends" / path.stem).values()))}
 
 

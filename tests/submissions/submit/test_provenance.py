@@ -1,6 +1,7 @@
 """How a submission was made, in the record beside it."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
+from submissions.submission_verbs import submissions
 from submissions.submit.provenance import (
     CONSTANT,
     how_again,
@@ -98,8 +100,11 @@ def test_it_tells_the_ledger_what_is_expected(path: Path) -> None:
 
 
 def test_a_probe_is_written_again_by_the_command_that_writes_probes(path: Path) -> None:
-    write_provenance(path, {"name": "ab", CONSTANT: ["clear", "primary"]})
+    labels = ["clear", "bare ground"]
+    write_provenance(path, {"name": "ab", CONSTANT: labels})
     for each in (path, path_beside(path)):
-        assert how_again(each) == {"to write the submission again": "submissions probe clear,primary --name ab-again"}
+        _, verb, *words = shlex.split(how_again(each)["to write the submission again"])
+        given = submissions.commands[verb].make_context(verb, words, resilient_parsing=True).params
+        assert (list(given["labels"]), given["name"]) == (labels, "ab-again")
     path_beside(path).write_text("{")
     assert "blend" in how_again(path)["to write the submission again"]
