@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -132,9 +133,18 @@ class PackedNotebook:
 
 
 def folder_of(name: str, workspace: Workspace) -> Path:
-    """Return the folder of a notebook given by name, or by the path of a folder elsewhere."""
-    here = workspace.notebooks / name
-    return Path(name) if Path(name).name != name or (not here.is_dir() and (Path(name) / METADATA).is_file()) else here
+    """Return the folder of a notebook given by name, or by the path of a folder elsewhere, which is made absolute.
+
+    Raises:
+        UserError: if it has no name, by which what was pushed of it is kept beside it.
+    """
+    here, there = workspace.notebooks / name, Path(os.path.abspath(name))
+    is_name = Path(name).name == name and name != ".."  # which is a path, as "." is, whose name is ""
+    if is_name and name and (here.is_dir() or not (there / METADATA).is_file()):
+        return here
+    if not (name and there.name):
+        raise UserError(f"Expected the name of a notebook, or the path of its folder, received {name!r}.")
+    return there
 
 
 def record_of(folder: Path) -> Path:

@@ -98,6 +98,30 @@ def test_a_name_is_of_the_workspace_and_a_path_is_a_path(packed: Workspace, tmp_
     assert folder_of(str(tmp_path / "first"), packed) == tmp_path / "first"
 
 
+def test_a_folder_has_its_name_however_it_is_reached(
+    kaggle: KaggleServer, packed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/sub").mkdir()
+    kaggle.shelf.ends_after = -1
+    kaggle.shelf.left = {"submission.csv": (packed.submissions / "first.csv").read_bytes()}
+    for there, given in (("elsewhere", "."), ("elsewhere/sub", "..")):
+        monkeypatch.chdir(tmp_path / there)
+        assert folder_of(given, packed) == tmp_path / "elsewhere"
+        assert "version 1 of the notebook user/" in run(packed, "notebook", "push", given)
+        assert "version 1: complete." in run(packed, "notebook", "status", given)
+        assert "is valid: 40 rows" in run(packed, "notebook", "output", given)
+        assert "Dry run: version 1" in run(packed, "submit", given, "--notebook", "--dry-run")
+    assert (tmp_path / "elsewhere.pushed.json").is_file()
+    assert (tmp_path / "elsewhere.output/submission.csv").is_file()
+
+
+@pytest.mark.parametrize("given", ["/", ""])
+def test_what_has_no_name_is_refused_in_a_line(given: str, kaggle: KaggleServer, packed: Workspace) -> None:
+    for verb in (["notebook", "push"], ["notebook", "status"], ["notebook", "output"], ["submit", "--notebook"]):
+        assert f"or the path of its folder, received {given!r}." in run(packed, *verb, given, code=2)
+
+
 @pytest.mark.parametrize("name", ["Best_of 3", "v1.5-x", "a__b", "A.B..c", "x-", "planet networks"])
 def test_addresses_are_made_as_the_client_makes_them(name: str) -> None:
     assert in_address(f"competition {name}") == slugify(f"competition {name}")
