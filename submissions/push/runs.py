@@ -65,7 +65,8 @@ def pushed_of(name: str, workspace: Workspace) -> Push:
     if made := PushLog(record_of(folder)).made:
         return made
     packed = PackedNotebook.read(folder, workspace)
-    return Push(packed.kernel, packed.dataset, packed.digest, packed.data, begun="")
+    of = (packed.kernel, packed.dataset, packed.digest, packed.data)
+    return Push(*of, begun="", provenance=packed.provenance)
 
 
 def run_of(name: str, push: Push, kaggle: Notebooks) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -23,7 +24,11 @@ def read(workspace: Workspace) -> PackedNotebook:
 
 
 def spoil(workspace: Workspace, file: str, **values: object) -> None:
-    path = workspace.notebooks / "first" / file
+    spoil_in(workspace.notebooks / "first", file, **values)
+
+
+def spoil_in(folder: Path, file: str, **values: object) -> None:
+    path = folder / file
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
@@ -47,6 +52,14 @@ def test_what_kaggle_would_not_take_is_refused_with_the_command_that_mends_it(un
     spoil(packed, file, **values)
     with pytest.raises(UserError, match=f'{line}.*Run "python run.py notebook first --owner YOU", or write it there'):
         read(packed)
+
+
+def test_what_lies_elsewhere_is_packed_anew_where_it_lies(packed: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(packed.notebooks / "first", tmp_path / "else where")
+    spoil_in(tmp_path / "else where", KERNEL, title="INSERT_TITLE_HERE")
+    with pytest.raises(UserError) as caught:
+        PackedNotebook.read(tmp_path / "else where", packed)
+    assert f"notebook first --owner YOU --to '{tmp_path}/else where'\", or write it there" in str(caught.value)
 
 
 def test_nobody_is_asked_about_what_is_unfit(kaggle: KaggleServer, packed: Workspace) -> None:

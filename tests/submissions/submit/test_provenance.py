@@ -13,12 +13,15 @@ from submissions.submission_verbs import submissions
 from submissions.submit.provenance import (
     CONSTANT,
     how_again,
+    is_remade,
     known_submissions,
     path_beside,
     read_provenance,
     what_is_known,
     write_provenance,
 )
+from submissions.submit.write import write_decided
+from tests.submissions.samples import blend_of, make_workspace
 
 PROVENANCE: dict[str, Any] = {
     "method": "mean",
@@ -97,6 +100,24 @@ def test_it_tells_the_ledger_what_is_expected(path: Path) -> None:
     assert known["members"] == ("a", "b")
     assert (known["metric"], known["cross_fitted"], known["low"], known["high"]) == ("F2", 0.9, 0.88, 0.92)
     assert known_submissions(path.parent) == {digest_file(path): {"name": "ab", **known}}
+
+
+def test_a_blend_is_another_one_where_its_answers_or_figures_are(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    blend = blend_of("both", ["a", "b"], workspace, rule="fixed")
+    write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
+    written = read_provenance(workspace.submissions / "both.csv")
+    assert not is_remade(written, workspace)
+    again = blend_of("both", ["a", "b"], workspace, rule="fixed").provenance
+    assert not is_remade(written, workspace)  # though at another time
+    for members, rule in ((["b"], "fixed"), (["a", "b"], "uniform")):
+        blend_of("both", members, workspace, rule=rule)
+        assert is_remade(written, workspace)
+        assert is_remade(again, workspace)
+    probe = {"name": "both", CONSTANT: ["clear"]}
+    assert not is_remade(probe, workspace)
+    (workspace.blends / "both/blend.json").write_text("{")
+    assert not is_remade(written, workspace)
 
 
 def test_a_probe_is_written_again_by_the_command_that_writes_probes(path: Path) -> None:

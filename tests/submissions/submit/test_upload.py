@@ -18,6 +18,7 @@ from submissions.submit.parcel import pack
 from submissions.submit.provenance import read_provenance
 from tests.kaggle_server import KEY, SLUG, TOKEN, USER, KaggleServer
 from tests.submissions.on_kaggle import check_no_secret_in, run
+from tests.submissions.samples import blend_of
 
 AGAIN = "Run the same command again"
 
@@ -407,6 +408,19 @@ def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittabl
     missing = run(submittable, "submit", "frist", "--message", "x", code=2)
     assert missing.endswith(f"In {submittable.submissions} there are: none.\n")
     assert "No submissions in" in run(submittable, "submit", "--message", "x", code=2)
+
+
+def test_a_file_that_is_older_than_its_blend_is_not_sent_unsaid(kaggle: KaggleServer, submittable: Workspace) -> None:
+    blend_of("first", ["b"], submittable, rule="fixed")  # and its submission was not written
+    for name, told in (("first", "submit first --as-is"), (None, "submit --as-is")):
+        shown = run(submittable, *filter(None, ["submit", name]), code=2)
+        assert "first.csv was written before 'first' was made anew, and is of the one before." in shown
+        assert 'To write the submission again, run "python run.py blend --members b --name first' in shown
+        assert f'to submit it as it is, run "python run.py {told} --workspace' in shown
+    assert kaggle.calls == []
+    assert "submission 1000" in send(submittable, "--as-is")
+    (entry,) = Ledger.of(submittable).entries()
+    assert entry.members == ("a", "b")
 
 
 def test_a_message_with_the_token_is_refused(kaggle: KaggleServer, submittable: Workspace) -> None:
