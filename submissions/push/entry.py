@@ -122,9 +122,9 @@ def _check_current(name: str, push: Push, workspace: Workspace) -> None:
         )
     if is_remade(push.provenance or {}, workspace):
         again = packed_again(folder, workspace, push.kernel.split("/")[0])
-        made = f"'{(push.provenance or {})['name']}' was made anew since it was packed"
+        runs = f"version {push.version} of {push.kernel} runs"
         raise UserError(
-            f"{made}: version {push.version} of {push.kernel} runs it as it was before.",
+            f"'{(push.provenance or {})['name']}' is another one now than {runs}: it was made anew, or pulled, since.",
             command={"to pack it as it is": again, "to push that": f"notebook push {told}", **as_it_is},
         )
 

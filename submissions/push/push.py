@@ -76,7 +76,7 @@ def push_notebook(name: str, workspace: Workspace, message: str, *, again: bool 
         packed = PackedNotebook.read(folder, workspace)
         if is_remade(packed.provenance or {}, workspace):
             anew = spelled(packed_again(folder, workspace, packed.kernel.split("/")[0]))
-            reporter.note(f"'{packed.name}' was made anew since it was packed; \"{anew}\" packs it as it is now.")
+            reporter.note(f"'{packed.name}' was made anew, or pulled, since it was packed. To pack it as it is: {anew}")
         kaggle = Notebooks()
         owner = packed.kernel.split("/")[0]
         if kaggle.user and kaggle.user.lower() != owner.lower():

@@ -122,10 +122,11 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False, as_is
     """
     path = _latest(workspace) if name is None else submission_path(name, workspace)
     provenance = read_provenance(path)
-    if not as_is and is_remade(provenance, workspace):
+    is_own = (path.parent, path.stem) == (workspace.submissions, provenance.get("name"))  # and no copy that was kept
+    if is_own and not as_is and is_remade(provenance, workspace):
         told = shlex.join(["submit", *([] if name is None else [name]), "--as-is"])
         raise UserError(
-            f"{path} was written before '{provenance['name']}' was made anew, and is of the one before.",
+            f"{path} is of another '{path.stem}' than there is now: that was made anew, or pulled, since.",
             command={**how_again(path), "to submit it as it is": told},
         )
     # What was asked for when it was written is what it is held to now.

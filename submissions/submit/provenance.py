@@ -1,4 +1,4 @@
-"""How a submission was made: the record beside its file, what that says for the ledger, and whether it is so still."""
+"""How a submission was made: the record beside its file, what that says for the ledger, and if it is the same now."""
 
 from __future__ import annotations
 

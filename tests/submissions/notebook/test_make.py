@@ -16,7 +16,7 @@ from competition.common.records import read_record, write_record
 from competition.kernels.folder import PROVENANCE
 from competition.kernels.sources import copy_sources
 from competition.workspace import Workspace
-from submissions.choose.cuts import make_cuts
+from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import FORMAT
 from submissions.members.exchange import export_scores, import_scores
 from submissions.notebook.make import ENTRIES, cells_of
@@ -93,7 +93,7 @@ def test_how_it_was_made_is_kept_beside_what_kaggle_gets(tmp_path: Path) -> None
     assert what_is_known(packed["a"])["members"] == ("a",)
     assert what_is_known(packed["a"])["cross_fitted"] is None  # what one label of every group costs was not measured
     assert not any(is_remade(made, workspace) for made in packed.values())
-    make_cuts("a", workspace, trials=1)
+    (workspace.runs / "a" / CUTS).write_text("{}")
     assert is_remade(packed["a"], workspace)
 
 

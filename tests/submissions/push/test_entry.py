@@ -106,7 +106,7 @@ def test_the_ledger_says_what_was_pushed_whatever_was_blended_since(kaggle: Kagg
     before = read_provenance(pushed.submissions / "first.csv")
     blend_anew(pushed)
     shown = send(pushed, "--notebook", "--dry-run", code=2)
-    assert "'first' was made anew since it was packed: version 1 of user/planet-" in shown
+    assert "'first' is another one now than version 1 of user/planet-" in shown
     ways = ("notebook first --owner user", "notebook push first", WAY)
     assert all(f'run "python run.py {way} --workspace' in shown for way in ways)
     assert "Submitted version 1" in send(pushed, "--notebook", "--as-is")

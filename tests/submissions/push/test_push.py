@@ -96,10 +96,10 @@ def test_what_has_changed_becomes_the_next_version(kaggle: KaggleServer, packed:
 
 
 def test_a_blend_that_was_made_anew_since_it_was_packed_is_said(kaggle: KaggleServer, packed: Workspace) -> None:
-    assert "was made anew" not in send(packed)
+    assert "made anew" not in send(packed)
     blend_of("first", ["b"], packed, rule="fixed")
     shown = send(packed, "--again")
-    assert "'first' was made anew since it was packed; \"python run.py notebook first --owner user --work" in shown
+    assert "'first' was made anew, or pulled, since it was packed. To pack it as it is: python run.py notebook" in shown
     pack(packed.notebooks / "first", of=packed)  # the same answers, and another blend
     assert "Nothing was pushed" in send(packed)
     made = log_of(packed).made

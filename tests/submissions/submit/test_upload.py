@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -414,9 +415,12 @@ def test_a_file_that_is_older_than_its_blend_is_not_sent_unsaid(kaggle: KaggleSe
     blend_of("first", ["b"], submittable, rule="fixed")  # and its submission was not written
     for name, told in (("first", "submit first --as-is"), (None, "submit --as-is")):
         shown = run(submittable, *filter(None, ["submit", name]), code=2)
-        assert "first.csv was written before 'first' was made anew, and is of the one before." in shown
+        assert "first.csv is of another 'first' than there is now: that was made anew, or pulled, since." in shown
         assert 'To write the submission again, run "python run.py blend --members b --name first' in shown
         assert f'to submit it as it is, run "python run.py {told} --workspace' in shown
+    for suffix in ("csv", "json"):  # a copy that was kept on purpose
+        shutil.copy(submittable.submissions / f"first.{suffix}", submittable.submissions / f"kept.{suffix}")
+    assert "Dry run" in run(submittable, "submit", "kept", "--dry-run")
     assert kaggle.calls == []
     assert "submission 1000" in send(submittable, "--as-is")
     (entry,) = Ledger.of(submittable).entries()
