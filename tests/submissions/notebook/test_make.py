@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +24,13 @@ from submissions.members.exchange import export_scores, import_scores
 from submissions.notebook.make import ENTRIES, cells_of
 from submissions.notebook.plan import plan_of
 from submissions.notebook.verbs import notebook_verb
+from submissions.push.packed import folder_of
 from submissions.submit.provenance import is_remade, what_is_known
 from submissions.submit.write import write_decided
 from tests.submissions.notebook.refusing import BEFORE
 from tests.submissions.samples import blend_of, make_workspace
+
+NEEDED = "numpy,pillow,pydantic,openvino,annotated-types,pydantic-core,typing-extensions,typing-inspection"
 
 
 def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
@@ -60,6 +65,18 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
     assert networks == {"a", "b"}
     assert "= time.monotonic(), 2.0" in (tmp_path / "made/both.ipynb").read_text()
     assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
+
+
+def test_what_is_packed_elsewhere_is_what_the_next_command_pushes(
+    blended: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(blended.root, tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace", blended.competition)
+    monkeypatch.chdir(tmp_path)
+    for to in ([], ["--to", "both"]):
+        shown = run(workspace, "both", *to, "--owner", "somebody", "--have", NEEDED)
+    (pushed,) = re.findall("notebook push (.*) --workspace", shown)
+    assert folder_of(pushed, workspace) == tmp_path / "both"
 
 
 def test_flags_may_come_before_the_name(blended: Workspace, tmp_path: Path) -> None:
