@@ -122,7 +122,8 @@ def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False, as_is
     """
     path = _latest(workspace) if name is None else submission_path(name, workspace)
     provenance = read_provenance(path)
-    is_own = (path.parent, path.stem) == (workspace.submissions, provenance.get("name"))  # and no copy that was kept
+    of_blend = workspace.submissions / f"{provenance.get('name')}.csv"
+    is_own = path.resolve() == of_blend.resolve()  # and no copy that was kept
     if is_own and not as_is and is_remade(provenance, workspace):
         told = shlex.join(["submit", *([] if name is None else [name]), "--as-is"])
         raise UserError(

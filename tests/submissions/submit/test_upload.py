@@ -411,9 +411,13 @@ def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittabl
     assert "No submissions in" in run(submittable, "submit", "--message", "x", code=2)
 
 
-def test_a_file_that_is_older_than_its_blend_is_not_sent_unsaid(kaggle: KaggleServer, submittable: Workspace) -> None:
+def test_a_file_that_is_older_than_its_blend_is_not_sent_unsaid(
+    kaggle: KaggleServer, submittable: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(submittable.submissions)
     blend_of("first", ["b"], submittable, rule="fixed")  # and its submission was not written
-    for name, told in (("first", "submit first --as-is"), (None, "submit --as-is")):
+    for name in ("first", "first.csv", None):  # the second is a path
+        told = f"submit {name} --as-is" if name else "submit --as-is"
         shown = run(submittable, *filter(None, ["submit", name]), code=2)
         assert "first.csv is of another 'first' than there is now: that was made anew, or pulled, since." in shown
         assert 'To write the submission again, run "python run.py blend --members b --name first' in shown
