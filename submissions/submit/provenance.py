@@ -83,7 +83,7 @@ def how_again(path: Path) -> dict[str, str]:
     with suppress(UserError):
         if labels := read_record(path_beside(path), dict, version=FORMAT).get(CONSTANT):
             return {what: shlex.join(["submissions", "probe", *labels, "--name", f"{path.stem}-again"])}
-    return {what: next(iter(again(path.parent.parent / "blends" / path.stem).values()))}
+    return {what: next(iter(again(path.absolute().parent.parent / "blends" / path.stem).values()))}
 
 
 def known_submissions(folder: Path) -> dict[str, dict[str, Any]]:
