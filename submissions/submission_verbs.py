@@ -68,6 +68,7 @@ def validate(workspace: Workspace, name: str, against: str | None, exclusive: bo
 @click.option("--message", help="shown beside the submission on Kaggle; default: its name")
 @click.option("--again", is_flag=True, help="submit what was submitted before")
 @click.option("--notebook", is_flag=True, help="submit the notebook of this name that was pushed, and no file")
+@click.option("--as-is", is_flag=True, help="submit it though its blend was made, or its notebook packed, anew since")
 @click.option("--wait", is_flag=True, help="wait for the score, half an hour at most")
 @click.option("--gzip", "as_gzip", is_flag=True, help="compress the file for the upload")
 @click.option("--dry-run", is_flag=True, help="check everything, and let nothing leave this machine")
@@ -77,6 +78,7 @@ def submit(
     message: str | None,
     again: bool,
     notebook: bool,
+    as_is: bool,
     wait: bool,
     as_gzip: bool,
     dry_run: bool,
@@ -88,7 +90,7 @@ def submit(
     from submissions.submit.parcel import check_message
 
     slug = workspace.competition.slug if dry_run else workspace.competition.kaggle_slug
-    parcel, ledger = _parcel(name, workspace, notebook, as_gzip, dry_run), Ledger.of(workspace)
+    parcel, ledger = _parcel(name, workspace, notebook, as_gzip, as_is, dry_run), Ledger.of(workspace)
     message = check_message(parcel.title if message is None else message)
     upload.check_new(parcel, ledger, again=again)
     if dry_run:
@@ -108,18 +110,20 @@ def submit(
         sys.exit(1)
 
 
-def _parcel(name: str | None, workspace: Workspace, notebook: bool, as_gzip: bool, dry_run: bool) -> Parcel:
+def _parcel(
+    name: str | None, workspace: Workspace, notebook: bool, as_gzip: bool, as_is: bool, dry_run: bool
+) -> Parcel:
     """Return what is to be submitted, and show what was found in it."""
     from submissions.push.entry import pack_notebook
     from submissions.submit.parcel import pack
 
     if not notebook:
-        parcel = pack(name, workspace, as_gzip=as_gzip)
+        parcel = pack(name, workspace, as_gzip=as_gzip, as_is=as_is)
         click.echo(parcel.report.text())
         return parcel
     if name is None or as_gzip:
         raise UserError("--notebook: give the name of a notebook that was pushed, and no --gzip.")
-    return pack_notebook(name, workspace, ask=not (dry_run or workspace.is_made_up))
+    return pack_notebook(name, workspace, ask=not (dry_run or workspace.is_made_up), as_is=as_is)
 
 
 @click.group(name="submissions", cls=Verbs)

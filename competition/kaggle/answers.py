@@ -10,6 +10,7 @@ from typing import Any
 from competition.kaggle.errors import MalformedError, clean
 
 LONGEST_MESSAGE = 1000  # characters of a message beside a submission, or of a failure, that are kept
+NOT_RUN = "not run"
 RUNS = {  # how far a notebook has run, by Kaggle's words for it
     "QUEUED": "queued",
     "RUNNING": "running",
@@ -17,7 +18,7 @@ RUNS = {  # how far a notebook has run, by Kaggle's words for it
     "ERROR": "error",
     "CANCEL_REQUESTED": "being cancelled",
     "CANCEL_ACKNOWLEDGED": "cancelled",
-    "NEW_SCRIPT": "not run",
+    "NEW_SCRIPT": NOT_RUN,
 }
 
 

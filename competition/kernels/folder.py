@@ -3,6 +3,7 @@
 kernel-metadata.json     of the notebook
 NAME.ipynb               the notebook
 dataset/                 the data set, with dataset-metadata.json
+provenance.json          how what it runs was made; it stays here
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from competition.common.errors import UserError
 
 DATASET, METADATA, DATASET_METADATA = "dataset", "kernel-metadata.json", "dataset-metadata.json"
+PROVENANCE = "provenance.json"
 PACKAGES = "packages"  # folder of the data set, of packages that Kaggle's image lacks
 OWNER = "INSERT_OWNER_HERE"  # as Kaggle's client writes it where nobody has said who
 SHORTEST, LONGEST = 6, 50  # characters of a title and of what stands in its address

@@ -13,14 +13,16 @@ import numpy as np
 from competition.common.errors import UserError
 from competition.common.files import replace_folder
 from competition.common.locks import lock_of, locked
+from competition.common.records import write_record
 from competition.common.text import counted, first, readable
-from competition.kernels.folder import DATASET, METADATA, OWNER, PACKAGES, Kernel, write_notebook
+from competition.kernels.folder import DATASET, METADATA, OWNER, PACKAGES, PROVENANCE, Kernel, write_notebook
 from competition.kernels.sources import copy_sources
 from competition.kernels.wheels import Image, bring, kaggles_image, said_of
 from competition.workspace import Workspace
 from submissions.notebook.answers import write_answers
 from submissions.notebook.known import check_known
 from submissions.notebook.plan import Plan, plan_of
+from submissions.submit.provenance import FORMAT
 
 SOURCES, NETWORKS = "sources", "networks"  # folders of the data set
 ENTRIES = (  # modules that the cells import
@@ -131,6 +133,7 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         needed = asked.image.lacks(_packages(plan, workspace, dataset / NETWORKS))
         lacking = bring(needed, asked.image, dataset / PACKAGES, asked.wheels, online=asked.online)
         write_notebook(temporary, kernel, cells_of(name, asked.hours))
+        write_record(temporary / PROVENANCE, plan.provenance, version=FORMAT)
         size = sum(path.stat().st_size for path in dataset.rglob("*") if path.is_file())
     brought = tuple(package for package in needed if package not in lacking)
     return Made(folder, kernel, plan, size, brought, lacking, asked.image)

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.files import digest_file
 from competition.common.records import read_record
 from competition.metrics.judge import measure
 from competition.spec.metric import DECISIONS
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import Candidates, make_candidates
+from submissions.choose.cuts import FILE as CUTS
 from submissions.choose.cuts import cuts_of, digest_scores
 from submissions.combine.mean_trials import make_trial
 from submissions.combine.means import Union, WeightedMean
@@ -48,6 +50,7 @@ class Plan:
         models: every model in the tree, the most useful first.
         shares: float array (num_labels,): of the labelled chips, how many carry each label.
         constant: array (num_labels,): the one answer for all chips that is best on those.
+        provenance: the record of the blend, as it was when this was made of it; of a model its name and files.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Plan:
     models: tuple[str, ...]
     shares: NDArray[np.float64]
     constant: NDArray[Any]
+    provenance: dict[str, Any]
 
 
 def plan_of(name: str, workspace: Workspace) -> Plan:
@@ -67,25 +71,30 @@ def plan_of(name: str, workspace: Workspace) -> Plan:
     """
     store = ScoreStore.of(workspace)
     if name in store.models() or name not in blend_names(workspace.blends):
-        tree, rule = {"model": name}, _rule_of_model(name, workspace, store)
+        tree, (rule, provenance) = {"model": name}, _of_model(name, workspace, store)
     else:
-        tree, rule = _blend(name, workspace)
+        tree, rule, record = _blend(name, workspace)
+        provenance = {**record, "exclusive": getattr(rule, "exclusive", record["exclusive"])}  # as its submission says
     models = tuple(dict.fromkeys(_models_in(tree)))
     truth = workspace.labelled.truth
     constant = _best_constant(rule, truth, workspace)
-    return Plan(name, tree, kept(rule), _ordered(models, workspace, store), truth.mean(axis=0), constant)
+    return Plan(name, tree, kept(rule), _ordered(models, workspace, store), truth.mean(axis=0), constant, provenance)
 
 
-def _rule_of_model(name: str, workspace: Workspace, store: ScoreStore) -> Any:
+def _of_model(name: str, workspace: Workspace, store: ScoreStore) -> tuple[Any, dict[str, Any]]:
+    """Return the rule of a model, by its cuts, and what the notebook is made of."""
     competition = workspace.competition
     (member,) = load_members([name], workspace, store)
     if not member.oof.scored.all():
         raise UserError(
             f"'{name}' scores some of the labels only. Give a blend of it and a model that scores the others."
         )
+    made = [*member.folder.glob("fold*/test.npz"), *member.folder.glob(CUTS)]
+    files = {CUTS: "", **{path.relative_to(member.folder).as_posix(): digest_file(path) for path in made}}
+    provenance = {**member.provenance, "members": [{"name": name}], "files": files}
     if competition.metric.judges != DECISIONS:
-        return make_rule(PLAIN, competition)
-    return Obedient(_cuts(cuts_of(name, workspace)), competition)
+        return make_rule(PLAIN, competition), provenance
+    return Obedient(_cuts(cuts_of(name, workspace)), competition), provenance
 
 
 def _cuts(cuts: NDArray[np.float64]) -> CutRule:
@@ -94,8 +103,8 @@ def _cuts(cuts: NDArray[np.float64]) -> CutRule:
     return rule
 
 
-def _blend(name: str, workspace: Workspace) -> tuple[dict[str, Any], Any]:
-    """Return the tree of a blend, whose combiner gives the scores of chips to predict that it has, and its rule.
+def _blend(name: str, workspace: Workspace) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+    """Return the tree of a blend, whose combiner gives the scores of chips to predict that it has, its rule and record.
 
     Raises:
         UserError: if it is made of imported scores, or of other scores than those that there are now.
@@ -117,7 +126,7 @@ def _blend(name: str, workspace: Workspace) -> tuple[dict[str, Any], Any]:
         )
     blends, names = blend_names(workspace.blends), source.setting.members
     trees = [_blend(each, workspace)[0] if each in blends else {"model": each} for each in names]
-    return {"blend": name, "combiner": combiner, "members": trees}, _rule(record, blend, source)
+    return {"blend": name, "combiner": combiner, "members": trees}, _rule(record, blend, source), record
 
 
 def _source_of(record: Mapping[str, Any], workspace: Workspace) -> Candidates:

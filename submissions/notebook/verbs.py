@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,12 +87,13 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
 
         if to is not None:
             workspace.check_not_kept(to)
-        folder = to or workspace.notebooks / name
+        folder = workspace.notebooks / name if to is None else Path(os.path.abspath(to))
         asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have))
         made = make_notebook(name, workspace, folder, pack_model, asked)
         show(made)
         if not (made.lacking or made.kernel.owner == OWNER):
-            show_next(f"notebook push {shlex.quote(name if to is None else str(to))}")
+            # A path that is one word would be taken for a name, if there is a notebook of it.
+            show_next(f"notebook push {shlex.quote(name if to is None else str(folder))}")
 
     for verb in VERBS:
         notebook.add_command(verb)

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from competition.common.records import read_record, write_record
 from competition.common.text import now
+from submissions.submit.provenance import what_is_known
 
 FORMAT = 1
 Stage = Literal["begun", "data sent", "data there", "notebook sent", "pushed", "rejected"]
@@ -40,6 +41,7 @@ class Push:
         after: version of the notebook that was there before, 0 for none; None before it was sent.
         version: of the notebook; None before Kaggle has made it.
         pushed: when it was made, ISO, UTC; None before.
+        provenance: how what it runs was made, as known when it was packed; None where that was not kept.
     """
 
     kernel: str
@@ -52,6 +54,7 @@ class Push:
     after: int | None = None
     version: int | None = None
     pushed: str | None = None
+    provenance: dict[str, Any] | None = None
 
     @property
     def address(self) -> str:
@@ -101,7 +104,10 @@ class PushLog:
 
     def _read(self) -> list[Push]:
         def parse(content: dict[str, Any]) -> list[Push]:
-            return TypeAdapter(list[Push]).validate_python(content["pushes"])
+            pushes = TypeAdapter(list[Push]).validate_python(content["pushes"])
+            for push in pushes:
+                what_is_known(push.provenance or {})
+            return pushes
 
         otherwise = "move it away: what is on Kaggle is looked at before anything is pushed"
         return read_record(self.path, parse, version=FORMAT, otherwise=otherwise)

@@ -22,7 +22,7 @@ from competition.workspace import Workspace
 from submissions.push.log import Push
 from submissions.push.packed import folder_of
 from submissions.push.runs import pushed_of, run_of
-from submissions.submit.provenance import read_provenance
+from submissions.submit.provenance import are_alike, read_provenance
 from submissions.submit.validate import SubmissionReport, read_submission, validate_submission
 
 LOG = "log.txt"
@@ -34,6 +34,7 @@ class Difference:
 
     Attributes:
         path: of the local one.
+        is_of_another: whether that is of another blend than the notebook's: of what was made since under its name.
         same_bytes: whether the two are the same file.
         ids: of how many ids the answers differ; those that only one has are among them.
         labels: how many answers differ, of one label of one id each.
@@ -41,6 +42,7 @@ class Difference:
     """
 
     path: Path
+    is_of_another: bool
     same_bytes: bool
     ids: int
     labels: int
@@ -48,12 +50,13 @@ class Difference:
 
     def text(self) -> str:
         """Return it as a line."""
+        another = f" {self.path.name} is of another blend of that name than the notebook." if self.is_of_another else ""
         if self.same_bytes:
-            return f"It has the bytes of {self.path}."
+            return f"It has the bytes of {self.path}.{another}"
         if not self.labels:
-            return f"It answers as {self.path} does, in other bytes."
+            return f"It answers as {self.path} does, in other bytes.{another}"
         by = "" if self.by is None else f", by {self.by:.2g} at most"
-        return f"It differs from {self.path} in {self.labels:,} labels of {self.ids:,} ids{by}."
+        return f"It differs from {self.path} in {self.labels:,} labels of {self.ids:,} ids{by}.{another}"
 
 
 @dataclass(frozen=True)
@@ -111,18 +114,32 @@ def fetch_output(name: str, workspace: Workspace, folder: Path | None = None) ->
     with scratch_folder() as scratch, replace_atomically(path) as temporary:
         came = kaggle.fetch(NOTEBOOKS_OUTPUT, left.addresses[NOTEBOOKS_OUTPUT], scratch)
         temporary.write_bytes(came.read_bytes())
-    local = workspace.submissions / f"{packed.name}.csv"
-    exclusive = read_provenance(local).get("exclusive", True)
+    made = push.provenance or {}
+    local = workspace.submissions / f"{made.get('name', packed.name)}.csv"
+    written = read_provenance(local)
+    exclusive = (made or written).get("exclusive", True)
     report = validate_submission(path, workspace.competition, workspace.sample, exclusive=exclusive)
-    difference = difference_of(path, local, workspace.competition) if local.is_file() else None
+    difference = None
+    if local.is_file():
+        is_of_another = bool(made and written) and not are_alike(made, written)
+        difference = difference_of(path, local, workspace.competition, is_of_another=is_of_another)
     others = tuple(sorted(clean(other) for other in left.addresses if other != NOTEBOOKS_OUTPUT))
     return Output(report, log, difference, others)
 
 
-def difference_of(path: Path, local: Path, competition: Competition) -> Difference | None:
-    """Return what tells a submission from a local one; None if one of them cannot be read as a table."""
+def difference_of(
+    path: Path, local: Path, competition: Competition, *, is_of_another: bool = False
+) -> Difference | None:
+    """Return what tells a submission from a local one; None if one of them cannot be read as a table.
+
+    Args:
+        path: of the submission.
+        local: that of the local one.
+        competition: gives the form of both.
+        is_of_another: as of `Difference`.
+    """
     if digest_file(path) == digest_file(local):
-        return Difference(local, True, 0, 0, None)
+        return Difference(local, is_of_another, True, 0, 0, None)
     ours, theirs = read_submission(local, competition), read_submission(path, competition)
     if not (ours.is_table and theirs.is_table):
         return None
@@ -132,14 +149,15 @@ def difference_of(path: Path, local: Path, competition: Competition) -> Differen
         of_ours, of_theirs = (dict(zip(each.names, map(set, each.tags), strict=True)) for each in (ours, theirs))
         changed = [len(of_ours[key] ^ of_theirs[key]) for key in of_ours if key in of_theirs]
         ids, labels = sum(number > 0 for number in changed), sum(changed)
-        return Difference(local, False, ids + alone, labels + alone * num_labels, None)
+        return Difference(local, is_of_another, False, ids + alone, labels + alone * num_labels, None)
     row = {name: at for at, name in enumerate(theirs.names)}
     common = [(at, row[name]) for at, name in enumerate(ours.names) if name in row]
     pairs = np.array(common, dtype=np.int64).reshape(-1, 2)
     apart = np.abs(ours.scores[pairs[:, 0]].astype(np.float64) - theirs.scores[pairs[:, 1]])
     differs = np.nan_to_num(apart, nan=0.0) > 0
     by = float(np.nanmax(apart, initial=0.0))
-    return Difference(local, False, int(differs.any(1).sum()) + alone, int(differs.sum()) + alone * num_labels, by)
+    ids, labels = int(differs.any(1).sum()) + alone, int(differs.sum()) + alone * num_labels
+    return Difference(local, is_of_another, False, ids, labels, by)
 
 
 def _write_log(left: RemoteOutput, path: Path) -> Path | None:

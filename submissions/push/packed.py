@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, digest_json
-from competition.common.records import write_record
-from competition.kernels.folder import DATASET, DATASET_METADATA, METADATA, OWNER, PACKAGES, in_address
+from competition.common.records import read_record, write_record
+from competition.kernels.folder import DATASET, DATASET_METADATA, METADATA, OWNER, PACKAGES, PROVENANCE, in_address
 from competition.spec.load import describe
 from competition.workspace import Workspace
+from submissions.submit.provenance import FORMAT as OF_PROVENANCE
+from submissions.submit.provenance import what_is_known
 
 MARKED = 16  # hex digits of a digest by which a version is known on Kaggle
 PUSHED = ".pushed.json"  # ends the name of the record of what was pushed
@@ -26,6 +29,10 @@ FORMAT = 1  # of the file in a data set that says what is in it
 UNSET = "INSERT_"  # begins what Kaggle's client writes where somebody is to say something
 REFS = r"[^/]+/[^/]+"
 T = TypeVar("T", bound=BaseModel)
+
+
+class _UnfitError(ValueError):
+    """What Kaggle would not take."""
 
 
 class _Notebook(BaseModel):
@@ -59,6 +66,7 @@ class PackedNotebook:
         license: of the data set, by Kaggle's name.
         data: SHA-256 of what is in the data set.
         digest: SHA-256 of that, and of the notebook and what Kaggle is to know of it.
+        provenance: how what it runs was made, which stays here; None of those packed before that was kept.
     """
 
     folder: Path
@@ -69,6 +77,7 @@ class PackedNotebook:
     license: str
     data: str
     digest: str
+    provenance: dict[str, Any] | None
 
     @classmethod
     def read(cls, folder: Path, workspace: Workspace) -> PackedNotebook:
@@ -77,15 +86,22 @@ class PackedNotebook:
         Raises:
             UserError: if there is none, or Kaggle would not take it; owner or title are not set.
         """
+        again = packed_again(folder, workspace)
         if not (folder / METADATA).is_file():
-            raise UserError(f"{folder} holds no notebook.", command=packed_again(folder))
-        notebook, dataset = _read(folder / METADATA, _Notebook), _read(folder / DATASET / DATASET_METADATA, _Dataset)
-        _check(folder, notebook, dataset, workspace.competition.kaggle_slug)
+            raise UserError(f"{folder} holds no notebook.", command=again)
+        slug = workspace.competition.kaggle_slug
+        try:
+            notebook = _read(folder / METADATA, _Notebook)
+            dataset = _read(folder / DATASET / DATASET_METADATA, _Dataset)
+            _check(folder, notebook, dataset, slug)
+        except _UnfitError as error:
+            raise UserError(str(error), command=again, otherwise="write it there") from error
+        provenance = _provenance(folder / PROVENANCE, again) if (folder / PROVENANCE).exists() else None
         data = digest_json(contents(folder / DATASET))
         of_notebook = {name: digest_file(folder / name) for name in (METADATA, notebook.code_file)}
         digest = digest_json({"data": data, **of_notebook})
         of_dataset = (dataset.title, dataset.licenses[0].name)
-        return cls(folder, notebook.id, dataset.id, notebook.code_file, *of_dataset, data, digest)
+        return cls(folder, notebook.id, dataset.id, notebook.code_file, *of_dataset, data, digest, provenance)
 
     @property
     def name(self) -> str:
@@ -132,9 +148,18 @@ class PackedNotebook:
 
 
 def folder_of(name: str, workspace: Workspace) -> Path:
-    """Return the folder of a notebook given by name, or by the path of a folder elsewhere."""
-    here = workspace.notebooks / name
-    return Path(name) if Path(name).name != name or (not here.is_dir() and (Path(name) / METADATA).is_file()) else here
+    """Return the folder of a notebook given by name, or by the path of a folder elsewhere, which is made absolute.
+
+    Raises:
+        UserError: if it has no name, by which what was pushed of it is kept beside it.
+    """
+    here, there = workspace.notebooks / name, Path(os.path.abspath(name))
+    is_name = Path(name).name == name and name != ".."  # which is a path, as "." is, whose name is ""
+    if is_name and name and (here.is_dir() or not (there / METADATA).is_file()):
+        return here
+    if not (name and there.name):
+        raise UserError(f"Expected the name of a notebook, or the path of its folder, received {name!r}.")
+    return there
 
 
 def record_of(folder: Path) -> Path:
@@ -147,14 +172,18 @@ def data_marker(data: str) -> str:
     return f"contents-{data[:MARKED]}.json"
 
 
-def packed_again(folder: Path, owner: str = "YOU") -> str:
+def packed_again(folder: Path, workspace: Workspace, owner: str = "YOU") -> str:
     """Return the command that packs a notebook anew for a user of Kaggle, with the flags that can be told from it."""
     known: Any = {}
     with suppress(OSError, ValueError):
         known = json.loads((folder / METADATA).read_bytes())
-    gpu = " --gpu" if isinstance(known, dict) and known.get("enable_gpu") else ""
+    known = known if isinstance(known, dict) else {}
+    name = Path(str(known.get("code_file") or folder.name)).stem if known else folder.name
+    elsewhere = os.path.abspath(folder) != os.path.abspath(workspace.notebooks / name)
+    to = f" --to {shlex.quote(str(folder))}" if elsewhere else ""
+    gpu = " --gpu" if known.get("enable_gpu") else ""
     fetched = " --fetch" if (folder / DATASET / PACKAGES).is_dir() else ""
-    return f"notebook {shlex.quote(folder.name)} --owner {shlex.quote(owner)}{gpu}{fetched}"
+    return f"notebook {shlex.quote(name)} --owner {shlex.quote(owner)}{to}{gpu}{fetched}"
 
 
 def contents(dataset: Path) -> dict[str, str]:
@@ -163,13 +192,21 @@ def contents(dataset: Path) -> dict[str, str]:
     return {path.relative_to(dataset).as_posix(): digest_file(path) for path in files}
 
 
+def _provenance(path: Path, again: str) -> dict[str, Any]:
+    def parse(content: dict[str, Any]) -> dict[str, Any]:
+        what_is_known(content)
+        return content
+
+    return read_record(path, parse, version=OF_PROVENANCE, command=again)
+
+
 def _read(path: Path, model: type[T]) -> T:
     try:
         return model.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise _unfit(path, "it is missing") from None
+        raise _UnfitError(f"{path}: it is missing.") from None
     except ValidationError as error:
-        raise _unfit(path, describe(error)) from None
+        raise _UnfitError(f"{path}: {describe(error)}.") from None
 
 
 def _check(folder: Path, notebook: _Notebook, dataset: _Dataset, slug: str) -> None:
@@ -177,21 +214,16 @@ def _check(folder: Path, notebook: _Notebook, dataset: _Dataset, slug: str) -> N
     for path, of in ((folder / METADATA, notebook), (folder / DATASET / DATASET_METADATA, dataset)):
         owner, name = of.id.split("/")
         if owner == OWNER or owner.startswith(UNSET):
-            raise _unfit(path, f"`id` is {of.id!r}: whose it is is not set")
+            raise _UnfitError(f"{path}: `id` is {of.id!r}: whose it is is not set.")
         if of.title.startswith(UNSET) or not of.title.strip():
-            raise _unfit(path, f"`title` is {of.title!r}: it is not set")
+            raise _UnfitError(f"{path}: `title` is {of.title!r}: it is not set.")
         if in_address(of.title) != name:
             made = f"{owner}/{in_address(of.title)}"
-            raise _unfit(path, f"Kaggle makes {made!r} of `title`, and `id` is {of.id!r}")
+            raise _UnfitError(f"{path}: Kaggle makes {made!r} of `title`, and `id` is {of.id!r}.")
     path = folder / METADATA
     if notebook.dataset_sources.count(dataset.id) != 1:
-        raise _unfit(path, f"`dataset_sources` lack {dataset.id!r}, received {notebook.dataset_sources}")
+        raise _UnfitError(f"{path}: `dataset_sources` lack {dataset.id!r}, received {notebook.dataset_sources}.")
     if notebook.competition_sources != [slug]:
-        raise _unfit(path, f"`competition_sources`: expected {[slug]}, received {notebook.competition_sources}")
+        raise _UnfitError(f"{path}: `competition_sources`: expected {[slug]}, received {notebook.competition_sources}.")
     if Path(notebook.code_file).name != notebook.code_file or not (folder / notebook.code_file).is_file():
-        raise _unfit(path, f"`code_file`: there is no {notebook.code_file!r} beside it")
-
-
-def _unfit(path: Path, why: str) -> UserError:
-    folder = path.parent if path.name == METADATA else path.parent.parent
-    return UserError(f"{path}: {why}.", command=packed_again(folder), otherwise="write it there")
+        raise _UnfitError(f"{path}: `code_file`: there is no {notebook.code_file!r} beside it.")

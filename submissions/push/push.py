@@ -9,10 +9,10 @@ is taken. Where a step has no answer, Kaggle is looked at until nothing can be o
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from competition.common.errors import UserError
+from competition.common.errors import UserError, spelled
 from competition.common.files import scratch_folder
 from competition.common.locks import lock_of, locked
 from competition.common.progress import reporter
@@ -22,6 +22,7 @@ from competition.kaggle.notebooks import Notebooks
 from competition.workspace import Workspace
 from submissions.push.log import Push, PushLog
 from submissions.push.packed import MARKED, PackedNotebook, data_marker, folder_of, packed_again, record_of
+from submissions.submit.provenance import is_remade
 
 ATTEMPTS = 2
 SETTLED = 90.0  # seconds of looking until what Kaggle does not show is taken for not made
@@ -73,12 +74,15 @@ def push_notebook(name: str, workspace: Workspace, message: str, *, again: bool 
     PackedNotebook.read(folder, workspace)  # before anybody is waited for
     with locked(lock_of(folder.absolute())):
         packed = PackedNotebook.read(folder, workspace)
+        if is_remade(packed.provenance or {}, workspace):
+            anew = spelled(packed_again(folder, workspace, packed.kernel.split("/")[0]))
+            reporter.note(f"'{packed.name}' was made anew, or pulled, since it was packed. To pack it as it is: {anew}")
         kaggle = Notebooks()
         owner = packed.kernel.split("/")[0]
         if kaggle.user and kaggle.user.lower() != owner.lower():
             raise UserError(
                 f"{folder} is to be {owner!r}'s, and these credentials are {kaggle.user!r}'s.",
-                command=packed_again(folder, kaggle.user),
+                command=packed_again(folder, workspace, kaggle.user),
             )
         return _Pushing(packed, kaggle, PushLog(record_of(folder))).run(message, again=again)
 
@@ -101,6 +105,8 @@ class _Pushing:
             if log.made is None or (log.made.digest, log.made.version) != (packed.digest, version):
                 self._begin()
                 log.note(stage="pushed", data_version=data, version=version)
+            elif packed.provenance not in (None, log.made.provenance):  # made anew since, of the same answers
+                log.begin(replace(log.made, provenance=packed.provenance))
             assert log.made is not None
             return Pushed(log.made, ())
         self._begin()
@@ -114,7 +120,8 @@ class _Pushing:
         packed, last = self.packed, self.log.last
         open_ones = ("begun", "data there")
         if last is None or (last.digest, last.kernel) != (packed.digest, packed.kernel) or last.stage not in open_ones:
-            self.log.begin(Push(packed.kernel, packed.dataset, packed.digest, packed.data, begun=now()))
+            of = (packed.kernel, packed.dataset, packed.digest, packed.data)
+            self.log.begin(Push(*of, begun=now(), provenance=packed.provenance))
 
     def _settle(self) -> bool:
         """Find out what became of a step that has no answer, of this push or of another one before.

@@ -9,14 +9,14 @@ from typing import Any
 
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.kaggle.answers import RemoteRun
+from competition.kaggle.answers import NOT_RUN, RemoteRun
 from competition.kaggle.notebooks import Notebooks
 from competition.workspace import Workspace
 from submissions.push.log import Push, PushLog
 from submissions.push.packed import PackedNotebook, folder_of, record_of
 
 FIRST_LOOK, LAST_LOOK = 5.0, 120.0  # seconds between two looks; they double
-SETTLED = 90.0  # seconds after which a version that Kaggle does not show yet is taken for not there
+SETTLED = 90.0  # seconds after which a version that Kaggle does not show, or run, yet is taken for not there
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def pushed_of(name: str, workspace: Workspace) -> Push:
     if made := PushLog(record_of(folder)).made:
         return made
     packed = PackedNotebook.read(folder, workspace)
-    return Push(packed.kernel, packed.dataset, packed.digest, packed.data, begun="")
+    of = (packed.kernel, packed.dataset, packed.digest, packed.data)
+    return Push(*of, begun="", provenance=packed.provenance)
 
 
 def run_of(name: str, push: Push, kaggle: Notebooks) -> Run:
@@ -81,19 +82,21 @@ def run_of(name: str, push: Push, kaggle: Notebooks) -> Run:
 
 
 def wait_for_end(name: str, push: Push, kaggle: Notebooks) -> Run:
-    """Return how it has ended, as `run_of`; one that Kaggle does not show yet is waited for a while.
+    """Return how it has ended, as `run_of`; one that Kaggle does not show or begin yet is waited for a while.
 
     Raises:
-        UserError: if Kaggle cannot be asked, or does not show it.
+        UserError: if Kaggle cannot be asked, or does not show it, or does not run it.
     """
     reporter.note(f"Waiting for the end of {push.kernel}. Ctrl-C ends the waiting, not the notebook.")
-    begun, pause, told = time.monotonic(), FIRST_LOOK, ""
+    at_work, pause, told = time.monotonic(), FIRST_LOOK, ""
     while True:
-        asked, remote = time.monotonic() - begun, kaggle.run(push.kernel, push.version or 0)
-        if remote is None and asked >= SETTLED:
-            raise _not_there(name, push)
+        asked, remote = time.monotonic(), kaggle.run(push.kernel, push.version or 0)
         if remote and remote.has_ended:
             return _run(push, remote)
+        if remote and remote.status != NOT_RUN:
+            at_work = asked
+        elif asked - at_work >= SETTLED:
+            raise _not_run(name, push) if remote else _not_there(name, push)
         if remote and remote.status != told:
             told = remote.status
             reporter.note(f"It is {told}.")
@@ -103,6 +106,12 @@ def wait_for_end(name: str, push: Push, kaggle: Notebooks) -> Run:
 
 def _run(push: Push, remote: RemoteRun) -> Run:
     return Run(push.kernel, push.version, remote.status, remote.failure, push.address)
+
+
+def _not_run(name: str, push: Push) -> UserError:
+    which = f"version {push.version} of " if push.version else ""
+    again = {"to let it be run": f"notebook push {shlex.quote(name)} --again"}
+    return UserError(f"Kaggle has {which}{push.kernel}, and has not run it within {SETTLED:.0f} s.", command=again)
 
 
 def _not_there(name: str, push: Push) -> UserError:

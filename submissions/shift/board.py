@@ -73,7 +73,9 @@ def disagreement(entries: Sequence[Entry], workspace: Workspace, public: float) 
         num_public = max(round(public * len(workspace.test_names)), 1)
         for entry in entries:
             variance = variance_of(entry)
-            if entry.public is not None and entry.cross_fitted is not None and not np.isnan(variance):
+            if entry.metric != workspace.competition.metric.title or np.isnan(variance):
+                continue
+            if entry.public is not None and entry.cross_fitted is not None:
                 gaps.append(entry.public - entry.cross_fitted)
                 noises.append(np.sqrt(variance * (1 / chips_of(entry) + 1 / num_public)))
     if not gaps:

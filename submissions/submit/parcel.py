@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +18,7 @@ from competition.kaggle.client import Kaggle
 from competition.kaggle.credentials import redact
 from competition.workspace import Workspace
 from submissions.submit.entry import Entry
-from submissions.submit.provenance import read_provenance, what_is_known
+from submissions.submit.provenance import how_again, is_remade, read_provenance, what_is_known
 from submissions.submit.validate import SubmissionReport, content_of_submission, validate_submission
 from submissions.submit.write import submission_path
 
@@ -106,19 +107,29 @@ class Parcel:
         return Entry(competition=competition, message=message, **{**self.known, **own})
 
 
-def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False) -> Parcel:
+def pack(name: str | None, workspace: Workspace, *, as_gzip: bool = False, as_is: bool = False) -> Parcel:
     """Check a submission and make it ready.
 
     Args:
         name: of a submission in the workspace, or the path of a `.csv` file; None: the one written last.
         workspace: of the competition.
         as_gzip: upload it compressed.
+        as_is: also if its blend is another one since.
 
     Raises:
-        UserError: if there is none, or it is not valid, or was changed after it was written.
+        UserError: if there is none, or it is not valid, or was changed after it was written, or is not that of the
+            blend that there is now.
     """
     path = _latest(workspace) if name is None else submission_path(name, workspace)
     provenance = read_provenance(path)
+    of_blend = workspace.submissions / f"{provenance.get('name')}.csv"
+    is_own = path.resolve() == of_blend.resolve()  # and no copy that was kept
+    if is_own and not as_is and is_remade(provenance, workspace):
+        told = shlex.join(["submit", *([] if name is None else [name]), "--as-is"])
+        raise UserError(
+            f"{path} is of another '{path.stem}' than there is now: that was made anew, or pulled, since.",
+            command={**how_again(path), "to submit it as it is": told},
+        )
     # What was asked for when it was written is what it is held to now.
     exclusive = provenance.get("exclusive", True)
     content = content_of_submission(path)

@@ -1,11 +1,11 @@
-"""How a submission was made: the record beside its file, and what that says for the ledger."""
+"""How a submission was made: the record beside its file, what that says for the ledger, and if it is the same now."""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,10 +14,16 @@ from competition.common.files import digest_file
 from competition.common.records import read_record, write_record
 from competition.common.text import now
 from competition.spec.load import describe
-from submissions.members.blend_files import again
+from competition.workspace import Workspace
+from submissions.members.blend_files import FORMAT, MARKER, again
 
+MODEL = "model"  # the kind of what is no blend
 CONSTANT = "constant"  # in the record of a submission: the labels of every chip
-FORMAT = 2  # that of a blend's record, with which it begins
+
+
+T = TypeVar("T", bound=BaseModel)
+# What two records of blends of one name have in common if these decide alike, and are worth the same.
+ALIKE = ("files", "members", "method", "rule", "cuts", "calibration", "alone", "figures")
 
 
 class _Figures(BaseModel, allow_inf_nan=False):
@@ -30,10 +36,13 @@ class _Member(BaseModel):
     name: str
 
 
-class _Provenance(BaseModel):
-    sha256: str
+class _Known(BaseModel):
     figures: list[_Figures] = []
     members: list[_Member] = []
+
+
+class _Provenance(_Known):
+    sha256: str
 
 
 def path_beside(path: Path) -> Path:
@@ -73,9 +82,8 @@ def how_again(path: Path) -> dict[str, str]:
     what = "to write the submission again"
     with suppress(UserError):
         if labels := read_record(path_beside(path), dict, version=FORMAT).get(CONSTANT):
-            of_every_chip, name = shlex.quote(",".join(labels)), shlex.quote(f"{path.stem}-again")
-            return {what: f"submissions probe {of_every_chip} --name {name}"}
-    return {what: next(iter(again(path.parent.parent / "blends" / path.stem).values()))}
+            return {what: shlex.join(["submissions", "probe", *labels, "--name", f"{path.stem}-again"])}
+    return {what: next(iter(again(path.absolute().parent.parent / "blends" / path.stem).values()))}
 
 
 def known_submissions(folder: Path) -> dict[str, dict[str, Any]]:
@@ -89,14 +97,18 @@ def known_submissions(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def what_is_known(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Return what the provenance of a submission says of it, as fields of an entry of the ledger."""
+    """Return what the provenance of a submission, or of a notebook, says of it, as fields of an entry of the ledger.
+
+    Raises:
+        ValueError: if it is none.
+    """
     if not provenance:
         return {}
-    parsed = _Provenance.model_validate(provenance)
+    parsed = _checked(provenance, _Known)
     figures = parsed.figures[0] if parsed.figures else _Figures()
     low, high = figures.interval
     return {
-        "digest": parsed.sha256,
+        "digest": provenance.get("sha256"),
         "provenance": provenance,
         "metric": figures.metric,
         "cross_fitted": figures.cross_fitted,
@@ -106,10 +118,31 @@ def what_is_known(provenance: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def are_alike(provenance: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two records, of a blend, its submission or its notebook, are of the same answers and figures."""
+    return all(provenance.get(key) == other.get(key) for key in ALIKE)
+
+
+def is_remade(provenance: dict[str, Any], workspace: Workspace) -> bool:
+    """Whether the blend or model that a provenance is of was made anew since, and is another one now.
+
+    One that is gone, or that cannot be read, is no other one; nor is that of which no files are known, as of a probe.
+    """
+    name, files = provenance.get("name"), provenance.get("files")
+    if not (isinstance(name, str) and isinstance(files, dict)):
+        return False
+    if provenance.get("kind") == MODEL:
+        there = {workspace.runs / name / file: digest for file, digest in files.items()}
+        return any(path.is_file() and digest_file(path) != digest for path, digest in there.items())
+    with suppress(UserError):
+        return not are_alike(provenance, read_record(workspace.blends / name / MARKER, dict, version=FORMAT))
+    return False
+
+
 def _read(beside: Path) -> dict[str, Any]:
     return read_record(
         beside,
-        _checked,
+        _whole,
         version=FORMAT,
         older=(1,),  # blends had another format then; what is read here was the same
         command=how_again(beside),
@@ -117,9 +150,13 @@ def _read(beside: Path) -> dict[str, Any]:
     )
 
 
-def _checked(content: dict[str, Any]) -> dict[str, Any]:
+def _whole(content: dict[str, Any]) -> dict[str, Any]:
+    _checked(content, _Provenance)
+    return content
+
+
+def _checked(content: dict[str, Any], model: type[T]) -> T:
     try:
-        _Provenance.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
         raise ValueError(describe(error)) from error
-    return content

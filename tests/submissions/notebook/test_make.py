@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +14,23 @@ import pytest
 from click.testing import CliRunner
 
 from competition.common.errors import UserError
-from competition.common.records import write_record
+from competition.common.records import read_record, write_record
+from competition.kernels.folder import PROVENANCE
 from competition.kernels.sources import copy_sources
 from competition.workspace import Workspace
+from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import FORMAT
 from submissions.members.exchange import export_scores, import_scores
 from submissions.notebook.make import ENTRIES, cells_of
 from submissions.notebook.plan import plan_of
 from submissions.notebook.verbs import notebook_verb
+from submissions.push.packed import folder_of
+from submissions.submit.provenance import is_remade, what_is_known
 from submissions.submit.write import write_decided
 from tests.submissions.notebook.refusing import BEFORE
 from tests.submissions.samples import blend_of, make_workspace
+
+NEEDED = "numpy,pillow,pydantic,openvino,annotated-types,pydantic-core,typing-extensions,typing-inspection"
 
 
 def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
@@ -51,11 +59,24 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
     shown = run(blended, "both", "--to", tmp_path / "made", "--owner", "somebody", "--hours", "2")
     assert "predicts with 2 models, the most useful first" in shown
     assert "lacks what the notebook needs: openvino. Give --fetch" in shown
-    assert {path.name for path in (tmp_path / "made").iterdir()} == {"both.ipynb", "kernel-metadata.json", "dataset"}
+    files = {"both.ipynb", "kernel-metadata.json", "dataset", "provenance.json"}
+    assert {path.name for path in (tmp_path / "made").iterdir()} == files
     networks = {path.parent.name for path in (tmp_path / "made/dataset/networks").glob("*/model.json")}
     assert networks == {"a", "b"}
     assert "= time.monotonic(), 2.0" in (tmp_path / "made/both.ipynb").read_text()
     assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
+
+
+def test_what_is_packed_elsewhere_is_what_the_next_command_pushes(
+    blended: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(blended.root, tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace", blended.competition)
+    monkeypatch.chdir(tmp_path)
+    for to in ([], ["--to", "both"]):
+        shown = run(workspace, "both", *to, "--owner", "somebody", "--have", NEEDED)
+    (pushed,) = re.findall("notebook push (.*) --workspace", shown)
+    assert folder_of(pushed, workspace) == tmp_path / "both"
 
 
 def test_flags_may_come_before_the_name(blended: Workspace, tmp_path: Path) -> None:
@@ -76,6 +97,21 @@ def test_a_blend_that_is_called_like_a_command_is_packed_by_pack(tmp_path: Path)
 
 def test_a_model_by_its_cuts_will_do(blended: Workspace, tmp_path: Path) -> None:
     assert "predicts with 1 model" in run(blended, "a", "--to", tmp_path / "made", "--owner", "somebody")
+
+
+def test_how_it_was_made_is_kept_beside_what_kaggle_gets(tmp_path: Path) -> None:
+    workspace, packed = make_workspace(tmp_path), {}
+    blend_of("both", ["a", "b"], workspace, rule="fixed")
+    for name in ("both", "a"):
+        run(workspace, name, "--owner", "somebody")
+        packed[name] = read_record(workspace.notebooks / name / PROVENANCE, dict, version=FORMAT)
+    kept = read_record(workspace.blends / "both/blend.json", dict, version=FORMAT)
+    assert (packed["both"], what_is_known(packed["both"])["members"]) == (kept, ("a", "b"))
+    assert what_is_known(packed["a"])["members"] == ("a",)
+    assert what_is_known(packed["a"])["cross_fitted"] is None  # what one label of every group costs was not measured
+    assert not any(is_remade(made, workspace) for made in packed.values())
+    (workspace.runs / "a" / CUTS).write_text("{}")
+    assert is_remade(packed["a"], workspace)
 
 
 def test_a_blend_whose_submission_was_decided_otherwise_is_refused(tmp_path: Path) -> None:

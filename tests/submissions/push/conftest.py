@@ -6,27 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from competition.kernels.folder import DATASET, Kernel, write_notebook
+from competition.common.records import read_record, write_record
+from competition.kernels.folder import DATASET, PROVENANCE, Kernel, write_notebook
 from competition.workspace import Workspace
+from submissions.members.blend_files import FORMAT, MARKER
 from submissions.push import push, runs
 from tests.kaggle_server import SLUG, USER
 
 
-def pack(folder: Path, *, owner: str = USER, network: bytes = b"weights") -> Kernel:
-    """Write a notebook to a folder, with networks that are none."""
+def pack(folder: Path, *, owner: str = USER, network: bytes = b"weights", of: Workspace | None = None) -> Kernel:
+    """Write a notebook to a folder, with networks that are none; how its blend was made, if one of a workspace."""
     kernel = Kernel(folder.name, owner, SLUG)
     for name in ("networks/a/model.json", "sources/competition/__init__.py"):
         (folder / DATASET / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / DATASET / name).write_bytes(network)
     (folder / DATASET / "notebook.json").write_text("{}")
     write_notebook(folder, kernel, [("markdown", "# first"), ("code", "print(1)")])
+    if of:
+        write_record(
+            folder / PROVENANCE, read_record(of.blends / folder.name / MARKER, dict, version=FORMAT), version=FORMAT
+        )
     return kernel
 
 
 @pytest.fixture
 def packed(submittable: Workspace) -> Workspace:
     """A workspace with the notebook `first`, and the submission of that name, to write to."""
-    pack(submittable.notebooks / "first")
+    pack(submittable.notebooks / "first", of=submittable)
     return submittable
 
 

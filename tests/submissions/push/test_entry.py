@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from competition.common.records import read_record, write_record
 from competition.workspace import Workspace
+from submissions.final.agreeing import _Made
+from submissions.push.packed import record_of
 from submissions.submit.ledger import Ledger
+from submissions.submit.provenance import read_provenance, what_is_known
+from submissions.submit.write import write_decided
 from tests.kaggle_server import KaggleServer
 from tests.submissions.on_kaggle import run
+from tests.submissions.push.conftest import pack
+from tests.submissions.samples import blend_of
+
+WAY = "submit first --notebook --as-is"
 
 
 @pytest.fixture
@@ -85,6 +94,53 @@ def test_one_that_was_not_pushed_is_refused(kaggle: KaggleServer, packed: Worksp
     assert "notebook push first" in shown
     assert "give the name of a notebook" in run(packed, "submit", "--notebook", code=2)
     assert kaggle.calls == []
+
+
+def blend_anew(workspace: Workspace) -> None:
+    """Make the blend of "b" alone, and write its submission."""
+    blend = blend_of("first", ["b"], workspace, rule="fixed")
+    write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
+
+
+def test_the_ledger_says_what_was_pushed_whatever_was_blended_since(kaggle: KaggleServer, pushed: Workspace) -> None:
+    before = read_provenance(pushed.submissions / "first.csv")
+    blend_anew(pushed)
+    shown = send(pushed, "--notebook", "--dry-run", code=2)
+    assert "'first' is another one now than version 1 of user/planet-" in shown
+    ways = ("notebook first --owner user", "notebook push first", WAY)
+    assert all(f'run "python run.py {way} --workspace' in shown for way in ways)
+    assert "Submitted version 1" in send(pushed, "--notebook", "--as-is")
+    (entry,) = Ledger.of(pushed).entries()
+    known = what_is_known(before)
+    assert (entry.members, entry.cross_fitted) == (("a", "b"), known["cross_fitted"])
+    assert (entry.metric, entry.low, entry.high) == tuple(known[key] for key in ("metric", "low", "high"))
+    assert _Made.model_validate(entry.provenance).files == before["files"]  # by which `choose` finds its scores
+
+
+def test_one_that_was_packed_anew_and_not_pushed_is_not_what_is_submitted(
+    kaggle: KaggleServer, pushed: Workspace
+) -> None:
+    blend_anew(pushed)
+    pack(pushed.notebooks / "first", network=b"better weights", of=pushed)
+    shown = send(pushed, "--notebook", code=2)
+    assert f"{pushed.notebooks / 'first'} was packed anew or changed since version 1 of user/planet-" in shown
+    assert all(f'run "python run.py {way} --workspace' in shown for way in ("notebook push first", WAY))
+    assert kaggle.submissions == []
+    assert "Submitted version 1" in send(pushed, "--notebook", "--as-is")
+    run(pushed, "notebook", "push", "first")
+    assert "Submitted version 2" in send(pushed, "--notebook")
+    assert [entry.members for entry in Ledger.of(pushed).entries()] == [("a", "b"), ("b",)]
+
+
+def test_of_a_push_that_was_recorded_without_it_nothing_is_expected(kaggle: KaggleServer, pushed: Workspace) -> None:
+    path = record_of(pushed.notebooks / "first")
+    (push,) = read_record(path, dict, version=1)["pushes"]
+    del push["provenance"]
+    write_record(path, {"pushes": [push]}, version=1)
+    (pushed.notebooks / "first/provenance.json").unlink()
+    assert "the ledger says nothing of what it should score" in send(pushed, "--notebook")
+    (entry,) = Ledger.of(pushed).entries()
+    assert (entry.is_of_notebook, entry.members, entry.cross_fitted) == (True, (), None)
 
 
 def test_a_file_that_a_code_competition_refuses_is_told_the_way(kaggle: KaggleServer, pushed: Workspace) -> None:

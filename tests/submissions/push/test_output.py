@@ -10,8 +10,10 @@ import pytest
 
 from competition.workspace import Workspace
 from submissions.push.output import difference_of
+from submissions.submit.write import write_decided
 from tests.kaggle_server import KaggleServer
 from tests.submissions.on_kaggle import run
+from tests.submissions.samples import blend_of
 from tests.submissions.submit.samples import scored
 
 
@@ -47,6 +49,18 @@ def test_what_differs_is_counted(kaggle: KaggleServer, ended: Workspace) -> None
     assert f"differs from {ended.submissions / 'first.csv'} in {labels} labels of 1 ids." in fetch(ended)
     found = json.loads(fetch(ended, "--json"))
     assert (found["difference"]["ids"], found["difference"]["labels"], found["problems"]) == (1, labels, [])
+
+
+def test_a_local_submission_of_another_blend_is_said_to_be_one(kaggle: KaggleServer, ended: Workspace) -> None:
+    assert "another blend" not in fetch(ended)
+    blend = blend_of("first", ["b"], ended, rule="fixed", exclusive=False)
+    write_decided(blend.test, blend.evaluation.fitted, ended, blend.provenance)
+    _, first, *_ = kaggle.shelf.left["submission.csv"].splitlines()
+    more = b" cloudy" if b"cloudy" not in first else b" haze"
+    kaggle.shelf.left["submission.csv"] = kaggle.shelf.left["submission.csv"].replace(first, first + more)
+    shown = fetch(ended, code=1)  # as one label of a group was asked of what was pushed
+    assert "rows with more than one of" in shown
+    assert "first.csv is of another blend of that name than the notebook." in shown
 
 
 def test_one_that_does_not_fit_exits_with_1(kaggle: KaggleServer, ended: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -23,7 +24,11 @@ def read(workspace: Workspace) -> PackedNotebook:
 
 
 def spoil(workspace: Workspace, file: str, **values: object) -> None:
-    path = workspace.notebooks / "first" / file
+    spoil_in(workspace.notebooks / "first", file, **values)
+
+
+def spoil_in(folder: Path, file: str, **values: object) -> None:
+    path = folder / file
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
@@ -47,6 +52,14 @@ def test_what_kaggle_would_not_take_is_refused_with_the_command_that_mends_it(un
     spoil(packed, file, **values)
     with pytest.raises(UserError, match=f'{line}.*Run "python run.py notebook first --owner YOU", or write it there'):
         read(packed)
+
+
+def test_what_lies_elsewhere_is_packed_anew_where_it_lies(packed: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(packed.notebooks / "first", tmp_path / "else where")
+    spoil_in(tmp_path / "else where", KERNEL, title="INSERT_TITLE_HERE")
+    with pytest.raises(UserError) as caught:
+        PackedNotebook.read(tmp_path / "else where", packed)
+    assert f"notebook first --owner YOU --to '{tmp_path}/else where'\", or write it there" in str(caught.value)
 
 
 def test_nobody_is_asked_about_what_is_unfit(kaggle: KaggleServer, packed: Workspace) -> None:
@@ -96,6 +109,30 @@ def test_the_notebook_that_is_pushed_has_the_cells_and_its_marker(packed: Worksp
 def test_a_name_is_of_the_workspace_and_a_path_is_a_path(packed: Workspace, tmp_path: Path) -> None:
     assert folder_of("first", packed) == packed.notebooks / "first"
     assert folder_of(str(tmp_path / "first"), packed) == tmp_path / "first"
+
+
+def test_a_folder_has_its_name_however_it_is_reached(
+    kaggle: KaggleServer, packed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/sub").mkdir()
+    kaggle.shelf.ends_after = -1
+    kaggle.shelf.left = {"submission.csv": (packed.submissions / "first.csv").read_bytes()}
+    for there, given in (("elsewhere", "."), ("elsewhere/sub", "..")):
+        monkeypatch.chdir(tmp_path / there)
+        assert folder_of(given, packed) == tmp_path / "elsewhere"
+        assert "version 1 of the notebook user/" in run(packed, "notebook", "push", given)
+        assert "version 1: complete." in run(packed, "notebook", "status", given)
+        assert "is valid: 40 rows" in run(packed, "notebook", "output", given)
+        assert "Dry run: version 1" in run(packed, "submit", given, "--notebook", "--dry-run")
+    assert (tmp_path / "elsewhere.pushed.json").is_file()
+    assert (tmp_path / "elsewhere.output/submission.csv").is_file()
+
+
+@pytest.mark.parametrize("given", ["/", ""])
+def test_what_has_no_name_is_refused_in_a_line(given: str, kaggle: KaggleServer, packed: Workspace) -> None:
+    for verb in (["notebook", "push"], ["notebook", "status"], ["notebook", "output"], ["submit", "--notebook"]):
+        assert f"or the path of its folder, received {given!r}." in run(packed, *verb, given, code=2)
 
 
 @pytest.mark.parametrize("name", ["Best_of 3", "v1.5-x", "a__b", "A.B..c", "x-", "planet networks"])

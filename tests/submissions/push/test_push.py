@@ -14,6 +14,7 @@ from submissions.push.packed import record_of
 from tests.kaggle_server import SLUG, USER, KaggleServer
 from tests.submissions.on_kaggle import run
 from tests.submissions.push.conftest import pack
+from tests.submissions.samples import blend_of
 
 NOTEBOOK, DATASET = f"{USER}/planet-understanding-the-amazon-from-spac-", f"{USER}/first-networks"
 
@@ -92,6 +93,19 @@ def test_what_has_changed_becomes_the_next_version(kaggle: KaggleServer, packed:
     assert "version 2 of the data set user/first-networks, which it had already, and runs version 3" in send(packed)
     assert made_on(kaggle) == (2, 3)
     assert [(push.data_version, push.version) for push in log_of(packed).pushes] == [(1, 1), (2, 2), (2, 3)]
+
+
+def test_a_blend_that_was_made_anew_since_it_was_packed_is_said(kaggle: KaggleServer, packed: Workspace) -> None:
+    assert "made anew" not in send(packed)
+    blend_of("first", ["b"], packed, rule="fixed")
+    shown = send(packed, "--again")
+    assert "'first' was made anew, or pulled, since it was packed. To pack it as it is: python run.py notebook" in shown
+    pack(packed.notebooks / "first", of=packed)  # the same answers, and another blend
+    assert "Nothing was pushed" in send(packed)
+    made = log_of(packed).made
+    assert made
+    assert made.provenance
+    assert ([member["name"] for member in made.provenance["members"]], made.version) == (["b"], 2)
 
 
 def test_again_runs_the_same_once_more(kaggle: KaggleServer, packed: Workspace) -> None:

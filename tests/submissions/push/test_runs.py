@@ -7,6 +7,7 @@ import json
 import pytest
 
 from competition.workspace import Workspace
+from submissions.push import runs
 from submissions.push.packed import record_of
 from tests.kaggle_server import KaggleServer
 from tests.submissions.on_kaggle import run
@@ -61,3 +62,25 @@ def test_what_is_not_there_is_one_line(kaggle: KaggleServer, packed: Workspace) 
         shown = run(packed, "notebook", "status", "first", *flags, code=2)
         assert "Kaggle shows no notebook user/planet-" in shown
         assert "notebook push first" in shown
+
+
+def test_one_that_kaggle_never_runs_is_not_waited_for_without_end(
+    kaggle: KaggleServer, pushed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kaggle.shelf.ends_after, kaggle.shelf.end = -1, ("NEW_SCRIPT", "")
+    asked, left = runs.Notebooks.run, iter(range(50))
+    monkeypatch.setattr(runs.Notebooks, "run", lambda *of: (next(left), asked(*of))[1])
+    shown = run(pushed, "notebook", "status", "first", "--wait", code=2)
+    assert "Kaggle has version 1 of user/planet-" in shown
+    assert "has not run it within 0 s. To let it be run" in shown
+    assert "notebook push first --again" in shown
+
+
+def test_one_that_has_run_for_long_may_be_hidden_once(
+    kaggle: KaggleServer, pushed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "SETTLED", 0.15)
+    kaggle.shelf.ends_after = 12  # looks, 0.05 s between most of them
+    asked, shown = runs.Notebooks.run, iter([True] * 10 + [False])
+    monkeypatch.setattr(runs.Notebooks, "run", lambda *of: asked(*of) if next(shown, True) else None)
+    assert "version 1: complete." in run(pushed, "notebook", "status", "first", "--wait")

@@ -11,7 +11,7 @@ from competition.common.errors import UserError
 from competition.spec.metric import Metric
 from competition.workspace import Workspace
 from submissions.shares.constant import explain, probes_in, write_probe
-from submissions.submit.entry import Entry
+from submissions.submit.entry import NOTEBOOK, Entry
 from submissions.submit.provenance import read_provenance, what_is_known
 from submissions.submit.validate import validate_submission
 from tests.submissions.samples import make_workspace
@@ -57,6 +57,11 @@ def test_a_constant_file_made_elsewhere_is_explained_too_and_another_is_not(work
         explain("8", [entry], workspace, 0.34)
     with pytest.raises(UserError, match="is not the file that was submitted as 8"):
         explain("8", [replace(entry, digest="0" * 64)], workspace, 0.34)
+    path.write_text("image_name,tags\n" + "".join(f"{name},clear\n" for name in workspace.test_names))
+    with pytest.raises(UserError, match="is not the file that was submitted as 8"):
+        explain("8", [replace(entry, marker="0" * 16)], workspace, 0.34)
+    with pytest.raises(UserError, match="8 is of a notebook: what that has answered"):
+        explain("8", [replace(entry, provenance={NOTEBOOK: {"version": 1}})], workspace, 0.34)
 
 
 def test_what_is_not_known_is_named(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ def test_what_chance_does_is_passed_over(workspace: Workspace) -> None:
     assert disagreement(entries(1.9 * found.noise), workspace, PUBLIC) is None
 
 
-@pytest.mark.parametrize("known", [[], entries(-0.3, chips=None), [Entry("planet", "s", 1, "m", public=0.5)]])
+WITHOUT_ERROR = entries(-0.3, chips=None)
+UNSCORED = [Entry("planet", "s", 1, "m", public=0.5)]
+IN_ANOTHER = [replace(entry, metric="F1") for entry in entries(-0.3)]
+
+
+@pytest.mark.parametrize("known", [[], WITHOUT_ERROR, UNSCORED, IN_ANOTHER])
 def test_where_no_error_is_known_nothing_is_said(workspace: Workspace, known: list[Entry]) -> None:
     assert disagreement(known, workspace, PUBLIC) is None

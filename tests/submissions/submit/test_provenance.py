@@ -1,6 +1,7 @@
 """How a submission was made, in the record beside it."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,19 @@ import pytest
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file
+from submissions.submission_verbs import submissions
 from submissions.submit.provenance import (
     CONSTANT,
     how_again,
+    is_remade,
     known_submissions,
     path_beside,
     read_provenance,
     what_is_known,
     write_provenance,
 )
+from submissions.submit.write import write_decided
+from tests.submissions.samples import blend_of, make_workspace
 
 PROVENANCE: dict[str, Any] = {
     "method": "mean",
@@ -97,9 +102,30 @@ def test_it_tells_the_ledger_what_is_expected(path: Path) -> None:
     assert known_submissions(path.parent) == {digest_file(path): {"name": "ab", **known}}
 
 
+def test_a_blend_is_another_one_where_its_answers_or_figures_are(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    blend = blend_of("both", ["a", "b"], workspace, rule="fixed")
+    write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
+    written = read_provenance(workspace.submissions / "both.csv")
+    assert not is_remade(written, workspace)
+    again = blend_of("both", ["a", "b"], workspace, rule="fixed").provenance
+    assert not is_remade(written, workspace)  # though at another time
+    for members, rule in ((["b"], "fixed"), (["a", "b"], "uniform")):
+        blend_of("both", members, workspace, rule=rule)
+        assert is_remade(written, workspace)
+        assert is_remade(again, workspace)
+    probe = {"name": "both", CONSTANT: ["clear"]}
+    assert not is_remade(probe, workspace)
+    (workspace.blends / "both/blend.json").write_text("{")
+    assert not is_remade(written, workspace)
+
+
 def test_a_probe_is_written_again_by_the_command_that_writes_probes(path: Path) -> None:
-    write_provenance(path, {"name": "ab", CONSTANT: ["clear", "primary"]})
+    labels = ["clear", "bare ground"]
+    write_provenance(path, {"name": "ab", CONSTANT: labels})
     for each in (path, path_beside(path)):
-        assert how_again(each) == {"to write the submission again": "submissions probe clear,primary --name ab-again"}
+        _, verb, *words = shlex.split(how_again(each)["to write the submission again"])
+        given = submissions.commands[verb].make_context(verb, words, resilient_parsing=True).params
+        assert (list(given["labels"]), given["name"]) == (labels, "ab-again")
     path_beside(path).write_text("{")
     assert "blend" in how_again(path)["to write the submission again"]

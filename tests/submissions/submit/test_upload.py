@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from submissions.submit.parcel import pack
 from submissions.submit.provenance import read_provenance
 from tests.kaggle_server import KEY, SLUG, TOKEN, USER, KaggleServer
 from tests.submissions.on_kaggle import check_no_secret_in, run
+from tests.submissions.samples import blend_of
 
 AGAIN = "Run the same command again"
 
@@ -407,6 +409,26 @@ def test_without_a_name_the_latest_is_submitted(kaggle: KaggleServer, submittabl
     missing = run(submittable, "submit", "frist", "--message", "x", code=2)
     assert missing.endswith(f"In {submittable.submissions} there are: none.\n")
     assert "No submissions in" in run(submittable, "submit", "--message", "x", code=2)
+
+
+def test_a_file_that_is_older_than_its_blend_is_not_sent_unsaid(
+    kaggle: KaggleServer, submittable: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(submittable.submissions)
+    blend_of("first", ["b"], submittable, rule="fixed")  # and its submission was not written
+    for name in ("first", "first.csv", None):  # the second is a path
+        told = f"submit {name} --as-is" if name else "submit --as-is"
+        shown = run(submittable, *filter(None, ["submit", name]), code=2)
+        assert "first.csv is of another 'first' than there is now: that was made anew, or pulled, since." in shown
+        assert 'To write the submission again, run "python run.py blend --members b --name first' in shown
+        assert f'to submit it as it is, run "python run.py {told} --workspace' in shown
+    for suffix in ("csv", "json"):  # a copy that was kept on purpose
+        shutil.copy(submittable.submissions / f"first.{suffix}", submittable.submissions / f"kept.{suffix}")
+    assert "Dry run" in run(submittable, "submit", "kept", "--dry-run")
+    assert kaggle.calls == []
+    assert "submission 1000" in send(submittable, "--as-is")
+    (entry,) = Ledger.of(submittable).entries()
+    assert entry.members == ("a", "b")
 
 
 def test_a_message_with_the_token_is_refused(kaggle: KaggleServer, submittable: Workspace) -> None:
