@@ -18,7 +18,7 @@ from folds.store.alone import owner_of
 from folds.store.score_store import ScoreStore
 from models.runs.folders import FORMAT, HISTORY, check_owner, restart_command
 from models.runs.model_recipe import summaries
-from models.runs.status import status_of
+from models.runs.status import monitor_of, status_of
 from models.runs.training_state import TrainingState, state_of
 
 LEARNT = "learnt.json"
@@ -35,9 +35,10 @@ class Curve:
         best: number of the epoch that is kept.
         loss: of the chips learnt, as training sees them, with augmentation and dropout.
         metric: likewise the metric.
-        heldout_loss: of the chips held out.
+        heldout_loss: of the chips by which epochs are judged.
         heldout_metric: likewise the metric.
         learning_rate: at the end of each epoch.
+        monitor: which chips these are, as recipes call them: "heldout", or "inner", set aside of those to learn from.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Curve:
     heldout_loss: NDArray[np.float64]
     heldout_metric: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
+    monitor: str = "heldout"
 
 
 def write_learnt(folder: Path, learnt: float, heldout: float) -> None:
@@ -123,7 +125,7 @@ def lost_of(workspace: Workspace, model: str) -> list[str]:
 
 def curves_of(workspace: Workspace, model: str) -> list[Curve]:
     """Return the training of every network of a model; what is damaged, or not trained in epochs, is left out."""
-    store, curves = ScoreStore.of(workspace), list[Curve]()
+    store, curves, monitor = ScoreStore.of(workspace), list[Curve](), monitor_of(workspace, model)
     for fold in range(store.table.num_folds):
         folder = store.folder(model, fold)
         folders = [folder, *sorted(folder.glob("seed*"), key=lambda path: (len(path.name), path.name))]
@@ -133,13 +135,13 @@ def curves_of(workspace: Workspace, model: str) -> list[Curve]:
             except UserError:
                 continue
             if state.epochs:
-                curves.append(_curve(model, fold, seed, state))
+                curves.append(_curve(model, fold, seed, state, monitor))
     return curves
 
 
-def _curve(model: str, fold: int, seed: int, state: TrainingState) -> Curve:
+def _curve(model: str, fold: int, seed: int, state: TrainingState, monitor: str) -> Curve:
     def values(name: str) -> NDArray[np.float64]:
         return np.array([getattr(epoch, name) for epoch in state.history], dtype=float)
 
     arrays = map(values, ("loss", "metric", "heldout_loss", "heldout_metric", "learning_rate"))
-    return Curve(model, fold, seed, state.best, *arrays)
+    return Curve(model, fold, seed, state.best, *arrays, monitor)

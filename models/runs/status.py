@@ -138,7 +138,7 @@ def status_of(workspace: Workspace) -> Status:
         models.append(ModelStatus(model, _metric(workspace, model), reached_by_fold))
     competition = workspace.competition
     restarted = tuple(model for model in store.models() if Restart(workspace, model).folds(store))
-    inner = tuple(model for model in store.models() if _monitor(workspace, model) == "inner")
+    inner = tuple(model for model in store.models() if monitor_of(workspace, model) == "inner")
     cut, notes = Task(competition, competition.labels).cut, tuple(_on_pseudo_labels(workspace, store))
     return Status(cut, len(folds), tuple(models), restarted, inner, notes)
 
@@ -176,7 +176,7 @@ def _metric(workspace: Workspace, model: str) -> str:
     return f"{task.metric.title}{part}"
 
 
-def _monitor(workspace: Workspace, model: str) -> str:
+def monitor_of(workspace: Workspace, model: str) -> str:
     """Return by which chips a model's epochs are judged; "" where its recipe is damaged."""
     try:
         return read_recipe(workspace, model).monitor
