@@ -33,24 +33,24 @@ class Curve:
         fold: that was held out.
         seed: number of the network among those of the fold.
         best: number of the epoch that is kept.
+        monitor: which chips judge epochs, as recipes say: "heldout", or "inner", set aside of those to learn from.
         loss: of the chips learnt, as training sees them, with augmentation and dropout.
         metric: likewise the metric.
-        heldout_loss: of the chips by which epochs are judged.
+        heldout_loss: of the chips that judge.
         heldout_metric: likewise the metric.
         learning_rate: at the end of each epoch.
-        monitor: which chips these are, as recipes call them: "heldout", or "inner", set aside of those to learn from.
     """
 
     model: str
     fold: int
     seed: int
     best: int
+    monitor: str
     loss: NDArray[np.float64]
     metric: NDArray[np.float64]
     heldout_loss: NDArray[np.float64]
     heldout_metric: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
-    monitor: str = "heldout"
 
 
 def write_learnt(folder: Path, learnt: float, heldout: float) -> None:
@@ -144,4 +144,4 @@ def _curve(model: str, fold: int, seed: int, state: TrainingState, monitor: str)
         return np.array([getattr(epoch, name) for epoch in state.history], dtype=float)
 
     arrays = map(values, ("loss", "metric", "heldout_loss", "heldout_metric", "learning_rate"))
-    return Curve(model, fold, seed, state.best, *arrays, monitor)
+    return Curve(model, fold, seed, state.best, monitor, *arrays)
