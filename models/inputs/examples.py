@@ -138,7 +138,7 @@ class Examples:
                 command={"to begin it again with those there are now": f"train --models {model} --restart"},
             )
         labels = made.of_fold(fold)
-        names = sources.cache("test").names if sources.names("test") else ()
+        names = [name for split in sources.unlabelled for name in sources.cache(split).names]
         pseudo = planes_of(labels, names, recipe, self.task)
         if not len(pseudo.rows):
             text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."
