@@ -19,10 +19,11 @@ from competition.terminal.output import SHARED, output_flags
 if TYPE_CHECKING:
     from competition.spec.competition import Competition
 
+PUBLIC = 0.34  # share of the chips to predict behind Planet's public scores
 with_public = click.option(
     "--public",
     type=click.FloatRange(0, 1, True, True),
-    default=0.34,
+    default=PUBLIC,
     show_default=True,
     help="share of the chips to predict behind the public scores, as the leaderboard's page says; Planet's is 0.34",
 )

@@ -266,6 +266,13 @@ class Workspace:
         """Return the ids of the chips to predict, none if the workspace has no folder of them in that rendering."""
         return self.test_names if any(name in self.layout.folders for name in images.test) else ()
 
+    def further_names_of(self, images: ImageSet) -> tuple[str, ...]:
+        """Return the ids of further chips in that rendering, neither labelled nor to be predicted, by their files."""
+        if not self.layout.folders_of(images, "further"):
+            return ()
+        known = {*self.labelled.image_names, *self.test_names}
+        return tuple(name for name in self.layout.index(images, "further", known).chips if name not in known)
+
     @property
     def test_names(self) -> tuple[str, ...]:
         """Ids of the chips to predict, in the sample submission's order; without one, in the order of the files."""

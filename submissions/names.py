@@ -26,5 +26,6 @@ RULES = (*DECISION_RULES, *SCORE_RULES)
 PLATT = "platt"
 CALIBRATIONS = (PLATT, "beta", "isotonic")
 
-What = Literal["folds", "corrections", "runs", "blends", "submissions", "banks"]  # that is pushed and pulled
-SHARED: tuple[What, ...] = ("folds", "corrections", "runs", "blends", "submissions")  # unless asked otherwise
+# What is pushed and pulled; all but banks unless asked otherwise.
+What = Literal["folds", "corrections", "shift", "pseudo", "runs", "blends", "submissions", "banks"]
+SHARED: tuple[What, ...] = ("folds", "corrections", "shift", "pseudo", "runs", "blends", "submissions")

@@ -13,7 +13,7 @@ import rich_click as click
 from competition.cluster.flags import HERE, RAY, place_flags
 from competition.common.errors import UserError
 from competition.common.progress import reporter
-from competition.flags import in_workspace
+from competition.flags import PUBLIC, in_workspace
 from competition.terminal.command_line import FILE, Verbs, Words
 from competition.terminal.completion import of_scored
 from competition.terminal.output import Remark, as_json, show, show_next
@@ -138,6 +138,7 @@ def compare(
     from submissions.choose.measuring import on_ray
     from submissions.choose.tracked import ComparisonTracker
     from submissions.decide.studies import Tuning
+    from submissions.shift.board import disagreement_in
     from submissions.shift.weighed import Weighed, Weighing
 
     if weighted_to:
@@ -151,10 +152,12 @@ def compare(
         comparison = compare_all(candidates, methods, rules, run=on_ray(address, cpus) if on == RAY else None)
         shaken = comparison.shake_up(public) if public else None
         weighed = Weighed(comparison, Weighing.of(comparison, workspace)) if weighted_to else None
+        board = disagreement_in(workspace, public or PUBLIC)
         text = comparison.text(top=top, shaken=shaken, further=weighed.further if weighed else None)
+    text = "\n".join([text, *([board.text()] if board else [])])
     for line in candidates.chips.notes:
         reporter.say(line)
-    show(comparison, text=text, shake_up=shaken, weighed=weighed)
+    show(comparison, text=text, shake_up=shaken, weighed=weighed, disagreement=board)
     tracker.keep(comparison, members=members, methods=methods, rules=rules, trials=trials, **options)
     show_next(f"blend --auto --members {','.join(members)} --name best{shown(options)}")
 

@@ -37,13 +37,14 @@ def _choosing(verb: Callable[..., None]) -> Callable[..., None]:
     @click.argument("url")
     @click.option("--models", type=Words(), default=(), help="only these models, and the fold table")
     @click.option("--blends", type=Words(), default=(), help="only these blends, and the fold table")
+    @click.option("--pseudo", type=Words(), default=(), help="only these pseudo-labels, and the fold table")
     @click.option("--what", type=Words(), default=",".join(SHARED), show_default=True, help="only these kinds")
     @click.option("--banks", is_flag=True, help="feature banks too, which may be large")
     @click.option("--unfinished", is_flag=True, help="also folds that are not finished, with their checkpoints")
     @click.option("--force", is_flag=True, help="replace what is there and differs")
     @as_json
     @functools.wraps(verb)
-    def wrapped(workspace: Workspace, models: Any, blends: Any, what: Any, **options: Any) -> None:
+    def wrapped(workspace: Workspace, models: Any, blends: Any, pseudo: Any, what: Any, **options: Any) -> None:
         from competition.common.errors import UserError, unknown_name
         from submissions.share.artefacts import Choice
 
@@ -53,7 +54,7 @@ def _choosing(verb: Callable[..., None]) -> Callable[..., None]:
             if kind not in SHARED:
                 raise unknown_name("kind", kind, list(SHARED))
         kinds = (*what, "banks") if options.pop("banks") else what
-        verb(workspace, choice=Choice(kinds, models, blends, options.pop("unfinished")), **options)
+        verb(workspace, choice=Choice(kinds, models, blends, pseudo, options.pop("unfinished")), **options)
 
     return wrapped
 

@@ -48,7 +48,7 @@ def check_data(workspace: Workspace, *, sample: int | None = None) -> CheckRepor
     checks.sample_submission()
     for name, images in workspace.competition.images.items():
         checks.renaming(images)
-        for split in SPLITS:
+        for split in (*SPLITS, *(["further"] if images.further else [])):
             checks.files(name, images, split)
             checks.agreement(name, images, split)
         checks.values(name, images)
@@ -128,7 +128,7 @@ class _Checks:
             # A sample submission asks for labels of its chips.
             severity: Severity = "error" if split == "test" and "test" in self.ids else "warning"
             if is_default and (severity == "error" or images.test):
-                folders = first(images.train if split == "train" else images.test, SHOWN) or "no folder for them"
+                folders = first(images.folders(split), SHOWN) or "no folder for them"
                 self.findings.append(Finding(severity, f"No {name} {split} chips: {folders} not found."))
             return
         try:

@@ -41,7 +41,7 @@ class ChipCount:
 
     Attributes:
         rendering: its name in the competition file.
-        split: "train" or "test".
+        split: "train", "test" or "further".
         files: number of chip files.
         listed: number of ids in the table of the split; None without a table.
         decoded: number of chips that were decoded.

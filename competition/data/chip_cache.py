@@ -101,7 +101,7 @@ def open_cache(
 
     Args:
         root: folder of all caches.
-        split: "train" or "test"; part of the cache's name.
+        split: "train", "test" or "further"; part of the cache's name.
         names: ids of the chips.
         files: their files, in the same order; see `read_chip`.
         images: the rendering they belong to.
@@ -114,8 +114,7 @@ def open_cache(
     """
     if not names:
         raise UserError(f"There are no {split} chips to decode.")
-    folders = images.train if split == "train" else images.test
-    key = digest_json([list(names), folders, *_reading(images)])
+    key = digest_json([list(names), images.folders(split), *_reading(images)])
     folder = root / f"{split}-{images.suffix[0][1:]}-{size}px-{short(key)}"
     folder.mkdir(parents=True, exist_ok=True)
     with locked(lock_of(folder)):

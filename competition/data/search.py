@@ -46,7 +46,7 @@ class Wanted:
         folders: dict[str, tuple[Naming, ...]] = {}
         for rendering in competition.images if renderings is None else renderings:
             images = competition.image_set(rendering)
-            for name in dict.fromkeys((*images.train, *images.test)):
+            for name in dict.fromkeys((*images.train, *images.test, *images.further)):
                 folders[name] = (*folders.get(name, ()), Naming(images, competition.tables.ids))
         return cls(folders, tuple(tables_of(competition)), competition.slug)
 

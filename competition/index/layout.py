@@ -75,17 +75,16 @@ class Layout:
 
         Args:
             images: the rendering.
-            split: "train" or "test".
+            split: "train", "test" or "further".
         """
-        names = images.train if split == "train" else images.test
-        return tuple(dict.fromkeys(path for name in names for path in self.folders.get(name, ())))
+        return tuple(dict.fromkeys(path for name in images.folders(split) for path in self.folders.get(name, ())))
 
     def index(self, images: ImageSet, split: str, ids: Iterable[str] = ()) -> ChipIndex:
         """Return the chips of one rendering, and those that lack files of bands.
 
         Args:
             images: the rendering.
-            split: "train" or "test".
+            split: "train", "test" or "further".
             ids: as the tables spell them; see `index_chips`.
 
         Raises:
@@ -93,7 +92,7 @@ class Layout:
         """
         folders = self.folders_of(images, split)
         if not folders:
-            names = images.train if split == "train" else images.test
+            names = images.folders(split)
             if not names:
                 raise UserError(
                     f"No chips to predict: the competition file names no {split} folder. "
@@ -196,7 +195,7 @@ class Layout:
         return layout
 
     def _right_names(self, images: ImageSet, split: str) -> dict[str, str]:
-        if images.renamed is None or (split == "train" and images.renamed not in self.tables):
+        if images.renamed is None or (split != "test" and images.renamed not in self.tables):
             return {}
         table = read_table(self.table(images.renamed), ["old", "new"])
         return dict(zip(table["old"], table["new"], strict=True))

@@ -44,6 +44,8 @@ class ImageSet(Frozen):
             "." is the folder that holds all files. Folders within are searched where a chip's name or its id has
             folders in it, or where no chip lies in the folder itself.
         test: folders of the chips to predict; those of `train` may be among them.
+        further: folders of chips that have no labels and are in no submission: networks score those that are neither
+            labelled nor to be predicted, to learn from them by pseudo-labels.
         renamed: optional table with columns `old` (the name on disk) and `new` (the right name).
         range: the values (low, high) a band spans; default: the whole range of the data type.
         nodata: the value of pixels without data; they are read as the least value of their band. NaN is "nan".
@@ -58,6 +60,7 @@ class ImageSet(Frozen):
     file: Text = FILE
     train: Folders = Field(min_length=1)
     test: Folders = ()
+    further: Folders = ()
     renamed: Place | None = None
     range: dict[str, tuple[float, float]] = Field(default={})
     nodata: float | Literal["nan"] | None = None
@@ -73,12 +76,18 @@ class ImageSet(Frozen):
                 raise ValueError(f"range names band {band!r}, but bands are {self.shown_bands}")
             if not -math.inf < low < high < math.inf:
                 raise ValueError(f"range of band {band!r} must rise, received {low:g} to {high:g}")
+        if shared := {*self.further} & {*self.train, *self.test}:
+            raise ValueError(f"further must have folders of its own, received {min(shared)!r}, which train or test has")
         left = self.file.replace("{id}", "").replace("{band}", "")
         if "{id}" not in self.file or "{" in left or "}" in left:
             raise ValueError(f"file must hold {{id}} and may hold {{band}}, received {self.file!r}")
         if ".." in self.file.split("/") or self.file.startswith("/") or "\\" in self.file:
             raise ValueError(f"file must not lead out of the image folder, received {self.file!r}")
         return self
+
+    def folders(self, split: str) -> tuple[str, ...]:
+        """Return the names of the folders of a split: "train", "test" or "further"."""
+        return {"train": self.train, "test": self.test, "further": self.further}[split]
 
     @property
     def is_split(self) -> bool:

@@ -115,6 +115,8 @@ def _images(name: str, images: ImageSet, ids: str) -> Iterable[tuple[str, str]]:
     yield f"images {name}", f"{files}, {counted(len(images.bands), 'band')}: {bands}"
     yield "  to train", first(images.train)
     yield "  to predict", first(images.test) or "none"
+    if images.further:
+        yield "  further", first(images.further)
 
 
 def _submission(competition: Competition, chip: str | None) -> Iterable[tuple[str, str]]:

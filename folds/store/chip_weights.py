@@ -113,15 +113,23 @@ def read_weights(workspace: Workspace) -> ChipWeights:
     Raises:
         UserError: if there are none, they are damaged, or what they were made of has changed since.
     """
-    path = workspace.root / FILE
-    if not path.is_file():
+    if not (workspace.root / FILE).is_file():
         raise UserError(
             "No weights of the labelled chips yet. What finds them takes a model that learns from features.",
             command="adversarial MODEL",
         )
-    weights = read_record(path, _parse, version=FORMAT, command="adversarial MODEL")
+    weights = weights_in(workspace.root)
     _check(weights.made_of, workspace)
     return weights
+
+
+def weights_in(root: Path) -> ChipWeights:
+    """Read the weights of the workspace at `root`, whatever they were made of.
+
+    Raises:
+        UserError: if they are missing or damaged.
+    """
+    return read_record(root / FILE, _parse, version=FORMAT, command="adversarial MODEL")
 
 
 def digest_of_test(workspace: Workspace) -> str:

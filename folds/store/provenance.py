@@ -75,6 +75,7 @@ class Provenance:
         test_left_out: chips to predict that were left out as broken; None in older records, where `left_out` has both.
         delivered_digest: digest of the label table without corrections; None in older records.
         pseudo: what it has learnt from beside the labelled chips; None if nothing.
+        further_left_out: further chips that were left out as broken.
     """
 
     model: str
@@ -90,6 +91,7 @@ class Provenance:
     test_left_out: tuple[str, ...] | None = None
     delivered_digest: str | None = None
     pseudo: PseudoLearnt | None = None
+    further_left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.scored or self.scored != tuple(label for label in self.labels if label in self.scored):

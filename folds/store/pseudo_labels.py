@@ -275,10 +275,15 @@ def write_pseudo(workspace: Workspace, made: Made, labels: Mapping[int, FoldLabe
     return PseudoLabels(folder, made, files)
 
 
-def check_pseudo(folder: Path, table: FoldTable) -> None:
-    """Read everything of the pseudo-labels in a folder, which raises UserError if they are damaged or not clean."""
+def check_pseudo(folder: Path, table: FoldTable | None = None) -> None:
+    """Read everything of the pseudo-labels in a folder, which raises UserError if they are damaged or not clean.
+
+    Args:
+        folder: of them.
+        table: who is held out, by which those of labelled chips are seen to be clean; None: that is seen in training.
+    """
     found = PseudoLabels.read(folder)
-    if found.made.fold_digest == table.digest:  # those of earlier folds are refused when they are asked for
+    if table and found.made.fold_digest == table.digest:  # those of earlier folds are refused when they are asked for
         found = replace(found, table=table)
     for fold in found.made.networks:
         found.of_fold(fold)

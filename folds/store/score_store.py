@@ -4,7 +4,8 @@ Layout under a model's folder:
 
     fold<k>/heldout.npz   names (num_heldout,), scores float32 (num_heldout, num_labels)
     fold<k>/test.npz      names (num_test,), scores float32 (num_test, num_labels)
-    fold<k>/scores.json   what they were made with, and the digest of both files; written last, so that
+    fold<k>/further.npz   the same of further chips, which are only learnt from; not there where there are none
+    fold<k>/scores.json   what they were made with, and the digest of each file; written last, so that
                           scores without it are not there
 """
 
@@ -28,15 +29,23 @@ from folds.store.scores import Scores, mean_of
 from folds.store.swaps import bring_back
 
 FILES = ("heldout.npz", "test.npz")
+FURTHER = "further.npz"
+NONE = Scores((), np.zeros((0, 0), dtype=np.float32))
 
 
 @dataclass(frozen=True)
 class FoldScores:
-    """The scores that one training job made: of the chips it held out, and of the test chips."""
+    """The scores that one training job made: of the chips it held out, of the test chips, and of further ones."""
 
     provenance: Provenance
     heldout: Scores
     test: Scores
+    further: Scores = NONE
+
+    @property
+    def fits(self) -> bool:
+        """Whether they are of just the labels that the provenance says."""
+        return all(map(self.provenance.fits, (self.heldout, self.test, self.further)))
 
 
 @dataclass(frozen=True)
@@ -117,13 +126,16 @@ class ScoreStore:
         provenance = scores.provenance
         if provenance.labels != self.labels or provenance.fold_digest != self.table.digest:
             raise ValueError("Scores were made with other labels or another fold table than the store's.")
-        if not (provenance.fits(scores.heldout) and provenance.fits(scores.test)):
+        if not scores.fits:
             raise ValueError(f"Scores do not fit the labels said to be scored, {provenance.scored}.")
         folder = self.folder(provenance.model, provenance.fold)
         (folder / MARKER).unlink(missing_ok=True)
-        scores.heldout.write(folder / "heldout.npz")
-        scores.test.write(folder / "test.npz")
-        digests = {name: digest_file(folder / name) for name in FILES}
+        (folder / FURTHER).unlink(missing_ok=True)
+        parts = dict(zip(FILES, (scores.heldout, scores.test), strict=True))
+        parts |= {FURTHER: scores.further} if scores.further.names else {}
+        for name, part in parts.items():
+            part.write(folder / name)
+        digests = {name: digest_file(folder / name) for name in parts}
         write_record(folder / MARKER, {**asdict(provenance), "files": digests}, version=FORMAT)
 
     def provenance(self, model: str, fold: int) -> Provenance:
@@ -144,8 +156,8 @@ class ScoreStore:
         marker, folder, restart = self._marker(model, fold), self.folder(model, fold), _restart(model, fold)
         _check_files(folder, marker)
         provenance = marker.provenance
-        scores = FoldScores(provenance, Scores.read(folder / "heldout.npz"), Scores.read(folder / "test.npz"))
-        if not (provenance.fits(scores.heldout) and provenance.fits(scores.test)):
+        scores = FoldScores(provenance, *(Scores.read(folder / name) for name in _names(marker)))
+        if not scores.fits:
             raise UserError(
                 f"The scores in {folder} are not those of the labels that {MARKER} names: expected "
                 f"{', '.join(provenance.scored)}.",
@@ -268,9 +280,14 @@ def _own_marker(folder: Path) -> Marker:
     return marker
 
 
+def _names(marker: Marker) -> tuple[str, ...]:
+    """Return the names of the files of scores that there must be."""
+    return (*FILES, FURTHER) if FURTHER in marker.files else FILES
+
+
 def _check_files(folder: Path, marker: Marker) -> None:
     restart = _restart(*model_and_fold(folder))
-    for name in FILES:
+    for name in _names(marker):
         if not (folder / name).is_file() or digest_file(folder / name) != marker.files.get(name):
             raise UserError(f"{folder / name} is missing or was changed after it was written.", command=restart)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,8 @@ class Work:
         recipe = next(iter(self.candidates.values())).recipe.settled(workspace.competition)
         images = workspace.competition.image_set(recipe.images)
         files = workspace.layout.locate(images, "train", labelled.image_names)
-        num_test = 0 if self.settings.no_test else len(workspace.test_names_of(images))
+        others = () if self.settings.no_test else (workspace.test_names_of, workspace.further_names_of)
+        num_test = sum(len(names_of(images)) for names_of in others)
         folds, k = 5, 5
         if workspace.fold_table.is_file():
             table = KeptFolds(workspace).read()
@@ -115,12 +117,12 @@ class Work:
         recipe = self._sized(bank)
         opened = self._opened.setdefault(recipe.images, ({}, {}))
         sources = Sources(self.workspace, recipe, self.settings.skip_broken, *opened)
-        splits = ["train"] + ([] if self.settings.no_test or not sources.names("test") else ["test"])
-        return {
-            (bank.source, bank.size, split, view): rows
-            for split in splits
-            for view, rows in sources.rows_made(split).items()
-        }
+        found = Counter[tuple[str, int, str, str]]()
+        for split in ["train", *([] if self.settings.no_test else sources.unlabelled)]:
+            counts_as = "train" if split == "train" else "test"  # as further chips are scored like those to predict
+            for view, rows in sources.rows_made(split).items():
+                found[bank.source, bank.size, counts_as, view] += rows
+        return dict(found)
 
     def _sized(self, bank: Bank) -> Recipe:
         recipe = replace(self.candidates[bank.source].recipe, input_size=bank.size)

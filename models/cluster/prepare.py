@@ -43,7 +43,7 @@ def _prepare(job: Job) -> None:
         sources = Sources(job.workspace, recipe, job.skip_broken)
         build_network(recipe, job.task, sources.inputs)  # first, as it is quickly seen whether its weights can be had
         sources.cache("train")
-        if job.with_test and sources.names("test"):
-            sources.cache("test")
+        for split in sources.unlabelled if job.with_test else ():
+            sources.cache(split)
         if recipe.train == "finetune" and recipe.head_epochs:
             sources.bank_to_learn(("identity",), head_first(recipe))

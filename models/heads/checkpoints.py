@@ -91,4 +91,4 @@ class Keeper:
     def _log(self) -> None:
         group = self.group
         for folder, state in zip(seed_folders(self.folder, group.recipe), group.states, strict=True):
-            log_epochs(folder, state, group.examples.task.metric.title)
+            log_epochs(folder, state, group.examples.task.metric.title, group.recipe.monitor)

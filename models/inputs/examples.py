@@ -176,7 +176,7 @@ class Examples:
         if made.made.of == LABELLED:
             planes = planes_of(labels, sources.cache("train").names, recipe, self.task)
             return replace(self, taught=before.corrected(planes), learnt=learnt)
-        names = sources.cache("test").names if sources.names("test") else ()
+        names = [name for split in sources.unlabelled for name in sources.cache(split).names]
         taught = before.followed_by(planes_of(labels, names, recipe, self.task))
         if not len(taught.behind):
             text = f"The workspace has none of the chips that the pseudo-labels '{recipe.pseudo}' are of."

@@ -96,7 +96,8 @@ def fill_banks(
         reporter.say(
             f"The bank of {len(sources.cache('train')):,} labelled chips holds {bank.num_features:,} features per view."
         )
-        learns = sources.learns_test
-        if sources.names("test") and (learns or not no_test):
-            sources.bank("test", sorted(views) if learns else recipe.test_views)
-            reporter.say(f"The bank of {len(sources.cache('test')):,} chips to predict is complete.")
+        learns = sources.learns_unlabelled
+        for split in sources.unlabelled if learns or not no_test else ():
+            sources.bank(split, sorted(views) if learns else recipe.test_views)
+            what = "chips to predict" if split == "test" else "further chips"
+            reporter.say(f"The bank of {len(sources.cache(split)):,} {what} is complete.")

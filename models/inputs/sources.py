@@ -84,10 +84,21 @@ class Sources:
         return Inputs.of(self.recipe, self.images, kind.dtype, min(largest, kind.size))
 
     def names(self, split: str) -> tuple[str, ...]:
-        """Return the ids of the labelled chips ("train") or of those to predict ("test"), if they are there."""
+        """Return the ids of the labelled chips ("train"), of those to predict ("test") or of "further" ones."""
         if split == "train":
             return self.workspace.labelled.image_names
+        if split == "further":
+            return self._further
         return self.workspace.test_names_of(self.images)
+
+    @functools.cached_property
+    def _further(self) -> tuple[str, ...]:
+        return self.workspace.further_names_of(self.images)
+
+    @property
+    def unlabelled(self) -> list[str]:
+        """The splits of chips without labels of which there are any."""
+        return [split for split in ("test", "further") if self.names(split)]
 
     def _files(self, split: str) -> list[ChipFile]:
         if split not in self._paths:  # looking through a folder of 40,000 takes half a second
@@ -113,8 +124,8 @@ class Sources:
         return self._as_source(self.cache(split))
 
     @functools.cached_property
-    def learns_test(self) -> bool:
-        """Whether chips to predict are learnt from too: where the recipe's pseudo-labels are of these.
+    def learns_unlabelled(self) -> bool:
+        """Whether chips without labels are learnt from too: where the recipe's pseudo-labels are of these.
 
         Raises:
             UserError: if there are none of that name, or they are damaged.
@@ -123,14 +134,16 @@ class Sources:
         return name != NONE and PseudoLabels.open(self.workspace, name).made.of == TEST
 
     def chips_to_learn(self) -> Chips:
-        """Return the labelled chips, and behind them those to predict where some of these have pseudo-labels."""
-        chips = self.chips("train")
-        return chips.followed_by(self.chips("test")) if self.learns_test else chips
+        """Return the labelled chips, and behind them those without labels where some of these have pseudo-labels."""
+        splits = self.unlabelled if self.learns_unlabelled else []
+        chips = [self.chips(split) for split in ("train", *splits)]
+        return functools.reduce(lambda behind, these: these.followed_by(behind), reversed(chips))
 
     def bank_to_learn(self, views: Sequence[str], recipe: Recipe | None = None) -> FeatureBank:
         """Return the features of the chips of `chips_to_learn`; the arguments are those of `bank`."""
-        bank = self.bank("train", views, recipe)
-        return bank.followed_by(self.bank("test", views, recipe)) if self.learns_test else bank
+        splits = self.unlabelled if self.learns_unlabelled else []
+        banks = [self.bank(split, views, recipe) for split in ("train", *splits)]
+        return functools.reduce(lambda behind, these: these.followed_by(behind), reversed(banks))
 
     def _as_source(self, cache: ChipCache) -> Chips:
         span = Span.of(cache.dtype, self._of_files.low, self._of_files.high)
@@ -182,7 +195,7 @@ class Sources:
         """Return the features of a split's chips under some views, computing what is missing.
 
         Args:
-            split: "train" or "test".
+            split: "train", "test" or "further".
             views: the views asked for.
             recipe: a variant of the recipe with another backbone or input size; default: the recipe. Of a joint
                 recipe the features of its parts stand side by side, each from the bank that it has for itself.

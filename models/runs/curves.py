@@ -18,7 +18,7 @@ from folds.store.alone import owner_of
 from folds.store.score_store import ScoreStore
 from models.runs.folders import FORMAT, HISTORY, check_owner, restart_command
 from models.runs.model_recipe import summaries
-from models.runs.status import status_of
+from models.runs.status import recipes_of, status_of
 from models.runs.training_state import TrainingState, state_of
 
 LEARNT = "learnt.json"
@@ -33,9 +33,10 @@ class Curve:
         fold: that was held out.
         seed: number of the network among those of the fold.
         best: number of the epoch that is kept.
+        monitor: which chips judge epochs, as recipes say: "heldout", or "inner", set aside of those to learn from.
         loss: of the chips learnt, as training sees them, with augmentation and dropout.
         metric: likewise the metric.
-        heldout_loss: of the chips held out.
+        heldout_loss: of the chips that judge.
         heldout_metric: likewise the metric.
         learning_rate: at the end of each epoch.
     """
@@ -44,6 +45,7 @@ class Curve:
     fold: int
     seed: int
     best: int
+    monitor: str
     loss: NDArray[np.float64]
     metric: NDArray[np.float64]
     heldout_loss: NDArray[np.float64]
@@ -123,7 +125,8 @@ def lost_of(workspace: Workspace, model: str) -> list[str]:
 
 def curves_of(workspace: Workspace, model: str) -> list[Curve]:
     """Return the training of every network of a model; what is damaged, or not trained in epochs, is left out."""
-    store, curves = ScoreStore.of(workspace), list[Curve]()
+    store, curves, recipe = ScoreStore.of(workspace), list[Curve](), recipes_of(workspace, [model]).get(model)
+    monitor = recipe.monitor if recipe else ""
     for fold in range(store.table.num_folds):
         folder = store.folder(model, fold)
         folders = [folder, *sorted(folder.glob("seed*"), key=lambda path: (len(path.name), path.name))]
@@ -133,13 +136,13 @@ def curves_of(workspace: Workspace, model: str) -> list[Curve]:
             except UserError:
                 continue
             if state.epochs:
-                curves.append(_curve(model, fold, seed, state))
+                curves.append(_curve(model, fold, seed, state, monitor))
     return curves
 
 
-def _curve(model: str, fold: int, seed: int, state: TrainingState) -> Curve:
+def _curve(model: str, fold: int, seed: int, state: TrainingState, monitor: str) -> Curve:
     def values(name: str) -> NDArray[np.float64]:
         return np.array([getattr(epoch, name) for epoch in state.history], dtype=float)
 
     arrays = map(values, ("loss", "metric", "heldout_loss", "heldout_metric", "learning_rate"))
-    return Curve(model, fold, seed, state.best, *arrays)
+    return Curve(model, fold, seed, state.best, monitor, *arrays)

@@ -1,7 +1,8 @@
-"""Epochs as TensorBoard's event files: each network has a run of the chips learnt and one of those held out.
+"""Epochs as TensorBoard's event files: each network has a run of the chips learnt and one of those that judge it.
 
 They are two runs with the same tags, as those of Keras' own callback, since TensorBoard draws the runs of a tag into
-one chart: what was learnt and what was held out lie on each other, of all folds and seeds or of those that are picked.
+one chart: what was learnt and what was held out, or set aside (`inner`), lie on each other, of all folds and seeds or
+of those that are picked.
 
 There is no second state beside the history that could get out of step with it: a file's content follows from its name,
 which says when training began, and the history. What is on the disk is either the beginning of that, wherever a kill
@@ -20,26 +21,27 @@ from typing import Any
 from competition.common.progress import reporter
 from models.runs.training_state import TrainingState
 
-LOGS = LEARNT_RUN, HELDOUT_RUN = "learnt", "heldout"  # folders beside a network\'s history
+LOGS = LEARNT_RUN, HELDOUT_RUN = "learnt", "heldout"  # folders beside a network's history
 PREFIX = "events.out.tfevents."  # TensorBoard takes files with "tfevents" in their name
 VERSION = "brain.Event:2"
 
 
-def log_epochs(folder: Path, state: TrainingState, metric: str) -> None:
+def log_epochs(folder: Path, state: TrainingState, metric: str, monitor: str = HELDOUT_RUN) -> None:
     """Bring the event files of a network into line with its history; a failure is said once, and costs nothing else.
 
     Args:
-        folder: of the network; `learnt/` and `heldout/` in it receive the files.
+        folder: of the network; `learnt/` and a folder called like the chips that judge receive the files.
         state: its finished epochs.
         metric: title of the metric, which is its tag.
+        monitor: which chips judge, as recipes call them: "heldout" or "inner".
     """
     learnt = [
         {"loss": epoch.loss, metric: epoch.metric, "learning_rate": epoch.learning_rate} for epoch in state.history
     ]
-    heldout = [{"loss": epoch.heldout_loss, metric: epoch.heldout_metric} for epoch in state.history]
+    judged = [{"loss": epoch.heldout_loss, metric: epoch.heldout_metric} for epoch in state.history]
     seconds = [epoch.seconds for epoch in state.history]
     try:
-        for name, figures in ((LEARNT_RUN, learnt), (HELDOUT_RUN, heldout)):
+        for name, figures in ((LEARNT_RUN, learnt), (monitor, judged)):
             _bring(folder / name, figures, seconds)
     # Whatever hinders a log, be it a full disk or a package that does not fit another: the training matters more.
     except Exception as error:

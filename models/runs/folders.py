@@ -8,7 +8,8 @@ Layout of a model's folder:
     fold<k>/job.json               what the job is made with: digests of fold table, labels and chips, and the recipe
     fold<k>/made.json              see models/backend/made.py
     fold<k>/train.log              what was shown
-    fold<k>/learnt/, heldout/      the epochs for TensorBoard; those of the head that comes before in head/
+    fold<k>/learnt/, heldout/      the epochs for TensorBoard (inner/ in place of heldout/, if so judged); those of the
+                                   head that comes before in head/
     fold<k>/checkpoints/, head/checkpoints/, parts/   what is being made; removed at the end
     fold<k>/history.json           the finished epochs
     fold<k>/network.weights.h5     the network of the best epoch; its head, where the backbone is frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -141,7 +141,7 @@ def status_of(workspace: Workspace) -> Status:
         models.append(ModelStatus(model, _metric(workspace, model), reached_by_fold))
     competition = workspace.competition
     restarted = tuple(model for model in store.models() if Restart(workspace, model).folds(store))
-    recipes = _recipes(workspace, store)
+    recipes = recipes_of(workspace, store.models())
     inner = tuple(model for model, recipe in recipes.items() if recipe.monitor == "inner")
     notes = *_on_pseudo_labels(workspace, store), *_on_weights(workspace, recipes)
     cut = Task(competition, competition.labels).cut
@@ -192,10 +192,10 @@ def _metric(workspace: Workspace, model: str) -> str:
     return f"{task.metric.title}{part}"
 
 
-def _recipes(workspace: Workspace, store: ScoreStore) -> dict[str, Recipe]:
+def recipes_of(workspace: Workspace, models: Iterable[str]) -> dict[str, Recipe]:
     """Return the recipe of each model, where it is not damaged."""
     found = {}
-    for model in store.models():
+    for model in models:
         with suppress(UserError):
             found[model] = read_recipe(workspace, model)
     return found

@@ -62,7 +62,8 @@ def _entry(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> En
     if (kept := learnt_by_fold(workspace, model)[fold]) is not None:
         figures.append(Figure(f"learnt {metric}", kept[0]))
     for seed, (network, state) in enumerate(zip(networks, states, strict=True)):
-        figures += _epochs(f"seed {seed}" if seed else "epochs", state, metric, (network / HISTORY).stat().st_mtime)
+        group, ended = f"seed {seed}" if seed else "epochs", (network / HISTORY).stat().st_mtime
+        figures += _epochs(group, state, (metric, recipe.monitor), ended)
     values = spread(recipe.to_dict())
     first = {
         (network / HISTORY).stat().st_mtime - _seconds(state) for network, state in zip(networks, states, strict=True)
@@ -86,8 +87,12 @@ def _entry(workspace: Workspace, store: ScoreStore, model: str, fold: int) -> En
     )
 
 
-def _epochs(group: str, state: TrainingState, metric: str, ended: float) -> Iterator[Figure]:
-    """Yield the figures of a network's epochs, dated back from the end of its training, and which epoch is kept."""
+def _epochs(group: str, state: TrainingState, names: tuple[str, str], ended: float) -> Iterator[Figure]:
+    """Yield the figures of a network's epochs, dated back from the end of its training, and which epoch is kept.
+
+    `names` are those of the metric, and of the chips that judge epochs.
+    """
+    metric, judges = names
     yield Figure(f"{group}/best", state.best + 1)
     when = ended - _seconds(state)
     for epoch in state.history:
@@ -95,8 +100,8 @@ def _epochs(group: str, state: TrainingState, metric: str, ended: float) -> Iter
         values = {
             "learnt loss": epoch.loss,
             f"learnt {metric}": epoch.metric,
-            "heldout loss": epoch.heldout_loss,
-            f"heldout {metric}": epoch.heldout_metric,
+            f"{judges} loss": epoch.heldout_loss,
+            f"{judges} {metric}": epoch.heldout_metric,
             "learning rate": epoch.learning_rate,
         }
         for name, value in values.items():

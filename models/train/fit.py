@@ -46,7 +46,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
     metric, sign = examples.task.metric.title, examples.task.metric.sign
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(network, folder, recipe.swa, sign)
-    log_epochs(folder, state, metric)  # of an epoch after which the process was killed
+    log_epochs(folder, state, metric, recipe.monitor)  # of an epoch after which the process was killed
     size, last = recipe.stage_after(state.epochs)
     if state.is_at(size):
         reporter.say(f"Going on after epoch {state.epochs}; best {metric} so far {state.best_metric:.4f}.")
@@ -59,7 +59,7 @@ def train(network: keras.Model, examples: Examples, recipe: Recipe, folder: Path
             raise DivergedError(what, recipe.learning_rate, *model_and_fold(folder))
         better = state.add(epoch, sign)
         write_checkpoint(network, state, best_files(state, recipe.swa, sign), folder)
-        log_epochs(folder, state, metric)
+        log_epochs(folder, state, metric, recipe.monitor)
         reporter.say(_line(epoch, recipe.epochs, metric, better, examples.judged_by))
     if last == recipe.epochs:
         if state.epochs < last:

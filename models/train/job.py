@@ -121,10 +121,10 @@ class Job:
         return True
 
     def _lacks_test_chips(self) -> bool:
-        scores = self.store.read(self.model, self.fold)
-        images = self.workspace.competition.image_set(self.recipe.images)
-        wanted = self.workspace.test_names_of(images) if self.with_test else ()
-        return not {*scores.test.names, *scores.provenance.broken_test} >= set(wanted)
+        scores, workspace = self.store.read(self.model, self.fold), self.workspace
+        images, made = workspace.competition.image_set(self.recipe.images), scores.provenance
+        wanted = {*workspace.test_names_of(images), *workspace.further_names_of(images)} if self.with_test else set()
+        return not wanted <= {*scores.test.names, *scores.further.names, *made.broken_test, *made.further_left_out}
 
     def prepare(self, sources: Sources) -> None:
         """See that all is there that the model needs, whatever the fold, and write down what it begins with.
@@ -135,15 +135,16 @@ class Job:
         record_recipe(self.workspace, self.model, self.recipe)
         check_same_weights(self.folder.parent, self.recipe, {self.fold})
         self._keep_extractor(sources)  # first, as it is quickly seen whether its weights can be had
-        train, test = sources.cache("train"), self._test_cache(sources)
-        if test is None:
+        train, others = sources.cache("train"), self._others(sources)
+        if "test" not in others:
             why = "There are no test chips in the workspace" if self.with_test else "--no-test"
             reporter.say(f"{why}: only held-out chips will be scored.")
-        elif test.dtype != train.dtype:
-            raise UserError(
-                f"The chips to predict hold {test.dtype} values, those to learn from {train.dtype}: one of them is "
-                "of another rendering. Mend the folders, or give --no-test."
-            )
+        for split, cache in others.items():
+            if cache.dtype != train.dtype:
+                raise UserError(
+                    f"The {split} chips hold {cache.dtype} values, those to learn from {train.dtype}: one of them is "
+                    "of another rendering. Mend the folders, or give --no-test."
+                )
 
     def begin(self, sources: Sources) -> Examples:
         """Return the chips to learn from and those held out, once they are seen to be those that it began with."""
@@ -162,24 +163,20 @@ class Job:
 
     def finish(self, sources: Sources, examples: Examples) -> None:
         """Score the chips held out and those to predict, and write the scores; and what is reached on those learnt."""
-        train, test = sources.cache("train"), self._test_cache(sources)
+        train, others = sources.cache("train"), self._others(sources)
         check_learnt(self.folder, self.recipe, examples)
-        scorer, num_test = self._scorer(sources), len(test) if test else 0
-        views = counted(len(self.recipe.test_views), "view")
-        reporter.say(f"Predicting {len(examples.heldout):,} held-out and {num_test:,} test chips, {views}.")
+        scorer, views = self._scorer(sources), counted(len(self.recipe.test_views), "view")
+        num_test, num_further = (len(others.get(split, ())) for split in ("test", "further"))
+        tests = f", {num_test:,} test and {num_further:,} further" if num_further else f" and {num_test:,} test"
+        reporter.say(f"Predicting {len(examples.heldout):,} held-out{tests} chips, {views}.")
         heldout = self._predict(scorer, sources, "train", examples.heldout)
         reporter.say(f"Held-out {self._reached(heldout)}.")
         tested = self._predict(scorer, sources, "test", np.arange(num_test))
-        write_learnt(
-            self.folder,
-            *(
-                reached(
-                    self._predict(scorer, sources, "train", chips, ("identity",)), self.task, self.workspace.labelled
-                )
-                for chips in (examples.training, examples.heldout)
-            ),
-        )
-        self.store.write(FoldScores(self._provenance(train, test, examples.learnt), heldout, tested))
+        further = self._predict(scorer, sources, "further", np.arange(num_further))
+        task, labelled, bare = self.task, self.workspace.labelled, ("identity",)
+        learnt = (self._predict(scorer, sources, "train", of, bare) for of in (examples.training, examples.heldout))
+        write_learnt(self.folder, *(reached(scores, task, labelled) for scores in learnt))
+        self.store.write(FoldScores(self._provenance(train, others, examples.learnt), heldout, tested, further))
         clear(self.folder)
         reporter.say(f"Wrote {self.folder}: {best_epochs(seed_folders(self.folder, self.recipe), self.recipe.swa)}.")
 
@@ -193,8 +190,8 @@ class Job:
         elif not (extractors_in(self.folder.parent) and any(map(has_begun, self.folder.parent.glob("fold*")))):
             sources.extractor.write(self.folder.parent)
 
-    def _test_cache(self, sources: Sources) -> ChipCache | None:
-        return sources.cache("test") if self.with_test and sources.names("test") else None
+    def _others(self, sources: Sources) -> dict[str, ChipCache]:
+        return {split: sources.cache(split) for split in sources.unlabelled} if self.with_test else {}
 
     def fit(self, examples: Examples, sources: Sources) -> None:
         """Train the networks of a backbone that learns, or sees other pixels in every epoch, seed after seed."""
@@ -274,7 +271,8 @@ class Job:
             # The values too, from which recipe.json is written again where it is lost.
             write_record(self.folder / JOB, {**job, VALUES: self.recipe.to_dict(), FOLD: self.fold}, version=FORMAT)
 
-    def _provenance(self, train: ChipCache, test: ChipCache | None, pseudo: PseudoLearnt | None) -> Provenance:
+    def _provenance(self, train: ChipCache, others: dict[str, ChipCache], pseudo: PseudoLearnt | None) -> Provenance:
+        test, further = (others[split].left_out if split in others else () for split in ("test", "further"))
         return Provenance(
             model=self.model,
             fold=self.fold,
@@ -286,7 +284,8 @@ class Job:
             views=self.recipe.test_views,
             left_out=train.left_out,
             versions=versions(),
-            test_left_out=test.left_out if test else (),
+            test_left_out=test,
+            further_left_out=further,
             delivered_digest=self.workspace.delivered.digest,
             pseudo=pseudo,
         )

@@ -20,9 +20,10 @@ class Curve(Protocol):
         best: number of the epoch that is kept.
         loss: float array (num_epochs,), of the chips learnt.
         metric: likewise the metric.
-        heldout_loss: float array (num_epochs,), of the chips held out.
+        heldout_loss: float array (num_epochs,), of the chips by which epochs are judged.
         heldout_metric: likewise the metric.
         learning_rate: float array (num_epochs,).
+        monitor: "inner" if these are chips set aside of those to learn from, and not those held out.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Curve(Protocol):
     heldout_loss: NDArray[np.float64]
     heldout_metric: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
+    monitor: str
 
 
 class Hidden(Protocol):

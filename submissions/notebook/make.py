@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ class Made:
         kernel: what it is to Kaggle.
         plan: what it makes.
         size: bytes of its data set.
-        packages: that the data set brings.
-        lacking: packages that it needs, and that neither the image nor the data set has.
+        packages: by Python, those that the data set brings.
+        lacking: by Python, packages that it needs, and that neither the image nor the data set has.
         image: that it runs in.
     """
 
@@ -76,17 +77,23 @@ class Made:
     kernel: Kernel
     plan: Plan
     size: int
-    packages: tuple[str, ...]
-    lacking: tuple[str, ...]
+    packages: dict[str, tuple[str, ...]]
+    lacking: dict[str, tuple[str, ...]]
     image: Image
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether the Python that the image has lacks a package."""
+        return bool(self.lacking[self.image.pythons[0]])
 
     def text(self) -> str:
         """Return what was made."""
+        brought = "; ".join(f"{first(some)} for Python {python}" for python, some in self.packages.items() if some)
         lines = [
             f"{self.kernel.id} predicts with {counted(len(self.plan.models), 'model')}, the most useful first: "
             f"{first(self.plan.models)}.",
             f"Wrote {self.folder}: the notebook, and {readable(self.size)} of data set"
-            + (f" with {first(self.packages)}." if self.packages else "."),
+            + (f" with {brought}." if brought else "."),
         ]
         if self.kernel.owner == OWNER:
             lines.append(f"Before you upload it, put your user name in the place of {OWNER}, or give it by --owner.")
@@ -100,8 +107,8 @@ class Made:
             "dataset": self.kernel.dataset,
             "models": list(self.plan.models),
             "bytes": self.size,
-            "packages": list(self.packages),
-            "lacking": list(self.lacking),
+            "packages": self.packages,
+            "lacking": self.lacking,
         }
 
 
@@ -135,7 +142,7 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         write_notebook(temporary, kernel, cells_of(name, asked.hours))
         write_record(temporary / PROVENANCE, plan.provenance, version=FORMAT)
         size = sum(path.stat().st_size for path in dataset.rglob("*") if path.is_file())
-    brought = tuple(package for package in needed if package not in lacking)
+    brought = {python: tuple(package for package in needed if package not in lacking[python]) for python in lacking}
     return Made(folder, kernel, plan, size, brought, lacking, asked.image)
 
 
@@ -192,7 +199,11 @@ depths = ("*/" * depth + "notebook.json" for depth in range(5))
 DATA = next(path.parent for pattern in depths for path in INPUT.glob(pattern))
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(DATA / "sources"))
-sys.path.append(str(DATA / "packages"))  # what the image has comes first
+PYTHON = f"{{sys.version_info[0]}}.{{sys.version_info[1]}}"
+BROUGHT = sorted(path.name for path in DATA.glob("packages/*"))
+sys.path.append(str(DATA / "packages" / PYTHON))  # what the image has comes first
+fits = "" if PYTHON in BROUGHT or not BROUGHT else ", which do not fit: pack the notebook again"
+print(f"Python {{PYTHON}}. Packages are here for {{' and '.join(BROUGHT) or 'none'}}{{fits}}.")
 
 from competition.kernels.inputs import Inputs
 from submissions.notebook.answers import Answers
@@ -216,7 +227,13 @@ print(f"Done in {{time.monotonic() - BEGAN:,.0f}} s.", flush=True)
 """
 
 
-def image_with(have: Sequence[str]) -> Image:
-    """Return Kaggle's image; or, where some packages are named, one that has just these."""
+def image_with(have: Sequence[str], pythons: Sequence[str]) -> Image:
+    """Return Kaggle's image; where packages are named, with just these, and where Pythons are, with one of them.
+
+    Raises:
+        UserError: if what is named is no version of Python.
+    """
+    if strange := [python for python in pythons if not re.fullmatch(r"3\.\d{1,2}", python)]:
+        raise UserError(f"--python takes versions such as 3.12, received {strange[0]!r}.")
     image = kaggles_image()
-    return Image(image.date, image.python, image.platforms, frozenset(have)) if have else image
+    return replace(image, packages=frozenset(have) or image.packages, pythons=tuple(pythons) or image.pythons)

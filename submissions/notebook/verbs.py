@@ -69,6 +69,9 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
     @click.option("--hours", type=click.FloatRange(0.01, 12), default=9.0, show_default=True, help="the time limit")
     @click.option("--wheels", type=FOLDER, help="folder of wheels of packages that Kaggle's image lacks")
     @click.option("--fetch", is_flag=True, help="fetch the wheels that are lacking from the registry, by pip")
+    @click.option(
+        "--python", "pythons", type=Words(), default=(), help="for which; default: Kaggle's and the one it may move to"
+    )
     @click.option("--have", type=Words(), default=(), help="packages that are there; default: those of Kaggle's image")
     def pack(
         workspace: Workspace,
@@ -79,6 +82,7 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         hours: float,
         wheels: Path | None,
         fetch: bool,
+        pythons: tuple[str, ...],
         have: tuple[str, ...],
     ) -> None:
         """Pack a blend, or a model with its cuts, into a folder for Kaggle: notebook, networks and all they need."""
@@ -88,10 +92,10 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         if to is not None:
             workspace.check_not_kept(to)
         folder = workspace.notebooks / name if to is None else Path(os.path.abspath(to))
-        asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have))
+        asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have, pythons))
         made = make_notebook(name, workspace, folder, pack_model, asked)
         show(made)
-        if not (made.lacking or made.kernel.owner == OWNER):
+        if not (made.is_lacking or made.kernel.owner == OWNER):
             # A path that is one word would be taken for a name, if there is a notebook of it.
             show_next(f"notebook push {shlex.quote(name if to is None else str(folder))}")
 

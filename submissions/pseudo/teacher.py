@@ -13,6 +13,7 @@ from competition.common.text import first
 from competition.workspace import Workspace
 from folds.store.provenance import Network, scores_digest
 from folds.store.score_store import ScoreStore
+from folds.store.scores import Scores
 from submissions.choose.candidates import Candidates, make_candidates
 from submissions.combine.methods import METHODS, make_combiner
 from submissions.decide.rules import cut_rules
@@ -85,22 +86,23 @@ class Teacher:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Ids of the chips to predict that every member has scored.
+        """Ids of the chips without labels that every member has scored: those to predict, and behind them further ones.
 
         Raises:
             UserError: if there are none.
         """
-        common = set.intersection(*(set(member.test.names) for member in self.members))
+        scored = [self._scored(member, fold).names for member in self.members for fold in self.folds]
+        common = set.intersection(*map(set, scored))
         if not common:
             text = f"No chip to predict has scores by every member of '{self.name}'."
             raise UserError(text, command=f"train --models {','.join(member.name for member in self.members)}")
-        return tuple(name for name in self.members[0].test.names if name in common)
+        return tuple(name for name in scored[0] if name in common)
 
     def scores(self, fold: int) -> NDArray[np.float32]:
-        """Return what networks that held a fold out say of the chips to predict, float32 (num_chips, num_labels)."""
+        """Return what networks that held a fold out say of the chips in `names`, float32 (num_chips, num_labels)."""
         scores, truth, _ = self._others(fold)
         combiner = self._new().fit(scores, truth)
-        return combiner.predict(np.stack([member.test_by_fold[fold].aligned(self.names) for member in self.members]))
+        return combiner.predict(np.stack([self._scored(member, fold).aligned(self.names) for member in self.members]))
 
     def of_labelled(self, fold: int) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
         """Return scores and truth (num_others, num_labels) of the labelled chips of all folds but one.
@@ -121,6 +123,12 @@ class Teacher:
             Network(each.model, each.fold, each.recipe_digest, digest, each.pseudo)
             for each, digest in zip(made, digests, strict=True)
         )
+
+    def _scored(self, member: Member, fold: int) -> Scores:
+        """Return what a member's networks of a fold say of chips without labels."""
+        made = self.store.read(member.name, fold)
+        parts = [made.test, *([made.further] if made.further.names else [])]
+        return Scores(tuple(name for part in parts for name in part.names), np.concatenate([of.values for of in parts]))
 
     @property
     def _learns(self) -> bool:

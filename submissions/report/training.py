@@ -13,6 +13,7 @@ from submissions.evidence.given import Curve
 from submissions.report.pictures import DASHES, MUTED, SERIES, Picture, canvas, shortened, thinned
 
 MOST_MODELS = 8  # whose curves are drawn
+ASIDE = "the inner ones, set aside of those to learn from (--monitor inner): those held out have no say"
 
 
 def training_pictures(evidence: Evidence) -> list[tuple[str, list[Picture]]]:
@@ -51,7 +52,8 @@ def _pairs(
     what: str,
     of: Callable[[Curve], tuple[NDArray[np.float64], NDArray[np.float64]]],
 ) -> Picture:
-    """Return a figure of the chips learnt (thin) and held out (bold) by the epoch, a line for each network."""
+    """Return a figure of the chips learnt (thin) and those that judge (bold) by the epoch, a line for each network."""
+    is_inner = curves[0].monitor == "inner"
     with canvas(3.9, 2.8) as drawn:
         axes, rows = drawn.axes, []
         for curve in curves:
@@ -69,8 +71,8 @@ def _pairs(
         return drawn.picture(
             title,
             "A line for each network: dotted on the chips learnt, as training saw them, with dropout and views; whole "
-            "on those held out. A dot marks the epoch that is kept.",
-            ("fold", "seed", "best epoch", "epochs", "chips learnt", "held out"),
+            f"on {ASIDE if is_inner else 'those held out'}. A dot marks the epoch that is kept.",
+            ("fold", "seed", "best epoch", "epochs", "chips learnt", "inner" if is_inner else "held out"),
             rows,
         )
 

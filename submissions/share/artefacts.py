@@ -13,7 +13,9 @@ from pathlib import Path
 
 from competition.common.errors import unknown_name
 from competition.corrections import FILE as CORRECTIONS
+from folds.store.chip_weights import FILE as WEIGHTS
 from folds.store.provenance import MARKER as SCORES
+from folds.store.pseudo_labels import RECORD as PSEUDO
 from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import FILES as SCORES_OF_BLEND
 from submissions.members.blend_files import MARKER as BLEND
@@ -24,6 +26,8 @@ EVENTS = r"events\.out\.tfevents\.[A-Za-z0-9_.-]{1,100}"  # TensorBoard's
 IN_FOLD = rf"(?:{NAME}/){{0,3}}(?:{NAME}\.(?:json|log|npz|npy|h5)|{EVENTS})"
 PASSING = {"checkpoints", "parts"}  # folders of what is being made; a finished fold needs none
 UNFINISHED = "unfinished"
+CALLED: dict[What, str] = {"runs": "model", "blends": "blend", "pseudo": "pseudo-labels"}  # those that can be named
+OF_ALL = ("folds", "corrections", "shift", "banks")  # what no model has for itself alone
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Kind:
 
     Attributes:
         what: it counts as.
-        key: pattern of its key; a group in it is the name of the model, blend, submission or bank.
+        key: pattern of its key; a group in it is the name of the model, blend, submission, bank or pseudo-labels.
         inside: pattern of the path of a file within its folder.
         marker: the file that says that it is whole; it comes last. "" if any of its files may be alone.
         beside: whether its files lie beside what the key names, rather than in a folder of that name.
@@ -49,6 +53,8 @@ class Kind:
 
 OF_FOLDS = Kind("folds", "folds", r"folds\.(?:json|csv)", "folds.csv", beside=True)
 OF_CORRECTIONS = Kind("corrections", "data/corrections", re.escape(CORRECTIONS), CORRECTIONS, beside=True)
+OF_SHIFT = Kind("shift", "shift", re.escape(WEIGHTS), WEIGHTS, beside=True)
+OF_PSEUDO = Kind("pseudo", rf"pseudo/({NAME})", rf"fold\d{{1,4}}\.npz|{re.escape(PSEUDO)}", PSEUDO, is_folder=True)
 OF_MODEL = Kind("runs", rf"runs/({NAME})", r"recipe\.json|extractor\d{0,3}\.(?:weights\.h5|onnx|zip)", "recipe.json")
 OF_FOLD = Kind("runs", rf"runs/({NAME})/fold\d{{1,4}}", IN_FOLD, SCORES, is_folder=True)
 OF_BLEND = Kind(
@@ -58,6 +64,8 @@ BEGUN = Kind("runs", rf"{OF_FOLD.key}/{UNFINISHED}", IN_FOLD, "job.json", beside
 KINDS = (
     OF_FOLDS,
     OF_CORRECTIONS,
+    OF_SHIFT,
+    OF_PSEUDO,
     OF_MODEL,
     OF_FOLD,
     BEGUN,
@@ -89,7 +97,7 @@ class Artefact:
 
     @property
     def name(self) -> str:
-        """Of the model, blend, submission or bank; "" of what there is only one of."""
+        """Of the model, blend, submission, bank or pseudo-labels; "" of what there is only one of."""
         found = re.fullmatch(self.kind.key, self.key)
         return found[1] if found and found.groups() else ""
 
@@ -137,44 +145,49 @@ class Choice:
 
     Attributes:
         what: kinds of them.
-        models: names of models; where models or blends are named, no others are moved.
+        models: names of models; where models, blends or pseudo-labels are named, no others are moved.
         blends: names of blends.
+        pseudo: names of pseudo-labels.
         unfinished: also folds that are not finished.
     """
 
     what: tuple[What, ...] = SHARED
     models: tuple[str, ...] = ()
     blends: tuple[str, ...] = ()
+    pseudo: tuple[str, ...] = ()
     unfinished: bool = False
 
     def of(self, artefacts: Iterable[Artefact]) -> list[Artefact]:
         """Return those of some artefacts that are moved, the fold table first.
 
         Raises:
-            UserError: if a model or blend that is named is not among them.
+            UserError: if one that is named is not among them.
         """
         known = sorted(artefacts, key=lambda artefact: (KINDS.index(artefact.kind), artefact.key))
-        for what, names in (("runs", self.models), ("blends", self.blends)):
+        for what, names in self._named.items():
             there = sorted({artefact.name for artefact in known if artefact.kind.what == what})
             for name in names:
                 if name not in there:
-                    raise unknown_name("model" if what == "runs" else "blend", name, there)
+                    raise unknown_name(CALLED[what], name, there)
         return [artefact for artefact in known if self._takes(artefact)]
 
     def _takes(self, artefact: Artefact) -> bool:
         kind = artefact.kind
         if kind.what not in self.what or (kind is BEGUN and not self.unfinished):
             return False
-        if not (self.models or self.blends) or kind.what in ("folds", "corrections", "banks"):
+        if not any(self._named.values()) or kind.what in OF_ALL:
             return True
-        return artefact.name in {"runs": self.models, "blends": self.blends}.get(kind.what, ())
+        return artefact.name in self._named.get(kind.what, ())
+
+    @property
+    def _named(self) -> dict[What, tuple[str, ...]]:
+        return {"runs": self.models, "blends": self.blends, "pseudo": self.pseudo}
 
 
 def artefacts_in(root: Path) -> list[Artefact]:
     """Return the artefacts that the workspace at `root` has whole, and the folds that were begun."""
-    keys = ["folds", "data/corrections"]
-    patterns = {"runs": "runs/*", "folds": "runs/*/fold*", "blends": "blends/*", "banks": "cache/features/*"}
-    for pattern in patterns.values():
+    keys = ["folds", "data/corrections", "shift"]
+    for pattern in ("pseudo/*", "runs/*", "runs/*/fold*", "blends/*", "cache/features/*"):
         keys += [path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_dir()]
     keys += [f"{key}/{UNFINISHED}" for key in keys if "/fold" in key]
     keys += [f"{key}/cuts" for key in keys if key.count("/") == 1 and key.startswith(("runs/", "blends/"))]

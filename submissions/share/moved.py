@@ -11,7 +11,7 @@ from competition.common.errors import UserError
 from competition.common.text import counted, first, readable
 
 SHOWN = 8
-NAMED_BY = {"runs": "--models", "blends": "--blends"}
+NAMED_BY = {"runs": "--models", "blends": "--blends", "pseudo": "--pseudo"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class Moved:
             )
 
     def _bringing_back(self) -> str:
-        """Return the command that replaces the models and blends that are damaged here, and nothing else."""
-        named = {what: {key.split("/")[1] for key in self.damaged if key.startswith(what)} for what in NAMED_BY}
-        given = {what: ",".join(sorted(names)) for what, names in named.items() if names}
-        flags = " ".join(f"{NAMED_BY[what]} {names}" for what, names in given.items())
-        return f"workspace pull {shlex.quote(self.url)} --what {','.join(given)} {flags} --force"
+        """Return the command that replaces what is damaged here, and nothing else."""
+        given: dict[str, set[str]] = {}
+        for what, _, rest in (key.partition("/") for key in self.damaged):
+            given.setdefault(what, set()).update([rest.split("/")[0]] if rest else [])
+        flags = [f" {NAMED_BY[what]} {','.join(sorted(names))}" for what, names in given.items() if names]
+        return f"workspace pull {shlex.quote(self.url)} --what {','.join(given)}{''.join(flags)} --force"

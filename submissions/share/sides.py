@@ -13,13 +13,22 @@ from competition.common.text import short
 from competition.remote.places import Place
 from competition.workspace import Workspace
 from folds.store.alone import alone_with_seeds
+from folds.store.chip_weights import weights_in
 from folds.store.kept import KeptFolds
+from folds.store.pseudo_labels import check_pseudo
 from folds.store.score_store import check_kept
 from submissions.members.blend_files import check_files
-from submissions.share.artefacts import OF_BLEND, OF_FOLD, Artefact, artefacts_in
+from submissions.share.artefacts import OF_BLEND, OF_FOLD, OF_PSEUDO, OF_SHIFT, Artefact, Kind, artefacts_in
 from submissions.share.pushed import Pushed
 
 Look = Callable[[Path, str], Looked | None]
+# What reads a whole artefact, given its folder, and raises UserError if it is not as it was written.
+CHECKS: dict[Kind, Callable[[Path], object]] = {
+    OF_SHIFT: weights_in,
+    OF_PSEUDO: check_pseudo,
+    OF_FOLD: check_kept,
+    OF_BLEND: check_files,
+}
 
 
 def check_apart(workspace: Workspace, place: Place) -> None:
@@ -76,7 +85,7 @@ def differing_of(chosen: Sequence[Artefact], differs: Callable[[Artefact], bool]
 
 
 def damaged_of(root: Path, keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the keys of the folds and blends whose scores in the workspace at `root` are not those that were written.
+    """Return the keys of the artefacts that are not as they were written to the workspace at `root`, as far as known.
 
     Raises:
         UnreadableError: if a file is there and cannot be read.
@@ -90,18 +99,15 @@ def damage_of(root: Path, artefact: Artefact, look: Look = lambda path, model: N
     Args:
         root: of the workspace.
         artefact: of it.
-        look: at a file of a model, given its name, besides scores.
+        look: at a file of a model, given its name, besides what `CHECKS` read.
 
     Raises:
         UnreadableError: if a file is there and cannot be read.
     """
     folder, kind = root / artefact.folder, artefact.kind
     try:
-        if (folder / kind.marker).is_file():  # or nothing says that it was whole
-            if kind is OF_FOLD:
-                check_kept(folder)
-            if kind is OF_BLEND:
-                check_files(folder)
+        if kind in CHECKS and (folder / kind.marker).is_file():  # or nothing says that it was whole
+            CHECKS[kind](folder)
     except UnreadableError:
         raise
     except UserError as error:

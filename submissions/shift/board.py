@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from competition.common.errors import UserError, spelled
+from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.workspace import Workspace
 from submissions.final.agreeing import chips_of, variance_of
 from submissions.shift.expected import NOTABLE, Expected, expect
 from submissions.submit.entry import Entry
+from submissions.submit.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,18 @@ def disagreement(entries: Sequence[Entry], workspace: Workspace, public: float) 
         if isinstance(expected, Expected):
             return Disagreement(found.submissions, found.gap, found.noise, expected)
     return found
+
+
+def disagreement_in(workspace: Workspace, public: float) -> Disagreement | None:
+    """Return what `disagreement` finds in a workspace's ledger; that this cannot be read is said, and stops nobody.
+
+    Args:
+        workspace: of the competition.
+        public: share of the chips to predict behind a public score.
+    """
+    try:
+        entries = Ledger.of(workspace).entries()
+    except UserError as error:
+        reporter.note(f"Whether public scores agree is not known: {error}")
+        return None
+    return disagreement(entries, workspace, public)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from competition.simulator.simulate import simulate
 
-NUM_TRAIN, NUM_TEST, SIZE = 48, 16, 32
+NUM_TRAIN, NUM_TEST, SIZE = 48, 20, 32
 HEAD = (
     "train = 'head'\ninput_size = 16\ndense = [8]\nepochs = 6\nbatch_size = 16\nviews = 'flips'\nlearning_rate = 0.01"
 )
@@ -70,6 +70,9 @@ STEPS = (
         f"predict --model tiny --images {{chips}} --output {{workspace}}/scores.csv --tags {HERE}",
         False,
     ),
+    Step("adversarial", f"adversarial tiny {HERE}", False),
+    Step("pseudo", f"pseudo labels --from tiny {HERE}", False),
+    Step("train student", f"train --models tiny --name student --pseudo labels --recipes {{recipes}} {HERE}"),
     Step("report", f"report {HERE}", False),
 )
 

@@ -38,6 +38,7 @@ RIGHT = ("equal", "said", "mended", "restored")
 WRONG = ("silent", "traceback", "vague", "advice failed", "destroyed")
 COMMAND = re.compile(r'run "python run\.py ([^"]+)"', re.I)
 ANOTHER = {"pixels": "heads", "heads": "pixels", "mean": "stack", "stack": "mean", "fold0": "fold1", "test": "heldout"}
+ANOTHER |= {"fold0.npz": "fold1.npz", "fold1.npz": "fold0.npz"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ TUNE = Probe(f"tune --model tiny {TINY} --name tuned --trials 2 --dropout .1,.2"
 AUTO = Probe(
     "auto --recipes BASE/recipes.toml --models tiny --weights BASE --minutes 0.2", ("ws/submissions/best.csv",)
 )
+STUDENT = Probe(f"train --models tiny --name fresh {TINY} --pseudo labels", ("ws/runs/fresh/fold*/*.npz",))
+GAINS = Probe("pseudo labels --json")
+WEIGHTED = Probe("compare --members pixels,heads --methods none --rule fixed --weighted-to test")
 REPORT = Probe("report", ("ws/report.html",))
 VALIDATE = Probe("validate mean --json")
 SUBMIT = Probe("submit mean --message mean --dry-run --again")
@@ -143,6 +147,8 @@ PROBES: dict[str, tuple[Probe, ...]] = {
     r"runs/tuned/.*": (TUNE, STATUS),
     r"blends/mean/blend\.json": (NESTED, REPORT),
     r"blends/.*": (NESTED,),
+    r"pseudo/[^.].*": (STUDENT, GAINS),
+    r"shift\.json": (WEIGHTED,),
     r"submissions/mean\..*": (VALIDATE, SUBMIT, LIST),
     r"optuna\.db": (CUTS, STUDY, TUNE),
     r"ledger\.db": (LIST, SUBMIT),
@@ -161,6 +167,8 @@ MEANT = {
     "train --models RECIPE --name half-pixels FLAGS": f"fold --fold 0 --model baseline --name half-pixels {THREE}",
     "train --models RECIPE --name half-heads FLAGS": f"fold --fold 0 --model tiny --name half-heads {TINY}",
     "train --models RECIPE --name tuned FLAGS": TUNE.words,
+    "adversarial MODEL": "adversarial heads",
+    "pseudo labels --from BLEND": "pseudo labels --from heads",
     "scores export NAME --output": "scores export stack --output",
     "export --model MODEL --output": "export --model pixels --output",
     "data prepare --from DIR": PREPARE.words,

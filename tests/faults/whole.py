@@ -190,7 +190,7 @@ def build(base: Path) -> None:
 
     forked(lambda: samples.TinyNet().save_weights(base / "tinynet_notop.weights.h5"))
     (base / "recipes.toml").write_text(RECIPES.format(base / "tinynet_notop.weights.h5"))
-    must("data", "simulate", "--to", kaggle, "--train", 48, "--test", 16, "--size", 24, "--rare-boost", 8)
+    must("data", "simulate", "--to", kaggle, "--train", 48, "--test", 20, "--size", 24, "--rare-boost", 8)
     (kaggle / "simulated_test_labels.csv").unlink()  # or nothing could be submitted
     for name in (CHIPS, TABLE, SAMPLE):
         archive(kaggle / name)
@@ -206,6 +206,8 @@ def build(base: Path) -> None:
     must("blend", "--members", "pixels,heads", "--name", "stack", "--method", "ridge", "--rule", "fixed", *here)
     must("tune", "--model", "tiny", *tiny, "--name", "tuned", "--trials", 2, "--dropout", ".1,.2", *here)
     must("auto", "--recipes", base / "recipes.toml", "--models", "tiny", "--weights", base, "--minutes", 0.2, *here)
+    must("adversarial", "heads", *here)
+    must("pseudo", "labels", "--from", "heads", *here)
     must("report", *here)
     for name in ("model.keras", "model.onnx", "model.zip"):
         must("export", "--model", "pixels", "--output", base / "site" / "ws" / name, *here)

@@ -40,6 +40,7 @@ class MadeUp:
         self.loss, self.heldout_loss = falling, falling + 0.1
         self.metric, self.heldout_metric = 1 - falling, 0.9 - falling
         self.learning_rate = falling / 100
+        self.monitor = "heldout"
 
 
 class LooksAtCorner:

@@ -42,25 +42,39 @@ def test_wheels_are_unpacked_where_they_fit_the_image(tmp_path: Path) -> None:
     wheel(given, "imagecodecs-3-cp311-abi3-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl")
     wheel(given, "py7zr-3-cp312-cp312-win_amd64.whl")
     packages = ("imagecodecs", "openvino", "py7zr", "tifffile")
-    assert bring(packages, IMAGE, target, given, online=False) == ("py7zr",)
-    assert {path.parent.name for path in target.rglob("*.py")} == {"imagecodecs", "openvino", "tifffile"}
-    assert "cp312" in (target / "openvino/__init__.py").read_text()
-    assert "needs: py7zr" in said_of(("py7zr",), IMAGE)
-    assert said_of((), IMAGE) == ""
+    assert bring(packages, IMAGE, target, given, online=False) == {"3.12": ("py7zr",), "3.13": ("py7zr",)}
+    for python in ("3.12", "3.13"):
+        assert {path.parent.name for path in (target / python).rglob("*.py")} == {"imagecodecs", "openvino", "tifffile"}
+        assert f"cp{python.replace('.', '')}" in (target / python / "openvino/__init__.py").read_text()
 
 
-def test_pip_fetches_what_is_not_there_for_the_images_python(tmp_path: Path, monkeypatch) -> None:
+def test_what_lacks_is_said_first_of_the_python_that_the_image_has() -> None:
+    assert "lacks what the notebook needs: py7zr" in said_of({"3.12": ("py7zr",), "3.13": ("a",)}, IMAGE)
+    assert "lacks, should it move to Python 3.13, what the notebook needs: a." in said_of(
+        {"3.12": (), "3.13": ("a",)}, IMAGE
+    )
+    assert said_of({"3.12": (), "3.13": ()}, IMAGE) == ""
+
+
+@pytest.mark.parametrize("known", [("3.12", "3.13"), ("3.12",)])
+def test_pip_fetches_what_is_not_there_for_each_python(known: tuple[str, ...], tmp_path: Path, monkeypatch) -> None:
     asked: list[str] = []
 
     def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         asked.extend(command)
-        wheel(Path(command[command.index("--dest") + 1]), "openvino-1-2-cp312-cp312-manylinux2014_x86_64.whl")
+        python = command[command.index("--python-version") + 1]
+        if python not in known:
+            return subprocess.CompletedProcess(command, 1, "", "ERROR: No matching distribution found.")
+        tag = f"cp{python.replace('.', '')}"
+        wheel(Path(command[command.index("--dest") + 1]), f"openvino-1-2-{tag}-{tag}-manylinux2014_x86_64.whl")
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(wheels.subprocess, "run", pip)
-    assert bring(("openvino",), IMAGE, tmp_path / "packages", None, online=True) == ()
-    assert {"--no-deps", "--only-binary=:all:", "3.12", "manylinux2014_x86_64"} <= {*asked}
-    assert (tmp_path / "packages/openvino/__init__.py").is_file()
+    lacking = {python: () if python in known else ("openvino",) for python in IMAGE.pythons}
+    assert bring(("openvino",), IMAGE, tmp_path / "packages", None, online=True) == lacking
+    assert {"--no-deps", "--only-binary=:all:", *IMAGE.pythons, "manylinux2014_x86_64"} <= {*asked}
+    found = {path.parent.parent.name for path in (tmp_path / "packages").rglob("__init__.py")}
+    assert found == {*known}
 
 
 def test_where_the_registry_is_not_reached_one_line_says_so(tmp_path: Path, monkeypatch) -> None:
@@ -77,7 +91,7 @@ def test_of_several_versions_the_latest_is_taken(tmp_path: Path) -> None:
         wheel(tmp_path / "given", f"tifffile-{number}-py3-none-any.whl")
     wheel(tmp_path / "given", "odd.whl")
     bring(("tifffile",), IMAGE, tmp_path / "packages", tmp_path / "given", online=False)
-    assert "1.10" in (tmp_path / "packages/tifffile/__init__.py").read_text()
+    assert "1.10" in (tmp_path / "packages/3.12/tifffile/__init__.py").read_text()
 
 
 def test_the_list_of_the_image_is_installed_with_the_project() -> None:

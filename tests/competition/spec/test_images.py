@@ -35,6 +35,7 @@ def test_suffixes_are_in_lower_case() -> None:
         ({"file": "{band}"}, r"file must hold \{id\} and may hold \{band\}"),
         ({"file": "{id}_{colour}"}, r"file must hold \{id\} and may hold \{band\}"),
         ({"file": "../{id}"}, "file must not lead out of the image folder"),
+        ({"further": "train"}, "further must have folders of its own, received 'train'"),
         ({"nodata": "none"}, "nodata"),
         ({"black": "maybe"}, "black"),
         ({"metres_per_pixel": 0}, "metres_per_pixel"),

@@ -77,6 +77,20 @@ def test_what_is_written_is_read(store: ScoreStore) -> None:
     assert sorted(path.name for path in store.folder("m", 1).iterdir()) == ["heldout.npz", "scores.json", "test.npz"]
 
 
+def test_further_chips_have_a_file_of_their_own_while_there_are_any(store: ScoreStore) -> None:
+    written = fold_scores(store.table, 1)
+    values = np.array([value("t7", 1)], dtype=np.float32)
+    store.write(replace(written, further=Scores(("t7",), values)))
+    np.testing.assert_array_equal(store.read("m", 1).further.values, values)
+    assert store.read("m", 1).test.names == TEST
+    (store.folder("m", 1) / "further.npz").write_bytes(b"?")
+    with pytest.raises(UserError, match=r"further\.npz is missing or was changed"):
+        store.read("m", 1)
+    store.write(written)
+    assert store.read("m", 1).further.names == ()
+    assert not (store.folder("m", 1) / "further.npz").exists()
+
+
 @pytest.mark.parametrize("killed_at", ["heldout.npz", "test.npz", "scores.json"])
 @pytest.mark.parametrize("again", [False, True])
 def test_without_the_marker_the_scores_are_not_there(

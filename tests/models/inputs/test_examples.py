@@ -180,7 +180,7 @@ def test_corrected_labels_take_the_place_of_those_of_labelled_chips_and_no_other
     assert not changed[own, [*range(3, 17), *range(20, 34)]].any()
     np.testing.assert_array_equal(examples.truth, bare.truth)
     assert not len(examples.taught.behind)
-    assert not sources.learns_test
+    assert not sources.learns_unlabelled
     assert examples.text() == f"{len(examples.training)} chips to learn from, with labels corrected by 'c'."
     assert (examples.learnt.name, examples.learnt.fold) == ("c", 1)
 

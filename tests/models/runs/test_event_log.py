@@ -37,6 +37,12 @@ def test_curves_of_one_tag_are_two_runs_that_lie_on_each_other(tmp_path: Path) -
     assert heldout == {"loss": [(1, 0.75), (2, 0.75)], "F2": [(1, 0.25), (2, 0.5)]}
 
 
+def test_chips_set_aside_are_not_called_held_out(tmp_path: Path) -> None:
+    log_epochs(tmp_path, state_of(0.25), "F2", "inner")
+    assert {path.name for path in tmp_path.iterdir()} == {LEARNT_RUN, "inner"}
+    assert read_events(tmp_path / "inner")["F2"] == [(1, 0.25)]
+
+
 def test_before_the_first_epoch_there_is_no_file(tmp_path: Path) -> None:
     log_epochs(tmp_path, TrainingState(), "F2")
     assert not list(tmp_path.iterdir())

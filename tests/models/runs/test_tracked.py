@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -13,6 +14,7 @@ from competition.common.errors import UserError
 from competition.task import Task
 from competition.tracking import mlflow_store
 from competition.tracking.mlflow_store import MlflowStore
+from models.runs import tracked as module
 from models.runs.model_recipe import ModelRequest
 from models.runs.status import reached
 from models.runs.tracked import tracked
@@ -60,10 +62,20 @@ def test_what_was_trained_without_tracking_is_tracked_afterwards_once(trained) -
     assert kept == {"recipe.json", "job.json", "learnt.json", "history.json", "scores.json", "train.log"}
 
 
-def test_folds_are_tracked_as_they_are_done_and_a_training_that_ends_midway_loses_none(trained, monkeypatch) -> None:
-    from models.train import run_jobs as module
+def test_chips_set_aside_are_not_called_held_out(trained, monkeypatch) -> None:
+    recipe = module.read_recipe(trained, "tiny")
+    monkeypatch.setattr(module, "read_recipe", lambda *_: dataclasses.replace(recipe, monitor="inner"))
+    with tracked(trained, "mlflow") as keep:
+        keep("tiny")
+    one, _ = runs_of(trained)["tiny fold 1"]
+    assert {"heldout F2", "epochs/inner loss", "epochs/inner F2"} < set(one.data.metrics)
+    assert not [name for name in one.data.metrics if name.startswith("epochs/heldout")]
 
-    work, seen = module._run, []
+
+def test_folds_are_tracked_as_they_are_done_and_a_training_that_ends_midway_loses_none(trained, monkeypatch) -> None:
+    from models.train import run_jobs as running
+
+    work, seen = running._run, []
 
     def stop(jobs) -> None:
         seen.append(jobs[0].fold)
@@ -71,7 +83,7 @@ def test_folds_are_tracked_as_they_are_done_and_a_training_that_ends_midway_lose
             raise KeyboardInterrupt
         work(jobs)
 
-    monkeypatch.setattr(module, "_run", stop)
+    monkeypatch.setattr(running, "_run", stop)
     shutil.rmtree(trained.runs)
     with pytest.raises(KeyboardInterrupt), tracked(trained, "mlflow") as keep:
         train_folds(trained, ModelRequest("baseline", "tiny", {**TINY, "views": "flips"}), keep=keep)

@@ -39,7 +39,7 @@ from models.inputs.views import apply_view
 from models.predict.scorer import Scorer
 from models.predict.trained_model import predict_folder
 from models.recipes.view_sets import FLIPS
-from models.runs.curves import LEARNT, learnt_by_fold
+from models.runs.curves import LEARNT, curves_of, learnt_by_fold
 from models.runs.event_log import HELDOUT_RUN, LOGS
 from models.runs.folders import EXTRACTOR, HISTORY, JOB, LOG, NETWORK, PARTS, RECIPE, WEIGHTS
 from models.runs.model_recipe import ModelRequest, recipe_of
@@ -214,6 +214,9 @@ def test_what_judges_epochs_in_the_place_of_the_chips_held_out_is_said_and_kept(
     assert sum(map(int, said.groups())) == NUM_TRAIN - len(heldout_names(workspace, 0))
     assert store_of(workspace).read("tiny", 0).heldout.names == heldout_names(workspace, 0)
     assert "chips held out (--monitor inner): tiny" in status_of(workspace).text()
+    assert not (job.folder / HELDOUT_RUN).exists()
+    assert read_events(job.folder / "inner")["loss"]
+    assert {curve.monitor for curve in curves_of(workspace, "tiny")} == {"inner"}
     workspace.fold_table.with_suffix(".json").unlink(missing_ok=True)
     names = workspace.labelled.image_names
     groups = workspace.root / "groups.csv"

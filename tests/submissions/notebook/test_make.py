@@ -17,11 +17,12 @@ from competition.common.errors import UserError
 from competition.common.records import read_record, write_record
 from competition.kernels.folder import PROVENANCE
 from competition.kernels.sources import copy_sources
+from competition.kernels.wheels import kaggles_image
 from competition.workspace import Workspace
 from submissions.choose.cuts import FILE as CUTS
 from submissions.members.blend_files import FORMAT
 from submissions.members.exchange import export_scores, import_scores
-from submissions.notebook.make import ENTRIES, cells_of
+from submissions.notebook.make import ENTRIES, cells_of, image_with
 from submissions.notebook.plan import plan_of
 from submissions.notebook.verbs import notebook_verb
 from submissions.push.packed import folder_of
@@ -125,6 +126,28 @@ def test_a_blend_whose_submission_was_decided_otherwise_is_refused(tmp_path: Pat
         assert (tmp_path / rule).exists() == (rule == "fixed")
         if rule == "uniform":
             assert "'both' would write another file than" in " ".join(done.output.split())
+
+
+def test_packages_are_for_the_pythons_that_are_named() -> None:
+    assert image_with((), ()) == kaggles_image()
+    assert image_with((), ("3.14",)).pythons == ("3.14",)
+    with pytest.raises(UserError, match=r"--python takes versions such as 3\.12, received 'three'"):
+        image_with((), ("three",))
+
+
+@pytest.mark.parametrize("brought", [True, False])
+def test_a_notebook_says_which_python_it_finds_and_takes_the_packages_for_it(brought: bool, tmp_path: Path) -> None:
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for name in ("3.1", python) if brought else ("3.1",):
+        (tmp_path / "data/packages" / name).mkdir(parents=True)
+        (tmp_path / "data/packages" / name / "brought.py").write_text(f"FOR = {name!r}")
+    (tmp_path / "data/notebook.json").touch()
+    first = next(text for kind, text in cells_of("best", 9.0) if kind == "code")
+    code = first.partition("from competition.")[0].replace("/kaggle/input", str(tmp_path)) + "import brought"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = f"3.1 and {python}." if brought else "3.1, which do not fit: pack the notebook again."
+    assert done.stdout == f"Python {python}. Packages are here for {said}\n"
+    assert (done.returncode == 0) == brought
 
 
 def test_its_cells_are_python() -> None:

@@ -20,6 +20,15 @@ def test_every_member_that_was_trained_in_epochs_has_its_curves(evidence):
     assert training_pictures(dataclasses.replace(evidence, given=Given())) == []
 
 
+def test_chips_set_aside_are_not_called_held_out(evidence, monkeypatch):
+    for curve in evidence.given.curves:
+        monkeypatch.setattr(curve, "monitor", "inner" if curve.model == "a" else "heldout")
+    (_, (inner, *_)), (_, (heldout, *_)) = training_pictures(evidence)
+    assert (inner.headers[-1], heldout.headers[-1]) == ("inner", "held out")
+    assert "whole on the inner ones, set aside of those to learn from" in inner.description
+    assert "whole on those held out" in heldout.description
+
+
 def test_folds_are_spread_as_they_are(evidence):
     picture = spread_picture(evidence)
     folds = np.unique(evidence.folds)

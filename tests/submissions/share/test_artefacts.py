@@ -15,6 +15,8 @@ def test_only_finished_work_is_shared(tmp_path: Path) -> None:
     shared = {
         "folds": ["folds.json", "folds.csv"],
         "data/corrections": ["data/corrections.csv"],
+        "shift": ["shift.json"],
+        "pseudo/p": ["pseudo/p/fold0.npz", "pseudo/p/fold1.npz", "pseudo/p/pseudo.json"],
         "runs/m": ["runs/m/extractor.weights.h5", "runs/m/recipe.json"],
         "runs/m/cuts": ["runs/m/cuts.json"],
         "runs/m/fold0": [
@@ -36,6 +38,7 @@ def test_only_finished_work_is_shared(tmp_path: Path) -> None:
         *("optuna.db", "ledger.db", "token", ".env", "data/layout.json", "data/train_v2.csv", "data/train-jpg/a.jpg"),
         *("cache/train/chips.npy", "runs/m/.fold0.lock", "runs/m/fold0/.x.test.npz", "runs/m/fold0/parts/0.npz"),
         *("runs/m/fold0/checkpoints/epoch1/state.json", "runs/m/fold1/history.json", "blends/half/oof.npz"),
+        *("pseudo/half/fold0.npz", "pseudo/p/notes.txt", "pseudo/.p.lock"),
         *("mlruns/1/meta.yaml", "restarted/m/fold0/scores.json", "downloads/train.zip", "report.html"),
     )
     (tmp_path / "runs/m/fold0/linked.json").symlink_to(tmp_path / "token")

@@ -12,14 +12,18 @@ import submissions.share.pull as pulling
 from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
+from folds.store.chip_weights import read_weights
 from folds.store.kept import KeptFolds
+from folds.store.pseudo_labels import PseudoLabels
 from folds.store.score_store import ScoreStore
 from run import main
+from submissions.pseudo.make import make_pseudo
 from submissions.share.artefacts import Choice
 from submissions.share.pull import pull
 from submissions.share.push import push
 from tests.object_store import KEY, SECRET, object_store
 from tests.submissions.samples import add_model, blend_of, draw_truth, make_workspace, planet
+from tests.submissions.shift.samples import weigh
 
 URL = "memory://team"
 
@@ -237,3 +241,43 @@ def test_what_comes_next_is_the_data_where_there_are_none(ours: Workspace, tmp_p
         flags = ["--workspace", str(root)]
         said = CliRunner().invoke(main, ["workspace", "pull", str(tmp_path / "place"), *flags]).output
         assert f"Next: python run.py {following} --workspace {root}" in said
+
+
+def test_what_labels_and_weighs_chips_for_training_comes_and_serves(ours: Workspace, theirs: Workspace) -> None:
+    make_pseudo("p", "a", ours)
+    make_pseudo("q", "b", ours)
+    weigh(ours, "primary")
+    push(ours, URL, Choice())
+    assert "shift" in pull(theirs, URL, Choice(models=("a",))).moved  # which is of all models
+    assert not theirs.pseudo.exists()
+    assert pull(theirs, URL, Choice(pseudo=("p",))).moved == ("pseudo/p",)
+    assert (read_weights(theirs).values == read_weights(ours).values).all()
+    assert (PseudoLabels.open(theirs, "p").of_fold(1).targets == PseudoLabels.open(ours, "p").of_fold(1).targets).all()
+    pull(theirs, URL, Choice())
+    assert files_of(theirs.pseudo) == files_of(ours.pseudo)
+    with pytest.raises(UserError, match=r"Unknown pseudo-labels 'z'. Known: p, q\."):
+        pull(theirs, URL, Choice(pseudo=("z",)))
+
+
+def test_pseudo_labels_that_are_damaged_anywhere_neither_come_nor_go(ours: Workspace, theirs: Workspace) -> None:
+    make_pseudo("p", "a", ours)
+    weigh(ours)
+    push(ours, URL, Choice())
+    store = fsspec.filesystem("memory")
+    (path,) = store.glob("/team/pseudo/p/fold1.*")
+    store.pipe(path, store.cat(path)[:-1])
+    with pytest.raises(UserError, match=r"pseudo/p/fold1\.\w+\.npz is damaged.*--force"):
+        pull(theirs, URL, Choice())
+    assert not (theirs.pseudo / "p").exists()
+    push(ours, URL, Choice(), force=True)
+    pull(theirs, URL, Choice())
+    (theirs.pseudo / "p/fold2.npz").write_bytes(b"?")
+    (theirs.root / "shift.json").write_text("{")
+    moved = pull(theirs, URL, Choice())
+    assert moved.damaged == ("shift", "pseudo/p")
+    with pytest.raises(UserError, match=r"pull memory://team --what shift,pseudo --pseudo p --force"):
+        moved.check()
+    assert push(theirs, "memory://other", Choice(("shift", "pseudo"))).unsent.keys() == {"shift", "pseudo/p"}
+    pull(theirs, URL, Choice(("shift", "pseudo"), pseudo=("p",)), force=True)
+    assert files_of(theirs.pseudo) == files_of(ours.pseudo)
+    assert read_weights(theirs).values.any()

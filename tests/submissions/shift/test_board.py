@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from competition.workspace import Workspace
+from run import main
 from submissions.shift.board import disagreement
 from submissions.submit.entry import Entry
+from submissions.submit.ledger import Ledger
 from tests.submissions.samples import NUM_CHIPS, make_workspace
 from tests.submissions.shift.samples import weigh
 
@@ -61,3 +65,17 @@ IN_ANOTHER = [replace(entry, metric="F1") for entry in entries(-0.3)]
 @pytest.mark.parametrize("known", [[], WITHOUT_ERROR, UNSCORED, IN_ANOTHER])
 def test_where_no_error_is_known_nothing_is_said(workspace: Workspace, known: list[Entry]) -> None:
     assert disagreement(known, workspace, PUBLIC) is None
+
+
+def test_compare_says_it_and_is_stopped_by_no_ledger(workspace: Workspace) -> None:
+    words = ["compare", "--rule", "fixed", "--workspace", str(workspace.root)]
+    for entry in entries(-0.3):
+        Ledger.of(workspace).begin(dataclasses.replace(entry, competition=workspace.competition.slug))
+    assert "Public scores are 0.3000 lower than cross-fitted ones" in CliRunner().invoke(main, words).output
+    found = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)["disagreement"]
+    assert found["submissions"] == 3
+    workspace.ledger.write_bytes(b"?" * 5000)
+    shown = CliRunner().invoke(main, words)
+    assert shown.exit_code == 0
+    assert "Whether public scores agree is not known: The ledger" in shown.output
+    assert "Public scores are" not in shown.output
