@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+import run
 from competition.common.errors import UserError
 from competition.workspace import Workspace
 from folds.store.chip_weights import checksum_of
+from folds.store.pseudo_labels import PseudoLabels
 from folds.store.score_store import ScoreStore
 from models.inputs.fill_banks import fill_banks
 from models.linear.nested import nested, nested_scores
@@ -102,3 +105,15 @@ def test_models_without_features_of_all_labels_are_refused(filled: Workspace, ti
     record_recipe(filled, "few", few)
     with pytest.raises(UserError, match="'few' scores some labels only: water, road"):
         nested_scores(filled, "few")
+
+
+def test_the_verb_corrects_labels_by_them(filled: Workspace) -> None:
+    place = ["--workspace", str(filled.root)]
+    found = CliRunner().invoke(run.main, ["pseudo", "c", "--of", "labelled", "--from", "small", *place])
+    assert found.exit_code == 0, found.output
+    assert "by heads on the features of 'small' that saw neither the chip's own fold nor the one held" in found.output
+    made = PseudoLabels.open(filled, "c", ScoreStore.of(filled).table)
+    for fold in range(ScoreStore.of(filled).table.num_folds):
+        made.of_fold(fold)
+    assert made.changed(filled) == []
+    assert made.made.features == nested_scores(filled, "small").features
