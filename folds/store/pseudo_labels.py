@@ -276,12 +276,7 @@ def write_pseudo(workspace: Workspace, made: Made, labels: Mapping[int, FoldLabe
 
 
 def check_pseudo(folder: Path, table: FoldTable | None = None) -> None:
-    """Read everything of the pseudo-labels in a folder, which raises UserError if they are damaged or not clean.
-
-    Args:
-        folder: of them.
-        table: who is held out, by which those of labelled chips are seen to be clean; None: that is seen in training.
-    """
+    """Read the pseudo-labels in a folder, which raises UserError if they are damaged or, by a table, not clean."""
     found = PseudoLabels.read(folder)
     if table and found.made.fold_digest == table.digest:  # those of earlier folds are refused when they are asked for
         found = replace(found, table=table)
