@@ -169,7 +169,8 @@ def corrections_of(
         sure: labels are corrected that are wrong at least so often.
     """
     pool = Parallel(n_jobs=-1, prefer="threads")
-    wrong = np.stack(pool(delayed(wrong_by_label)(*of) for of in zip(scores.values.T, truth.T, strict=True)), axis=1)
+    by_label = pool(delayed(wrong_by_label)(*of) for of in zip(scores.values.T, truth.T, strict=True))
+    wrong = np.stack(by_label, axis=1).clip(0, 1)  # sums that should be 1 are so but for rounding
     counts, moved = wrong >= sure, powered(wrong, power)
     targets = np.where(truth, 1 - moved, moved)
     for group in map(list, groups):
