@@ -101,12 +101,11 @@ def with_digests(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any]
     Raises:
         UserError: if there are none, or they are damaged or not of this workspace's folds and chips.
     """
-    found = {"pseudo_digest": _digest_of_pseudo, "weighted_digest": _digest_of_weights}
+    found, now = {"pseudo_digest": _digest_of_pseudo, "weighted_digest": _digest_of_weights}, dict[str, Any]()
     for digest, name in DIGEST_OF.items():
         if before is None or before[name] != getattr(recipe, name):
-            now = "" if getattr(recipe, name) == NONE else found[digest](workspace, recipe)
-            recipe = replace(recipe, **{digest: now})
-    return recipe
+            now[digest] = "" if getattr(recipe, name) == NONE else found[digest](workspace, recipe)
+    return replace(recipe, **now)
 
 
 def _digest_of_pseudo(workspace: Workspace, recipe: Recipe) -> str:

@@ -33,6 +33,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,14 @@ class Chips:
         self.truth = workspace.labelled.truth[[row[name] for name in self.names]]
         self.folds = table_.folds_of(self.names, 0)
         self.numbers = list(range(table_.k))
-        self.heads = fit_linear(self.bank, self.truth, self.folds, self.numbers, self.recipe)
         order = np.random.default_rng(0).permutation(len(self.names))
         cut = round(SHARE * len(order))
         self.others, self.labelled = np.sort(order[:cut]), np.sort(order[cut:])
+
+    @cached_property
+    def heads(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Kernel and bias of each fold's linear head, which has not seen the chips of the fold."""
+        return fit_linear(self.bank, self.truth, self.folds, self.numbers, self.recipe)
 
     def f2(self, features: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the F2 of each of some chips, by the head of the fold that holds it out."""
@@ -104,16 +109,21 @@ class Chips:
 
     def shifted(self) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float32] | None]]:
         """Yield a name, the chips to predict, and their features where they are not those of the bank."""
-        random, labels = np.random.default_rng(1), self.workspace.competition.label_index
         yield "none", self.others, None
         yield "brighter", self.others, self.brighter(self.others)
+        for name, rows in self.drawn_anew():
+            yield name, rows, None
+
+    def drawn_anew(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Yield those shifts by which other chips are to predict, and no chip is changed."""
+        random, labels = np.random.default_rng(1), self.workspace.competition.label_index
         hazy = self.others[self.truth[self.others, labels["haze"]]]
         few = random.random(len(self.others)) < HAZY
-        yield "hazy", np.where(few, random.choice(hazy, len(few)), self.others), None
+        yield "hazy", np.where(few, random.choice(hazy, len(few)), self.others)
         odds = np.exp((self.truth[self.others] * random.normal(0, SPREAD, self.truth.shape[1])).sum(axis=1))
-        yield "labels", random.choice(self.others, len(self.others), p=odds / odds.sum()), None
+        yield "labels", random.choice(self.others, len(self.others), p=odds / odds.sum())
         cloudless = ~self.truth[self.others][:, [labels["cloudy"], labels["partly_cloudy"]]].any(axis=1)
-        yield "clouds", self.others[~(cloudless & (random.random(len(cloudless)) < 0.5))], None
+        yield "clouds", self.others[~(cloudless & (random.random(len(cloudless)) < 0.5))]
 
 
 def main() -> None:
