@@ -118,7 +118,7 @@ class Shift:
         return (
             f"They differ {how}: of a chip of each kind, {self.area.value:.1%} of the pairs are told rightly, where "
             "chance has 50 %. What is measured on labelled chips is not what those to predict will give; "
-            "`compare --weighted-to test` measures with the weights."
+            "`compare --weighted-to test` measures with the weights, and `train --weighted-to test` learns by them."
         )
 
     def _beyond_groups(self, halves: Halves) -> str:
