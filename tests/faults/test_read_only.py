@@ -15,6 +15,8 @@ from tests.faults.processes import Ended, run
 READ = (
     "status",
     "compare --methods mean --rule fixed,uniform",
+    "compare --methods none --rule fixed --weighted-to test",
+    "pseudo labels",
     "report --output {elsewhere}/report.html",
     "predict --model tiny --images {chips} --output {elsewhere}/scores.csv --tags",
     "export --model pixels --output {elsewhere}/pixels.keras",
@@ -31,6 +33,8 @@ WRITE = (
     "train --models pixels --name other --recipes {recipes}",
     "thresholds --model pixels --trials 20",
     "blend --members tiny,pixels --name plain --trials 20",
+    "adversarial tiny",
+    "pseudo labels --from tiny",
     "report",
 )
 
