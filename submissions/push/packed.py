@@ -77,8 +77,7 @@ class PackedNotebook:
         Raises:
             UserError: if there is none, or Kaggle would not take it; owner or title are not set.
         """
-        if not (folder / METADATA).is_file():
-            raise UserError(f"{folder} holds no notebook.", command=packed_again(folder))
+        check_packed(folder)
         notebook, dataset = _read(folder / METADATA, _Notebook), _read(folder / DATASET / DATASET_METADATA, _Dataset)
         _check(folder, notebook, dataset, workspace.competition.kaggle_slug)
         data = digest_json(contents(folder / DATASET))
@@ -135,6 +134,12 @@ def folder_of(name: str, workspace: Workspace) -> Path:
     """Return the folder of a notebook given by name, or by the path of a folder elsewhere."""
     here = workspace.notebooks / name
     return Path(name) if Path(name).name != name or (not here.is_dir() and (Path(name) / METADATA).is_file()) else here
+
+
+def check_packed(folder: Path) -> None:
+    """Refuse a folder that holds no notebook."""
+    if not (folder / METADATA).is_file():
+        raise UserError(f"{folder} holds no notebook.", command=packed_again(folder))
 
 
 def record_of(folder: Path) -> Path:
