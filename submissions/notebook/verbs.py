@@ -95,16 +95,9 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
             show_next(f"notebook push {shlex.quote(name if to is None else str(to))}")
         elif made.kernel.owner == OWNER or not fetch:  # what is not found does not come by asking again
             command = f"{PACK} {shlex.quote(name)}" if name in notebook.commands else shlex.quote(name)
-            limit = None if hours == HOURS else f"{hours:g}"
-            given = {
-                "owner": owner or "YOU",
-                "gpu": gpu,
-                "hours": limit,
-                "wheels": wheels,
-                "to": to,
-                "have": have or None,
-            }
-            show_next(f"notebook {command}{as_flags({**given, 'fetch': fetch or bool(made.lacking)})}")
+            given = {"owner": owner or "YOU", "gpu": gpu, "wheels": wheels, "to": to, "have": have or None}
+            given |= {"hours": None if hours == HOURS else f"{hours:g}", "fetch": fetch or bool(made.lacking)}
+            show_next(f"notebook {command}{as_flags(given)}")
 
     for verb in VERBS:
         notebook.add_command(verb)

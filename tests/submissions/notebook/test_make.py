@@ -66,7 +66,7 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
 
 def test_what_lacks_is_brought_by_a_command_with_the_flags_that_were_given(blended: Workspace, tmp_path: Path) -> None:
     shown = run(blended, "both", "--to", tmp_path / "made", "--gpu", "--hours", "2")
-    flags = f"--owner YOU --gpu --hours 2 --to {tmp_path / 'made'} --fetch"
+    flags = f"--owner YOU --gpu --to {tmp_path / 'made'} --hours 2 --fetch"
     assert f"Next: python run.py notebook both {flags}\n" in shown.replace(f" --workspace {blended.root}", "")
 
 
