@@ -16,6 +16,7 @@ import rich_click as click
 import competition.verbs
 import folds.verbs
 import models.verbs
+import submissions.pseudo.verbs
 import submissions.verbs
 import submissions.workspace_verbs
 from competition.common.progress import reporter
@@ -189,6 +190,7 @@ def demo(workspace: Path) -> None:
 
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
+submissions.pseudo.verbs.BEGUN_AS += [when_called("models.runs.model_recipe", "begun_as")]
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 

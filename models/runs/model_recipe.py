@@ -119,6 +119,17 @@ def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[st
     return recipe_from(values, f"recipe of '{source}'", request.recipes)
 
 
+def begun_as(workspace: Workspace, model: str) -> str:
+    """Return the command that begins a variant of a model with its own recipe, up to the variant's name and flags.
+
+    A recipe of the same name comes before the model: then what the model has otherwise is given by flags.
+    """
+    request = ModelRequest(model)
+    own, start = read_recipe(workspace, model), _start_of(workspace, request).settled(workspace.competition)
+    flags = _flags(start.without_pseudo().to_dict(), own.without_pseudo().to_dict(), None)
+    return f"{request.verb} {model}{as_flags(flags)}"
+
+
 def _same_recipe(workspace: Workspace, request: ModelRequest, lost: DamagedError) -> Recipe:
     """Return the recipe asked for in the place of one that is lost, if the folds were made with the same.
 

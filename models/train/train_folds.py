@@ -44,7 +44,7 @@ def train_models(
 
 
 def _recipe_to_come(workspace: Workspace, request: ModelRequest, *, restart: bool) -> Recipe:
-    """Return the recipe that a model will be trained with, and refuse folds of it that training would not go on with."""
+    """Return the recipe that a model will be trained with; refuse folds of it that training would not go on with."""
     store, again, every = ScoreStore.of(workspace), Restart(workspace, request.model), _restarted(workspace, request)
     anew = every if restart else again.folds(store)
     for fold in store.folds_of(request.model):

@@ -1,4 +1,4 @@
-"""What makes models again after labels or folds were changed, in order: pseudo-labels come between teachers and students."""
+"""What makes models again after labels or folds were changed: pseudo-labels come between teachers and students."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _trained(models: Collection[str], restarted: Collection[str]) -> Iterator[st
 
 
 def _labelled(workspace: Workspace, name: str) -> Iterator[str]:
-    """Yield what makes pseudo-labels again, if they are of other folds or labels, and before it the blend they are of."""
+    """Yield what makes pseudo-labels of other folds or labels again, and before it the blend that they are of."""
     store = ScoreStore.of(workspace)
     made_with = [store.table.digest, store.label_digest]
     try:

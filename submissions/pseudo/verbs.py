@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -14,6 +16,10 @@ from competition.terminal.output import as_json, show, show_next
 
 if TYPE_CHECKING:
     from competition.workspace import Workspace
+
+
+# Return the command that begins a variant of a model with its own recipe; by who knows recipes, as the one in `run.py`.
+BEGUN_AS: list[Callable[[Workspace, str], str]] = []
 
 
 @click.command()
@@ -53,12 +59,20 @@ def pseudo(workspace: Workspace, name: str, source: str | None, power: float | N
             show_next("compare")
             show_next(f"pseudo {name}-2 --from {students[0]}", what="Or another round")
         else:
-            show_next(f"train --models RECIPE --name RECIPE-{name} --pseudo {name}")
+            show_next(_student(workspace, gains.models[0], name))
         return
     with reporter.busy("labelling"):
         made = make_pseudo(
             name, source, workspace, power=1.0 if power is None else power, sure=HALF if sure is None else sure
         )
     show(made)
-    show_next(f"train --models {made.models[0]} --name {made.models[0]}-{name} --pseudo {name}")
+    show_next(_student(workspace, made.models[0], name))
     show_next(f"pseudo {name}", what="Then, what it has gained")
+
+
+def _student(workspace: Workspace, model: str, name: str) -> str:
+    """Return the command that trains a model of the same recipe from pseudo-labels besides."""
+    begun = f"train --models {model}"
+    with suppress(UserError):  # where its recipe is lost
+        begun = BEGUN_AS[0](workspace, model) if BEGUN_AS else begun
+    return f"{begun} --name {model}-{name} --pseudo {name}"

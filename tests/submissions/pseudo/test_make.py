@@ -98,3 +98,12 @@ def test_the_verb_makes_them_and_says_what_comes_next(workspace: Workspace) -> N
     refused = CliRunner().invoke(run.main, ["pseudo", "p", "--sure", "0.9", *place])
     assert refused.exit_code != 0
     assert "--sure: what labels the chips?" in refused.output
+
+
+def test_the_student_that_is_proposed_is_begun_as_its_teacher_was(workspace: Workspace, monkeypatch) -> None:
+    monkeypatch.setattr("submissions.pseudo.verbs.BEGUN_AS", [lambda _, model: f"train --models {model} --epochs 12"])
+    for flags in (["--from", "b"], []):
+        done = CliRunner().invoke(
+            run.main, ["pseudo", "p", *flags, "--workspace", str(workspace.root)], catch_exceptions=False
+        )
+        assert "Next: python run.py train --models b --epochs 12 --name b-p --pseudo p" in done.output
