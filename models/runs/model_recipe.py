@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from competition.common.files import checked_name
 from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
+from competition.common.text import first
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
@@ -85,7 +87,11 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
 
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
-        raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
+        raise (
+            UserError(f"'{request.model}' is a blend. Give the model another --name.")
+            if request.name
+            else _blend(workspace, request.model)
+        )
     return _taught(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
 
 
@@ -219,7 +225,7 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
     """
     path = workspace.runs / checked_name("model", model) / RECIPE
     if (workspace.blends / model).is_dir() and not path.is_file():
-        raise UserError(f"'{model}' is a blend, which has no recipe and no networks. Name one of its members.")
+        raise _blend(workspace, model)
     if not path.is_file() and not digests_of(path.parent):
         if model in load_recipes():
             flag = bands_flag(workspace.competition)
@@ -230,6 +236,16 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
         return check_recipe(path)
     except DamagedError as error:
         return _had_back(path, error)
+
+
+def _blend(workspace: Workspace, name: str) -> UserError:
+    """Return the error for a blend where a model is wanted."""
+    members = list[str]()
+    with suppress(OSError, ValueError, LookupError, TypeError):  # what it says is read by who knows blends
+        content = json.loads((workspace.blends / name / "blend.json").read_bytes())
+        members = [str(member["name"]) for member in content["members"]]
+    named = f": {first(members)}" if members else ""
+    return UserError(f"'{name}' is a blend, which has no recipe and no networks. Name one of its members{named}.")
 
 
 def check_recipe(path: Path) -> Recipe:
