@@ -190,7 +190,7 @@ def demo(workspace: Path) -> None:
 
 
 competition.verbs.KEEPERS += [f"{room}.artefacts" for room in ("folds", "models", "submissions")]
-submissions.pseudo.verbs.BEGUN_AS += [when_called("models.runs.model_recipe", "begun_as")]
+submissions.pseudo.verbs.BEGUN_AS += [when_called("models.how", "begun_as")]
 submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 

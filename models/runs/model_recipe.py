@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,6 @@ from competition.common.files import checked_name
 from competition.common.locks import locked
 from competition.common.progress import reporter
 from competition.common.records import DamagedError, read_record, write_record
-from competition.common.text import first
 from competition.flags import bands_flag
 from competition.terminal.command_line import as_flags, shown
 from competition.workspace import Workspace
@@ -23,7 +21,7 @@ from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
 from models.recipes.values import FLAGS, NONE
-from models.runs.folders import FORMAT, RECIPE, begun
+from models.runs.folders import FORMAT, RECIPE, begun, is_a_blend
 from models.runs.kept_recipe import digests_of, values_of
 
 
@@ -80,19 +78,17 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
         return recipe
     flags: Mapping[str, Any] = request.overrides
     if not request.name:  # a variant starts from what is called as the model is, which may have other weights
-        start = _start_of(workspace, request).settled(workspace.competition)
-        flags = _flags(start.to_dict(), recipe.to_dict(), request.recipes)
+        start = start_of(workspace, request).settled(workspace.competition)
+        flags = flags_between(start.to_dict(), recipe.to_dict(), request.recipes)
     raise _begun_otherwise(request, before, recipe.to_dict(), flags)
 
 
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
-        raise (
-            UserError(f"'{request.model}' is a blend. Give the model another --name.")
-            if request.name
-            else _blend(workspace, request.model)
-        )
-    return _taught(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
+        if not request.name:
+            raise is_a_blend(workspace, request.model)
+        raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
+    return _taught(workspace, start_of(workspace, request, request.overrides).settled(workspace.competition))
 
 
 def _taught(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:
@@ -116,24 +112,13 @@ def _taught(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | No
     return replace(recipe, pseudo_digest=found.digest)
 
 
-def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Return the recipe that a new model starts from, a named one or another model's, with the values of flags."""
     source = request.source
     if source in load_recipes(request.recipes) or not (workspace.runs / source / RECIPE).is_file():
         return resolve(source, overrides or {}, request.recipes)
     values = over(read_recipe(workspace, source).to_dict(), overrides or {}, f"recipe of '{source}'")
     return recipe_from(values, f"recipe of '{source}'", request.recipes)
-
-
-def begun_as(workspace: Workspace, model: str) -> str:
-    """Return the command that begins a variant of a model with its own recipe, up to the variant's name and flags.
-
-    A recipe of the same name comes before the model: then what the model has otherwise is given by flags.
-    """
-    request = ModelRequest(model)
-    own, start = read_recipe(workspace, model), _start_of(workspace, request).settled(workspace.competition)
-    flags = _flags(start.without_pseudo().to_dict(), own.without_pseudo().to_dict(), None)
-    return f"{request.verb} {model}{as_flags(flags)}"
 
 
 def _same_recipe(workspace: Workspace, request: ModelRequest, lost: DamagedError) -> Recipe:
@@ -166,7 +151,7 @@ def _begun_otherwise(
         more: flags that make a variant of what it starts from.
     """
     model, flags = request.model, as_flags({"recipes": request.recipes, **more})
-    changed = as_flags(_flags(before, after, request.recipes))
+    changed = as_flags(flags_between(before, after, request.recipes))
     return UserError(
         f"Model '{model}' was begun with {_differences(before, after)}.",
         command={
@@ -177,7 +162,7 @@ def _begun_otherwise(
     )
 
 
-def _flags(before: dict[str, Any], after: dict[str, Any], recipes: Path | None) -> dict[str, Any]:
+def flags_between(before: dict[str, Any], after: dict[str, Any], recipes: Path | None) -> dict[str, Any]:
     """Return the flags that make one recipe's values another's; what parts bring is no flag of a joint recipe."""
     begun = {**over(before, {"backbone": after["backbone"]}, "a flag"), "backbone": before["backbone"]}
     brought = BROUGHT if after["parts"] else ()
@@ -225,7 +210,7 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
     """
     path = workspace.runs / checked_name("model", model) / RECIPE
     if (workspace.blends / model).is_dir() and not path.is_file():
-        raise _blend(workspace, model)
+        raise is_a_blend(workspace, model)
     if not path.is_file() and not digests_of(path.parent):
         if model in load_recipes():
             flag = bands_flag(workspace.competition)
@@ -236,16 +221,6 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
         return check_recipe(path)
     except DamagedError as error:
         return _had_back(path, error)
-
-
-def _blend(workspace: Workspace, name: str) -> UserError:
-    """Return the error for a blend where a model is wanted."""
-    members = list[str]()
-    with suppress(OSError, ValueError, LookupError, TypeError):  # what it says is read by who knows blends
-        content = json.loads((workspace.blends / name / "blend.json").read_bytes())
-        members = [str(member["name"]) for member in content["members"]]
-    named = f": {first(members)}" if members else ""
-    return UserError(f"'{name}' is a blend, which has no recipe and no networks. Name one of its members{named}.")
 
 
 def check_recipe(path: Path) -> Recipe:

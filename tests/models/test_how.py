@@ -13,8 +13,9 @@ from competition.common.files import digest_file
 from competition.workspace import Workspace
 from models.backend import made
 from models.backend.made import MADE
-from models.how import how_made
+from models.how import begun_as, how_made
 from models.runs.folders import NETWORK
+from models.runs.model_recipe import ModelRequest, recipe_of, record_recipe
 from models.train.run_jobs import run_jobs
 from tests.models.samples import content_of, tiny_job
 
@@ -76,3 +77,18 @@ def test_models_of_earlier_versions_say_that_it_was_not_recorded(trained: Worksp
     assert before.keys() - content_of(trained.runs).keys()
     with pytest.raises(UserError, match="Unknown model 'none'"):
         how_made(trained, "none")
+
+
+def test_a_variant_is_begun_with_the_recipe_that_a_model_was_begun_with(workspace, tmp_path):
+    asked = {"input_size": 64, "epochs": 12, "dense": (32, 8), "weights": "none", "train": "full"}
+    trained = recipe_of(workspace, ModelRequest("mobilenet_v2", overrides=asked))
+    record_recipe(workspace, "mobilenet_v2", trained)
+    command = begun_as(workspace, "mobilenet_v2")
+    assert command.startswith("train --models mobilenet_v2 --")
+    assert "pseudo" not in command
+    flags = command.partition(" --")[2].partition(" --")[2]
+    assert dict(flag.split(" ") for flag in flags.split(" --")) == {
+        "input-size": "64", "epochs": "12", "dense": "32,8", "weights": "none", "train": "full",
+    }  # fmt: skip
+    record_recipe(workspace, "mine", trained)
+    assert begun_as(workspace, "mine") == "train --models mine"  # no recipe has its name

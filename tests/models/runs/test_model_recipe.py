@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from models.runs.folders import JOB, RECIPE
-from models.runs.model_recipe import ModelRequest, begun_as, read_recipe, recipe_of, record_recipe
+from models.runs.model_recipe import ModelRequest, read_recipe, recipe_of, record_recipe
 from models.train.run_jobs import run_jobs
 from run import main
 from tests.conftest import K, store_of
@@ -249,18 +249,3 @@ def test_a_model_cannot_take_the_name_of_a_blend(workspace):
     (workspace.blends / "first").mkdir(parents=True)
     with pytest.raises(UserError, match="'first' is a blend"):
         recipe_of(workspace, ModelRequest("baseline", "first"))
-
-
-def test_a_variant_is_begun_with_the_recipe_that_a_model_was_begun_with(workspace, tmp_path):
-    asked = {"input_size": 64, "epochs": 12, "dense": (32, 8), "weights": "none", "train": "full"}
-    trained = recipe_of(workspace, ModelRequest("mobilenet_v2", overrides=asked))
-    record_recipe(workspace, "mobilenet_v2", trained)
-    command = begun_as(workspace, "mobilenet_v2")
-    assert command.startswith("train --models mobilenet_v2 --")
-    assert "pseudo" not in command
-    flags = command.partition(" --")[2].partition(" --")[2]
-    assert dict(flag.split(" ") for flag in flags.split(" --")) == {
-        "input-size": "64", "epochs": "12", "dense": "32,8", "weights": "none", "train": "full",
-    }  # fmt: skip
-    record_recipe(workspace, "mine", trained)
-    assert begun_as(workspace, "mine") == "train --models mine"  # no recipe has its name
