@@ -53,14 +53,16 @@ def status(workspace: Workspace, model: str | None) -> None:
     """Show how far every model has come on every fold, and what comes next."""
     from models.how import how_made
     from models.runs.status import status_of
+    from submissions.pseudo.again import steps_again
 
     if model:
         show(how_made(workspace, model))
         return
     found = status_of(workspace)
     show(found)
-    if command := _after_status(found, workspace):
-        show_next(command)
+    again = steps_again(workspace, found.outdated, found.restarted)
+    for number, command in enumerate(again or filter(None, [_after_status(found, workspace)])):
+        show_next(command, what="Then" if number else "Next")
     if found.whole and (folder := _chips_at_hand(found.whole[0], workspace)):
         command = f"predict --model {found.whole[0]} --images {shlex.quote(str(folder))} --output scores.csv --tags"
         show_next(command, what="Scores of any folder of chips")
@@ -193,7 +195,9 @@ submissions.workspace_verbs.LOOKS += ["models.artefacts"]
 
 cuts_of = when_called("submissions.choose.cuts", "cuts_of")
 notebook = notebook_verb(when_called("models.notebook.packing", "pack_model"))
-pseudo = pseudo_verb(when_called("models.linear.nested", "nested_scores"))
+pseudo = pseudo_verb(
+    when_called("models.linear.nested", "nested_scores"), begun_as=when_called("models.how", "begun_as")
+)
 adversarial = adversarial_verb(when_called("submissions.shift.expected", "expect"))
 for verb in (competition.verbs.scene_simulate, chips, scene_predict(cuts_of), *submissions.verbs.OF_SCENES):
     scene.add_command(verb)

@@ -111,10 +111,12 @@ def relabel(workspace: Workspace, source: Path | None, clear: bool) -> None:
         raise UserError("Give --from FILE, or --clear.")
     if source is None:
         click.echo(take_back(workspace.corrections))
-        return
-    click.echo(turn(workspace.delivered, source, workspace.corrections, workspace.competition).text())
-    models = [folder.name for folder in sorted(workspace.runs.glob("[!.]*")) if folder.is_dir()]
-    show_next(f"train --models {','.join(models)} --restart" if models else "folds")
+    else:
+        click.echo(turn(workspace.delivered, source, workspace.corrections, workspace.competition).text())
+    if any(folder.is_dir() for folder in workspace.runs.glob("[!.]*")):
+        show_next("status", what="Next, which says what is to be made again, and in which order")
+    elif source is not None:
+        show_next("folds")
 
 
 @data.command()

@@ -1,4 +1,4 @@
-"""How a model was made: what its folds were made with, and the commands, versions, devices and times of their runs."""
+"""How a model was made: what its folds were made with, the runs at them, and the command that begins its like."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 from competition.common.errors import UserError, unknown_name
 from competition.common.files import digest_file
 from competition.common.text import day, lasting, short
+from competition.terminal.command_line import as_flags
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from models.backend.made import Stretch, read_made
 from models.runs.folders import NETWORK, VALUES, read_job, seed_folders
-from models.runs.model_recipe import read_recipe
+from models.runs.model_recipe import ModelRequest, flags_between, read_recipe, start_of
 
 WITH = ("fold table", "labels", "training chips", "recipe")  # digests in job.json
 TAUGHT = {"pseudo-labels": "pseudo_digest", "chip weights": "weighted_digest"}  # likewise, in its recipe's values
@@ -92,6 +93,17 @@ def how_made(workspace: Workspace, model: str) -> How:
             every = tuple(itertools.chain.from_iterable(noted)) if noted else None
             found.append(FoldHow(fold, every, made_with, tuple(map(digest_file, networks))))
     return How(model, tuple(found))
+
+
+def begun_as(workspace: Workspace, model: str) -> str:
+    """Return the command that begins a variant of a model with its own recipe, up to the variant's name and flags.
+
+    A recipe of the same name comes before the model: then what the model has otherwise is given by flags.
+    """
+    request = ModelRequest(model)
+    own, start = read_recipe(workspace, model), start_of(workspace, request).settled(workspace.competition)
+    flags = flags_between(start.without_pseudo().to_dict(), own.without_pseudo().to_dict(), None)
+    return f"{request.verb} {model}{as_flags(flags)}"
 
 
 def _rows(fold: FoldHow, ways: list[dict[str, Any]]) -> list[list[str]]:

@@ -24,12 +24,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from competition.common.errors import UserError
 from competition.common.records import read_record
+from competition.common.text import first
+from competition.workspace import Workspace
 from folds.store.alone import alone, model_and_fold, owner_of
 from models.backend.made import MADE
 from models.backend.seals import check_seal
@@ -194,3 +196,13 @@ def load_weights(network: keras.Model, path: Path) -> None:
         network.load_weights(path)
     except Exception as error:  # h5py and Keras raise whatever they like on a damaged file
         raise UserError(f"{path} is missing or damaged.", command=restart_command(path)) from error
+
+
+def is_a_blend(workspace: Workspace, name: str) -> UserError:
+    """Return the error for the name of a blend where that of a model is wanted; it names the blend's members."""
+    members = list[str]()
+    with suppress(OSError, ValueError, LookupError, TypeError):  # what else it says is for those who know blends
+        content = json.loads((workspace.blends / name / "blend.json").read_bytes())
+        members = [str(member["name"]) for member in content["members"]]
+    named = f": {first(members)}" if members else ""
+    return UserError(f"'{name}' is a blend, which has no recipe and no networks. Name one of its members{named}.")

@@ -22,7 +22,7 @@ from models.recipes.joint import BROUGHT, over
 from models.recipes.named import load_recipes, recipe_from, resolve
 from models.recipes.recipe import Recipe
 from models.recipes.values import DIGEST_OF, FLAGS, NONE
-from models.runs.folders import FORMAT, RECIPE, begun
+from models.runs.folders import FORMAT, RECIPE, begun, is_a_blend
 from models.runs.kept_recipe import digests_of, values_of
 
 
@@ -79,15 +79,17 @@ def recipe_of(workspace: Workspace, request: ModelRequest, restarted: Collection
         return recipe
     flags: Mapping[str, Any] = request.overrides
     if not request.name:  # a variant starts from what is called as the model is, which may have other weights
-        start = _start_of(workspace, request).settled(workspace.competition)
-        flags = _flags(start.to_dict(), recipe.to_dict(), request.recipes)
+        start = start_of(workspace, request).settled(workspace.competition)
+        flags = flags_between(start.to_dict(), recipe.to_dict(), request.recipes)
     raise _begun_otherwise(request, before, recipe.to_dict(), flags)
 
 
 def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
     if (workspace.blends / request.model).exists():
+        if not request.name:
+            raise is_a_blend(workspace, request.model)
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
-    return with_digests(workspace, _start_of(workspace, request, request.overrides).settled(workspace.competition))
+    return with_digests(workspace, start_of(workspace, request, request.overrides).settled(workspace.competition))
 
 
 def with_digests(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:
@@ -119,7 +121,7 @@ def _digest_of_weights(workspace: Workspace, recipe: Recipe) -> str:
     return read_weights(workspace).digest
 
 
-def _start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def start_of(workspace: Workspace, request: ModelRequest, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Return the recipe that a new model starts from, a named one or another model's, with the values of flags."""
     source = request.source
     if source in load_recipes(request.recipes) or not (workspace.runs / source / RECIPE).is_file():
@@ -158,7 +160,7 @@ def _begun_otherwise(
         more: flags that make a variant of what it starts from.
     """
     model, flags = request.model, as_flags({"recipes": request.recipes, **more})
-    changed = as_flags(_flags(before, after, request.recipes))
+    changed = as_flags(flags_between(before, after, request.recipes))
     return UserError(
         f"Model '{model}' was begun with {_differences(before, after)}.",
         command={
@@ -169,7 +171,7 @@ def _begun_otherwise(
     )
 
 
-def _flags(before: dict[str, Any], after: dict[str, Any], recipes: Path | None) -> dict[str, Any]:
+def flags_between(before: dict[str, Any], after: dict[str, Any], recipes: Path | None) -> dict[str, Any]:
     """Return the flags that make one recipe's values another's; what parts bring is no flag of a joint recipe."""
     begun = {**over(before, {"backbone": after["backbone"]}, "a flag"), "backbone": before["backbone"]}
     brought = BROUGHT if after["parts"] else ()
@@ -218,7 +220,7 @@ def read_recipe(workspace: Workspace, model: str) -> Recipe:
     """
     path = workspace.runs / checked_name("model", model) / RECIPE
     if (workspace.blends / model).is_dir() and not path.is_file():
-        raise UserError(f"'{model}' is a blend, which has no recipe and no networks. Name one of its members.")
+        raise is_a_blend(workspace, model)
     if not path.is_file() and not digests_of(path.parent):
         if model in load_recipes():
             flag = bands_flag(workspace.competition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from competition.common.errors import UserError, spelled
@@ -15,10 +15,13 @@ from competition.task import Task
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.chip_weights import FILE, read_weights
+from folds.store.provenance import MARKER, read_marker
 from folds.store.pseudo_labels import every_pseudo
 from folds.store.score_store import ScoreStore
 from folds.store.scores import Scores
 from models.recipes.recipe import Recipe
+from models.recipes.values import NONE
+from models.runs.folders import read_job
 from models.runs.model_recipe import read_recipe
 from models.runs.restarts import Restart
 from models.runs.training_state import has_diverged, state_of
@@ -80,6 +83,8 @@ class Status:
         inner: names of the models whose epochs are judged by chips set aside, and not by those held out.
         notes: lines on pseudo-labels that are older than what they were made of, or younger than what learnt from them;
             and on chips' weights that are younger than what learnt by them.
+        outdated: by name of the models of which a fold was made with other folds or labels than there are now, the
+            pseudo-labels that they learn from; "" of those that learn from none.
     """
 
     cut: float | None
@@ -88,6 +93,7 @@ class Status:
     restarted: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    outdated: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def whole(self) -> tuple[str, ...]:
@@ -145,7 +151,25 @@ def status_of(workspace: Workspace) -> Status:
     inner = tuple(model for model, recipe in recipes.items() if recipe.monitor == "inner")
     notes = *_on_pseudo_labels(workspace, store), *_on_weights(workspace, recipes)
     cut = Task(competition, competition.labels).cut
-    return Status(cut, len(folds), tuple(models), restarted, inner, notes)
+    learnt = {model: "" if recipe.pseudo == NONE else recipe.pseudo for model, recipe in recipes.items()}
+    outdated = {
+        model: learnt.get(model, "")
+        for model in store.models()
+        if any(_is_outdated(store, model, fold) for fold in folds)
+    }
+    return Status(cut, len(folds), tuple(models), restarted, inner, notes, outdated)
+
+
+def _is_outdated(store: ScoreStore, model: str, fold: int) -> bool:
+    """Return whether a fold was made, or begun, with other folds or labels; of a damaged one that is not known."""
+    made_with = (store.table.digest, store.label_digest)
+    with suppress(UserError):
+        if store.is_complete(model, fold):
+            made = read_marker(store.folder(model, fold) / MARKER, "").provenance
+            return (made.fold_digest, made.label_digest) != made_with
+        job = read_job(store.folder(model, fold))
+        return (job["fold table"], job["labels"]) != made_with
+    return False
 
 
 def _on_pseudo_labels(workspace: Workspace, store: ScoreStore) -> Iterator[str]:

@@ -38,6 +38,15 @@ def adversarial_verb(expect: Expect) -> click.RichCommand:
         `compare --weighted-to test` and `train --weighted-to test`, and says how far public scores will be from
         cross-fitted ones; but not where labelled chips come in groups, as then neighbours are what is told.
         """
+        from models.backend.load import load_backend
+        from models.inputs.fill_banks import bank_recipe
+        from models.recipes.named import load_recipes
+        from models.runs.model_recipe import ModelRequest, read_recipe
+
+        if model not in load_recipes():
+            read_recipe(workspace, model)  # which names the models, or a blend's members
+        bank_recipe(workspace, ModelRequest(model, verb="adversarial"))
+        load_backend()  # after what is refused, and before what imports Keras with all that it prints
         from models.shift.adversarial import find_shift
 
         found = find_shift(workspace, model, skip_broken=skip_broken)

@@ -33,15 +33,25 @@ def train_models(
         options: the others of `train_folds`.
     """
     if len(requests) > 1:
-        load_backend()
+        recipes = [_recipe_to_come(workspace, request, restart=restart) for request in requests]
+        load_backend()  # which takes longer than all that may be refused before
         from models.networks.backbones import check_backbone
 
-        for request in requests:
-            again, every = Restart(workspace, request.model), _restarted(workspace, request)
-            goes_on = not restart and again.folds(ScoreStore.of(workspace)) >= every
-            check_backbone(_checked_recipe(again.beside if goes_on else workspace, request, every if restart else ()))
+        for recipe in recipes:
+            check_backbone(recipe)
     are_whole = [train_folds(workspace, request, restart=restart, **options) for request in requests]
     return all(are_whole)
+
+
+def _recipe_to_come(workspace: Workspace, request: ModelRequest, *, restart: bool) -> Recipe:
+    """Return the recipe that a model will be trained with; refuse folds of it that training would not go on with."""
+    store, again, every = ScoreStore.of(workspace), Restart(workspace, request.model), _restarted(workspace, request)
+    anew = every if restart else again.folds(store)
+    for fold in store.folds_of(request.model):
+        if fold not in anew:
+            store.provenance(request.model, fold)
+    goes_on = not restart and anew >= every
+    return _checked_recipe(again.beside if goes_on else workspace, request, every if restart else ())
 
 
 def train_folds(

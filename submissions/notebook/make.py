@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -123,9 +124,10 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         asked: how it is to be made.
 
     Raises:
-        UserError: if there is no such blend, it cannot be made again or would not write the blend's submission, wheels
-            cannot be fetched, or the folder holds something that is no notebook.
+        UserError: if OpenVINO is not installed, there is no such blend, it cannot be made again or would not write the
+            blend's submission, wheels cannot be fetched, or the folder holds something that is no notebook.
     """
+    _check_installed()
     _check_folder(folder)
     plan, kernel = plan_of(name, workspace), Kernel(name, asked.owner, workspace.competition.kaggle_slug, asked.gpu)
     with locked(lock_of(folder.absolute())), replace_folder(folder) as temporary:  # somebody may be pushing it
@@ -144,6 +146,12 @@ def make_notebook(name: str, workspace: Workspace, folder: Path, pack_model: Pac
         size = sum(path.stat().st_size for path in dataset.rglob("*") if path.is_file())
     brought = {python: tuple(package for package in needed if package not in lacking[python]) for python in lacking}
     return Made(folder, kernel, plan, size, brought, lacking, asked.image)
+
+
+def _check_installed() -> None:
+    """Refuse to begin without what converts networks, as that comes after minutes of fitting."""
+    if importlib.util.find_spec("openvino") is None:
+        raise UserError("Packing a notebook needs openvino, which is not installed. Run 'pip install -e \".[fast]\"'.")
 
 
 def _check_folder(folder: Path) -> None:

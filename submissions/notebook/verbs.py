@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from competition.flags import in_workspace
-from competition.terminal.command_line import FOLDER, Verbs, Words
+from competition.terminal.command_line import FOLDER, Verbs, Words, as_flags
 from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show, show_next
 from submissions.push.verbs import VERBS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from submissions.notebook.make import PackModel
 
 PACK = "pack"
+HOURS = 9.0  # the time limit, unless told otherwise
 
 
 class _OfNotebooks(Verbs):
@@ -66,7 +67,7 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
     @click.option(
         "--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same"
     )
-    @click.option("--hours", type=click.FloatRange(0.01, 12), default=9.0, show_default=True, help="the time limit")
+    @click.option("--hours", type=click.FloatRange(0.01, 12), default=HOURS, show_default=True, help="the time limit")
     @click.option("--wheels", type=FOLDER, help="folder of wheels of packages that Kaggle's image lacks")
     @click.option("--fetch", is_flag=True, help="fetch the wheels that are lacking from the registry, by pip")
     @click.option(
@@ -95,9 +96,14 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have, pythons))
         made = make_notebook(name, workspace, folder, pack_model, asked)
         show(made)
-        if not (made.is_lacking or made.kernel.owner == OWNER):
+        if made.kernel.owner != OWNER and not made.is_lacking:
             # A path that is one word would be taken for a name, if there is a notebook of it.
             show_next(f"notebook push {shlex.quote(name if to is None else str(folder))}")
+        elif made.kernel.owner == OWNER or not fetch:  # what is not found does not come by asking again
+            command = f"{PACK} {shlex.quote(name)}" if name in notebook.commands else shlex.quote(name)
+            given = {"owner": owner or "YOU", "gpu": gpu, "wheels": wheels, "to": to, "have": have or None}
+            given |= {"hours": None if hours == HOURS else f"{hours:g}", "python": pythons or None}
+            show_next(f"notebook {command}{as_flags({**given, 'fetch': fetch or made.is_lacking})}")
 
     for verb in VERBS:
         notebook.add_command(verb)

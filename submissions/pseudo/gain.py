@@ -59,6 +59,12 @@ class Gains:
     metric: Metric
     students: tuple[Student, ...]
 
+    @property
+    def models(self) -> list[str]:
+        """Whose networks labelled the chips."""
+        every = (network.model for networks in self.pseudo.made.networks.values() for network in networks)
+        return list(dict.fromkeys(every))
+
     def text(self) -> str:
         """Return the same for people."""
         made = self.pseudo.made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -17,14 +19,17 @@ if TYPE_CHECKING:
     from competition.workspace import Workspace
     from submissions.pseudo.correct import MakeNested
 
+# Given a workspace and a model, returns the command that begins a variant of it, with its own recipe.
+BegunAs = Callable[["Workspace", str], str]
 TEST, LABELLED = "test", "labelled"
 
 
-def pseudo_verb(nested: MakeNested) -> click.RichCommand:
+def pseudo_verb(nested: MakeNested, begun_as: BegunAs) -> click.RichCommand:
     """Return the verb.
 
     Args:
         nested: makes scores of labelled chips for the training of each fold, by heads on a model's features.
+        begun_as: returns the command that begins a student as its teacher was.
     """
 
     @click.command()
@@ -59,18 +64,18 @@ def pseudo_verb(nested: MakeNested) -> click.RichCommand:
         """
         given = {flag: value for flag, value in options.items() if value not in (None, False)}
         if source is None:
-            _show_gains(workspace, name, [f"--{flag.replace('_', '-')}" for flag in given])
+            _show_gains(workspace, name, [f"--{flag.replace('_', '-')}" for flag in given], begun_as)
         elif given.pop("of", TEST) == LABELLED:
-            _correct(workspace, name, source, nested, **given)
+            _correct(workspace, name, source, nested, begun_as, **given)
         elif "skip_broken" in given:
             raise UserError("--skip-broken is for --of labelled: the chips to predict were scored already.")
         else:
-            _label(workspace, name, source, **given)
+            _label(workspace, name, source, begun_as, **given)
 
     return pseudo
 
 
-def _show_gains(workspace: Workspace, name: str, given: list[str]) -> None:
+def _show_gains(workspace: Workspace, name: str, given: list[str], begun_as: BegunAs) -> None:
     from submissions.pseudo.gain import gains_of
 
     if given:
@@ -86,25 +91,35 @@ def _show_gains(workspace: Workspace, name: str, given: list[str]) -> None:
         if made.of == TEST:
             show_next(f"pseudo {name}-2 --from {students[0]}", what="Or another round")
     else:
-        show_next(f"train --models RECIPE --name RECIPE-{name} --pseudo {name}")
+        show_next(_student(workspace, (gains.models or [made.source])[0], name, begun_as))
 
 
-def _label(workspace: Workspace, name: str, source: str, **values: Any) -> None:
+def _label(workspace: Workspace, name: str, source: str, begun_as: BegunAs, **values: Any) -> None:
     from submissions.pseudo.make import make_pseudo
 
     with reporter.busy("labelling"):
         made = make_pseudo(name, source, workspace, **values)
     show(made)
-    _show_next(name, made.models[0])
+    _show_next(workspace, name, made.models[0], begun_as)
 
 
-def _correct(workspace: Workspace, name: str, source: str, nested: MakeNested, **values: Any) -> None:
+def _correct(
+    workspace: Workspace, name: str, source: str, nested: MakeNested, begun_as: BegunAs, **values: Any
+) -> None:
     from submissions.pseudo.correct import make_corrections
 
     show(make_corrections(name, source, workspace, nested, **values))
-    _show_next(name, source)
+    _show_next(workspace, name, source, begun_as)
 
 
-def _show_next(name: str, model: str) -> None:
-    show_next(f"train --models {model} --name {model}-{name} --pseudo {name}")
+def _show_next(workspace: Workspace, name: str, model: str, begun_as: BegunAs) -> None:
+    show_next(_student(workspace, model, name, begun_as))
     show_next(f"pseudo {name}", what="Then, what it has gained")
+
+
+def _student(workspace: Workspace, model: str, name: str, begun_as: BegunAs) -> str:
+    """Return the command that trains a model of the same recipe from pseudo-labels besides."""
+    begun = f"train --models {model}"
+    with suppress(UserError):  # where its recipe is lost
+        begun = begun_as(workspace, model)
+    return f"{begun} --name {model}-{name} --pseudo {name}"

@@ -86,9 +86,8 @@ class PackedNotebook:
         Raises:
             UserError: if there is none, or Kaggle would not take it; owner or title are not set.
         """
+        check_packed(folder, workspace)
         again = packed_again(folder, workspace)
-        if not (folder / METADATA).is_file():
-            raise UserError(f"{folder} holds no notebook.", command=again)
         slug = workspace.competition.kaggle_slug
         try:
             notebook = _read(folder / METADATA, _Notebook)
@@ -160,6 +159,12 @@ def folder_of(name: str, workspace: Workspace) -> Path:
     if not (name and there.name):
         raise UserError(f"Expected the name of a notebook, or the path of its folder, received {name!r}.")
     return there
+
+
+def check_packed(folder: Path, workspace: Workspace) -> None:
+    """Refuse a folder that holds no notebook."""
+    if not (folder / METADATA).is_file():
+        raise UserError(f"{folder} holds no notebook.", command=packed_again(folder, workspace))
 
 
 def record_of(folder: Path) -> Path:

@@ -29,13 +29,15 @@ of_notebooks = names_in("notebooks/[!.]*/")
 @click.option("--again", is_flag=True, help="let Kaggle run it once more, even if it has it")
 def push(workspace: Workspace, name: str, message: str | None, again: bool) -> None:
     """Bring a packed notebook and its data set to Kaggle, once, where it runs; both are private."""
-    from submissions.push.packed import folder_of
+    from submissions.push.packed import check_packed, folder_of
     from submissions.push.push import push_notebook
     from submissions.submit.parcel import check_message
 
+    folder = folder_of(name, workspace)
+    check_packed(folder, workspace)
     if workspace.is_made_up:
         raise UserError("These chips are made up, by `data simulate`: Kaggle knows none of them.")
-    message = check_message(folder_of(name, workspace).name if message is None else message)
+    message = check_message(folder.name if message is None else message)
     show(push_notebook(name, workspace, message, again=again))
     show_next(f"notebook status {shlex.quote(name)} --wait")
 

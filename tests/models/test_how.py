@@ -14,8 +14,9 @@ from competition.common.files import digest_file
 from competition.workspace import Workspace
 from models.backend import made
 from models.backend.made import MADE
-from models.how import how_made
+from models.how import begun_as, how_made
 from models.runs.folders import NETWORK, read_job
+from models.runs.model_recipe import ModelRequest, recipe_of, record_recipe
 from models.train.run_jobs import run_jobs
 from tests.models.samples import content_of, tiny_job
 
@@ -91,3 +92,18 @@ def test_what_a_model_has_learnt_by_besides_is_shown_where_there_is_such(
     assert "chip weights" not in how.folds[1].made_with
     assert re.search(r"chip weights +12ab", how.text())
     assert "pseudo-labels" not in how.text()
+
+
+def test_a_variant_is_begun_with_the_recipe_that_a_model_was_begun_with(workspace, tmp_path):
+    asked = {"input_size": 64, "epochs": 12, "dense": (32, 8), "weights": "none", "train": "full"}
+    trained = recipe_of(workspace, ModelRequest("mobilenet_v2", overrides=asked))
+    record_recipe(workspace, "mobilenet_v2", trained)
+    command = begun_as(workspace, "mobilenet_v2")
+    assert command.startswith("train --models mobilenet_v2 --")
+    assert "pseudo" not in command
+    flags = command.partition(" --")[2].partition(" --")[2]
+    assert dict(flag.split(" ") for flag in flags.split(" --")) == {
+        "input-size": "64", "epochs": "12", "dense": "32,8", "weights": "none", "train": "full",
+    }  # fmt: skip
+    record_recipe(workspace, "mine", trained)
+    assert begun_as(workspace, "mine") == "train --models mine"  # no recipe has its name

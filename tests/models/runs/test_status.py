@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
@@ -18,6 +19,7 @@ from folds.store.scores import Scores
 from models.runs.model_recipe import record_recipe
 from models.runs.status import status_of
 from models.runs.training_state import STATE, Epoch, TrainingState
+from run import main
 from tests.conftest import K, store_of
 from tests.models.samples import tiny_recipe, write_chip_weights
 
@@ -120,3 +122,15 @@ def test_models_that_learnt_by_earlier_weights_of_chips_are_named(workspace: Wor
     assert note.endswith("train --models tiny --restart")
     (workspace.root / "shift.json").unlink()
     assert not status_of(workspace).notes
+
+
+def test_models_of_other_labels_are_named_and_status_says_what_makes_them_again(trained):
+    assert status_of(trained).outdated == {}
+    column, wrong = trained.competition.label_index["water"], trained.root / "wrong.csv"
+    chip, says = trained.labelled.image_names[0], int(trained.labelled.truth[0, column])
+    wrong.write_text(f"id,label,says\n{chip},water,{says}\n")
+    shown = CliRunner().invoke(main, ["data", "relabel", "--from", str(wrong), "--workspace", str(trained.root)]).output
+    assert "Next, which says what is to be made again, and in which order: python run.py status" in shown
+    assert status_of(Workspace(trained.root, trained.competition)).outdated == {"tiny": ""}
+    shown = CliRunner().invoke(main, ["status", "--workspace", str(trained.root)]).output
+    assert "Next: python run.py train --models tiny --restart" in shown

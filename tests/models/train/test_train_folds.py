@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,13 @@ def test_no_model_is_trained_or_removed_before_all_are_known_to_be_right(trained
     assert train_models(trained, [ModelRequest("tiny")])
     assert not train_models(trained, [ModelRequest("baseline"), ModelRequest("tiny")])
     assert [job.model for job in ran] == [*["tiny"] * K, *["baseline"] * K, *["tiny"] * K]
+
+
+def test_scores_of_other_labels_are_refused_before_keras_is_loaded(trained, monkeypatch):
+    monkeypatch.setattr("models.train.train_folds.load_backend", lambda: pytest.fail("Keras is loaded"))
+    made = store_of(trained).read("tiny", 1)
+    store_of(trained).write(
+        dataclasses.replace(made, provenance=dataclasses.replace(made.provenance, label_digest="x"))
+    )
+    with pytest.raises(UserError, match="The labels were changed since 'tiny' fold 1"):
+        train_models(trained, [ModelRequest("baseline"), ModelRequest("tiny")])

@@ -56,6 +56,12 @@ def run(workspace: Workspace, *arguments: object) -> str:
     return done.output
 
 
+def refused(workspace: Workspace, *arguments: object) -> str:
+    done = CliRunner().invoke(notebook_verb(pack_model), [*map(str, arguments), "--workspace", str(workspace.root)])
+    assert done.exit_code == 2, done.output
+    return done.output
+
+
 def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> None:
     shown = run(blended, "both", "--to", tmp_path / "made", "--owner", "somebody", "--hours", "2")
     assert "predicts with 2 models, the most useful first" in shown
@@ -78,6 +84,26 @@ def test_what_is_packed_elsewhere_is_what_the_next_command_pushes(
         shown = run(workspace, "both", *to, "--owner", "somebody", "--have", NEEDED)
     (pushed,) = re.findall("notebook push (.*) --workspace", shown)
     assert folder_of(pushed, workspace) == tmp_path / "both"
+
+
+def test_what_lacks_is_brought_by_a_command_with_the_flags_that_were_given(blended: Workspace, tmp_path: Path) -> None:
+    shown = run(blended, "both", "--to", tmp_path / "made", "--gpu", "--hours", "2")
+    flags = f"--owner YOU --gpu --to {tmp_path / 'made'} --hours 2 --fetch"
+    assert f"Next: python run.py notebook both {flags}\n" in shown.replace(f" --workspace {blended.root}", "")
+
+
+def test_without_openvino_the_command_that_brings_it_is_said_before_any_work(
+    blended: Workspace, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "openvino" else pytest.fail(name))
+    monkeypatch.setattr("submissions.notebook.make.plan_of", lambda *_: pytest.fail("it began to work"))
+    said = refused(blended, "both", "--to", tmp_path / "made")
+    assert said.endswith("needs openvino, which is not installed. Run 'pip install -e \".[fast]\"'.\n")
+
+
+def test_a_notebook_that_is_not_there_is_not_pushed_for_that_reason(blended: Workspace, monkeypatch) -> None:
+    monkeypatch.setattr(Workspace, "is_made_up", property(lambda _: True))
+    assert "notebooks/nosuch holds no notebook. Run" in refused(blended, "push", "nosuch")
 
 
 def test_flags_may_come_before_the_name(blended: Workspace, tmp_path: Path) -> None:

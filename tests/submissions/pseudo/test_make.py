@@ -15,6 +15,7 @@ from competition.workspace import Workspace
 from folds.store.pseudo_labels import PseudoLabels
 from folds.store.score_store import ScoreStore
 from submissions.pseudo.make import make_pseudo, powered
+from submissions.pseudo.verbs import pseudo_verb
 from tests.submissions.samples import NUM_TEST, add_model, make_workspace
 
 
@@ -109,3 +110,13 @@ def test_the_verb_makes_them_and_says_what_comes_next(workspace: Workspace) -> N
     endless = CliRunner().invoke(run.main, ["pseudo", "q", "--from", "b", "--power", "inf", *place])
     assert endless.exit_code == 2
     assert "not a finite number" in endless.output
+
+
+def test_the_student_that_is_proposed_is_begun_as_its_teacher_was(workspace: Workspace) -> None:
+    def begun_as(_: Workspace, model: str) -> str:
+        return f"train --models {model} --epochs 12"
+
+    verb = pseudo_verb(lambda *_: pytest.fail("nothing is nested"), begun_as)
+    for flags in (["--from", "b"], []):
+        done = CliRunner().invoke(verb, ["p", *flags, "--workspace", str(workspace.root)], catch_exceptions=False)
+        assert "train --models b --epochs 12 --name b-p --pseudo p" in done.output
