@@ -49,7 +49,7 @@ def read_only(whole_chain: Chain) -> Iterator[Chain]:
         pytest.skip("nothing can be mounted here")
     subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
     yield whole_chain
-    subprocess.run(["umount", root], check=True)
+    subprocess.run(["umount", "--lazy", root], check=True)  # what looked into it may not have let go yet
 
 
 def outcome_of(command: str, chain: Chain) -> Ended:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from competition.common.locks import BusyError
 from tests.faults.artefacts import digests_of
 from tests.faults.chain import HERE, Step
 from tests.faults.conftest import Chain
@@ -34,7 +35,7 @@ def at_once(chain: Chain, *commands: str) -> list[Ended]:
     ended = [verb.end() for verb in verbs]
     for one in ended:
         assert not one.has_traceback, one.output
-        assert one.code == 0 or (one.code == 1 and BUSY in one.output), one.output
+        assert one.code == 0 or (one.code == BusyError.exit_code and BUSY in one.output), one.output
     assert any(one.code == 0 for one in ended)
     return ended
 
