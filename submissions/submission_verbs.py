@@ -179,7 +179,8 @@ def probe(workspace: Workspace, labels: tuple[str, ...], name: str | None) -> No
     from submissions.shares.constant import write_probe
 
     name = name or "-".join(["probe", *labels])
-    click.echo(write_probe(labels, name, workspace).text())
+    report = write_probe(labels, name, workspace)
+    click.echo(f"{report.path} is valid: {report.num_rows} rows, each of them {' '.join(labels)}.")
     if workspace.competition.slug:
         show_next(f"submit {shlex.quote(name)} --wait")
 

@@ -195,6 +195,7 @@ def blend(
     """Blend or stack models, decide the tags of the test chips, and write and check the submission."""
     from submissions.choose.blending import make_best, make_blend
     from submissions.choose.candidates import make_candidates
+    from submissions.choose.remarks import blend_before, said_of_replaced
     from submissions.decide.studies import Tuning
     from submissions.submit.write import write_decided
 
@@ -202,13 +203,15 @@ def blend(
         raise UserError("--auto chooses the method and the rule. Leave out --method and --rule, or --auto.")
     if options["exclusive"] is None:
         options["exclusive"] = not auto
-    tuning = Tuning(trials, workspace.studies, title=name)
+    tuning, before = Tuning(trials, workspace.studies, title=name), blend_before(name, workspace)
     with reporter.busy("blending"):
         candidates = make_candidates(members, workspace, tuning=tuning, **options)
         if auto:
             blended = make_best(name, candidates, workspace)
         else:
             blended = make_blend(name, candidates, workspace, method=method or "mean", rule=rule or "auto")
+    if not blended.lacking and (line := said_of_replaced(before, blended.provenance, workspace)):
+        reporter.note(line)
     if blended.lacking:
         show(blended, text=blended.text(), by_label=blended.by_label)
         raise blended.lacking

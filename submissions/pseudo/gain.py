@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from competition.common.errors import UserError
+from competition.common.records import read_record
 from competition.common.text import counted, first
 from competition.spec.metric import Metric
 from competition.terminal.tables import table
@@ -18,7 +19,7 @@ from folds.store.score_store import ScoreStore
 from submissions.choose.candidates import make_candidates
 from submissions.choose.report import LESS_IS_BETTER
 from submissions.measure.evaluation import Difference, Evaluation
-from submissions.members.blend_files import blend_names, written_as
+from submissions.members.blend_files import FORMAT, MARKER, blend_names, written_as
 from submissions.names import MEAN, VOTE
 
 
@@ -50,20 +51,21 @@ class Gains:
     Attributes:
         pseudo: the pseudo-labels.
         changed: a line that says whose scores are others by now; "" if none are.
+        replaced: a line that says that the blend of that name is another one by now; "" if it is not.
         metric: what is measured.
         students: the models that have learnt from them.
     """
 
     pseudo: PseudoLabels
     changed: str
+    replaced: str
     metric: Metric
     students: tuple[Student, ...]
 
     @property
     def models(self) -> list[str]:
         """Whose networks labelled the chips."""
-        every = (network.model for networks in self.pseudo.made.networks.values() for network in networks)
-        return list(dict.fromkeys(every))
+        return _teachers(self.pseudo)
 
     def text(self) -> str:
         """Return the same for people."""
@@ -71,7 +73,7 @@ class Gains:
         folds = counted(len(made.networks), "fold")
         what = "Pseudo-labels" if made.of == TEST else "Corrections of labels"
         lines = [f"{what} '{made.name}', round {made.round}: by '{made.source}', for {folds}."]
-        lines += [self.changed] if self.changed else []
+        lines += [line for line in (self.changed, self.replaced) if line]
         if not self.students:
             return "\n".join([*lines, "No model that has learnt from them has all its folds yet."])
         rows = [
@@ -114,7 +116,29 @@ def gains_of(name: str, workspace: Workspace) -> Gains:
         for model, made in known.items()
         if (learnt := made.pseudo) and learnt.name == name
     ]
-    return Gains(pseudo, pseudo.said_of_change(workspace), workspace.competition.metric, tuple(students))
+    changed, replaced = pseudo.said_of_change(workspace), _said_of_replaced(pseudo, workspace)
+    return Gains(pseudo, changed, replaced, workspace.competition.metric, tuple(students))
+
+
+def _teachers(pseudo: PseudoLabels) -> list[str]:
+    """Return the models whose networks labelled the chips."""
+    every = (network.model for networks in pseudo.made.networks.values() for network in networks)
+    return list(dict.fromkeys(every))
+
+
+def _said_of_replaced(pseudo: PseudoLabels, workspace: Workspace) -> str:
+    """Return a line that says that the blend which labelled the chips is made of others or otherwise by now."""
+    made, record = pseudo.made, dict[str, Any]()
+    with suppress(UserError):
+        record = read_record(workspace.blends / made.source / MARKER, dict, version=FORMAT)
+    members = [member["name"] for member in record.get("members", ())]
+    labelled = _teachers(pseudo)
+    if not record or (record["method"], members) == (made.method, labelled):
+        return ""
+    return (
+        f"The blend '{made.source}' is another one by now, {record['method']} of {first(members)}: the chips were "
+        f"labelled by {made.method} of {first(labelled)}."
+    )
 
 
 def _provenances(store: ScoreStore) -> Iterator[tuple[str, Provenance]]:

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from competition.common.errors import UserError
 from competition.common.files import checked_name
-from competition.common.text import counted
+from competition.common.text import counted, first
 from competition.terminal.tables import table
 from competition.workspace import Workspace
 from folds.store.pseudo_labels import FoldLabels, Made, PseudoLabels, write_pseudo
@@ -19,6 +19,7 @@ from submissions.decide.calibration import Calibration
 from submissions.names import PLATT
 from submissions.pseudo.teacher import Teacher
 
+HARDLY = 0.1  # of a label's share among labelled chips: a mean target below says `never`
 HALF = 0.5  # how sure any target is: it is right at least every second time
 
 
@@ -33,6 +34,7 @@ class Written:
         carried: float array (num_labels,): the mean target, over chips and folds.
         among_labelled: float array (num_labels,): the share of the labelled chips that carry each label.
         counted: float array (num_labels,): the share of the targets that are sure enough to count.
+        learnt: float array (num_labels,): the mean of the targets that count; 0 where none does.
     """
 
     pseudo: PseudoLabels
@@ -41,6 +43,13 @@ class Written:
     carried: NDArray[np.float64]
     among_labelled: NDArray[np.float64]
     counted: NDArray[np.float64]
+    learnt: NDArray[np.float64]
+
+    @property
+    def never(self) -> list[str]:
+        """The labels that hardly a target that counts says yes to, though labelled chips carry them."""
+        hardly = (self.learnt < HARDLY * self.among_labelled) & (self.counted > 0)
+        return [label for label, is_never in zip(self.pseudo.made.labels, hardly, strict=True) if is_never]
 
     def text(self) -> str:
         """Return what was made, for people."""
@@ -53,8 +62,15 @@ class Written:
         ]
         figures = table(["label", "of labelled chips", "of pseudo-labels", "count"], rows)
         how = f", {made.method} of {counted(len(self.models), 'model')}" if len(self.models) > 1 else ""
+        legend = "`of pseudo-labels`: their mean target; `count`: how many are sure enough to be learnt from."
+        if self.never:
+            legend += (
+                f"\nWarning: of {first(self.never)} nearly all targets that count say no: what learns from them learns "
+                "`never`. Give a lower --sure or --power."
+            )
         return (
-            f"{figures}\n\nWrote {self.pseudo.folder}: pseudo-labels of {self.num_chips:,} chips for the training of "
+            f"{figures}\n{legend}\n\n"
+            f"Wrote {self.pseudo.folder}: pseudo-labels of {self.num_chips:,} chips for the training of "
             f"{counted(len(made.networks), 'fold')}, each by the networks of '{made.source}'{how} that held the fold "
             f"out. Round {made.round}."
         )
@@ -108,6 +124,8 @@ def make_pseudo(name: str, source: str, workspace: Workspace, *, power: float = 
         carried=np.mean([each.targets.mean(axis=0, dtype=np.float64) for each in every], axis=0),
         among_labelled=workspace.labelled.truth.mean(axis=0),
         counted=np.mean([each.counted.mean(axis=0) for each in every], axis=0),
+        learnt=sum(np.where(each.counted, each.targets, 0).sum(axis=0, dtype=np.float64) for each in every)
+        / np.maximum(sum(each.counted.sum(axis=0) for each in every), 1),
     )
 
 

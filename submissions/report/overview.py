@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 import numpy as np
 
+from competition.common.errors import spelled
 from competition.common.text import counted, day
 from competition.spec.metric import DECISIONS
 from submissions.choose.candidates import Candidate
@@ -15,6 +17,7 @@ from submissions.members.blend_files import written_as
 from submissions.report.pictures import GRID, INK, MUTED, SERIES, Picture, canvas, more, shortened
 from submissions.submit.entry import Entry
 from submissions.submit.leaderboard import BOARDS, correlate
+from submissions.submit.provenance import known_submissions
 
 MOST_ROWS = 24  # of the comparison that is drawn
 MOST_OFF = 3  # submissions that are named where they are out of line
@@ -266,3 +269,27 @@ def submission_rows(evidence: Evidence) -> list[tuple[str, ...]]:
         ours = "" if entry.cross_fitted is None else f"{entry.cross_fitted:.4f}"
         rows.append((day(entry.when), entry.name, ours, *_on_boards(entry), entry.state))
     return rows
+
+
+def what_next(evidence: Evidence) -> tuple[str, str]:
+    """Return the command that is likely to bring most, and why."""
+    names = ",".join(member.name for member in evidence.source.members)
+    chosen = evidence.comparison.chosen
+    if not (chosen.method == "mean" and len(chosen.members) == 1):
+        return spelled(f"blend --auto --members {names} --name best"), "Blended, they are better than alone."
+    if ready := _ready(evidence):
+        name, value = ready
+        why = f"A checked file is ready, cross-fitted {value:.4f}, and was not submitted: Kaggle can say more of it."
+        return spelled(f"submit {shlex.quote(name)} --dry-run"), why
+    return spelled("auto --minutes 60"), "No blend is surely better than one model: further ones may make one that is."
+
+
+def _ready(evidence: Evidence) -> tuple[str, float] | None:
+    """Return name and cross-fitted score of the best submission of a blend that was written and not submitted."""
+    workspace, submitted = evidence.workspace, {entry.digest for entry in evidence.entries}
+    sign, found = workspace.competition.metric.sign, list[tuple[str, float]]()
+    for digest, known in known_submissions(workspace.submissions).items():
+        path = workspace.submissions / f"{known['name']}.csv"
+        if known.get("cross_fitted") is not None and digest not in submitted and path.is_file():
+            found.append((known["name"], known["cross_fitted"]))
+    return max(found, key=lambda one: sign * one[1], default=None)

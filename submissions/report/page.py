@@ -161,7 +161,7 @@ def _of_comparison(evidence: Evidence) -> Mapping[str, Any]:
         "boards": overview.leaderboard_picture(evidence),
         "data_rows": overview.data_rows(evidence),
         "submission_rows": overview.submission_rows(evidence),
-        "next": _next(evidence),
+        "next": overview.what_next(evidence),
     }
 
 
@@ -205,11 +205,3 @@ def _of_members(evidence: Evidence, worths: list[members.Worth]) -> Mapping[str,
         "alike": member_pictures.alike_picture(evidence),
         "weights": member_pictures.weights_rows(evidence),
     }
-
-
-def _next(evidence: Evidence) -> str:
-    """Return the command that is likely to bring most."""
-    names = ",".join(member.name for member in evidence.source.members)
-    if evidence.comparison.chosen.method == "mean" and len(evidence.comparison.chosen.members) == 1:
-        return spelled("auto --minutes 60")
-    return spelled(f"blend --auto --members {names} --name best")

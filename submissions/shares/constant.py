@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,6 +58,9 @@ def explain(name: str, entries: Sequence[Entry], workspace: Workspace, public: f
     _check_metric(competition)
     found = [entry for entry in entries if name in (entry.name, f"{entry.name}.csv", str(entry.ref))]
     if not found:
+        if (workspace.submissions / f"{name.removesuffix('.csv')}.csv").is_file():
+            text = f"'{name}' is written, and was not submitted yet."
+            raise UserError(text, command=f"submit {shlex.quote(name)} --wait")
         text = f"The ledger has no submission '{name}'."
         raise UserError(text, command={"to see those that it has": "submissions list"})
     scored = [entry for entry in found if entry.public is not None]

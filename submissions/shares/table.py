@@ -57,8 +57,9 @@ class ShareTable:
             found = [f"{value:.4f}", f"{low:.4f} to {high:.4f}"] if known else ["", ""]
             rows.append([label, f"{self.labelled[i]:.4f}", *found, self._by_probe(label)])
         headers = ["label", "labelled", "to predict", "95 % interval", "public, by probe"]
+        shown = len(headers) if self.probes else -1
         lines = [
-            table(headers, rows, spare=[] if self.probes else [headers[-1]]),
+            table(headers[:shown], [row[:shown] for row in rows]),
             f"`to predict`: by the scores of '{self.name}', if chips that carry a label, and chips that do not, look "
             "to it as the labelled ones do. The scores of chips to predict are means over the folds' networks, which "
             "makes them a little surer than those of the labelled chips. The interval is that of chance alone: on real "

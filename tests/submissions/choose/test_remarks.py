@@ -7,6 +7,9 @@ import pytest
 
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
+from submissions.choose.remarks import blend_before, said_of_replaced
+from submissions.pseudo.gain import gains_of
+from submissions.pseudo.make import make_pseudo
 from tests.submissions.samples import add_model, blend_of, make_workspace
 
 RARE = ("blow_down", "conventional_mine")
@@ -54,3 +57,19 @@ def test_a_union_without_effect_is_said(workspace: Workspace, method: str) -> No
         np.testing.assert_allclose(ours.values, theirs.values, atol=1e-6)
     alone = blend_of("alone", ["a"], workspace, union=("water",), **how)
     assert "--union has no effect on water, which one member alone scores." in alone.notes
+
+
+def test_a_blend_that_takes_the_place_of_another_one_is_told_with_what_was_made_of_that(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    blend_of("best", ["a", "b"], workspace, rule="fixed")
+    before = blend_before("best", workspace)
+    make_pseudo("p", "best", workspace)
+    alike = blend_of("best", ["a", "b"], workspace, rule="fixed")
+    assert said_of_replaced(before, alike.provenance, workspace) == ""
+    other = blend_of("best", ["a"], workspace, rule="fixed")
+    told = said_of_replaced(before, other.provenance, workspace)
+    value = before["figures"][0]["cross_fitted"]
+    assert f"'best' was replaced, and its submission: mean, fixed of a, b, F2 {value:.4f}. Made of that one:" in told
+    assert "pseudo-labels 'p'" in told
+    assert said_of_replaced(blend_before("new", workspace), other.provenance, workspace) == ""
+    assert "The blend 'best' is another one by now, mean of a: the chips were" in gains_of("p", workspace).text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,15 @@ def test_the_student_that_is_proposed_is_begun_as_its_teacher_was(workspace: Wor
     for flags in (["--from", "b"], []):
         done = CliRunner().invoke(verb, ["p", *flags, "--workspace", str(workspace.root)], catch_exceptions=False)
         assert "train --models b --epochs 12 --name b-p --pseudo p" in done.output
+
+
+def test_labels_of_which_nearly_all_targets_that_count_say_no_are_named(workspace: Workspace) -> None:
+    made = make_pseudo("p", "a", workspace, sure=0.6)
+    assert "`of pseudo-labels`: their mean target" in made.text()
+    every = [made.pseudo.of_fold(fold) for fold in range(3)]
+    counted = np.concatenate([each.counted[:, 5] for each in every])
+    targets = np.concatenate([each.targets[:, 5] for each in every])
+    assert made.learnt[5] == pytest.approx(targets[counted].mean())
+    assert made.never == []
+    label, learnt = workspace.competition.labels[5], made.learnt * (np.arange(len(made.learnt)) != 5)
+    assert f"Warning: of {label} nearly all targets" in replace(made, learnt=learnt).text()

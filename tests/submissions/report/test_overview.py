@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 
+from competition.common.files import digest_file
+from submissions.evidence.evidence import Evidence
 from submissions.report.overview import (
     best_single,
     comparison_picture,
@@ -15,8 +20,11 @@ from submissions.report.overview import (
     public_noise,
     ranked,
     submission_rows,
+    what_next,
 )
 from submissions.submit.entry import Entry
+from submissions.submit.write import write_decided, write_submission
+from tests.submissions.samples import NUM_TEST, blend_of, make_workspace
 
 
 def entry(public: float | None, cross_fitted: float = 0.9, name: str = "first") -> Entry:
@@ -66,3 +74,26 @@ def test_the_chain_is_counted(evidence):
     rows = dict(data_rows(evidence))
     assert rows["labelled chips"] == f"{len(evidence.truth):,}"
     assert rows["members"] == "a, b"
+
+
+def test_what_comes_next_is_the_checked_file_that_is_ready_or_else_more_models(tmp_path):
+    workspace = make_workspace(tmp_path)
+
+    def said(*entries: Entry, method: str = "mean") -> tuple[str, str]:
+        chosen = SimpleNamespace(method=method, members=[1])
+        source = SimpleNamespace(members=[SimpleNamespace(name="a"), SimpleNamespace(name="b")])
+        comparison = SimpleNamespace(chosen=chosen)
+        given = SimpleNamespace(comparison=comparison, source=source, workspace=workspace, entries=entries)
+        return what_next(cast("Evidence", given))
+
+    assert said()[0] == "python run.py auto --minutes 60"
+    blend = blend_of("best", ["a", "b"], workspace, rule="fixed")
+    report = write_decided(blend.test, blend.evaluation.fitted, workspace, blend.provenance)
+    write_submission(
+        workspace.submissions / "probe.csv", np.ones((NUM_TEST, 17), dtype=bool), workspace, {}, exclusive=False
+    )
+    command, why = said()
+    assert command == "python run.py submit best --dry-run"
+    assert f"ready, cross-fitted {blend.evaluation.cross_fitted:.4f}, and was not submitted" in why
+    assert said(method="logit")[0] == "python run.py blend --auto --members a,b --name best"
+    assert said(dataclasses.replace(entry(0.9), digest=digest_file(report.path)))[0].endswith("auto --minutes 60")

@@ -68,6 +68,8 @@ def test_what_is_not_known_is_named(workspace: Workspace) -> None:
     with pytest.raises(UserError, match=r"no submission 'x'.*submissions list"):
         explain("x", [], workspace, 0.34)
     write_probe(["road"], "road", workspace)
+    with pytest.raises(UserError, match=r"'road' is written, and was not submitted yet\..*submit road --wait"):
+        explain("road", [], workspace, 0.34)
     with pytest.raises(UserError, match=r"no public score yet.*submissions sync"):
         explain("road", [submitted("road", workspace, None)], workspace, 0.34)
     with pytest.raises(UserError, match="Unknown tags: roads"):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from competition.common.errors import UserError
 from competition.spec.metric import Metric
+from run import main
 from submissions.shares.constant import write_probe
 from submissions.shares.table import find_shares
 from tests.submissions.samples import make_workspace
@@ -39,3 +41,11 @@ def test_shares_by_scores_and_probes_stand_beside_those_of_the_labelled_chips(tm
     assert "The probe of road is left out: " in refused.text()
     with pytest.raises(UserError, match="model or blend"):
         find_shares("b", [], workspace, 0.34)
+
+
+def test_without_a_scored_probe_there_is_no_column_for_it(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    assert "by probe" not in find_shares("a", [], workspace, 0.34).text()
+    done = CliRunner().invoke(main, ["submissions", "probe", "clear", "--workspace", str(workspace.root)])
+    assert "rows, each of them clear.\n" in done.output
+    assert not {"Warning", "0.00"} & set(done.output.replace(":", "").replace("%", "").split())
