@@ -71,7 +71,8 @@ def _pairs(
         return drawn.picture(
             title,
             "A line for each network: dotted on the chips learnt, as training saw them, with dropout and views; whole "
-            f"on {ASIDE if is_inner else 'those held out'}. A dot marks the epoch that is kept.",
+            f"on {ASIDE if is_inner else 'those held out'}. A dot marks the best epoch, which is kept, alone or as "
+            "one of those averaged.",
             ("fold", "seed", "best epoch", "epochs", "chips learnt", "inner" if is_inner else "held out"),
             rows,
         )
