@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from competition.flags import in_workspace
-from competition.terminal.command_line import FOLDER, Verbs, Words
+from competition.terminal.command_line import FOLDER, Finite, Verbs, Words
 from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show, show_next
 from submissions.push.verbs import VERBS
@@ -66,7 +66,7 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
     @click.option(
         "--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same"
     )
-    @click.option("--hours", type=click.FloatRange(0.01, 12), default=9.0, show_default=True, help="the time limit")
+    @click.option("--hours", type=Finite(0.01, 12), default=9.0, show_default=True, help="the time limit")
     @click.option("--wheels", type=FOLDER, help="folder of wheels of packages that Kaggle's image lacks")
     @click.option("--fetch", is_flag=True, help="fetch the wheels that are lacking from the registry, by pip")
     @click.option(

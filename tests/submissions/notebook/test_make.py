@@ -68,6 +68,13 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
     assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
 
 
+@pytest.mark.parametrize("hours", ["nan", "inf", "0"])
+def test_hours_are_a_number(hours: str, blended: Workspace, tmp_path: Path) -> None:
+    given = ["both", "--to", str(tmp_path / "made"), "--hours", hours, "--workspace", str(blended.root)]
+    done = CliRunner().invoke(notebook_verb(pack_model), given)
+    assert (done.exit_code, (tmp_path / "made").exists()) == (2, False), done.output
+
+
 def test_what_is_packed_elsewhere_is_what_the_next_command_pushes(
     blended: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
