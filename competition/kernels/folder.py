@@ -3,6 +3,8 @@
 kernel-metadata.json     of the notebook
 NAME.ipynb               the notebook
 dataset/                 the data set, with dataset-metadata.json
+  notebook.json          what makes answers of scores, and the digests of the files beside it
+  networks/MODEL/        networks of a model, and model.json, which has the digests of their files
 provenance.json          how what it runs was made; it stays here
 """
 
@@ -19,6 +21,8 @@ from competition.common.errors import UserError
 
 DATASET, METADATA, DATASET_METADATA = "dataset", "kernel-metadata.json", "dataset-metadata.json"
 PROVENANCE = "provenance.json"
+ANSWERS, NETWORKS, MODEL = "notebook.json", "networks", "model.json"
+FORMAT = 2  # of these records; the first had no digests of networks
 PACKAGES = "packages"  # folder of the data set, of packages that Kaggle's image lacks
 OWNER = "INSERT_OWNER_HERE"  # as Kaggle's client writes it where nobody has said who
 SHORTEST, LONGEST = 6, 50  # characters of a title and of what stands in its address

@@ -16,8 +16,20 @@ from pydantic import BaseModel, Field, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, digest_json
-from competition.common.records import read_record, write_record
-from competition.kernels.folder import DATASET, DATASET_METADATA, METADATA, OWNER, PACKAGES, PROVENANCE, in_address
+from competition.common.records import check_beside, read_record, write_record
+from competition.kernels.folder import (
+    ANSWERS,
+    DATASET,
+    DATASET_METADATA,
+    METADATA,
+    MODEL,
+    NETWORKS,
+    OWNER,
+    PACKAGES,
+    PROVENANCE,
+    in_address,
+)
+from competition.kernels.folder import FORMAT as IN_DATASET
 from competition.spec.load import describe
 from competition.workspace import Workspace
 from submissions.submit.provenance import FORMAT as OF_PROVENANCE
@@ -117,6 +129,23 @@ class PackedNotebook:
     def data_marker(self) -> str:
         """Name of the file that makes a version of the data set known on Kaggle."""
         return data_marker(self.data)
+
+    def check_contents(self, workspace: Workspace) -> None:
+        """Check that answers and networks are those that were packed.
+
+        Raises:
+            UserError: if one is missing or was changed, or nobody can tell, as they were packed by an earlier version.
+        """
+        dataset, again = self.folder / DATASET, packed_again(self.folder, workspace, self.kernel.split("/")[0])
+
+        def models_of(content: dict[str, Any]) -> list[str]:
+            check_beside(dataset / ANSWERS, content["files"], command=again)
+            return [str(name) for name in content["values"]["models"]]
+
+        for name in read_record(dataset / ANSWERS, models_of, version=IN_DATASET, command=again):
+            path = dataset / NETWORKS / name / MODEL
+            digests = read_record(path, lambda content: dict(content["digests"]), version=IN_DATASET, command=again)
+            check_beside(path, digests, command=again)
 
     def parts(self, scratch: Path) -> Iterator[Path]:
         """Yield the files that the data set is made of; folders as zips, which Kaggle unpacks into such folders.

@@ -11,6 +11,7 @@ import pytest
 from slugify import slugify
 
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.kernels.folder import OWNER, in_address
 from competition.workspace import Workspace
 from submissions.push.packed import PackedNotebook, contents, folder_of
@@ -52,6 +53,27 @@ def test_what_kaggle_would_not_take_is_refused_with_the_command_that_mends_it(un
     spoil(packed, file, **values)
     with pytest.raises(UserError, match=f'{line}.*Run "python run.py notebook first --owner YOU", or write it there'):
         read(packed)
+
+
+def flip(path: Path) -> None:
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+
+
+CHANGED = {
+    "a bit": lambda dataset: flip(dataset / "networks/a/network0-0.bin"),
+    "no weights": lambda dataset: (dataset / "networks/a/network0-0.bin").unlink(),
+    "no networks": lambda dataset: shutil.rmtree(dataset / "networks"),
+    "no answers": lambda dataset: (dataset / "notebook.json").unlink(),
+    "earlier": lambda dataset: write_record(dataset / "networks/a/model.json", {}, version=1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_networks_other_than_those_packed_are_not_pushed(change: str, kaggle: KaggleServer, packed: Workspace) -> None:
+    CHANGED[change](packed.notebooks / "first/dataset")
+    shown = run(packed, "notebook", "push", "first", code=2)
+    assert "notebook first --owner user" in " ".join(shown.split())
+    assert kaggle.calls == []
 
 
 def test_what_lies_elsewhere_is_packed_anew_where_it_lies(packed: Workspace, tmp_path: Path) -> None:
