@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, StrictBool, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, digest_json
@@ -53,6 +53,8 @@ class _Notebook(BaseModel):
     code_file: str
     dataset_sources: list[str]
     competition_sources: list[str]
+    is_private: StrictBool = True
+    enable_internet: StrictBool = True  # as Kaggle's client takes it where nobody says
 
 
 class _License(BaseModel):
@@ -250,6 +252,9 @@ def _check(folder: Path, notebook: _Notebook, dataset: _Dataset, slug: str) -> N
             made = f"{owner}/{in_address(of.title)}"
             raise _UnfitError(f"{path}: Kaggle makes {made!r} of `title`, and `id` is {of.id!r}.")
     path = folder / METADATA
+    if not notebook.is_private or notebook.enable_internet:
+        received = f"{str(notebook.is_private).lower()} and {str(notebook.enable_internet).lower()}"
+        raise _UnfitError(f"{path}: expected `is_private` true and `enable_internet` false, received {received}.")
     if notebook.dataset_sources.count(dataset.id) != 1:
         raise _UnfitError(f"{path}: `dataset_sources` lack {dataset.id!r}, received {notebook.dataset_sources}.")
     if notebook.competition_sources != [slug]:

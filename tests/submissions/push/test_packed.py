@@ -43,6 +43,9 @@ UNFIT = {
     "another data set": (KERNEL, {"dataset_sources": ["user/other"]}, "`dataset_sources` lack 'user/first-networks'"),
     "another competition": (KERNEL, {"competition_sources": ["titanic"]}, f"expected .'{SLUG}'., received"),
     "no notebook": (KERNEL, {"code_file": "../first.ipynb"}, "there is no '../first.ipynb' beside it"),
+    "public": (KERNEL, {"is_private": False}, "`is_private` true and .*, received false and false"),
+    "internet": (KERNEL, {"enable_internet": True}, "`enable_internet` false, received true and true"),
+    "a word": (KERNEL, {"is_private": "true"}, "is_private"),
     "licenses": (DATASET, {"licenses": []}, "licenses"),
 }
 
