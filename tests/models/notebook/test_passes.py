@@ -234,6 +234,22 @@ def test_a_model_whose_files_are_not_those_packed_is_left_out(chips: Chips, tmp_
     assert "heads0.npz is missing or was changed after it was written" in shown
 
 
+@pytest.mark.parametrize("until", ["plenty", "over"])
+def test_chips_that_cannot_be_read_are_named_once(chips: Chips, until: str, monkeypatch, capsys) -> None:
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(passes, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+
+    def slow(batch: np.ndarray) -> np.ndarray:
+        now.seconds += 1
+        return brightness(batch)
+
+    score_all([packed("a", slow)], chips, lambda said: None, 1000.0 if until == "plenty" else 0.5)
+    named = "2 chips, answered as if nothing were known of them: chip_4, chip_7." if until == "plenty" else "1 chip, "
+    shown = capsys.readouterr().out
+    assert shown.count("could not read") == 1
+    assert f"a could not read {named}" in shown
+
+
 def test_telling_takes_no_more_than_its_share_of_the_time(monkeypatch) -> None:
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(passes.time, "monotonic", lambda: now.seconds)
