@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from submissions.notebook.make import PackModel
 
 PACK = "pack"
+THERE = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class _OfNotebooks(Verbs):
@@ -67,7 +68,7 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         "--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same"
     )
     @click.option("--hours", type=Finite(0.01, 12), default=9.0, show_default=True, help="the time limit")
-    @click.option("--wheels", type=FOLDER, help="folder of wheels of packages that Kaggle's image lacks")
+    @click.option("--wheels", type=THERE, help="folder of wheels of packages that Kaggle's image lacks")
     @click.option("--fetch", is_flag=True, help="fetch the wheels that are lacking from the registry, by pip")
     @click.option(
         "--python", "pythons", type=Words(), default=(), help="for which; default: Kaggle's and the one it may move to"
@@ -86,13 +87,14 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         have: tuple[str, ...],
     ) -> None:
         """Pack a blend, or a model with its cuts, into a folder for Kaggle: notebook, networks and all they need."""
-        from competition.kernels.folder import OWNER
+        from competition.kernels.folder import OWNER, checked_owner
         from submissions.notebook.make import Asked, image_with, make_notebook
 
         if to is not None:
             workspace.check_not_kept(to)
         folder = workspace.notebooks / name if to is None else Path(os.path.abspath(to))
-        asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have, pythons))
+        user = OWNER if owner is None else checked_owner(owner)
+        asked = Asked(user, gpu, hours, wheels, fetch, image_with(have, pythons))
         made = make_notebook(name, workspace, folder, pack_model, asked)
         show(made)
         if not (made.is_lacking or made.kernel.owner == OWNER):
