@@ -27,6 +27,7 @@ from competition.kernels.folder import (
     OWNER,
     PACKAGES,
     PROVENANCE,
+    USERS,
     in_address,
 )
 from competition.kernels.folder import FORMAT as IN_DATASET
@@ -39,7 +40,7 @@ MARKED = 16  # hex digits of a digest by which a version is known on Kaggle
 PUSHED = ".pushed.json"  # ends the name of the record of what was pushed
 FORMAT = 1  # of the file in a data set that says what is in it
 UNSET = "INSERT_"  # begins what Kaggle's client writes where somebody is to say something
-REFS = r"[^/]+/[^/]+"
+REFS = f"^{USERS}/{USERS}$"
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -55,6 +56,10 @@ class _Notebook(BaseModel):
     competition_sources: list[str]
     is_private: StrictBool = True
     enable_internet: StrictBool = True  # as Kaggle's client takes it where nobody says
+
+
+class _Cells(BaseModel):
+    cells: list[dict[str, Any]]
 
 
 class _License(BaseModel):
@@ -108,6 +113,7 @@ class PackedNotebook:
             notebook = _read(folder / METADATA, _Notebook)
             dataset = _read(folder / DATASET / DATASET_METADATA, _Dataset)
             _check(folder, notebook, dataset, slug)
+            _read(folder / notebook.code_file, _Cells)  # Kaggle would run whatever is in it
         except _UnfitError as error:
             raise UserError(str(error), command=again, otherwise="write it there") from error
         provenance = _provenance(folder / PROVENANCE, again) if (folder / PROVENANCE).exists() else None

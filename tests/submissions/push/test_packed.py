@@ -36,6 +36,8 @@ def spoil_in(folder: Path, file: str, **values: object) -> None:
 KERNEL, DATASET = "kernel-metadata.json", "dataset/dataset-metadata.json"
 UNFIT = {
     "owner": (KERNEL, {"id": f"{OWNER}/first"}, f"`id` is '{OWNER}/first': whose it is is not set"),
+    "no user": (KERNEL, {"id": "a/b/first"}, "id"),
+    "a path": (DATASET, {"id": "../first-networks"}, "id"),
     "title": (KERNEL, {"title": "INSERT_TITLE_HERE"}, "`title` is 'INSERT_TITLE_HERE': it is not set"),
     "another title": (KERNEL, {"title": "Something else"}, "Kaggle makes 'user/something-else' of `title`, and `id`"),
     "no title": (DATASET, {"title": ""}, "title"),
@@ -56,6 +58,17 @@ def test_what_kaggle_would_not_take_is_refused_with_the_command_that_mends_it(un
     spoil(packed, file, **values)
     with pytest.raises(UserError, match=f'{line}.*Run "python run.py notebook first --owner YOU", or write it there'):
         read(packed)
+
+
+@pytest.mark.parametrize("content", ["", "print(1)", "[]", '{"cells": 5}', '{"cells": ["a"]}', "{}"])
+def test_a_damaged_notebook_is_told_before_anybody_is_asked(
+    content: str, kaggle: KaggleServer, packed: Workspace
+) -> None:
+    (packed.notebooks / "first/first.ipynb").write_text(content)
+    shown = " ".join(run(packed, "notebook", "push", "first", code=2).split())
+    assert "first.ipynb: " in shown
+    assert "notebook first --owner" in shown
+    assert kaggle.calls == []
 
 
 def flip(path: Path) -> None:
