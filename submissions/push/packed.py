@@ -215,7 +215,8 @@ def packed_again(folder: Path, workspace: Workspace, owner: str = "YOU") -> str:
     with suppress(OSError, ValueError):
         known = json.loads((folder / METADATA).read_bytes())
     known = known if isinstance(known, dict) else {}
-    name = Path(str(known.get("code_file") or folder.name)).stem if known else folder.name
+    code = next(iter(sorted(folder.glob("*.ipynb"))), f"{folder.name}.ipynb")  # where the metadata is lost
+    name = Path(str(known.get("code_file") or code)).stem
     elsewhere = os.path.abspath(folder) != os.path.abspath(workspace.notebooks / name)
     to = f" --to {shlex.quote(str(folder))}" if elsewhere else ""
     gpu = " --gpu" if known.get("enable_gpu") else ""

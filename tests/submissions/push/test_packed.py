@@ -14,7 +14,7 @@ from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.kernels.folder import OWNER, in_address
 from competition.workspace import Workspace
-from submissions.push.packed import PackedNotebook, contents, folder_of
+from submissions.push.packed import PackedNotebook, contents, folder_of, packed_again
 from tests.kaggle_server import SLUG, KaggleServer
 from tests.submissions.on_kaggle import run
 from tests.submissions.push.conftest import pack
@@ -98,6 +98,14 @@ def test_what_lies_elsewhere_is_packed_anew_where_it_lies(packed: Workspace, tmp
     with pytest.raises(UserError) as caught:
         PackedNotebook.read(tmp_path / "else where", packed)
     assert f"notebook first --owner YOU --to '{tmp_path}/else where'\", or write it there" in str(caught.value)
+
+
+@pytest.mark.parametrize("lost", ["kernel-metadata.json", "first.ipynb"])
+def test_the_blend_is_known_by_either_of_two_files(lost: str, packed: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(packed.notebooks / "first", tmp_path / "v1.5")
+    (tmp_path / "v1.5" / lost).unlink()
+    assert packed_again(tmp_path / "v1.5", packed) == f"notebook first --owner YOU --to {tmp_path}/v1.5"
+    assert packed_again(tmp_path / "v1.6", packed) == f"notebook v1.6 --owner YOU --to {tmp_path}/v1.6"
 
 
 def test_nobody_is_asked_about_what_is_unfit(kaggle: KaggleServer, packed: Workspace) -> None:
