@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from competition.common.errors import UNREADABLE, UnreadableError, UserError
-from competition.common.files import digest_json, open_ordinary, write_json
+from competition.common.files import digest_file, digest_json, open_ordinary, write_json
 from competition.common.text import REASON, cut
 
 T = TypeVar("T")
@@ -103,6 +103,23 @@ def _read(path: Path, version: int) -> tuple[dict[str, Any], bool, Any]:
     if stated not in (None, digest_json({"format": received, **content})):
         raise ValueError("its digest is that of another content")
     return content, stated is not None, received
+
+
+def check_beside(path: Path, files: Mapping[str, str], *, command: str = "") -> None:
+    """Refuse files beside a record that are not those that it names.
+
+    Args:
+        path: of the record.
+        files: SHA-256 of each, by its name.
+        command: what makes them again, as of `UserError`.
+
+    Raises:
+        DamagedError: if one is missing, or is another one.
+    """
+    for name, digest in files.items():
+        file = path.with_name(name)
+        if not file.is_file() or digest_file(file) != digest:
+            raise DamagedError(f"{file} is missing or was changed after it was written.", command=command)
 
 
 @contextmanager

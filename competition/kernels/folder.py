@@ -3,6 +3,8 @@
 kernel-metadata.json     of the notebook
 NAME.ipynb               the notebook
 dataset/                 the data set, with dataset-metadata.json
+  notebook.json          what makes answers of scores, and the digests of the files beside it
+  networks/MODEL/        networks of a model, and model.json, which has the digests of their files
 provenance.json          how what it runs was made; it stays here
 """
 
@@ -19,8 +21,11 @@ from competition.common.errors import UserError
 
 DATASET, METADATA, DATASET_METADATA = "dataset", "kernel-metadata.json", "dataset-metadata.json"
 PROVENANCE = "provenance.json"
+ANSWERS, NETWORKS, MODEL = "notebook.json", "networks", "model.json"
+FORMAT = 2  # of these records; the first had no digests of networks
 PACKAGES = "packages"  # folder of the data set, of packages that Kaggle's image lacks
 OWNER = "INSERT_OWNER_HERE"  # as Kaggle's client writes it where nobody has said who
+USERS = "[A-Za-z0-9_-]+"  # names of Kaggle's users
 SHORTEST, LONGEST = 6, 50  # characters of a title and of what stands in its address
 TOLD = 8  # of these, which tell titles apart that are cut
 
@@ -81,6 +86,17 @@ class Kernel:
     def dataset_metadata(self) -> dict[str, Any]:
         """Return the content of dataset-metadata.json."""
         return {"title": self._dataset_title, "id": self.dataset, "licenses": [{"name": "other"}]}
+
+
+def checked_owner(name: str) -> str:
+    """Return a user name on Kaggle.
+
+    Raises:
+        UserError: if it can be none.
+    """
+    if not re.fullmatch(USERS, name):
+        raise UserError(f"--owner takes a user name on Kaggle, of letters, digits, - and _; received {name!r}.")
+    return name
 
 
 def _fitting(title: str) -> str:

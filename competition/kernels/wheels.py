@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -95,14 +96,21 @@ def _installed(package: str) -> str | None:
 
 
 def unpack(packages: Sequence[str], image: Image, python: str, wheels: Path, target: Path) -> tuple[str, ...]:
-    """Unpack the wheels of some packages, from a folder that may hold others, and return what there was none of."""
+    """Unpack the wheels of some packages, from a folder that may hold others, and return what there was none of.
+
+    Raises:
+        UserError: if one is damaged.
+    """
     lacking = []
     for package in packages:
         if (wheel := _wheel_of(package, image, python, wheels)) is None:
             lacking.append(package)
             continue
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(target)
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(target)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise UserError(f"{wheel} is damaged: {error}. Put a whole one in its place, or give --fetch.") from error
     return tuple(lacking)
 
 
@@ -142,7 +150,7 @@ def bring(
         By Python, the packages that there were no wheels of.
 
     Raises:
-        UserError: if they cannot be fetched for the Python that the image has.
+        UserError: if they cannot be fetched for the Python that the image has, or a wheel is damaged.
     """
     return {python: _bring(packages, image, python, target / python, wheels, online) for python in image.pythons}
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from competition.common.records import read_record
+from competition.common.errors import UserError
+from competition.common.records import check_beside, read_record
+from competition.kernels.folder import FORMAT, MODEL
 from competition.spec.competition import Competition
 from competition.task import Task
 from models.backend.openvino import OpenVinoRunner, read_model
@@ -22,8 +24,6 @@ from models.networks.input_spec import Inputs
 from models.predict.head_scorer import HeadLayers, HeadScorer
 from models.recipes.recipe import Recipe
 
-RECORD = "model.json"
-FORMAT = 1
 LARGEST = float(np.finfo(np.float16).max)
 BYTES_AT_ONCE = 2**26  # of chips
 Runner = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -45,6 +45,7 @@ class Packed:
         mixed: whether features are made in bfloat16 where the processor has it.
         extractors: file, pixels and size of each network that makes features.
         folds: by fold, files of what scores features, or chips where nothing makes features.
+        digests: SHA-256 of each of these files, and of those with their weights.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Packed:
     mixed: bool
     extractors: list[dict[str, Any]]
     folds: dict[int, list[dict[str, Any]]]
+    digests: dict[str, str]
 
     @classmethod
     def read(cls, folder: Path, competition: Competition) -> Packed:
@@ -80,17 +82,31 @@ class Packed:
                 mixed=content["mixed"],
                 extractors=content["extractors"],
                 folds={int(fold): files for fold, files in content["folds"].items()},
+                digests=content["digests"],
             )
 
-        return read_record(folder / RECORD, parse, version=FORMAT)
+        return read_record(folder / MODEL, parse, version=FORMAT)
 
     def scorer(self) -> FoldScorer:
         """Return what scores chips.
 
         Raises:
+            DamagedError: if a file is missing or was changed.
             Exception: of any kind, if a network cannot be run here.
         """
+        check_beside(self.folder / MODEL, self.digests)
         return FoldScorer(self)
+
+
+def read_models(folder: Path, names: Sequence[str], competition: Competition) -> list[Packed]:
+    """Read models from a folder that has one for each; one that is damaged is left out, with a line."""
+    models = []
+    for name in names:
+        try:
+            models.append(Packed.read(folder / name, competition))
+        except UserError as error:
+            print(f"{name} is left out: {error}", flush=True)
+    return models
 
 
 class FoldScorer:

@@ -3,7 +3,7 @@
 Not one network as `export` writes it: a blend is made of scores of features that were kept in 16 bits, and a vote asks
 every fold. Kaggle unpacks archives of a data set, so nothing here is one.
 
-    model.json       what the networks are given, under which views, and which files follow
+    model.json       what the networks are given, under which views, and which files follow, with their digests
     extractor0.xml   what makes features, with its weights in extractor0.bin, or extractor0.onnx; one of each backbone
     heads0.npz       dense heads of fold 0, of all its seeds
     network0-1.xml   of a model that has no such heads, the network of fold 0 and its second seed
@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competition.common.errors import UserError
+from competition.common.files import digest_file
 from competition.common.progress import reporter
 from competition.common.records import write_record
+from competition.kernels.folder import FORMAT, MODEL
 from competition.workspace import Workspace
 from folds.store.score_store import ScoreStore
 from folds.store.scores import Scores
 from models.backend.load import load_backend
 from models.backend.openvino import converted, import_openvino, nhwc_pixels
-from models.notebook.packed import FORMAT, RECORD, Packed
+from models.notebook.packed import Packed
 from models.notebook.passes import Chips, Scored, one_pass
 from models.predict.load_networks import heads_of, networks_of
 from models.predict.stored_heads import read_head
@@ -77,8 +79,9 @@ def pack_model(workspace: Workspace, model: str, folder: Path) -> None:
         "mixed": recipe.precision == "mixed",
         "extractors": extractors,
         "folds": folds,
+        "digests": {path.name: digest_file(path) for path in sorted(folder.iterdir())},
     }
-    write_record(folder / RECORD, record, version=FORMAT)
+    write_record(folder / MODEL, record, version=FORMAT)
     _check(workspace, trained, stored, folder)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
+from competition.common.text import counted, first
 from competition.index.chip_index import ChipFile
 from models.notebook.packed import BYTES_AT_ONCE, FoldScorer, Packed
 from models.predict.chip_files import ChipFiles
@@ -151,7 +152,7 @@ def score_all(models: Sequence[Packed], chips: Chips, told: Told, until: float) 
     while left:
         if clock.is_over:
             print("The time is up: what is not scored yet stays as it is.", flush=True)
-            return
+            break
         now, num_views = _next(left, clock.left)
         packed, is_begun, began = now.packed, now.seen.any(), time.monotonic()
         try:
@@ -169,6 +170,14 @@ def score_all(models: Sequence[Packed], chips: Chips, told: Told, until: float) 
             print(f"{packed.model}: {done:,} of {done + rest:,} chips and views scored, {took:,.1f} s.", flush=True)
             left = [each for each in left if each is not now or rest]
         clock.tell(told, scored, at_once=True)
+    for model, each in scored.items():
+        if each.broken.any():
+            lacking = [chips.names[row] for row in np.flatnonzero(each.broken)]
+            print(
+                f"{model} could not read {counted(len(lacking), 'chip')}, answered as if nothing were known of them: "
+                f"{first(lacking)}.",
+                flush=True,
+            )
 
 
 def _next(left: Sequence[Scored], seconds: float) -> tuple[Scored, int]:

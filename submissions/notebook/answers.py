@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from competition.common.errors import UserError
 from competition.common.files import digest_file, replace_atomically
-from competition.common.records import read_record, write_record
+from competition.common.records import check_beside, read_record, write_record
+from competition.kernels.folder import ANSWERS, FORMAT
 from competition.spec.competition import Competition
 from competition.tables.sample import SampleSubmission
 from competition.tables.write import write_table
@@ -20,8 +20,7 @@ from folds.store.scores import mean_of
 from submissions.combine.vote import Vote
 from submissions.notebook.fitted import apart, restored, together
 
-RECORD, ARRAYS, COMPETITION = "notebook.json", "arrays.npz", "competition.json"
-FORMAT = 1
+ARRAYS, COMPETITION = "arrays.npz", "competition.json"
 
 
 class Said(Protocol):
@@ -69,16 +68,14 @@ class Answers:
         """
 
         def parse(content: dict[str, Any]) -> Answers:
-            for name, digest in content["files"].items():
-                if not (folder / name).is_file() or digest_file(folder / name) != digest:
-                    raise UserError(f"{folder / name} is missing or was changed after it was written.")
+            check_beside(folder / ANSWERS, content["files"])
             competition = Competition.model_validate_json((folder / COMPETITION).read_text(encoding="utf-8"))
             with np.load(folder / ARRAYS, allow_pickle=False) as file:
                 values = together(content["values"], dict(file))
             rule = restored(values["rule"], competition)
             return cls(competition, values["tree"], rule, tuple(values["models"]), values["shares"], values["constant"])
 
-        return read_record(folder / RECORD, parse, version=FORMAT)
+        return read_record(folder / ANSWERS, parse, version=FORMAT)
 
     def of(self, num_chips: int, said: Mapping[str, Said]) -> NDArray[Any]:
         """Return the answers (num_chips, num_labels) for some chips.
@@ -171,4 +168,4 @@ def write_answers(folder: Path, competition: Competition, values: dict[str, Any]
     (folder / COMPETITION).write_text(competition.model_dump_json(), encoding="utf-8")
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
     files = {name: digest_file(folder / name) for name in (COMPETITION, ARRAYS)}
-    write_record(folder / RECORD, {"values": content, "files": files}, version=FORMAT)
+    write_record(folder / ANSWERS, {"values": content, "files": files}, version=FORMAT)

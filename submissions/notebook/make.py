@@ -17,7 +17,7 @@ from competition.common.files import replace_folder
 from competition.common.locks import lock_of, locked
 from competition.common.records import write_record
 from competition.common.text import counted, first, readable
-from competition.kernels.folder import DATASET, METADATA, OWNER, PACKAGES, PROVENANCE, Kernel, write_notebook
+from competition.kernels.folder import DATASET, METADATA, NETWORKS, OWNER, PACKAGES, PROVENANCE, Kernel, write_notebook
 from competition.kernels.sources import copy_sources
 from competition.kernels.wheels import Image, bring, kaggles_image, said_of
 from competition.workspace import Workspace
@@ -26,7 +26,7 @@ from submissions.notebook.known import check_known
 from submissions.notebook.plan import Plan, plan_of
 from submissions.submit.provenance import FORMAT
 
-SOURCES, NETWORKS = "sources", "networks"  # folders of the data set
+SOURCES = "sources"  # folder of the data set
 ENTRIES = (  # modules that the cells import
     "competition.kernels.inputs",
     "models.notebook.passes",
@@ -221,12 +221,11 @@ inputs = Inputs.in_folder(INPUT, answers.competition)
 answers.write(OUTPUT, inputs.sample, {{}})
 print(f"{{len(inputs.sample.names):,}} chips to predict; the constant answer is written.", flush=True)
 """
-THEN = f"""from models.notebook.packed import Packed
+THEN = f"""from models.notebook.packed import read_models
 from models.notebook.passes import Chips, score_all
 
-models = [Packed.read(DATA / "{NETWORKS}" / name, answers.competition) for name in answers.models]
 score_all(
-    models,
+    read_models(DATA / "{NETWORKS}", answers.models, answers.competition),
     Chips(inputs.sample.names, inputs.files),
     lambda said: answers.write(OUTPUT, inputs.sample, said),
     until=BEGAN + {1 - RESERVE} * HOURS * 3600,

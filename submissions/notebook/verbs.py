@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from competition.flags import in_workspace
-from competition.terminal.command_line import FOLDER, Verbs, Words, as_flags
+from competition.terminal.command_line import FOLDER, Finite, Verbs, Words, as_flags
 from competition.terminal.completion import of_scored
 from competition.terminal.output import as_json, show, show_next
 from submissions.push.verbs import VERBS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PACK = "pack"
 HOURS = 9.0  # the time limit, unless told otherwise
+THERE = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class _OfNotebooks(Verbs):
@@ -67,8 +68,8 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
     @click.option(
         "--gpu", is_flag=True, help="run on a machine with a GPU; networks are run by its processor all the same"
     )
-    @click.option("--hours", type=click.FloatRange(0.01, 12), default=HOURS, show_default=True, help="the time limit")
-    @click.option("--wheels", type=FOLDER, help="folder of wheels of packages that Kaggle's image lacks")
+    @click.option("--hours", type=Finite(0.01, 12), default=HOURS, show_default=True, help="the time limit")
+    @click.option("--wheels", type=THERE, help="folder of wheels of packages that Kaggle's image lacks")
     @click.option("--fetch", is_flag=True, help="fetch the wheels that are lacking from the registry, by pip")
     @click.option(
         "--python", "pythons", type=Words(), default=(), help="for which; default: Kaggle's and the one it may move to"
@@ -87,13 +88,14 @@ def notebook_verb(pack_model: PackModel) -> click.RichGroup:
         have: tuple[str, ...],
     ) -> None:
         """Pack a blend, or a model with its cuts, into a folder for Kaggle: notebook, networks and all they need."""
-        from competition.kernels.folder import OWNER
+        from competition.kernels.folder import OWNER, checked_owner
         from submissions.notebook.make import Asked, image_with, make_notebook
 
         if to is not None:
             workspace.check_not_kept(to)
         folder = workspace.notebooks / name if to is None else Path(os.path.abspath(to))
-        asked = Asked(owner or OWNER, gpu, hours, wheels, fetch, image_with(have, pythons))
+        user = OWNER if owner is None else checked_owner(owner)
+        asked = Asked(user, gpu, hours, wheels, fetch, image_with(have, pythons))
         made = make_notebook(name, workspace, folder, pack_model, asked)
         show(made)
         if made.kernel.owner != OWNER and not made.is_lacking:

@@ -12,12 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, StrictBool, ValidationError
 
 from competition.common.errors import UserError
 from competition.common.files import digest_file, digest_json
-from competition.common.records import read_record, write_record
-from competition.kernels.folder import DATASET, DATASET_METADATA, METADATA, OWNER, PACKAGES, PROVENANCE, in_address
+from competition.common.records import check_beside, read_record, write_record
+from competition.kernels.folder import (
+    ANSWERS,
+    DATASET,
+    DATASET_METADATA,
+    METADATA,
+    MODEL,
+    NETWORKS,
+    OWNER,
+    PACKAGES,
+    PROVENANCE,
+    USERS,
+    in_address,
+)
+from competition.kernels.folder import FORMAT as IN_DATASET
 from competition.spec.load import describe
 from competition.workspace import Workspace
 from submissions.submit.provenance import FORMAT as OF_PROVENANCE
@@ -27,7 +40,7 @@ MARKED = 16  # hex digits of a digest by which a version is known on Kaggle
 PUSHED = ".pushed.json"  # ends the name of the record of what was pushed
 FORMAT = 1  # of the file in a data set that says what is in it
 UNSET = "INSERT_"  # begins what Kaggle's client writes where somebody is to say something
-REFS = r"[^/]+/[^/]+"
+REFS = f"^{USERS}/{USERS}$"
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -41,6 +54,12 @@ class _Notebook(BaseModel):
     code_file: str
     dataset_sources: list[str]
     competition_sources: list[str]
+    is_private: StrictBool = True
+    enable_internet: StrictBool = True  # as Kaggle's client takes it where nobody says
+
+
+class _Cells(BaseModel):
+    cells: list[dict[str, Any]]
 
 
 class _License(BaseModel):
@@ -93,6 +112,7 @@ class PackedNotebook:
             notebook = _read(folder / METADATA, _Notebook)
             dataset = _read(folder / DATASET / DATASET_METADATA, _Dataset)
             _check(folder, notebook, dataset, slug)
+            _read(folder / notebook.code_file, _Cells)  # Kaggle would run whatever is in it
         except _UnfitError as error:
             raise UserError(str(error), command=again, otherwise="write it there") from error
         provenance = _provenance(folder / PROVENANCE, again) if (folder / PROVENANCE).exists() else None
@@ -116,6 +136,23 @@ class PackedNotebook:
     def data_marker(self) -> str:
         """Name of the file that makes a version of the data set known on Kaggle."""
         return data_marker(self.data)
+
+    def check_contents(self, workspace: Workspace) -> None:
+        """Check that answers and networks are those that were packed.
+
+        Raises:
+            UserError: if one is missing or was changed, or nobody can tell, as they were packed by an earlier version.
+        """
+        dataset, again = self.folder / DATASET, packed_again(self.folder, workspace, self.kernel.split("/")[0])
+
+        def models_of(content: dict[str, Any]) -> list[str]:
+            check_beside(dataset / ANSWERS, content["files"], command=again)
+            return [str(name) for name in content["values"]["models"]]
+
+        for name in read_record(dataset / ANSWERS, models_of, version=IN_DATASET, command=again):
+            path = dataset / NETWORKS / name / MODEL
+            digests = read_record(path, lambda content: dict(content["digests"]), version=IN_DATASET, command=again)
+            check_beside(path, digests, command=again)
 
     def parts(self, scratch: Path) -> Iterator[Path]:
         """Yield the files that the data set is made of; folders as zips, which Kaggle unpacks into such folders.
@@ -183,7 +220,8 @@ def packed_again(folder: Path, workspace: Workspace, owner: str = "YOU") -> str:
     with suppress(OSError, ValueError):
         known = json.loads((folder / METADATA).read_bytes())
     known = known if isinstance(known, dict) else {}
-    name = Path(str(known.get("code_file") or folder.name)).stem if known else folder.name
+    code = next(iter(sorted(folder.glob("*.ipynb"))), f"{folder.name}.ipynb")  # where the metadata is lost
+    name = Path(str(known.get("code_file") or code)).stem
     elsewhere = os.path.abspath(folder) != os.path.abspath(workspace.notebooks / name)
     to = f" --to {shlex.quote(str(folder))}" if elsewhere else ""
     gpu = " --gpu" if known.get("enable_gpu") else ""
@@ -226,6 +264,9 @@ def _check(folder: Path, notebook: _Notebook, dataset: _Dataset, slug: str) -> N
             made = f"{owner}/{in_address(of.title)}"
             raise _UnfitError(f"{path}: Kaggle makes {made!r} of `title`, and `id` is {of.id!r}.")
     path = folder / METADATA
+    if not notebook.is_private or notebook.enable_internet:
+        received = f"{str(notebook.is_private).lower()} and {str(notebook.enable_internet).lower()}"
+        raise _UnfitError(f"{path}: expected `is_private` true and `enable_internet` false, received {received}.")
     if notebook.dataset_sources.count(dataset.id) != 1:
         raise _UnfitError(f"{path}: `dataset_sources` lack {dataset.id!r}, received {notebook.dataset_sources}.")
     if notebook.competition_sources != [slug]:

@@ -74,6 +74,7 @@ def push_notebook(name: str, workspace: Workspace, message: str, *, again: bool 
     PackedNotebook.read(folder, workspace)  # before anybody is waited for
     with locked(lock_of(folder.absolute())):
         packed = PackedNotebook.read(folder, workspace)
+        packed.check_contents(workspace)
         if is_remade(packed.provenance or {}, workspace):
             anew = spelled(packed_again(folder, workspace, packed.kernel.split("/")[0]))
             reporter.note(f"'{packed.name}' was made anew, or pulled, since it was packed. To pack it as it is: {anew}")

@@ -86,6 +86,15 @@ def test_where_the_registry_is_not_reached_one_line_says_so(tmp_path: Path, monk
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kept", [0, 40, -10])
+def test_a_wheel_that_is_damaged_is_named(kept: int, tmp_path: Path) -> None:
+    wheel(tmp_path, "tifffile-3-py3-none-any.whl")
+    path = tmp_path / "tifffile-3-py3-none-any.whl"
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"tifffile-3-py3-none-any\.whl is damaged: "):
+        bring(("tifffile",), IMAGE, tmp_path / "packages", tmp_path, online=False)
+
+
 def test_of_several_versions_the_latest_is_taken(tmp_path: Path) -> None:
     for number in ("1.9", "1.10", "1.2"):
         wheel(tmp_path / "given", f"tifffile-{number}-py3-none-any.whl")

@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from competition.common.files import digest_file
+from competition.common.records import write_record
+from competition.kernels.folder import FORMAT
 from competition.spec.images import ImageSet
 from competition.spec.load import load
 from competition.task import Task
 from models.inputs.views import apply_view
 from models.notebook import passes
-from models.notebook.packed import Packed
+from models.notebook.packed import Packed, read_models
 from models.notebook.passes import Chips, Scored, score_all
 from models.predict import chip_files
 from tests.models.samples import inputs_of, tiny_recipe
@@ -33,7 +36,7 @@ def packed(name: str, scores: Any, folds: int = 2) -> Packed:
     recipe = tiny_recipe()
     made = Packed(
         None, name, recipe, inputs_of(recipe), "uint8", Task(PLANET, PLANET.labels), VIEWS, False, False, [],
-        {fold: [] for fold in range(folds)},
+        {fold: [] for fold in range(folds)}, {},
     )  # fmt: skip
 
     def scorer() -> Any:
@@ -207,6 +210,44 @@ def test_a_model_that_fails_leaves_the_others_at_work(chips: Chips, capsys) -> N
     assert last["b"].counts.max() == 3
     assert not last["a"].counts.any()
     assert "a does not run: RuntimeError('no such runtime')" in capsys.readouterr().out
+
+
+def test_a_model_whose_files_are_not_those_packed_is_left_out(chips: Chips, tmp_path: Path, capsys) -> None:
+    folder, recipe, said = tmp_path / "networks/a", tiny_recipe(), dict[str, Scored]()
+    folder.mkdir(parents=True)
+    (folder / "heads0.npz").write_bytes(b"heads of fold 0")
+    record = {
+        "model": "a", "recipe": recipe.without_paths().to_dict(), "inputs": inputs_of(recipe).as_dict(),
+        "dtype": "uint8", "labels": list(PLANET.labels), "views": VIEWS, "in_16_bits": False, "mixed": False,
+        "extractors": [], "folds": {"0": [{"file": "heads0.npz", "seeds": 1}]},
+        "digests": {"heads0.npz": digest_file(folder / "heads0.npz")},
+    }  # fmt: skip
+    write_record(folder / "model.json", record, version=FORMAT)
+    (folder / "heads0.npz").write_bytes(b"heads of fold 1")
+    models = read_models(folder.parent, ["a", "gone"], PLANET)
+    assert [model.model for model in models] == ["a"]
+    score_all([*models, packed("b", brightness)], chips, said.update, never())
+    assert said["b"].counts.any()
+    shown = capsys.readouterr().out
+    assert "gone is left out: " in shown
+    assert "a does not run: DamagedError" in shown
+    assert "heads0.npz is missing or was changed after it was written" in shown
+
+
+@pytest.mark.parametrize("until", ["plenty", "over"])
+def test_chips_that_cannot_be_read_are_named_once(chips: Chips, until: str, monkeypatch, capsys) -> None:
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(passes, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+
+    def slow(batch: np.ndarray) -> np.ndarray:
+        now.seconds += 1
+        return brightness(batch)
+
+    score_all([packed("a", slow)], chips, lambda said: None, 1000.0 if until == "plenty" else 0.5)
+    named = "2 chips, answered as if nothing were known of them: chip_4, chip_7." if until == "plenty" else "1 chip, "
+    shown = capsys.readouterr().out
+    assert shown.count("could not read") == 1
+    assert f"a could not read {named}" in shown
 
 
 def test_telling_takes_no_more_than_its_share_of_the_time(monkeypatch) -> None:

@@ -74,6 +74,28 @@ def test_the_name_of_a_blend_is_enough(blended: Workspace, tmp_path: Path) -> No
     assert not list((tmp_path / "made/dataset/sources").rglob("verbs.py"))
 
 
+def test_a_folder_of_wheels_is_there(blended: Workspace, tmp_path: Path) -> None:
+    made, gone = str(tmp_path / "made"), str(tmp_path / "gone")
+    given = ["both", "--to", made, "--wheels", gone, "--workspace", str(blended.root)]
+    done = CliRunner().invoke(notebook_verb(pack_model), given)
+    assert (done.exit_code, (tmp_path / "made").exists()) == (2, False), done.output
+
+
+@pytest.mark.parametrize("owner", ["a/b", "../x", "<script>", " ", "", "a\n"])
+def test_an_owner_is_a_user_of_kaggle(owner: str, blended: Workspace, tmp_path: Path) -> None:
+    given = ["both", "--to", str(tmp_path / "made"), "--owner", owner, "--workspace", str(blended.root)]
+    done = CliRunner().invoke(notebook_verb(pack_model), given)
+    assert "--owner takes a user name on Kaggle" in f"{done.output} {done.exception}"
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "0"])
+def test_hours_are_a_number(hours: str, blended: Workspace, tmp_path: Path) -> None:
+    given = ["both", "--to", str(tmp_path / "made"), "--hours", hours, "--workspace", str(blended.root)]
+    done = CliRunner().invoke(notebook_verb(pack_model), given)
+    assert (done.exit_code, (tmp_path / "made").exists()) == (2, False), done.output
+
+
 def test_what_is_packed_elsewhere_is_what_the_next_command_pushes(
     blended: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

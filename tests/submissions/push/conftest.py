@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from competition.common.files import digest_file
 from competition.common.records import read_record, write_record
 from competition.kernels.folder import DATASET, PROVENANCE, Kernel, write_notebook
+from competition.kernels.folder import FORMAT as IN_DATASET
 from competition.workspace import Workspace
 from submissions.members.blend_files import FORMAT, MARKER
 from submissions.push import push, runs
@@ -17,10 +19,13 @@ from tests.kaggle_server import SLUG, USER
 def pack(folder: Path, *, owner: str = USER, network: bytes = b"weights", of: Workspace | None = None) -> Kernel:
     """Write a notebook to a folder, with networks that are none; how its blend was made, if one of a workspace."""
     kernel = Kernel(folder.name, owner, SLUG)
-    for name in ("networks/a/model.json", "sources/competition/__init__.py"):
-        (folder / DATASET / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / DATASET / name).write_bytes(network)
-    (folder / DATASET / "notebook.json").write_text("{}")
+    dataset = folder / DATASET
+    for path in (dataset / "networks/a/network0-0.bin", dataset / "sources/competition/__init__.py"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(network)
+    digests = {"network0-0.bin": digest_file(dataset / "networks/a/network0-0.bin")}
+    write_record(dataset / "networks/a/model.json", {"digests": digests}, version=IN_DATASET)
+    write_record(dataset / "notebook.json", {"values": {"models": ["a"]}, "files": {}}, version=IN_DATASET)
     write_notebook(folder, kernel, [("markdown", "# first"), ("code", "print(1)")])
     if of:
         write_record(

@@ -11,9 +11,10 @@ import pytest
 from slugify import slugify
 
 from competition.common.errors import UserError
+from competition.common.records import write_record
 from competition.kernels.folder import OWNER, in_address
 from competition.workspace import Workspace
-from submissions.push.packed import PackedNotebook, contents, folder_of
+from submissions.push.packed import PackedNotebook, contents, folder_of, packed_again
 from tests.kaggle_server import SLUG, KaggleServer
 from tests.submissions.on_kaggle import run
 from tests.submissions.push.conftest import pack
@@ -35,6 +36,8 @@ def spoil_in(folder: Path, file: str, **values: object) -> None:
 KERNEL, DATASET = "kernel-metadata.json", "dataset/dataset-metadata.json"
 UNFIT = {
     "owner": (KERNEL, {"id": f"{OWNER}/first"}, f"`id` is '{OWNER}/first': whose it is is not set"),
+    "no user": (KERNEL, {"id": "a/b/first"}, "id"),
+    "a path": (DATASET, {"id": "../first-networks"}, "id"),
     "title": (KERNEL, {"title": "INSERT_TITLE_HERE"}, "`title` is 'INSERT_TITLE_HERE': it is not set"),
     "another title": (KERNEL, {"title": "Something else"}, "Kaggle makes 'user/something-else' of `title`, and `id`"),
     "no title": (DATASET, {"title": ""}, "title"),
@@ -42,6 +45,9 @@ UNFIT = {
     "another data set": (KERNEL, {"dataset_sources": ["user/other"]}, "`dataset_sources` lack 'user/first-networks'"),
     "another competition": (KERNEL, {"competition_sources": ["titanic"]}, f"expected .'{SLUG}'., received"),
     "no notebook": (KERNEL, {"code_file": "../first.ipynb"}, "there is no '../first.ipynb' beside it"),
+    "public": (KERNEL, {"is_private": False}, "`is_private` true and .*, received false and false"),
+    "internet": (KERNEL, {"enable_internet": True}, "`enable_internet` false, received true and true"),
+    "a word": (KERNEL, {"is_private": "true"}, "is_private"),
     "licenses": (DATASET, {"licenses": []}, "licenses"),
 }
 
@@ -54,12 +60,52 @@ def test_what_kaggle_would_not_take_is_refused_with_the_command_that_mends_it(un
         read(packed)
 
 
+@pytest.mark.parametrize("content", ["", "print(1)", "[]", '{"cells": 5}', '{"cells": ["a"]}', "{}"])
+def test_a_damaged_notebook_is_told_before_anybody_is_asked(
+    content: str, kaggle: KaggleServer, packed: Workspace
+) -> None:
+    (packed.notebooks / "first/first.ipynb").write_text(content)
+    shown = " ".join(run(packed, "notebook", "push", "first", code=2).split())
+    assert "first.ipynb: " in shown
+    assert "notebook first --owner" in shown
+    assert kaggle.calls == []
+
+
+def flip(path: Path) -> None:
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+
+
+CHANGED = {
+    "a bit": lambda dataset: flip(dataset / "networks/a/network0-0.bin"),
+    "no weights": lambda dataset: (dataset / "networks/a/network0-0.bin").unlink(),
+    "no networks": lambda dataset: shutil.rmtree(dataset / "networks"),
+    "no answers": lambda dataset: (dataset / "notebook.json").unlink(),
+    "earlier": lambda dataset: write_record(dataset / "networks/a/model.json", {}, version=1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_networks_other_than_those_packed_are_not_pushed(change: str, kaggle: KaggleServer, packed: Workspace) -> None:
+    CHANGED[change](packed.notebooks / "first/dataset")
+    shown = run(packed, "notebook", "push", "first", code=2)
+    assert "notebook first --owner user" in " ".join(shown.split())
+    assert kaggle.calls == []
+
+
 def test_what_lies_elsewhere_is_packed_anew_where_it_lies(packed: Workspace, tmp_path: Path) -> None:
     shutil.copytree(packed.notebooks / "first", tmp_path / "else where")
     spoil_in(tmp_path / "else where", KERNEL, title="INSERT_TITLE_HERE")
     with pytest.raises(UserError) as caught:
         PackedNotebook.read(tmp_path / "else where", packed)
     assert f"notebook first --owner YOU --to '{tmp_path}/else where'\", or write it there" in str(caught.value)
+
+
+@pytest.mark.parametrize("lost", ["kernel-metadata.json", "first.ipynb"])
+def test_the_blend_is_known_by_either_of_two_files(lost: str, packed: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(packed.notebooks / "first", tmp_path / "v1.5")
+    (tmp_path / "v1.5" / lost).unlink()
+    assert packed_again(tmp_path / "v1.5", packed) == f"notebook first --owner YOU --to {tmp_path}/v1.5"
+    assert packed_again(tmp_path / "v1.6", packed) == f"notebook v1.6 --owner YOU --to {tmp_path}/v1.6"
 
 
 def test_nobody_is_asked_about_what_is_unfit(kaggle: KaggleServer, packed: Workspace) -> None:
