@@ -13,6 +13,7 @@ from competition.spec.competition import Competition
 from competition.spec.metric import DECISIONS
 from competition.tables.labels import to_multi_hot
 from competition.workspace import Workspace
+from submissions.measure.shake_up import public_chips
 from submissions.shares.probes import Explained, check_by_chips, explain_score
 from submissions.submit.entry import Entry
 from submissions.submit.provenance import CONSTANT
@@ -63,7 +64,7 @@ def explain(name: str, entries: Sequence[Entry], workspace: Workspace, public: f
     if not scored or scored[-1].public is None:
         raise UserError(f"'{name}' has no public score yet.", command={"to ask for it": "submissions sync"})
     answer = _answer_of(scored[-1], workspace)
-    num_public = round(public * len(workspace.test_names))
+    num_public = public_chips(public, len(workspace.test_names))
     labels = tuple(label for label, has in zip(competition.labels, answer, strict=True) if has)
     expected, shares = explain_score(answer, scored[-1].public, truth, num_public, competition)
     return Explained(scored[-1].name, labels, competition.metric.title, scored[-1].public, expected, shares)

@@ -70,6 +70,8 @@ def test_what_is_not_known_is_named(workspace: Workspace) -> None:
     write_probe(["road"], "road", workspace)
     with pytest.raises(UserError, match=r"no public score yet.*submissions sync"):
         explain("road", [submitted("road", workspace, None)], workspace, 0.34)
+    with pytest.raises(UserError, match=r"--public 0\.001 of 40 chips to predict leaves a part of them empty"):
+        explain("road", [submitted("road", workspace)], workspace, 0.001)
     with pytest.raises(UserError, match="Unknown tags: roads"):
         write_probe(["roads"], "roads", workspace)
 
