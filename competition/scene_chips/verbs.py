@@ -57,7 +57,7 @@ def chips(
     Chips of one block of ground have one group, which `folds` keeps together, from whichever scenes they are.
     """
     from competition.scene_chips.blocks import Blocks, common_system
-    from competition.scene_chips.cut import cut_chips
+    from competition.scene_chips.cut import check_output, cut_chips
     from competition.scene_chips.described import FILE as DESCRIBED
     from competition.scene_chips.groups import keep_together
     from competition.scene_chips.places import grounds_of, sample_places
@@ -68,6 +68,7 @@ def chips(
 
     if bool(points) == bool(polygons):
         raise UserError("Give --points FILE, or --polygons FILE.")
+    check_output(output)
     competition = None if like is None else load(like)
     scenes = open_scenes(where, folder, bands or (), scene_bands or (), competition)
     metres, system = chip_metres or size * usual_metres(competition, scenes), common_system(scenes)

@@ -119,6 +119,14 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, flags, more, sa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_no_folder_can_have_is_refused_before_the_scene_is_read(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "x"
+    result = invoke("--scene", tmp_path / "none.tif", "--points", tmp_path / "none.geojson", "--output", output)
+    assert result.exit_code == 2
+    assert f"Cannot write {output}: Not a directory. Give a path in a folder of yours." in result.output
+
+
 def test_what_lies_there_is_kept(tmp_path, flags) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").touch()
