@@ -12,7 +12,7 @@ from click import get_current_context
 
 from competition.common.errors import FLAGS
 from competition.common.text import band_names
-from competition.terminal.command_line import FOLDER, as_flags
+from competition.terminal.command_line import FOLDER, Finite, as_flags
 from competition.terminal.completion import names_in
 from competition.terminal.output import SHARED, output_flags
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PUBLIC = 0.34  # share of the chips to predict behind Planet's public scores
 with_public = click.option(
     "--public",
-    type=click.FloatRange(0, 1, True, True),
+    type=Finite(0, 1, True, True),
     default=PUBLIC,
     show_default=True,
     help="share of the chips to predict behind the public scores, as the leaderboard's page says; Planet's is 0.34",

@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from competition.terminal.command_line import Words
+from competition.terminal.command_line import Finite, Words
 from competition.tracking.flag import track_flag
 from submissions.names import CALIBRATIONS, EXTRAS, PLATT
 
@@ -43,7 +43,7 @@ _COMPARE_FLAGS = (
     click.option("--top", type=click.IntRange(min=0), default=30, show_default=True, help="rows to show; 0: all"),
     click.option(
         "--public",
-        type=click.FloatRange(0, 1, True, True),
+        type=Finite(0, 1, True, True),
         help="simulate the shake-up, with this share of the chips public; Planet's was 0.34",
     ),
     click.option(

@@ -138,11 +138,14 @@ def compare(
     from submissions.choose.measuring import on_ray
     from submissions.choose.tracked import ComparisonTracker
     from submissions.decide.studies import Tuning
+    from submissions.measure.shake_up import public_chips
     from submissions.shift.board import disagreement_in
     from submissions.shift.weighed import Weighed, Weighing
 
     if weighted_to:
         read_weights(workspace)  # refuses what cannot serve, before the work
+    if public:
+        public_chips(public, len(workspace.labelled.image_names), "labelled chips")
     tracker = ComparisonTracker(workspace, track)
     members = members or known_members(workspace)
     # On many machines studies are not kept: SQLite is for one.

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from competition.metrics.ranking import roc_auc
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
-from folds.store.pseudo_labels import FoldLabels
 from folds.store.score_store import FoldScores, ScoreStore
-from folds.store.scores import Scores
+from folds.store.scores import FoldLabels, Scores
 from models.heads.group import HeadGroup
 from models.heads.together import train_together
 from models.inputs.batches import Taught

@@ -51,12 +51,15 @@ def locked(path: Path, busy: str = "", otherwise: str = "") -> Iterator[None]:
 
     Raises:
         BusyError: if another process has it, and `busy` is given.
+        OSError: if its folder, or its file, cannot be made.
     """
     from filelock import SoftFileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lock, is_ours = _acquired(path, 0 if busy else PATIENCE)
     if not is_ours:
+        if not path.exists():  # where none can be made, as in /proc, it would be waited for until the end of time
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
         stale = f" If it was killed, remove {lock.lock_file}." if isinstance(lock, SoftFileLock) else ""
         if busy:
             way_out = f"Wait for it to end{f', or {otherwise}' if otherwise else ''}.{stale}"

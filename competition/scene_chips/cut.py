@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competition.common.errors import UserError
-from competition.common.files import replace_folder, write_text
+from competition.common.files import check_writable, replace_folder, write_text
 from competition.common.interrupts import check
 from competition.common.progress import reporter
 from competition.common.text import counted, first
@@ -132,9 +132,20 @@ def _shown(scenes: Sequence[Scene]) -> str:
     return first(scene.source.shown for scene in scenes)
 
 
-def _check(scenes: Sequence[Scene], places: Sequence[Place], output: Path, like: Competition | None) -> None:
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+def check_output(output: Path) -> None:
+    """Refuse a folder into which no chips can be cut.
+
+    Raises:
+        UserError: if it holds something, or cannot be made.
+    """
+    if not output.exists():
+        check_writable(output)
+    elif not output.is_dir() or any(output.iterdir()):
         raise UserError(f"Will not cut chips into {output}: it is not empty. Name a new folder, or empty this one.")
+
+
+def _check(scenes: Sequence[Scene], places: Sequence[Place], output: Path, like: Competition | None) -> None:
+    check_output(output)
     if not places:
         raise UserError(f"None of the features lies on {_shown(scenes)}. Is it the scene that they were drawn on?")
     if like is not None and not like.unlabelled and not all(place.labels for place in places):

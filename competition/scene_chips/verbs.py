@@ -9,7 +9,7 @@ import rich_click as click
 
 from competition.common.errors import UserError
 from competition.flags import Bands
-from competition.terminal.command_line import FILE, FOLDER, Words
+from competition.terminal.command_line import FILE, FOLDER, Finite, Words
 from competition.terminal.output import as_json, output_flags, show, show_next
 
 SIDES = 8  # of a chip along a block of ground
@@ -26,10 +26,10 @@ SIDES = 8  # of a chip along a block of ground
 @click.option("--anywhere", type=click.IntRange(min=0), default=0, help="further chips at random, whatever they show")
 @click.option("--with", "always", type=Words(), default="none", help="labels of chips where no feature says other")
 @click.option("--size", type=click.IntRange(16, 2048), default=256, show_default=True, help="pixels of a chip's side")
-@click.option("--chip-metres", type=click.FloatRange(min=0, min_open=True), help="a chip's side on the ground")
+@click.option("--chip-metres", type=Finite(min=0, min_open=True), help="a chip's side on the ground")
 @click.option("--bands", type=Bands(), help="bands that are cut, such as BGRN; default: all")
 @click.option("--scene-bands", type=Bands(), help="names of all the scene's bands, in their order, such as BGRN")
-@click.option("--block-metres", type=click.FloatRange(min=0, min_open=True), help="side of a block; default: 8 chips'")
+@click.option("--block-metres", type=Finite(min=0, min_open=True), help="side of a block; default: 8 chips'")
 @click.option("--competition", "like", help="whose labels, rules and metric hold; a known name, or a .toml file")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="the same seed, the same chips")
 @as_json
@@ -57,7 +57,7 @@ def chips(
     Chips of one block of ground have one group, which `folds` keeps together, from whichever scenes they are.
     """
     from competition.scene_chips.blocks import Blocks, common_system
-    from competition.scene_chips.cut import cut_chips
+    from competition.scene_chips.cut import check_output, cut_chips
     from competition.scene_chips.described import FILE as DESCRIBED
     from competition.scene_chips.groups import keep_together
     from competition.scene_chips.places import grounds_of, sample_places
@@ -68,6 +68,7 @@ def chips(
 
     if bool(points) == bool(polygons):
         raise UserError("Give --points FILE, or --polygons FILE.")
+    check_output(output)
     competition = None if like is None else load(like)
     scenes = open_scenes(where, folder, bands or (), scene_bands or (), competition)
     metres, system = chip_metres or size * usual_metres(competition, scenes), common_system(scenes)

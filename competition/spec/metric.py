@@ -22,6 +22,7 @@ AVERAGES: dict[str, tuple[Average, ...]] = {
     "log_loss": ("macro", "samples"),
 }
 OF_DECISIONS = ("f_beta", "accuracy", "exact_match")
+LARGEST_LOSS = 746.0  # more than the negative logarithm of any number there is
 BY_LABEL = "macro"  # the average in which labels can have weights
 
 
@@ -91,6 +92,10 @@ class Metric(Frozen):
     def sign(self) -> int:
         """1 if more is better, -1 if less is: times this, more is always better."""
         return -1 if self.name == "log_loss" else 1
+
+    def can_be(self, score: float) -> bool:
+        """Whether the metric can have a value."""
+        return 0 <= score <= (LARGEST_LOSS if self.name == "log_loss" else 1)
 
     @property
     def title(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import os
 import shlex
 import sys
 from collections.abc import Callable, Collection
@@ -104,6 +105,11 @@ def _complain(text: str) -> None:
 
 
 def _complain_of(error: OSError) -> None:
+    if error.errno in (errno.EEXIST, errno.ENOTDIR) and error.filename:
+        path = Path(os.fsdecode(error.filename)).absolute()
+        if found := next((each for each in (path, *path.parents) if each.exists() and not each.is_dir()), None):
+            _complain(f"Expected a folder, but {found} is a file. Move it away, and run the same command again.")
+            return
     named = f": {error.filename}" if error.filename else ""
     first = "Make room" if error.errno in FULL else "Move it away" if error.errno == errno.EISDIR else ""
     _complain(f"{error.strerror or error}{named}.{first and f' {first}, and run the same command again.'}")

@@ -25,6 +25,7 @@ from folds.store.kept import KeptFolds
 
 FORMAT = 1
 FILE = "shift.json"
+MEAN = 0.01, 2.0  # of all weights, at least and at most: 1, but for the largest ones, which may have been clipped
 SUMS = "sums.json"  # beside the features of a bank: their checksum, by view
 
 
@@ -58,7 +59,7 @@ class ChipWeights:
 
     Attributes:
         names: ids of the chips.
-        values: float array (num_chips,), at least 0, of mean 1.
+        values: float array (num_chips,), at least 0, of mean 1 or, where many are clipped, near it.
         made_of: what they were made of.
     """
 
@@ -69,6 +70,9 @@ class ChipWeights:
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.names),) or not np.isfinite(self.values).all() or (self.values < 0).any():
             raise ValueError(f"Expected a weight of 0 or more for each of {len(self.names):,} chips.")
+        mean = float((self.values / max(len(self.values), 1)).sum())  # divided first: the sum may be beyond any number
+        if not MEAN[0] <= mean <= MEAN[1]:
+            raise ValueError(f"Expected weights of mean 1, received {mean:g}.")
 
     @cached_property
     def digest(self) -> str:

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from competition.common.errors import UserError
@@ -38,6 +37,7 @@ from competition.workspace import RUNS, Workspace
 from folds.dealing.table import FoldTable
 from folds.store.chip_weights import changed_features
 from folds.store.provenance import Network, scores_digest
+from folds.store.scores import FoldLabels
 
 FORMAT = 1
 RECORD = "pseudo.json"
@@ -89,27 +89,6 @@ class Made:
         of = None if self.of == TEST else self.of
         flags = {"of": of, "from": self.source, "power": power, "sure": sure}
         return f"pseudo {self.name}{as_flags(flags)}"
-
-
-@dataclass(frozen=True)
-class FoldLabels:
-    """The pseudo-labels for the training of one fold.
-
-    Attributes:
-        names: ids of the chips.
-        targets: float32 array (num_chips, num_labels) in [0, 1], in the competition's label order.
-        counted: bool array (num_chips, num_labels): which of them are sure enough to learn from.
-    """
-
-    names: tuple[str, ...]
-    targets: NDArray[np.float32]
-    counted: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        if not self.targets.shape == self.counted.shape == (len(self.names), self.counted.shape[-1]):
-            raise ValueError(f"{len(self.names)} names, {self.targets.shape} targets, {self.counted.shape} counted")
-        if len(self.targets) and not 0 <= self.targets.min() <= self.targets.max() <= 1:
-            raise ValueError("targets must be numbers in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -199,10 +178,10 @@ class PseudoLabels:
                 raise self._unclean(fold, f"networks of fold {others[0]}, as {path} is the file of that fold,")
             raise UserError(f"{path} is missing or was changed after it was written.", command=self.made.command)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                found = FoldLabels(tuple(arrays["names"].tolist()), arrays["targets"], arrays["counted"])
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path} is damaged: {error}.", command=self.made.command) from error
+            found = FoldLabels.read(path, len(self.made.labels))
+        except Exception as error:  # NumPy and zipfile raise whatever they like on a damaged file
+            reason = str(error).rstrip(".") or type(error).__name__
+            raise UserError(f"{path} is damaged: {reason}.", command=self.made.command) from error
         if own := self._held(fold) & set(found.names):
             text = f"{path} labels {counted(len(own), 'chip')} that fold {fold} holds out: {first(sorted(own))}."
             raise UserError(text, command=self.made.command)

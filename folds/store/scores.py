@@ -1,4 +1,7 @@
-"""Scores of chips: one row per chip, one column per label; columns of labels that are not scored are NaN."""
+"""Scores of chips: one row per chip, one column per label; columns of labels that are not scored are NaN.
+
+Pseudo-labels are scores too, some of which count, to be learnt from.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ from competition.spec.competition import Competition
 
 if TYPE_CHECKING:
     import pandas as pd
+
+WORDS = "US", "list of words"
+KINDS = {"scores": ("fiub", "numbers"), "targets": ("f", "numbers"), "counted": ("b", "array of yes and no")}
 
 
 def scored_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -43,7 +49,7 @@ def write_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
 
 
 def read_arrays(path: Path, names: Sequence[str], most: int | None = None) -> dict[str, NDArray[Any]]:
-    """Return some arrays of an `.npz` file: `scores`, which are real numbers, and words.
+    """Return some arrays of an `.npz` file: those of `KINDS`, by name, and words.
 
     Args:
         path: the file.
@@ -64,10 +70,10 @@ def read_arrays(path: Path, names: Sequence[str], most: int | None = None) -> di
         with NpzFile(file, allow_pickle=False) as arrays:
             for name in (name for name in names if name in arrays):
                 array = arrays[name]
-                kinds, what = ("fiub", "numbers") if name == "scores" else ("US", "list of words")
+                kinds, what = KINDS.get(name, WORDS)
                 if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or not array.itemsize:
                     raise ValueError(f"its array {name} holds no {what}")
-                if name != "scores" and array.ndim != 1:
+                if name not in KINDS and array.ndim != 1:
                     raise ValueError(f"its array {name} of shape {array.shape} holds no {what}")
                 found[name] = array
     return found
@@ -188,3 +194,42 @@ class NestedScores:
     recipe_digest: str
     features: dict[str, int]
     folds: dict[int, Scores]
+
+
+@dataclass(frozen=True)
+class FoldLabels:
+    """The pseudo-labels for the training of one fold.
+
+    Attributes:
+        names: ids of the chips.
+        targets: float32 array (num_chips, num_labels) in [0, 1], in the competition's label order.
+        counted: bool array (num_chips, num_labels): which of them are sure enough to learn from.
+    """
+
+    names: tuple[str, ...]
+    targets: NDArray[np.float32]
+    counted: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if not self.targets.shape == self.counted.shape == (len(self.names), self.counted.shape[-1]):
+            raise ValueError(f"{len(self.names)} names, {self.targets.shape} targets, {self.counted.shape} counted")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("it names a chip twice")
+        if len(self.targets) and not 0 <= self.targets.min() <= self.targets.max() <= 1:
+            raise ValueError("targets must be numbers in [0, 1]")
+
+    @classmethod
+    def read(cls, path: Path, num_labels: int) -> FoldLabels:
+        """Read the arrays of a file, each by its attribute's name.
+
+        Raises:
+            ValueError: if they are of another number of labels, or no pseudo-labels.
+            Exception: whatever NumPy and zipfile raise on a damaged file.
+        """
+        found = read_arrays(path, ("names", "targets", "counted"))
+        if lacking := [name for name in cls.__dataclass_fields__ if name not in found]:
+            raise ValueError(f"it lacks the array {lacking[0]}")
+        labels = cls(tuple(found["names"].tolist()), found["targets"], found["counted"])
+        if labels.targets.shape[1] != num_labels:
+            raise ValueError(f"it is of {labels.targets.shape[1]} labels, not {num_labels}")
+        return labels

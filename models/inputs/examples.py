@@ -18,7 +18,8 @@ from folds.dealing.table import FoldTable
 from folds.groups import kept_groups
 from folds.store.chip_weights import FILE, effective, read_weights
 from folds.store.provenance import PseudoLearnt
-from folds.store.pseudo_labels import LABELLED, FoldLabels, PseudoLabels
+from folds.store.pseudo_labels import LABELLED, PseudoLabels
+from folds.store.scores import FoldLabels
 from models.inputs.batches import Source, Taught, drawn_order, targets_of
 from models.inputs.sources import Sources
 from models.networks.heads import Priors

@@ -19,6 +19,7 @@ from submissions.final.agreeing import measure_agreement
 from submissions.final.finalists import Finalists, find_finalists, without_far
 from submissions.final.pairs import Pair, rank_pairs
 from submissions.final.posterior import Known, Sizes, draw_private
+from submissions.measure.shake_up import public_chips
 from submissions.submit.entry import Entry
 
 MOST = 60  # submissions of which every pair is looked at
@@ -161,9 +162,7 @@ def choose_two(entries: Sequence[Entry], workspace: Workspace, public: float) ->
         UserError: if there are not two submissions with a score, or a part of the chips to predict would be empty.
     """
     metric, total = workspace.competition.metric, len(workspace.test_names)
-    num_public = round(public * total)
-    if not 0 < num_public < total:
-        raise UserError(f"--public {public:g} of {total:,} chips to predict leaves a part of them empty.")
+    num_public = public_chips(public, total)
     finalists = find_finalists(entries, metric)
     _check(finalists, len(entries))
     agreeing = measure_agreement(finalists.entries, workspace)

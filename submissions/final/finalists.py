@@ -54,7 +54,8 @@ def find_finalists(entries: Sequence[Entry], metric: Metric) -> Finalists:
     """
     at_kaggle = [entry for entry in entries if entry.stage == "confirmed" and entry.status != "error"]
     ours = [_in_metric(entry, metric) for entry in at_kaggle]
-    known = [entry for entry in ours if entry.cross_fitted is not None or entry.public is not None]
+    scored = [entry for entry in ours if _scores(entry)]
+    known = [entry for entry in scored if all(map(metric.can_be, _scores(entry)))]
     once: dict[str, Entry] = {}
     for entry in known:  # a score stays known where the same file was submitted again and is not scored yet
         key = entry.marker or str(entry.ref)
@@ -62,7 +63,8 @@ def find_finalists(entries: Sequence[Entry], metric: Metric) -> Finalists:
             once[key] = entry
     left_out = {
         "that Kaggle did not take, or could not score": len(entries) - len(at_kaggle),
-        "without any score": len(at_kaggle) - len(known),
+        "without any score": len(at_kaggle) - len(scored),
+        f"with a score that {metric.title} cannot be": len(scored) - len(known),
         "whose file was submitted again": len(known) - len(once),
     }
     notes = [f"Left out: {count} {why}." for why, count in left_out.items() if count]
@@ -89,6 +91,10 @@ def without_far(finalists: Finalists, metric: Metric, error: float) -> Finalists
     kept = tuple(entry for entry, far in zip(entries, is_far, strict=True) if not far)
     note = f"Left out: {len(names)} that cannot win, over {FAR * error:.3g} behind: {first(names)}."
     return Finalists(kept, (*finalists.notes, note))
+
+
+def _scores(entry: Entry) -> list[float]:
+    return [score for score in (entry.cross_fitted, entry.public) if score is not None]
 
 
 def _in_metric(entry: Entry, metric: Metric) -> Entry:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from competition.common.errors import UserError
 from competition.metrics.bootstrap import metric_of_draws
 from competition.spec.metric import Metric
 from submissions.measure.fast_metric import SAME
@@ -48,6 +49,23 @@ class ShakeUp:
         return {**vars(self), "beats": self.beats.tolist()}
 
 
+def public_chips(public: float, total: int, chips: str = "chips to predict") -> int:
+    """Return how many chips a share of them is.
+
+    Args:
+        public: share of the chips in the public part.
+        total: number of chips.
+        chips: what they are called.
+
+    Raises:
+        UserError: if no chip would be public, or none private.
+    """
+    num_public = round(public * total)
+    if not 0 < num_public < total:
+        raise UserError(f"--public {public:g} of {total:,} {chips} leaves a part of them empty.")
+    return num_public
+
+
 def shake_up(
     truth: NDArray[np.bool_],
     answers: Sequence[NDArray[Any]],
@@ -70,7 +88,7 @@ def shake_up(
         seed: of the draws.
 
     Raises:
-        ValueError: if a part would have no chip.
+        UserError: if a part would have no chip.
 
     Example:
         >>> truth = np.array([[True, False], [False, True], [True, True]])
@@ -78,9 +96,7 @@ def shake_up(
         >>> shaken.chosen, shaken.best, shaken.beats
         (1.0, 1.0, array([0.5, 1. ]))
     """
-    num_public = round(public * len(truth))
-    if not 0 < num_public < len(truth):
-        raise ValueError(f"A share of {public} of {len(truth)} chips leaves a part of the split empty.")
+    num_public = public_chips(public, len(truth), "labelled chips")
     random = np.random.default_rng(seed)
     shown = np.zeros((splits, len(truth)), dtype=np.uint8)
     for row in shown:

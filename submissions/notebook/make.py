@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from competition.common.errors import UserError
-from competition.common.files import replace_folder
+from competition.common.files import check_writable, replace_folder
 from competition.common.locks import lock_of, locked
 from competition.common.records import write_record
 from competition.common.text import counted, first, readable
@@ -155,7 +155,9 @@ def _check_installed() -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse to take the place of a folder that is no notebook's."""
+    """Refuse to take the place of a folder that is no notebook's, or one that no folder can have."""
+    if not folder.exists():
+        check_writable(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / METADATA).is_file():
         raise UserError(f"{folder} is not empty, and holds no notebook. Give --to with another folder.")
 

@@ -14,9 +14,9 @@ from competition.common.errors import UserError
 from competition.common.text import counted
 from competition.terminal.tables import table
 from folds.store.provenance import Network
-from folds.store.pseudo_labels import LABELLED, FoldLabels, Made, PseudoLabels, write_pseudo
+from folds.store.pseudo_labels import LABELLED, Made, PseudoLabels, write_pseudo
 from folds.store.score_store import ScoreStore
-from folds.store.scores import NestedScores, Scores
+from folds.store.scores import FoldLabels, NestedScores, Scores
 from submissions.evidence.suspects import LIKELY, wrong_by_label
 from submissions.pseudo.make import check_values, powered
 

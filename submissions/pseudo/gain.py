@@ -155,7 +155,7 @@ def _student(
     twin = next((other for other, made in known.items() if made.recipe_digest == learnt.without), "")
     source = pseudo.made.source
     teacher = source if source in known or source in blend_names(workspace.blends) else ""
-    others = [other for other in dict.fromkeys([twin, teacher]) if other]
+    others = [other for other in dict.fromkeys([twin, teacher]) if other not in ("", model)]  # made anew by a student
     own, found = _measured(model, others, workspace)
 
     def over(other: str) -> Difference | None:

@@ -14,7 +14,8 @@ from competition.common.files import checked_name
 from competition.common.text import counted, first
 from competition.terminal.tables import table
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import FoldLabels, Made, PseudoLabels, write_pseudo
+from folds.store.pseudo_labels import Made, PseudoLabels, write_pseudo
+from folds.store.scores import FoldLabels
 from submissions.decide.calibration import Calibration
 from submissions.names import PLATT
 from submissions.pseudo.teacher import Teacher

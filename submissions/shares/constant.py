@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from competition.spec.competition import Competition
 from competition.spec.metric import DECISIONS
 from competition.tables.labels import to_multi_hot
 from competition.workspace import Workspace
+from submissions.measure.shake_up import public_chips
 from submissions.shares.probes import Explained, check_by_chips, explain_score
 from submissions.submit.entry import Entry
 from submissions.submit.provenance import CONSTANT
@@ -66,8 +68,14 @@ def explain(name: str, entries: Sequence[Entry], workspace: Workspace, public: f
     scored = [entry for entry in found if entry.public is not None]
     if not scored or scored[-1].public is None:
         raise UserError(f"'{name}' has no public score yet.", command={"to ask for it": "submissions sync"})
+    if not competition.metric.can_be(scored[-1].public):
+        raise UserError(
+            f"'{name}' has the public score {scored[-1].public:g}, which {competition.metric.title} cannot be."
+        )
     answer = _answer_of(scored[-1], workspace)
-    num_public = round(public * len(workspace.test_names))
+    if not answer.any():
+        raise UserError(f"'{name}' answers no label for any chip: what it scores says nothing of the share of one.")
+    num_public = public_chips(public, len(workspace.test_names))
     labels = tuple(label for label, has in zip(competition.labels, answer, strict=True) if has)
     expected, shares = explain_score(answer, scored[-1].public, truth, num_public, competition)
     return Explained(scored[-1].name, labels, competition.metric.title, scored[-1].public, expected, shares)
@@ -75,8 +83,14 @@ def explain(name: str, entries: Sequence[Entry], workspace: Workspace, public: f
 
 def probes_in(entries: Sequence[Entry]) -> dict[str, Entry]:
     """Return the scored probes of a single label, by that label; of several the latest."""
-    made = [(entry, (entry.provenance or {}).get(CONSTANT)) for entry in entries if entry.public is not None]
-    return {labels[0]: entry for entry, labels in made if isinstance(labels, list) and len(labels) == 1}
+    made = [(entry, _labels_of(entry)) for entry in entries if entry.public is not None]
+    return {labels[0]: entry for entry, labels in made if labels is not None and len(labels) == 1}
+
+
+def _labels_of(entry: Entry) -> list[str] | None:
+    """Return the labels that a submission answers for every chip, by its record; None if that says nothing of it."""
+    labels = (entry.provenance or {}).get(CONSTANT)
+    return labels if isinstance(labels, list) and all(isinstance(label, str) for label in labels) else None
 
 
 def _check_metric(competition: Competition) -> None:
@@ -89,12 +103,14 @@ def _check_metric(competition: Competition) -> None:
 
 def _answer_of(entry: Entry, workspace: Workspace) -> NDArray[np.bool_]:
     """Return the answer (num_labels,) that a submission gives for every chip, by its record, or else by its file."""
-    competition, labels = workspace.competition, (entry.provenance or {}).get(CONSTANT)
-    if isinstance(labels, list):
+    competition, labels = workspace.competition, _labels_of(entry)
+    if labels is not None:
         return to_multi_hot([labels], competition)[0]
     if entry.is_of_notebook:
         raise UserError(f"{entry.ref} is of a notebook: what that has answered is not known here.")
-    path = submission_path(entry.name, workspace)
+    if Path(entry.name).name != entry.name:  # Kaggle says what a file made elsewhere is called
+        raise UserError(f"{entry.name!r} is no submission in {workspace.submissions}, so what it answers is not known.")
+    path = submission_path(entry.name.removesuffix(".csv"), workspace)
     if not digest_file(path).startswith(entry.digest or entry.marker or ""):  # which begins it, of one made elsewhere
         raise UserError(f"{path} is not the file that was submitted as {entry.ref}, so what it answers is not known.")
     answers = set(map(frozenset, read_submission(path, competition).tags))

@@ -14,6 +14,7 @@ from competition.common.progress import reporter
 from competition.common.text import counted
 from competition.workspace import Workspace
 from submissions.final.agreeing import chips_of, variance_of
+from submissions.measure.shake_up import public_chips
 from submissions.shift.expected import NOTABLE, Expected, expect
 from submissions.submit.entry import Entry
 from submissions.submit.ledger import Ledger
@@ -71,8 +72,8 @@ def disagreement(entries: Sequence[Entry], workspace: Workspace, public: float) 
         public: share of the chips to predict behind a public score.
     """
     gaps, noises = [], []
-    with suppress(UserError):  # without data, nobody knows how many chips are public
-        num_public = max(round(public * len(workspace.test_names)), 1)
+    with suppress(UserError):  # without data, or by a share of no chip, nobody knows how many chips are public
+        num_public = public_chips(public, len(workspace.test_names))
         for entry in entries:
             variance = variance_of(entry)
             if entry.metric != workspace.competition.metric.title or np.isnan(variance):

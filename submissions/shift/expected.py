@@ -15,6 +15,7 @@ from competition.workspace import Workspace
 from submissions.choose.candidates import make_candidates
 from submissions.choose.compare import compare, known_members
 from submissions.measure.evaluation import Difference
+from submissions.measure.shake_up import public_chips
 from submissions.shift.weighed import Weighing
 
 NOTABLE = 2.0  # standard errors of one difference, beyond which scores are said to disagree
@@ -84,6 +85,7 @@ def expect(workspace: Workspace, public: float) -> Found:
 
 
 def _expected(workspace: Workspace, public: float) -> Expected:
+    num_public = public_chips(public, len(workspace.test_names))
     with reporter.silent():
         names = known_members(workspace)
     with reporter.busy("weighing scores"):
@@ -95,7 +97,6 @@ def _expected(workspace: Workspace, public: float) -> Expected:
         value, resampled = weighing.value(best), weighing.resampled(best)
         moved = Difference(value - best.cross_fitted, float(np.std(resampled - best.resampled, ddof=1)))
         spread = float(np.std(bootstrap(weighing.truth, [best.answers], best.metric), ddof=1))
-    num_public = max(round(public * len(workspace.test_names)), 1)
     return Expected(
         name=best.name,
         metric=best.metric.title,

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,8 @@ def entry_of(row: sqlite3.Row) -> Entry:
     try:
         values = {field.name: row[COLUMNS.get(field.name, field.name)] for field in fields(Entry)}
         values |= {name: json.loads(values[name]) for name in AS_JSON}
+        if strange := [value for value in values.values() if isinstance(value, float) and not isfinite(value)]:
+            raise ValueError(f"{strange[0]} is no score")
         return TypeAdapter(Entry).validate_python(values)
     except (ValueError, TypeError, LookupError) as error:
         raise sqlite3.DataError(f"row {row['id']} is damaged") from error

@@ -103,6 +103,7 @@ def test_any_method_with_any_rule_becomes_a_submission(small: Workspace, how: st
         ("blend --members a,b --name x --extras wether", "Unknown extra column 'wether'"),
         ("compare --methods meen", "Unknown method of blending 'meen'"),
         ("compare --rule best", "Unknown decision rule 'best'"),
+        ("compare --public 0.0001", "--public 0.0001 of 300 labelled chips leaves a part of them empty"),
         ("compare --members a,c", "Unknown model or blend 'c'"),
         ("scores import none.csv --name x", "No file none.csv"),
         ("scores import none.txt --name x", "ends in .csv or .npz"),
@@ -115,6 +116,11 @@ def test_a_mistake_is_one_line(untouched: Workspace, words: str, line: str) -> N
     assert shown.startswith("Error: ")
     assert line in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["compare", "submissions choose", "submissions shares a", "adversarial a"])
+def test_no_share_of_chips_is_nan(untouched: Workspace, verb: str) -> None:
+    assert "'--public': 'nan' is not a finite number" in run(untouched, f"{verb} --public nan", code=2)
 
 
 def test_scores_go_out_and_come_in(workspace: Workspace, tmp_path: Path) -> None:

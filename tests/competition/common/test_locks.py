@@ -95,5 +95,13 @@ def test_a_file_system_without_locks_has_them_all_the_same(tmp_path: Path, monke
     assert not held.exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="it has no folder that takes no file whoever asks")
+@pytest.mark.parametrize("busy", ["", "'m' fold 1"])
+def test_nobody_waits_for_a_lock_that_cannot_be_made(busy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.01)
+    with pytest.raises(FileNotFoundError, match=r"/proc/\.x\.lock"), locked(Path("/proc/.x.lock"), busy=busy):
+        pass
+
+
 def no_locks(*_: object) -> None:
     raise OSError(errno.ENOLCK, "No locks available")

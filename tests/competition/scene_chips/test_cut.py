@@ -104,6 +104,10 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, flags) -> None:
         (["--competition", "planet", "--with", "clear,haze"], "'planet' carries all of them. Leave out haze"),
         (["--competition", "eurosat"], "Unknown label of competition 'eurosat'"),
         (["--chip-metres", 5000], "The scene is smaller than a chip"),
+        (["--chip-metres", 1e300], "The scene is smaller than a chip"),
+        (["--chip-metres", "nan"], "'--chip-metres': 'nan' is not a finite number"),
+        (["--chip-metres", "inf"], "'--chip-metres': 'inf' is not a finite number"),
+        (["--block-metres", "nan"], "'--block-metres': 'nan' is not a finite number"),
         (["--bands", "RX"], "has no band 'X'; its bands are B, G, R, N"),
         (["--block-metres", 50], "smaller than a chip"),
     ],
@@ -113,6 +117,14 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, flags, more, sa
     assert result.exit_code == 2, result.output
     assert re.search(said, result.output)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_no_folder_can_have_is_refused_before_the_scene_is_read(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "x"
+    result = invoke("--scene", tmp_path / "none.tif", "--points", tmp_path / "none.geojson", "--output", output)
+    assert result.exit_code == 2
+    assert f"Cannot write {output}: Not a directory. Give a path in a folder of yours." in result.output
 
 
 def test_what_lies_there_is_kept(tmp_path, flags) -> None:

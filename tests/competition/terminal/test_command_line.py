@@ -65,6 +65,14 @@ def test_a_disk_that_refuses_is_one_line_with_the_file() -> None:
     assert result.output == "Error: Is a directory: /a/b. Move it away, and run the same command again.\n"
 
 
+@pytest.mark.parametrize("within", ["", "new", "new/folder"])
+def test_a_file_in_the_place_of_a_folder_is_named_with_what_helps(tmp_path: Path, within: str) -> None:
+    (tmp_path / "pseudo").touch()
+    result = run(lambda: (tmp_path / "pseudo" / within).mkdir(parents=True, exist_ok=True))
+    said = f"Expected a folder, but {tmp_path / 'pseudo'} is a file. Move it away, and run the same command again."
+    assert (result.exit_code, result.output) == (1, f"Error: {said}\n")
+
+
 def test_a_folder_in_the_place_of_a_file_is_said_with_what_helps(tmp_path: Path) -> None:
     assert FILE.convert(str(tmp_path / "new.csv"), None, None) == tmp_path / "new.csv"
     with pytest.raises(click.BadParameter, match=r"is a folder\. Give the path of a file, or move it away\."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,16 @@ from competition.common.errors import UserError
 from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.dealing.table import make_table
-from folds.store.chip_weights import FILE, ChipWeights, MadeOf, digest_of_test, effective, read_weights, write_weights
+from folds.store.chip_weights import (
+    FILE,
+    FORMAT,
+    ChipWeights,
+    MadeOf,
+    digest_of_test,
+    effective,
+    read_weights,
+    write_weights,
+)
 from tests.submissions.samples import make_workspace, write_table
 
 BANK = "cache/features/net-64px-1/identity.npy"
@@ -72,6 +82,16 @@ def test_what_the_weights_were_made_of_must_be_as_it_was(workspace: Workspace) -
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 1, "names": ["a"], "weights": [-1], "made_of": {}}'])
 def test_a_damaged_file_is_named(workspace: Workspace, text: str) -> None:
     (workspace.root / FILE).write_text(text)
+    with pytest.raises(UserError, match=rf"{FILE} is damaged.*adversarial MODEL"):
+        read_weights(workspace)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-200, 1e160, 1e308, 1.7e308, float("nan")])
+def test_weights_of_which_no_mean_could_be_made_are_damage(workspace: Workspace, value: float) -> None:
+    kept(workspace)
+    said = json.loads((workspace.root / FILE).read_text())
+    del said["digest"]
+    write_record(workspace.root / FILE, {**said, "weights": [value] * 30}, version=FORMAT)
     with pytest.raises(UserError, match=rf"{FILE} is damaged.*adversarial MODEL"):
         read_weights(workspace)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from competition.common.errors import UserError
+from competition.common.files import digest_file
 from competition.common.records import write_record
 from competition.workspace import Workspace
 from folds.dealing.table import FoldTable
@@ -20,7 +21,6 @@ from folds.store.provenance import Network, PseudoLearnt, scores_digest
 from folds.store.pseudo_labels import (
     FORMAT,
     RECORD,
-    FoldLabels,
     Made,
     PseudoLabels,
     check_pseudo,
@@ -30,6 +30,7 @@ from folds.store.pseudo_labels import (
     write_pseudo,
 )
 from folds.store.score_store import ScoreStore
+from folds.store.scores import FoldLabels
 from tests.submissions.samples import K, add_model, make_workspace
 
 NAMES = ("test_1", "test_0", "test_2")
@@ -134,6 +135,39 @@ def test_a_changed_or_lost_file_is_refused_with_the_command_that_makes_it_again(
     with pytest.raises(
         UserError, match=r'is missing or was changed.*"python run.py pseudo p --from a --power 2.0 --sure 0.9"'
     ):
+        PseudoLabels.open(workspace, "p").of_fold(0)
+
+
+def arrays(**changes: Any) -> Any:
+    """Return what writes the arrays of pseudo-labels to a path, some of them other ones."""
+    labels = {**vars(labels_for(0)), **changes}
+    return lambda path: np.savez_compressed(path, **{name: of for name, of in labels.items() if of is not None})
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (arrays(targets=np.zeros((3, 5), np.float32), counted=np.ones((3, 5), bool)), "it is of 5 labels, not 17"),
+        (arrays(targets=np.full((3, 17), "0.5")), "its array targets holds no numbers"),
+        (arrays(counted=np.ones((3, 17))), "its array counted holds no array of yes and no"),
+        (arrays(names=np.arange(3)), "its array names holds no list of words"),
+        (arrays(names=["test_1"] * 3), "it names a chip twice"),
+        (arrays(targets=np.full((3, 17), np.nan, np.float32)), r"targets must be numbers in \[0, 1\]"),
+        (arrays(counted=None), "it lacks the array counted"),
+        (lambda path: path.write_bytes(b"PK\3\4 junk"), "File is not a zip file"),
+        (lambda path: path.write_bytes(b""), "File is not a zip file"),
+    ],
+)
+def test_a_file_of_somebodys_making_whose_digest_fits_is_damage_all_the_same(
+    workspace: Workspace, write: Any, said: str
+) -> None:
+    folder = written(workspace).folder
+    write(folder / file_of(0))
+    content = json.loads((folder / RECORD).read_text())
+    content.pop("digest")
+    content["files"][file_of(0)] = digest_file(folder / file_of(0))
+    write_record(folder / RECORD, content, version=FORMAT)
+    with pytest.raises(UserError, match=rf"fold0\.npz is damaged: {said}\..*pseudo p --from a"):
         PseudoLabels.open(workspace, "p").of_fold(0)
 
 

@@ -12,7 +12,8 @@ from competition.workspace import Workspace
 from folds.assign import assign_folds
 from folds.dealing.table import FoldTable
 from folds.store.provenance import Network
-from folds.store.pseudo_labels import LABELLED, FoldLabels, Made, write_pseudo
+from folds.store.pseudo_labels import LABELLED, Made, write_pseudo
+from folds.store.scores import FoldLabels
 from models.inputs.batches import Taught, drawn_order
 from models.inputs.examples import Examples, planes_of
 from models.inputs.sources import Sources

@@ -36,6 +36,15 @@ def test_only_what_kaggle_has_and_scored_can_be_selected_each_file_once() -> Non
     assert [note.split()[2] for note in found.notes] == ["3", "2", "1"]
 
 
+def test_what_the_metric_cannot_be_is_no_score() -> None:
+    entries = [entry(1, public=0.9), entry(2, public=1e300), entry(3, public=-5.0), entry(4, cross_fitted=1.1)]
+    found = find_finalists([*entries, entry(5, public=0.0), entry(6, public=1.0)], F2)
+    assert [each.ref for each in found.entries] == [1, 5, 6]
+    assert found.notes == ("Left out: 3 with a score that F2 cannot be.",)
+    loss = Metric(name="log_loss")
+    assert [each.ref for each in find_finalists([*entries, entry(7, public=34.5)], loss).entries] == [1, 7]
+
+
 def test_scores_in_another_metric_do_not_count_and_less_is_better_of_a_loss() -> None:
     entries = [entry(1, public=0.9, cross_fitted=0.3, metric="log loss"), entry(2, public=0.8, cross_fitted=0.85)]
     found = find_finalists(entries, F2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from competition.common.errors import UserError
 from competition.metrics.judge import measure
 from competition.spec.metric import Metric
 from submissions.measure.shake_up import shake_up
@@ -29,5 +30,5 @@ def test_a_shake_up_is_that_of_plain_splits(average: str) -> None:
     assert shaken.leader == pytest.approx(np.mean(leader))
     np.testing.assert_allclose(shaken.beats[1:], beats[1:] / 50)
     assert shaken.beats[0] == 0.5
-    with pytest.raises(ValueError, match="leaves a part of the split empty"):
+    with pytest.raises(UserError, match="labelled chips leaves a part of them empty"):
         shake_up(truth, decisions, 0, metric, 0.001)

@@ -245,7 +245,11 @@ def test_the_modules_that_are_packed_import_nothing_of_training(tmp_path: Path) 
 def test_a_folder_of_something_else_is_left_alone(blended: Workspace, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years")
-    for folder, said in ((tmp_path / "mine", "holds no notebook"), (blended.root / "blends", "keeps files of its own")):
+    for folder, said in (
+        (tmp_path / "mine", "holds no notebook"),
+        (tmp_path / "mine/thesis.txt/x", "thesis.txt/x: Not a directory. Give a path in a folder of yours"),
+        (blended.root / "blends", "keeps files of its own"),
+    ):
         before = sorted(folder.rglob("*"))
         given = ["both", "--to", str(folder), "--owner", "somebody", "--workspace", str(blended.root)]
         done = CliRunner().invoke(notebook_verb(pack_model), given)

@@ -13,9 +13,9 @@ from scipy.special import expit
 
 from competition.common.errors import UserError
 from competition.workspace import Workspace
-from folds.store.pseudo_labels import LABELLED, FoldLabels, PseudoLabels
+from folds.store.pseudo_labels import LABELLED, PseudoLabels
 from folds.store.score_store import ScoreStore
-from folds.store.scores import NestedScores, Scores
+from folds.store.scores import FoldLabels, NestedScores, Scores
 from submissions.evidence.noise import noise_of
 from submissions.pseudo import correct
 from submissions.pseudo.correct import corrections_of, make_corrections

@@ -63,6 +63,14 @@ def test_a_student_of_earlier_labels_and_one_without_a_twin_are_named(workspace:
     assert gains.as_dict()["students"][0]["over_twin"] is None
 
 
+def test_a_student_that_labels_anew_what_it_has_learnt_from_is_not_held_against_itself(workspace: Workspace) -> None:
+    add_student(workspace, "student", seed=7)
+    make_pseudo("p", "student", workspace)
+    (student,) = gains_of("p", workspace).students
+    assert (student.is_of_now, student.over_teacher) == (False, None)
+    assert student.over_twin
+
+
 def test_without_students_or_after_its_source_has_changed_it_says_so(workspace: Workspace) -> None:
     make_pseudo("p", "a", workspace)
     assert "No model that has learnt from them" in gains_of("p", workspace).text()

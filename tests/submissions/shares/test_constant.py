@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from competition.spec.metric import Metric
 from competition.workspace import Workspace
 from submissions.shares.constant import explain, probes_in, write_probe
 from submissions.submit.entry import NOTEBOOK, Entry
-from submissions.submit.provenance import read_provenance, what_is_known
+from submissions.submit.provenance import CONSTANT, read_provenance, what_is_known
 from submissions.submit.validate import validate_submission
 from tests.submissions.samples import make_workspace
 
@@ -64,6 +65,36 @@ def test_a_constant_file_made_elsewhere_is_explained_too_and_another_is_not(work
         explain("8", [replace(entry, provenance={NOTEBOOK: {"version": 1}})], workspace, 0.34)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"public": 1.7}, "'7' has the public score 1.7, which F2 cannot be"),
+        ({"public": -5.0}, "'7' has the public score -5, which F2 cannot be"),
+        ({"provenance": {CONSTANT: [{"a": 1}]}, "name": "other"}, "No submission .*other"),
+        ({"provenance": {CONSTANT: []}}, "'7' answers no label for any chip"),
+        ({"provenance": None, "name": "../../data/theirs"}, r"'\.\./\.\./data/theirs' is no submission in "),
+    ],
+)
+def test_what_strangers_may_have_written_to_a_ledger_is_refused(
+    workspace: Workspace, changes: dict[str, Any], said: str
+) -> None:
+    write_probe(["primary"], "probe", workspace)
+    entry = replace(submitted("probe", workspace), **changes)
+    with pytest.raises(UserError, match=said):
+        explain("7", [entry], workspace, 0.34)
+    assert set(probes_in([entry])) <= {"primary"}
+
+
+def test_a_submission_is_never_looked_for_where_one_happens_to_stand(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.csv").write_text("image_name,tags\ntest_0,primary\n")
+    entry = Entry("planet", "theirs.csv", 1, "m", "confirmed", 8, public=0.6)
+    with pytest.raises(UserError, match=r"No submission .*theirs"):
+        explain("8", [entry], workspace, 0.34)
+
+
 def test_what_is_not_known_is_named(workspace: Workspace) -> None:
     with pytest.raises(UserError, match=r"no submission 'x'.*submissions list"):
         explain("x", [], workspace, 0.34)
@@ -72,6 +103,8 @@ def test_what_is_not_known_is_named(workspace: Workspace) -> None:
         explain("road", [], workspace, 0.34)
     with pytest.raises(UserError, match=r"no public score yet.*submissions sync"):
         explain("road", [submitted("road", workspace, None)], workspace, 0.34)
+    with pytest.raises(UserError, match=r"--public 0\.001 of 40 chips to predict leaves a part of them empty"):
+        explain("road", [submitted("road", workspace)], workspace, 0.001)
     with pytest.raises(UserError, match="Unknown tags: roads"):
         write_probe(["roads"], "roads", workspace)
 

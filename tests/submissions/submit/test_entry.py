@@ -47,7 +47,17 @@ def test_columns_and_keys_are_called_as_they_always_were() -> None:
     assert "provenance" not in {*row_of(ENTRY), *listed}
 
 
-@pytest.mark.parametrize("changes", [{"members": "{"}, {"recipe": "oops"}, {"public": "abc"}, {"message": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"members": "{"},
+        {"recipe": "oops"},
+        {"public": "abc"},
+        {"message": None},
+        {"public": float("inf")},
+        {"cross_fitted": float("-inf")},
+    ],
+)
 def test_a_row_that_was_never_written_is_damage(changes: dict[str, object]) -> None:
     with pytest.raises(sqlite3.DataError, match="row 1 is damaged"):
         entry_of(kept(**changes))
