@@ -25,7 +25,7 @@ def test_no_line_is_wider_than_the_terminal_and_every_figure_is_whole(rows: list
     assert max(map(cell_len, text.splitlines())) <= 80
     shown = text.split()
     assert all(figure in shown for row in rows for figure in row[2:])
-    assert all(word in text for row in rows for word in row[1].split() if len(word) < 16)
+    assert all(word in text for row in rows for word in row[1].split() if cell_len(word) < 16)
 
 
 def test_columns_that_do_not_fit_follow_below_with_the_first_one() -> None:

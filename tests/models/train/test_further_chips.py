@@ -71,7 +71,8 @@ def test_students_learn_from_them(trained: Workspace, simulated: Path, tmp_path:
 
 
 def test_they_stand_behind_the_chips_to_predict(workspace: Workspace, simulated: Path, tmp_path: Path) -> None:
-    sources = Sources(with_further(workspace, simulated, tmp_path / "more" / FOLDER), tiny_recipe(pseudo="p"))
+    sources = Sources(with_further(workspace, simulated, tmp_path / "more" / FOLDER), tiny_recipe())
+    vars(sources)["learns_unlabelled"] = True  # as where there are pseudo-labels of these
     assert sources.unlabelled == ["test", "further"]
     assert sources.names("further") == NAMES
     chips, splits = sources.chips_to_learn(), ("train", "test", "further")
@@ -85,8 +86,9 @@ def test_they_stand_behind_the_chips_to_predict(workspace: Workspace, simulated:
 def test_their_features_stand_behind_too(
     workspace: Workspace, simulated: Path, tmp_path: Path, tiny_net: str, tiny_weights: str
 ) -> None:
-    recipe = tiny_recipe(**frozen(tiny_weights, pseudo="p"))
+    recipe = tiny_recipe(**frozen(tiny_weights))
     sources = Sources(with_further(workspace, simulated, tmp_path / "more" / FOLDER), recipe)
+    vars(sources)["learns_unlabelled"] = True  # as where there are pseudo-labels of these
     bank, last = sources.bank_to_learn(("identity",)), NUM_TRAIN + NUM_TEST + len(NAMES) - 1
     own = sources.bank("further", ("identity",)).read(np.arange(len(NAMES)))
     np.testing.assert_array_equal(bank.read(np.array([last, 0]))[0], own[-1])

@@ -99,4 +99,4 @@ def test_the_verbs_say_it(workspace: Workspace) -> None:
     asked = ["submissions", "explain", "probe-road", "--workspace", str(workspace.root)]
     shown = CliRunner().invoke(main, asked)
     assert shown.exit_code == 2
-    assert "The ledger has no submission 'probe-road'" in shown.output
+    assert "'probe-road' is written, and was not submitted yet." in shown.output

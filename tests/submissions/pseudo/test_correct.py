@@ -164,7 +164,8 @@ def test_nothing_suspected_and_wrong_values_are_refused_and_nothing_is_written(w
 
 
 def test_the_verb_corrects_and_says_what_comes_next(workspace: Workspace) -> None:
-    verb, place = pseudo_verb(nested_by(truth_behind(workspace))), ["--workspace", str(workspace.root)]
+    verb = pseudo_verb(nested_by(truth_behind(workspace)), lambda _, model: f"train --models {model}")
+    place = ["--workspace", str(workspace.root)]
 
     def ask(words: str) -> tuple[int, str]:
         found = CliRunner().invoke(verb, [*words.split(), *place], standalone_mode=False)
