@@ -276,6 +276,7 @@ for path, value in weights(paced).items():
 """
 
 
+@pytest.mark.slow
 def test_paces_and_averages_hold_on_jax():
     pytest.importorskip("jax")
     environment = {**os.environ, "KERAS_BACKEND": "jax", **COMPILE_QUICKLY}

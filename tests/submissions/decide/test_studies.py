@@ -127,7 +127,7 @@ def test_two_processes_at_one_study_have_the_trials_of_one(tmp_path: Path, undis
     assert params(path) == undisturbed
 
 
-@pytest.mark.parametrize("after", [7, KEPT_AT_ONCE + 7])
+@pytest.mark.parametrize("after", [7, pytest.param(KEPT_AT_ONCE + 7, marks=pytest.mark.slow)])
 def test_a_study_killed_at_any_trial_ends_with_the_trials_of_one_that_was_not(
     tmp_path: Path, undisturbed: list[dict[str, float]], after: int
 ) -> None:
