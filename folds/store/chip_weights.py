@@ -69,10 +69,10 @@ class ChipWeights:
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.names),) or not np.isfinite(self.values).all() or (self.values < 0).any():
-            raise ValueError(f"Expected a weight of 0 or more for each of {len(self.names):,} chips.")
+            raise ValueError(f"Expected a weight of 0 or more for each of {len(self.names):,} chips")
         mean = float((self.values / max(len(self.values), 1)).sum())  # divided first: the sum may be beyond any number
         if not MEAN[0] <= mean <= MEAN[1]:
-            raise ValueError(f"Expected weights of mean 1, received {mean:g}.")
+            raise ValueError(f"Expected weights of mean 1, received {mean:g}")
 
     @cached_property
     def digest(self) -> str:
