@@ -236,7 +236,7 @@ def test_commands_in_an_error_name_the_workspace(tmp_path: Path) -> None:
 def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     shown = run("data", "simulate", "--to", tmp_path / "file" / "x", "--train", 1, "--test", 1, code=1)
-    assert shown.startswith("Error: File exists: ")
+    assert shown.startswith("Error: Expected a folder, but ")
     assert shown.count("\n") == 1
 
 
