@@ -95,11 +95,6 @@ def check_together(values: Values) -> None:
         _check_soft_f_beta(values)
     if values.pseudo != NONE:
         _check_pseudo(values)
-    elif values.pseudo_weight != 1:
-        raise UserError(
-            f"pseudo_weight is what a pseudo-label counts, and there are none; received {values.pseudo_weight:g}. Give "
-            "--pseudo with the name of some, or --pseudo-weight 1."
-        )
     if values.swa:
         _check_swa(values)
     if values.epochs <= len(values.progressive):

@@ -89,7 +89,13 @@ def _new_recipe(workspace: Workspace, request: ModelRequest) -> Recipe:
         if not request.name:
             raise is_a_blend(workspace, request.model)
         raise UserError(f"'{request.model}' is a blend. Give the model another --name.")
-    return with_digests(workspace, start_of(workspace, request, request.overrides).settled(workspace.competition))
+    recipe = start_of(workspace, request, request.overrides)
+    if recipe.pseudo == NONE and recipe.pseudo_weight != 1:  # nothing to mend in models that were begun so
+        raise UserError(
+            f"pseudo_weight is what a pseudo-label counts, and there are none; received {recipe.pseudo_weight:g}. Give "
+            "--pseudo with the name of some, or --pseudo-weight 1."
+        )
+    return with_digests(workspace, recipe.settled(workspace.competition))
 
 
 def with_digests(workspace: Workspace, recipe: Recipe, before: Mapping[str, Any] | None = None) -> Recipe:

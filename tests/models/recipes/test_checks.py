@@ -57,7 +57,6 @@ def flags_in(line, last):
             r"without weights has nothing to keep or tune: with --weights none, expected --train full",
         ),
         ({"backbone": "file", "train": "head"}, r"backbone file is a network in a file\. Give it by --weights"),
-        ({"pseudo_weight": 0.3}, r"there are none; received 0\.3\. Give --pseudo with .*, or --pseudo-weight 1\.$"),
         ({"warmup": 20}, r"warm-up of 20 epochs leaves none of 20 at the peak .*--warmup below 20"),
         ({"unfrozen": 0.0}, r"unfrozen must be above 0 and at most 1, received 0\.0\.$"),
         ({"bands": "RGR"}, r"bands names a band twice: 'RGR'\.$"),

@@ -188,6 +188,15 @@ def test_a_model_that_is_not_there_is_proposed_only_if_it_can_be_trained(trained
         read_recipe(trained, "resnet50")
 
 
+def test_a_weight_of_what_is_not_there_begins_no_model_and_damages_none(workspace):
+    with pytest.raises(
+        UserError, match=r"there are none; received 0\.3\. Give --pseudo with .*, or --pseudo-weight 1\.$"
+    ):
+        recipe_of(workspace, ModelRequest("baseline", overrides={"pseudo_weight": 0.3}))
+    record_recipe(workspace, "before", tiny_recipe(pseudo_weight=0.3))
+    assert read_recipe(workspace, "before").pseudo_weight == 0.3
+
+
 def test_the_recipe_is_saved_with_the_run(trained):
     assert read_recipe(trained, "tiny") == tiny_recipe()
     assert json.loads((trained.runs / "tiny" / RECIPE).read_text())["dense"] == [8]
