@@ -23,6 +23,7 @@ from models.recipes.recipe import Recipe
 from tests.models import samples
 from tests.models.samples import saved, tiny_recipe
 
+SEEDS = {"EfficientNetV2L": 1}  # of some draws its thousand layers make nothing but rounding
 SMALLEST = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}  # pixels; others take 32
 FAMILIES = (
     "ConvNeXtTiny", "DenseNet121", "EfficientNetV2B0", "EfficientNetV2S", "InceptionResNetV2", "InceptionV3",
@@ -68,7 +69,7 @@ def donor(request, tmp_path_factory):
     """A network as Keras builds it, saved with random weights, and what it makes of chips."""
     size = SMALLEST.get(request.param, 32)
     builder = getattr(keras.applications, request.param)
-    keras.utils.set_random_seed(0)  # of some draws the largest networks make nothing but rounding
+    keras.utils.set_random_seed(SEEDS.get(request.param, 0))
     network = builder(weights=None, include_top=False, input_shape=(size, size, 3))
     preprocess_input = importlib.import_module(builder.__module__).preprocess_input
     chips = random_chips(size)
