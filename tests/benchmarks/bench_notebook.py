@@ -7,10 +7,11 @@ the notebook, each in a process of its own, score the same chips in turns, as th
 minute to minute. For the same reason CPU seconds, of all cores together, are shown beside those of the clock, and
 speeds are compared within each round.
 
-Measured on two cores that others used too, frozen MobileNetV2 with three heads under four views, speed beside `predict`
-by the clock and by CPU seconds:
+Measured on two cores, frozen MobileNetV2 with three heads under four views, speed beside `predict` by the clock and by
+CPU seconds; others used these cores too but in the first row:
 
-    20,522 chips of 32 px (planet32), one round                       99.9 %    95.9 %
+    20,522 chips of 32 px (planet32), two rounds                      95.2 %   100.6 %
+    the same, one round                                               99.9 %    95.9 %
      6,000 of these, three rounds, load 11                            80.2 %    93.5 %
        950 chips of 256 px (planet256), three rounds, load 15         88.9 %    98.1 %
 
