@@ -20,6 +20,7 @@ import importlib
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -84,7 +85,7 @@ def measure(name: str, size: int, num_chips: int, rounds: int) -> list[object]:
     chips = rng.integers(0, 256, (num_chips, size, size, 3), dtype=np.uint8)
     matrix = rng.random((MATRIX, MATRIX), dtype=np.float32)
     runner = runner_of(network, chips[:SAMPLE])  # and Keras without XLA, which is slower on a CPU
-    predict = lambda: network.predict(chips, verbose=0)  # noqa: E731
+    predict = partial(network.predict, chips, verbose=0)
     per_chip = gflop_per_chip(network)
     predict(), runner(chips), matrix @ matrix
     found = np.array(

@@ -4,13 +4,13 @@ from models.backend.load import load_backend
 
 load_backend()
 
-import keras  # noqa: E402
-import optuna  # noqa: E402, F401
-import sklearn.linear_model  # noqa: E402, F401
-import sqlalchemy  # noqa: E402, F401
+import keras
+import optuna
+import sklearn.linear_model
+import sqlalchemy
 
-import run  # noqa: E402, F401
-import tests.faults.kills  # noqa: E402, F401
-from tests.models import samples  # noqa: E402
+import run
+import tests.faults.kills
+from tests.models import samples
 
 keras.applications.TinyNet = samples.TinyNet

@@ -26,7 +26,8 @@ OF_DECISIONS = [
 def test_the_values_are_those_of_the_counts_of_each_row(drawn: Matrices, metric: Metric) -> None:
     truth, decisions = drawn
     by = counted_by(metric)
-    rows = {"samples": zip(truth, decisions), "macro": zip(truth.T, decisions.T), "micro": [drawn]}[by]  # noqa: B905
+    pairs = {"samples": (truth, decisions), "macro": (truth.T, decisions.T), "micro": ([truth], [decisions])}[by]
+    rows = zip(*pairs, strict=True)
     values = of_decisions(truth, decisions, metric)
     for value, (carried, decided) in zip(values, rows, strict=True):
         counted = (carried & decided).sum(), decided.sum(), carried.sum()

@@ -85,7 +85,7 @@ def test_fast_copies_are_what_turning_and_mirroring_give(view, dtype, num_bands)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_view_of_D4_undone_by_another_gives_the_chip_back(dtype):  # noqa: N802
+def test_a_view_of_d4_undone_by_another_gives_the_chip_back(dtype):
     chips = drawn().integers(0, 256, (2, 7, 7, 3)).astype(dtype)
     for view in D4:
         undone = [other for other in D4 if np.array_equal(apply_view(apply_view(chips, view), other), chips)]

@@ -46,7 +46,10 @@ def test_chips_are_filtered_by_mouse_and_keyboard_and_their_pictures_load(browse
     assert (reported.root / FILE).read_text(encoding="utf-8").count('<article class="chip"') > 10, "none were written"
     opened(browser, reported.root / FILE, WIDTHS["desk"])
     chips = browser.find_elements(By.CSS_SELECTOR, ".chip")
-    shown = lambda: [chip for chip in chips if chip.is_displayed()]  # noqa: E731
+
+    def shown() -> list:
+        return [chip for chip in chips if chip.is_displayed()]
+
     assert len(shown()) == len(chips) > 10
     Select(browser.find_element(By.ID, "chip-kind")).select_by_visible_text("missed")
     missed = shown()
@@ -66,11 +69,11 @@ def test_chips_are_filtered_by_mouse_and_keyboard_and_their_pictures_load(browse
 
 def test_labels_are_searched_and_ordered_and_the_theme_is_turned(browser, reported, evidence):
     opened(browser, reported.root / FILE, WIDTHS["desk"])
-    rows = lambda: [  # noqa: E731
-        row.get_attribute("data-name")
-        for row in browser.find_elements(By.CSS_SELECTOR, "#label-table tbody tr")
-        if row.is_displayed()
-    ]
+
+    def rows() -> list:
+        found = browser.find_elements(By.CSS_SELECTOR, "#label-table tbody tr")
+        return [row.get_attribute("data-name") for row in found if row.is_displayed()]
+
     assert sorted(rows()) == sorted(evidence.labels)
     Select(browser.find_element(By.ID, "label-order")).select_by_value("name")
     assert rows() == sorted(evidence.labels)
